@@ -1,0 +1,141 @@
+"""The shapes of the catalogue: entities, fields, references. Frozen values; no file, no database, no Dagster."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from graphlib import TopologicalSorter
+from typing import Literal
+
+from kimo_assets.catalog.scopes import Scope
+from kimo_assets.errors import UnknownEntityError
+
+FieldType = Literal["text", "dec", "int", "bool", "enum", "date", "dt"]
+Direction = Literal["import", "import+export", "export"]
+
+MAX_ID_CHARS = 50
+
+# Kimo has touched these rows and the ERP has not answered yet (fact sheet, section 9).
+PENDING_STATUSES = (3, 5, 6, 7, 8, 9, 10)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key. `soft` ones are looked at by nobody: they are known not to hold in real data.
+
+    keys: further parts of a composite key, target's column -> local column; const: parts with a fixed value;
+    unless: local column -> codes with which the field holds something else.
+    """
+
+    target: str
+    column: str = "Id"
+    soft: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    const: Mapping[str, str] = field(default_factory=dict)
+    unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TypedReference:
+    """A foreign key whose target depends on the code in another column."""
+
+    type_column: str
+    targets: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column. size: characters, None for unlimited. codes: of an enum, empty when the list is not known (open)."""
+
+    name: str
+    type: FieldType
+    size: int | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
+    flags: bool = False
+    references: Reference | None = None
+    references_by: TypedReference | None = None
+    console_reference: Reference | None = None
+
+    @property
+    def is_open_enum(self) -> bool:
+        return self.type == "enum" and not self.codes
+
+    @property
+    def is_key(self) -> bool:
+        """Whether the value names another row, so that 0 means 'no value' (fact sheet, section 8)."""
+        return bool(self.references or self.references_by or self.console_reference)
+
+
+@dataclass(frozen=True)
+class Entity:
+    name: str
+    category: str
+    direction: Direction
+    fields: Mapping[str, Field]
+    primary_key: tuple[str, ...]
+    unique_keys: tuple[tuple[str, ...], ...]
+    scope: Scope
+    owner_field: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """The entity these rows are a part of: lines of a document, translations of an item."""
+        return self.owner_reference.target if self.owner_reference else None
+
+    @property
+    def owner_reference(self) -> Reference | None:
+        return self.fields[self.owner_field].references if self.owner_field else None
+
+    @cached_property
+    def hard_references(self) -> dict[str, Reference]:
+        return {f.name: f.references for f in self.fields.values() if f.references and not f.references.soft}
+
+    @property
+    def is_held_while_pending(self) -> bool:
+        """Whether Kimo edits these rows, so that an import must not overwrite pending edits."""
+        return "EntityStatus" in self.fields and self.direction != "export"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    entities: Mapping[str, Entity]
+
+    def __getitem__(self, name: str) -> Entity:
+        if name not in self.entities:
+            raise UnknownEntityError(name, self.entities)
+        return self.entities[name]
+
+    def owned_by(self, name: str) -> list[str]:
+        return [e.name for e in self.entities.values() if e.owner == name]
+
+    @cached_property
+    def load_order(self) -> list[str]:
+        """Every entity after those its hard references point to; equal ones by category, then name."""
+        sorter = TopologicalSorter(
+            {e.name: {r.target for r in e.hard_references.values()} - {e.name} for e in self.entities.values()}
+        )
+        sorter.prepare()
+        order: list[str] = []
+        while sorter.is_active():
+            ready = sorted(sorter.get_ready(), key=lambda name: (self.entities[name].category, name))
+            order += ready
+            sorter.done(*ready)
+        return order
+
+    def in_load_order(self, names: Iterable[str]) -> list[str]:
+        rank = {name: i for i, name in enumerate(self.load_order)}
+        return sorted(set(names), key=rank.__getitem__)
+
+    def linked(self, names: Iterable[str]) -> set[str]:
+        """The named entities, what they own, and all that these point to (design, section 8)."""
+        with_owned = self._closure(names, self.owned_by)
+        return self._closure(with_owned, lambda name: [r.target for r in self[name].hard_references.values()])
+
+    def _closure(self, names: Iterable[str], neighbours) -> set[str]:  # type: ignore[no-untyped-def]
+        seen: set[str] = set()
+        todo = list(names)
+        while todo:
+            name = todo.pop()
+            if name not in seen:
+                seen.add(name)
+                todo += neighbours(name)
+        return seen

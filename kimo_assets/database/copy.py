@@ -1,0 +1,55 @@
+"""COPY as the bulk path and as the validator: typed rows in, the refused ones named by PostgreSQL itself."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from psycopg import Connection, sql
+from psycopg.errors import Diagnostic
+
+from kimo_assets.errors import ContractError
+
+_SKIPPED = re.compile(r'skipping row .* at line (\d+) for column "(.+?)": ', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class SkippedLine:
+    """A line that COPY refused: its number in that COPY (from 1; a row that spans lines counts by its last)."""
+
+    line: int
+    column: str
+
+
+def copy_rows(connection: Connection, target: sql.Composable, columns: sql.Composable, data: bytes) -> list[SkippedLine]:
+    """Copies CSV rows into the target; an empty value, quoted or not, is no value. Returns the refused lines."""
+    statement = sql.SQL(
+        "COPY {} ({}) FROM STDIN (FORMAT csv, FORCE_NULL *, ON_ERROR ignore, LOG_VERBOSITY verbose)"
+    ).format(target, columns)
+    with _skipped_lines(connection) as skipped, connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(data)
+    return skipped
+
+
+@contextmanager
+def _skipped_lines(connection: Connection) -> Iterator[list[SkippedLine]]:
+    skipped: list[SkippedLine] = []
+    unread: list[str] = []
+
+    def on_notice(diagnostic: Diagnostic) -> None:
+        message = diagnostic.message_primary or ""
+        if match := _SKIPPED.match(message):
+            skipped.append(SkippedLine(int(match[1]), match[2]))
+        elif diagnostic.context and diagnostic.context.startswith("COPY"):
+            unread.append(message)
+
+    connection.add_notice_handler(on_notice)
+    try:
+        yield skipped
+    finally:
+        connection.remove_notice_handler(on_notice)
+    if unread:
+        raise ContractError(
+            f"PostgreSQL's report of refused rows could not be read: '{unread[0]}'. "
+            "Set lc_messages = 'C' on the Kimo database: the report is only understood in English."
+        )

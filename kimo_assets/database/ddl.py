@@ -1,0 +1,148 @@
+"""Every table of ours, derived from the catalogue: domains that validate, kimo.*, integrator.*, and the ledger in ops.*.
+
+`ensure_schema` is idempotent and cheap when nothing is missing. What the rows mean is staging's and loading's business.
+"""
+
+from hashlib import blake2b
+from importlib.resources import files
+
+from psycopg import Connection, sql
+
+from kimo_assets.catalog import Catalog, Entity
+from kimo_assets.catalog.model import Field
+from kimo_assets.database.names import (
+    ARCHIVED,
+    CHANGED,
+    HASH,
+    KIMO,
+    SEGMENT,
+    STAGING,
+    codes_domain,
+    column_type,
+    columns,
+    table,
+)
+
+
+def ensure_schema(connection: Connection, catalog: Catalog) -> None:
+    """Creates what is missing: schemas, domains, the ledger, and the kimo table of every entity."""
+    statements = [files("kimo_assets.database").joinpath("ledger.sql").read_text(encoding="utf-8")]
+    statements += [domain.as_string(connection) for domain in _domains(catalog)]
+    statements += [
+        kimo_table(catalog[name]).as_string(connection) for name in catalog.load_order
+    ]
+    script = ";\n".join(statements)
+    version = blake2b(script.encode(), digest_size=16).hexdigest()
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('kimo_assets schema'))")
+        if _installed_version(connection) != version:
+            connection.execute(script.encode())
+            connection.execute("DELETE FROM ops.schema_version")
+            connection.execute("INSERT INTO ops.schema_version VALUES (%s)", [version])
+
+
+def _installed_version(connection: Connection) -> str | None:
+    known = connection.execute("SELECT to_regclass('ops.schema_version')").fetchone()
+    if known is None or known[0] is None:
+        return None
+    row = connection.execute("SELECT version FROM ops.schema_version").fetchone()
+    return row[0] if row else None
+
+
+def _domains(catalog: Catalog) -> list[sql.Composed]:
+    fields: dict[str, Field] = {}
+    for entity in catalog.entities.values():
+        fields |= {codes_domain(f): f for f in entity.fields.values() if f.type == "enum" and f.codes}
+    return [_codes_domain(name, field) for name, field in sorted(fields.items())]
+
+
+def _codes_domain(name: str, field: Field) -> sql.Composed:
+    codes = sorted(int(code) for code in field.codes)
+    if field.flags:
+        check = sql.SQL("VALUE & {} = 0").format(sql.Literal(~sum(codes)))
+    else:
+        check = sql.SQL("VALUE IN ({})").format(sql.SQL(", ").join(map(sql.Literal, codes)))
+    return sql.SQL(
+        "DO $$ BEGIN IF to_regtype({text}) IS NULL THEN CREATE DOMAIN {name} AS integer CHECK ({check}); END IF; END $$"
+    ).format(text=sql.Literal(f'ops."{name}"'), name=sql.Identifier("ops", name), check=check)
+
+
+def kimo_table(entity: Entity) -> sql.Composed:
+    """kimo.<Entity>: every field of the catalogue, whatever is mapped, and the bookkeeping of step 2."""
+    fields = [_column(field, entity) for field in entity.fields.values()]
+    bookkeeping = [
+        sql.SQL("{} bigint").format(sql.Identifier(HASH)),
+        sql.SQL("{} bigint NOT NULL DEFAULT 0").format(sql.Identifier(CHANGED)),
+        sql.SQL("{} bigint").format(sql.Identifier(ARCHIVED)),
+        sql.SQL("PRIMARY KEY ({})").format(columns(entity.primary_key)),
+    ]
+    return sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(
+        table(KIMO, entity.name), sql.SQL(", ").join(fields + bookkeeping)
+    )
+
+
+def staging_table(entity: Entity, mapped: list[str], name: str, derived_from: tuple[str, ...]) -> sql.Composed:
+    """integrator.<name>: the mapped fields, an Id derived from `derived_from` when none is mapped, and a content hash.
+
+    Without an index or a key: rows arrive by COPY, and duplicates are found once, over all of them.
+    """
+    definitions = [_column(entity.fields[field], entity) for field in mapped]
+    stored = list(mapped)
+    if derived_from:
+        definitions.append(
+            sql.SQL('"Id" varchar(50) COLLATE "C" GENERATED ALWAYS AS ({}) STORED').format(
+                derived_id(entity, derived_from)
+            )
+        )
+        stored += [] if "Id" in stored else ["Id"]
+    # A generated column cannot build on another one; the parts that an Id is derived from are in the row anyway.
+    definitions += [
+        sql.SQL("{} bigint GENERATED ALWAYS AS (hash_record_extended(ROW({}), {})) STORED").format(
+            sql.Identifier(HASH), columns(mapped), sql.Literal(_seed(mapped))
+        ),
+        sql.SQL("{} integer NOT NULL").format(sql.Identifier(SEGMENT)),
+    ]
+    return sql.SQL("CREATE TABLE {} ({})").format(table(STAGING, name), sql.SQL(", ").join(definitions))
+
+
+def derived_id(entity: Entity, parts: tuple[str, ...]) -> sql.Composed:
+    """A stable Id of at most 50 characters from a unique key: its parts joined by '|', or their MD5 when longer.
+
+    Parts are escaped, so that different keys never meet in one text; all parts empty give no Id at all.
+    """
+    texts = [_immutable_text(entity.fields[part]) for part in parts]
+    joined = sql.SQL(" || '|' || ").join(sql.SQL("coalesce({}, '')").format(text) for text in texts)
+    empty = sql.SQL("num_nonnulls({}) = 0").format(columns(parts))
+    return sql.SQL(
+        "CASE WHEN {empty} THEN NULL WHEN length({joined}) <= 50 THEN {joined} ELSE md5({joined}) END"
+    ).format(empty=empty, joined=joined)
+
+
+def _immutable_text(field: Field) -> sql.Composed:
+    """A field as text by immutable functions only, as a generated column demands (a date's own output is not)."""
+    name = sql.Identifier(field.name)
+    match field.type:
+        case "date":
+            return sql.SQL("({}::date - date '0001-01-01')::text").format(name)
+        case "dt":
+            return sql.SQL("trim_scale(extract(epoch FROM {}::timestamp))::text").format(name)
+        case "dec":
+            return sql.SQL("trim_scale({}::numeric)::text").format(name)
+        case "text":
+            return sql.SQL(r"replace(replace({}::text, '\', '\\'), '|', '\|')").format(name)
+        case "bool":
+            return sql.SQL("CASE WHEN {0} THEN '1' WHEN NOT {0} THEN '0' END").format(name)
+        case _:
+            return sql.SQL("{}::text").format(name)
+
+
+def _seed(mapped: list[str]) -> int:
+    """Another set of columns is another content: the hash starts from the columns' names."""
+    return int.from_bytes(blake2b("\0".join(mapped).encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _column(field: Field, entity: Entity) -> sql.Composed:
+    kind = column_type(field, entity)
+    # Byte order: keys compare and sort several times faster than by a language's rules, and the same everywhere.
+    collation = sql.SQL(' COLLATE "C"' if field.type == "text" and field.name not in entity.primary_key else "")
+    return sql.SQL("{} {}{}").format(sql.Identifier(field.name), kind, collation)

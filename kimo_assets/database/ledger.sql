@@ -1,0 +1,117 @@
+-- Schemas, the value domains that let COPY refuse a bad value by itself, and the ledger of what happened.
+CREATE SCHEMA IF NOT EXISTS ops;
+CREATE SCHEMA IF NOT EXISTS integrator;
+CREATE SCHEMA IF NOT EXISTS kimo;
+CREATE TABLE IF NOT EXISTS ops.schema_version (version text NOT NULL);
+
+DO $$ BEGIN
+    IF to_regtype('ops.key') IS NULL THEN
+        CREATE DOMAIN ops.key AS varchar(50) COLLATE "C" NOT NULL;
+    END IF;
+    IF to_regtype('ops.dec') IS NULL THEN
+        CREATE DOMAIN ops.dec AS numeric CHECK (VALUE <> 'NaN' AND VALUE < 'Infinity' AND VALUE > '-Infinity');
+    END IF;
+    IF to_regtype('ops.day') IS NULL THEN
+        CREATE DOMAIN ops.day AS date CHECK (isfinite(VALUE));
+    END IF;
+    IF to_regtype('ops.moment') IS NULL THEN
+        CREATE DOMAIN ops.moment AS timestamp CHECK (isfinite(VALUE));
+    END IF;
+END $$;
+
+-- One row per run that moves data; its number is what rows and payloads carry.
+CREATE TABLE IF NOT EXISTS ops.load (
+    load bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id text,
+    title text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    success boolean
+);
+
+-- What each step of a load did with each entity: the report, kept.
+CREATE TABLE IF NOT EXISTS ops.step_result (
+    load bigint NOT NULL REFERENCES ops.load ON DELETE CASCADE,
+    step smallint NOT NULL,
+    entity text NOT NULL,
+    status text NOT NULL,
+    seconds double precision NOT NULL,
+    counts jsonb NOT NULL,
+    error text,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (load, step, entity)
+);
+
+-- The snapshot that integrator.<entity> holds. segments: a digest per piece of the stream it was read from.
+CREATE TABLE IF NOT EXISTS ops.staged (
+    entity text PRIMARY KEY,
+    load bigint NOT NULL,
+    definition text NOT NULL,
+    segments text[] NOT NULL,
+    rows_read bigint NOT NULL,
+    rows_staged bigint NOT NULL,
+    rows_rejected bigint NOT NULL,
+    checksum text NOT NULL,
+    staged_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The rows refused from the snapshot now in place: the whole row as the source gave it, and why.
+CREATE TABLE IF NOT EXISTS ops.rejected_row (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entity text NOT NULL,
+    step smallint NOT NULL,
+    load bigint NOT NULL,
+    rule text NOT NULL,
+    field text,
+    source_column text,
+    source_key text,
+    value text,
+    source_row jsonb NOT NULL,
+    segment integer,
+    at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS rejected_row_entity ON ops.rejected_row (entity, step);
+
+-- The state of kimo.<entity> after its last load. changed_load: the last load that changed any of its rows.
+CREATE TABLE IF NOT EXISTS ops.loaded (
+    entity text PRIMARY KEY,
+    load bigint NOT NULL,
+    checksum text NOT NULL,
+    held bigint NOT NULL,
+    rows_live bigint NOT NULL,
+    changed_load bigint NOT NULL,
+    owner_changed_load bigint,
+    loaded_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- References that point nowhere, per referencing field, as last counted.
+CREATE TABLE IF NOT EXISTS ops.reference_check (
+    entity text NOT NULL,
+    field text NOT NULL,
+    target text NOT NULL,
+    dangling bigint NOT NULL,
+    samples text[] NOT NULL,
+    checked_load bigint NOT NULL,
+    PRIMARY KEY (entity, field)
+);
+
+-- What step 3 published last per entity. inputs: a digest of all that decides its content.
+CREATE TABLE IF NOT EXISTS ops.published (
+    entity text PRIMARY KEY,
+    load bigint NOT NULL,
+    inputs text NOT NULL,
+    description jsonb NOT NULL,
+    published_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The objects of the published entities, and the agents whose manifests list them (NULL: all).
+CREATE TABLE IF NOT EXISTS ops.published_object (
+    entity text NOT NULL REFERENCES ops.published ON DELETE CASCADE,
+    position integer NOT NULL,
+    sha256 text NOT NULL,
+    row_count bigint NOT NULL,
+    byte_count bigint NOT NULL,
+    field_names text[],
+    agents text[],
+    PRIMARY KEY (entity, position)
+);

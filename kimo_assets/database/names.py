@@ -1,0 +1,53 @@
+"""How names and types of the catalogue are written in PostgreSQL. Text only: no connection here."""
+
+from psycopg import sql
+
+from kimo_assets.catalog.model import MAX_ID_CHARS, Entity, Field
+
+STAGING = "integrator"
+KIMO = "kimo"
+OPS = "ops"
+
+# Bookkeeping columns beside the vendor's own, which never start with an underscore.
+HASH = "_hash"
+SEGMENT = "_segment"
+CHANGED = "_changed_load"
+ARCHIVED = "_archived_load"
+
+
+def table(schema: str, entity: str) -> sql.Identifier:
+    return sql.Identifier(schema, entity)
+
+
+def columns(names: "list[str] | tuple[str, ...]", *, of: str | None = None) -> sql.Composed:
+    """Quoted names with commas between; `of`: an alias before each."""
+    return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
+
+
+def codes_domain(field: Field) -> str:
+    """The name of the domain that admits an enum's codes: the same for the same codes."""
+    codes = "_".join(sorted(field.codes, key=int))
+    return f"{'flags' if field.flags else 'enum'}_{codes}".replace("-", "m")[:63]
+
+
+def column_type(field: Field, entity: Entity) -> sql.Composable:
+    """The PostgreSQL type that admits exactly the field's values, so that COPY can be the validator."""
+    if field.name in entity.primary_key:
+        return sql.SQL("ops.key")
+    match field.type:
+        case "text":
+            return sql.SQL("text" if field.size is None else f"varchar({int(field.size)})")
+        case "dec":
+            return sql.SQL("ops.dec")
+        case "int":
+            return sql.SQL("integer")
+        case "bool":
+            return sql.SQL("boolean")
+        case "date":
+            return sql.SQL("ops.day")
+        case "dt":
+            return sql.SQL("ops.moment")
+        case "enum" if field.is_open_enum:
+            return sql.SQL(f"varchar({MAX_ID_CHARS})")
+        case _:
+            return sql.Identifier("ops", codes_domain(field))

@@ -1,0 +1,69 @@
+"""Chance under control: one generator per table, and the demo's own calendar.
+
+Only integers and plain fractions are drawn, and money is reckoned in whole units, so that every machine gets
+the same values. What is drawn is decided by the modules of each area.
+"""
+
+from datetime import date
+from zlib import crc32
+
+import numpy as np
+
+TODAY = date(2026, 1, 15)
+"""The demo's today: the clock is never read."""
+
+CHUNK = 50_000
+"""Rows made at a time: keeps the large company within a few hundred megabytes."""
+
+PRICE_UNITS = 100_000
+"""A price is a whole number of hundred-thousandths of a euro until it is written."""
+
+
+def draws_for(seed: int, table: str) -> np.random.Generator:
+    """A generator of its own for a table, so that a change in one table leaves the others as they were."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, crc32(table.encode())])))
+
+
+def chance(draws: np.random.Generator, percent: int, size: int) -> np.ndarray:
+    """True for about `percent` in a hundred."""
+    return draws.integers(0, 100, size) < percent
+
+
+def weighted(draws: np.random.Generator, weights: list[int], size: int) -> np.ndarray:
+    """Indexes into `weights`, each as likely as its weight."""
+    steps = np.cumsum(weights)
+    return np.searchsorted(steps, draws.integers(0, steps[-1], size), side="right")
+
+
+def skewed(draws: np.random.Generator, count: int, size: int) -> np.ndarray:
+    """Indexes below `count`, the first ones far more often: few customers and products make most of the turnover."""
+    fraction = draws.random(size)
+    return (fraction * fraction * count).astype(np.int64)
+
+
+def distinct(draws: np.random.Generator, count: int, size: int) -> np.ndarray:
+    """`size` different indexes below `count`, in no order; `count` is at least twice `size`."""
+    found = np.unique(draws.integers(0, count, size + size // 2 + 16))
+    while len(found) < size:
+        found = np.unique(np.concatenate([found, draws.integers(0, count, size)]))
+    return draws.permutation(found)[:size]
+
+
+def choose(values: list, indexes: np.ndarray) -> list:
+    """The values at these indexes."""
+    return np.array(values, dtype=object)[indexes].tolist()
+
+
+def day(offset: int) -> str:
+    """The ISO date so many days from the demo's today."""
+    return str(np.datetime64(TODAY) + np.timedelta64(offset, "D"))
+
+
+def days(offsets: np.ndarray) -> list[str]:
+    """ISO dates so many days from the demo's today."""
+    return (np.datetime64(TODAY) + offsets.astype("timedelta64[D]")).astype(str).tolist()
+
+
+def slices(count: int, size: int = CHUNK) -> list[slice]:
+    """`count` rows cut into chunks."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]

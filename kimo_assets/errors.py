@@ -1,0 +1,82 @@
+"""The error tree, by what the reader has to do next.
+
+KimoError
+├── ConfigError            kimo.yaml or a mapping is wrong: mend the file
+│   └── UnknownEntityError a name that is not in the catalogue or not mapped
+├── ContractError          the program's own data break a promise: report it
+├── SourceError            the ERP's side
+│   ├── TransientSourceError   cannot be reached now: trying again later may help
+│   └── PermanentSourceError   a table, a column, a password: trying again does not help
+├── GuardError             a snapshot looks wrong; yesterday's data stay
+├── LockedError            another import or export is running
+├── StoreError             the sync store holds something it should not, or lacks something it should hold
+└── RunFailedError         a run ended with failed entities, each named
+
+Every message says what, where, what was expected and what to do next, in words an operator understands.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class KimoError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class ConfigError(KimoError):
+    """kimo.yaml, or a value given on the command line, cannot be used."""
+
+
+class UnknownEntityError(ConfigError):
+    """A name that is no entity here; the message suggests the nearest ones."""
+
+    def __init__(self, name: str, known: Iterable[str], *, where: str = "the catalogue") -> None:
+        self.name = name
+        self.suggestions = nearest(name, known)
+        hint = f" Did you mean {' or '.join(self.suggestions)}?" if self.suggestions else ""
+        super().__init__(f"'{name}' is not an entity of {where}.{hint} `kimo entities` lists them.")
+
+
+class ContractError(KimoError):
+    """Data of our own that break a promise of this package."""
+
+
+class SourceError(KimoError):
+    """The ERP's (or CRM's) database could not give what was asked."""
+
+
+class TransientSourceError(SourceError):
+    """The source cannot be reached now; trying again later may help."""
+
+
+class PermanentSourceError(SourceError):
+    """The source will answer the same until somebody changes it or the mapping."""
+
+
+class GuardError(KimoError):
+    """A snapshot looks wrong, so it was not taken; the data of the last good load stay."""
+
+
+class LockedError(KimoError):
+    """Another import or export holds the lock."""
+
+
+class StoreError(KimoError):
+    """The sync store lacks an object, or holds one whose content is not what its name says."""
+
+
+class RunFailedError(KimoError):
+    """Some entities of a run failed; the others were kept. `failures`: entity -> reason."""
+
+    def __init__(self, step: str, failures: dict[str, str]) -> None:
+        self.step = step
+        self.failures = failures
+        lines = "\n".join(f"  {entity}: {reason}" for entity, reason in failures.items())
+        entities = "entity" if len(failures) == 1 else "entities"
+        super().__init__(f"{step}: {len(failures)} {entities} failed, the others were kept.\n{lines}")
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three known names that look like `name`, ignoring case."""
+    by_fold = {candidate.casefold(): candidate for candidate in known}
+    return [by_fold[fold] for fold in get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.6)]
