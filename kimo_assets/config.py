@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from sqlalchemy.engine import URL, make_url
 
 from kimo_assets.catalog import Catalog, load_catalog
@@ -116,7 +124,9 @@ class KimoConfig(_Section):
         by_fold = {name.casefold(): name for name in self.entities}
         for name in names:
             if name.strip().casefold() not in by_fold:
-                raise UnknownEntityError(name.strip(), self.entities, where="this mapping (kimo.yaml, entities)")
+                raise UnknownEntityError(
+                    name.strip(), self.entities, where="this mapping (kimo.yaml, entities)"
+                )
         chosen = {by_fold[name.strip().casefold()] for name in names}
         wanted = chosen if only_listed else load_catalog().linked(chosen)
         return [name for name in self.entity_names if name in wanted]
@@ -133,6 +143,7 @@ def load_config(path: str | Path | None = None) -> KimoConfig:
         config = KimoConfig.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(document.explain(error)) from None
+    _check_urls(config, document)
     _check_names(config, document, load_catalog())
     return _resolved(config, file)
 
@@ -141,7 +152,8 @@ def _resolved(config: KimoConfig, file: Path) -> KimoConfig:
     """Relative paths count from the file that names them, wherever the command was started."""
     folder = file.parent
     sources = {
-        name: SourceConfig(url=_absolute_sqlite(source.url, folder)) for name, source in config.sources.items()
+        name: SourceConfig(url=_absolute_sqlite(source.url, folder))
+        for name, source in config.sources.items()
     }
     sync = config.sync
     if sync.store and "://" not in sync.store:
@@ -160,16 +172,28 @@ def _absolute_sqlite(url: str, folder: Path) -> str:
     return parsed.set(database=str(folder / parsed.database)).render_as_string(hide_password=False)
 
 
-def _check_names(config: KimoConfig, document: "_Document", catalog: Catalog) -> None:
+def _check_urls(config: KimoConfig, document: "_Document") -> None:
+    """The text of a URL may hold a password: no message repeats it."""
     for source, section in config.sources.items():
         try:
             make_url(section.url)
         except Exception:
-            # The text of the URL may hold a password: it is not repeated.
             raise ConfigError(
                 f"{document.place(('sources', source, 'url'))}: not a database URL. "
                 "Expected e.g. mssql+pyodbc://user:password@host/database or sqlite:///erp.sqlite"
             ) from None
+    own = {"dagster_url": config.database.dagster_url}
+    if config.database.url != "embedded":
+        own["url"] = config.database.url
+    for key, url in own.items():
+        if url is not None and not re.match(r"postgresql(\+\w+)?://", url):
+            raise ConfigError(
+                f"{document.place(('database', key))}: not the URL of a PostgreSQL. "
+                "Expected e.g. postgresql://user:password@host/database"
+            )
+
+
+def _check_names(config: KimoConfig, document: "_Document", catalog: Catalog) -> None:
     for name, mapping in config.entities.items():
         if name not in catalog.entities:
             raise ConfigError(
@@ -189,7 +213,11 @@ def _check_names(config: KimoConfig, document: "_Document", catalog: Catalog) ->
                 hint = nearest(field, entity.fields)
                 raise ConfigError(
                     f"{document.place(('entities', name, 'fields', field))}: {name} has no field '{field}'."
-                    + (f" Did you mean {' or '.join(hint)}?" if hint else f" It has: {', '.join(entity.fields)}.")
+                    + (
+                        f" Did you mean {' or '.join(hint)}?"
+                        if hint
+                        else f" It has: {', '.join(entity.fields)}."
+                    )
                 )
 
 
@@ -197,8 +225,12 @@ def _with_mapping_file(document: "_Document", raw: dict[str, Any]) -> tuple["_Do
     """`mapping: other.yaml` holds the entities in a file of their own."""
     if "entities" in raw:
         raise ConfigError(f"{document.place(('mapping',))}: give `entities` or `mapping`, not both")
-    other = _Document.read(document.file.parent / str(raw["mapping"]))
+    file = document.file.parent / str(raw["mapping"])
+    if not file.is_file():
+        raise ConfigError(f"{document.place(('mapping',))}: there is no file {file}")
+    other = _Document.read(file)
     entities = other.values()
+    base: tuple[str, ...]
     if isinstance(entities, dict) and set(entities) == {"entities"}:
         entities, base = entities["entities"], ()
     else:
@@ -229,10 +261,12 @@ class _Document:
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark else ""
-            raise ConfigError(f"{file}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
-        lines = {path: f"{file}, line {mark}" for path, mark in _key_lines(node, ())} if node else {}
+            raise _not_yaml(file, error) from None
+        lines: dict[tuple[str, ...], str] = {}
+        for path, line in _key_lines(node, ()) if node else ():
+            if path in lines:
+                raise ConfigError(f"{file}, line {line}: {'.'.join(path)}: this key is there twice; keep one")
+            lines[path] = f"{file}, line {line}"
         return cls(file, node, lines)
 
     def joined(self, other: "_Document", base: tuple[str, ...]) -> "_Document":
@@ -242,7 +276,11 @@ class _Document:
     def values(self) -> Any:
         if self._node is None:
             return {}
-        return self._expand(yaml.SafeLoader("").construct_document(self._node), ())
+        try:
+            values = yaml.SafeLoader("").construct_document(self._node)
+        except (yaml.YAMLError, ValueError) as error:
+            raise _not_yaml(self.file, error) from None
+        return self._expand(values, ())
 
     def place(self, path: tuple[str, ...]) -> str:
         """`file, line N: the.key` of the path, or of the nearest key above it."""
@@ -273,6 +311,12 @@ class _Document:
         return os.environ[name]
 
 
+def _not_yaml(file: Path, error: Exception) -> ConfigError:
+    mark = getattr(error, "problem_mark", None)
+    line = f", line {mark.line + 1}" if mark else ""
+    return ConfigError(f"{file}{line}: not valid YAML: {getattr(error, 'problem', error)}")
+
+
 def _key_lines(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
@@ -292,7 +336,9 @@ def _expected(problem: Mapping[str, Any], path: tuple[str, ...]) -> str:
     if problem["type"] == "literal_error":
         return f"expected {problem['ctx']['expected']}"
     given = problem.get("input")
-    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) and "url" not in path else ""
+    # Where an address is expected, what was given may hold a password: it is not repeated.
+    has_address = path[0] in ("sources", "database") or "://" in str(given) if path else True
+    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) and not has_address else ""
     return f"{problem['msg'].removeprefix('Value error, ')}{shown}"
 
 

@@ -37,7 +37,9 @@ def _read(file: Traversable) -> dict[str, Any]:
     return yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (a base loader builds only text)
 
 
-def _entity(name: str, category: str, raw: Mapping[str, Any], shared: Mapping[str, Mapping[str, str]]) -> Entity:
+def _entity(
+    name: str, category: str, raw: Mapping[str, Any], shared: Mapping[str, Mapping[str, str]]
+) -> Entity:
     enums = {**shared, **raw.get("enums", {})}
     return Entity(
         name=name,

@@ -77,6 +77,16 @@ class Entity:
     owner_field: str | None = None
 
     @property
+    def identity(self) -> tuple[str, ...]:
+        """The fields that tell rows apart beside Id: an Id is derived from them where the ERP gives none.
+
+        ItemCrossReference marks no primary key in the manual; its composite key is used so (fact sheet, section 14).
+        """
+        if self.primary_key != ("Id",):
+            return self.primary_key
+        return self.unique_keys[0] if self.unique_keys else ()
+
+    @property
     def owner(self) -> str | None:
         """The entity these rows are a part of: lines of a document, translations of an item."""
         return self.owner_reference.target if self.owner_reference else None
@@ -111,7 +121,10 @@ class Catalog:
     def load_order(self) -> list[str]:
         """Every entity after those its hard references point to; equal ones by category, then name."""
         sorter = TopologicalSorter(
-            {e.name: {r.target for r in e.hard_references.values()} - {e.name} for e in self.entities.values()}
+            {
+                e.name: {r.target for r in e.hard_references.values()} - {e.name}
+                for e in self.entities.values()
+            }
         )
         sorter.prepare()
         order: list[str] = []

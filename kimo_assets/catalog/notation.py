@@ -1,16 +1,16 @@
 """How one line of the catalogue's YAML describes a field.
 
-    Id: text(50)                                          characters; `text` alone is unlimited
-    Discount1: dec                                        also: int, bool, date, dt (date and time)
-    EntityStatus: enum EntityStatus                       codes from the entity's `enums` or from enums.yaml
-    LockedFields: flags LockedFields                      codes that add up (a bit mask)
-    ChannelsEnabled: enum open                            the vendor lists no codes
-    AccountId: text(50) -> Account                        a reference; to Id unless a column is named
-    BankCab: text(5) ~> BankAgency.Cab with Abi=BankAbi   soft: nobody enforces it; `with` target's column=ours
-    FreeLookup1: text(50) -> FreeLookup.ValueId where Entity=Account, FieldIndex=1
-    SourceItemId: text(50) -> Item unless AssociationType=4
-    EncodingKey: text(50) by EncodingType 01=CustomerGroup, 04=Account
-    ErpStatusId1: text(50) -> console ErpStatus where Entity=Account, Index=1   kept in the admin console
+Id: text(50)                                          characters; `text` alone is unlimited
+Discount1: dec                                        also: int, bool, date, dt (date and time)
+EntityStatus: enum EntityStatus                       codes from the entity's `enums` or from enums.yaml
+LockedFields: flags LockedFields                      codes that add up (a bit mask)
+ChannelsEnabled: enum open                            the vendor lists no codes
+AccountId: text(50) -> Account                        a reference; to Id unless a column is named
+BankCab: text(5) ~> BankAgency.Cab with Abi=BankAbi   soft: nobody enforces it; `with` target's column=ours
+FreeLookup1: text(50) -> FreeLookup.ValueId where Entity=Account, FieldIndex=1
+SourceItemId: text(50) -> Item unless AssociationType=4
+EncodingKey: text(50) by EncodingType 01=CustomerGroup, 04=Account
+ErpStatusId1: text(50) -> console ErpStatus where Entity=Account, Index=1   kept in the admin console
 """
 
 import re
@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from kimo_assets.catalog.model import Field, Reference, TypedReference
 from kimo_assets.errors import ContractError
 
-_TYPE = re.compile(r"(text|dec|int|bool|date|dt)(?:\((\d+)\))?$")
+_TYPE = re.compile(r"(?:(text)(?:\(([1-9]\d*)\))?|(dec|int|bool|date|dt))$")
 _REFERENCE = re.compile(
     r"(?P<arrow>->|~>) (?P<console>console )?(?P<target>\w+)(?:\.(?P<column>\w+))?"
     r"(?: with (?P<keys>.+?))?(?: where (?P<const>.+?))?(?: unless (?P<unless>.+))?$"
@@ -35,13 +35,16 @@ def parse_field(name: str, line: str, enums: Mapping[str, Mapping[str, str]]) ->
     reference, console, typed = _parse_reference(name, match["rest"])
     kind, _, enum_name = match["type"].partition(" ")
     if kind in ("enum", "flags"):
-        codes = {} if enum_name == "open" else enums[enum_name]
+        is_open = kind == "enum" and enum_name == "open"
+        if not is_open and enum_name not in enums:
+            raise ContractError(f"catalogue: field {name}: no codes are listed for '{enum_name}' in '{line}'")
+        codes = {} if is_open else enums[enum_name]
         return Field(name, "enum", None, codes, kind == "flags", reference, typed, console)
     typing = _TYPE.match(kind)
     if not typing:
         raise ContractError(f"catalogue: field {name}: unknown type in '{line}'")
     size = int(typing[2]) if typing[2] else None
-    return Field(name, typing[1], size, {}, False, reference, typed, console)  # type: ignore[arg-type]
+    return Field(name, typing[1] or typing[3], size, {}, False, reference, typed, console)  # type: ignore[arg-type]
 
 
 def _parse_reference(
@@ -50,21 +53,25 @@ def _parse_reference(
     if not text:
         return None, None, None
     if match := _TYPED_REFERENCE.match(text):
-        return None, None, TypedReference(match["column"], _pairs(match["targets"]))
+        return None, None, TypedReference(match["column"], _pairs(name, match["targets"]))
     match = _REFERENCE.match(text)
     if not match:
         raise ContractError(f"catalogue: field {name}: cannot read the reference '{text}'")
-    unless = {column: tuple(codes.split("|")) for column, codes in _pairs(match["unless"]).items()}
+    unless = {column: tuple(codes.split("|")) for column, codes in _pairs(name, match["unless"]).items()}
     reference = Reference(
         match["target"],
         match["column"] or "Id",
         match["arrow"] == "~>",
-        _pairs(match["keys"]),
-        _pairs(match["const"]),
+        _pairs(name, match["keys"]),
+        _pairs(name, match["const"]),
         unless,
     )
     return (None, reference, None) if match["console"] else (reference, None, None)
 
 
-def _pairs(text: str | None) -> dict[str, str]:
-    return dict(part.split("=", 1) for part in re.split(r", ?", text)) if text else {}
+def _pairs(name: str, text: str | None) -> dict[str, str]:
+    """`A=B, C=D` as a mapping."""
+    pairs = [part.partition("=") for part in re.split(r", ?", text)] if text else []
+    if not all(left and right for left, _, right in pairs):
+        raise ContractError(f"catalogue: field {name}: expected column=value, got '{text}'")
+    return {left: right for left, _, right in pairs}

@@ -21,7 +21,9 @@ class SkippedLine:
     column: str
 
 
-def copy_rows(connection: Connection, target: sql.Composable, columns: sql.Composable, data: bytes) -> list[SkippedLine]:
+def copy_rows(
+    connection: Connection, target: sql.Composable, columns: sql.Composable, data: bytes
+) -> list[SkippedLine]:
     """Copies CSV rows into the target; an empty value, quoted or not, is no value. Returns the refused lines."""
     statement = sql.SQL(
         "COPY {} ({}) FROM STDIN (FORMAT csv, FORCE_NULL *, ON_ERROR ignore, LOG_VERBOSITY verbose)"

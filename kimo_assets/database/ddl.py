@@ -3,6 +3,7 @@
 `ensure_schema` is idempotent and cheap when nothing is missing. What the rows mean is staging's and loading's business.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from importlib.resources import files
 
@@ -14,6 +15,7 @@ from kimo_assets.database.names import (
     ARCHIVED,
     CHANGED,
     HASH,
+    ID,
     KIMO,
     SEGMENT,
     STAGING,
@@ -28,9 +30,7 @@ def ensure_schema(connection: Connection, catalog: Catalog) -> None:
     """Creates what is missing: schemas, domains, the ledger, and the kimo table of every entity."""
     statements = [files("kimo_assets.database").joinpath("ledger.sql").read_text(encoding="utf-8")]
     statements += [domain.as_string(connection) for domain in _domains(catalog)]
-    statements += [
-        kimo_table(catalog[name]).as_string(connection) for name in catalog.load_order
-    ]
+    statements += [kimo_table(catalog[name]).as_string(connection) for name in catalog.load_order]
     script = ";\n".join(statements)
     version = blake2b(script.encode(), digest_size=16).hexdigest()
     with connection.transaction():
@@ -69,32 +69,32 @@ def _codes_domain(name: str, field: Field) -> sql.Composed:
 
 def kimo_table(entity: Entity) -> sql.Composed:
     """kimo.<Entity>: every field of the catalogue, whatever is mapped, and the bookkeeping of step 2."""
-    fields = [_column(field, entity) for field in entity.fields.values()]
+    fields = [_column(field) for field in entity.fields.values()]
     bookkeeping = [
         sql.SQL("{} bigint").format(sql.Identifier(HASH)),
         sql.SQL("{} bigint NOT NULL DEFAULT 0").format(sql.Identifier(CHANGED)),
         sql.SQL("{} bigint").format(sql.Identifier(ARCHIVED)),
-        sql.SQL("PRIMARY KEY ({})").format(columns(entity.primary_key)),
+        sql.SQL("PRIMARY KEY ({})").format(sql.Identifier(ID)),
     ]
     return sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(
         table(KIMO, entity.name), sql.SQL(", ").join(fields + bookkeeping)
     )
 
 
-def staging_table(entity: Entity, mapped: list[str], name: str, derived_from: tuple[str, ...]) -> sql.Composed:
+def staging_table(
+    entity: Entity, mapped: Sequence[str], name: str, derived_from: tuple[str, ...]
+) -> sql.Composed:
     """integrator.<name>: the mapped fields, an Id derived from `derived_from` when none is mapped, and a content hash.
 
     Without an index or a key: rows arrive by COPY, and duplicates are found once, over all of them.
     """
-    definitions = [_column(entity.fields[field], entity) for field in mapped]
-    stored = list(mapped)
+    definitions = [_column(entity.fields[field]) for field in mapped]
     if derived_from:
         definitions.append(
             sql.SQL('"Id" varchar(50) COLLATE "C" GENERATED ALWAYS AS ({}) STORED').format(
-                derived_id(entity, derived_from)
+                derived_id(entity, derived_from, mapped)
             )
         )
-        stored += [] if "Id" in stored else ["Id"]
     # A generated column cannot build on another one; the parts that an Id is derived from are in the row anyway.
     definitions += [
         sql.SQL("{} bigint GENERATED ALWAYS AS (hash_record_extended(ROW({}), {})) STORED").format(
@@ -105,14 +105,20 @@ def staging_table(entity: Entity, mapped: list[str], name: str, derived_from: tu
     return sql.SQL("CREATE TABLE {} ({})").format(table(STAGING, name), sql.SQL(", ").join(definitions))
 
 
-def derived_id(entity: Entity, parts: tuple[str, ...]) -> sql.Composed:
+def derived_id(entity: Entity, parts: Sequence[str], mapped: Sequence[str]) -> sql.Composed:
     """A stable Id of at most 50 characters from a unique key: its parts joined by '|', or their MD5 when longer.
 
-    Parts are escaped, so that different keys never meet in one text; all parts empty give no Id at all.
+    Parts are escaped, so that different keys never meet in one text; a part that is not mapped counts as empty; all
+    parts empty give no Id at all.
     """
-    texts = [_immutable_text(entity.fields[part]) for part in parts]
-    joined = sql.SQL(" || '|' || ").join(sql.SQL("coalesce({}, '')").format(text) for text in texts)
-    empty = sql.SQL("num_nonnulls({}) = 0").format(columns(parts))
+    texts = [
+        sql.SQL("coalesce({}, '')").format(_immutable_text(entity.fields[part]))
+        if part in mapped
+        else sql.SQL("''")
+        for part in parts
+    ]
+    joined = sql.SQL(" || '|' || ").join(texts)
+    empty = sql.SQL("num_nonnulls({}) = 0").format(columns([part for part in parts if part in mapped]))
     return sql.SQL(
         "CASE WHEN {empty} THEN NULL WHEN length({joined}) <= 50 THEN {joined} ELSE md5({joined}) END"
     ).format(empty=empty, joined=joined)
@@ -136,13 +142,12 @@ def _immutable_text(field: Field) -> sql.Composed:
             return sql.SQL("{}::text").format(name)
 
 
-def _seed(mapped: list[str]) -> int:
+def _seed(mapped: Sequence[str]) -> int:
     """Another set of columns is another content: the hash starts from the columns' names."""
     return int.from_bytes(blake2b("\0".join(mapped).encode(), digest_size=8).digest(), "big", signed=True)
 
 
-def _column(field: Field, entity: Entity) -> sql.Composed:
-    kind = column_type(field, entity)
+def _column(field: Field) -> sql.Composed:
     # Byte order: keys compare and sort several times faster than by a language's rules, and the same everywhere.
-    collation = sql.SQL(' COLLATE "C"' if field.type == "text" and field.name not in entity.primary_key else "")
-    return sql.SQL("{} {}{}").format(sql.Identifier(field.name), kind, collation)
+    collation = sql.SQL(' COLLATE "C"' if field.type == "text" and field.name != ID else "")
+    return sql.SQL("{} {}{}").format(sql.Identifier(field.name), column_type(field), collation)

@@ -115,3 +115,17 @@ CREATE TABLE IF NOT EXISTS ops.published_object (
     agents text[],
     PRIMARY KEY (entity, position)
 );
+
+-- Who sees which rows of an entity, digested; recomputed when `inputs` changes.
+CREATE TABLE IF NOT EXISTS ops.visibility (
+    entity text PRIMARY KEY,
+    inputs text NOT NULL,
+    digest text NOT NULL
+);
+
+-- The manifests as last written, so that equal ones are not written again.
+CREATE TABLE IF NOT EXISTS ops.manifest (
+    agent text PRIMARY KEY,
+    store text NOT NULL,
+    digest text NOT NULL
+);

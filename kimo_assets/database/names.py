@@ -2,11 +2,14 @@
 
 from psycopg import sql
 
-from kimo_assets.catalog.model import MAX_ID_CHARS, Entity, Field
+from kimo_assets.catalog.model import MAX_ID_CHARS, Field
 
 STAGING = "integrator"
 KIMO = "kimo"
 OPS = "ops"
+
+# Every row of every entity is identified by its Id: the ERP's, or one derived from the entity's key.
+ID = "Id"
 
 # Bookkeeping columns beside the vendor's own, which never start with an underscore.
 HASH = "_hash"
@@ -30,9 +33,9 @@ def codes_domain(field: Field) -> str:
     return f"{'flags' if field.flags else 'enum'}_{codes}".replace("-", "m")[:63]
 
 
-def column_type(field: Field, entity: Entity) -> sql.Composable:
+def column_type(field: Field) -> sql.Composable:
     """The PostgreSQL type that admits exactly the field's values, so that COPY can be the validator."""
-    if field.name in entity.primary_key:
+    if field.name == ID:
         return sql.SQL("ops.key")
     match field.type:
         case "text":

@@ -42,11 +42,17 @@ class Database:
 
     def connect(self) -> Connection:
         """A connection in autocommit mode: every unit of work opens its own transaction."""
-        connection = psycopg.connect(self.dsn, autocommit=True, options=_SESSION, application_name="kimo_assets")
+        connection = psycopg.connect(
+            self.dsn, autocommit=True, options=_SESSION, application_name="kimo_assets"
+        )
         if connection.info.server_version < MINIMUM_VERSION:
             connection.close()
-            raise ConfigError("database: PostgreSQL 17 or newer is needed (COPY ... ON_ERROR with its report)")
-        connection.execute("SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') = 'on'")
+            raise ConfigError(
+                "database: PostgreSQL 17 or newer is needed (COPY ... ON_ERROR with its report)"
+            )
+        connection.execute(
+            "SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') = 'on'"
+        )
         return connection
 
 

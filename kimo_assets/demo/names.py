@@ -83,35 +83,16 @@ PROVINCES: tuple[Province, ...] = (
 )
 
 WOMEN = (
-    "Anna Maria Giulia Francesca Chiara Elena Paola Laura Silvia Federica Alessandra Martina Valentina Roberta "
-    "Cristina Monica Barbara Daniela Ilaria Simona Lucia Sofia Beatrice Noemi".split()
+    ["Anna", "Maria", "Giulia", "Francesca", "Chiara", "Elena", "Paola", "Laura", "Silvia", "Federica", "Alessandra", "Martina", "Valentina", "Roberta", "Cristina", "Monica", "Barbara", "Daniela", "Ilaria", "Simona", "Lucia", "Sofia", "Beatrice", "Noemi"]
 )
 MEN = (
-    "Marco Andrea Giuseppe Luca Giovanni Francesco Paolo Alessandro Matteo Stefano Davide Roberto Fabio Simone "
-    "Lorenzo Gabriele Antonio Mario Claudio Massimo Niccolò Gianluca Enrico Tommaso".split()
+    ["Marco", "Andrea", "Giuseppe", "Luca", "Giovanni", "Francesco", "Paolo", "Alessandro", "Matteo", "Stefano", "Davide", "Roberto", "Fabio", "Simone", "Lorenzo", "Gabriele", "Antonio", "Mario", "Claudio", "Massimo", "Niccolò", "Gianluca", "Enrico", "Tommaso"]
 )
-SURNAMES = (
-    "Rossi,Bianchi,Ferrari,Esposito,Romano,Colombo,Ricci,Marino,Greco,Bruno,Gallo,Conti,De Luca,Mancini,Costa,"
-    "Giordano,Rizzo,Lombardi,Moretti,Barbieri,Fontana,Santoro,Mariani,Rinaldi,Caruso,Ferrara,Galli,Martini,Leone,"
-    "Longo,Gentile,Martinelli,Vitale,Lombardo,Serra,Coppola,De Santis,D'Angelo,Marchetti,Parisi,Villa,Conte,"
-    "Ferraro,Ferri,Fabbri,Bianco,Marini,Grasso,Valentini,Messina,Sala,De Angelis,Gatti,Pellegrini,Palumbo,"
-    "Sanna,Farina,Rizzi,Monti,Cattaneo,Morelli,Amato,Silvestri,Mazza,Testa,Grassi,Pagano,Nicolò,Donà,D'Amico,"
-    "Battistini,Foglietti,Sabbatini,Montanari,Zanotti,Baldassarri,Giuliani,Pierantoni,Cesaretti,Piersanti"
-).split(",")
+SURNAMES = ["Rossi", "Bianchi", "Ferrari", "Esposito", "Romano", "Colombo", "Ricci", "Marino", "Greco", "Bruno", "Gallo", "Conti", "De Luca", "Mancini", "Costa", "Giordano", "Rizzo", "Lombardi", "Moretti", "Barbieri", "Fontana", "Santoro", "Mariani", "Rinaldi", "Caruso", "Ferrara", "Galli", "Martini", "Leone", "Longo", "Gentile", "Martinelli", "Vitale", "Lombardo", "Serra", "Coppola", "De Santis", "D'Angelo", "Marchetti", "Parisi", "Villa", "Conte", "Ferraro", "Ferri", "Fabbri", "Bianco", "Marini", "Grasso", "Valentini", "Messina", "Sala", "De Angelis", "Gatti", "Pellegrini", "Palumbo", "Sanna", "Farina", "Rizzi", "Monti", "Cattaneo", "Morelli", "Amato", "Silvestri", "Mazza", "Testa", "Grassi", "Pagano", "Nicolò", "Donà", "D'Amico", "Battistini", "Foglietti", "Sabbatini", "Montanari", "Zanotti", "Baldassarri", "Giuliani", "Pierantoni", "Cesaretti", "Piersanti"]
 
-STREETS = (
-    "Via Roma,Corso Garibaldi,Via Mazzini,Piazza del Popolo,Via Cavour,Viale della Vittoria,Via XX Settembre,"
-    "Lungomare Marconi,Via Dante Alighieri,Corso Matteotti,Via dell'Artigianato,Via Flaminia,Via Adriatica,"
-    "Piazza della Libertà,Via Verdi,Via San Martino,Via dei Mille,Via Giacomo Leopardi,Strada Statale 16,"
-    "Via della Repubblica,Borgo Sant'Antonio,Via IV Novembre,Viale Trieste,Via Gramsci,Via del Porto"
-).split(",")
+STREETS = ["Via Roma", "Corso Garibaldi", "Via Mazzini", "Piazza del Popolo", "Via Cavour", "Viale della Vittoria", "Via XX Settembre", "Lungomare Marconi", "Via Dante Alighieri", "Corso Matteotti", "Via dell'Artigianato", "Via Flaminia", "Via Adriatica", "Piazza della Libertà", "Via Verdi", "Via San Martino", "Via dei Mille", "Via Giacomo Leopardi", "Strada Statale 16", "Via della Repubblica", "Borgo Sant'Antonio", "Via IV Novembre", "Viale Trieste", "Via Gramsci", "Via del Porto"]
 
-PLACES = (
-    "Centrale,del Porto,della Stazione,Miramare,Belvedere,Adriatico,Italia,San Marco,dell'Angolo,del Corso,"
-    "Garibaldi,La Pergola,Il Gabbiano,Sport,Duomo,Europa,Aurora,Vecchio Mulino,La Rotonda,Due Torri,Bella Vista,"
-    "Il Faro,La Conchiglia,Conero,Riviera,dei Tigli,Villa Fiorita,Moderno,Imperiale,del Borgo,Stella Marina,"
-    "Tre Ponti,La Lanterna,Piccolo Mondo,Il Girasole,Santa Lucia,Quattro Stagioni,Portonovo,Al Castello,Felicità"
-).split(",")
+PLACES = ["Centrale", "del Porto", "della Stazione", "Miramare", "Belvedere", "Adriatico", "Italia", "San Marco", "dell'Angolo", "del Corso", "Garibaldi", "La Pergola", "Il Gabbiano", "Sport", "Duomo", "Europa", "Aurora", "Vecchio Mulino", "La Rotonda", "Due Torri", "Bella Vista", "Il Faro", "La Conchiglia", "Conero", "Riviera", "dei Tigli", "Villa Fiorita", "Moderno", "Imperiale", "del Borgo", "Stella Marina", "Tre Ponti", "La Lanterna", "Piccolo Mondo", "Il Girasole", "Santa Lucia", "Quattro Stagioni", "Portonovo", "Al Castello", "Felicità"]
 
 SHOP_KINDS: tuple[tuple[str, ...], ...] = (
     ("Bar", "Caffè", "Bar Pasticceria", "Gran Caffè", "Bar Tabacchi"),

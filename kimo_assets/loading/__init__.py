@@ -1,0 +1,1 @@
+"""Step 2: schema integrator -> schema kimo. The set-based diff, held rows, references."""

@@ -1,0 +1,117 @@
+"""What a step did, per entity: frozen values with counts, as JSON and as a line. No I/O."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Status = Literal["ok", "unchanged", "failed", "skipped"]
+Step = Literal[1, 2, 3]
+
+STEP_TITLES: dict[int, str] = {
+    1: "Step 1: Import da Erp a KimoIntegrator",
+    2: "Step 2: Caricamento da KimoIntegrator",
+    3: "Step 3: Preparazione dati di Sync",
+}
+
+
+@dataclass(frozen=True)
+class EntityReport:
+    """One entity in one step. `error` in one sentence when status is failed."""
+
+    entity: str
+    seconds: float = 0.0
+    status: Status = "ok"
+    error: str | None = None
+
+    def counts(self) -> dict[str, Any]:
+        """The figures of this step, without the common fields."""
+        return {key: value for key, value in asdict(self).items() if key not in _COMMON}
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.counts(),
+            "seconds": round(self.seconds, 3),
+            "status": self.status,
+            "error": self.error,
+        }
+
+
+_COMMON = ("entity", "seconds", "status", "error")
+
+
+@dataclass(frozen=True)
+class StagedEntity(EntityReport):
+    """Step 1. read = staged + rejected; rules: how many rows each rule refused."""
+
+    read: int = 0
+    staged: int = 0
+    rejected: int = 0
+    rules: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadedEntity(EntityReport):
+    """Step 2. held: rows with pending edits in Kimo that the snapshot would have changed; refused: owner missing.
+
+    dangling: references that point nowhere, by field.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    archived: int = 0
+    unchanged: int = 0
+    held: int = 0
+    refused: int = 0
+    dangling: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PublishedEntity(EntityReport):
+    """Step 3. rows: distinct rows some agent sees; bytes: compressed; agents: how many see any."""
+
+    rows: int = 0
+    objects: int = 0
+    objects_written: int = 0
+    bytes: int = 0
+    bytes_written: int = 0
+    agents: int = 0
+
+
+@dataclass(frozen=True)
+class StepReport:
+    step: int
+    entities: dict[str, EntityReport]
+
+    @property
+    def failures(self) -> dict[str, str]:
+        return {
+            name: report.error or "failed"
+            for name, report in self.entities.items()
+            if report.status == "failed"
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: report.as_json() for name, report in self.entities.items()}
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """A whole run: the steps it did, in order."""
+
+    run_id: str | None
+    load: int
+    success: bool
+    seconds: float
+    steps: dict[int, StepReport]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "load": self.load,
+            "success": self.success,
+            "seconds": round(self.seconds, 3),
+            "steps": {str(number): step.as_json() for number, step in self.steps.items()},
+        }
+
+    @property
+    def failures(self) -> dict[int, dict[str, str]]:
+        return {number: step.failures for number, step in self.steps.items() if step.failures}

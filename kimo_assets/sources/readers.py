@@ -1,0 +1,293 @@
+"""Reading a selection as CSV segments that stage the same rows whichever way they were read.
+
+Every value leaves as text that PostgreSQL's own input functions judge; here only what they cannot see is settled: the
+conventions for "no value" (fact sheet, section 8), numbers that arrive as floats, and characters no text may hold.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg import sql
+from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
+
+from kimo_assets.catalog import Field
+from kimo_assets.sources.selection import Selection, run_as_is
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+_FIRST_BATCH = 500
+_MAX_BATCH = 50_000
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that cannot even be handed to PostgreSQL. values: as the source gave them, readable."""
+
+    values: tuple[str | None, ...]
+    field: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of the stream: CSV rows without a header, `\\n` after each, '' for no value."""
+
+    data: bytes
+    rows: int
+    refused: list[RefusedRow] = field(default_factory=list)
+
+    @property
+    def rows_read(self) -> int:
+        return self.rows + len(self.refused)
+
+
+def read_segments(engine: Engine, connection: Connection, selection: Selection) -> Iterator[Segment]:
+    """Streams the selection by the fastest way that suits this source; memory holds one segment."""
+    if engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg":
+        expressions = _copy_expressions(connection, selection)
+        if expressions is not None:
+            return _read_by_copy(connection, selection, expressions)
+    return _read_by_cursor(connection, selection)
+
+
+# --- PostgreSQL: COPY out, no value touches Python -----------------------------------------------------------------
+
+_PG_NUMERIC = (700, 701, 1700)
+_PG_DATES = (1082, 1114, 1184)
+_PG_TEXTS = (25, 1042, 1043)
+
+
+def _copy_expressions(connection: Connection, selection: Selection) -> sql.Composed | None:
+    """What to select so that COPY writes what the cursor would; None where only Python can tell (dates kept as text)."""
+    cursor = connection.connection.cursor()
+    query = sql.SQL("SELECT * FROM ({}) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
+    cursor.execute(query)
+    types = {described.name: described.type_code for described in cursor.description or ()}
+    cursor.close()
+    expressions = []
+    for name, column in zip(selection.fields, selection.columns, strict=True):
+        target, kind = selection.entity.fields[name], types[column]
+        if target.type in ("date", "dt") and kind not in _PG_DATES:
+            return None
+        if kind == 17:  # bytea: its text form is not its content
+            return None
+        expressions.append(_copy_expression(target, column, kind))
+    return sql.SQL(", ").join(expressions)
+
+
+def _copy_expression(target: Field, column: str, kind: int) -> sql.Composed:
+    value: sql.Composable = sql.Identifier(column)
+    if target.type in ("int", "enum", "bool") and kind in _PG_NUMERIC:
+        return sql.SQL("trim_scale({}::numeric)").format(value)
+    if target.type == "int" and kind == 16:
+        return sql.SQL("{}::int").format(value)
+    if _is_trimmed(target) and kind in _PG_TEXTS:
+        value = sql.SQL("rtrim({}::text)").format(value)
+    if target.is_key:
+        value = sql.SQL("nullif({}::text, '0')").format(value)
+    return sql.SQL("{}").format(value)
+
+
+def _read_by_copy(
+    connection: Connection, selection: Selection, expressions: sql.Composed
+) -> Iterator[Segment]:
+    statement = sql.SQL("COPY (SELECT {} FROM ({}) AS kimo_source) TO STDOUT (FORMAT csv)").format(
+        expressions,
+        sql.SQL(selection.statement),  # type: ignore[arg-type]
+    )
+    blocks: list[bytes] = []
+    size = 0
+    with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in copy:  # one message per row
+            blocks.append(block)
+            size += len(block)
+            if size >= SEGMENT_BYTES:
+                yield Segment(b"".join(blocks), len(blocks))
+                blocks, size = [], 0
+    if blocks:
+        yield Segment(b"".join(blocks), len(blocks))
+
+
+# --- any other source: the driver's cursor, column by column ---------------------------------------------------------
+
+
+def _read_by_cursor(connection: Connection, selection: Selection) -> Iterator[Segment]:
+    """Batches are sized by what the rows weigh: a table of long notes needs no more memory than one of prices."""
+    targets = [selection.entity.fields[name] for name in selection.fields]
+    size = _FIRST_BATCH
+    rows_of = _Batches(connection, selection.statement)
+    order = [rows_of.names.index(name) for name in selection.columns]
+    while rows := rows_of.fetch(size):
+        segment = _segment(rows, order, targets)
+        yield segment
+        per_row = max(1, len(segment.data) // len(rows))
+        size = max(1, min(_MAX_BATCH, SEGMENT_BYTES // per_row, size * 8))
+
+
+class _Batches:
+    """A cursor's rows, batch by batch; on SQLite a text that is not UTF-8 does not stop it."""
+
+    def __init__(self, connection: Connection, statement: str) -> None:
+        self._connection = connection
+        self._statement = statement
+        self._fetched = 0
+        self._open()
+
+    def _open(self) -> None:
+        result = run_as_is(self._connection, self._statement)
+        self.names = list(result.keys())
+        self._result = result  # keeps the cursor open
+        self._cursor: Any = result.cursor
+
+    def fetch(self, size: int) -> Sequence[Sequence[Any]]:
+        try:
+            rows = self._cursor.fetchmany(size)
+        except self._connection.dialect.dbapi.OperationalError as error:  # type: ignore[union-attr]
+            if "Could not decode to UTF-8" not in str(error):
+                raise
+            rows = self._again(size)
+        self._fetched += len(rows)
+        return rows
+
+    def _again(self, size: int) -> Sequence[Sequence[Any]]:
+        """Reads on with a decoder that keeps odd bytes: slower, so only where one was met."""
+        self._result.close()
+        self._connection.connection.dbapi_connection.text_factory = _decode  # type: ignore[union-attr]
+        self._open()
+        for _ in range(self._fetched):
+            self._cursor.fetchone()
+        return self._cursor.fetchmany(size)
+
+
+def _decode(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], targets: Sequence[Field]) -> Segment:
+    by_column = list(zip(*rows, strict=True))
+    given = [by_column[i] for i in order]
+    columns: list[Sequence[Any]] = []
+    refused: dict[int, tuple[str, str]] = {}
+    for values, target in zip(given, targets, strict=True):
+        clean, bad = _CLEANERS[target.type](values, target)
+        columns.append(clean)
+        for index in bad:
+            refused.setdefault(index, (target.name, "impossible_date"))
+    kept: list[tuple[Any, ...]] = list(zip(*columns, strict=True))
+    data = None if refused else _render(kept)
+    if data is None:
+        refused |= _unwritable(kept, targets, refused)
+        data = _render([row for index, row in enumerate(kept) if index not in refused])
+        assert data is not None, "unwritable rows were taken out"  # noqa: S101
+    rejected = [
+        RefusedRow(tuple(_readable(values[index]) for values in given), name, rule)
+        for index, (name, rule) in sorted(refused.items())
+    ]
+    return Segment(data, len(kept) - len(refused), rejected)
+
+
+def _render(rows: Sequence[Sequence[Any]]) -> bytes | None:
+    """The rows as CSV, or None when some text holds a NUL or is not Unicode."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    text = buffer.getvalue()
+    if "\0" in text:
+        return None
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return None
+
+
+def _unwritable(
+    rows: Sequence[Sequence[Any]], targets: Sequence[Field], already: dict[int, tuple[str, str]]
+) -> dict[int, tuple[str, str]]:
+    found: dict[int, tuple[str, str]] = {}
+    for index, row in enumerate(rows):
+        if index in already:
+            continue
+        for value, target in zip(row, targets, strict=True):
+            if isinstance(value, str) and not _is_writable(value):
+                found[index] = (target.name, "invalid_characters")
+                break
+    return found
+
+
+def _is_writable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _readable(value: Any) -> str | None:
+    """A value as text that a database can keep: what cannot be written appears as an escape."""
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return str(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+_Cleaned = tuple[Sequence[Any], Sequence[int]]
+
+
+def _is_trimmed(target: Field) -> bool:
+    """Keys from CHAR columns come padded, and would match nothing."""
+    return target.name == "Id" or target.is_key
+
+
+def _clean_text(values: Sequence[Any], target: Field) -> _Cleaned:
+    if any(type(value) is bytes or type(value) is memoryview for value in values):
+        values = [_decode(bytes(v)) if isinstance(v, (bytes, memoryview)) else v for v in values]
+    if target.is_key:
+        return [None if v == "0" or v == 0 else v.rstrip() if type(v) is str else v for v in values], ()
+    if _is_trimmed(target):
+        return [v.rstrip() if type(v) is str else v for v in values], ()
+    return values, ()
+
+
+def _clean_whole(values: Sequence[Any], target: Field) -> _Cleaned:
+    return [v if v is None or type(v) is int or type(v) is str else _whole(v) for v in values], ()
+
+
+def _whole(value: Any) -> Any:
+    """1.0 and True are whole numbers to an ERP; anything else is left for PostgreSQL to refuse."""
+    if isinstance(value, (bool, float, Decimal)) and value == value and value % 1 == 0:
+        return int(value)
+    if isinstance(value, bytes) and len(value) == 1:
+        return value[0]  # MySQL's BIT(1)
+    return value
+
+
+def _clean_number(values: Sequence[Any], target: Field) -> _Cleaned:
+    return values, ()
+
+
+# PostgreSQL would also take 'today', 'infinity' or 1/2/03; only year first is a date here.
+_ISO_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d{8}(?!\d)")
+_NO_DATE = (-1, "-1", "")
+
+
+def _clean_date(values: Sequence[Any], target: Field) -> _Cleaned:
+    clean = [None if v in _NO_DATE else v for v in values]
+    bad = [
+        index
+        for index, v in enumerate(clean)
+        if v is not None and not isinstance(v, (date, datetime)) and not _ISO_DATE.match(str(v))
+    ]
+    return clean, bad
+
+
+_CLEANERS: dict[str, Callable[[Sequence[Any], Field], _Cleaned]] = {
+    "text": _clean_text,
+    "dec": _clean_number,
+    "int": _clean_whole,
+    "enum": _clean_whole,
+    "bool": _clean_whole,
+    "date": _clean_date,
+    "dt": _clean_date,
+}

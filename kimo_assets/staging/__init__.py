@@ -1,0 +1,1 @@
+"""Step 1: ERP -> schema integrator. Stream, let COPY validate, quarantine, guard, swap."""

@@ -1,0 +1,274 @@
+"""One entity of step 1, in one transaction: the new snapshot takes the old one's place whole, or not at all.
+
+A stream that begins like yesterday's is not written again: segments are compared by digest, and rows of the equal
+beginning are taken over inside the database. An equal stream writes nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from psycopg import Connection, sql
+from sqlalchemy import Engine
+
+from kimo_assets.catalog import Entity
+from kimo_assets.config import EntityMapping, GuardsConfig
+from kimo_assets.database.copy import copy_rows
+from kimo_assets.database.ddl import staging_table
+from kimo_assets.database.names import HASH, SEGMENT, STAGING, columns, table
+from kimo_assets.errors import GuardError
+from kimo_assets.reports import StagedEntity
+from kimo_assets.sources.connection import source_errors
+from kimo_assets.sources.readers import Segment, read_segments
+from kimo_assets.sources.selection import Selection, resolve
+from kimo_assets.staging.quarantine import Rejection, count_rules, keep_rejections, rejections_of
+
+OnRows = Callable[[int], None]
+
+# Raise it when staged rows would differ for the same source: every entity is then read anew.
+_STAGING_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What integrator.<entity> holds now, from ops.staged."""
+
+    definition: str
+    segments: list[str]
+    rows_read: int
+    rows_staged: int
+    rows_rejected: int
+    checksum: str
+
+
+def stage_entity(
+    connection: Connection,
+    engine: Engine,
+    entity: Entity,
+    mapping: EntityMapping,
+    guards: GuardsConfig,
+    *,
+    load: int,
+    allow_shrink: bool = False,
+    on_rows: OnRows = lambda rows: None,
+) -> StagedEntity:
+    """Reads one entity whole and swaps it in. Raises: SourceError, GuardError; then nothing has changed."""
+    started = time.monotonic()
+    with (
+        source_errors(mapping.source, engine),
+        engine.connect() as source,
+        connection.transaction(),
+    ):
+        selection = resolve(engine, source, entity, mapping)
+        staging = _Staging(connection, selection, load)
+        staging.take(read_segments(engine, source, selection), on_rows)
+        snapshot = staging.finish()
+        if staging.changed:
+            _guard(entity, staging.before, snapshot, guards, allow_shrink)
+            staging.swap(snapshot)
+        staging.record(snapshot)
+        rules = count_rules(connection, entity.name, 1)
+    return StagedEntity(
+        entity=entity.name,
+        seconds=time.monotonic() - started,
+        status="ok" if staging.changed else "unchanged",
+        read=snapshot.rows_read,
+        staged=snapshot.rows_staged,
+        rejected=snapshot.rows_rejected,
+        rules=dict(rules),
+    )
+
+
+class _Staging:
+    """The new snapshot while it grows. The table is made when the stream first differs from the last one's."""
+
+    def __init__(self, connection: Connection, selection: Selection, load: int) -> None:
+        self._connection = connection
+        self._selection = selection
+        self._load = load
+        self._name = f"{selection.entity.name}__next"
+        self._definition = _digest(f"{_STAGING_VERSION}\n{selection.definition}".encode())
+        self._segments: list[str] = []
+        self._rows_read = 0
+        self._writing = False
+        self.before = last_snapshot(connection, selection.entity.name)
+        same_definition = self.before is not None and self.before.definition == self._definition
+        self._expected = self.before.segments if self.before and same_definition else []
+
+    @property
+    def changed(self) -> bool:
+        return self._writing
+
+    def take(self, segments: Iterable[Segment], on_rows: OnRows) -> None:
+        for number, segment in enumerate(segments):
+            self._segments.append(_digest(segment.data, *(repr(row).encode() for row in segment.refused)))
+            self._rows_read += segment.rows_read
+            if not self._writing and self._expected[number : number + 1] != self._segments[-1:]:
+                self._start_writing(number)
+            if self._writing:
+                self._write(segment, number)
+            on_rows(segment.rows_read)
+        if not self._writing and (self.before is None or self._expected != self._segments):
+            self._start_writing(len(self._segments))
+
+    def _start_writing(self, number: int) -> None:
+        """Makes the new table; the rows of the segments before `number` are yesterday's, taken over as they are."""
+        self._writing = True
+        entity, mapped = self._selection.entity, self._selection.fields
+        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table(STAGING, self._name)))
+        self._connection.execute(staging_table(entity, mapped, self._name, self._selection.derived_id_from))
+        self._connection.execute(
+            "DELETE FROM ops.rejected_row WHERE entity = %s AND step = 1 AND (segment IS NULL OR segment >= %s)",
+            [entity.name, number],
+        )
+        if number:
+            self._connection.execute(
+                sql.SQL(
+                    "INSERT INTO {new} ({columns}) SELECT {columns} FROM {old} WHERE {segment} < {number}"
+                ).format(
+                    new=table(STAGING, self._name),
+                    old=table(STAGING, entity.name),
+                    columns=columns([*mapped, SEGMENT]),
+                    segment=sql.Identifier(SEGMENT),
+                    number=sql.Literal(number),
+                )
+            )
+
+    def _write(self, segment: Segment, number: int) -> None:
+        target = table(STAGING, self._name)
+        # The segment's number is the column's default while its rows arrive, so that no row has to carry it.
+        self._connection.execute(
+            sql.SQL("ALTER TABLE {} ALTER {} SET DEFAULT {}").format(
+                target, sql.Identifier(SEGMENT), sql.Literal(number)
+            )
+        )
+        skipped = copy_rows(self._connection, target, columns(self._selection.fields), segment.data)
+        rejections = rejections_of(segment, number, skipped, self._selection)
+        keep_rejections(self._connection, self._selection, self._load, rejections)
+
+    def finish(self) -> Snapshot:
+        """The snapshot that now stands: the new table's, or yesterday's where nothing differed."""
+        if not self._writing:
+            assert self.before is not None, "an unchanged stream has one before it"  # noqa: S101
+            return self.before
+        self._refuse_rows_without_key()
+        self._refuse_duplicates()
+        staged, checksum = self._measure()
+        return Snapshot(
+            self._definition, self._segments, self._rows_read, staged, self._rows_read - staged, checksum
+        )
+
+    def _refuse_rows_without_key(self) -> None:
+        if self._selection.derived_id_from:
+            self._refuse("missing_key", sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL'))
+
+    def _refuse_duplicates(self) -> None:
+        """Of rows with one key the first of the stream stays."""
+        self._refuse(
+            "duplicate_key",
+            sql.SQL(
+                """
+                SELECT ctid FROM (
+                    SELECT ctid, row_number() OVER (PARTITION BY "Id" ORDER BY {segment}, ctid) AS nth
+                    FROM {table} WHERE "Id" IN (SELECT "Id" FROM {table} GROUP BY "Id" HAVING count(*) > 1)
+                ) AS doubles WHERE nth > 1
+                """
+            ),
+        )
+
+    def _refuse(self, rule: str, which: sql.SQL) -> None:
+        """Takes the rows out of the new table and keeps them in quarantine."""
+        target = table(STAGING, self._name)
+        fields, source_columns = self._selection.fields, self._selection.columns
+        removed = self._connection.execute(
+            sql.SQL("DELETE FROM {} WHERE ctid IN ({}) RETURNING {}, {}").format(
+                target,
+                which.format(table=target, segment=sql.Identifier(SEGMENT))
+                if rule == "duplicate_key"
+                else which.format(target),
+                sql.Identifier(SEGMENT),
+                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in fields),
+            )
+        )
+        key = "Id" if "Id" in fields else self._selection.derived_id_from[0]
+        rejections = []
+        for segment, *values in removed:
+            row = dict(zip(source_columns, values, strict=True))
+            value = row.get(source_columns[fields.index(key)]) if key in fields else None
+            rejections.append(Rejection(rule, key, value, row, segment))
+        keep_rejections(self._connection, self._selection, self._load, rejections)
+
+    def _measure(self) -> tuple[int, str]:
+        row = self._connection.execute(
+            sql.SQL(
+                "SELECT count(*), coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0) FROM {table}"
+            ).format(hash=sql.Identifier(HASH), table=table(STAGING, self._name))
+        ).fetchone()
+        assert row is not None, "an aggregate has a row"  # noqa: S101
+        return row[0], ":".join(map(str, row))
+
+    def swap(self, snapshot: Snapshot) -> None:
+        old, new = table(STAGING, self._selection.entity.name), table(STAGING, self._name)
+        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(old))
+        self._connection.execute(
+            sql.SQL("ALTER TABLE {} RENAME TO {}").format(new, sql.Identifier(self._selection.entity.name))
+        )
+
+    def record(self, snapshot: Snapshot) -> None:
+        self._connection.execute(
+            """
+            INSERT INTO ops.staged (entity, load, definition, segments, rows_read, rows_staged, rows_rejected, checksum)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+            ON CONFLICT (entity) DO UPDATE SET (load, definition, segments, rows_read, rows_staged, rows_rejected,
+                checksum, staged_at) = (excluded.load, excluded.definition, excluded.segments, excluded.rows_read,
+                excluded.rows_staged, excluded.rows_rejected, excluded.checksum, now())
+            """,
+            [
+                self._selection.entity.name,
+                self._load,
+                snapshot.definition,
+                snapshot.segments,
+                snapshot.rows_read,
+                snapshot.rows_staged,
+                snapshot.rows_rejected,
+                snapshot.checksum,
+            ],
+        )
+
+
+def last_snapshot(connection: Connection, entity: str) -> Snapshot | None:
+    row = connection.execute(
+        "SELECT definition, segments, rows_read, rows_staged, rows_rejected, checksum FROM ops.staged WHERE entity = %s",
+        [entity],
+    ).fetchone()
+    return Snapshot(*row) if row else None
+
+
+def _guard(
+    entity: Entity, before: Snapshot | None, after: Snapshot, guards: GuardsConfig, allow_shrink: bool
+) -> None:
+    """Raises: GuardError when so many rows are gone that a broken ERP export is likelier than a clean-out."""
+    if before is None or allow_shrink:
+        return
+    lost = before.rows_staged - after.rows_staged
+    emptied = before.rows_staged > 0 and after.rows_staged == 0
+    shrunk = lost >= max(1, guards.min_shrink_rows) and lost > guards.max_shrink * before.rows_staged
+    if emptied or shrunk:
+        refused = (
+            f" {after.rows_rejected} of {after.rows_read} rows read were refused."
+            if after.rows_rejected
+            else ""
+        )
+        raise GuardError(
+            f"the snapshot has {after.rows_staged} rows, the last one had {before.rows_staged} "
+            f"({lost / before.rows_staged:.0%} gone; allowed are {guards.max_shrink:.0%}).{refused} "
+            "Yesterday's data stay. If it is right so, run again with --allow-shrink."
+        )
+
+
+def _digest(*parts: bytes) -> str:
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""The sync store: a directory or any fsspec URL. Immutable objects by SHA-256, and small files replaced atomically."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import fsspec
+import orjson
+import zstandard
+
+from kimo_assets.errors import StoreError
+
+FORMAT = "kimo-sync"
+FORMAT_VERSION = 1
+
+
+def object_path(sha256: str) -> str:
+    return f"objects/{sha256[:2]}/{sha256}.csv.zst"
+
+
+def manifest_path(agent: str) -> str:
+    """Codes may hold any character; in a file name they are percent-encoded, dots too."""
+    return f"agents/{quote(agent, safe='').replace('.', '%2E')}.json"
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    sha256: str
+    byte_count: int
+    is_new: bool
+
+
+class Store:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._files, self._root = fsspec.core.url_to_fs(url)
+        self._is_local = "file" in (self._files.protocol, *self._files.protocol)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def identity(self) -> str:
+        """What tells this store from another, or from itself emptied: made with the store, then constant."""
+        text = self.read_or_none("store.json")
+        if text is not None:
+            return str(orjson.loads(text)["id"])
+        marker = {"format": FORMAT, "version": FORMAT_VERSION, "id": uuid.uuid4().hex}
+        self.replace("store.json", orjson.dumps(marker))
+        return str(marker["id"])
+
+    def read_or_none(self, name: str) -> bytes | None:
+        try:
+            return bytes(self._files.cat_file(self._path(name)))
+        except FileNotFoundError:
+            return None
+
+    def replace(self, name: str, data: bytes) -> None:
+        """The file's content changes at once: a reader sees the old or the new one, never a part."""
+        if self._is_local:
+            with self._temporary() as file:
+                file.write_bytes(data)
+                self._move(file, name)
+        else:
+            self._files.pipe_file(self._path(name), data)
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._path(name))
+
+    def add_object(self, file: Path, sha256: str) -> StoredObject:
+        """Moves a finished file to the place its hash names, unless it is there already."""
+        size = file.stat().st_size
+        name = object_path(sha256)
+        if self._files.exists(self._path(name)):
+            return StoredObject(sha256, size, False)
+        if self._is_local:
+            self._move(file, name)
+        else:
+            self._files.put_file(str(file), self._path(name))
+        return StoredObject(sha256, size, True)
+
+    def read_object(self, sha256: str) -> bytes:
+        """The object's compressed bytes, verified. Raises: StoreError when it is missing or not what its name says."""
+        data = self.read_or_none(object_path(sha256))
+        if data is None:
+            raise StoreError(
+                f"{self.url}: the object {sha256} is not there. Prepare the payloads again: step 3."
+            )
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreError(
+                f"{self.url}: the object {object_path(sha256)} is damaged: its content has another SHA-256. "
+                "Delete that file and prepare the payloads again: step 3."
+            )
+        return data
+
+    def has_object(self, sha256: str) -> bool:
+        return bool(self._files.exists(self._path(object_path(sha256))))
+
+    def writer(self, level: int) -> "ObjectWriter":
+        return ObjectWriter(self, level)
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """A file on the store's own disk when that is local, so that it can be moved into place."""
+        folder = f"{self._root}/tmp" if self._is_local else None
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder)
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _move(self, file: Path, name: str) -> None:
+        target = Path(self._path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.chmod(0o644)
+        os.replace(file, target)
+
+
+class ObjectWriter:
+    """Compresses, hashes and stores one object as it is written; nothing is visible before `finish`."""
+
+    def __init__(self, store: Store, level: int) -> None:
+        self._store = store
+        self._stack = contextlib.ExitStack()
+        self._file: Path = self._stack.enter_context(store._temporary())
+        self._out: Any = self._stack.enter_context(self._file.open("wb"))
+        self._compressor = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
+        self._hash = hashlib.sha256()
+        self.rows = 0
+
+    def write(self, data: bytes, rows: int) -> None:
+        self.rows += rows
+        self._emit(self._compressor.compress(data))
+
+    def _emit(self, data: bytes) -> None:
+        if data:
+            self._hash.update(data)
+            self._out.write(data)
+
+    def finish(self) -> StoredObject:
+        with self._stack:
+            self._emit(self._compressor.flush())
+            self._out.close()
+            return self._store.add_object(self._file, self._hash.hexdigest())
+
+    def abandon(self) -> None:
+        self._stack.close()

@@ -1,0 +1,707 @@
+"""Who sees what: the catalogue's agent scopes, compiled to SQL and to sets of agents.
+
+A row's visibility depends on a few of its values only (an account, an item, an agent's code). Each scope becomes a tree
+over such *atoms*: an atom is an SQL expression over the row (`x`) that yields a small value, and a function from that
+value to a set of agents. PostgreSQL groups the rows by their atoms; the few distinct combinations come here, where the
+tree turns each into one set of agents. Rows with the same set share a bucket.
+
+What the vendor's manual leaves open is decided so, and written in docs/sync-format.md: an `optional` rule is a fallback
+for rows about which the other rules name no agent; an agent to whom no trademark (or warehouse) is linked is not
+restricted by trademarks (or warehouses); a row for "type Account" without an account is for all.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from hashlib import blake2b
+from operator import and_, or_
+
+from psycopg import Connection, sql
+
+from kimo_assets.catalog import Catalog, Entity, scopes
+from kimo_assets.database.names import ARCHIVED, ID, KIMO, table
+from kimo_assets.sync.agents import SEPARATOR, Agents
+
+# An atom's value for a row whose key is empty. Signatures count from 0, which is "nobody".
+_BLANK = -1
+_NOBODY = 0
+_MAX_GENERATIONS = 20
+
+ToMask = Callable[[int | str], int]
+
+
+@dataclass(frozen=True)
+class Atom:
+    """expression: over the row `x` and the joins, never NULL; type: its PostgreSQL type."""
+
+    position: int
+    expression: sql.Composable
+    type: str
+    to_mask: ToMask
+
+
+@dataclass(frozen=True)
+class Constant:
+    mask: int
+
+
+@dataclass(frozen=True)
+class Union:
+    """The rules' agents together; `fallbacks` speak when the rules name nobody; `filters` restrict the result."""
+
+    rules: tuple["Node", ...]
+    fallbacks: tuple["Node", ...]
+    filters: tuple["Node", ...]
+
+
+@dataclass(frozen=True)
+class Intersection:
+    rules: tuple["Node", ...]
+
+
+Node = Atom | Constant | Union | Intersection
+
+
+def evaluate(node: Node, values: Sequence[int | str]) -> int:
+    """The set of agents for one combination of atom values."""
+    match node:
+        case Atom():
+            return node.to_mask(values[node.position])
+        case Constant():
+            return node.mask
+        case Intersection():
+            return reduce(and_, (evaluate(rule, values) for rule in node.rules))
+        case Union():
+            seen = reduce(or_, (evaluate(rule, values) for rule in node.rules), 0)
+            if not seen:
+                seen = reduce(or_, (evaluate(rule, values) for rule in node.fallbacks), 0)
+            return reduce(and_, (evaluate(rule, values) for rule in node.filters), seen)
+
+
+@dataclass
+class Query:
+    """A compiled scope: the tree, and what has to be joined to a row `x` for its atoms."""
+
+    entity: Entity
+    node: Node = field(default_factory=lambda: Constant(0))
+    atoms: list[Atom] = field(default_factory=list)
+    joins: list[sql.Composable] = field(default_factory=list)
+    reads_itself: bool = False
+
+    def add(self, expression: sql.Composable, kind: str, to_mask: ToMask) -> Atom:
+        atom = Atom(len(self.atoms), expression, kind, to_mask)
+        self.atoms.append(atom)
+        return atom
+
+    def origin(self) -> sql.Composed:
+        """FROM ... WHERE of the live rows, with the joins."""
+        return sql.SQL("FROM {} AS x {} WHERE x.{} IS NULL").format(
+            table(KIMO, self.entity.name), sql.SQL(" ").join(self.joins), sql.Identifier(ARCHIVED)
+        )
+
+    def expressions(self) -> sql.Composed:
+        return sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(atom.expression, sql.Identifier(f"a{atom.position}"))
+            for atom in self.atoms
+        )
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What decides who sees an entity's rows, beside these rows: `rows` of link tables, and who `sees` other entities."""
+
+    rows: frozenset[str]
+    sees: frozenset[str]
+
+
+def _targets(scope: scopes.Scope) -> Iterator[tuple[str, bool]]:
+    """(entity, whether it matters who sees its rows rather than what they are)."""
+    match scope:
+        case scopes.ViaAccount() | scopes.ViaEncodedAccount():
+            yield "Account", True
+        case scopes.ViaItem() | scopes.ViaEncodedItem():
+            yield "Item", True
+        case scopes.ViaParent():
+            yield scope.parent, True
+            if scope.parent_agent_column:
+                yield scope.parent, False
+        case scopes.ViaLink():
+            yield scope.link, False
+        case scopes.ViaSharedFilter():
+            yield from ((scope.link, False), (scope.agent_link, False))
+        case scopes.ViaTrademark():
+            yield scope.agent_link, False
+        case scopes.ViaWarehouse():
+            yield "WarehousePerSalesAgent", False
+        case scopes.ViaPromotionFilter():
+            # By customer group, payment method or class: the accounts' own values matter too.
+            yield from ((scope.link, False), ("Account", False), ("Account", True))
+        case scopes.ByBusinessRule():
+            for mode in scope.modes.values():
+                yield from _targets(mode)
+        case scopes.AllOf():
+            for rule in scope.rules:
+                yield from _targets(rule)
+        case scopes.AnyOf():
+            for rule in (*scope.rules, *scope.filters):
+                yield from _targets(rule)
+
+
+class Visibility:
+    """Answers for one state of schema kimo. Its temporary tables live as long as the connection's session."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        catalog: Catalog,
+        agents: Agents,
+        *,
+        rules: dict[str, str],
+        channel_codes: Sequence[str],
+    ) -> None:
+        self._connection = connection
+        self._catalog = catalog
+        self.agents = agents
+        self._rules = rules
+        self._channel_codes = {code.casefold() for code in channel_codes}
+        self._masks: list[int] = [0]
+        self._signature_of: dict[int, int] = {0: _NOBODY}
+        self._tables: dict[str, sql.Identifier] = {}
+        self._count = 0
+
+    # --- questions --------------------------------------------------------------------------------------------------
+
+    def dependencies(self, entity: Entity) -> Dependencies:
+        targets = set(_targets(entity.scope))
+        if isinstance(entity.scope, scopes.ViaEntityReference):
+            targets |= {(name, True) for name in self._referenced_entities(entity, entity.scope)}
+        others = {(name, sees) for name, sees in targets if name != entity.name}
+        return Dependencies(
+            rows=frozenset(name for name, sees in others if not sees),
+            sees=frozenset(name for name, sees in others if sees),
+        )
+
+    def combinations(self, query: Query) -> list[tuple[tuple[int | str, ...], int, int]]:
+        """(atom values, rows, set of agents) of every combination that occurs among the live rows."""
+        if not query.atoms:
+            row = self._connection.execute(sql.SQL("SELECT count(*) {}").format(query.origin())).fetchone()
+            rows = row[0] if row else 0
+            return [((), rows, evaluate(query.node, ()))] if rows else []
+        positions = sql.SQL(", ").join(sql.Literal(atom.position + 1) for atom in query.atoms)
+        found = self._connection.execute(
+            sql.SQL("SELECT {}, count(*) {} GROUP BY {}").format(
+                query.expressions(), query.origin(), positions
+            )
+        )
+        return [(tuple(values), rows, evaluate(query.node, values)) for *values, rows in found]
+
+    def compile(self, entity: Entity) -> Query:
+        """The entity's scope over its rows; what it depends on is computed as needed."""
+        query = Query(entity)
+        query.node = self._node(entity.scope, query)
+        return query
+
+    def keys(self, entity_name: str) -> sql.Identifier:
+        """A temporary table (key, signature): who sees each live row of an entity, by its Id."""
+        if entity_name not in self._tables:
+            self._tables[entity_name] = self._new_table()
+            self._fill(self._catalog[entity_name])
+        return self._tables[entity_name]
+
+    def digest(self, entity_name: str) -> str:
+        """Changes exactly when the visibility of some row of the entity does."""
+        rows = self._connection.execute(
+            sql.SQL(
+                "SELECT signature, count(*), bit_xor(hashtextextended(key, 0)) FROM {} GROUP BY 1"
+            ).format(self.keys(entity_name))
+        )
+        lines = sorted(
+            f"{self.agents.text(self._masks[signature])}:{count}:{keys}" for signature, count, keys in rows
+        )
+        return blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+
+    # --- scopes to nodes ----------------------------------------------------------------------------------------------
+
+    def _node(self, scope: scopes.Scope, query: Query) -> Node:
+        match scope:
+            case scopes.Everyone():
+                return Constant(self.agents.everyone)
+            case scopes.Nobody():
+                return Constant(0)
+            case scopes.AgentColumn():
+                return self._agent_column(scope, query)
+            case scopes.ViaAccount():
+                return self._via_account(scope, query)
+            case scopes.ViaItem():
+                return self._via_row("Item", scope.column, scope.blank is not None, query)
+            case scopes.ViaParent():
+                return self._via_parent(scope, query)
+            case scopes.ViaEncodedAccount():
+                return self._via_encoded("Account", scope.type_column, scope.key_column, query)
+            case scopes.ViaEncodedItem():
+                return self._via_encoded("Item", scope.type_column, scope.key_column, query)
+            case scopes.ViaLink():
+                agents = self._agents_by_key(_link_agents(scope))
+                return self._named_agents(
+                    agents, scope.column, unlisted_everyone=scope.blank is not None, query=query
+                )
+            case scopes.ViaSharedFilter():
+                agents = self._agents_by_key(_filter_agents(scope))
+                return self._named_agents(
+                    agents, scope.column, unlisted_everyone=scope.blank is not None, query=query
+                )
+            case scopes.ViaTrademark():
+                return self._via_trademark(scope, query)
+            case scopes.ViaWarehouse():
+                return self._via_assignment(
+                    "WarehousePerSalesAgent", "WarehouseId", scope.column, scope.blank is not None, query
+                )
+            case scopes.ViaPromotionFilter():
+                return self._via_promotion_filter(scope, query)
+            case scopes.Channel():
+                return self._channel(scope, query)
+            case scopes.ViaEntityReference():
+                return self._via_entity_reference(scope, query)
+            case scopes.ByBusinessRule():
+                return self._node(scope.modes[self._mode(scope)], query)
+            case scopes.AllOf():
+                return Intersection(tuple(self._node(rule, query) for rule in scope.rules))
+            case scopes.AnyOf():
+                return Union(
+                    tuple(self._node(rule, query) for rule in scope.rules if not rule.optional),
+                    tuple(self._node(rule, query) for rule in scope.rules if rule.optional),
+                    tuple(self._node(rule, query) for rule in scope.filters),
+                )
+
+    def _mode(self, scope: scopes.ByBusinessRule) -> str:
+        value = self._rules.get(scope.rule.casefold(), scope.default)
+        by_fold = {_plain(mode): mode for mode in scope.modes}
+        return by_fold.get(_plain(value), scope.default)
+
+    def _is_on(self, rule: str) -> bool:
+        return _plain(self._rules.get(rule.casefold(), "")) == "1"
+
+    def _agent_column(self, scope: scopes.AgentColumn, query: Query) -> Node:
+        blank = self.agents.everyone if scope.blank else 0
+        expression = sql.SQL("coalesce(x.{}, '')").format(sql.Identifier(scope.column))
+        return query.add(expression, "text", lambda code: self.agents.mask([str(code)]) if code else blank)
+
+    def _via_account(self, scope: scopes.ViaAccount, query: Query) -> Node:
+        return self._via_row("Account", scope.column, scope.blank is not None, query, when=scope.when)
+
+    def _via_row(
+        self,
+        target: str,
+        column: str,
+        blank_everyone: bool,
+        query: Query,
+        *,
+        when: dict[str, tuple[str, ...]] | None = None,
+    ) -> Node:
+        """The agents who see the row that the column points to; `when` fails: nobody."""
+        signature = self._join(target, column, query)
+        value = sql.SQL("CASE WHEN x.{} IS NULL THEN {} ELSE coalesce({}.signature, {}) END").format(
+            sql.Identifier(column), sql.Literal(_BLANK), signature, sql.Literal(_NOBODY)
+        )
+        for condition, codes in (when or {}).items():
+            value = sql.SQL("CASE WHEN x.{}::text IN ({}) THEN {} ELSE {} END").format(
+                sql.Identifier(condition),
+                sql.SQL(", ").join(map(sql.Literal, codes)),
+                value,
+                sql.Literal(_NOBODY),
+            )
+        return query.add(value, "integer", self._signature_mask(blank_everyone))
+
+    def _via_encoded(self, target: str, type_column: str, key_column: str, query: Query) -> Node:
+        typed = query.entity.fields[key_column].references_by
+        codes = [code for code, name in (typed.targets if typed else {}).items() if name == target]
+        if not codes:
+            return Constant(self.agents.everyone)
+        signature = self._join(target, key_column, query)
+        value = sql.SQL(
+            "CASE WHEN x.{key} IS NULL OR coalesce(x.{type}::text, '') NOT IN ({codes}) THEN {blank} "
+            "ELSE coalesce({signature}.signature, {nobody}) END"
+        ).format(
+            key=sql.Identifier(key_column),
+            type=sql.Identifier(type_column),
+            codes=sql.SQL(", ").join(map(sql.Literal, codes)),
+            blank=sql.Literal(_BLANK),
+            signature=signature,
+            nobody=sql.Literal(_NOBODY),
+        )
+        return query.add(value, "integer", self._signature_mask(blank_everyone=True))
+
+    def _via_parent(self, scope: scopes.ViaParent, query: Query) -> Node:
+        parent = self._via_row(scope.parent, scope.column, False, query)
+        if not scope.parent_agent_column:
+            return parent
+        alias = self._alias(query)
+        query.joins.append(
+            sql.SQL("LEFT JOIN {} AS {} ON {}.{} = x.{}").format(
+                table(KIMO, scope.parent), alias, alias, sql.Identifier(ID), sql.Identifier(scope.column)
+            )
+        )
+        owner = sql.SQL("coalesce({}.{}, '')").format(alias, sql.Identifier(scope.parent_agent_column))
+        # Without its head a line is of no use: the owner sees it only together with that.
+        return Intersection((parent, query.add(owner, "text", lambda code: self.agents.mask([str(code)]))))
+
+    def _named_agents(
+        self, agents: sql.Identifier, column: str, *, unlisted_everyone: bool, query: Query
+    ) -> Node:
+        """The agents listed for the row's key; a key that is not listed: everyone or nobody."""
+        alias = self._alias(query)
+        query.joins.append(
+            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(
+                agents, sql.Identifier(column), alias=alias
+            )
+        )
+        # '*' is no agent: it marks a key that is not listed, apart from one listed without agents ('').
+        value = sql.SQL("CASE WHEN {0}.key IS NULL THEN '*' ELSE coalesce({0}.agents, '') END").format(alias)
+        unlisted = self.agents.everyone if unlisted_everyone else 0
+        return query.add(
+            value, "text", lambda text: unlisted if text == "*" else self.agents.mask_of_text(str(text))
+        )
+
+    def _via_trademark(self, scope: scopes.ViaTrademark, query: Query) -> Node:
+        if scope.enabled_by_rule and not self._is_on(scope.enabled_by_rule):
+            return Constant(self.agents.everyone)
+        return self._via_assignment(
+            scope.agent_link, "TrademarkId", scope.column, scope.blank is not None, query
+        )
+
+    def _via_assignment(
+        self, link: str, link_column: str, column: str, blank_everyone: bool, query: Query
+    ) -> Node:
+        """Agents by what is assigned to them; an agent to whom nothing is assigned is not restricted."""
+        agents = self._agents_by_key(_assigned_agents(link, link_column))
+        assigned = self._connection.execute(
+            sql.SQL('SELECT DISTINCT "SalesAgentId" FROM {} WHERE {} IS NULL').format(
+                table(KIMO, link), sql.Identifier(ARCHIVED)
+            )
+        )
+        unrestricted = self.agents.everyone & ~self.agents.mask(code for (code,) in assigned)
+        alias = self._alias(query)
+        query.joins.append(
+            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(
+                agents, sql.Identifier(column), alias=alias
+            )
+        )
+        value = sql.SQL("CASE WHEN x.{} IS NULL THEN '*' ELSE coalesce({}.agents, '') END").format(
+            sql.Identifier(column), alias
+        )
+        blank = self.agents.everyone if blank_everyone else 0
+        return query.add(
+            value,
+            "text",
+            lambda text: blank if text == "*" else self.agents.mask_of_text(str(text)) | unrestricted,
+        )
+
+    def _channel(self, scope: scopes.Channel, query: Query) -> Node:
+        blank = self.agents.everyone if scope.blank else 0
+
+        def to_mask(value: int | str) -> int:
+            codes = {part.strip().casefold() for part in str(value).replace(",", "|").split("|")} - {""}
+            return blank if not codes else self.agents.everyone if codes & self._channel_codes else 0
+
+        return query.add(
+            sql.SQL("coalesce(x.{}::text, '')").format(sql.Identifier(scope.column)), "text", to_mask
+        )
+
+    def _via_entity_reference(self, scope: scopes.ViaEntityReference, query: Query) -> Node:
+        """The type column holds an entity's name; a name that is none hides the row."""
+        cases: list[sql.Composable] = []
+        for name in self._referenced_entities(query.entity, scope):
+            signature = self._join(name, scope.key_column, query)
+            cases.append(
+                sql.SQL("WHEN {} THEN coalesce({}.signature, {})").format(
+                    sql.Literal(name), signature, sql.Literal(_NOBODY)
+                )
+            )
+        if not cases:
+            return Constant(0)
+        value = sql.SQL("CASE x.{} {} ELSE {} END").format(
+            sql.Identifier(scope.type_column), sql.SQL(" ").join(cases), sql.Literal(_NOBODY)
+        )
+        return query.add(value, "integer", self._signature_mask(blank_everyone=False))
+
+    def _referenced_entities(self, entity: Entity, scope: scopes.ViaEntityReference) -> list[str]:
+        names = self._connection.execute(
+            sql.SQL("SELECT DISTINCT {0} FROM {1} WHERE {0} IS NOT NULL AND {2} IS NULL ORDER BY 1").format(
+                sql.Identifier(scope.type_column), table(KIMO, entity.name), sql.Identifier(ARCHIVED)
+            )
+        )
+        return [name for (name,) in names if name in self._catalog.entities and name != entity.name]
+
+    # --- promotions ---------------------------------------------------------------------------------------------------
+
+    def _via_promotion_filter(self, scope: scopes.ViaPromotionFilter, query: Query) -> Node:
+        seen = self._promotion_masks(scope)
+        target = self._new_table()
+        self._create_keys(target, ((key, self._signature(mask)) for key, mask in seen.items()))
+        alias = self._alias(query)
+        query.joins.append(
+            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(
+                target, sql.Identifier(scope.column), alias=alias
+            )
+        )
+        value = sql.SQL("coalesce({}.signature, {})").format(alias, sql.Literal(_BLANK))
+        return query.add(value, "integer", self._signature_mask(blank_everyone=True))
+
+    def _promotion_masks(self, scope: scopes.ViaPromotionFilter) -> dict[str, int]:
+        """Fact sheet, section 11: who is named by a promotion's filters, directly or through a customer."""
+        gates: dict[str, _Gate] = {}
+        for promotion, kind, key, included, mask in self._promotion_filters(scope):
+            gates.setdefault(promotion, _Gate()).add(scope, kind, key, included, mask, self._channel_codes)
+        return {promotion: gate.mask(self.agents.everyone) for promotion, gate in gates.items()}
+
+    def _promotion_filters(
+        self, scope: scopes.ViaPromotionFilter
+    ) -> Iterator[tuple[str, str, str, bool, int]]:
+        """Each filter row with the agents it reaches: the named agent, or those who see one of its customers."""
+        included = sql.SQL("coalesce(f.{}, true)").format(sql.Identifier(scope.included_column))
+        base = sql.SQL(
+            'SELECT DISTINCT f.{promotion}, f."EncodingType", coalesce(f."EncodingKey", \'\'), {included}'
+        ).format(promotion=sql.Identifier(scope.link_column), included=included)
+        origin = sql.SQL("FROM {} AS f").format(table(KIMO, scope.link))
+        live = sql.SQL("f.{} IS NULL").format(sql.Identifier(ARCHIVED))
+        direct = sql.SQL("{} {} WHERE {}").format(base, origin, live)
+        for promotion, kind, key, is_included in self._connection.execute(direct):
+            mask = self.agents.mask([key]) if kind in scope.agent_types else 0
+            if kind not in scope.account_types:
+                yield promotion, kind or "", key, is_included, mask
+        for kind, column in self._account_columns(scope).items():
+            reached = sql.SQL(
+                '{}, v.signature {} LEFT JOIN {} AS a ON a.{} = f."EncodingKey" AND a.{} IS NULL '
+                'LEFT JOIN {} AS v ON v.key = a."Id" WHERE {} AND f."EncodingType" = {}'
+            ).format(
+                base,
+                origin,
+                table(KIMO, "Account"),
+                sql.Identifier(column),
+                sql.Identifier(ARCHIVED),
+                self.keys("Account"),
+                live,
+                sql.Literal(kind),
+            )
+            for promotion, _, key, is_included, signature in self._connection.execute(reached):
+                yield promotion, kind, key, is_included, self._masks[signature or _NOBODY]
+
+    def _account_columns(self, scope: scopes.ViaPromotionFilter) -> dict[str, str]:
+        """Encoding type -> the column of Account that its key is compared with."""
+        typed = self._catalog[scope.link].fields["EncodingKey"].references_by
+        account = self._catalog["Account"]
+        columns: dict[str, str] = {}
+        for kind in scope.account_types:
+            target = typed.targets[kind] if typed else ""
+            by_target = (name for name, found in account.hard_references.items() if found.target == target)
+            columns[kind] = ID if target == "Account" else next(by_target)
+        return columns
+
+    # --- temporary tables ---------------------------------------------------------------------------------------------
+
+    def _fill(self, entity: Entity) -> None:
+        """Who sees each row. A scope that reads its own entity (a site its head office) is repeated until it settles."""
+        target = self._tables[entity.name]
+        self._create_keys(target, ())
+        for _ in range(_MAX_GENERATIONS):
+            query = self.compile(entity)
+            before = self._shape(target)
+            self._refill(target, query)
+            if not query.reads_itself or self._shape(target) == before:
+                return
+
+    def _refill(self, target: sql.Identifier, query: Query) -> None:
+        buckets = self.map_combinations(
+            query, {values: self._signature(mask) for values, _, mask in self.combinations(query)}
+        )
+        fresh = self._new_table()
+        self._connection.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT x.{}::text AS key, {} AS signature {}").format(
+                fresh, sql.Identifier(ID), buckets.value, buckets.origin
+            )
+        )
+        self._connection.execute(sql.SQL("TRUNCATE {}").format(target))
+        self._connection.execute(
+            sql.SQL("INSERT INTO {} SELECT key, signature FROM {}").format(target, fresh)
+        )
+        self._connection.execute(sql.SQL("DROP TABLE {}").format(fresh))
+        self._connection.execute(sql.SQL("ANALYZE {}").format(target))
+
+    def _shape(self, target: sql.Identifier) -> list[tuple[int, int]]:
+        rows = self._connection.execute(
+            sql.SQL("SELECT signature, count(*) FROM {} GROUP BY 1 ORDER BY 1").format(target)
+        )
+        return rows.fetchall()
+
+    def map_combinations(self, query: Query, numbers: dict[tuple[int | str, ...], int]) -> "Mapped":
+        """A number for each combination, as SQL over the entity's rows."""
+        if not query.atoms:
+            return Mapped(sql.Literal(numbers.get((), 0)), query.origin())
+        mapping = self._new_table()
+        definitions = [
+            sql.SQL("a{} {}").format(sql.SQL(str(a.position)), sql.SQL(a.type)) for a in query.atoms
+        ]
+        self._connection.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} ({}, number integer)").format(
+                mapping, sql.SQL(", ").join(definitions)
+            )
+        )
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(sql.SQL("COPY {} FROM STDIN").format(mapping)) as copy,
+        ):
+            for values, number in numbers.items():
+                copy.write_row((*values, number))
+        self._connection.execute(sql.SQL("ANALYZE {}").format(mapping))
+        matches = sql.SQL(" AND ").join(
+            sql.SQL("m.{} = {}").format(sql.Identifier(f"a{atom.position}"), atom.expression)
+            for atom in query.atoms
+        )
+        origin = sql.SQL("FROM {} AS x {} JOIN {} AS m ON {} WHERE x.{} IS NULL").format(
+            table(KIMO, query.entity.name),
+            sql.SQL(" ").join(query.joins),
+            mapping,
+            matches,
+            sql.Identifier(ARCHIVED),
+        )
+        return Mapped(sql.SQL("m.number"), origin)
+
+    def _create_keys(self, target: sql.Identifier, rows: Iterable[tuple[str, int]]) -> None:
+        self._connection.execute(
+            sql.SQL('CREATE TEMPORARY TABLE {} (key text COLLATE "C", signature integer)').format(target)
+        )
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
+    def _agents_by_key(self, select: sql.Composable) -> sql.Identifier:
+        target = self._new_table()
+        self._connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} AS {}").format(target, select))
+        self._connection.execute(sql.SQL("ANALYZE {}").format(target))
+        return target
+
+    def _join(self, target: str, column: str, query: Query) -> sql.Identifier:
+        """Joins who sees `target` by the row's column; returns the alias."""
+        query.reads_itself = query.reads_itself or target == query.entity.name
+        alias = self._alias(query)
+        query.joins.append(
+            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(
+                self.keys(target), sql.Identifier(column), alias=alias
+            )
+        )
+        return alias
+
+    def _alias(self, query: Query) -> sql.Identifier:
+        return sql.Identifier(f"j{len(query.joins)}")
+
+    def _new_table(self) -> sql.Identifier:
+        self._count += 1
+        return sql.Identifier("pg_temp", f"visibility_{self._count}")
+
+    def _signature(self, mask: int) -> int:
+        if mask not in self._signature_of:
+            self._signature_of[mask] = len(self._masks)
+            self._masks.append(mask)
+        return self._signature_of[mask]
+
+    def _signature_mask(self, blank_everyone: bool) -> ToMask:
+        blank = self.agents.everyone if blank_everyone else 0
+        return lambda signature: blank if signature == _BLANK else self._masks[int(signature)]
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """value: a number per row `x`; origin: the FROM and WHERE it needs."""
+
+    value: sql.Composable
+    origin: sql.Composable
+
+
+@dataclass
+class _Gate:
+    """What a promotion's filter rows say together."""
+
+    named: int = 0
+    excluded: int = 0
+    exclusive: int = 0
+    generic: bool = False
+    has_exclusive: bool = False
+    has_restriction: bool = False
+    wrong_channel: bool = False
+    channels: set[str] = field(default_factory=set)
+
+    def add(
+        self,
+        scope: scopes.ViaPromotionFilter,
+        kind: str,
+        key: str,
+        included: bool,
+        mask: int,
+        channel_codes: set[str],
+    ) -> None:
+        if kind == "Channel-Exclusive":
+            self.channels.add(key.casefold())
+            self.wrong_channel = not self.channels & channel_codes
+        elif kind == "00":
+            self.generic = self.generic or included
+        elif kind in scope.agent_types and not included:
+            self.excluded |= mask
+        elif kind.endswith("-Exclusive") and kind in scope.agent_types:
+            self.has_exclusive = True
+            self.exclusive |= mask
+        elif included and (kind in scope.agent_types or kind in scope.account_types):
+            self.has_restriction = True
+            self.named |= mask
+
+    def mask(self, everyone: int) -> int:
+        """An excluded customer shuts no agent out: others of theirs may still take part."""
+        if self.wrong_channel:
+            return 0
+        if self.has_exclusive:
+            return self.exclusive & ~self.excluded
+        seen = everyone if self.generic or not self.has_restriction else self.named
+        return seen & ~self.excluded
+
+
+def _link_agents(scope: scopes.ViaLink) -> sql.Composed:
+    return sql.SQL(
+        "SELECT {key} AS key, string_agg(DISTINCT {agent}::text, {separator} ORDER BY {agent}::text) AS agents "
+        "FROM {link} WHERE {archived} IS NULL AND {key} IS NOT NULL GROUP BY {key}"
+    ).format(
+        key=sql.Identifier(scope.link_column),
+        agent=sql.Identifier(scope.link_agent_column),
+        separator=sql.Literal(SEPARATOR),
+        link=table(KIMO, scope.link),
+        archived=sql.Identifier(ARCHIVED),
+    )
+
+
+def _assigned_agents(link: str, link_column: str) -> sql.Composed:
+    scope = scopes.ViaLink(
+        kind="via_link", column="", link=link, link_column=link_column, link_agent_column="SalesAgentId"
+    )
+    return _link_agents(scope)
+
+
+def _filter_agents(scope: scopes.ViaSharedFilter) -> sql.Composed:
+    return sql.SQL(
+        'SELECT f.{key} AS key, string_agg(DISTINCT a."SalesAgentId"::text, {separator} ORDER BY a."SalesAgentId"::text) AS agents '
+        "FROM {link} AS f LEFT JOIN {agent_link} AS a ON a.{filter} = f.{filter} AND a.{archived} IS NULL "
+        "WHERE f.{archived} IS NULL AND f.{key} IS NOT NULL GROUP BY f.{key}"
+    ).format(
+        key=sql.Identifier(scope.link_column),
+        separator=sql.Literal(SEPARATOR),
+        link=table(KIMO, scope.link),
+        agent_link=table(KIMO, scope.agent_link),
+        filter=sql.Identifier(scope.filter_column),
+        archived=sql.Identifier(ARCHIVED),
+    )
+
+
+def _plain(value: str) -> str:
+    """Rule values as people write them: True, true and 1 are one."""
+    folded = value.strip().casefold()
+    return {"true": "1", "false": "0", "yes": "1", "no": "0"}.get(folded, folded)
