@@ -1,6 +1,7 @@
-"""A database that was not made for Kimo, imported whole by examples/northwind/kimo.yaml and held against plain SQL on it."""
+"""examples/northwind: a database not made for Kimo, imported whole and held against plain SQL on it."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -58,8 +59,8 @@ COUNTS = {
 ROWS = [
     (
         "Account",
-        "Id, Name, AddressLine, AddressCity, AddressCountrySubdivision, AddressPostCode, AddressCountry, Phone, Fax",
-        "SELECT customer_id, company_name, address, city, region, postal_code, country, phone, fax FROM customers",
+        "Id, Name, AddressLine, AddressCity, AddressCountrySubdivision, AddressPostCode, Phone",
+        "SELECT customer_id, company_name, address, city, region, postal_code, phone FROM customers",
     ),
     (
         "Contact",
@@ -98,8 +99,8 @@ ROWS = [
     (
         "ErpDocument",
         "Id, AccountId, SalesAgentId, DocumentDate, DeliveryDate, FulfillmentDate, CarrierId, FreeDecimal1",
-        "SELECT order_id, customer_id, employee_id, order_date, required_date, shipped_date, ship_via, freight "
-        "FROM orders",
+        "SELECT order_id, customer_id, employee_id, order_date, required_date, shipped_date, ship_via, "
+        "freight FROM orders",
     ),
     (
         "ErpDocumentLine",
@@ -137,7 +138,11 @@ def northwind() -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture(scope="module")
-def imported(new_database: Callable[[], Database], tmp_path_factory: pytest.TempPathFactory) -> Imported:
+def imported(
+    northwind: sqlite3.Connection,
+    new_database: Callable[[], Database],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Imported:
     """Northwind after one full import, into a database and a folder of its own."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("KIMO_NORTHWIND", str(_northwind_file()))
@@ -153,12 +158,13 @@ def kimo(imported: Imported) -> Iterator[Connection]:
         yield connection
 
 
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(E[+-]?\d+)?")
+
+
 def same(value: Any) -> Any:
-    """Numbers by value, all else as text: 4, '4' and 4.0 are one; '' is no value."""
-    try:
-        return Decimal(str(value)).normalize()
-    except ArithmeticError:
-        return None if value in (None, "") else str(value)
+    """Numbers by value, all else as text: '4' and 4.0 are one, the code 05021 is no number; '' is None."""
+    text = "" if value is None else str(value)
+    return Decimal(text).normalize() if _NUMBER.fullmatch(text) else text or None
 
 
 def rows(cursor: Any) -> list[tuple[Any, ...]]:
@@ -281,8 +287,8 @@ def test_a_discount_is_a_percentage_in_kimo(northwind: sqlite3.Connection, kimo:
 
 def test_lines_are_numbered_within_their_order(kimo: Connection) -> None:
     wrong = kimo.execute(
-        'SELECT "ErpDocumentId" FROM kimo."ErpDocumentLine" GROUP BY 1 '
-        'HAVING array_agg("LineNumber" ORDER BY "LineNumber") <> array(SELECT generate_series(1, count(*)))'
+        'SELECT "ErpDocumentId" FROM kimo."ErpDocumentLine" GROUP BY 1 HAVING '
+        '(min("LineNumber"), max("LineNumber"), count(DISTINCT "LineNumber")) <> (1, count(*), count(*))'
     )
     assert wrong.fetchall() == []
 
@@ -302,7 +308,8 @@ def test_what_was_not_shipped_yet_is_outstanding(northwind: sqlite3.Connection, 
     ) == rows(
         northwind.execute(
             "SELECT sum(quantity) FILTER (WHERE shipped_date IS NOT NULL), "
-            "sum(quantity) FILTER (WHERE shipped_date IS NULL) FROM order_details JOIN orders USING (order_id)"
+            "sum(quantity) FILTER (WHERE shipped_date IS NULL) "
+            "FROM order_details JOIN orders USING (order_id)"
         )
     )
 
@@ -330,13 +337,15 @@ def test_a_key_that_the_source_lacks_is_made_from_the_entitys_own(kimo: Connecti
 
 def test_names_addresses_and_zones_are_brought_into_shape(kimo: Connection) -> None:
     names = kimo.execute(
-        """SELECT "FirstName", "LastName" FROM kimo."Contact" WHERE "AccountId" IN ('ALFKI', 'GODOS') ORDER BY 1"""
+        'SELECT "FirstName", "LastName" FROM kimo."Contact" '
+        """WHERE "AccountId" IN ('ALFKI', 'GODOS') ORDER BY 1"""
     )
     assert names.fetchall() == [("José", "Pedro Freyre"), ("Maria", "Anders")]
     nancy = kimo.execute("""SELECT "Description", "AddressLine" FROM kimo."SalesAgent" WHERE "Id" = '1'""")
     assert nancy.fetchone() == ("Nancy Davolio", "507 - 20th Ave. E., Apt. 2A")
     zones = kimo.execute(
-        'SELECT z."Description", count(*) FROM kimo."Account" a JOIN kimo."Zone" z ON z."Id" = a."ZoneId" GROUP BY 1'
+        'SELECT z."Description", count(*) FROM kimo."Account" a '
+        'JOIN kimo."Zone" z ON z."Id" = a."ZoneId" GROUP BY 1'
     )
     assert dict(zones.fetchall()) == {"Western": 11, "Northern": 1}
     countries = dict(kimo.execute('SELECT "Id", "IsoCode" FROM kimo."Country"').fetchall())
@@ -423,8 +432,8 @@ SEEN = [
     (
         "SalesAgent",
         "Id, Description, Phone",
-        "SELECT employee_id, first_name || ' ' || last_name, CASE WHEN employee_id = :agent THEN home_phone END "
-        "FROM employees",
+        "SELECT employee_id, first_name || ' ' || last_name, "
+        "CASE WHEN employee_id = :agent THEN home_phone END FROM employees",
     ),
 ]
 

@@ -13,7 +13,7 @@ import numpy as np
 from kimo_assets.demo import lookups
 from kimo_assets.demo.agents import Agents
 from kimo_assets.demo.codes import cin, iban, vat_number
-from kimo_assets.demo.draws import chance, choose, day, days, draws_for, slices, weighted
+from kimo_assets.demo.draws import Draws, chance, choose, day, days, draws_for, slices, weighted
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.names import (
     BANKS,
@@ -34,12 +34,21 @@ _TOWNS = [(town, post_code, i) for i, province in enumerate(PROVINCES) for town,
 _TOWNS_OF = [[t for t, (_, _, p) in enumerate(_TOWNS) if p == i] for i in range(len(PROVINCES))]
 _CHAIN_GROUPS = (5, 6, 7)
 _OPENING_TIMES = ("8:00-12:00", "7:30-11:00 / 15:00-17:00", "solo mattina", "9:00-13:00, no sabato", "")
-_NOTES = ("", "", "", "", "Consegnare sul retro", "Chiuso il lunedì", "Chiedere di far arrivare prima delle 10", "ZTL: furgone")
+_NOTES = (
+    "",
+    "",
+    "",
+    "",
+    "Consegnare sul retro",
+    "Chiuso il lunedì",
+    "Chiedere di far arrivare prima delle 10",
+    "ZTL: furgone",
+)
 
 
 @dataclass(frozen=True)
 class Accounts:
-    """Head offices first, then their sites (sorted by head office), then prospects, then the inactive ones."""
+    """Head offices first, then their sites (by head office), then prospects, then the inactive ones."""
 
     codes: list[str]
     names: list[str]
@@ -103,16 +112,21 @@ def slug(name: str) -> str:
     return "".join(c for c in plain if c.isascii() and c.isalnum())[:40]
 
 
-def _draw_towns(draws: np.random.Generator, agents: Agents, followers: np.ndarray) -> np.ndarray:
+def _draw_towns(draws: Draws, agents: Agents, followers: np.ndarray) -> np.ndarray:
     """Each account lives in a town of its agent's provinces, most of all the first."""
     provinces = agents.territories[followers, weighted(draws, [6, 2, 2], len(followers))]
     places = draws.integers(0, 1_000, len(followers))
     return np.array(
-        [_TOWNS_OF[p][place % len(_TOWNS_OF[p])] for p, place in zip(provinces.tolist(), places.tolist(), strict=True)]
+        [
+            _TOWNS_OF[p][place % len(_TOWNS_OF[p])]
+            for p, place in zip(provinces.tolist(), places.tolist(), strict=True)
+        ]
     )
 
 
-def _draw_names(draws: np.random.Generator, kinds, heads, groups, towns) -> list[str]:
+def _draw_names(
+    draws: Draws, kinds: np.ndarray, heads: np.ndarray, groups: np.ndarray, towns: np.ndarray
+) -> list[str]:
     dice = draws.integers(0, 1_000_000, (len(kinds), 4)).tolist()
     names: list[str] = []
     for i, (kind, group) in enumerate(zip(kinds.tolist(), groups.tolist(), strict=True)):
@@ -152,7 +166,7 @@ def _account_chunks(accounts: Accounts, agents: Agents, seed: int) -> Iterator[C
         }
 
 
-def _identity(accounts: Accounts, rows: slice, draws: np.random.Generator, size: int) -> Chunk:
+def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk:
     kinds, heads, names = accounts.kinds[rows].tolist(), accounts.heads[rows].tolist(), accounts.names[rows]
     towns = [_TOWNS[t] for t in accounts.towns[rows].tolist()]
     numbers = range(rows.start, rows.stop)
@@ -182,7 +196,10 @@ def _identity(accounts: Accounts, rows: slice, draws: np.random.Generator, size:
         "CELLULARE": [f"34{m % 10} {m}" if has else "" for m, has in zip(mobiles, has_mobile, strict=True)],
         "EMAIL": [f"info@{s}.example" for s in slugs],
         "PEC": [f"{s}@pec.example" if kind == CUSTOMER else "" for s, kind in zip(slugs, kinds, strict=True)],
-        "CODSDI": [f"{'MUTX'[i % 4]}{i * 7919 % 1_000_000:06d}" if k == CUSTOMER else "" for i, k in zip(numbers, kinds, strict=True)],
+        "CODSDI": [
+            f"{'MUTX'[i % 4]}{i * 7919 % 1_000_000:06d}" if k == CUSTOMER else ""
+            for i, k in zip(numbers, kinds, strict=True)
+        ],
         "NATURA": [1 if " di " in name and "& C." not in name else 2 for name in names],
     }
 
@@ -193,7 +210,7 @@ def _piva(accounts: Accounts, account: int) -> str:
     return vat_number(number, PROVINCES[_TOWNS[accounts.towns[account]][2]].vat_office)
 
 
-def _terms(accounts: Accounts, agents: Agents, rows: slice, draws: np.random.Generator, size: int) -> Chunk:
+def _terms(accounts: Accounts, agents: Agents, rows: slice, draws: Draws, size: int) -> Chunk:
     """Whom the account belongs to and how it buys; sites and prospects have no terms of their own ('0')."""
     kinds, followers = accounts.kinds[rows], accounts.agents[rows]
     own = kinds == CUSTOMER
@@ -205,13 +222,18 @@ def _terms(accounts: Accounts, agents: Agents, rows: slice, draws: np.random.Gen
         "CODAGE": [agents.codes[a] if a >= 0 else "" for a in followers.tolist()],
         "CODZONA": [PROVINCES[p].code for p in provinces],
         "CATCLI": choose(lookups.codes(lookups.CUSTOMER_GROUPS), accounts.groups[rows]),
-        "CATPREZZO": _where(own, choose(lookups.codes(lookups.PRICE_GROUPS), weighted(draws, [10, 40, 45, 5], size)), ""),
+        "CATPREZZO": _where(
+            own, choose(lookups.codes(lookups.PRICE_GROUPS), weighted(draws, [10, 40, 45, 5], size)), ""
+        ),
         "CLASTAT": _where(own, choose(lookups.codes(lookups.STATISTIC_CLASSES), classes), None),
         "CODPAG": _where(own, choose(lookups.codes(lookups.PAYMENT_METHODS), accounts.payments[rows]), "0"),
         "CODLIS": _where(own, choose(lookups.codes(lookups.PRICE_LISTS), accounts.price_lists[rows]), "0"),
         "CODVAL": "EUR",
         "CODLINGUA": choose(["IT", "DE", "EN"], weighted(draws, [96, 3, 1], size)),
-        "CODMAG": [warehouses[w] if (w := lookups.WAREHOUSE_OF_PROVINCE.get(PROVINCES[p].code, 0)) else "" for p in provinces],
+        "CODMAG": [
+            warehouses[w] if (w := lookups.WAREHOUSE_OF_PROVINCE.get(PROVINCES[p].code, 0)) else ""
+            for p in provinces
+        ],
         "SCONTO1": np.where(own, np.array([0, 5, 10, 12.5])[weighted(draws, [60, 20, 15, 5], size)], 0),
         "SCONTO2": np.where(own, np.array([0, 3])[weighted(draws, [90, 10], size)], 0),
     }
@@ -221,7 +243,7 @@ def _where(condition: np.ndarray, values: list, otherwise: str | None) -> list:
     return [value if held else otherwise for value, held in zip(values, condition.tolist(), strict=True)]
 
 
-def _bank(rows: slice, draws: np.random.Generator, kinds: np.ndarray) -> Chunk:
+def _bank(rows: slice, draws: Draws, kinds: np.ndarray) -> Chunk:
     """The bank of the customers who pay through it."""
     size = len(kinds)
     has = ((kinds == CUSTOMER) & chance(draws, 65, size)).tolist()
@@ -242,7 +264,7 @@ def _is_first_site(heads: np.ndarray) -> np.ndarray:
     return np.concatenate([[True], heads[1:] != heads[:-1]]).astype(int)
 
 
-def _link_chunks(accounts: Accounts, agents: Agents, draws: np.random.Generator) -> Iterator[Chunk]:
+def _link_chunks(accounts: Accounts, agents: Agents, draws: Draws) -> Iterator[Chunk]:
     """Who follows whom: the agent, the area manager, sometimes a second agent or a former one."""
     linked = np.flatnonzero((accounts.kinds != SITE) & (accounts.agents >= 0))
     own = accounts.agents[linked]
@@ -255,7 +277,15 @@ def _link_chunks(accounts: Accounts, agents: Agents, draws: np.random.Generator)
     yield _links(accounts, agents, linked[former], other[former], "T", 1, draws)
 
 
-def _links(accounts, agents, rows: np.ndarray, followers: np.ndarray, role: str, ended: int, draws) -> Chunk:
+def _links(
+    accounts: Accounts,
+    agents: Agents,
+    rows: np.ndarray,
+    followers: np.ndarray,
+    role: str,
+    ended: int,
+    draws: Draws,
+) -> Chunk:
     return {
         "CODAGE": choose(agents.codes, followers),
         "CODCLI": choose(accounts.codes, rows),
@@ -265,7 +295,7 @@ def _links(accounts, agents, rows: np.ndarray, followers: np.ndarray, role: str,
     }
 
 
-def _credit_chunks(accounts: Accounts, draws: np.random.Generator) -> Iterator[Chunk]:
+def _credit_chunks(accounts: Accounts, draws: Draws) -> Iterator[Chunk]:
     customers = np.flatnonzero(accounts.kinds == CUSTOMER)
     for part in slices(len(customers)):
         chosen = customers[part]
@@ -281,7 +311,9 @@ def _credit_chunks(accounts: Accounts, draws: np.random.Generator) -> Iterator[C
             "FATTURATO_ANNO_PREC": last_year / 100,
             "NUM_INSOLUTI": np.maximum(draws.integers(-9, 4, size), 0),
             "AGGIORNATO_IL": day(-1),
-            "STATISTICHE": [_statistics(*years) for years in zip(this_year.tolist(), last_year.tolist(), strict=True)],
+            "STATISTICHE": [
+                _statistics(*years) for years in zip(this_year.tolist(), last_year.tolist(), strict=True)
+            ],
         }
 
 
@@ -292,14 +324,19 @@ def _statistics(this_year: int, last_year: int) -> str:
     return json.dumps({"fatturato": {"2025": this_year / 100, "2024": last_year / 100}})
 
 
-def _contact_chunks(accounts: Accounts, scale: Scale, draws: np.random.Generator) -> Iterator[Chunk]:
+def _contact_chunks(accounts: Accounts, scale: Scale, draws: Draws) -> Iterator[Chunk]:
     followed = np.flatnonzero(accounts.kinds[: accounts.active] != SITE)
     for part in slices(scale.contacts):
         size = part.stop - part.start
         owners = followed[draws.integers(0, len(followed), size)]
         women = chance(draws, 48, size).tolist()
-        firsts, lasts = draws.integers(0, 1_000, size).tolist(), draws.integers(0, len(SURNAMES), size).tolist()
-        names = [(WOMEN if w else MEN)[f % len(WOMEN if w else MEN)] for w, f in zip(women, firsts, strict=True)]
+        firsts, lasts = (
+            draws.integers(0, 1_000, size).tolist(),
+            draws.integers(0, len(SURNAMES), size).tolist(),
+        )
+        names = [
+            (WOMEN if w else MEN)[f % len(WOMEN if w else MEN)] for w, f in zip(women, firsts, strict=True)
+        ]
         surnames = [SURNAMES[last] for last in lasts]
         mobiles = draws.integers(1_000_000, 9_999_999, size).tolist()
         birthdays = days(-draws.integers(8_000, 25_000, size))
@@ -315,6 +352,8 @@ def _contact_chunks(accounts: Accounts, scale: Scale, draws: np.random.Generator
             "Mail": [f"{slug(n)}.{slug(s)}@mail.example" for n, s in zip(names, surnames, strict=True)],
             "MarketingConsent": chance(draws, 40, size).astype(int),
             "PrivacyConsent": 1,
-            "Notes": choose(["", "", "Titolare", "Responsabile acquisti", "Barista", "Chef"], draws.integers(0, 6, size)),
+            "Notes": choose(
+                ["", "", "Titolare", "Responsabile acquisti", "Barista", "Chef"], draws.integers(0, 6, size)
+            ),
             "CreationDate": [f"{d} 10:00:00" for d in days(-draws.integers(30, 2_000, size))],
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kimo_assets.demo.codes import vat_number
-from kimo_assets.demo.draws import chance, draws_for
+from kimo_assets.demo.draws import Draws, chance, draws_for
 from kimo_assets.demo.erp_database import ErpWriter
 from kimo_assets.demo.lookups import VISIBILITY_FILTERS, WAREHOUSE_OF_PROVINCE, WAREHOUSES
 from kimo_assets.demo.names import MEN, PROVINCES, STREETS, SURNAMES, WOMEN
@@ -42,7 +42,9 @@ def draw_agents(scale: Scale, seed: int) -> Agents:
     count = scale.agents
     first = np.arange(count) % len(PROVINCES)
     others = draws.integers(1, len(PROVINCES), (count, 2))
-    territories = np.column_stack([first, (first + others[:, 0]) % len(PROVINCES), (first + 1) % len(PROVINCES)])
+    territories = np.column_stack(
+        [first, (first + others[:, 0]) % len(PROVINCES), (first + 1) % len(PROVINCES)]
+    )
     people = [*MEN, *WOMEN]
     names = [
         f"{people[int(name)]} {SURNAMES[int(surname)]}"
@@ -60,7 +62,7 @@ def write_agents(erp: ErpWriter, agents: Agents, seed: int) -> None:
     erp.fill_rows("VisibilityFilterPerSalesAgent", _filter_rows(agents))
 
 
-def _agent_rows(agents: Agents, draws: np.random.Generator) -> list[tuple]:
+def _agent_rows(agents: Agents, draws: Draws) -> list[tuple]:
     rows = []
     for i, (code, name) in enumerate(zip(agents.codes, agents.names, strict=True)):
         province = PROVINCES[agents.territories[i, 0]]
@@ -69,7 +71,9 @@ def _agent_rows(agents: Agents, draws: np.random.Generator) -> list[tuple]:
         piva = vat_number(2_100_000 + i * 1_013, province.vat_office)
         mail = f"{name.lower().replace(' ', '.').replace(chr(39), '')}@distribuzioniadriatiche.example"
         mobile = f"33{i % 10} {int(draws.integers(1_000_000, 9_999_999))}"
-        rows.append((code, name, street, post_code, town, province.code, "IT", piva, "", mobile, mail, 4 + i % 5))
+        rows.append(
+            (code, name, street, post_code, town, province.code, "IT", piva, "", mobile, mail, 4 + i % 5)
+        )
     return rows
 
 
@@ -81,17 +85,25 @@ def _zone_rows(agents: Agents) -> list[tuple[str, str, str]]:
     ]
 
 
-def _trademark_rows(agents: Agents, draws: np.random.Generator) -> list[tuple[str, str]]:
-    """Most agents sell everything, some only food, some only household goods, a few a choice of trademarks."""
+def _trademark_rows(agents: Agents, draws: Draws) -> list[tuple[str, str]]:
+    """Most agents sell everything, some only food or only household goods, a few a choice of trademarks."""
     makers = list(dict.fromkeys(MAKER_OF.values()))
     household = set(makers[-_HOUSEHOLD_MAKERS:])
     rows = []
     for i, agent in enumerate(agents.codes):
         dropped = chance(draws, 25, len(TRADEMARKS))
         for trademark, drop in zip(TRADEMARKS, dropped, strict=True):
-            kind = "all" if i >= agents.in_the_field else ("all", "food", "all", "household", "all", "some")[i % 6]
+            kind = (
+                "all"
+                if i >= agents.in_the_field
+                else ("all", "food", "all", "household", "all", "some")[i % 6]
+            )
             is_household = MAKER_OF[trademark] in household
-            if kind == "all" or kind == ("household" if is_household else "food") or (kind == "some" and not drop):
+            if (
+                kind == "all"
+                or kind == ("household" if is_household else "food")
+                or (kind == "some" and not drop)
+            ):
                 rows.append((trademark_code(trademark), agent))
     return rows
 

@@ -76,9 +76,13 @@ def _check_directory(directory: Path) -> None:
         with config_path.open(encoding="utf-8", errors="replace") as file:
             if file.readline().startswith(MARKER):
                 return
-        raise ConfigError(f"{config_path} was not made by the demo: choose an empty directory for the demo company.")
+        raise ConfigError(
+            f"{config_path} was not made by the demo: choose an empty directory for the demo company."
+        )
     if (directory / ERP_FILE).exists():
-        raise ConfigError(f"{directory} holds an {ERP_FILE} of its own: choose an empty directory for the demo company.")
+        raise ConfigError(
+            f"{directory} holds an {ERP_FILE} of its own: choose an empty directory for the demo company."
+        )
 
 
 def _write_tables(erp: ErpWriter, scale: Scale, seed: int) -> Items:

@@ -11,7 +11,17 @@ import numpy as np
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import SITE, Accounts
 from kimo_assets.demo.agents import Agents
-from kimo_assets.demo.draws import PRICE_UNITS, chance, choose, days, draws_for, skewed, slices, weighted
+from kimo_assets.demo.draws import (
+    PRICE_UNITS,
+    Draws,
+    chance,
+    choose,
+    days,
+    draws_for,
+    skewed,
+    slices,
+    weighted,
+)
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.items import Items
 from kimo_assets.demo.prices import list_prices
@@ -46,7 +56,7 @@ def write_documents(
     erp.fill_from("PARTITE_APERTE", _installment_chunks(accounts, scale, draws_for(seed, "PARTITE_APERTE")))
 
 
-def _draw_orders(accounts: Accounts, agents: Agents, scale: Scale, draws: np.random.Generator) -> _Orders:
+def _draw_orders(accounts: Accounts, agents: Agents, scale: Scale, draws: Draws) -> _Orders:
     count = scale.orders
     customers = skewed(draws, accounts.customers, count)
     ages = np.sort(draws.integers(0, _TWO_YEARS, count))[::-1]
@@ -63,7 +73,7 @@ def _draw_orders(accounts: Accounts, agents: Agents, scale: Scale, draws: np.ran
     )
 
 
-def _draw_sellers(followers: np.ndarray, agents: Agents, draws: np.random.Generator) -> np.ndarray:
+def _draw_sellers(followers: np.ndarray, agents: Agents, draws: Draws) -> np.ndarray:
     """Mostly the account's agent; sometimes a colleague, sometimes nobody (-1)."""
     size = len(followers)
     sellers = np.where(chance(draws, 6, size), draws.integers(0, len(agents.codes), size), followers)
@@ -71,7 +81,7 @@ def _draw_sellers(followers: np.ndarray, agents: Agents, draws: np.random.Genera
     return sellers
 
 
-def _draw_sites(accounts: Accounts, customers: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+def _draw_sites(accounts: Accounts, customers: np.ndarray, draws: Draws) -> np.ndarray:
     """One of the customer's shipment sites for half of the orders of who has any, else -1."""
     sites = np.flatnonzero(accounts.kinds == SITE)
     heads = accounts.heads[sites]
@@ -82,7 +92,7 @@ def _draw_sites(accounts: Accounts, customers: np.ndarray, draws: np.random.Gene
 
 
 def _order_chunks(
-    orders: _Orders, items: Items, accounts: Accounts, agents: Agents, draws: np.random.Generator
+    orders: _Orders, items: Items, accounts: Accounts, agents: Agents, draws: Draws
 ) -> Iterator[tuple[Chunk, Chunk]]:
     sold, units = draws.permutation(items.sold()), items.units()
     for part in slices(len(orders.ages), _ORDERS_A_CHUNK):
@@ -107,7 +117,15 @@ def _ids(orders: _Orders, numbers: np.ndarray) -> list[str]:
 class _Lines:
     """The lines of some orders, reckoned together: quantities, prices, amounts in cents."""
 
-    def __init__(self, orders: _Orders, items: Items, accounts: Accounts, owners, chosen, draws: np.random.Generator):
+    def __init__(
+        self,
+        orders: _Orders,
+        items: Items,
+        accounts: Accounts,
+        owners: np.ndarray,
+        chosen: np.ndarray,
+        draws: Draws,
+    ):
         size = len(chosen)
         self._orders, self._items, self._owners, self._chosen = orders, items, owners, chosen
         self._quantities = items.packs()[chosen] * np.array([1, 1, 2, 3, 5, 10])[draws.integers(0, 6, size)]
@@ -149,7 +167,7 @@ class _Lines:
         }
 
 
-def _header(orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.ndarray, draws) -> Chunk:
+def _header(orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.ndarray, draws: Draws) -> Chunk:
     owners, sites, ages = orders.accounts[numbers], orders.sites[numbers].tolist(), orders.ages[numbers]
     states = orders.states[numbers]
     delivered = days(-np.maximum(ages - 3, 0))
@@ -166,17 +184,23 @@ def _header(orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.nda
         "CODLIS": choose(lookups.codes(lookups.PRICE_LISTS), accounts.price_lists[owners]),
         "CODVAL": "EUR",
         "CODMAG": choose(lookups.codes(lookups.WAREHOUSES), weighted(draws, [6, 1, 1, 1, 1], len(numbers))),
-        "RIF_CLIENTE": choose(["", "", "", "Ordine telefonico", "Vs. mail", "WhatsApp"], draws.integers(0, 6, len(numbers))),
+        "RIF_CLIENTE": choose(
+            ["", "", "", "Ordine telefonico", "Vs. mail", "WhatsApp"], draws.integers(0, 6, len(numbers))
+        ),
         "DATA_CONSEGNA": days(5 - ages),
         "STATO_EVASIONE": states,
-        "DATA_EVASIONE": [d if s >= _COMPLETED else "-1" for d, s in zip(delivered, states.tolist(), strict=True)],
-        "ANNOTAZIONI": choose(["", "", "", "", "Consegna tassativa", "Avvisare prima"], draws.integers(0, 6, len(numbers))),
+        "DATA_EVASIONE": [
+            d if s >= _COMPLETED else "-1" for d, s in zip(delivered, states.tolist(), strict=True)
+        ],
+        "ANNOTAZIONI": choose(
+            ["", "", "", "", "Consegna tassativa", "Avvisare prima"], draws.integers(0, 6, len(numbers))
+        ),
     }
 
 
-def _installment_chunks(accounts: Accounts, scale: Scale, draws: np.random.Generator) -> Iterator[Chunk]:
+def _installment_chunks(accounts: Accounts, scale: Scale, draws: Draws) -> Iterator[Chunk]:
     """Invoices not yet settled; some partly paid, some overdue, a few returned unpaid."""
-    types = dict((code, kind) for code, _, kind, _ in lookups.PAYMENT_METHODS)
+    types = {code: kind for code, _, kind, _ in lookups.PAYMENT_METHODS}
     methods = lookups.codes(lookups.PAYMENT_METHODS)
     for part in slices(scale.installments):
         size = part.stop - part.start

@@ -9,6 +9,8 @@ from zlib import crc32
 
 import numpy as np
 
+Draws = np.random.Generator
+
 TODAY = date(2026, 1, 15)
 """The demo's today: the clock is never read."""
 
@@ -19,29 +21,29 @@ PRICE_UNITS = 100_000
 """A price is a whole number of hundred-thousandths of a euro until it is written."""
 
 
-def draws_for(seed: int, table: str) -> np.random.Generator:
+def draws_for(seed: int, table: str) -> Draws:
     """A generator of its own for a table, so that a change in one table leaves the others as they were."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, crc32(table.encode())])))
 
 
-def chance(draws: np.random.Generator, percent: int, size: int) -> np.ndarray:
+def chance(draws: Draws, percent: int, size: int) -> np.ndarray:
     """True for about `percent` in a hundred."""
     return draws.integers(0, 100, size) < percent
 
 
-def weighted(draws: np.random.Generator, weights: list[int], size: int) -> np.ndarray:
+def weighted(draws: Draws, weights: list[int], size: int) -> np.ndarray:
     """Indexes into `weights`, each as likely as its weight."""
     steps = np.cumsum(weights)
     return np.searchsorted(steps, draws.integers(0, steps[-1], size), side="right")
 
 
-def skewed(draws: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Indexes below `count`, the first ones far more often: few customers and products make most of the turnover."""
+def skewed(draws: Draws, count: int, size: int) -> np.ndarray:
+    """Indexes below `count`, the first ones far more often: a few customers make most of the turnover."""
     fraction = draws.random(size)
     return (fraction * fraction * count).astype(np.int64)
 
 
-def distinct(draws: np.random.Generator, count: int, size: int) -> np.ndarray:
+def distinct(draws: Draws, count: int, size: int) -> np.ndarray:
     """`size` different indexes below `count`, in no order; `count` is at least twice `size`."""
     found = np.unique(draws.integers(0, count, size + size // 2 + 16))
     while len(found) < size:

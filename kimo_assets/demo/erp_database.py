@@ -56,7 +56,9 @@ class ErpWriter:
     def fill_rows(self, table: str, rows: list[tuple]) -> None:
         """Write a whole small table, its values in the order of its columns."""
         columns = [column.name for column in TABLES[table].columns]
-        self.fill(table, {name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)})
+        self.fill(
+            table, {name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)}
+        )
 
     def _insert(self, table: str, chunk: Chunk) -> None:
         columns = [column.name for column in TABLES[table].columns]
@@ -78,7 +80,9 @@ def _repeated(values: object, size: int) -> Iterable:
 
 
 @contextmanager
-def new_erp(path: Path, on_progress: Callable[[str, int], None] | None) -> Iterator[tuple[ErpWriter, sqlite3.Connection]]:
+def new_erp(
+    path: Path, on_progress: Callable[[str, int], None] | None
+) -> Iterator[tuple[ErpWriter, sqlite3.Connection]]:
     """A writer for a new database, which takes its place at `path` only if all went well."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)

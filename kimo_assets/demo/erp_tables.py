@@ -1,7 +1,7 @@
 """The ERP's integration database as data: its tables, their columns, and what Kimo calls them.
 
-The tables' DDL, the rows' column order and kimo.yaml derive from here. About two thirds of the tables are named
-as Kimo's entities, the others are the ERP's own. The rows are made by the modules of each area.
+The tables' DDL, the rows' column order and kimo.yaml derive from here. About two thirds of the tables
+are named as Kimo's entities, the others are the ERP's own. The rows are made by the modules of each area.
 """
 
 from dataclasses import dataclass
@@ -225,8 +225,8 @@ ACCOUNTS = (
     _kimo(
         "Contact",
         "Id INTEGER; AccountId VARCHAR(10); FirstName VARCHAR(60); LastName VARCHAR(60); Gender VARCHAR(1); "
-        "Birthday DATE; Phone VARCHAR(20); MobilePhone VARCHAR(20); Mail VARCHAR(100); MarketingConsent INTEGER; "
-        "PrivacyConsent INTEGER; Notes VARCHAR(200); CreationDate DATETIME",
+        "Birthday DATE; Phone VARCHAR(20); MobilePhone VARCHAR(20); Mail VARCHAR(100); "
+        "MarketingConsent INTEGER; PrivacyConsent INTEGER; Notes VARCHAR(200); CreationDate DATETIME",
     ),
 )
 
@@ -243,7 +243,8 @@ ITEMS = (
     _kimo("Trademark", "Id VARCHAR(10); Description VARCHAR(60); MinQty NUMERIC(9,2)"),
     _kimo(
         "ItemGroup",
-        "Id VARCHAR(20); Level1Id VARCHAR(5); Level2Id VARCHAR(5); Level3Id VARCHAR(5); Description VARCHAR(60)",
+        "Id VARCHAR(20); Level1Id VARCHAR(5); Level2Id VARCHAR(5); Level3Id VARCHAR(5); "
+        "Description VARCHAR(60)",
     ),
     _kimo("ItemLine", "Id VARCHAR(10); Description VARCHAR(60)"),
     _kimo("Season", "Id VARCHAR(10); Description VARCHAR(60)"),
@@ -301,7 +302,8 @@ ITEMS = (
     ),
     _kimo(
         "ItemUrl",
-        "Id INTEGER; ItemId VARCHAR(20); UrlTypeId INTEGER; Url VARCHAR(500); Caption VARCHAR(150); Priority INTEGER",
+        "Id INTEGER; ItemId VARCHAR(20); UrlTypeId INTEGER; Url VARCHAR(500); "
+        "Caption VARCHAR(150); Priority INTEGER",
     ),
     _kimo("VisibilityFilter", "Id VARCHAR(10); Description VARCHAR(60)"),
     _kimo("VisibilityFilterPerItem", "ItemId VARCHAR(20); VisibilityFilterId VARCHAR(10)"),
@@ -370,7 +372,8 @@ PRICES = (
     _kimo(
         "CatalogPriceList",
         "Id INTEGER; Description VARCHAR(60); PriceListId VARCHAR(10); CurrencyId VARCHAR(3); "
-        "CustomerGroupId VARCHAR(10); CustomerPriceGroupId VARCHAR(10); SalesAgentId VARCHAR(10); Priority INTEGER",
+        "CustomerGroupId VARCHAR(10); CustomerPriceGroupId VARCHAR(10); SalesAgentId VARCHAR(10); "
+        "Priority INTEGER",
     ),
     _kimo(
         "DiscountsPerItemGroup",
@@ -383,8 +386,9 @@ PRICES = (
 PROMOTIONS = (
     _kimo(
         "Promotion",
-        "Id INTEGER; Number VARCHAR(20); Description VARCHAR(100); Notes VARCHAR(200); PromotionType INTEGER; "
-        "StartDate DATE; EndDate DATE; Discount1 NUMERIC(5,2); MinQty NUMERIC(9,2); MinAmount NUMERIC(12,2); "
+        "Id INTEGER; Number VARCHAR(20); Description VARCHAR(100); Notes VARCHAR(200); "
+        "PromotionType INTEGER; StartDate DATE; EndDate DATE; Discount1 NUMERIC(5,2); "
+        "MinQty NUMERIC(9,2); MinAmount NUMERIC(12,2); "
         "GiftPaidQty NUMERIC(9,2); GiftFreeQty NUMERIC(9,2); AlternativePaymentId VARCHAR(10); "
         "ActivationMode INTEGER",
     ),
@@ -396,8 +400,9 @@ PROMOTIONS = (
     ),
     _kimo(
         "PromotionLine",
-        "Id INTEGER; PromotionId INTEGER; LineNumber INTEGER; EncodingType VARCHAR(20); EncodingKey VARCHAR(20); "
-        "Included INTEGER; Mandatory INTEGER; Discount1 NUMERIC(5,2); ImposedUnitPrice NUMERIC(15,5); "
+        "Id INTEGER; PromotionId INTEGER; LineNumber INTEGER; EncodingType VARCHAR(20); "
+        "EncodingKey VARCHAR(20); Included INTEGER; Mandatory INTEGER; "
+        "Discount1 NUMERIC(5,2); ImposedUnitPrice NUMERIC(15,5); "
         "MinQty NUMERIC(9,2); GiftItemId VARCHAR(20); Notes VARCHAR(200)",
     ),
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from kimo_assets.demo.agents import trademark_code
 from kimo_assets.demo.codes import ean13
-from kimo_assets.demo.draws import chance, choose, days, distinct, draws_for, slices, weighted
+from kimo_assets.demo.draws import Draws, chance, choose, days, distinct, draws_for, slices, weighted
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.products import (
     ENGLISH,
@@ -29,7 +29,14 @@ from kimo_assets.demo.scales import Scale
 
 _OFFSETS = np.cumsum([0, *(range_.combinations for range_ in RANGES)])
 _SINGLE_ITEMS = int(_OFFSETS[-1])
-_LINE_PERCENT = {"Classica": 100, "Bio": 128, "Premium": 135, "Gran Selezione": 155, "Eco": 115, "Murano": 170}
+_LINE_PERCENT = {
+    "Classica": 100,
+    "Bio": 128,
+    "Premium": 135,
+    "Gran Selezione": 155,
+    "Eco": 115,
+    "Murano": 170,
+}
 _FILTER_PERCENT = {"HORECA": 55, "ALCOLICI": 100, "FRESCHI": 70}
 
 
@@ -101,13 +108,17 @@ def _describe(ranges: np.ndarray, parts: list[tuple], packing: np.ndarray) -> li
     """What the price list says: "Caffè Macinato Moka Arabica Bio Adria 250 g"."""
     return [
         " ".join(
-            word for word in (RANGES[r].name, kind, "" if line == "Classica" else line, brand, size, FORMATS[f][0]) if word
+            word
+            for word in (RANGES[r].name, kind, "" if line == "Classica" else line, brand, size, FORMATS[f][0])
+            if word
         )
         for r, (brand, kind, line, (size, _)), f in zip(ranges.tolist(), parts, packing.tolist(), strict=True)
     ]
 
 
-def _base_prices(draws: np.random.Generator, ranges, parts, packing, steps) -> np.ndarray:
+def _base_prices(
+    draws: Draws, ranges: np.ndarray, parts: list[tuple], packing: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
     """Range price by size, line, brand and packing, with a little of its own."""
     brands = 85 + np.arange(len(TRADEMARKS)) * 7 % 40
     cents = np.array([range_.cents for range_ in RANGES])[ranges]
@@ -140,8 +151,12 @@ def maker_code(maker: str) -> str:
 
 
 def _write_classification(erp: ErpWriter) -> None:
-    erp.fill_rows("PRODUTTORI", [(maker_code(maker), maker, f"EXT{i:04d}") for i, maker in enumerate(MAKERS, 1)])
-    erp.fill_rows("Trademark", [(trademark_code(name), name, 6 * (i % 3)) for i, name in enumerate(TRADEMARKS)])
+    erp.fill_rows(
+        "PRODUTTORI", [(maker_code(maker), maker, f"EXT{i:04d}") for i, maker in enumerate(MAKERS, 1)]
+    )
+    erp.fill_rows(
+        "Trademark", [(trademark_code(name), name, 6 * (i % 3)) for i, name in enumerate(TRADEMARKS)]
+    )
     erp.fill_rows("ItemLine", [(code, name) for name, code in ITEM_LINES.items()])
     erp.fill_rows("ItemGroup", _group_rows())
 
@@ -151,13 +166,19 @@ def _group_rows() -> list[tuple]:
     first = [(group, group, "", "", name) for group, name in GROUPS.items()]
     second = [(f"{group}.{family}", group, family, "", name) for (group, family), name in FAMILIES.items()]
     third = {
-        (r.group, r.family, r.subfamily): (f"{r.group}.{r.family}.{r.subfamily}", r.group, r.family, r.subfamily, r.name)
+        (r.group, r.family, r.subfamily): (
+            f"{r.group}.{r.family}.{r.subfamily}",
+            r.group,
+            r.family,
+            r.subfamily,
+            r.name,
+        )
         for r in RANGES
     }
     return [*first, *second, *third.values()]
 
 
-def _item_chunks(items: Items, draws: np.random.Generator) -> Iterator[Chunk]:
+def _item_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
     makers = [maker_code(MAKER_OF[name]) for name in TRADEMARKS]
     for rows in slices(len(items.codes)):
         ranges = [RANGES[r] for r in items.ranges[rows].tolist()]
@@ -174,15 +195,21 @@ def _item_chunks(items: Items, draws: np.random.Generator) -> Iterator[Chunk]:
             "TIPO": 0,
             "CODMARCHIO": choose([trademark_code(name) for name in TRADEMARKS], items.trademarks[rows]),
             "CODPRO": choose(makers, items.trademarks[rows]),
-            "CODART_PRODUTTORE": [f"{r.subfamily}-{i * 37 % 99_991:05d}" for i, r in zip(numbers, ranges, strict=True)],
+            "CODART_PRODUTTORE": [
+                f"{r.subfamily}-{i * 37 % 99_991:05d}" for i, r in zip(numbers, ranges, strict=True)
+            ],
             "GRUPPO": [r.group for r in ranges],
             "FAMIGLIA": [r.family for r in ranges],
             "SOTTOFAMIGLIA": [r.subfamily for r in ranges],
             "CODLINEA": [ITEM_LINES[line] for line in items.lines[rows]],
-            "CODSTAGIONE": choose(["ANN", "", "NAT25", "PAS26", "EST26"], weighted(draws, [80, 10, 4, 2, 4], size)),
+            "CODSTAGIONE": choose(
+                ["ANN", "", "NAT25", "PAS26", "EST26"], weighted(draws, [80, 10, 4, 2, 4], size)
+            ),
             "CODIVA": [r.vat for r in ranges],
             "UM": [r.unit for r in ranges],
-            "PREZZO_PUBBLICO": [f"{price / 100:.2f}" for price in (items.prices[rows] // 1_000 * 145 // 100).tolist()],
+            "PREZZO_PUBBLICO": [
+                f"{price / 100:.2f}" for price in (items.prices[rows] // 1_000 * 145 // 100).tolist()
+            ],
             "GESTIONE_LOTTI": [int(r.group == "FRE") for r in ranges],
             "GIORNI_APPROVV": draws.integers(1, 21, size),
             "VISIBILE": 1,
@@ -192,7 +219,7 @@ def _item_chunks(items: Items, draws: np.random.Generator) -> Iterator[Chunk]:
         }
 
 
-def _translations(items: Items, draws: np.random.Generator) -> list[Chunk]:
+def _translations(items: Items, draws: Draws) -> list[Chunk]:
     return [
         _translation(items, language, words, np.flatnonzero(chance(draws, percent, items.active)))
         for language, words, percent in (("EN", ENGLISH, 30), ("DE", GERMAN, 10))
@@ -205,24 +232,34 @@ def _translation(items: Items, language: str, words: dict[str, str], chosen: np.
         "ItemId": choose(items.codes, chosen),
         "LanguageId": language,
         "Description": [
-            f"{text} ({words[items.range_of(i).group]})"[:130] for i, text in zip(chosen.tolist(), descriptions, strict=True)
+            f"{text} ({words[items.range_of(i).group]})"[:130]
+            for i, text in zip(chosen.tolist(), descriptions, strict=True)
         ],
         "LongDescription": "",
     }
 
 
-def _units(items: Items, draws: np.random.Generator) -> list[Chunk]:
+def _units(items: Items, draws: Draws) -> list[Chunk]:
     """The selling unit with its carton and barcode; for some items the carton may be sold too."""
     every = np.arange(items.active)
     cartons = np.flatnonzero(chance(draws, 35, items.active))
     grams = draws.integers(20, 4_000, items.active)
     return [
         _unit(items, every, items.units()[: items.active], items.packs()[every], grams, 1),
-        _unit(items, cartons, ["CT"] * len(cartons), np.ones(len(cartons), int), grams[cartons] * items.packs()[cartons], 2),
+        _unit(
+            items,
+            cartons,
+            ["CT"] * len(cartons),
+            np.ones(len(cartons), int),
+            grams[cartons] * items.packs()[cartons],
+            2,
+        ),
     ]
 
 
-def _unit(items: Items, chosen: np.ndarray, units: list[str], packs, grams, priority: int) -> Chunk:
+def _unit(
+    items: Items, chosen: np.ndarray, units: list[str], packs: np.ndarray, grams: np.ndarray, priority: int
+) -> Chunk:
     return {
         "ItemId": choose(items.codes, chosen),
         "SalesUomId": units,
@@ -237,7 +274,7 @@ def _unit(items: Items, chosen: np.ndarray, units: list[str], packs, grams, prio
     }
 
 
-def _cross_references(items: Items, draws: np.random.Generator) -> Chunk:
+def _cross_references(items: Items, draws: Draws) -> Chunk:
     """Further barcodes: the maker's former ones."""
     chosen = np.flatnonzero(chance(draws, 40, items.active))
     return {
@@ -249,7 +286,7 @@ def _cross_references(items: Items, draws: np.random.Generator) -> Chunk:
     }
 
 
-def _associations(items: Items, draws: np.random.Generator) -> list[Chunk]:
+def _associations(items: Items, draws: Draws) -> list[Chunk]:
     """Related, substitutive and alternative items; and groups, where the source is a group's name."""
     sold = items.sold()
     sources = sold[distinct(draws, len(sold), len(sold) // 8)]
@@ -273,7 +310,7 @@ def _association(sources: list[str], others: list[str]) -> Chunk:
     }
 
 
-def _urls(items: Items, draws: np.random.Generator) -> list[Chunk]:
+def _urls(items: Items, draws: Draws) -> list[Chunk]:
     """Product sheets and films of some items, and a few pictures kept on the makers' sites."""
     site = "https://media.distribuzioniadriatiche.example"
     sheets = np.flatnonzero(chance(draws, 4, items.active))
@@ -298,7 +335,7 @@ def _urls(items: Items, draws: np.random.Generator) -> list[Chunk]:
     ]
 
 
-def _filters(items: Items, draws: np.random.Generator) -> list[tuple[str, str]]:
+def _filters(items: Items, draws: Draws) -> list[tuple[str, str]]:
     """Filters of the ranges, previews of new items, a few items for export only."""
     dice = draws.integers(0, 100, (items.active, 3)).tolist()
     rows = []

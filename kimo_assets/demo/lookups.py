@@ -1,4 +1,4 @@
-"""The small tables everything else points to: languages, VAT, payments, customer groups, warehouses, price lists.
+"""The small tables everything else points to: VAT, payments, customer groups, warehouses, price lists.
 
 The same at every scale. Zones depend on the agents and are written with them.
 """
@@ -6,7 +6,12 @@ The same at every scale. Zones depend on the agents and are written with them.
 from kimo_assets.demo.erp_database import ErpWriter
 
 LANGUAGES = [("IT", "Italiano"), ("EN", "English"), ("DE", "Deutsch"), ("FR", "Français")]
-CURRENCIES = [("EUR", "Euro", "€"), ("CHF", "Franco svizzero", "CHF"), ("GBP", "Sterlina", "£"), ("USD", "Dollaro", "$")]
+CURRENCIES = [
+    ("EUR", "Euro", "€"),
+    ("CHF", "Franco svizzero", "CHF"),
+    ("GBP", "Sterlina", "£"),
+    ("USD", "Dollaro", "$"),
+]
 VAT_RATES = [
     ("22", "IVA 22 % ordinaria", 22, 0),
     ("10", "IVA 10 % ridotta", 10, 0),
@@ -47,7 +52,12 @@ CUSTOMER_GROUPS = [
 ]
 GROUP_WEIGHTS = [28, 26, 10, 18, 7, 5, 3, 3]
 PRICE_GROUPS = [("A", "Fascia A"), ("B", "Fascia B"), ("C", "Fascia C"), ("D", "Direzionali")]
-STATISTIC_CLASSES = [("ORO", "Clienti oro"), ("ARG", "Clienti argento"), ("BRO", "Clienti bronzo"), ("OCC", "Occasionali")]
+STATISTIC_CLASSES = [
+    ("ORO", "Clienti oro"),
+    ("ARG", "Clienti argento"),
+    ("BRO", "Clienti bronzo"),
+    ("OCC", "Occasionali"),
+]
 
 PRICE_LISTS = [
     ("BASE", "Listino Base", 100),

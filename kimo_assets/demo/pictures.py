@@ -21,8 +21,8 @@ from kimo_assets.demo.scales import Scale
 SIDE_PX = 800
 _SMOOTHING = 2
 _UNIT = SIDE_PX * _SMOOTHING // 100
+_TEXT_SIZE, _LINE_HEIGHT = 2.8, 4.1
 _TRANSPARENT_EVERY, _SUBFOLDER_EVERY, _UPPER_CASE_EVERY = 8, 19, 13
-_TABLE_SHADOW = (0, 0, 0, 38)
 
 Colour = tuple[int, int, int]
 Draw = ImageDraw.ImageDraw
@@ -62,9 +62,7 @@ def choose_pictures(items: Items, scale: Scale) -> list[Picture]:
 
 
 def write_picture_rows(erp: ErpWriter, pictures: list[Picture]) -> None:
-    erp.fill_rows(
-        "ItemImage", [(i, p.item, p.file_path, p.caption, 1) for i, p in enumerate(pictures, 1)]
-    )
+    erp.fill_rows("ItemImage", [(i, p.item, p.file_path, p.caption, 1) for i, p in enumerate(pictures, 1)])
 
 
 def draw_pictures(pictures: list[Picture], directory: Path) -> None:
@@ -98,16 +96,16 @@ def _save(picture: Picture, path: Path) -> None:
     dark, pale = _PALETTE[picture.colour % len(_PALETTE)]
     is_transparent = path.suffix == ".png"
     canvas = _transparent() if is_transparent else _background(pale)
-    draw = ImageDraw.Draw(canvas, "RGBA")
+    draw = ImageDraw.Draw(canvas)
     if not is_transparent:
-        _ellipse(draw, 22, 86, 78, 94, _TABLE_SHADOW)
+        _ellipse(draw, 22, 86, 78, 94, _shade(pale, 80))
     _SHAPES[picture.shape](draw, dark)
     _label(draw, picture, dark, pale)
     small = canvas.reduce(_SMOOTHING)
     if is_transparent:
         small.save(path, optimize=False, compress_level=3)
     else:
-        small.convert("RGB").save(path, quality=88)
+        small.save(path, quality=88)
 
 
 def _transparent() -> Image.Image:
@@ -120,7 +118,7 @@ def _gradient() -> Image.Image:
 
 
 def _background(pale: Colour) -> Image.Image:
-    return ImageOps.colorize(_gradient(), black=(255, 255, 255), white=_shade(pale, 92)).convert("RGBA")
+    return ImageOps.colorize(_gradient(), black=(255, 255, 255), white=_shade(pale, 92))
 
 
 def _shade(colour: Colour, percent: int) -> Colour:
@@ -128,22 +126,24 @@ def _shade(colour: Colour, percent: int) -> Colour:
     return tuple(min(255, part * percent // 100) for part in colour)  # type: ignore[return-value]
 
 
-def _box(draw: Draw, left: float, top: float, right: float, bottom: float, fill, radius: float = 0) -> None:
+def _box(
+    draw: Draw, left: float, top: float, right: float, bottom: float, fill: Colour, radius: float = 0
+) -> None:
     """A rectangle in hundredths of the picture."""
     corners = [part * _UNIT for part in (left, top, right, bottom)]
     draw.rounded_rectangle(corners, radius * _UNIT, fill=fill)
 
 
-def _ellipse(draw: Draw, left: float, top: float, right: float, bottom: float, fill) -> None:
+def _ellipse(draw: Draw, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
     draw.ellipse([part * _UNIT for part in (left, top, right, bottom)], fill=fill)
 
 
-def _polygon(draw: Draw, fill, *points: tuple[float, float]) -> None:
+def _polygon(draw: Draw, fill: Colour, *points: tuple[float, float]) -> None:
     draw.polygon([(x * _UNIT, y * _UNIT) for x, y in points], fill=fill)
 
 
-def _shine(draw: Draw, left: float, top: float, bottom: float, width: float = 3) -> None:
-    _box(draw, left, top, left + width, bottom, (255, 255, 255, 60), width / 2)
+def _shine(draw: Draw, colour: Colour, left: float, top: float, bottom: float) -> None:
+    _box(draw, left, top, left + 2.5, bottom, _shade(colour, 135), 1.25)
 
 
 def _bottle(draw: Draw, colour: Colour) -> None:
@@ -151,21 +151,21 @@ def _bottle(draw: Draw, colour: Colour) -> None:
     _box(draw, 46, 14, 54, 36, colour, 1)
     _ellipse(draw, 35, 28, 65, 58, colour)
     _box(draw, 35, 42, 65, 90, colour, 4)
-    _shine(draw, 38, 44, 86)
+    _shine(draw, colour, 38, 44, 86)
 
 
 def _can(draw: Draw, colour: Colour) -> None:
     _box(draw, 34, 20, 66, 90, colour, 4)
     _ellipse(draw, 34, 16, 66, 26, (205, 208, 212))
     _ellipse(draw, 37, 18, 63, 24, (170, 174, 180))
-    _shine(draw, 37, 28, 84)
+    _shine(draw, colour, 37, 28, 84)
 
 
 def _bag(draw: Draw, colour: Colour) -> None:
     _polygon(draw, colour, (30, 18), (70, 18), (74, 90), (26, 90))
     _box(draw, 29, 12, 71, 19, _shade(colour, 75), 1)
     _polygon(draw, _shade(colour, 85), (66, 19), (70, 19), (74, 90), (68, 90))
-    _shine(draw, 33, 24, 82, 2)
+    _shine(draw, colour, 33, 24, 82)
 
 
 def _carton_box(draw: Draw, colour: Colour) -> None:
@@ -184,7 +184,7 @@ def _carton(draw: Draw, colour: Colour) -> None:
 def _jar(draw: Draw, colour: Colour) -> None:
     _box(draw, 32, 30, 68, 90, colour, 7)
     _box(draw, 34, 18, 66, 31, _shade(colour, 60), 2)
-    _shine(draw, 35, 38, 84)
+    _shine(draw, colour, 35, 38, 84)
 
 
 def _tub(draw: Draw, colour: Colour) -> None:
@@ -207,7 +207,7 @@ def _plate(draw: Draw, colour: Colour) -> None:
 def _spray(draw: Draw, colour: Colour) -> None:
     _polygon(draw, _shade(colour, 60), (40, 10), (66, 10), (66, 16), (56, 18), (56, 30), (44, 30))
     _polygon(draw, colour, (44, 28), (56, 28), (68, 46), (66, 90), (34, 90), (32, 46))
-    _shine(draw, 36, 50, 84)
+    _shine(draw, colour, 36, 50, 84)
 
 
 def _wedge(draw: Draw, colour: Colour) -> None:
@@ -263,30 +263,35 @@ _LABELS: dict[str, tuple[int, int, int, int]] = {
 
 
 def _label(draw: Draw, picture: Picture, dark: Colour, pale: Colour) -> None:
+    """Brand, then as much of the description as there is room for."""
     left, top, right, bottom = _LABELS[picture.shape]
     _box(draw, left, top, right, bottom, pale, 1)
     _box(draw, left, top, right, top + 1.5, _shade(dark, 130))
     width = right - left - 3
-    brand, text = _plain(picture.brand), _plain(picture.caption).split()
-    lines = [(brand, 4.2, dark), *((line, 2.8, (60, 60, 60)) for line in _wrapped(text, width))]
-    y = top + 4
-    for line, size, colour in lines[:6]:
-        font = _fitting_font(line, size, width)
-        draw.text(((left + right) / 2 * _UNIT, y * _UNIT), line, font=font, fill=colour, anchor="ma")
-        y += size + 1.3
+    words = _plain(picture.caption.replace(picture.brand, "")).split()
+    _write(draw, _plain(picture.brand), 4.2, dark, left, right, top + 4)
+    room = int((bottom - top - 10.5) / _LINE_HEIGHT)
+    for i, line in enumerate(_wrapped(words, width)[:room]):
+        _write(draw, line, _TEXT_SIZE, (60, 60, 60), left, right, top + 10.5 + i * _LINE_HEIGHT)
+
+
+def _write(draw: Draw, text: str, size: float, colour: Colour, left: float, right: float, top: float) -> None:
+    font = _fitting_font(text, size, right - left - 3)
+    draw.text(((left + right) / 2 * _UNIT, top * _UNIT), text, font=font, fill=colour, anchor="ma")
 
 
 def _plain(text: str) -> str:
-    """Capitals with an apostrophe for the accent, as Italian packs have it: the built-in font knows no accents."""
+    """Capitals with an apostrophe for the accent, as packs have it: the built-in font knows no accents."""
     decomposed = unicodedata.normalize("NFKD", text.upper())
-    return "".join("'" if c in "\u0300\u0301" else c for c in decomposed if c.isascii() or c in "\u0300\u0301")
+    accents = "\u0300\u0301"
+    return "".join("'" if c in accents else c for c in decomposed if c.isascii() or c in accents)
 
 
 def _wrapped(words: list[str], width: float) -> list[str]:
     lines = [""]
     for word in words:
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and _font(2.8).getlength(longer) > width * _UNIT:
+        if lines[-1] and _font(_TEXT_SIZE).getlength(longer) > width * _UNIT:
             lines.append(word)
         else:
             lines[-1] = longer

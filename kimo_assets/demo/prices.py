@@ -10,7 +10,7 @@ import numpy as np
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import Accounts
 from kimo_assets.demo.agents import Agents
-from kimo_assets.demo.draws import PRICE_UNITS, chance, choose, distinct, draws_for, slices, weighted
+from kimo_assets.demo.draws import PRICE_UNITS, Draws, chance, choose, distinct, draws_for, slices, weighted
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.items import Items
 from kimo_assets.demo.products import FAMILIES, GROUPS
@@ -24,13 +24,15 @@ _CATALOG_PRIORITY = 10
 def write_prices(
     erp: ErpWriter, items: Items, accounts: Accounts, agents: Agents, scale: Scale, seed: int
 ) -> None:
-    erp.fill_from("LISTINI_RIGHE", _price_chunks(items, accounts, agents, scale, draws_for(seed, "LISTINI_RIGHE")))
+    erp.fill_from(
+        "LISTINI_RIGHE", _price_chunks(items, accounts, agents, scale, draws_for(seed, "LISTINI_RIGHE"))
+    )
     erp.fill_rows("CatalogPriceList", _catalog_rows(agents))
     erp.fill_rows("DiscountsPerItemGroup", _discount_rows(accounts, draws_for(seed, "DiscountsPerItemGroup")))
 
 
 def _price_chunks(
-    items: Items, accounts: Accounts, agents: Agents, scale: Scale, draws: np.random.Generator
+    items: Items, accounts: Accounts, agents: Agents, scale: Scale, draws: Draws
 ) -> Iterator[Chunk]:
     """Of a hundred prices 8 are for quantities, 20 for an account, 2 for an agent, the rest plain."""
     for_quantity, for_account, for_agent = (scale.prices * percent // 100 for percent in (8, 20, 2))
@@ -81,7 +83,7 @@ def _line(items: Items, units: list[str], chosen: np.ndarray, prices: np.ndarray
     }
 
 
-def _of_list(items: Items, units: list[str], lists: np.ndarray, chosen: np.ndarray, draws) -> Chunk:
+def _of_list(items: Items, units: list[str], lists: np.ndarray, chosen: np.ndarray, draws: Draws) -> Chunk:
     return {
         **_line(items, units, chosen, list_prices(items, chosen, lists)),
         "CODLIS": choose(lookups.codes(lookups.PRICE_LISTS), lists),
@@ -100,7 +102,7 @@ def _for_quantity(items: Items, units: list[str], lists: np.ndarray, chosen: np.
     }
 
 
-def _agreed(items: Items, units: list[str], chosen: np.ndarray, draws: np.random.Generator) -> Chunk:
+def _agreed(items: Items, units: list[str], chosen: np.ndarray, draws: Draws) -> Chunk:
     prices = items.rounded(items.prices[chosen] * draws.integers(75, 93, len(chosen)) // 100, chosen)
     return {
         **_line(items, units, chosen, prices),
@@ -109,7 +111,7 @@ def _agreed(items: Items, units: list[str], chosen: np.ndarray, draws: np.random
 
 
 def _catalog_rows(agents: Agents) -> list[tuple]:
-    """Which list the catalogue shows: by customer group, by price group, for some agents their own; then the base."""
+    """Which list the catalogue shows: by customer group, price group, for some agents their own."""
     lists, groups = lookups.codes(lookups.PRICE_LISTS), lookups.codes(lookups.CUSTOMER_GROUPS)
     choices = [
         (f"Catalogo {group}", lists[lookups.PRICE_LIST_OF_GROUP[i]], group, "", "", _CATALOG_PRIORITY)
@@ -117,7 +119,8 @@ def _catalog_rows(agents: Agents) -> list[tuple]:
     ]
     choices += [("Catalogo direzionali", "GC", "", "D", "", _CATALOG_PRIORITY // 2)]
     choices += [
-        (f"Catalogo agente {agent}", "HORECA", "", "", agent, 1) for agent in agents.codes[: agents.in_the_field : 5]
+        (f"Catalogo agente {agent}", "HORECA", "", "", agent, 1)
+        for agent in agents.codes[: agents.in_the_field : 5]
     ]
     choices += [("Catalogo generale", "BASE", "", "", "", 99)]
     return [
@@ -126,7 +129,7 @@ def _catalog_rows(agents: Agents) -> list[tuple]:
     ]
 
 
-def _discount_rows(accounts: Accounts, draws: np.random.Generator) -> list[tuple]:
+def _discount_rows(accounts: Accounts, draws: Draws) -> list[tuple]:
     """Discounts of customer groups on whole item groups, and of some customers on a family."""
     rows = [
         ("", customers, items, "", _YEAR_START, "-1", 2 + (i + j) % 7, 0)
@@ -136,7 +139,20 @@ def _discount_rows(accounts: Accounts, draws: np.random.Generator) -> list[tuple
     ]
     families = list(FAMILIES)
     favoured = np.flatnonzero(chance(draws, 10, accounts.customers)).tolist()
-    for account, family in zip(favoured, draws.integers(0, len(families), len(favoured)).tolist(), strict=True):
+    for account, family in zip(
+        favoured, draws.integers(0, len(families), len(favoured)).tolist(), strict=True
+    ):
         group, subgroup = families[family]
-        rows.append((accounts.codes[account], "", group, subgroup, _YEAR_START, _YEAR_END, 5 + account % 15, account % 3))
+        rows.append(
+            (
+                accounts.codes[account],
+                "",
+                group,
+                subgroup,
+                _YEAR_START,
+                _YEAR_END,
+                5 + account % 15,
+                account % 3,
+            )
+        )
     return rows

@@ -138,7 +138,16 @@ _LINES: dict[str, str] = {
     "F": "Professionale",
     "E": "Eco",
 }
-_TABLE_LINES = ("Riviera", "Murano", "Portofino", "Sorrento", "Cortina", "Taormina", "Professionale", "Classica")
+_TABLE_LINES = (
+    "Riviera",
+    "Murano",
+    "Portofino",
+    "Sorrento",
+    "Cortina",
+    "Taormina",
+    "Professionale",
+    "Classica",
+)
 
 FORMATS: tuple[tuple[str, int], ...] = (
     ("", 100),
@@ -392,7 +401,8 @@ RANGES: tuple[Range, ...] = _read_ranges(_RANGES)
 FAMILIES: dict[tuple[str, str], str] = {
     ("CAF", "MAC"): "Caffè macinato", ("CAF", "GRA"): "Caffè in grani", ("CAF", "CAP"): "Capsule e cialde",
     ("CAF", "SOL"): "Solubili", ("CAF", "ZUC"): "Zucchero", ("CAF", "INF"): "Tè e infusi",
-    ("BEV", "ACQ"): "Acque minerali", ("BEV", "BIB"): "Bibite", ("BEV", "SUC"): "Succhi", ("BEV", "SCI"): "Sciroppi",
+    ("BEV", "ACQ"): "Acque minerali", ("BEV", "BIB"): "Bibite", ("BEV", "SUC"): "Succhi",
+    ("BEV", "SCI"): "Sciroppi",
     ("VIN", "BIA"): "Vini bianchi", ("VIN", "ROS"): "Vini rossi", ("VIN", "SPU"): "Spumanti",
     ("VIN", "BAG"): "Vini sfusi", ("VIN", "BIR"): "Birre", ("VIN", "LIQ"): "Liquori e amari",
     ("DIS", "PAS"): "Pasta", ("DIS", "FAR"): "Farine", ("DIS", "RIS"): "Riso", ("DIS", "OLI"): "Oli",
@@ -403,14 +413,17 @@ FAMILIES: dict[tuple[str, str], str] = {
     ("DOL", "MAR"): "Confetture", ("DOL", "CRE"): "Creme", ("DOL", "SNA"): "Snack salati",
     ("PUL", "PIA"): "Piatti", ("PUL", "LAV"): "Bucato", ("PUL", "SUP"): "Superfici",
     ("PUL", "LST"): "Lavastoviglie", ("PUL", "CAR"): "Carta", ("MON", "TOV"): "Tovaglioli",
-    ("MON", "BIC"): "Bicchieri", ("MON", "PIA"): "Piatti", ("MON", "ASP"): "Asporto", ("MON", "POS"): "Posate",
+    ("MON", "BIC"): "Bicchieri", ("MON", "PIA"): "Piatti", ("MON", "ASP"): "Asporto",
+    ("MON", "POS"): "Posate",
     ("MON", "FIL"): "Pellicole e fogli", ("CAS", "VET"): "Vetro", ("CAS", "POR"): "Porcellana",
-    ("CAS", "ACC"): "Acciaio", ("CAS", "LEG"): "Legno", ("CAS", "CON"): "Contenitori", ("CAS", "TES"): "Tessili",
+    ("CAS", "ACC"): "Acciaio", ("CAS", "LEG"): "Legno", ("CAS", "CON"): "Contenitori",
+    ("CAS", "TES"): "Tessili",
 }  # fmt: skip
 
 ENGLISH: dict[str, str] = {
     "CAF": "coffee and tea", "BEV": "soft drinks", "VIN": "wine, beer and spirits", "DIS": "pantry",
-    "FRE": "dairy and deli", "DOL": "sweets and snacks", "PUL": "cleaning", "MON": "disposables", "CAS": "tableware",
+    "FRE": "dairy and deli", "DOL": "sweets and snacks", "PUL": "cleaning", "MON": "disposables",
+    "CAS": "tableware",
 }  # fmt: skip
 GERMAN: dict[str, str] = {
     "CAF": "Kaffee und Tee", "BEV": "Getränke", "VIN": "Wein, Bier und Spirituosen", "DIS": "Vorrat",

@@ -1,11 +1,9 @@
-"""Promotions: what they offer and to whom, over all the ways Kimo can choose (fact sheet: PromotionFilter)."""
-
-import numpy as np
+"""Promotions: what they offer, and to whom in all the ways Kimo can choose (by `PromotionFilter`)."""
 
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import Accounts
 from kimo_assets.demo.agents import Agents
-from kimo_assets.demo.draws import day, draws_for
+from kimo_assets.demo.draws import Draws, day, draws_for
 from kimo_assets.demo.erp_database import ErpWriter
 from kimo_assets.demo.items import Items, maker_code
 from kimo_assets.demo.products import ITEM_LINES, MAKERS
@@ -13,7 +11,8 @@ from kimo_assets.demo.scales import Scale
 
 _NAMES = (
     "Speciale Colazioni", "Sconto Quantità", "Apertura Stagione Riviera", "Offerta del Mese", "Lancio Novità",
-    "Fuori Tutto Casalinghi", "Settimana del Caffè", "Merenda Insieme", "Grigliata d'Estate", "Festa della Mamma",
+    "Fuori Tutto Casalinghi", "Settimana del Caffè", "Merenda Insieme",
+    "Grigliata d'Estate", "Festa del Papà",
     "Back to School", "Sagra e Feste", "Cantina in Festa", "Pulizie di Primavera", "Panettoni Artigianali",
 )  # fmt: skip
 _CLASSIC, _N_PLUS_M, _WHOLE_DOCUMENT = 0, 2, 5
@@ -31,8 +30,16 @@ def write_promotions(
     numbers = range(1, scale.promotions + 1)
     starts = draws.integers(-60, 45, scale.promotions).tolist()
     promotions = [_promotion(number, start) for number, start in zip(numbers, starts, strict=True)]
-    filters = [row for number in numbers for row in _filter_rows(number, accounts, agents, draws_for(seed, f"PromotionFilter {number}"))]
-    lines = [row for number in numbers for row in _line_rows(number, items, draws_for(seed, f"PromotionLine {number}"))]
+    filters = [
+        row
+        for number in numbers
+        for row in _filter_rows(number, accounts, agents, draws_for(seed, f"PromotionFilter {number}"))
+    ]
+    lines = [
+        row
+        for number in numbers
+        for row in _line_rows(number, items, draws_for(seed, f"PromotionLine {number}"))
+    ]
     erp.fill_rows("Promotion", promotions)
     erp.fill_rows("PromotionFilter", filters)
     erp.fill_rows("PromotionLine", [(i, *row) for i, row in enumerate(lines, 1)])
@@ -59,7 +66,7 @@ def _promotion(number: int, start: int) -> tuple:
     )
 
 
-def _filter_rows(number: int, accounts: Accounts, agents: Agents, draws: np.random.Generator) -> list[tuple]:
+def _filter_rows(number: int, accounts: Accounts, agents: Agents, draws: Draws) -> list[tuple]:
     """One promotion in three is for some warehouses only; every eleventh has no filter at all."""
     if number % 11 == 0:
         return []
@@ -71,7 +78,7 @@ def _filter_rows(number: int, accounts: Accounts, agents: Agents, draws: np.rand
     ]
 
 
-def _audience(kind: int, number: int, accounts: Accounts, agents: Agents, draws: np.random.Generator) -> list[Filter]:
+def _audience(kind: int, number: int, accounts: Accounts, agents: Agents, draws: Draws) -> list[Filter]:
     groups = lookups.codes(lookups.CUSTOMER_GROUPS)
     group = groups[number // _AUDIENCES % len(groups)]
     some = list(dict.fromkeys(accounts.codes[i] for i in draws.integers(0, accounts.customers, 12).tolist()))
@@ -90,7 +97,7 @@ def _audience(kind: int, number: int, accounts: Accounts, agents: Agents, draws:
     ][kind]
 
 
-def _line_rows(number: int, items: Items, draws: np.random.Generator) -> list[tuple]:
+def _line_rows(number: int, items: Items, draws: Draws) -> list[tuple]:
     """Mostly items; sometimes a maker, an item line or an item group; none for the whole document."""
     if _PROMOTION_TYPES[number % len(_PROMOTION_TYPES)] == _WHOLE_DOCUMENT:
         return []

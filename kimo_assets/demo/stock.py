@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kimo_assets.demo import lookups
-from kimo_assets.demo.draws import chance, choose, days, draws_for, slices
+from kimo_assets.demo.draws import Draws, chance, choose, days, draws_for, slices
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.items import Items
 
@@ -20,7 +20,7 @@ def write_stock(erp: ErpWriter, items: Items, seed: int) -> None:
     erp.fill_from("GIACENZE", _stock_chunks(items, draws_for(seed, "GIACENZE")))
 
 
-def _stock_chunks(items: Items, draws: np.random.Generator) -> Iterator[Chunk]:
+def _stock_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
     units = items.units()
     for part in slices(items.active):
         size = part.stop - part.start
@@ -28,15 +28,31 @@ def _stock_chunks(items: Items, draws: np.random.Generator) -> Iterator[Chunk]:
         # Below zero is out of stock, which about one item in six is.
         quantities = np.maximum(draws.integers(-60, 400, stocked.shape), 0) * stocked
         rows, warehouses = np.nonzero(stocked)
-        yield _availability(items, units, part.start + rows, warehouses, quantities[rows, warehouses], quantities.sum(1)[rows])
+        yield _availability(
+            items, units, part.start + rows, warehouses, quantities[rows, warehouses], quantities.sum(1)[rows]
+        )
         arriving = np.flatnonzero(chance(draws, 6, size))
         yield {
-            **_availability(items, units, part.start + arriving, np.zeros_like(arriving), draws.integers(50, 900, len(arriving)), 0),
+            **_availability(
+                items,
+                units,
+                part.start + arriving,
+                np.zeros_like(arriving),
+                draws.integers(50, 900, len(arriving)),
+                0,
+            ),
             "DATA_DISP": days(draws.integers(3, 40, len(arriving))),
         }
 
 
-def _availability(items: Items, units: list[str], chosen: np.ndarray, warehouses: np.ndarray, quantities, totals) -> Chunk:
+def _availability(
+    items: Items,
+    units: list[str],
+    chosen: np.ndarray,
+    warehouses: np.ndarray,
+    quantities: np.ndarray,
+    totals: np.ndarray | int,
+) -> Chunk:
     return {
         "CODART": choose(items.codes, chosen),
         "CODMAG": choose(lookups.codes(lookups.WAREHOUSES), warehouses),

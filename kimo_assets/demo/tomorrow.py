@@ -1,7 +1,7 @@
 """The next day in the demo's ERP: prices move, goods come and go, orders are filled, somebody new appears.
 
-Whole tables are changed by single statements; which rows, follows from their place and the seed. References still
-hold afterwards, and wrong rows stay as they are.
+Whole tables are changed by single statements; which rows, follows from their place and the seed.
+References still hold afterwards, and wrong rows stay as they are.
 """
 
 import sqlite3
@@ -27,7 +27,8 @@ _UPDATES: dict[str, str] = {
     "LISTINI_RIGHE": f"SET PREZZO = ROUND(PREZZO * 1.03 + 0.01, 4) WHERE {_FIRST_PRICES}",
     "GIACENZE": "SET DISPONIBILE = DISPONIBILE + 1 + rowid % 40, AGGIORNATO_IL = :now WHERE DATA_DISP = '-1'",
     "ORDINI_RIGHE": f"SET IN_PROMO = 1 - IN_PROMO, QTA_EVASA = QTA, QTA_RESIDUA = 0 WHERE {_RIGHT_LINES}",
-    "ANAGRAFICA_CLIENTI": f"SET ANNOTAZIONI = 'Sentito il ' || :today, SCONTO2 = SCONTO2 + 1 WHERE {_RIGHT_ACCOUNTS}",
+    "ANAGRAFICA_CLIENTI": "SET ANNOTAZIONI = 'Sentito il ' || :today, SCONTO2 = SCONTO2 + 1 "
+    f"WHERE {_RIGHT_ACCOUNTS}",
     "ARTICOLI": f"SET ANNOTAZIONI = 'Scheda rivista il ' || :today WHERE {_RIGHT_ITEMS}",
     "PARTITE_APERTE": "SET PAGATO = PAGATO + 1, RESIDUO = RESIDUO - 1, DATA_PAGAMENTO = :today "
     f"WHERE {_RIGHT_INSTALLMENTS} AND RESIDUO > 1",
@@ -42,7 +43,9 @@ def change_company(directory: Path, share: float = 0.02, *, seed: int = 1) -> di
     """
     erp_path = directory / "erp.sqlite"
     if not erp_path.exists():
-        raise ConfigError(f"There is no demo company in {directory}: `kimo demo --dir {directory}` makes one.")
+        raise ConfigError(
+            f"There is no demo company in {directory}: `kimo demo --dir {directory}` makes one."
+        )
     connection = sqlite3.connect(erp_path, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -77,9 +80,14 @@ class _Day:
         """Old orders go with their lines; some agreed prices and settled invoices just go."""
         some = self._some(_GONE_PART, 1)
         self._choose("gone", f"SELECT IDORD AS code FROM ORDINI_TESTATE WHERE {_OLD_ORDERS} AND {some}")
-        self._change("ORDINI_RIGHE", f"DELETE FROM ORDINI_RIGHE WHERE {_RIGHT_LINES} AND IDORD IN (SELECT code FROM gone)")
+        self._change(
+            "ORDINI_RIGHE",
+            f"DELETE FROM ORDINI_RIGHE WHERE {_RIGHT_LINES} AND IDORD IN (SELECT code FROM gone)",
+        )
         self._change("ORDINI_TESTATE", "DELETE FROM ORDINI_TESTATE WHERE IDORD IN (SELECT code FROM gone)")
-        self._change("LISTINI_RIGHE", f"DELETE FROM LISTINI_RIGHE WHERE {_FIRST_PRICES} AND CODCLI <> '' AND {some}")
+        self._change(
+            "LISTINI_RIGHE", f"DELETE FROM LISTINI_RIGHE WHERE {_FIRST_PRICES} AND CODCLI <> '' AND {some}"
+        )
         self._change("PARTITE_APERTE", f"DELETE FROM PARTITE_APERTE WHERE {_RIGHT_INSTALLMENTS} AND {some}")
 
     def drop_prospects(self) -> None:
@@ -99,11 +107,17 @@ class _Day:
         some = self._some(_NEW_PART, 2)
         self._copy("LISTINI_RIGHE", {"DAL": ":today"}, f"WHERE {prices} AND {some}")
         number = _next("IDPARTITA", "PARTITE_APERTE", _RIGHT_INSTALLMENTS)
-        self._copy("PARTITE_APERTE", {"IDPARTITA": number, "RATA": "RATA + 1"}, f"WHERE {_RIGHT_INSTALLMENTS} AND {some}")
+        self._copy(
+            "PARTITE_APERTE",
+            {"IDPARTITA": number, "RATA": "RATA + 1"},
+            f"WHERE {_RIGHT_INSTALLMENTS} AND {some}",
+        )
 
     def add_notes_to_orders(self) -> None:
         """Lines without goods, so that the orders' totals stay right."""
-        zeros = dict.fromkeys(("QTA", "QTA_EVASA", "QTA_RESIDUA", "PREZZO", "SC1", "SC2", "IMPORTO", "IN_PROMO"), "0")
+        zeros = dict.fromkeys(
+            ("QTA", "QTA_EVASA", "QTA_RESIDUA", "PREZZO", "SC1", "SC2", "IMPORTO", "IN_PROMO"), "0"
+        )
         number = _next("IDRIGA", "ORDINI_RIGHE", _RIGHT_LINES)
         texts = {"CODART": "''", "DESCRIZIONE": "'Nota del ' || :today", "UM": "''", "CODIVA": "''"}
         changes = {"IDRIGA": number, "RIGA": "RIGA + 100", "TIPORIGA": "2", **texts, **zeros}
@@ -111,12 +125,15 @@ class _Day:
 
     def add_accounts(self) -> None:
         """New customers, each followed by an agent."""
-        number = "(SELECT MAX(CAST(SUBSTR(CODCLI, 2) AS INTEGER)) FROM ANAGRAFICA_CLIENTI WHERE CODCLI LIKE 'C%')"
+        number = (
+            "(SELECT MAX(CAST(SUBSTR(CODCLI, 2) AS INTEGER)) FROM ANAGRAFICA_CLIENTI WHERE CODCLI LIKE 'C%')"
+        )
         self._choose(
             "newcomers",
-            f"SELECT code AS old, 'C' || PRINTF('%06d', {number} + ROW_NUMBER() OVER (ORDER BY code)) AS new FROM ("
-            f"SELECT CODCLI AS code FROM ANAGRAFICA_CLIENTI WHERE TIPO = 1 AND CODAGE <> '' AND {_RIGHT_ACCOUNTS} "
-            f"{self._few('ANAGRAFICA_CLIENTI', 5)})",
+            "SELECT code AS old, 'C' || "
+            f"PRINTF('%06d', {number} + ROW_NUMBER() OVER (ORDER BY code)) AS new FROM ("
+            "SELECT CODCLI AS code FROM ANAGRAFICA_CLIENTI "
+            f"WHERE TIPO = 1 AND CODAGE <> '' AND {_RIGHT_ACCOUNTS} {self._few('ANAGRAFICA_CLIENTI', 5)})",
         )
         source = "JOIN newcomers ON newcomers.old = CODCLI"
         empty = dict.fromkeys(("PIVA", "CODFISC", "IBAN", "ABI", "CAB", "CIN", "CONTO", "PEC"), "''")
@@ -124,8 +141,9 @@ class _Day:
         self._copy("ANAGRAFICA_CLIENTI", {"CODCLI": "newcomers.new", "RAGSOC": name, **empty}, source)
         self._change(
             "AGENTI_CLIENTI",
-            "INSERT INTO AGENTI_CLIENTI (CODAGE, CODCLI, RUOLO, DAL, CESSATO) SELECT CODAGE, CODCLI, 'T', :today, 0 "
-            "FROM ANAGRAFICA_CLIENTI WHERE CODCLI IN (SELECT new FROM newcomers)",
+            "INSERT INTO AGENTI_CLIENTI (CODAGE, CODCLI, RUOLO, DAL, CESSATO) "
+            "SELECT CODAGE, CODCLI, 'T', :today, 0 FROM ANAGRAFICA_CLIENTI "
+            "WHERE CODCLI IN (SELECT new FROM newcomers)",
         )
 
     def add_items(self) -> None:
@@ -137,24 +155,33 @@ class _Day:
             f"PRINTF('%06d', {number} + ROW_NUMBER() OVER (ORDER BY code)) AS new FROM ("
             f"SELECT CODART AS code FROM ARTICOLI WHERE {_RIGHT_ITEMS} {self._few('ARTICOLI', 6)})",
         )
-        by_code, by_id = "JOIN newcomers ON newcomers.old = CODART", "JOIN newcomers ON newcomers.old = ItemId"
+        by_code, by_id = (
+            "JOIN newcomers ON newcomers.old = CODART",
+            "JOIN newcomers ON newcomers.old = ItemId",
+        )
         name = "SUBSTR('Nuovo ' || DESCRIZIONE, 1, 130)"
         new = {"CODART": "newcomers.new"}
         self._copy("ARTICOLI", {**new, "DESCRIZIONE": name, "DATA_CREAZIONE": ":now"}, by_code)
-        self._copy("ItemUom", {"ItemId": "newcomers.new", "Barcode": "''"}, f"{by_id} WHERE Priority = 1 AND Barcode <> '8099999999991'")
+        self._copy(
+            "ItemUom",
+            {"ItemId": "newcomers.new", "Barcode": "''"},
+            f"{by_id} WHERE Priority = 1 AND Barcode <> '8099999999991'",
+        )
         base = f"{_FIRST_PRICES} AND CODLIS = 'BASE' AND DAQTA = 0 AND CODCLI = '' AND CODAGE = ''"
         self._copy("LISTINI_RIGHE", new, f"{by_code} WHERE {base}")
         self._copy("GIACENZE", {**new, "AGGIORNATO_IL": ":now"}, f"{by_code} WHERE DATA_DISP = '-1'")
 
     def _some(self, part: float, turn: int) -> str:
-        """A condition true for about `part` of the day's share of a table's rows, other ones every day and turn."""
+        """A condition true for about `part` of the day's share of the rows, others every day and turn."""
         limit = max(1, round(self._share * part * _PER_MYRIAD))
         return f"({self._dice(turn)}) % {_PER_MYRIAD} < {limit}"
 
     def _few(self, table: str, turn: int) -> str:
         """The end of a query that takes a few of its rows, and one at least."""
         (count,) = self._connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
-        return f"ORDER BY ({self._dice(turn)}) % 1000003 LIMIT {max(1, round(count * self._share * _NEW_PART))}"
+        return (
+            f"ORDER BY ({self._dice(turn)}) % 1000003 LIMIT {max(1, round(count * self._share * _NEW_PART))}"
+        )
 
     def _dice(self, turn: int) -> str:
         # Knuth's multiplicative hash: rows that stand side by side do not change together.

@@ -1,0 +1,90 @@
+"""The three assets, partitioned by entity: erp_staging -> kimo_tables -> sync_payloads."""
+
+from typing import Any
+
+import dagster as dg
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.defs.metadata import entity_metadata, failures_table
+from kimo_assets.defs.runs import RESOURCE, KimoRun
+from kimo_assets.reports import STEP_TITLES, StepReport
+
+ASSET_OF_STEP = {1: "erp_staging", 2: "kimo_tables", 3: "sync_payloads"}
+OWNERS = ["team:integrazione"]
+
+
+class StagingConfig(dg.Config):
+    allow_shrink: bool = False
+
+
+def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
+    partitions = dg.StaticPartitionsDefinition(config.entity_names)
+    common: dict[str, Any] = {
+        "partitions_def": partitions,
+        "backfill_policy": dg.BackfillPolicy.single_run(),
+        "required_resource_keys": {RESOURCE},
+        "owners": OWNERS,
+    }
+
+    @dg.asset(
+        group_name="integrator",
+        kinds={"postgres"},
+        description=f"{STEP_TITLES[1]}. Each mapped entity, whole, from the ERP into schema `integrator`: every value cast "
+        "and checked, refused rows kept in `ops.rejected_row` with their reason, the new snapshot swapped in at once.",
+        **common,
+    )
+    def erp_staging(context: dg.AssetExecutionContext, config: StagingConfig) -> None:
+        _materialize(context, 1, allow_shrink=config.allow_shrink)
+
+    @dg.asset(
+        deps=[erp_staging],
+        group_name="kimo",
+        kinds={"postgres"},
+        description=f"{STEP_TITLES[2]}. Kimo's tables become the snapshot in one transaction: inserted, updated, archived, "
+        "unchanged; rows with pending edits are held; references that point nowhere are counted.",
+        **common,
+    )
+    def kimo_tables(context: dg.AssetExecutionContext) -> None:
+        _materialize(context, 2)
+
+    @dg.asset(
+        deps=[kimo_tables],
+        group_name="sync",
+        kinds={"csv", "file"},
+        description=f"{STEP_TITLES[3]}. For every agent exactly the visible rows: objects shared by the agents who see the "
+        "same, and a manifest per agent, replaced at once. What did not change costs nothing.",
+        **common,
+    )
+    def sync_payloads(context: dg.AssetExecutionContext) -> None:
+        _materialize(context, 3)
+
+    return [erp_staging, kimo_tables, sync_payloads]
+
+
+def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: bool = False) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    report = kimo.step(step, context.partition_keys, allow_shrink=allow_shrink)
+    metadata = {
+        name: entity_metadata(kimo.open().connection, kimo.config, step, entity)
+        for name, entity in report.entities.items()
+        if entity.status != "failed"
+    }
+    if not report.failures:
+        for name, values in metadata.items():
+            context.add_asset_metadata(values, partition_key=name)
+        return
+    # Of a step that fails, exactly the partitions logged before are recorded.
+    for name, values in metadata.items():
+        context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[step], partition=name, metadata=values))
+    raise failure(report)
+
+
+def failure(report: StepReport) -> dg.Failure:
+    """One Dagster failure that names each failed entity and why."""
+    lines = "; ".join(f"{name}: {reason}" for name, reason in report.failures.items())
+    return dg.Failure(
+        description=f"{STEP_TITLES[report.step]}: {len(report.failures)} of {len(report.entities)} entities failed, "
+        f"the others are done and kept. {lines}",
+        metadata={"failed": failures_table(report)},
+        allow_retries=False,
+    )

@@ -1,0 +1,33 @@
+"""build_defs: a configuration in, fresh Dagster definitions out. No file, variable or database is read here."""
+
+import warnings
+
+import dagster as dg
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.server import Database
+from kimo_assets.defs.assets import build_assets
+from kimo_assets.defs.jobs import build_jobs
+from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
+from kimo_assets.pipeline import Progress
+
+
+def build_defs(
+    config: KimoConfig,
+    *,
+    database: Database | None = None,
+    progress: Progress | None = None,
+    opened: list[KimoRun] | None = None,
+) -> dg.Definitions:
+    """The definitions of one company. What is left out is opened by a run when it needs it."""
+    with warnings.catch_warnings():
+        # A range of partitions in one run is what this project rests on; that it is beta is known and pinned.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        assets = build_assets(config) if config.entities else []
+    return dg.Definitions(
+        assets=assets,
+        jobs=build_jobs(config),
+        resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened)},
+        # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,35 @@
+"""The Dagster instance: its own database beside Kimo's, and a folder for logs, written from the configuration."""
+
+from pathlib import Path
+
+import yaml
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.server import Database
+
+
+def dagster_home(config: KimoConfig, database: Database) -> Path:
+    """Writes dagster.yaml under data_dir/dagster and returns that folder, for DAGSTER_HOME."""
+    home = config.data_dir / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "storage": {"postgres": {"postgres_url": database.dagster_url}},
+        "local_artifact_storage": {
+            "module": "dagster._core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(home)},
+        },
+        "compute_logs": {
+            "module": "dagster._core.storage.local_compute_log_manager",
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(home / "logs")},
+        },
+        # One run at a time: an import and another wait for each other in the queue.
+        "concurrency": {"runs": {"max_concurrent_runs": 1}},
+        "telemetry": {"enabled": False},
+    }
+    (home / "dagster.yaml").write_text(
+        "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n" + yaml.safe_dump(settings),
+        encoding="utf-8",
+    )
+    return home

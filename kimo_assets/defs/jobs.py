@@ -1,0 +1,101 @@
+"""The vendor's menu as jobs."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.defs.assets import ASSET_OF_STEP, failure
+from kimo_assets.defs.metadata import entity_metadata, summary_metadata
+from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.errors import ConfigError
+from kimo_assets.pipeline import STEPS
+from kimo_assets.reports import StepReport
+
+# Each entry of the menu that is a choice of steps.
+STEPS_OF_JOB: dict[str, tuple[int, ...]] = {
+    "full_import_from_erp": (1, 2, 3),
+    "step_1_import_from_erp": (1,),
+    "step_2_load_from_integrator": (2,),
+    "step_3_sync_data_creation": (3,),
+    "step_2_3_load_and_sync_data_creation": (2, 3),
+}
+ENTITIES_JOB = "import_entities"
+
+
+def build_jobs(config: KimoConfig) -> list[Any]:
+    if not config.entities:
+        return []
+    steps = [
+        dg.define_asset_job(
+            name,
+            selection=[ASSET_OF_STEP[step] for step in chosen],
+            description=f"{menu_title(name)}. All mapped entities, or any choice of partitions.",
+        )
+        for name, chosen in STEPS_OF_JOB.items()
+    ]
+    return [*steps, import_entities]
+
+
+class MaskConfig(dg.Config):
+    """The vendor's mask for named entities."""
+
+    entities: str = Field(
+        default="", description="Names separated by commas, e.g. Item, PriceList. Empty: all mapped entities."
+    )
+    only_listed: bool = Field(
+        default=False,
+        description="Consider only the named entities and not the linked ones. Use with caution: references may be left "
+        "pointing nowhere.",
+    )
+    steps: list[int] = Field(default=list(STEPS), description="Which of the steps 1, 2 and 3, in this order.")
+    allow_shrink: bool = Field(
+        default=False, description="Take a snapshot even if far fewer rows are there than the last time."
+    )
+
+
+@dg.op(
+    required_resource_keys={RESOURCE},
+    out=dg.Out(dg.Nothing),
+    description="Resolves the linked entities, does the chosen steps, and records each entity in each layer's asset.",
+)
+def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    names = _chosen(kimo.config, config)
+    context.log.info(f"{len(names)} entities: {', '.join(names)}")
+    reports: dict[int, StepReport] = {}
+    for step in sorted(set(config.steps)):
+        reports[step] = kimo.step(step, names, allow_shrink=config.allow_shrink)
+        _record(context, kimo, reports[step])
+        if reports[step].failures:
+            raise failure(reports[step])
+    context.add_output_metadata(summary_metadata(reports))
+
+
+def _chosen(config: KimoConfig, mask: MaskConfig) -> list[str]:
+    unknown = [step for step in mask.steps if step not in STEPS]
+    if unknown:
+        raise dg.Failure(f"steps: {unknown[0]} is no step; expected 1, 2 or 3", allow_retries=False)
+    try:
+        return config.choose([n for n in mask.entities.split(",") if n.strip()], only_listed=mask.only_listed)
+    except ConfigError as error:
+        raise dg.Failure(f"entities: {error}", allow_retries=False) from None
+
+
+def _record(context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport) -> None:
+    for name, entity in report.entities.items():
+        if entity.status != "failed":
+            metadata = entity_metadata(kimo.open().connection, kimo.config, report.step, entity)
+            context.log_event(
+                dg.AssetMaterialization(ASSET_OF_STEP[report.step], partition=name, metadata=metadata)
+            )
+
+
+@dg.job(
+    name=ENTITIES_JOB,
+    description="Import completo / Step 1 / 2 / 3 / 2+3 (entità specifiche), with the vendor's mask: the named entities and, "
+    "unless `only_listed`, those linked to them.",
+)
+def import_entities() -> None:
+    import_named_entities()

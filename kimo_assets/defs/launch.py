@@ -1,0 +1,128 @@
+"""Running a job of ours in this process, for the `kimo` command: the same run, events and assets as from the UI."""
+
+import os
+import time
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.locks import exclusive
+from kimo_assets.database.server import Database
+from kimo_assets.defs.assets import ASSET_OF_STEP
+from kimo_assets.defs.build import build_defs
+from kimo_assets.defs.instance import dagster_home
+from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
+from kimo_assets.defs.runs import KimoRun
+from kimo_assets.errors import ContractError, KimoError
+from kimo_assets.pipeline import STEPS, Progress
+from kimo_assets.reports import ImportReport
+
+
+# The command shows progress of its own; Dagster's every event would bury it, and is in the UI anyway.
+_LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+
+def launch_import(
+    config: KimoConfig,
+    database: Database,
+    *,
+    steps: Sequence[int] = STEPS,
+    entities: Sequence[str] = (),
+    only_listed: bool = False,
+    allow_shrink: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named ones.
+
+    Raises: LockedError before a Dagster run exists, UnknownEntityError. Failures of entities are in the report.
+    """
+    config.choose(list(entities), only_listed=only_listed)
+    with exclusive(database):
+        pass  # refused here, a second import leaves no failed run behind
+    started = time.monotonic()
+    opened: list[KimoRun] = []
+    defs = build_defs(config, database=database, progress=progress, opened=opened)
+    name = next((job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB)
+    home = dagster_home(config, database)
+    with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
+        # Otherwise Dagster's storage opens a connection for every statement: a third of a small import's time.
+        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
+        if entities or name == ENTITIES_JOB:
+            result = _run_mask(defs, instance, steps, entities, only_listed, allow_shrink)
+        else:
+            result = _run_all(defs, instance, config, name, allow_shrink)
+    return _report(result, opened, time.monotonic() - started)
+
+
+def _run_mask(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    steps: Sequence[int],
+    entities: Sequence[str],
+    only_listed: bool,
+    allow_shrink: bool,
+) -> dg.ExecuteInProcessResult:
+    mask = {
+        "entities": ",".join(entities),
+        "only_listed": only_listed,
+        "steps": list(steps),
+        "allow_shrink": allow_shrink,
+    }
+    return defs.resolve_job_def(ENTITIES_JOB).execute_in_process(
+        instance=instance,
+        run_config={"ops": {"import_named_entities": {"config": mask}}, "loggers": _LOGGERS},
+        raise_on_error=False,
+    )
+
+
+def _run_all(
+    defs: dg.Definitions, instance: dg.DagsterInstance, config: KimoConfig, name: str, allow_shrink: bool
+) -> dg.ExecuteInProcessResult:
+    partitions = config.entity_names
+    staging = {ASSET_OF_STEP[1]: {"config": {"allow_shrink": allow_shrink}}} if 1 in STEPS_OF_JOB[name] else {}
+    return defs.resolve_job_def(name).execute_in_process(
+        instance=instance,
+        tags={ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]},
+        run_config={"ops": staging, "loggers": _LOGGERS},
+        raise_on_error=False,
+    )
+
+
+def _report(result: dg.ExecuteInProcessResult, opened: Sequence[KimoRun], seconds: float) -> ImportReport:
+    run = opened[0].run if opened else None
+    if run is None or (not result.success and not any(step.failures for step in run.steps.values())):
+        raise _what_broke(result)
+    return ImportReport(result.run_id, run.load, result.success, seconds, run.steps)
+
+
+def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:
+    """A run that ended without a report of ours: the error of its first failed step, in one line."""
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            error = event.step_failure_data.error
+            cause = error.cause or error
+            return ContractError(f"run {result.run_id} broke: {' '.join(cause.message.split())}")
+        if event.is_failure:
+            return ContractError(f"run {result.run_id} broke: {event.message}")
+    return ContractError(f"run {result.run_id} ended without a report")
+
+
+class _environment:
+    """Sets variables for a block: Dagster takes its instance's folder from the environment alone."""
+
+    def __init__(self, **variables: str) -> None:
+        self._variables = variables
+        self._before: dict[str, str | None] = {}
+
+    def __enter__(self) -> None:
+        self._before = {name: os.environ.get(name) for name in self._variables}
+        os.environ.update(self._variables)
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

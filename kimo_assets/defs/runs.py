@@ -1,0 +1,82 @@
+"""The resource that a Dagster run shares among its steps: one lock, one load number, one connection."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+import dagster as dg
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.server import Database, open_database
+from kimo_assets.pipeline import Progress, Run, open_run, run_step
+from kimo_assets.reports import StepReport
+
+RESOURCE = "kimo"
+
+
+class KimoRun:
+    """Opened at the first step that needs it, and closed with the Dagster run, whatever happened."""
+
+    def __init__(self, config: KimoConfig, database: Database | None, progress: Progress, title: str, run_id: str) -> None:
+        self.config = config
+        self._database = database
+        self._progress = progress
+        self._title = title
+        self._run_id = run_id
+        self._stack = ExitStack()
+        self._run: Run | None = None
+
+    def step(self, number: int, entities: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
+        return run_step(self.open(), number, entities, allow_shrink=allow_shrink)
+
+    def open(self) -> Run:
+        if self._run is None:
+            database = self._database or open_database(self.config)
+            self._run = self._stack.enter_context(
+                open_run(
+                    self.config, database, title=self._title, run_id=self._run_id, progress=self._progress
+                )
+            )
+        return self._run
+
+    @property
+    def run(self) -> Run | None:
+        """The run, if a step has opened it."""
+        return self._run
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def kimo_resource(
+    config: KimoConfig, database: Database | None, progress: Progress, opened: list[KimoRun] | None = None
+) -> dg.ResourceDefinition:
+    """`opened`: where whoever executes in this process finds the run afterwards."""
+
+    def open_kimo(context: dg.InitResourceContext) -> Iterator[KimoRun]:
+        dagster_run = context.dagster_run
+        title = dagster_run.job_name if dagster_run else "materialize"
+        kimo = KimoRun(config, database, progress, _TITLES.get(title, title), dagster_run.run_id if dagster_run else "")
+        if opened is not None:
+            opened.append(kimo)
+        try:
+            yield kimo
+        finally:
+            kimo.close()
+
+    return dg.resource(description="Kimo's database, the import's lock and its load number.")(open_kimo)
+
+
+# The vendor's menu, in the words its users know.
+_TITLES = {
+    "full_import_from_erp": "Import completo",
+    "step_1_import_from_erp": "Step 1: Import da Erp a KimoIntegrator",
+    "step_2_load_from_integrator": "Step 2: Caricamento da KimoIntegrator",
+    "step_3_sync_data_creation": "Step 3: Preparazione dati di Sync",
+    "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
+    "import_entities": "Import (entità specifiche)",
+    "__ASSET_JOB": "Materialize",
+}
+
+
+def menu_title(job_name: str) -> str:
+    return _TITLES[job_name]
