@@ -132,6 +132,11 @@ class KimoConfig(_Section):
         return [name for name in self.entity_names if name in wanted]
 
 
+def is_configured(path: str | Path | None = None) -> bool:
+    """Whether anybody named a kimo.yaml: the argument, KIMO_CONFIG, or the file in the current folder."""
+    return bool(path or os.environ.get(CONFIG_VARIABLE)) or Path(DEFAULT_CONFIG).exists()
+
+
 def load_config(path: str | Path | None = None) -> KimoConfig:
     """Reads kimo.yaml (KIMO_CONFIG, else ./kimo.yaml). Raises: ConfigError with file, line, key and what was expected."""
     file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG).absolute()

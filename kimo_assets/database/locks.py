@@ -35,3 +35,19 @@ def _holder(connection: Connection) -> str:
     load, title, since, run_id = row
     run = f", run {run_id}" if run_id else ""
     return f"'{title}' (load {load}{run}) is running since {since} UTC; wait until it has ended"
+
+
+def is_held(connection: Connection) -> bool:
+    """Whether an import or export is running now. Only looks: nobody is ever refused because of it."""
+    row = connection.execute(
+        """
+        SELECT EXISTS (
+            SELECT FROM pg_locks
+            WHERE locktype = 'advisory' AND granted AND objsubid = 1
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND (classid::bigint << 32 | objid::bigint) = hashtext(%s)
+        )
+        """,
+        [_KEY],
+    ).fetchone()
+    return row is not None and bool(row[0])

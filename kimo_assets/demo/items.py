@@ -121,7 +121,7 @@ def _base_prices(
 ) -> np.ndarray:
     """Range price by size, line, brand and packing, with a little of its own."""
     brands = 85 + np.arange(len(TRADEMARKS)) * 7 % 40
-    cents = np.array([range_.cents for range_ in RANGES])[ranges]
+    cents = np.array([range_.cents for range_ in RANGES], dtype=np.int64)[ranges]
     percents = (
         np.array([size for *_, (_, size) in parts]),
         np.array([_LINE_PERCENT.get(line, 110) for _, _, line, _ in parts]),

@@ -165,7 +165,7 @@ class _Day:
         self._copy(
             "ItemUom",
             {"ItemId": "newcomers.new", "Barcode": "''"},
-            f"{by_id} WHERE Priority = 1 AND Barcode <> '8099999999991'",
+            f"{by_id} WHERE Priority = 1 AND Barcode <> '8099999999992'",
         )
         base = f"{_FIRST_PRICES} AND CODLIS = 'BASE' AND DAQTA = 0 AND CODCLI = '' AND CODAGE = ''"
         self._copy("LISTINI_RIGHE", new, f"{by_code} WHERE {base}")

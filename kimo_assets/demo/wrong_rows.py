@@ -48,7 +48,7 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
     WrongRow("LISTINI_RIGHE", "not_a_number", {"DAL": "2026-07-01", "PREZZO": "n.d."}, _PLAIN_PRICE),
     WrongRow("PARTITE_APERTE", "not_a_number", {"IDPARTITA": 9_000_001, "IMPORTO": "a saldo"}),
     WrongRow("ARTICOLI", "decimal_comma", {"CODART": "XA0002", "PREZZO_PUBBLICO": "12,90"}),
-    WrongRow("ItemUom", "decimal_comma", {"Barcode": "8099999999991", "Weight": "0,750"}),
+    WrongRow("ItemUom", "decimal_comma", {"Barcode": "8099999999992", "Weight": "0,750"}),
     WrongRow("ORDINI_TESTATE", "impossible_date", {"IDORD": "XO-000001", "DATA_ORDINE": "2026-02-30"}),
     WrongRow("PARTITE_APERTE", "impossible_date", {"IDPARTITA": 9_000_002, "SCADENZA": "2025-11-31"}),
     WrongRow(

@@ -1,0 +1,30 @@
+"""The `kimo` command. Thin: each command parses, runs what other packages do, and prints the result."""
+
+import click
+
+from kimo_assets.cli.agent import agent
+from kimo_assets.cli.catalogue import entities
+from kimo_assets.cli.checks import check
+from kimo_assets.cli.command import Call, KimoGroup, config_option
+from kimo_assets.cli.dev import dev
+from kimo_assets.cli.imports import demo, import_
+from kimo_assets.cli.state import rejected, status
+
+
+@click.group(cls=KimoGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@config_option
+@click.version_option(package_name="kimo_assets", message="kimo_assets %(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """From the ERP to the agents' tablets: import, look, check.
+
+    The vendor's menu "Import" is `kimo import`: Import completo without options, its steps with --step, and the
+    mask "entità specifiche" with --entities.
+
+    Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run is going on.
+    """
+    context.ensure_object(Call)
+
+
+for _command in (demo, import_, status, rejected, entities, check, agent, dev):
+    main.add_command(_command)

@@ -1,0 +1,157 @@
+"""kimo import and kimo demo: the steps, run as the same Dagster job that the UI runs."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.progress import bars, shown_progress
+from kimo_assets.cli.summary import print_report
+from kimo_assets.cli.tables import plural
+from kimo_assets.demo import SCALES, DemoCompany, generate_company
+from kimo_assets.pipeline import STEPS
+from kimo_assets.reports import ImportReport
+from kimo_assets.status import agents_with_payload
+
+_STEPS: dict[str, tuple[int, ...]] = {"1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3)}
+_COMPANY = Path("demo-company")
+
+
+def names_of(text: str, option: str) -> list[str]:
+    """The names between the commas. None at all is a mistake, not a wish for everything."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise click.UsageError(f"{option} names no entity. `kimo entities` lists them.")
+    return names
+
+
+@click.command("import")
+@click.option(
+    "--step",
+    type=click.Choice(list(_STEPS)),
+    help="Only this: 1 Import da Erp a KimoIntegrator, 2 Caricamento da KimoIntegrator, 3 Preparazione dati di Sync, "
+    "2+3 Caricamento + Preparazione Sync. Default: all three (Import completo).",
+)
+@click.option(
+    "--entities",
+    metavar="A,B",
+    help="Only these and the entities linked to them (entità specifiche). `kimo entities --linked A,B` shows which.",
+)
+@click.option(
+    "--only-listed",
+    is_flag=True,
+    help="Consider only the named entities, not the linked ones. With caution: what they point to may be missing.",
+)
+@click.option(
+    "--allow-shrink",
+    is_flag=True,
+    help="Take snapshots that lost more rows than `guards` in kimo.yaml allows. For when the ERP was cleaned out.",
+)
+@common_options
+@click.pass_obj
+def import_(
+    call: Call, step: str | None, entities: str | None, only_listed: bool, allow_shrink: bool
+) -> None:
+    """Import from the ERP and prepare what the tablets download (Import completo).
+
+    Runs the same job as the menu entry in the UI; the run, its events and its assets show there. Only one import or
+    export runs at a time: a second one is refused with exit code 3.
+    """
+    if only_listed and entities is None:
+        raise click.UsageError("--only-listed goes with --entities.")
+    names = [] if entities is None else names_of(entities, "--entities")
+    steps = _STEPS[step] if step else STEPS
+    report = _launch(call, steps=steps, entities=names, only_listed=only_listed, allow_shrink=allow_shrink)
+    if call.as_json:
+        print_json(report.as_json())
+    print_report(call, report, steps)
+    if not report.success:
+        click.get_current_context().exit(EXIT_FAILED)
+
+
+def _launch(call: Call, **options: Any) -> ImportReport:
+    config, database = call.config, call.database
+    # Dagster takes seconds to import: not before the configuration was found to be right.
+    with call.err.status("Starting ..."):
+        from kimo_assets.defs.launch import launch_import
+    with shown_progress(call.err) as progress:
+        return launch_import(config, database, progress=progress, **options)
+
+
+@click.command()
+@click.option(
+    "--scale",
+    type=click.Choice(list(SCALES)),
+    default="small",
+    show_default=True,
+    help="How big: 600, 8,000 or 50,000 customers; seconds, or some minutes for large.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_COMPANY,
+    show_default=True,
+    metavar="DIR",
+    help="Where the company is made: its ERP (SQLite), pictures, kimo.yaml and data.",
+)
+@common_options
+@click.pass_obj
+def demo(call: Call, scale: str, directory: Path) -> None:
+    """Make a demo company with an ERP of its own and import it (Import completo).
+
+    The company is an invented Italian distributor. Some of its rows are wrong on purpose, so that there is something
+    to see in `kimo rejected`. Again in the same folder: the ERP is made anew and imported over the last one.
+    """
+    company = _generate(call, directory, scale)
+    call.config_path = company.config_path
+    report = _launch(call)
+    if call.as_json:
+        print_json({**report.as_json(), "company": _company_as_json(company)})
+    print_report(call, report, STEPS)
+    if not report.success:
+        click.get_current_context().exit(EXIT_FAILED)
+    _say_what_next(call, company)
+
+
+def _generate(call: Call, directory: Path, scale: str) -> DemoCompany:
+    if not call.err.is_terminal:
+        call.err.print(f"Making a {scale} company in {directory} ...", soft_wrap=True)
+        return generate_company(directory, scale)
+    with bars(call.err) as shown:
+        task = shown.add_task(f"Making a {scale} company", total=None, detail="")
+        return generate_company(
+            directory, scale, on_progress=lambda table, rows: shown.update(task, detail=f"{table}: {rows:,} rows")
+        )
+
+
+def _company_as_json(company: DemoCompany) -> dict[str, Any]:
+    return {
+        "directory": str(company.directory),
+        "config": str(company.config_path),
+        "erp": str(company.erp_path),
+        "scale": company.scale,
+        "rows": company.rows,
+        "wrong_rows": [
+            {"entity": entity, "rule": rule, "rows": rows} for (entity, rule), rows in company.wrong_rows.items()
+        ],
+    }
+
+
+def _say_what_next(call: Call, company: DemoCompany) -> None:
+    with call.database.connect() as connection:
+        agents = agents_with_payload(connection)
+    agent = agents[0] if agents else "AGENT"
+    shortcut = company.directory == _COMPANY and Path("Makefile").exists()
+    lines = {
+        call.kimo("dev") + (" (or: make dev)" if shortcut else ""): "the UI, at http://127.0.0.1:3000",
+        call.kimo("rejected"): "the refused rows, and why",
+        call.kimo("status"): "what Kimo holds, and how fresh it is",
+        call.kimo("agent", agent, "--to", f"{agent.lower()}.sqlite"): f"what agent {agent} has on the tablet",
+    }
+    say = call.err if call.as_json else call.out
+    say.print(f"\n{company.directory} holds the company; {plural(len(agents), 'agent')} can sync. What next:")
+    width = max(map(len, lines))
+    for command, what in lines.items():
+        say.print(f"  {command:<{width}}  {what}", soft_wrap=True)

@@ -1,0 +1,135 @@
+"""Showing a run while it goes: bars on a terminal, a line per entity elsewhere. Always on stderr."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from kimo_assets.cli.tables import plain, plural, size
+from kimo_assets.pipeline import Progress
+from kimo_assets.reports import STEP_TITLES, EntityReport, LoadedEntity, PublishedEntity, StagedEntity
+
+
+@contextmanager
+def shown_progress(err: Console) -> Iterator[Progress]:
+    """What suits stderr: bars that are gone afterwards, or lines that stay."""
+    if not err.is_terminal:
+        yield PlainProgress(err)
+        return
+    with bars(err) as shown:
+        yield TerminalProgress(shown)
+
+
+def bars(err: Console) -> Bars:
+    return Bars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[detail]}", markup=False),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    )
+
+
+class TerminalProgress(Progress):
+    """A bar for the entities of the step, and below it the current entity with its rows per second."""
+
+    def __init__(self, shown: Bars) -> None:
+        self._bars = shown
+        self._step: TaskID | None = None
+        self._current: TaskID | None = None
+        self._total = self._started_count = self._rows = 0
+        self._since = 0.0
+
+    def step_started(self, step: int, entities: Sequence[str]) -> None:
+        self._complete()
+        self._total, self._started_count = len(entities), 0
+        self._step = self._bars.add_task(STEP_TITLES[step], total=len(entities), detail="")
+        self._current = self._bars.add_task("", total=None, detail="")
+
+    def entity_started(self, step: int, entity: str) -> None:
+        self._started_count += 1
+        self._rows, self._since = 0, time.monotonic()
+        self._update(
+            self._step,
+            completed=self._started_count - 1,
+            detail=f"{self._started_count} of {plural(self._total, 'entity', 'entities')}",
+        )
+        self._update(self._current, description=f"  {entity}", detail="")
+
+    def rows_read(self, entity: str, rows: int) -> None:
+        self._rows += rows
+        elapsed = max(time.monotonic() - self._since, 0.001)
+        self._update(self._current, detail=f"{self._rows:,} rows, {self._rows / elapsed:,.0f} rows/s")
+
+    def entity_done(self, step: int, report: EntityReport) -> None:
+        if report.status == "failed":
+            self._bars.console.print(
+                f"Step {step}: {report.entity} failed: {plain(report.error)}", style="red"
+            )
+
+    def manifests_started(self, agents: int) -> None:
+        self._complete()
+        self._total = agents
+        self._step = self._bars.add_task(
+            "Manifests", total=agents, detail=plural(agents, "agent"), start=True
+        )
+
+    def manifest_done(self) -> None:
+        if self._step is not None:
+            self._bars.advance(self._step)
+
+    def _complete(self) -> None:
+        self._update(self._step, completed=self._total, detail=plural(self._total, "entity", "entities"))
+        if self._current is not None:
+            self._bars.remove_task(self._current)
+            self._current = None
+
+    def _update(self, task: TaskID | None, **values: Any) -> None:
+        if task is not None:
+            self._bars.update(task, **values)
+
+
+class PlainProgress(Progress):
+    """A line per entity when it is done: for logs, cron's mails, pipes."""
+
+    def __init__(self, err: Console) -> None:
+        self._err = err
+
+    def step_started(self, step: int, entities: Sequence[str]) -> None:
+        self._say(f"{STEP_TITLES[step]}: {plural(len(entities), 'entity', 'entities')}")
+
+    def entity_done(self, step: int, report: EntityReport) -> None:
+        figures = plain(report.error) if report.status == "failed" else in_figures(report)
+        self._say(f"  {step}  {report.entity:<32} {report.status:<9} {report.seconds:6.2f} s  {figures}")
+
+    def manifests_started(self, agents: int) -> None:
+        self._say(f"Manifests: {plural(agents, 'agent')}")
+
+    def _say(self, line: str) -> None:
+        self._err.print(line.rstrip(), soft_wrap=True)
+
+
+def in_figures(report: EntityReport) -> str:
+    """What a step did with an entity, in one line; nothing about figures that are zero."""
+    match report:
+        case StagedEntity():
+            parts = {"read": report.read, "refused": report.rejected}
+        case LoadedEntity():
+            kinds = ("inserted", "updated", "archived", "unchanged", "held", "refused")
+            parts = {kind: getattr(report, kind) for kind in kinds}
+            parts["dangling"] = sum(report.dangling.values())
+        case PublishedEntity():
+            parts = {"rows": report.rows, "objects written": report.objects_written}
+            return _joined(parts) + (f", {size(report.bytes_written)}" if report.bytes_written else "")
+        case _:
+            parts = {}
+    return _joined(parts)
+
+
+def _joined(parts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)

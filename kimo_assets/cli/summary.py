@@ -1,0 +1,214 @@
+"""The report of an import for people: a table per step, what went wrong and what to do about it."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kimo_assets.catalog import load_catalog
+from kimo_assets.cli.command import Call
+from kimo_assets.cli.tables import alarming, category_title, number, plain, plural, seconds, size, table
+from kimo_assets.reports import (
+    STEP_TITLES,
+    EntityReport,
+    ImportReport,
+    LoadedEntity,
+    PublishedEntity,
+    StagedEntity,
+    StepReport,
+)
+
+# An entity that holds less of a step's rows than this is listed among "others" when there is nothing to say of it.
+_SMALL = 0.01
+
+_COLUMNS: dict[int, tuple[tuple[str, str], ...]] = {
+    1: (("read", "Read"), ("staged", "Staged"), ("rejected", "Refused")),
+    2: (
+        ("inserted", "New"),
+        ("updated", "Changed"),
+        ("archived", "Archived"),
+        ("unchanged", "Unchanged"),
+        ("held", "Held"),
+        ("refused", "Refused"),
+    ),
+    3: (("rows", "Rows"), ("objects_written", "Objects"), ("bytes_written", "Written"), ("agents", "Agents")),
+}
+_ALARMING = ("rejected", "refused", "held")
+_NOT_ADDED = ("agents",)
+
+
+def print_report(call: Call, report: ImportReport, steps: Sequence[int]) -> None:
+    """The tables and what to do next; with --json on stderr, where only failures are worth saying again."""
+    out = call.err if call.as_json else call.out
+    if not call.as_json:
+        for step in report.steps.values():
+            out.print(step_table(step))
+    if report.success:
+        _print_success(call, out, report)
+    else:
+        _print_failures(call, out, report, steps)
+
+
+# --- a step's table ---------------------------------------------------------------------------------------------------
+
+
+def step_table(step: StepReport) -> Table:
+    """By category: every entity of some size or with something to say; the others in one line. Totals at the end."""
+    columns = _COLUMNS[step.step]
+    shown = table(STEP_TITLES[step.step], ("Entity", *(title for _, title in columns), "Seconds"), left=("Entity",))
+    catalog = load_catalog()
+    reports = sorted(step.entities.values(), key=lambda report: catalog[report.entity].category)
+    total = sum(map(_weight, reports))
+    for category, group in groupby(reports, key=lambda report: catalog[report.entity].category):
+        _add_category(shown, step.step, category_title(category), list(group), _SMALL * total)
+    shown.add_section()
+    _add_row(shown, step.step, Text(f"Total: {_entities(len(reports))}", style="bold"), reports, style="bold")
+    return shown
+
+
+def _entities(count: int) -> str:
+    return plural(count, "entity", "entities")
+
+
+def _add_category(shown: Table, step: int, title: str, reports: list[EntityReport], small: float) -> None:
+    own = [report for report in reports if is_notable(report) or _weight(report) > small]
+    others = [report for report in reports if report not in own]
+    if not own:
+        quiet = "unchanged" if all(report.status == "unchanged" for report in others) else ""
+        label = Text.assemble((title, "bold"), (f"  {_entities(len(others))} {quiet}".rstrip(), "dim"))
+        _add_row(shown, step, label, others)
+        return
+    shown.add_row(Text(title, style="bold"))
+    for report in own:
+        _add_row(shown, step, _name(report), [report])
+    if others:
+        label = others[0].entity if len(others) == 1 else plural(len(others), "other")
+        _add_row(shown, step, Text(f"  {label}", style="dim"), others)
+
+
+def is_notable(report: EntityReport) -> bool:
+    """Whether an operator should see this entity by itself."""
+    if report.status in ("failed", "skipped"):
+        return True
+    match report:
+        case StagedEntity():
+            return report.rejected > 0
+        case LoadedEntity():
+            return report.refused + report.held + report.archived + len(report.dangling) > 0
+        case _:
+            return False
+
+
+def _weight(report: EntityReport) -> int:
+    """What makes an entity big enough for a line of its own: the rows that a step had to do with."""
+    if report.status == "unchanged":
+        return 0
+    match report:
+        case StagedEntity():
+            return report.read
+        case LoadedEntity():
+            return report.inserted + report.updated + report.archived
+        case PublishedEntity():
+            return report.rows
+        case _:
+            return 0
+
+
+def _name(report: EntityReport) -> Text:
+    match report.status:
+        case "failed":
+            return Text(f"  {report.entity} FAILED", style="bold red")
+        case "skipped":
+            return Text(f"  {report.entity} skipped", style="yellow")
+        case _:
+            return Text(f"  {report.entity}")
+
+
+def _add_row(
+    shown: Table, step: int, label: Text, reports: Iterable[EntityReport], *, style: str = ""
+) -> None:
+    reports = list(reports)
+    cells = [_cell(key, [getattr(report, key, 0) for report in reports]) for key, _ in _COLUMNS[step]]
+    shown.add_row(label, *cells, seconds(sum(report.seconds for report in reports)), style=style)
+
+
+def _cell(key: str, values: Sequence[int]) -> Text:
+    if key in _NOT_ADDED:
+        return Text(number(max(values, default=0)))
+    total = sum(values)
+    if key in _ALARMING:
+        return alarming(number(total), total)
+    return Text(size(total) if key == "bytes_written" and total else number(total))
+
+
+# --- what to say below ------------------------------------------------------------------------------------------------
+
+
+def _print_success(call: Call, out: Console, report: ImportReport) -> None:
+    out.print(f"Done: load {report.load}, {report.seconds:.1f} s.", style="green", soft_wrap=True)
+    refused, held, dangling = _remarks(report)
+    if refused:
+        out.print(f"{plural(refused, 'row')} refused: {call.kimo('rejected')} says why.", style="red", soft_wrap=True)
+    if held:
+        out.print(
+            f"{plural(held, 'row')} held: they have pending edits in Kimo, which an import does not overwrite.",
+            soft_wrap=True,
+        )
+    if dangling:
+        out.print(
+            f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
+def _remarks(report: ImportReport) -> tuple[int, int, int]:
+    refused = held = dangling = 0
+    for step in report.steps.values():
+        for entity in step.entities.values():
+            refused += getattr(entity, "rejected", 0) + getattr(entity, "refused", 0)
+            held += getattr(entity, "held", 0)
+            dangling += sum(getattr(entity, "dangling", {}).values())
+    return refused, held, dangling
+
+
+def _print_failures(call: Call, out: Console, report: ImportReport, steps: Sequence[int]) -> None:
+    for number_, failures in report.failures.items():
+        good = len(report.steps[number_].entities) - len(failures)
+        out.print(
+            f"{STEP_TITLES[number_]}: {_entities(len(failures))} failed, {good} good.", style="bold red", soft_wrap=True
+        )
+        for entity, reason in failures.items():
+            out.print(f"  {entity}: {plain(reason)}", style="red", soft_wrap=True)
+    missed = [str(step) for step in steps if step not in report.steps]
+    if missed:
+        out.print(
+            f"Not started because of that: step {' and '.join(missed)}. The tablets keep what they have.", soft_wrap=True
+        )
+    for line in what_next(call.kimo, report):
+        out.print(f"  {line}", soft_wrap=True)
+
+
+_HINTS: tuple[tuple[str, Callable[[Callable[..., str], str], str]], ...] = (
+    (r"--allow-shrink", lambda kimo, names: f"{kimo('import', '--entities', names, '--only-listed', '--allow-shrink')}: take it nevertheless"),
+    (r"run step 1", lambda kimo, names: f"{kimo('import', '--step', '1', '--entities', names)}: read it from the ERP first"),
+    (r"source '|table or view|has no column|gives n", lambda kimo, names: f"{kimo('check')}: what the mapping and the ERP disagree about"),
+)  # fmt: skip
+
+
+def what_next(kimo: Callable[..., str], report: ImportReport) -> list[str]:
+    """Command lines for the operator, by what the failures say."""
+    failures = [(name, reason) for step in report.failures.values() for name, reason in step.items()]
+    lines = []
+    for pattern, hint in _HINTS:
+        names = [name for name, reason in failures if re.search(pattern, reason)]
+        if names:
+            lines.append(hint(kimo, ",".join(names)))
+    for name, _ in failures:
+        staged = report.steps[1].entities.get(name) if 1 in report.steps else None
+        if getattr(staged, "rejected", 0) or "were refused" in dict(failures)[name]:
+            lines.append(f"{kimo('rejected', name)}: its refused rows")
+    return ["What next:", *(f"  {line}" for line in lines)] if lines else []

@@ -1,0 +1,164 @@
+"""Reading the quarantine back: how many rows each rule refused, the rows, and a query that finds each in the ERP.
+
+Writing it is kimo_assets/staging/quarantine.py's and step 2's.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+from sqlalchemy.sql.compiler import IdentifierPreparer
+
+from kimo_assets.catalog import Entity, load_catalog
+from kimo_assets.config import KimoConfig
+from kimo_assets.staging.quarantine import RULES
+
+_SAMPLES = 3
+
+# Enough to find a row that has no key.
+_OTHER_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class RejectedCount:
+    """samples: values that the rule refused, the most frequent first."""
+
+    entity: str
+    step: int
+    rule: str
+    field: str | None
+    rows: int
+    samples: list[str]
+
+    @property
+    def sentence(self) -> str:
+        return RULES.get(self.rule, self.rule)
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """row: by source column as the ERP gave it (step 1), by field as staged (step 2). query: finds it in the ERP."""
+
+    entity: str
+    step: int
+    rule: str
+    field: str | None
+    source_column: str | None
+    source_key: str | None
+    value: str | None
+    query: str
+    row: dict[str, Any]
+
+    @property
+    def sentence(self) -> str:
+        return RULES.get(self.rule, self.rule)
+
+
+def count_rejected(connection: Connection) -> list[RejectedCount]:
+    rows = connection.execute(
+        """
+        SELECT entity, step, rule, field, sum(rows)::bigint,
+               (array_agg(value ORDER BY rows DESC, value) FILTER (WHERE value IS NOT NULL))[:%s]
+        FROM (SELECT entity, step, rule, field, left(value, 200) AS value, count(*) AS rows
+              FROM ops.rejected_row GROUP BY 1, 2, 3, 4, 5) AS by_value
+        GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 5 DESC, 3, 4
+        """,
+        [_SAMPLES],
+    )
+    return [RejectedCount(*row[:5], row[5] or []) for row in rows]
+
+
+def rejected_rows(
+    connection: Connection, config: KimoConfig, entity: str | None = None, *, limit: int | None = None
+) -> Iterator[RejectedRow]:
+    """The refused rows of one entity, or of all, as they came; streamed."""
+    finders: dict[str, _Finder] = {}
+    with connection.transaction(), connection.cursor("rejected") as cursor:
+        cursor.execute(
+            """
+            SELECT entity, step, rule, field, source_column, source_key, value, source_row FROM ops.rejected_row
+            WHERE %(entity)s::text IS NULL OR entity = %(entity)s ORDER BY entity, step, id LIMIT %(limit)s
+            """,
+            {"entity": entity, "limit": limit},
+        )
+        for name, step, *facts, row in cursor:
+            if name not in finders:
+                finders[name] = _Finder(load_catalog()[name], config)
+            yield RejectedRow(name, step, *facts, query=finders[name].query(step, row), row=row)
+
+
+class _Finder:
+    """Writes the query that finds a refused row in the ERP, in the ERP's dialect."""
+
+    def __init__(self, entity: Entity, config: KimoConfig) -> None:
+        self._entity = entity
+        self._mapping = config.entities.get(entity.name)
+        self._quote = _quoting(config, self._mapping.source) if self._mapping else str
+
+    def query(self, step: int, row: Mapping[str, Any]) -> str:
+        if self._mapping is None:
+            return f"{self._entity.name} is no longer mapped"
+        conditions = " AND ".join(
+            f"{self._quote(column)} = {_literal(value)}" for column, value in self._keys(step, row)
+        )
+        where = f" WHERE {conditions}" if conditions else ""
+        if self._mapping.query:
+            return f"SELECT * FROM (the query of entities.{self._entity.name} in kimo.yaml) q{where}"
+        return f"SELECT * FROM {self._table()}{where}"
+
+    def _keys(self, step: int, row: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """(column of the ERP, value) of what tells the row from others: its key, or what else it holds."""
+        candidates: list[tuple[str, ...]] = [("Id",), self._entity.identity]
+        if step != 1 and self._may_derive_id():
+            candidates.reverse()
+        for fields in candidates:
+            if keys := self._given(fields, step, row):
+                return keys
+        filled = [(self._column(name) if step != 1 else name, value) for name, value in row.items() if value]
+        return filled[:_OTHER_COLUMNS]
+
+    def _given(self, fields: Sequence[str], step: int, row: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """Step 1 keeps rows by the ERP's columns, step 2 by Kimo's fields."""
+        by_fold = {name.casefold(): name for name in row}
+        found = []
+        for field in fields:
+            column = self._column(field)
+            key = by_fold.get((column if step == 1 else field).casefold())
+            if key is not None and row[key] not in (None, ""):
+                found.append((key if step == 1 else column, row[key]))
+        return found
+
+    def _column(self, field: str) -> str:
+        return self._mapping.fields.get(field, field) if self._mapping else field
+
+    def _may_derive_id(self) -> bool:
+        """Step 2 sees an Id on every row, also one the ERP does not know."""
+        return self._mapping is not None and "Id" not in self._mapping.fields and bool(self._entity.identity)
+
+    def _table(self) -> str:
+        name = (self._mapping.table if self._mapping else None) or self._entity.name
+        return ".".join(self._quote(part) for part in name.split("."))
+
+
+def _literal(value: Any) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$#]*$")
+
+
+def _quoting(config: KimoConfig, source: str) -> Any:
+    """Quotes names as the source wants them. Mixed case needs quotes only where the database would fold it."""
+    dialect = config.sources[source].sqlalchemy_url.get_dialect()()  # type: ignore[index]
+    preparer: IdentifierPreparer = dialect.identifier_preparer
+    folds = dialect.name in ("postgresql", "oracle")
+
+    def quote(name: str) -> str:
+        reserved = name.casefold() in preparer.reserved_words
+        if _PLAIN_NAME.match(name) and not reserved and (not folds or name == name.lower()):
+            return name
+        return preparer.quote_identifier(name)
+
+    return quote
