@@ -205,6 +205,8 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
     run.connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with run.connection.transaction():
+            # Whole tables are joined by computed values of which the planner can only guess how many there are.
+            run.connection.execute("SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off")
             publisher = Publisher(run.connection, run.catalog, run.config.sync, store, load=run.load)
             for name in names:
                 run.progress.entity_started(3, name)

@@ -5,7 +5,7 @@ Only reads. What the figures mean is decided by the steps that wrote them.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Connection
 
@@ -33,7 +33,7 @@ class LastLoad:
 
 @dataclass(frozen=True)
 class EntityState:
-    """fresh_until: the ERP's state that Kimo holds is at least this recent. rows: live ones in schema kimo."""
+    """fresh_until: when the ERP was last read with success. rows: live ones in schema kimo."""
 
     entity: str
     is_mapped: bool
@@ -118,7 +118,10 @@ def nothing_yet(config: KimoConfig) -> Status:
 
 def read_status(connection: Connection, config: KimoConfig) -> Status:
     return Status(
-        _last_load(connection), _entities(connection, config), _dangling(connection), _payloads(connection, config)
+        _last_load(connection),
+        _entities(connection, config),
+        _dangling(connection),
+        _payloads(connection, config),
     )
 
 
@@ -129,20 +132,21 @@ def agents_with_payload(connection: Connection) -> list[str]:
 
 def _last_load(connection: Connection) -> LastLoad | None:
     row = connection.execute(
-        "SELECT load, title, run_id, started_at, finished_at, success FROM ops.load ORDER BY load DESC LIMIT 1"
+        "SELECT load, title, run_id, started_at, finished_at, success FROM ops.load "
+        "ORDER BY load DESC LIMIT 1"
     ).fetchone()
     if row is None:
         return None
-    return LastLoad(*row, is_running=row[4] is None and is_held(connection))
+    load, title, run_id, started_at, finished_at, success = row
+    is_running = finished_at is None and is_held(connection)
+    return LastLoad(load, title, run_id, started_at, finished_at, success, is_running)
 
 
 def _entities(connection: Connection, config: KimoConfig) -> list[EntityState]:
     """The mapped ones in the partitions' order, then those that left the mapping."""
-    staged = dict(connection.execute("SELECT entity, staged_at FROM ops.staged").fetchall())
-    loaded = dict(connection.execute("SELECT entity, rows_live FROM ops.loaded").fetchall())
-    rejected = dict(
-        connection.execute("SELECT entity, count(*) FROM ops.rejected_row GROUP BY entity").fetchall()
-    )
+    staged = _by_entity(connection, "SELECT entity, staged_at FROM ops.staged")
+    loaded = _by_entity(connection, "SELECT entity, rows_live FROM ops.loaded")
+    rejected = _by_entity(connection, "SELECT entity, count(*) FROM ops.rejected_row GROUP BY entity")
     steps: dict[str, dict[int, LastResult]] = {}
     for result in last_results(connection):
         steps.setdefault(result.entity, {})[result.step] = result
@@ -150,10 +154,19 @@ def _entities(connection: Connection, config: KimoConfig) -> list[EntityState]:
     gone = sorted({*staged, *loaded, *rejected, *steps} - set(mapped))
     return [
         EntityState(
-            name, name in config.entities, staged.get(name), loaded.get(name), rejected.get(name, 0), steps.get(name, {})
+            entity=name,
+            is_mapped=name in config.entities,
+            fresh_until=staged.get(name),
+            rows=loaded.get(name),
+            rejected=rejected.get(name, 0),
+            steps=steps.get(name, {}),
         )
         for name in (*mapped, *gone)
-    ]  # fmt: skip
+    ]
+
+
+def _by_entity(connection: Connection, query: LiteralString) -> dict[str, Any]:
+    return dict(connection.execute(query).fetchall())
 
 
 def _dangling(connection: Connection) -> list[DanglingReference]:

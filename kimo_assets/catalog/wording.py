@@ -114,7 +114,8 @@ def _encoded_sentence(scope: scopes.Scope) -> str:
                 "every agent for types that mean none"
             )
         case scopes.ViaPromotionFilter():
-            return f"whom {scope.link} includes, by account or agent, for {scope.column}; every agent without such rows"
+            included = f"whom {scope.link} includes for {scope.column}, by account or agent"
+            return f"{included}; every agent without such rows"
         case scopes.Channel():
             return f"every agent, if {scope.column} admits the channel {scope.channel}"
         case scopes.ViaEntityReference():

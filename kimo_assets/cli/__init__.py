@@ -10,16 +10,18 @@ from kimo_assets.cli.dev import dev
 from kimo_assets.cli.imports import demo, import_
 from kimo_assets.cli.state import rejected, status
 
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-@click.group(cls=KimoGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(cls=KimoGroup, context_settings=_SETTINGS)
 @config_option
 @click.version_option(package_name="kimo_assets", message="kimo_assets %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
     """From the ERP to the agents' tablets: import, look, check.
 
-    The vendor's menu "Import" is `kimo import`: Import completo without options, its steps with --step, and the
-    mask "entità specifiche" with --entities.
+    The vendor's menu "Import" is `kimo import`: Import completo without options, its steps with --step, and
+    the mask "entità specifiche" with --entities.
 
     Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run is going on.
     """

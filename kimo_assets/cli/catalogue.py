@@ -22,15 +22,15 @@ _DIRECTIONS = {"import": "import", "import+export": "import, export", "export": 
 @click.option(
     "--linked",
     metavar="A,B",
-    help="What a run of these entities pulls along: what they point to, what they own, and what that points to.",
+    help="What a run of these entities pulls along: what they point to, what they own, what that points to.",
 )
 @common_options
 @click.pass_obj
 def entities(call: Call, name: str | None, linked: str | None) -> None:
     """The catalogue: Kimo's entities, their fields, who sees their rows.
 
-    Without NAME: all of them by category, and which are mapped in kimo.yaml. With NAME: the fields, types, codes and
-    references of that entity. Works without a kimo.yaml too.
+    Without NAME: all of them by category, and which are mapped in kimo.yaml. With NAME: the fields, types,
+    codes and references of that entity. Works without a kimo.yaml too.
 
     --linked shows what the menu's mask "entità specifiche" takes along with the named entities.
     """
@@ -66,7 +66,7 @@ def _mapped_from(entity: str, config: KimoConfig | None) -> str | None:
     return "a query" if mapping.query else mapping.table or entity
 
 
-# --- all --------------------------------------------------------------------------------------------------------------
+# --- all ----------------------------------------------------------------------------------------------------
 
 
 def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
@@ -89,7 +89,9 @@ def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
             str(len(entity.fields)),
         )
     call.out.print(shown)
-    mapped = "there is no kimo.yaml here" if config is None else f"{len(config.entities)} mapped in {config.path}"
+    mapped = (
+        "there is no kimo.yaml here" if config is None else f"{len(config.entities)} mapped in {config.path}"
+    )
     call.out.print(f"{plural(len(catalog.entities), 'entity', 'entities')}; {mapped}.", soft_wrap=True)
 
 
@@ -104,7 +106,7 @@ def _summary(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
     }
 
 
-# --- one --------------------------------------------------------------------------------------------------------------
+# --- one ----------------------------------------------------------------------------------------------------
 
 
 def _show_entity(call: Call, entity: Entity, config: KimoConfig | None) -> None:
@@ -117,7 +119,7 @@ def _show_entity(call: Call, entity: Entity, config: KimoConfig | None) -> None:
     for label, value in (
         ("Category", category_title(entity.category)),
         ("Direction", _DIRECTIONS[entity.direction]),
-        ("Mapped from", origin or ("unknown: there is no kimo.yaml here" if config is None else "not mapped")),
+        ("Mapped from", origin or ("not mapped" if config else "unknown: there is no kimo.yaml here")),
         ("Part of", f"{entity.owner} (by {entity.owner_field})" if entity.owner else ""),
         ("Key", ", ".join(entity.primary_key)),
         ("Without Id", f"derived from {', '.join(entity.identity)}" if entity.identity else ""),
@@ -131,7 +133,8 @@ def _show_entity(call: Call, entity: Entity, config: KimoConfig | None) -> None:
 
 def _show_fields(out: Console, entity: Entity, config: KimoConfig | None) -> None:
     mapping = config.entities.get(entity.name) if config else None
-    shown = table(None, ("Field", "Type", "Points to", "Column"), left=("Field", "Type", "Points to", "Column"))
+    words = ("Field", "Type", "Points to", "Column")
+    shown = table(None, words, left=words)
     for field in entity.fields.values():
         column = mapping.fields.get(field.name, "") if mapping else ""
         shown.add_row(field.name, describe_type(field), describe_reference(field), column)
@@ -166,7 +169,7 @@ def _as_json(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
     }
 
 
-# --- linked -----------------------------------------------------------------------------------------------------------
+# --- linked -------------------------------------------------------------------------------------------------
 
 
 def _show_linked(call: Call, catalog: Catalog, config: KimoConfig | None, names: list[str]) -> None:

@@ -3,12 +3,13 @@
 Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run holds the lock.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 import orjson
@@ -50,7 +51,7 @@ class Call:
     @cached_property
     def err(self) -> Console:
         """Progress, logs and errors."""
-        return console(sys.stderr)
+        return console(_own_stderr())
 
     def kimo(self, *words: str) -> str:
         """A command line for the operator to type next, with the same configuration."""
@@ -60,6 +61,14 @@ class Call:
 
 def _typed(path: Path) -> str:
     return f'"{path}"' if " " in str(path) else str(path)
+
+
+def _own_stderr() -> IO[str]:
+    """The terminal itself: Dagster captures the process's stderr while a step runs, which garbles bars."""
+    try:
+        return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="replace")
+    except OSError:  # stderr is no file of the system's
+        return sys.stderr
 
 
 def print_json(document: Any) -> None:

@@ -30,23 +30,23 @@ def names_of(text: str, option: str) -> list[str]:
 @click.option(
     "--step",
     type=click.Choice(list(_STEPS)),
-    help="Only this: 1 Import da Erp a KimoIntegrator, 2 Caricamento da KimoIntegrator, 3 Preparazione dati di Sync, "
-    "2+3 Caricamento + Preparazione Sync. Default: all three (Import completo).",
+    help="Only this: 1 Import da Erp a KimoIntegrator, 2 Caricamento da KimoIntegrator, "
+    "3 Preparazione dati di Sync, 2+3 Caricamento + Preparazione Sync. Default: all three (Import completo).",
 )
 @click.option(
     "--entities",
     metavar="A,B",
-    help="Only these and the entities linked to them (entità specifiche). `kimo entities --linked A,B` shows which.",
+    help="Only these and what they are linked to (entità specifiche). `kimo entities --linked A,B` shows it.",
 )
 @click.option(
     "--only-listed",
     is_flag=True,
-    help="Consider only the named entities, not the linked ones. With caution: what they point to may be missing.",
+    help="Only the named entities, not the linked ones. With caution: what they point to may be missing.",
 )
 @click.option(
     "--allow-shrink",
     is_flag=True,
-    help="Take snapshots that lost more rows than `guards` in kimo.yaml allows. For when the ERP was cleaned out.",
+    help="Take snapshots that lost more rows than `guards` in kimo.yaml allows: the ERP was cleaned out.",
 )
 @common_options
 @click.pass_obj
@@ -55,8 +55,8 @@ def import_(
 ) -> None:
     """Import from the ERP and prepare what the tablets download (Import completo).
 
-    Runs the same job as the menu entry in the UI; the run, its events and its assets show there. Only one import or
-    export runs at a time: a second one is refused with exit code 3.
+    Runs the same job as the menu entry in the UI; the run, its events and its assets show there. Only one
+    import or export runs at a time: a second one is refused with exit code 3.
     """
     if only_listed and entities is None:
         raise click.UsageError("--only-listed goes with --entities.")
@@ -101,8 +101,8 @@ def _launch(call: Call, **options: Any) -> ImportReport:
 def demo(call: Call, scale: str, directory: Path) -> None:
     """Make a demo company with an ERP of its own and import it (Import completo).
 
-    The company is an invented Italian distributor. Some of its rows are wrong on purpose, so that there is something
-    to see in `kimo rejected`. Again in the same folder: the ERP is made anew and imported over the last one.
+    The company is an invented Italian distributor. Some of its rows are wrong on purpose, so that there is
+    something to see in `kimo rejected`. Again in the same folder: the ERP is made anew and imported over it.
     """
     company = _generate(call, directory, scale)
     call.config_path = company.config_path
@@ -122,7 +122,9 @@ def _generate(call: Call, directory: Path, scale: str) -> DemoCompany:
     with bars(call.err) as shown:
         task = shown.add_task(f"Making a {scale} company", total=None, detail="")
         return generate_company(
-            directory, scale, on_progress=lambda table, rows: shown.update(task, detail=f"{table}: {rows:,} rows")
+            directory,
+            scale,
+            on_progress=lambda table, rows: shown.update(task, detail=f"{table}: {rows:,} rows"),
         )
 
 
@@ -134,7 +136,8 @@ def _company_as_json(company: DemoCompany) -> dict[str, Any]:
         "scale": company.scale,
         "rows": company.rows,
         "wrong_rows": [
-            {"entity": entity, "rule": rule, "rows": rows} for (entity, rule), rows in company.wrong_rows.items()
+            {"entity": entity, "rule": rule, "rows": rows}
+            for (entity, rule), rows in company.wrong_rows.items()
         ],
     }
 

@@ -21,7 +21,7 @@ from kimo_assets.reports import (
     StepReport,
 )
 
-# An entity that holds less of a step's rows than this is listed among "others" when there is nothing to say of it.
+# An entity with a smaller share of a step's rows is among the "others" when there is nothing to say of it.
 _SMALL = 0.01
 
 _COLUMNS: dict[int, tuple[tuple[str, str], ...]] = {
@@ -52,13 +52,15 @@ def print_report(call: Call, report: ImportReport, steps: Sequence[int]) -> None
         _print_failures(call, out, report, steps)
 
 
-# --- a step's table ---------------------------------------------------------------------------------------------------
+# --- a step's table -----------------------------------------------------------------------------------------
 
 
 def step_table(step: StepReport) -> Table:
-    """By category: every entity of some size or with something to say; the others in one line. Totals at the end."""
+    """By category: every entity of some size or with something to say; others in one line. Totals last."""
     columns = _COLUMNS[step.step]
-    shown = table(STEP_TITLES[step.step], ("Entity", *(title for _, title in columns), "Seconds"), left=("Entity",))
+    shown = table(
+        STEP_TITLES[step.step], ("Entity", *(title for _, title in columns), "Seconds"), left=("Entity",)
+    )
     catalog = load_catalog()
     reports = sorted(step.entities.values(), key=lambda report: catalog[report.entity].category)
     total = sum(map(_weight, reports))
@@ -85,8 +87,8 @@ def _add_category(shown: Table, step: int, title: str, reports: list[EntityRepor
     for report in own:
         _add_row(shown, step, _name(report), [report])
     if others:
-        label = others[0].entity if len(others) == 1 else plural(len(others), "other")
-        _add_row(shown, step, Text(f"  {label}", style="dim"), others)
+        some = others[0].entity if len(others) == 1 else plural(len(others), "other")
+        _add_row(shown, step, Text(f"  {some}", style="dim"), others)
 
 
 def is_notable(report: EntityReport) -> bool:
@@ -144,17 +146,21 @@ def _cell(key: str, values: Sequence[int]) -> Text:
     return Text(size(total) if key == "bytes_written" and total else number(total))
 
 
-# --- what to say below ------------------------------------------------------------------------------------------------
+# --- what to say below --------------------------------------------------------------------------------------
 
 
 def _print_success(call: Call, out: Console, report: ImportReport) -> None:
     out.print(f"Done: load {report.load}, {report.seconds:.1f} s.", style="green", soft_wrap=True)
     refused, held, dangling = _remarks(report)
     if refused:
-        out.print(f"{plural(refused, 'row')} refused: {call.kimo('rejected')} says why.", style="red", soft_wrap=True)
+        out.print(
+            f"{plural(refused, 'row')} refused: {call.kimo('rejected')} says why.",
+            style="red",
+            soft_wrap=True,
+        )
     if held:
         out.print(
-            f"{plural(held, 'row')} held: they have pending edits in Kimo, which an import does not overwrite.",
+            f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import overwrites.",
             soft_wrap=True,
         )
     if dangling:
@@ -179,24 +185,43 @@ def _print_failures(call: Call, out: Console, report: ImportReport, steps: Seque
     for number_, failures in report.failures.items():
         good = len(report.steps[number_].entities) - len(failures)
         out.print(
-            f"{STEP_TITLES[number_]}: {_entities(len(failures))} failed, {good} good.", style="bold red", soft_wrap=True
+            f"{STEP_TITLES[number_]}: {_entities(len(failures))} failed, {good} good.",
+            style="bold red",
+            soft_wrap=True,
         )
         for entity, reason in failures.items():
             out.print(f"  {entity}: {plain(reason)}", style="red", soft_wrap=True)
     missed = [str(step) for step in steps if step not in report.steps]
     if missed:
         out.print(
-            f"Not started because of that: step {' and '.join(missed)}. The tablets keep what they have.", soft_wrap=True
+            f"Not started because of that: step {' and '.join(missed)}. The tablets keep what they have.",
+            soft_wrap=True,
         )
     for line in what_next(call.kimo, report):
         out.print(f"  {line}", soft_wrap=True)
 
 
-_HINTS: tuple[tuple[str, Callable[[Callable[..., str], str], str]], ...] = (
-    (r"--allow-shrink", lambda kimo, names: f"{kimo('import', '--entities', names, '--only-listed', '--allow-shrink')}: take it nevertheless"),
-    (r"run step 1", lambda kimo, names: f"{kimo('import', '--step', '1', '--entities', names)}: read it from the ERP first"),
-    (r"source '|table or view|has no column|gives n", lambda kimo, names: f"{kimo('check')}: what the mapping and the ERP disagree about"),
-)  # fmt: skip
+_Hint = Callable[[Callable[..., str], str], str]
+
+
+def _take_it(kimo: Callable[..., str], names: str) -> str:
+    return f"{kimo('import', '--entities', names, '--only-listed', '--allow-shrink')}: take it nevertheless"
+
+
+def _read_it(kimo: Callable[..., str], names: str) -> str:
+    return f"{kimo('import', '--step', '1', '--entities', names)}: read it from the ERP first"
+
+
+def _look(kimo: Callable[..., str], names: str) -> str:
+    return f"{kimo('check')}: what the mapping and the ERP disagree about"
+
+
+# What a failure's sentence says, and the command line that helps.
+_HINTS: tuple[tuple[str, _Hint], ...] = (
+    (r"--allow-shrink", _take_it),
+    (r"run step 1", _read_it),
+    (r"source '|table or view|has no column|gives n", _look),
+)
 
 
 def what_next(kimo: Callable[..., str], report: ImportReport) -> list[str]:
@@ -209,6 +234,6 @@ def what_next(kimo: Callable[..., str], report: ImportReport) -> list[str]:
             lines.append(hint(kimo, ",".join(names)))
     for name, _ in failures:
         staged = report.steps[1].entities.get(name) if 1 in report.steps else None
-        if getattr(staged, "rejected", 0) or "were refused" in dict(failures)[name]:
+        if getattr(staged, "rejected", 0):
             lines.append(f"{kimo('rejected', name)}: its refused rows")
     return ["What next:", *(f"  {line}" for line in lines)] if lines else []

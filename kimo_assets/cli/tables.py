@@ -69,6 +69,7 @@ def table(title: str | None, columns: Sequence[str], *, left: Iterable[str] = ()
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
+        show_edge=False,
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )

@@ -12,10 +12,13 @@ from kimo_assets.errors import ContractError
 
 _SKIPPED = re.compile(r'skipping row .* at line (\d+) for column "(.+?)": ', re.DOTALL)
 
+# COPY learns from the end of the first line that lines end so; before it, a line break within quotes is not counted.
+_HEADER = b"header\n"
+
 
 @dataclass(frozen=True)
 class SkippedLine:
-    """A line that COPY refused: its number in that COPY (from 1; a row that spans lines counts by its last)."""
+    """A line that COPY refused: its number in the data (from 1; a row that spans lines counts by its last)."""
 
     line: int
     column: str
@@ -26,9 +29,10 @@ def copy_rows(
 ) -> list[SkippedLine]:
     """Copies CSV rows into the target; an empty value, quoted or not, is no value. Returns the refused lines."""
     statement = sql.SQL(
-        "COPY {} ({}) FROM STDIN (FORMAT csv, FORCE_NULL *, ON_ERROR ignore, LOG_VERBOSITY verbose)"
+        "COPY {} ({}) FROM STDIN (FORMAT csv, HEADER, FORCE_NULL *, ON_ERROR ignore, LOG_VERBOSITY verbose)"
     ).format(target, columns)
     with _skipped_lines(connection) as skipped, connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(_HEADER)
         copy.write(data)
     return skipped
 
@@ -41,7 +45,7 @@ def _skipped_lines(connection: Connection) -> Iterator[list[SkippedLine]]:
     def on_notice(diagnostic: Diagnostic) -> None:
         message = diagnostic.message_primary or ""
         if match := _SKIPPED.match(message):
-            skipped.append(SkippedLine(int(match[1]), match[2]))
+            skipped.append(SkippedLine(int(match[1]) - 1, match[2]))
         elif diagnostic.context and diagnostic.context.startswith("COPY"):
             unread.append(message)
 

@@ -101,6 +101,7 @@ CREATE TABLE IF NOT EXISTS ops.published (
     load bigint NOT NULL,
     inputs text NOT NULL,
     description jsonb NOT NULL,
+    row_count bigint NOT NULL,
     published_at timestamptz NOT NULL DEFAULT now()
 );
 

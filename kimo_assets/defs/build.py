@@ -1,4 +1,7 @@
-"""build_defs: a configuration in, fresh Dagster definitions out. No file, variable or database is read here."""
+"""build_defs: a configuration in, fresh Dagster definitions out.
+
+No file, variable or database is read here.
+"""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The Dagster instance: its own database beside Kimo's, and a folder for logs, written from the configuration."""
+"""The Dagster instance, from the configuration: its own database beside Kimo's, and a folder for logs."""
 
 from pathlib import Path
 
@@ -6,6 +6,9 @@ import yaml
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
+
+# How the UI names the place these definitions come from: the module, unless a workspace.yaml says otherwise.
+CODE_LOCATION = "kimo_assets.definitions"
 
 
 def dagster_home(config: KimoConfig, database: Database) -> Path:
@@ -26,10 +29,18 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
         },
         # One run at a time: an import and another wait for each other in the queue.
         "concurrency": {"runs": {"max_concurrent_runs": 1}},
+        "run_coordinator": {
+            "module": "dagster._core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {"dequeue_interval_seconds": 1},
+        },
         "telemetry": {"enabled": False},
+        # No invitation to a newsletter before the first page.
+        "nux": {"enabled": False},
     }
     (home / "dagster.yaml").write_text(
-        "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n" + yaml.safe_dump(settings),
+        "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n"
+        + yaml.safe_dump(settings),
         encoding="utf-8",
     )
     return home

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets import ASSET_OF_STEP, failure
-from kimo_assets.defs.metadata import entity_metadata, summary_metadata
+from kimo_assets.defs.metadata import entity_metadata, step_summary, summary_metadata
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
 from kimo_assets.errors import ConfigError
 from kimo_assets.pipeline import STEPS
@@ -46,8 +46,8 @@ class MaskConfig(dg.Config):
     )
     only_listed: bool = Field(
         default=False,
-        description="Consider only the named entities and not the linked ones. Use with caution: references may be left "
-        "pointing nowhere.",
+        description="Consider only the named entities and not the linked ones. Use with caution: references "
+        "may be left pointing nowhere.",
     )
     steps: list[int] = Field(default=list(STEPS), description="Which of the steps 1, 2 and 3, in this order.")
     allow_shrink: bool = Field(
@@ -58,7 +58,8 @@ class MaskConfig(dg.Config):
 @dg.op(
     required_resource_keys={RESOURCE},
     out=dg.Out(dg.Nothing),
-    description="Resolves the linked entities, does the chosen steps, and records each entity in each layer's asset.",
+    description="Resolves the linked entities, does the chosen steps, and records each entity in each "
+    "layer's asset.",
 )
 def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -67,6 +68,7 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
     reports: dict[int, StepReport] = {}
     for step in sorted(set(config.steps)):
         reports[step] = kimo.step(step, names, allow_shrink=config.allow_shrink)
+        context.log.info(step_summary(reports[step]))
         _record(context, kimo, reports[step])
         if reports[step].failures:
             raise failure(reports[step])
@@ -94,8 +96,8 @@ def _record(context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport) -
 
 @dg.job(
     name=ENTITIES_JOB,
-    description="Import completo / Step 1 / 2 / 3 / 2+3 (entità specifiche), with the vendor's mask: the named entities and, "
-    "unless `only_listed`, those linked to them.",
+    description="Import completo / Step 1 / 2 / 3 / 2+3 (entità specifiche), with the vendor's mask: the "
+    "named entities and, unless `only_listed`, those linked to them.",
 )
 def import_entities() -> None:
     import_named_entities()

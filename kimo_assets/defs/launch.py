@@ -1,4 +1,4 @@
-"""Running a job of ours in this process, for the `kimo` command: the same run, events and assets as from the UI."""
+"""Running a job of ours in this process, for the `kimo` command: the same run and events as from the UI."""
 
 import os
 import time
@@ -12,16 +12,18 @@ from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.instance import dagster_home
+from kimo_assets.defs.instance import CODE_LOCATION, dagster_home
 from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
 from kimo_assets.defs.runs import KimoRun
 from kimo_assets.errors import ContractError, KimoError
 from kimo_assets.pipeline import STEPS, Progress
 from kimo_assets.reports import ImportReport
 
-
 # The command shows progress of its own; Dagster's every event would bury it, and is in the UI anyway.
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+# The UI lists under a job the runs that carry its code location's label.
+_TAGS = {".dagster/repository": f"__repository__@{CODE_LOCATION}"}
 
 
 def launch_import(
@@ -36,7 +38,8 @@ def launch_import(
 ) -> ImportReport:
     """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named ones.
 
-    Raises: LockedError before a Dagster run exists, UnknownEntityError. Failures of entities are in the report.
+    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the entities is in
+    the report.
     """
     config.choose(list(entities), only_listed=only_listed)
     with exclusive(database):
@@ -47,7 +50,7 @@ def launch_import(
     name = next((job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB)
     home = dagster_home(config, database)
     with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
-        # Otherwise Dagster's storage opens a connection for every statement: a third of a small import's time.
+        # Otherwise Dagster's storage connects for every statement: a third of a small import's time.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
         if entities or name == ENTITIES_JOB:
             result = _run_mask(defs, instance, steps, entities, only_listed, allow_shrink)
@@ -72,6 +75,7 @@ def _run_mask(
     }
     return defs.resolve_job_def(ENTITIES_JOB).execute_in_process(
         instance=instance,
+        tags=_TAGS,
         run_config={"ops": {"import_named_entities": {"config": mask}}, "loggers": _LOGGERS},
         raise_on_error=False,
     )
@@ -81,10 +85,12 @@ def _run_all(
     defs: dg.Definitions, instance: dg.DagsterInstance, config: KimoConfig, name: str, allow_shrink: bool
 ) -> dg.ExecuteInProcessResult:
     partitions = config.entity_names
-    staging = {ASSET_OF_STEP[1]: {"config": {"allow_shrink": allow_shrink}}} if 1 in STEPS_OF_JOB[name] else {}
+    whole = {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
+    has_staging = 1 in STEPS_OF_JOB[name]
+    staging = {ASSET_OF_STEP[1]: {"config": {"allow_shrink": allow_shrink}}} if has_staging else {}
     return defs.resolve_job_def(name).execute_in_process(
         instance=instance,
-        tags={ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]},
+        tags=_TAGS | whole,
         run_config={"ops": staging, "loggers": _LOGGERS},
         raise_on_error=False,
     )
@@ -92,6 +98,8 @@ def _run_all(
 
 def _report(result: dg.ExecuteInProcessResult, opened: Sequence[KimoRun], seconds: float) -> ImportReport:
     run = opened[0].run if opened else None
+    if opened and opened[0].refused:
+        raise opened[0].refused  # another run took the lock between the look above and this run's first step
     if run is None or (not result.success and not any(step.failures for step in run.steps.values())):
         raise _what_broke(result)
     return ImportReport(result.run_id, run.load, result.success, seconds, run.steps)

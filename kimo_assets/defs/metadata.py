@@ -1,44 +1,63 @@
-"""Reports as Dagster metadata: counts that plot over time, tables that people read."""
+"""Reports as Dagster metadata: counts that plot over time, tables that people read.
+
+Here is how things look in the UI: what stands first, how wide a table is. What figures mean is the reports'.
+"""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 from psycopg import Connection, sql
 
-from kimo_assets.config import KimoConfig
-from kimo_assets.database.names import ARCHIVED, KIMO, STAGING
-from kimo_assets.reports import EntityReport, PublishedEntity, StepReport
+from kimo_assets.catalog import Entity, Field, load_catalog
+from kimo_assets.config import EntityMapping, KimoConfig
+from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING
+from kimo_assets.reports import STEP_TITLES, EntityReport, PublishedEntity, StepReport
 
 _SAMPLE_ROWS = 5
-_SAMPLE_COLUMNS = 8
 _REJECTED_ROWS = 20
 _CELL_CHARS = 60
+
+# What fits beside the names of a partition's page on a laptop, in characters; wider tables are cut off there.
+_SAMPLE_CHARS = 72
+_SAMPLE_CELL_CHARS = 24
+# The fields by which a person knows a row.
+_NAMING = ("Id", "Name", "Description", "Label", "Code")
 
 MetadataValues = dict[str, Any]
 
 
-def entity_metadata(connection: Connection, config: KimoConfig, step: int, report: EntityReport) -> MetadataValues:
-    """What one partition shows: every count, seconds, a sample, the refused rows, where things are."""
-    values: MetadataValues = {"status": report.status, "seconds": round(report.seconds, 3)}
+def entity_metadata(
+    connection: Connection, config: KimoConfig, step: int, report: EntityReport
+) -> MetadataValues:
+    """What one partition shows: what happened, how many rows, which refused, a sample, where things are."""
+    values: MetadataValues = {"entity": report.entity, "status": report.status, **_counts(report)}
+    match step:
+        case 1:
+            values |= _rejected(connection, report.entity, step)
+            values |= _sample(connection, STAGING, report.entity)
+            values |= _origin(connection, config.entities[report.entity], report.entity)
+        case 2:
+            values |= _rejected(connection, report.entity, step) | _dangling(connection, report.entity)
+            values |= _sample(connection, KIMO, report.entity)
+        case _:
+            values["store"] = dg.MetadataValue.path(config.sync_store)
+    return values | {"seconds": round(report.seconds, 3), "dagster/row_count": _row_count(report)}
+
+
+# What the figures of a report are called where people read them; the others keep their name.
+_LABELS = {"rules": "rejected", "dangling": "dangling"}
+
+
+def _counts(report: EntityReport) -> MetadataValues:
+    """Every count by name, also when it is zero: a plot needs all its points. By rule or field: one each."""
+    values: MetadataValues = {}
     for name, count in report.counts().items():
         if isinstance(count, dict):
-            values |= {f"{name}: {key}": number for key, number in count.items()}
+            values |= {f"{_LABELS[name]}: {key}": number for key, number in count.items()}
         else:
             values[name] = count
-    values["dagster/row_count"] = _row_count(report)
-    if step in (1, 2):
-        schema = STAGING if step == 1 else KIMO
-        values["table"] = f'{schema}."{report.entity}"'
-        values["sample"] = dg.MetadataValue.md(_sample(connection, schema, report.entity))
-        if rejected := _rejected(connection, report.entity, step):
-            values["refused rows"] = dg.MetadataValue.md(rejected)
-            values["all refused rows"] = f"kimo rejected {report.entity}"
-    if step == 1:
-        mapping = config.entities[report.entity]
-        values["read from"] = f"{mapping.source}: {mapping.table or ('its query' if mapping.query else report.entity)}"
-    if isinstance(report, PublishedEntity):
-        values["store"] = dg.MetadataValue.path(config.sync_store)
     return values
 
 
@@ -46,18 +65,13 @@ def _row_count(report: EntityReport) -> int:
     counts = report.counts()
     if "staged" in counts:
         return int(counts["staged"])
-    if "rows" in counts:
-        return int(counts["rows"])
+    if isinstance(report, PublishedEntity):
+        return report.rows
     return int(sum(counts[kind] for kind in ("inserted", "updated", "unchanged", "held")))
 
 
-def _sample(connection: Connection, schema: str, entity: str) -> str:
-    described = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s "
-        "AND column_name NOT LIKE '\\_%%' ORDER BY ordinal_position",
-        [schema, entity],
-    ).fetchall()
-    names = [name for (name,) in described]
+def _sample(connection: Connection, schema: str, entity: str) -> MetadataValues:
+    names = _columns(connection, schema, entity)
     where = sql.SQL("WHERE {} IS NULL").format(sql.Identifier(ARCHIVED)) if schema == KIMO else sql.SQL("")
     rows = connection.execute(
         sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(
@@ -67,17 +81,106 @@ def _sample(connection: Connection, schema: str, entity: str) -> str:
             sql.Literal(_SAMPLE_ROWS),
         )
     ).fetchall()
-    filled = [i for i, _ in enumerate(names) if any(row[i] is not None for row in rows)][:_SAMPLE_COLUMNS]
-    return markdown_table([names[i] for i in filled], [[row[i] for i in filled] for row in rows]) if filled else "no rows"
+    table = sample_table(load_catalog()[entity], names, rows) if rows else "no rows"
+    return {"sample": dg.MetadataValue.md(table), "table": f'{schema}."{entity}"'}
 
 
-def _rejected(connection: Connection, entity: str, step: int) -> str:
+def _columns(connection: Connection, schema: str, entity: str) -> list[str]:
+    described = connection.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s "
+        "AND column_name NOT LIKE '\\_%%' ORDER BY ordinal_position",
+        [schema, entity],
+    ).fetchall()
+    return [name for (name,) in described]
+
+
+def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """The columns that tell the rows apart, as many as fit a page: keys and names, then references."""
+    cells = {name: [_cell(row[i], _SAMPLE_CELL_CHARS) for row in rows] for i, name in enumerate(names)}
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        known = name in _NAMING or name in entity.identity
+        return (not known, name not in entity.hard_references, len(set(cells[name])) == 1)
+
+    chosen: list[str] = []
+    room = _SAMPLE_CHARS
+    for name in sorted((name for name in names if any(cells[name])), key=rank):
+        width = max(map(len, (name, *cells[name]))) + 2
+        if width <= room:
+            chosen.append(name)
+            room -= width
+    chosen.sort(key=lambda name: (name != ID, names.index(name)))
+    return markdown_table(chosen, list(zip(*(cells[name] for name in chosen), strict=True)))
+
+
+def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
     rows = connection.execute(
-        "SELECT rule, source_key, source_column, value FROM ops.rejected_row WHERE entity = %s AND step = %s "
-        "ORDER BY id LIMIT %s",
+        "SELECT rule, concat_ws(' → ', source_column, nullif(field, source_column)), value, source_key "
+        "FROM ops.rejected_row WHERE entity = %s AND step = %s ORDER BY rule, id LIMIT %s",
         [entity, step, _REJECTED_ROWS],
     ).fetchall()
-    return markdown_table(["rule", "key", "column", "value"], rows) if rows else ""
+    if not rows:
+        return {}
+    return {
+        "refused rows": dg.MetadataValue.md(markdown_table(["rule", "column", "value", "row"], rows)),
+        "all refused rows": dg.MetadataValue.md(f"`kimo rejected {entity}`"),
+    }
+
+
+def _dangling(connection: Connection, entity: str) -> MetadataValues:
+    rows = connection.execute(
+        "SELECT field, target, dangling, array_to_string(samples, ', ') FROM ops.reference_check "
+        "WHERE entity = %s AND dangling > 0 ORDER BY field",
+        [entity],
+    ).fetchall()
+    if not rows:
+        return {}
+    table = markdown_table(["field", "should be in", "rows", "e.g."], rows)
+    return {"references to nowhere": dg.MetadataValue.md(table)}
+
+
+def _origin(connection: Connection, mapping: EntityMapping, entity: str) -> MetadataValues:
+    origin = "its query" if mapping.query else mapping.table or entity
+    fields = load_catalog()[entity].fields
+    columns = [_column(fields[name], mapping) for name in _columns(connection, STAGING, entity)]
+    return {
+        "read from": f"{mapping.source}: {origin}",
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+    }
+
+
+def _column(field: Field, mapping: EntityMapping) -> dg.TableColumn:
+    """A field as the operator meets it: its type in words, the ERP's column where it has another name."""
+    kind = {"dec": "number", "int": "whole number", "bool": "flag", "enum": "code", "dt": "date and time"}
+    notes = [f"from {mapping.fields[field.name]}"] if field.name in mapping.fields else []
+    if field.references:
+        notes.append(f"a row of {field.references.target}")
+    if field.codes:
+        notes.append(", ".join(f"{code} {meaning}" for code, meaning in field.codes.items()))
+    size = f"({field.size})" if field.type == "text" and field.size else ""
+    return dg.TableColumn(field.name, kind.get(field.type, field.type) + size, "; ".join(notes) or None)
+
+
+def step_summary(report: StepReport) -> str:
+    """A step for the run's log: its totals, then the entities that somebody should look at."""
+    totals: dict[str, int] = {}
+    for entity in report.entities.values():
+        for name, count in entity.counts().items():
+            totals[name] = totals.get(name, 0) + (sum(count.values()) if isinstance(count, dict) else count)
+    unchanged = sum(entity.status == "unchanged" for entity in report.entities.values())
+    figures = ", ".join(f"{name} {count:,}" for name, count in totals.items() if count and name != "rules")
+    lines = [f"{STEP_TITLES[report.step]}: {len(report.entities)} entities, {unchanged} unchanged. {figures}"]
+    lines += filter(None, map(_to_look_at, report.entities.values()))
+    return "\n".join(lines)
+
+
+def _to_look_at(report: EntityReport) -> str:
+    if report.status == "failed":
+        return f"  {report.entity} failed: {report.error}"
+    counts = report.counts()
+    notes = [f"{counts[kind]} {kind}" for kind in ("rejected", "refused", "held") if counts.get(kind)]
+    notes += [f"{count} dangling {field}" for field, count in counts.get("dangling", {}).items()]
+    return f"  {report.entity}: {', '.join(notes)}" if notes else ""
 
 
 def failures_table(report: StepReport) -> dg.MarkdownMetadataValue:
@@ -94,21 +197,29 @@ def _step_table(report: StepReport) -> str:
     if not entities:
         return "nothing to do"
     names = [name for name, value in entities[0].counts().items() if not isinstance(value, dict)]
-    rows = [[e.entity, e.status, *(e.counts()[name] for name in names), round(e.seconds, 2)] for e in entities]
+    rows = [
+        [e.entity, e.status, *(e.counts()[name] for name in names), round(e.seconds, 2)] for e in entities
+    ]
     return markdown_table(["entity", "status", *names, "seconds"], rows)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [_line(header), _line(["---"] * len(header)), *(_line([_cell(value) for value in row]) for row in rows)]
-    return "\n".join(lines)
+    cells = [[_escaped(_cell(value)) for value in row] for row in rows]
+    return "\n".join(map(_line, [header, ["---"] * len(header), *cells]))
 
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, chars: int = _CELL_CHARS) -> str:
     if value is None:
         return ""
-    text = " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
-    return text if len(text) <= _CELL_CHARS else text[: _CELL_CHARS - 1] + "…"
+    if isinstance(value, Decimal):
+        value = f"{value.normalize():f}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -7,6 +7,7 @@ import dagster as dg
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database, open_database
+from kimo_assets.errors import LockedError
 from kimo_assets.pipeline import Progress, Run, open_run, run_step
 from kimo_assets.reports import StepReport
 
@@ -16,7 +17,9 @@ RESOURCE = "kimo"
 class KimoRun:
     """Opened at the first step that needs it, and closed with the Dagster run, whatever happened."""
 
-    def __init__(self, config: KimoConfig, database: Database | None, progress: Progress, title: str, run_id: str) -> None:
+    def __init__(
+        self, config: KimoConfig, database: Database | None, progress: Progress, title: str, run_id: str
+    ) -> None:
         self.config = config
         self._database = database
         self._progress = progress
@@ -24,6 +27,7 @@ class KimoRun:
         self._run_id = run_id
         self._stack = ExitStack()
         self._run: Run | None = None
+        self.refused: LockedError | None = None
 
     def step(self, number: int, entities: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
         return run_step(self.open(), number, entities, allow_shrink=allow_shrink)
@@ -31,12 +35,19 @@ class KimoRun:
     def open(self) -> Run:
         if self._run is None:
             database = self._database or open_database(self.config)
-            self._run = self._stack.enter_context(
+            self._run = self._take_lock(database)
+        return self._run
+
+    def _take_lock(self, database: Database) -> Run:
+        try:
+            return self._stack.enter_context(
                 open_run(
                     self.config, database, title=self._title, run_id=self._run_id, progress=self._progress
                 )
             )
-        return self._run
+        except LockedError as error:
+            self.refused = error
+            raise dg.Failure(f"Not started: {error}, then run this again.", allow_retries=False) from None
 
     @property
     def run(self) -> Run | None:
@@ -55,7 +66,8 @@ def kimo_resource(
     def open_kimo(context: dg.InitResourceContext) -> Iterator[KimoRun]:
         dagster_run = context.dagster_run
         title = dagster_run.job_name if dagster_run else "materialize"
-        kimo = KimoRun(config, database, progress, _TITLES.get(title, title), dagster_run.run_id if dagster_run else "")
+        run_id = dagster_run.run_id if dagster_run else ""
+        kimo = KimoRun(config, database, progress, _TITLES.get(title, title), run_id)
         if opened is not None:
             opened.append(kimo)
         try:

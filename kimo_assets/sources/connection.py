@@ -1,9 +1,11 @@
 """Connecting to an integration database, and saying in one line what is wrong with it, without its password."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote, unquote, unquote_plus
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
@@ -23,7 +25,8 @@ def open_source(name: str, config: SourceConfig) -> Engine:
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         # Read-only: a wrong path must not leave an empty database behind, nor a mistake change the ERP's.
-        url = url.set(database=f"file:{url.database}").update_query_dict({"mode": "ro", "uri": "true"})
+        file = quote(url.database, safe="/:\\")
+        url = url.set(database=f"file:{file}").update_query_dict({"mode": "ro", "uri": "true"})
     try:
         engine = create_engine(url, pool_pre_ping=False)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
@@ -58,13 +61,34 @@ def source_errors(name: str, engine: Engine) -> Iterator[None]:
 def _as_source_error(name: str, engine: Engine, error: Exception) -> SourceError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = " ".join(str(cause).split())
-    password = engine.url.password
-    if password:
-        text = text.replace(str(password), "***")
-    message = f"source '{name}' ({engine.url.render_as_string(hide_password=True)}): {text}"
+    message = f"source '{name}' ({address(engine)}): {_masked(text, engine.url)}"
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    unreachable = isinstance(error, (OperationalError, InterfaceError)) and _is_connection_trouble(text)
+    unreachable = isinstance(cause, _operational_errors(engine)) and _is_connection_trouble(text)
     return TransientSourceError(message) if lost or unreachable else PermanentSourceError(message)
+
+
+def address(engine: Engine) -> str:
+    """Where the source is, without its password: that may also stand among a URL's parameters, which are left out."""
+    if engine.dialect.name == "sqlite":
+        return f"sqlite:///{unquote((engine.url.database or '').removeprefix('file:'))}"
+    return engine.url.set(query={}).render_as_string(hide_password=True)
+
+
+_SECRET = re.compile(r"(?i)\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;&\s]*)")
+
+
+def _masked(text: str, url: URL) -> str:
+    if url.password:
+        text = text.replace(str(url.password), "***")
+    for _, secret in _SECRET.findall(unquote_plus(url.render_as_string(hide_password=False))):
+        text = text.replace(secret, "***") if secret else text
+    return _SECRET.sub(r"\1=***", text)
+
+
+def _operational_errors(engine: Engine) -> tuple[type[Exception], ...]:
+    """Errors of the driver that tell of the connection rather than of the statement."""
+    driver = engine.dialect.dbapi
+    return (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError)  # type: ignore[union-attr]
 
 
 _TROUBLE = (

@@ -7,15 +7,20 @@ conventions for "no value" (fact sheet, section 8), numbers that arrive as float
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from math import isfinite
+from operator import is_
+from typing import Any, Literal
 
 from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 
 from kimo_assets.catalog import Field
 from kimo_assets.sources.selection import Selection, run_as_is
@@ -47,8 +52,24 @@ class Segment:
         return self.rows + len(self.refused)
 
 
-def read_segments(engine: Engine, connection: Connection, selection: Selection) -> Iterator[Segment]:
-    """Streams the selection by the fastest way that suits this source; memory holds one segment."""
+def read_segments(engine: Engine, connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
+    """Streams the selection by the fastest way that suits this source; memory holds two segments.
+
+    The next segment is read while the caller works on this one.
+    """
+    return _read_ahead(_segments(engine, connection, selection))
+
+
+def _read_ahead(segments: Generator[Segment, None, None]) -> Generator[Segment, None, None]:
+    # The executor's end waits for the read under way; only then the segments' own cursor may be closed.
+    with closing(segments), ThreadPoolExecutor(max_workers=1, thread_name_prefix="kimo-reader") as reader:
+        upcoming = reader.submit(next, segments, None)
+        while (segment := upcoming.result()) is not None:
+            upcoming = reader.submit(next, segments, None)
+            yield segment
+
+
+def _segments(engine: Engine, connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
     if engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg":
         expressions = _copy_expressions(connection, selection)
         if expressions is not None:
@@ -66,7 +87,7 @@ _PG_TEXTS = (25, 1042, 1043)
 def _copy_expressions(connection: Connection, selection: Selection) -> sql.Composed | None:
     """What to select so that COPY writes what the cursor would; None where only Python can tell (dates kept as text)."""
     cursor = connection.connection.cursor()
-    query = sql.SQL("SELECT * FROM ({}) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
+    query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
     cursor.execute(query)
     types = {described.name: described.type_code for described in cursor.description or ()}
     cursor.close()
@@ -83,10 +104,11 @@ def _copy_expressions(connection: Connection, selection: Selection) -> sql.Compo
 
 def _copy_expression(target: Field, column: str, kind: int) -> sql.Composed:
     value: sql.Composable = sql.Identifier(column)
-    if target.type in ("int", "enum", "bool") and kind in _PG_NUMERIC:
-        return sql.SQL("trim_scale({}::numeric)").format(value)
-    if target.type == "int" and kind == 16:
-        return sql.SQL("{}::int").format(value)
+    if target.type in ("int", "enum", "bool", "text") and kind in _PG_NUMERIC:
+        # By way of text: a float's own cast to numeric keeps fewer digits than the float has.
+        value = sql.SQL("trim_scale({}::text::numeric)").format(value)
+    if kind == 16:
+        value = sql.SQL("{}::int").format(value)
     if _is_trimmed(target) and kind in _PG_TEXTS:
         value = sql.SQL("rtrim({}::text)").format(value)
     if target.is_key:
@@ -96,8 +118,8 @@ def _copy_expression(target: Field, column: str, kind: int) -> sql.Composed:
 
 def _read_by_copy(
     connection: Connection, selection: Selection, expressions: sql.Composed
-) -> Iterator[Segment]:
-    statement = sql.SQL("COPY (SELECT {} FROM ({}) AS kimo_source) TO STDOUT (FORMAT csv)").format(
+) -> Generator[Segment, None, None]:
+    statement = sql.SQL("COPY (SELECT {} FROM ({}\n) AS kimo_source) TO STDOUT (FORMAT csv)").format(
         expressions,
         sql.SQL(selection.statement),  # type: ignore[arg-type]
     )
@@ -117,17 +139,17 @@ def _read_by_copy(
 # --- any other source: the driver's cursor, column by column ---------------------------------------------------------
 
 
-def _read_by_cursor(connection: Connection, selection: Selection) -> Iterator[Segment]:
+def _read_by_cursor(connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
     """Batches are sized by what the rows weigh: a table of long notes needs no more memory than one of prices."""
     targets = [selection.entity.fields[name] for name in selection.fields]
     size = _FIRST_BATCH
-    rows_of = _Batches(connection, selection.statement)
-    order = [rows_of.names.index(name) for name in selection.columns]
-    while rows := rows_of.fetch(size):
-        segment = _segment(rows, order, targets)
-        yield segment
-        per_row = max(1, len(segment.data) // len(rows))
-        size = max(1, min(_MAX_BATCH, SEGMENT_BYTES // per_row, size * 8))
+    with closing(_Batches(connection, selection.statement)) as rows_of:
+        order = [rows_of.names.index(name) for name in selection.columns]
+        while rows := rows_of.fetch(size):
+            segment = _segment(rows, order, targets)
+            yield segment
+            per_row = max(1, len(segment.data) // len(rows))
+            size = max(1, min(_MAX_BATCH, SEGMENT_BYTES // per_row, size * 8))
 
 
 class _Batches:
@@ -140,15 +162,18 @@ class _Batches:
         self._open()
 
     def _open(self) -> None:
-        result = run_as_is(self._connection, self._statement)
-        self.names = list(result.keys())
-        self._result = result  # keeps the cursor open
-        self._cursor: Any = result.cursor
+        # Not the driver's own cursor: of one on the server SQLAlchemy has already taken the first row.
+        self._result = run_as_is(self._connection, self._statement)
+        self.names = list(self._result.keys())
+
+    def close(self) -> None:
+        self._result.close()
 
     def fetch(self, size: int) -> Sequence[Sequence[Any]]:
+        rows: Sequence[Sequence[Any]]
         try:
-            rows = self._cursor.fetchmany(size)
-        except self._connection.dialect.dbapi.OperationalError as error:  # type: ignore[union-attr]
+            rows = self._result.fetchmany(size)
+        except OperationalError as error:
             if "Could not decode to UTF-8" not in str(error):
                 raise
             rows = self._again(size)
@@ -161,8 +186,8 @@ class _Batches:
         self._connection.connection.dbapi_connection.text_factory = _decode  # type: ignore[union-attr]
         self._open()
         for _ in range(self._fetched):
-            self._cursor.fetchone()
-        return self._cursor.fetchmany(size)
+            self._result.fetchone()
+        return self._result.fetchmany(size)
 
 
 def _decode(raw: bytes) -> str:
@@ -171,7 +196,7 @@ def _decode(raw: bytes) -> str:
 
 def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], targets: Sequence[Field]) -> Segment:
     by_column = list(zip(*rows, strict=True))
-    given = [by_column[i] for i in order]
+    given: list[Sequence[Any]] = [by_column[i] for i in order]
     columns: list[Sequence[Any]] = []
     refused: dict[int, tuple[str, str]] = {}
     for values, target in zip(given, targets, strict=True):
@@ -179,7 +204,8 @@ def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], targets: Seque
         columns.append(clean)
         for index in bad:
             refused.setdefault(index, (target.name, "impossible_date"))
-    kept: list[tuple[Any, ...]] = list(zip(*columns, strict=True))
+    untouched = all(map(is_, columns, by_column)) and len(columns) == len(by_column)
+    kept = rows if untouched else list(zip(*columns, strict=True))
     data = None if refused else _render(kept)
     if data is None:
         refused |= _unwritable(kept, targets, refused)
@@ -194,15 +220,22 @@ def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], targets: Seque
 
 def _render(rows: Sequence[Sequence[Any]]) -> bytes | None:
     """The rows as CSV, or None when some text holds a NUL or is not Unicode."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    text = buffer.getvalue()
+    text = _csv(rows, csv.QUOTE_MINIMAL)
     if "\0" in text:
         return None
+    if "\r" in text:
+        # Python before 3.13 leaves a carriage return without quotes, in which PostgreSQL sees a broken line.
+        text = _csv(rows, csv.QUOTE_ALL)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
         return None
+
+
+def _csv(rows: Sequence[Sequence[Any]], quoting: Literal[0, 1]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n", quoting=quoting).writerows(rows)
+    return buffer.getvalue()
 
 
 def _unwritable(
@@ -240,23 +273,52 @@ def _is_trimmed(target: Field) -> bool:
     return target.name == "Id" or target.is_key
 
 
+def _kinds(values: Sequence[Any]) -> set[type]:
+    return set(map(type, values))
+
+
+def _replaced(values: Sequence[Any], replacements: dict[Any, Any]) -> Sequence[Any]:
+    return [replacements.get(value, value) for value in values] if replacements else values
+
+
 def _clean_text(values: Sequence[Any], target: Field) -> _Cleaned:
-    if any(type(value) is bytes or type(value) is memoryview for value in values):
-        values = [_decode(bytes(v)) if isinstance(v, (bytes, memoryview)) else v for v in values]
-    if target.is_key:
-        return [None if v == "0" or v == 0 else v.rstrip() if type(v) is str else v for v in values], ()
-    if _is_trimmed(target):
-        return [v.rstrip() if type(v) is str else v for v in values], ()
-    return values, ()
+    if not _kinds(values) <= {int, str, type(None)}:
+        values = [_text(v) for v in values]
+    if not _is_trimmed(target):
+        return values, ()
+    # Keys repeat: judged once each, and a column without padding or zeros is passed on untouched.
+    return _replaced(values, {v: clean for v in set(values) if (clean := _clean_key(v, target)) != v}), ()
+
+
+def _clean_key(value: Any, target: Field) -> Any:
+    trimmed = value.rstrip(" ") if type(value) is str else value
+    return None if target.is_key and (trimmed == "0" or trimmed == 0) else trimmed
+
+
+def _text(value: Any) -> Any:
+    """What a text column of PostgreSQL would hold: 12.0 and 12.00 are the code 12, and a flag is 0 or 1."""
+    if isinstance(value, (bytes, memoryview)):
+        return _decode(bytes(value))
+    if isinstance(value, (float, Decimal)):
+        return _plain_number(value)
+    return int(value) if isinstance(value, bool) else value
+
+
+def _plain_number(value: float | Decimal) -> str:
+    """Digits without an exponent or trailing zeros."""
+    text = format(value if isinstance(value, Decimal) else Decimal(repr(value)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _clean_whole(values: Sequence[Any], target: Field) -> _Cleaned:
+    if _kinds(values) <= {int, str, type(None)}:
+        return values, ()
     return [v if v is None or type(v) is int or type(v) is str else _whole(v) for v in values], ()
 
 
 def _whole(value: Any) -> Any:
     """1.0 and True are whole numbers to an ERP; anything else is left for PostgreSQL to refuse."""
-    if isinstance(value, (bool, float, Decimal)) and value == value and value % 1 == 0:
+    if isinstance(value, (bool, float, Decimal)) and isfinite(value) and value % 1 == 0:
         return int(value)
     if isinstance(value, bytes) and len(value) == 1:
         return value[0]  # MySQL's BIT(1)
@@ -273,13 +335,14 @@ _NO_DATE = (-1, "-1", "")
 
 
 def _clean_date(values: Sequence[Any], target: Field) -> _Cleaned:
-    clean = [None if v in _NO_DATE else v for v in values]
-    bad = [
-        index
-        for index, v in enumerate(clean)
-        if v is not None and not isinstance(v, (date, datetime)) and not _ISO_DATE.match(str(v))
-    ]
-    return clean, bad
+    distinct = set(values)
+    values = _replaced(values, {v: None for v in distinct if v in _NO_DATE})
+    odd = {v for v in distinct if v is not None and v not in _NO_DATE and not _is_date(v)}
+    return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
+
+
+def _is_date(value: Any) -> bool:
+    return isinstance(value, (date, datetime)) or bool(_ISO_DATE.match(str(value)))
 
 
 _CLEANERS: dict[str, Callable[[Sequence[Any], Field], _Cleaned]] = {

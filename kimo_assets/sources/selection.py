@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, CursorResult
 from kimo_assets.catalog import Entity
 from kimo_assets.config import EntityMapping
 from kimo_assets.errors import PermanentSourceError, nearest
+from kimo_assets.sources.connection import address
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,11 @@ def _require_identity(entity: Entity, fields: tuple[str, ...], origin: str) -> N
 
 
 def _query_columns(connection: Connection, query: str) -> list[str]:
-    """The names a query gives, without its rows."""
+    """The names a query gives, without its rows. A comment may end it: what follows starts on a line of its own."""
     bare = query.strip().rstrip(";")
     # SQL Server takes no ORDER BY inside; there the query itself runs, and only its shape is taken.
     wrapped = (
-        bare if connection.dialect.name == "mssql" else f"SELECT * FROM ({bare}) kimo_source WHERE 1 = 0"
+        bare if connection.dialect.name == "mssql" else f"SELECT * FROM ({bare}\n) kimo_source WHERE 1 = 0"
     )
     result = run_as_is(connection, wrapped)
     try:
@@ -119,7 +120,7 @@ def _find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
         close = nearest(name, names)
         hint = f" Tables like it: {', '.join(close)}." if close else f" It has {len(names)} tables and views."
         raise PermanentSourceError(
-            f"there is no table or view {wanted} in {engine.url.render_as_string(hide_password=True)}.{hint}"
+            f"there is no table or view {wanted} in {address(engine)}.{hint}"
         )
     return schema or None, name if name in names else by_fold[name.casefold()]
 
@@ -130,4 +131,4 @@ def _table_statement(
     quote = engine.dialect.identifier_preparer.quote
     chosen = ", ".join(quote(found) for found in dict.fromkeys(names))
     origin = f"{quote(schema)}.{quote(name)}" if schema else quote(name)
-    return f"SELECT {chosen} FROM {origin}" + (f" WHERE ({where})" if where else "")
+    return f"SELECT {chosen} FROM {origin}" + (f" WHERE ({where}\n)" if where else "")

@@ -37,7 +37,7 @@ RULES: dict[str, str] = {
 csv.field_size_limit(2**31 - 1)
 
 _COMMA_NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*$")
-_NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s*$")
+_NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 
 _COLUMNS = (
     "entity", "step", "load", "rule", "field", "source_column", "source_key", "value", "source_row", "segment",
@@ -105,7 +105,9 @@ def _skipped(
         # Both PostgreSQL and the reader count a row that spans lines by its last line.
         field = by_line.get(reader.line_num)
         if field is not None:
-            row = {column: value or None for column, value in zip(selection.columns, values, strict=True)}
+            # A single empty column is an empty line, in which the reader finds no value at all.
+            cells = zip(selection.columns, values or [""], strict=True)
+            row = {column: value or None for column, value in cells}
             value = row[selection.columns[selection.fields.index(field)]]
             rule = broken_rule(selection.entity.fields[field], value)
             found.append(Rejection(rule, field, value, row, number))

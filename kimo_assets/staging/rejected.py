@@ -1,10 +1,10 @@
-"""Reading the quarantine back: how many rows each rule refused, the rows, and a query that finds each in the ERP.
+"""Reading the quarantine back: how many rows each rule refused, and the rows with queries that find them.
 
 Writing it is kimo_assets/staging/quarantine.py's and step 2's.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from psycopg import Connection
 from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from kimo_assets.catalog import Entity, load_catalog
-from kimo_assets.config import KimoConfig
+from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.staging.quarantine import RULES
 
 _SAMPLES = 3
@@ -39,7 +39,10 @@ class RejectedCount:
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """row: by source column as the ERP gave it (step 1), by field as staged (step 2). query: finds it in the ERP."""
+    """row: by source column as the ERP gave it (step 1), by field as staged (step 2).
+
+    query: finds the row in the ERP.
+    """
 
     entity: str
     step: int
@@ -67,7 +70,10 @@ def count_rejected(connection: Connection) -> list[RejectedCount]:
         """,
         [_SAMPLES],
     )
-    return [RejectedCount(*row[:5], row[5] or []) for row in rows]
+    return [
+        RejectedCount(entity, step, rule, field, count, samples or [])
+        for entity, step, rule, field, count, samples in rows
+    ]
 
 
 def rejected_rows(
@@ -78,15 +84,17 @@ def rejected_rows(
     with connection.transaction(), connection.cursor("rejected") as cursor:
         cursor.execute(
             """
-            SELECT entity, step, rule, field, source_column, source_key, value, source_row FROM ops.rejected_row
+            SELECT entity, step, rule, field, source_column, source_key, value, source_row
+            FROM ops.rejected_row
             WHERE %(entity)s::text IS NULL OR entity = %(entity)s ORDER BY entity, step, id LIMIT %(limit)s
             """,
             {"entity": entity, "limit": limit},
         )
-        for name, step, *facts, row in cursor:
+        for name, step, rule, field, column, key, value, row in cursor:
             if name not in finders:
                 finders[name] = _Finder(load_catalog()[name], config)
-            yield RejectedRow(name, step, *facts, query=finders[name].query(step, row), row=row)
+            query = finders[name].query(step, row)
+            yield RejectedRow(name, step, rule, field, column, key, value, query, row)
 
 
 class _Finder:
@@ -149,9 +157,9 @@ def _literal(value: Any) -> str:
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$#]*$")
 
 
-def _quoting(config: KimoConfig, source: str) -> Any:
-    """Quotes names as the source wants them. Mixed case needs quotes only where the database would fold it."""
-    dialect = config.sources[source].sqlalchemy_url.get_dialect()()  # type: ignore[index]
+def _quoting(config: KimoConfig, source: SystemId) -> Callable[[str], str]:
+    """Quotes names as the source wants them: mixed case only where the database would fold it."""
+    dialect = config.sources[source].sqlalchemy_url.get_dialect()()
     preparer: IdentifierPreparer = dialect.identifier_preparer
     folds = dialect.name in ("postgresql", "oracle")
 

@@ -6,6 +6,7 @@ beginning are taken over inside the database. An equal stream writes nothing.
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -62,7 +63,8 @@ def stage_entity(
     ):
         selection = resolve(engine, source, entity, mapping)
         staging = _Staging(connection, selection, load)
-        staging.take(read_segments(engine, source, selection), on_rows)
+        with closing(read_segments(engine, source, selection)) as segments:
+            staging.take(segments, on_rows)
         snapshot = staging.finish()
         if staging.changed:
             _guard(entity, staging.before, snapshot, guards, allow_shrink)
@@ -93,8 +95,10 @@ class _Staging:
         self._rows_read = 0
         self._writing = False
         self.before = last_snapshot(connection, selection.entity.name)
-        same_definition = self.before is not None and self.before.definition == self._definition
-        self._expected = self.before.segments if self.before and same_definition else []
+        # None: nothing comparable was read before, so that even an empty stream is a new one.
+        self._expected: list[str] | None = None
+        if self.before and self.before.definition == self._definition:
+            self._expected = self.before.segments
 
     @property
     def changed(self) -> bool:
@@ -104,12 +108,12 @@ class _Staging:
         for number, segment in enumerate(segments):
             self._segments.append(_digest(segment.data, *(repr(row).encode() for row in segment.refused)))
             self._rows_read += segment.rows_read
-            if not self._writing and self._expected[number : number + 1] != self._segments[-1:]:
+            if not self._writing and (self._expected or [])[number : number + 1] != self._segments[-1:]:
                 self._start_writing(number)
             if self._writing:
                 self._write(segment, number)
             on_rows(segment.rows_read)
-        if not self._writing and (self.before is None or self._expected != self._segments):
+        if not self._writing and self._expected != self._segments:
             self._start_writing(len(self._segments))
 
     def _start_writing(self, number: int) -> None:
@@ -164,14 +168,19 @@ class _Staging:
             self._refuse("missing_key", sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL'))
 
     def _refuse_duplicates(self) -> None:
-        """Of rows with one key the first of the stream stays."""
+        """Of rows with one key the first of the stream stays.
+
+        Keys are counted by a hash first: eight bytes a row fit in memory where the keys themselves would not.
+        """
         self._refuse(
             "duplicate_key",
             sql.SQL(
                 """
                 SELECT ctid FROM (
                     SELECT ctid, row_number() OVER (PARTITION BY "Id" ORDER BY {segment}, ctid) AS nth
-                    FROM {table} WHERE "Id" IN (SELECT "Id" FROM {table} GROUP BY "Id" HAVING count(*) > 1)
+                    FROM {table} WHERE hashtextextended("Id", 0) IN (
+                        SELECT hashtextextended("Id", 0) FROM {table} GROUP BY 1 HAVING count(*) > 1
+                    )
                 ) AS doubles WHERE nth > 1
                 """
             ),

@@ -17,10 +17,10 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.config import SyncConfig
 from kimo_assets.database.names import ID, STAGING
-from kimo_assets.reports import PublishedEntity
+from kimo_assets.reports import PublishedEntity, Status
 from kimo_assets.sync.agents import Agents
-from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, ObjectWriter, Store, manifest_path
-from kimo_assets.sync.visibility import Mapped, Query, Visibility
+from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, ObjectWriter, Store, StoredObject, manifest_path
+from kimo_assets.sync.visibility import Combination, Mapped, Query, Visibility
 
 # Kimo's own life-cycle columns travel with editable entities even where the ERP does not know them.
 _LIFECYCLE = ("EntityStatus", "SyncReference")
@@ -36,6 +36,42 @@ class PublishedObject:
     byte_count: int
     agents: list[str] | None
     field_names: list[str] | None = None
+    is_new: bool = False
+
+
+# A bucket of its own is worth an object when it spares this many rows being written again, agent by agent.
+_SHARED_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class BucketPlan:
+    """Which buckets there are (masks[number]: who gets it) and into which the rows of each set of agents go.
+
+    Rows that the same agents see form a bucket, written once. Where such a bucket is small and few see it, an object
+    of its own would cost more, in files and in requests, than writing its rows into each agent's own bucket.
+    """
+
+    masks: list[int]
+    numbers: dict[int, list[int]]
+
+    @classmethod
+    def of(cls, sizes: Sequence[tuple[int, int]]) -> "BucketPlan":
+        """sizes: (set of agents, rows); a set may come more than once."""
+        rows_of: dict[int, int] = {}
+        for mask, rows in sizes:
+            rows_of[mask] = rows_of.get(mask, 0) + rows
+        masks: dict[int, int] = {}
+        numbers = {
+            mask: [masks.setdefault(target, len(masks)) for target in _targets(mask, rows)]
+            for mask, rows in rows_of.items()
+        }
+        return cls(list(masks), numbers)
+
+
+def _targets(mask: int, rows: int) -> list[int]:
+    if rows * (mask.bit_count() - 1) >= _SHARED_ROWS:
+        return [mask]
+    return [1 << bit for bit in range(mask.bit_length()) if mask >> bit & 1]
 
 
 class Publisher:
@@ -77,14 +113,16 @@ class Publisher:
         fields = self.payload_fields(entity)
         inputs = _digest(self._base, fields, self._changed_loads[name], self._deciding(entity))
         known = self._connection.execute(
-            "SELECT inputs FROM ops.published WHERE entity = %s", [name]
+            "SELECT inputs, row_count FROM ops.published WHERE entity = %s", [name]
         ).fetchone()
         if known and known[0] == inputs:
-            return self._report(entity, started, "unchanged", self._published_objects(name), [])
-        written: list[bool] = []
-        objects = list(self._write(entity, fields, written))
-        self._record(entity, fields, inputs, objects)
-        return self._report(entity, started, "ok", objects, written)
+            return self._report(entity, started, "unchanged", self._published_objects(name), known[1])
+        query = self._visibility.compile(entity)
+        combinations = [found for found in self._visibility.combinations(query) if found[2]]
+        objects = list(self._write(entity, fields, query, combinations))
+        rows = sum(rows for _, rows, _ in combinations)
+        self._record(entity, fields, inputs, objects, rows)
+        return self._report(entity, started, "ok", objects, rows)
 
     def payload_fields(self, entity: Entity) -> list[str]:
         """The mapped fields, the Id, and the life-cycle columns of what agents may edit."""
@@ -97,37 +135,29 @@ class Publisher:
         )
         return [name for name in entity.fields if name in wanted]
 
-    def _write(self, entity: Entity, fields: Sequence[str], written: list[bool]) -> Iterator[PublishedObject]:
+    def _write(
+        self, entity: Entity, fields: Sequence[str], query: Query, combinations: Sequence[Combination]
+    ) -> Iterator[PublishedObject]:
         if isinstance(entity.scope, scopes.AgentColumn) and entity.scope.everyone_columns:
             # First what all may know of every row, then whole rows for whom they are about: a later object prevails.
             public = [name for name in fields if name in entity.scope.everyone_columns]
-            yield from self._write_public(entity, public, written)
-        query = self._visibility.compile(entity)
-        masks: dict[int, int] = {}
-        numbers = {}
-        for values, _, mask in self._visibility.combinations(query):
-            if mask:
-                numbers[values] = masks.setdefault(mask, len(masks))
-        if not masks:
+            everything = Mapped(sql.Literal(0), Query(entity).origin())
+            for _, stored, rows in self._stream(public, entity, everything, single=True):
+                yield PublishedObject(stored.sha256, rows, stored.byte_count, None, public, stored.is_new)
+        plan = BucketPlan.of([(mask, rows) for _, rows, mask in combinations])
+        if not plan.masks:
             return
+        numbers = ((values, number) for values, _, mask in combinations for number in plan.numbers[mask])
         mapped = self._visibility.map_combinations(query, numbers)
-        by_number = {number: mask for mask, number in masks.items()}
-        for number, stored, rows in self._stream(fields, entity, mapped, written, single=len(masks) == 1):
-            mask = by_number[number]
+        for number, stored, rows in self._stream(fields, entity, mapped, single=len(plan.masks) == 1):
+            mask = plan.masks[number]
             agents = None if mask == self.agents.everyone else list(self.agents.names(mask))
-            yield PublishedObject(stored[0], rows, stored[1], agents)
-
-    def _write_public(
-        self, entity: Entity, fields: Sequence[str], written: list[bool]
-    ) -> Iterator[PublishedObject]:
-        everything = Mapped(sql.Literal(0), Query(entity).origin())
-        for _, stored, rows in self._stream(fields, entity, everything, written, single=True):
-            yield PublishedObject(stored[0], rows, stored[1], None, list(fields))
+            yield PublishedObject(stored.sha256, rows, stored.byte_count, agents, is_new=stored.is_new)
 
     def _stream(
-        self, fields: Sequence[str], entity: Entity, mapped: Mapped, written: list[bool], *, single: bool
-    ) -> Iterator[tuple[int, tuple[str, int], int]]:
-        """(bucket, (sha256, bytes), rows) of every bucket, from one COPY ordered by bucket and Id."""
+        self, fields: Sequence[str], entity: Entity, mapped: Mapped, *, single: bool
+    ) -> Iterator[tuple[int, StoredObject, int]]:
+        """(bucket, its object, its rows) of every bucket, from one COPY ordered by bucket and Id."""
         values = sql.SQL(", ").join(_payload_value(entity, name) for name in fields)
         if single:
             # One bucket: no number in front of each row, and no sorting by it.
@@ -146,22 +176,17 @@ class Publisher:
                 for number, data, count in pieces:
                     if number != current:
                         if writer:
-                            yield current, self._finish(writer, written), writer.rows
+                            yield current, writer.finish(), writer.rows
                         writer, current = self._store.writer(self._config.zstd_level), number
                         writer.write(header, 0)
                     assert writer is not None, "opened with the first bucket"  # noqa: S101
                     writer.write(data, count)
                 if writer:
                     done, writer = writer, None
-                    yield current, self._finish(done, written), done.rows
+                    yield current, done.finish(), done.rows
             finally:
                 if writer:
                     writer.abandon()
-
-    def _finish(self, writer: ObjectWriter, written: list[bool]) -> tuple[str, int]:
-        stored = writer.finish()
-        written.append(stored.is_new)
-        return stored.sha256, stored.byte_count
 
     def _rows(self, statement: sql.Composed) -> Iterator[bytes]:
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -202,13 +227,13 @@ class Publisher:
     # --- the record and the manifests ---------------------------------------------------------------------------------
 
     def _record(
-        self, entity: Entity, fields: Sequence[str], inputs: str, objects: Sequence[PublishedObject]
+        self, entity: Entity, fields: Sequence[str], inputs: str, objects: Sequence[PublishedObject], rows: int
     ) -> None:
         description = {"key": ID, "columns": {name: _payload_type(entity, name) for name in fields}}
         self._connection.execute("DELETE FROM ops.published WHERE entity = %s", [entity.name])
         self._connection.execute(
-            "INSERT INTO ops.published (entity, load, inputs, description) VALUES (%s, %s, %s, %s)",
-            [entity.name, self._load, inputs, orjson.dumps(description).decode()],
+            "INSERT INTO ops.published (entity, load, inputs, description, row_count) VALUES (%s, %s, %s, %s, %s)",
+            [entity.name, self._load, inputs, orjson.dumps(description).decode(), rows],
         )
         with self._connection.cursor() as cursor:
             cursor.executemany(
@@ -228,21 +253,15 @@ class Publisher:
         return [PublishedObject(*row) for row in rows]
 
     def _report(
-        self,
-        entity: Entity,
-        started: float,
-        status: Any,
-        objects: Sequence[PublishedObject],
-        written: Sequence[bool],
+        self, entity: Entity, started: float, status: Status, objects: Sequence[PublishedObject], rows: int
     ) -> PublishedEntity:
         agents = {code for o in objects for code in (self.agents.codes if o.agents is None else o.agents)}
-        whole = [o for o in objects if o.field_names is None]
-        fresh = [o for o, is_new in zip(objects, written, strict=False) if is_new]
+        fresh = [o for o in objects if o.is_new]
         return PublishedEntity(
             entity.name,
             time.monotonic() - started,
             status,
-            rows=sum(o.row_count for o in whole),
+            rows=rows,
             objects=len(objects),
             objects_written=len(fresh),
             bytes=sum(o.byte_count for o in objects),

@@ -29,6 +29,9 @@ _MAX_GENERATIONS = 20
 
 ToMask = Callable[[int | str], int]
 
+# Atom values, the rows that have them, and the set of agents who see these rows.
+Combination = tuple[tuple[int | str, ...], int, int]
+
 
 @dataclass(frozen=True)
 class Atom:
@@ -38,6 +41,10 @@ class Atom:
     expression: sql.Composable
     type: str
     to_mask: ToMask
+
+    @property
+    def name(self) -> sql.Identifier:
+        return sql.Identifier(f"_atom{self.position}")
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ class Query:
 
     def expressions(self) -> sql.Composed:
         return sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(atom.expression, sql.Identifier(f"a{atom.position}"))
+            sql.SQL("{} AS {}").format(atom.expression, atom.name)
             for atom in self.atoms
         )
 
@@ -181,8 +188,8 @@ class Visibility:
             sees=frozenset(name for name, sees in others if sees),
         )
 
-    def combinations(self, query: Query) -> list[tuple[tuple[int | str, ...], int, int]]:
-        """(atom values, rows, set of agents) of every combination that occurs among the live rows."""
+    def combinations(self, query: Query) -> list[Combination]:
+        """Every combination that occurs among the live rows."""
         if not query.atoms:
             row = self._connection.execute(sql.SQL("SELECT count(*) {}").format(query.origin())).fetchone()
             rows = row[0] if row else 0
@@ -512,7 +519,7 @@ class Visibility:
 
     def _refill(self, target: sql.Identifier, query: Query) -> None:
         buckets = self.map_combinations(
-            query, {values: self._signature(mask) for values, _, mask in self.combinations(query)}
+            query, ((values, self._signature(mask)) for values, _, mask in self.combinations(query))
         )
         fresh = self._new_table()
         self._connection.execute(
@@ -533,13 +540,16 @@ class Visibility:
         )
         return rows.fetchall()
 
-    def map_combinations(self, query: Query, numbers: dict[tuple[int | str, ...], int]) -> "Mapped":
-        """A number for each combination, as SQL over the entity's rows."""
+    def map_combinations(
+        self, query: Query, numbers: Iterable[tuple[tuple[int | str, ...], int]]
+    ) -> "Mapped":
+        """Numbers for combinations, as SQL over the entity's rows: a row stands once for each number it has."""
         if not query.atoms:
-            return Mapped(sql.Literal(numbers.get((), 0)), query.origin())
+            # Without atoms there is one combination, and so at most one number.
+            return Mapped(sql.Literal(next((number for _, number in numbers), 0)), query.origin())
         mapping = self._new_table()
         definitions = [
-            sql.SQL("a{} {}").format(sql.SQL(str(a.position)), sql.SQL(a.type)) for a in query.atoms
+            sql.SQL("{} {}").format(atom.name, sql.SQL(atom.type)) for atom in query.atoms
         ]
         self._connection.execute(
             sql.SQL("CREATE TEMPORARY TABLE {} ({}, number integer)").format(
@@ -550,19 +560,15 @@ class Visibility:
             self._connection.cursor() as cursor,
             cursor.copy(sql.SQL("COPY {} FROM STDIN").format(mapping)) as copy,
         ):
-            for values, number in numbers.items():
+            for values, number in numbers:
                 copy.write_row((*values, number))
         self._connection.execute(sql.SQL("ANALYZE {}").format(mapping))
-        matches = sql.SQL(" AND ").join(
-            sql.SQL("m.{} = {}").format(sql.Identifier(f"a{atom.position}"), atom.expression)
-            for atom in query.atoms
-        )
-        origin = sql.SQL("FROM {} AS x {} JOIN {} AS m ON {} WHERE x.{} IS NULL").format(
-            table(KIMO, query.entity.name),
-            sql.SQL(" ").join(query.joins),
+        # OFFSET 0 keeps the atoms computed below the join: as plain columns they can all be hashed on at once.
+        origin = sql.SQL("FROM (SELECT x.*, {} {} OFFSET 0) AS x JOIN {} AS m ON {}").format(
+            query.expressions(),
+            query.origin(),
             mapping,
-            matches,
-            sql.Identifier(ARCHIVED),
+            sql.SQL(" AND ").join(sql.SQL("m.{0} = x.{0}").format(atom.name) for atom in query.atoms),
         )
         return Mapped(sql.SQL("m.number"), origin)
 

@@ -1,5 +1,6 @@
 """Step 1 refuses bad rows one by one: each is kept whole, with the rule it broke, and its neighbours are staged."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -56,8 +57,10 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("Name", RawText(b"\xed\xa0\x80"), "invalid_characters"),
 ]
 
-FIRST = {"Id": "FIRST", "Name": 'two "quoted"\nlines, and\nthree', "Discount1": 1}
-LAST = {"Id": "LAST", "Name": "\r\n,\n\"\"\n'", "Discount1": 2}
+
+def neighbour(n: int) -> Row:
+    """A good row whose text spans lines, more of them after each bad row than before it."""
+    return {"Id": f"G{n}", "Name": f'"{n}",' + "\n\"\r\n" * (n % 4), "Mail": f"good {n}"}
 
 
 def shown(value: Any) -> str | None:
@@ -67,27 +70,63 @@ def shown(value: Any) -> str | None:
     return None if value in (None, "") else str(value).replace("\0", "\\x00")
 
 
-@pytest.mark.parametrize(("column", "value", "rule"), BAD_VALUES)
-def test_a_row_with_a_bad_value_is_kept_whole_and_its_neighbours_are_staged(
-    world: World, column: str, value: Any, rule: str
-) -> None:
-    bad: Row = {"Id": "BAD", "Name": "first line\nsecond, line", "AccountTypeId": 1} | {column: value}
-    world.erp(Account=[FIRST, bad, LAST])
-
+@pytest.fixture(scope="module")
+def refused(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], Database]
+) -> tuple[World, StagedEntity]:
+    """One snapshot with all the bad rows, each among rows of many lines; Mail tells which is which."""
+    world = World(tmp_path_factory.mktemp("refused"), new_database())
+    rows: list[Row] = []
+    for n, (column, value, _) in enumerate(BAD_VALUES):
+        bad: Row = {"Id": f"B{n}", "Name": "first line\nsecond, line", "AccountTypeId": 1, "Mail": f"bad {n}"}
+        rows += [neighbour(n), bad | {column: value}]
+    world.erp(Account=[neighbour(99), *rows])
     report = world.done(1).steps[1].entities["Account"]
-
     assert isinstance(report, StagedEntity)
-    assert (report.read, report.staged, report.rejected, report.rules) == (3, 2, 1, {rule: 1})
-    assert world.rows('SELECT "Id", "Name" FROM integrator."Account" ORDER BY 1') == [
-        ("FIRST", FIRST["Name"]),
-        ("LAST", LAST["Name"]),
-    ]
-    kept = world.rows("SELECT rule, field, source_column, source_key, value, source_row FROM ops.rejected_row")
-    key = shown(bad["Id"])
-    whole = {"Id": None, "Name": None, "Discount1": None, "AccountTypeId": "1"} | {
-        name: shown(cell) for name, cell in bad.items()
+    return world, report
+
+
+@pytest.mark.parametrize("n", range(len(BAD_VALUES)), ids=lambda n: f"{BAD_VALUES[n][2]}-{n}")
+def test_a_row_with_a_bad_value_is_kept_whole(refused: tuple[World, StagedEntity], n: int) -> None:
+    world, _ = refused
+    column, value, rule = BAD_VALUES[n]
+    kept = world.rows(
+        "SELECT rule, field, source_column, source_key, value, source_row FROM ops.rejected_row "
+        "WHERE entity = 'Account' AND step = 1 AND source_row ->> 'Mail' = %s",
+        f"bad {n}",
+    )
+    bad = {"Id": f"B{n}", "Name": "first line\nsecond, line", "AccountTypeId": "1", "Mail": f"bad {n}"}
+    empty = dict.fromkeys((column for column, _, _ in BAD_VALUES), None)
+    whole = {**empty, **bad, column: shown(value)}
+    assert kept == [(rule, column, column, f"Id={whole['Id'] or ''}", shown(value), whole)]
+
+
+def test_the_neighbours_of_bad_rows_are_staged_as_they_are(refused: tuple[World, StagedEntity]) -> None:
+    world, _ = refused
+    good = [neighbour(n) for n in (*range(len(BAD_VALUES)), 99)]
+    assert dict(world.rows('SELECT "Id", "Name" FROM integrator."Account"')) == {
+        row["Id"]: row["Name"] for row in good
     }
-    assert kept == [(rule, column, column, f"Id={key or ''}", shown(value), whole)]
+
+
+def test_the_report_counts_refused_rows_by_rule(refused: tuple[World, StagedEntity]) -> None:
+    _, report = refused
+    bad, good = len(BAD_VALUES), len(BAD_VALUES) + 1
+    assert (report.read, report.staged, report.rejected) == (bad + good, good, bad)
+    assert report.rules == Counter(rule for _, _, rule in BAD_VALUES)
+
+
+def test_a_bad_row_after_a_first_row_of_many_lines_is_the_one_that_is_refused(world: World) -> None:
+    world.erp(Zone=[{"Id": "A", "Description": "one\ntwo\nthree"}, *ids("B"), {"Id": "C", "Description": "x" * 101}])
+    world.done(1)
+    assert [key for _, _, key, _ in world.rejected("Zone")] == ["Id=C"]
+
+
+def test_a_carriage_return_alone_is_a_character_like_any(world: World) -> None:
+    world.erp(Zone=[{"Id": "A", "Description": "one\rtwo"}, *ids("B"), {"Id": "C", "Description": "x" * 101}])
+    world.done(1)
+    assert world.rows('SELECT "Description" FROM integrator."Zone" ORDER BY "Id"') == [("one\rtwo",), (None,)]
+    assert [key for _, _, key, _ in world.rejected("Zone")] == ["Id=C"]
 
 
 def test_every_rule_of_step_1_has_a_row_that_breaks_it() -> None:

@@ -1,0 +1,264 @@
+"""The same rows are staged from the same data, whichever database holds them and whichever way they are read."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    CHAR,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    create_engine,
+)
+from sqlalchemy.types import TypeEngine
+
+from kimo_assets.database.names import HASH
+from kimo_assets.database.server import Database
+from kimo_assets.sources import readers
+from kimo_assets_tests.worlds import RawText, World, ids, url_of
+
+# Account's column -> its type at the ERP, and the values of one row after another.
+NASTY: dict[str, tuple[TypeEngine[Any], Sequence[Any]]] = {
+    "Id": (
+        CHAR(12),
+        ["A1", "A2 ", "A 3", "Ünï🚚", "a,b", 'a"b', "a'b", "a|b", "a\\b", "B1", "B2", "B3", "B4", "B5", "A1  "],
+    ),
+    "Name": (
+        Text(),
+        [
+            "plain", "", " spaces around ", "line\nbreak", "windows\r\nbreak", "old\rbreak", "tab\there", 'say "hi"',
+            '"', '""', "\\.", "\\N", "NULL", "è 🚚 \u2028 ，", "again A1",
+        ],
+    ),
+    "ContactInfo": (String(50), [None, "", ",", "\n", "\n\n", '"\n"', "a,\nb", "0", "-1", "%s", ":x", "{}", "x", "y", "z"]),
+    "HeadOfficeId": (CHAR(12), ["", "0", "A1", " A1", None, *["A1 "] * 10]),
+    "CustomerGroupId": (Integer(), [0, 7, None, 10, -1, *[0] * 10]),
+    "PaymentMethodId": (Numeric(10, 2), [Decimal(text) for text in ["0", "0.00", "30.00", "30.50", "100", "7.10", "1", "2", "3", "4", "5", "6", "7", "8", "9"]]),
+    "StatisticClassId": (Double(), [0.0, 12.0, 12.5, 1e20, None, *[3.0] * 10]),
+    "Discount1": (Numeric(12, 5), [Decimal(text) for text in ["1.10", "0", "-0.5", "1234567.12345", "10", "20", "30", "40", "50", "60", "70", "80", "90", "100", "1"]]),
+    "Discount2": (Double(), [0.1, 1e-7, 1 / 3, 123456789.125, None, *[0.0] * 10]),
+    "ProcurementLeadTime": (Double(), [5.0, 0.0, -3.0, None, *[1.0] * 6, 2.5, 3e9, *[1.0] * 3]),
+    "AccountTypeId": (Double(), [1.0, 2.0, None, 0.0, *[1.0] * 5, 9.0, *[1.0] * 5]),
+    "FreeBoolean1": (Boolean(), [True, False, None, *[True] * 12]),
+    "FreeBoolean2": (Integer(), [1, 0, None, *[1] * 9, 2, 0, 0]),
+    "FreeText1": (Boolean(), [True, False, None, *[True] * 12]),
+    "FreeText2": (Double(), [12.0, 0.1, 1 / 3, None, *[1.5] * 11]),
+    "PriceListsReferenceDate": (Date(), [date(2026, 1, 31), date(1899, 12, 30), None, *[date(2024, 2, 29)] * 12]),
+    "CreationDate": (
+        DateTime(),
+        [datetime(2026, 1, 31, 23, 59, 59), datetime(2026, 3, 29, 2, 30), None, *[datetime(1999, 12, 31)] * 12],
+    ),
+}  # fmt: skip
+# The same dates as an ERP keeps them that has no date type, with its ways to say "none".
+DATES_AS_TEXT = ["2026-01-31", "1899-12-30", "-1", *["2024-02-29"] * 12]
+
+
+def fill(url: str, columns: dict[str, tuple[TypeEngine[Any], Sequence[Any]]]) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    metadata = MetaData()
+    charset = {"mysql_charset": "utf8mb4"}
+    table = Table("Account", metadata, *(Column(name, kind) for name, (kind, _) in columns.items()), **charset)
+    metadata.drop_all(engine)
+    metadata.create_all(engine)
+    rows = zip(*(values for _, values in columns.values()), strict=True)
+    with engine.begin() as connection:
+        connection.execute(table.insert(), [dict(zip(columns, row, strict=True)) for row in rows])
+    engine.dispose()
+
+
+def staged(world: World, url: str) -> list[tuple[Any, ...]]:
+    """Everything that step 1 makes of the source: the rows with their hashes, and what was refused."""
+    world = replace(world, source_url=url, entities={"Account": {}})
+    world.done(1)
+    columns = ", ".join(f'"{name}"' for name in NASTY)
+    good = world.rows(f'SELECT {columns}, {HASH} FROM integrator."Account" ORDER BY "Id"')
+    bad = world.rows("SELECT rule, field, source_key, value, source_row ->> 'Name' FROM ops.rejected_row ORDER BY id")
+    return [*good, *bad]
+
+
+@pytest.fixture
+def from_sqlite(world: World) -> list[tuple[Any, ...]]:
+    fill(world.erp_file.url, NASTY)
+    return staged(world, world.erp_file.url)
+
+
+@pytest.fixture
+def postgresql(new_database: Callable[[], Database]) -> str:
+    return url_of(new_database())
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Notes which reader was at work."""
+    used: list[str] = []
+    for name in ("_read_by_copy", "_read_by_cursor"):
+        original = getattr(readers, name)
+        monkeypatch.setattr(
+            readers, name, lambda *args, _name=name, _original=original: used.append(_name) or _original(*args)
+        )
+    return used
+
+
+def test_nasty_values_arrive_from_sqlite_as_they_should(from_sqlite: list[tuple[Any, ...]], world: World) -> None:
+    def column(name: str) -> dict[str, Any]:
+        return dict(world.rows(f'SELECT "Id", "{name}" FROM integrator."Account"'))
+
+    good = {"A1", "A2", "A 3", "Ünï🚚", "a,b", 'a"b', "a'b", "a|b", "a\\b", "B5"}
+    assert set(column("Id")) == good
+    assert column("Name").items() >= {
+        "A1": "plain",
+        "A2": None,
+        "A 3": " spaces around ",
+        "Ünï🚚": "line\nbreak",
+        "a,b": "windows\r\nbreak",
+        'a"b': "old\rbreak",
+        "B5": "è 🚚 \u2028 ，",
+    }.items()
+    assert column("HeadOfficeId") == dict.fromkeys(good, "A1") | {
+        "A1": None, "A2": None, "Ünï🚚": " A1", "a,b": None
+    }  # fmt: skip
+    first = ("A1", "A2", "A 3", "Ünï🚚", "a,b")
+    assert [column("CustomerGroupId")[key] for key in first] == [None, "7", None, "10", "-1"]
+    assert [column("PaymentMethodId")[key] for key in first] == [None, None, "30", "30.5", "100"]
+    assert [column("StatisticClassId")[key] for key in first] == [None, "12", "12.5", "1" + "0" * 20, None]
+    assert [column("ProcurementLeadTime")[key] for key in first] == [5, 0, -3, None, 1]
+    assert column("Discount2")["A2"] == Decimal("1E-7")
+    assert [column("FreeText1")[key] for key in first[:3]] == ["1", "0", None]
+    assert [column("FreeText2")[key] for key in first[:3]] == ["12", "0.1", "0.3333333333333333"]
+    assert column("PriceListsReferenceDate")["A2"] == date(1899, 12, 30)
+    assert {(rule, key) for rule, _, key, _ in world.rejected("Account")} == {
+        ("unknown_enum_code", "Id=B1"),
+        ("not_a_whole_number", "Id=B2"),
+        ("out_of_range", "Id=B3"),
+        ("not_a_flag", "Id=B4"),
+        ("duplicate_key", "Id=A1"),
+    }
+
+
+def test_postgresql_by_copy_stages_what_sqlite_stages(
+    from_sqlite: list[tuple[Any, ...]], world: World, postgresql: str, ways: list[str]
+) -> None:
+    fill(postgresql, NASTY)
+    assert staged(world, postgresql) == from_sqlite
+    assert ways == ["_read_by_copy"]
+
+
+def test_postgresql_by_cursor_with_dates_kept_as_text_stages_what_sqlite_stages(
+    from_sqlite: list[tuple[Any, ...]], world: World, postgresql: str, ways: list[str]
+) -> None:
+    fill(postgresql, NASTY | {"PriceListsReferenceDate": (String(10), DATES_AS_TEXT)})
+    assert staged(world, postgresql) == from_sqlite
+    assert ways == ["_read_by_cursor"]
+
+
+def test_postgresql_by_cursor_with_a_binary_column_stages_what_sqlite_stages(
+    from_sqlite: list[tuple[Any, ...]], world: World, postgresql: str, ways: list[str]
+) -> None:
+    kind, texts = NASTY["ContactInfo"]
+    encoded = [text if text is None else text.encode() for text in texts]
+    fill(postgresql, NASTY | {"ContactInfo": (LargeBinary(), encoded)})
+    assert staged(world, postgresql) == from_sqlite
+    assert ways == ["_read_by_cursor"]
+
+
+def test_mariadb_stages_what_sqlite_stages(from_sqlite: list[tuple[Any, ...]], world: World) -> None:
+    url = os.environ.get("KIMO_TEST_MYSQL_URL")
+    if not url:
+        pytest.skip("KIMO_TEST_MYSQL_URL names no MariaDB (or MySQL) whose table Account may be replaced")
+    pytest.importorskip("pymysql", reason="the driver pymysql is not installed")
+    fill(url, NASTY)
+    assert staged(world, url) == from_sqlite
+
+
+def test_rows_arrive_once_each_when_a_text_that_is_not_utf_8_stands_in_a_later_batch(world: World) -> None:
+    rows = [{"Id": f"Z{n}", "Description": RawText(b"\xff") if n in (700, 2900) else str(n)} for n in range(3000)]
+    world.erp(Zone=rows)
+    report = world.done(1).steps[1].entities["Zone"].counts()
+    assert (report["read"], report["staged"], report["rules"]) == (3000, 2998, {"invalid_characters": 2})
+    assert world.value('SELECT count(DISTINCT "Id") FROM integrator."Zone"') == 2998
+    assert {key for _, _, key, _ in world.rejected("Zone")} == {"Id=Z700", "Id=Z2900"}
+
+
+@pytest.mark.parametrize(
+    ("column", "none"),
+    [
+        ("Name", ""),
+        ("HeadOfficeId", ""),
+        ("HeadOfficeId", "0"),
+        ("HeadOfficeId", 0),
+        ("HeadOfficeId", 0.0),
+        ("HeadOfficeId", "0   "),
+        ("Discount1", ""),
+        ("ProcurementLeadTime", ""),
+        ("AccountTypeId", ""),
+        ("FreeBoolean1", ""),
+        ("PriceListsReferenceDate", ""),
+        ("PriceListsReferenceDate", -1),
+        ("PriceListsReferenceDate", "-1"),
+        ("PriceListsReferenceDate", -1.0),
+        ("CreationDate", ""),
+        ("CreationDate", -1),
+        ("CreationDate", "-1"),
+    ],
+)
+def test_the_ways_to_say_no_value_are_all_no_value(world: World, column: str, none: Any) -> None:
+    world.erp(Account=[{"Id": "A", column: none}])
+    world.done(1)
+    assert world.rows(f'SELECT "{column}" FROM integrator."Account"') == [(None,)]
+
+
+def test_zero_and_minus_one_are_values_where_no_convention_says_otherwise(world: World) -> None:
+    world.erp(Account=[{"Id": "0", "Name": "0", "Discount1": 0, "ProcurementLeadTime": -1, "FreeBoolean1": 0}])
+    world.done(1)
+    assert world.rows(
+        'SELECT "Id", "Name", "Discount1", "ProcurementLeadTime", "FreeBoolean1" FROM integrator."Account"'
+    ) == [("0", "0", 0, -1, False)]
+
+
+@pytest.mark.parametrize("given", ["2026-1-5", "20260105", "2026-01-05 00:00:00", "2026-01-05T00:00:00.000"])
+def test_dates_are_year_first_with_or_without_a_time(world: World, given: str) -> None:
+    world.erp(Account=[{"Id": "A", "PriceListsReferenceDate": given, "CreationDate": given}])
+    world.done(1)
+    assert world.rows('SELECT "PriceListsReferenceDate", "CreationDate" FROM integrator."Account"') == [
+        (date(2026, 1, 5), datetime(2026, 1, 5))
+    ]
+
+
+def test_a_path_may_hold_characters_that_mean_something_in_a_url(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "50% #1 ü"
+    folder.mkdir()
+    odd = World(folder, world.database)
+    odd.erp(Zone=ids("N"))
+    odd.done(1)
+    assert odd.rows('SELECT "Id" FROM integrator."Zone"') == [("N",)]
+
+
+@pytest.mark.stress
+def test_a_large_source_needs_no_more_memory_than_a_small_one(world: World) -> None:
+    import tracemalloc
+
+    def peak(rows: int) -> int:
+        world.erp(Zone=[{"Id": f"Z{n}", "Description": "x" * 90} for n in range(rows)])
+        tracemalloc.start()
+        world.done(1, allow_shrink=True)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(1_000)
+    assert peak(300_000) < 1.5 * peak(100_000)
