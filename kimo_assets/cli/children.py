@@ -33,10 +33,11 @@ class Child:
 
     def read(self, on_line: Callable[[str, str], None]) -> None:
         assert self.process.stdout is not None, "started with a pipe"  # noqa: S101
-        for line in self.process.stdout:
-            text = _COLOURS.sub("", line.rstrip())
-            self.tail.append(text)
-            on_line(self.name, text)
+        with self.process.stdout as lines:
+            for line in lines:
+                text = _COLOURS.sub("", line.rstrip())
+                self.tail.append(text)
+                on_line(self.name, text)
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,12 @@ def _typed(path: Path) -> str:
 def _own_stderr() -> IO[str]:
     """The terminal itself: Dagster captures the process's stderr while a step runs, which garbles bars."""
     try:
-        return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="replace")
+        copy = os.dup(sys.stderr.fileno())
     except OSError:  # stderr is no file of the system's
         return sys.stderr
+    file = os.fdopen(copy, "w", encoding=sys.stderr.encoding, errors="replace", buffering=1)
+    click.get_current_context().find_root().call_on_close(file.close)
+    return file
 
 
 def print_json(document: Any) -> None:

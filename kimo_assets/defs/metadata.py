@@ -32,7 +32,7 @@ def entity_metadata(
     connection: Connection, config: KimoConfig, step: int, report: EntityReport
 ) -> MetadataValues:
     """What one partition shows: what happened, how many rows, which refused, a sample, where things are."""
-    values: MetadataValues = {"entity": report.entity, "status": report.status, **_counts(report)}
+    values: MetadataValues = {"status": report.status, **_counts(report)}
     match step:
         case 1:
             values |= _rejected(connection, report.entity, step)

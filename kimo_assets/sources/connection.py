@@ -104,7 +104,18 @@ _TROUBLE = (
 )
 
 
+# A server that answers so will answer so again.
+_WRONG = (
+    "password",
+    "authentication",
+    "access denied",
+    "login failed",
+    "logon denied",
+    "does not exist",
+    "unknown database",
+)
+
+
 def _is_connection_trouble(text: str) -> bool:
     folded = text.casefold()
-    wrong_credentials = "password" in folded or "authentication" in folded or "access denied" in folded
-    return not wrong_credentials and any(word in folded for word in _TROUBLE)
+    return not any(word in folded for word in _WRONG) and any(word in folded for word in _TROUBLE)

@@ -5,8 +5,8 @@ beginning are taken over inside the database. An equal stream writes nothing.
 """
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -56,15 +56,9 @@ def stage_entity(
 ) -> StagedEntity:
     """Reads one entity whole and swaps it in. Raises: SourceError, GuardError; then nothing has changed."""
     started = time.monotonic()
-    with (
-        source_errors(mapping.source, engine),
-        engine.connect() as source,
-        connection.transaction(),
-    ):
-        selection = resolve(engine, source, entity, mapping)
+    with _opened(engine, entity, mapping) as (selection, segments), connection.transaction():
         staging = _Staging(connection, selection, load)
-        with closing(read_segments(engine, source, selection)) as segments:
-            staging.take(segments, on_rows)
+        staging.take(segments, on_rows)
         snapshot = staging.finish()
         if staging.changed:
             _guard(entity, staging.before, snapshot, guards, allow_shrink)
@@ -80,6 +74,30 @@ def stage_entity(
         rejected=snapshot.rows_rejected,
         rules=dict(rules),
     )
+
+
+@contextmanager
+def _opened(
+    engine: Engine, entity: Entity, mapping: EntityMapping
+) -> Iterator[tuple[Selection, Iterator[Segment]]]:
+    """The entity's selection and its segments; what fails while these are read is told as the source's error."""
+    with source_errors(mapping.source, engine):
+        source = engine.connect()
+    with closing(source):
+        with source_errors(mapping.source, engine):
+            selection = resolve(engine, source, entity, mapping)
+            segments = read_segments(engine, source, selection)
+        with closing(segments):
+            yield selection, _read(segments, mapping, engine)
+
+
+def _read(segments: Iterator[Segment], mapping: EntityMapping, engine: Engine) -> Iterator[Segment]:
+    while True:
+        with source_errors(mapping.source, engine):
+            segment = next(segments, None)
+        if segment is None:
+            return
+        yield segment
 
 
 class _Staging:

@@ -1,0 +1,56 @@
+"""Every command and option explains itself, and stands in docs/cli.md."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from kimo_assets.cli import main
+
+DOCS = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+
+COMMANDS = sorted(main.commands)
+OPTIONS = [
+    (name, option)
+    for name, command in main.commands.items()
+    for option in command.params
+    if isinstance(option, click.Option)
+]
+
+
+def test_there_are_exactly_the_commands_that_work() -> None:
+    assert set(COMMANDS) == {"demo", "import", "status", "rejected", "entities", "check", "agent", "dev"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_explained_and_in_the_reference(name: str) -> None:
+    assert main.commands[name].help
+    assert f"\n## kimo {name}" in DOCS
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=[f"{n} {o.opts[0]}" for n, o in OPTIONS])
+def test_every_option_is_explained_and_in_the_reference(name: str, option: click.Option) -> None:
+    assert option.help
+    section = DOCS.partition(f"\n## kimo {name}")[2].partition("\n## ")[0]
+    common = DOCS.partition("\n## Common options")[2].partition("\n## ")[0]
+    assert f"`{option.opts[0]}" in (common if option.opts[0] in ("--config", "--json") else section)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_config_and_json(name: str) -> None:
+    options = {opt for param in main.commands[name].params for opt in param.opts}
+    assert {"--config", "--json"} <= options
+
+
+@pytest.mark.parametrize(
+    ("command", "menu"),
+    [
+        ("import", "Import completo"),
+        ("import", "entità specifiche"),
+        ("agent", "Preparazione dati di Sync"),
+        ("demo", "Import completo"),
+    ],
+)
+def test_help_names_the_vendors_menu(command: str, menu: str) -> None:
+    text = main.commands[command].get_help(click.Context(main.commands[command], max_content_width=500))
+    assert menu in " ".join(text.split())

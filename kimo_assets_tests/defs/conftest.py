@@ -1,0 +1,104 @@
+"""A small company with a Dagster instance of its own, as `kimo` would make it for kimo.yaml."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy.engine import make_url
+
+from kimo_assets.database.server import Database
+from kimo_assets.defs.instance import dagster_home
+from kimo_assets.defs.launch import launch_import
+from kimo_assets.reports import ImportReport
+from kimo_assets_tests.worlds import Row, World
+
+ASSETS = ("erp_staging", "kimo_tables", "sync_payloads")
+
+# Five areas of the catalogue, what is linked to what, and two rows that are refused.
+ERP: dict[str, list[Row]] = {
+    "Language": [{"Id": "it", "Description": "Italiano"}],
+    "SalesAgent": [{"Id": "AG1", "Description": "Anna"}, {"Id": "AG2", "Description": "Bruno"}],
+    "Zone": [{"Id": "N", "Description": "Nord"}, {"Id": "S", "Description": "Sud" * 40}],
+    "Account": [
+        {"Id": "C1", "Name": "Bar Uno", "ZoneId": "N", "VatNumber": "1|2"},
+        {"Id": "C2", "Name": "Caffè Due", "ZoneId": "X", "VatNumber": ""},
+    ],
+    "SalesAgentPerAccount": [
+        {"AccountId": "C1", "SalesAgentId": "AG1"},
+        {"AccountId": "C2", "SalesAgentId": "AG2"},
+    ],
+    "Item": [{"Id": "I1", "Description": "Acqua"}, {"Id": "I2", "Description": "Birra"}],
+    "ItemTranslation": [
+        {"ItemId": "I1", "LanguageId": "it", "Description": "Acqua"},
+        {"ItemId": "I9", "LanguageId": "it", "Description": "Di nessuno"},
+    ],
+    "PriceList": [{"Id": "P", "Description": "Listino", "Priority": 1}],
+}
+
+
+@dataclass
+class Company(World):
+    """A world whose imports are Dagster runs."""
+
+    def launch(self, **options: Any) -> ImportReport:
+        return launch_import(self.config, self.database, **options)
+
+    def instance(self) -> dg.DagsterInstance:
+        """To be used as a context."""
+        return dg.DagsterInstance.from_config(str(dagster_home(self.config, self.database)))
+
+    def materialized(self) -> dict[str, set[str]]:
+        """asset -> the partitions that Dagster shows as materialized."""
+        with self.instance() as instance:
+            return {asset: instance.get_materialized_partitions(dg.AssetKey(asset)) for asset in ASSETS}
+
+    def metadata(self, asset: str, partition: str) -> dict[str, Any]:
+        """What the partition's page shows: the last materialization's metadata, as plain values."""
+        wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+        with self.instance() as instance:
+            record = instance.fetch_materializations(wanted, limit=1).records[0]
+        assert record.asset_materialization is not None
+        return {name: value.value for name, value in record.asset_materialization.metadata.items()}
+
+    def runs(self) -> Sequence[dg.DagsterRun]:
+        """Newest first."""
+        with self.instance() as instance:
+            return instance.get_runs()
+
+
+@pytest.fixture(scope="session")
+def new_dagster_url(database: Database, server_folder: Any) -> Callable[[], str]:
+    """Addresses of fresh Dagster databases: copies of one, whose tables Dagster takes seconds to make."""
+    template = _named(database, "dagster_template")
+    with database.connect() as connection:
+        connection.execute("CREATE DATABASE dagster_template TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+    storage = {"postgres": {"postgres_url": template}}
+    with dg.instance_for_test(overrides={"storage": storage}, temp_dir=str(server_folder)):
+        pass  # Dagster makes its tables when it first connects
+    numbers = count()
+
+    def make() -> str:
+        name = f"dagster_{next(numbers)}"
+        with database.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE dagster_template STRATEGY file_copy")
+        return _named(database, name)
+
+    return make
+
+
+@pytest.fixture
+def company(world: World, database: Database, new_dagster_url: Callable[[], str]) -> Iterator[Company]:
+    """A company of this test alone, its ERP filled, nothing imported yet."""
+    url = new_dagster_url()
+    own = Company(world.folder, replace(world.database, dagster_url=url))
+    own.erp(**ERP)
+    yield own
+    with database.connect() as connection:
+        connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
+def _named(database: Database, name: str) -> str:
+    return make_url(database.dagster_url).set(database=name).render_as_string(hide_password=False)

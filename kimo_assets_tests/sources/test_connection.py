@@ -1,0 +1,136 @@
+"""What is wrong with a source is said in one line, without its password, and whether trying again may help."""
+
+import socket
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from kimo_assets.config import SourceConfig
+from kimo_assets.database.server import Database
+from kimo_assets.errors import PermanentSourceError, TransientSourceError
+from kimo_assets.sources.connection import open_source, source_errors
+from kimo_assets_tests.worlds import World, ids, url_of
+
+SECRET = "s3cret/ü"
+ENCODED = "s3cret%2F%C3%BC"
+
+
+def message_of(url: str, statement: str = "SELECT 1") -> Exception:
+    """What a statement on the source ends with."""
+    engine = open_source("erp", SourceConfig(url=url))
+    try:
+        with (
+            pytest.raises((PermanentSourceError, TransientSourceError)) as raised,
+            source_errors("erp", engine),
+            engine.connect() as connection,
+        ):
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+    return raised.value
+
+
+@pytest.fixture
+def guarded(new_database: Callable[[], Database]) -> str:
+    """The URL of a database with a user who may not enter it; the password is in the URL."""
+    base = url_of(new_database())
+    return base.replace("postgres@", f"nobody_known:{ENCODED}@")
+
+
+def test_a_refused_login_is_permanent_and_its_password_is_not_shown(guarded: str) -> None:
+    error = message_of(guarded)
+    assert isinstance(error, PermanentSourceError)
+    assert "nobody_known" in str(error)
+    assert "***" in str(error)
+    assert SECRET not in str(error)
+    assert ENCODED not in str(error)
+
+
+def test_a_password_among_a_urls_parameters_is_not_shown_either(guarded: str) -> None:
+    error = message_of(guarded.replace(f":{ENCODED}@", "@") + f"&password={ENCODED}")
+    assert "nobody_known" in str(error)
+    assert SECRET not in str(error)
+    assert ENCODED not in str(error)
+
+
+def test_a_password_in_a_missing_tables_message_is_not_shown(
+    world: World, new_database: Callable[[], Database]
+) -> None:
+    world.source_url = url_of(new_database()).replace("postgres@", f"postgres:{ENCODED}@") + "&password=also"
+    world.entities = {"Zone": {}}
+    message = world.run(1).failures[1]["Zone"]
+    assert "there is no table or view Zone" in message
+    assert not any(secret in message for secret in (SECRET, ENCODED, "also"))
+
+
+def test_a_server_that_does_not_answer_is_transient() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    error = message_of(f"postgresql://kimo:{ENCODED}@127.0.0.1:{port}/erp?connect_timeout=2")
+    assert isinstance(error, TransientSourceError)
+    assert SECRET not in str(error)
+
+
+def test_a_cut_connection_is_transient_whether_the_driver_or_sqlalchemy_says_so(
+    new_database: Callable[[], Database],
+) -> None:
+    engine = open_source("erp", SourceConfig(url=url_of(new_database())))
+    for raw in (True, False):
+        with (
+            pytest.raises(TransientSourceError, match="terminating connection"),
+            source_errors("erp", engine),
+            engine.connect() as connection,
+        ):
+            if raw:
+                connection.connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            else:
+                connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    engine.dispose()
+
+
+def test_a_statement_the_database_does_not_take_is_permanent(new_database: Callable[[], Database]) -> None:
+    error = message_of(url_of(new_database()), "SELECT no_such_column")
+    assert isinstance(error, PermanentSourceError)
+    assert "\n" not in str(error)
+
+
+def test_a_missing_driver_is_permanent_and_named() -> None:
+    with pytest.raises(PermanentSourceError, match="source 'crm': no driver for nosuch"):
+        open_source("crm", SourceConfig(url="nosuch://kimo@host/erp"))
+
+
+def test_a_wrong_sqlite_path_makes_no_empty_file(world: World) -> None:
+    missing = world.folder / "missing.sqlite"
+    error = message_of(f"sqlite:///{missing}")
+    assert "unable to open database file" in str(error)
+    assert str(missing) in str(error)
+    assert not missing.exists()
+
+
+def test_a_source_is_never_written_to(world: World) -> None:
+    world.erp(Zone=ids("N"))
+    assert "readonly" in str(message_of(world.erp_file.url, "DELETE FROM Zone"))
+
+
+def test_an_unreachable_source_fails_each_of_its_entities_and_the_run_goes_on(world: World) -> None:
+    world.source_url = "sqlite:////nowhere/erp.sqlite"
+    world.entities = {"Zone": {}, "Carrier": {}}
+    report = world.run()
+    assert set(report.failures[1]) == {"Zone", "Carrier"}
+    assert set(report.steps) == {1}
+
+
+def test_an_error_of_kimos_own_database_is_not_called_the_sources(
+    world: World, new_database: Callable[[], Database]
+) -> None:
+    source = new_database()
+    with psycopg.connect(source.dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE public.\"Zone\" AS SELECT 'N' AS \"Id\"")
+    world.source_url, world.entities = url_of(source), {"Zone": {}}
+    world.execute("ALTER TABLE ops.rejected_row RENAME TO elsewhere")
+    message = world.run(1).failures[1]["Zone"]
+    assert "rejected_row" in message
+    assert "source 'erp'" not in message
