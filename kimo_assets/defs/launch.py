@@ -113,7 +113,11 @@ def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:
             cause = error.cause or error
             return ContractError(f"run {result.run_id} broke: {' '.join(cause.message.split())}")
         if event.is_failure:
-            return ContractError(f"run {result.run_id} broke: {event.message}")
+            cause = event.job_failure_data.error
+            while cause and cause.cause:
+                cause = cause.cause
+            message = cause.message if cause else event.message or ""
+            return ContractError(f"run {result.run_id} broke: {' '.join(message.split())}")
     return ContractError(f"run {result.run_id} ended without a report")
 
 

@@ -64,7 +64,7 @@ def kimo_resource(
     """`opened`: where whoever executes in this process finds the run afterwards."""
 
     def open_kimo(context: dg.InitResourceContext) -> Iterator[KimoRun]:
-        dagster_run = context.dagster_run
+        dagster_run = context.run
         title = dagster_run.job_name if dagster_run else "materialize"
         run_id = dagster_run.run_id if dagster_run else ""
         kimo = KimoRun(config, database, progress, _TITLES.get(title, title), run_id)

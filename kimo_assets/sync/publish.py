@@ -39,7 +39,8 @@ class PublishedObject:
     is_new: bool = False
 
 
-# A bucket of its own is worth an object when it spares this many rows being written again, agent by agent.
+# What few agents share gets an object of its own when that spares this many rows being written again, agent by agent.
+_FEW_AGENTS = 8
 _SHARED_ROWS = 2_000
 
 
@@ -55,21 +56,22 @@ class BucketPlan:
     numbers: dict[int, list[int]]
 
     @classmethod
-    def of(cls, sizes: Sequence[tuple[int, int]]) -> "BucketPlan":
+    def of(cls, sizes: Sequence[tuple[int, int]], everyone: int) -> "BucketPlan":
         """sizes: (set of agents, rows); a set may come more than once."""
         rows_of: dict[int, int] = {}
         for mask, rows in sizes:
             rows_of[mask] = rows_of.get(mask, 0) + rows
         masks: dict[int, int] = {}
         numbers = {
-            mask: [masks.setdefault(target, len(masks)) for target in _targets(mask, rows)]
+            mask: [masks.setdefault(target, len(masks)) for target in _targets(mask, rows, everyone)]
             for mask, rows in rows_of.items()
         }
         return cls(list(masks), numbers)
 
 
-def _targets(mask: int, rows: int) -> list[int]:
-    if rows * (mask.bit_count() - 1) >= _SHARED_ROWS:
+def _targets(mask: int, rows: int, everyone: int) -> list[int]:
+    agents = mask.bit_count()
+    if mask == everyone or agents > _FEW_AGENTS or rows * (agents - 1) >= _SHARED_ROWS:
         return [mask]
     return [1 << bit for bit in range(mask.bit_length()) if mask >> bit & 1]
 
@@ -144,7 +146,7 @@ class Publisher:
             everything = Mapped(sql.Literal(0), Query(entity).origin())
             for _, stored, rows in self._stream(public, entity, everything, single=True):
                 yield PublishedObject(stored.sha256, rows, stored.byte_count, None, public, stored.is_new)
-        plan = BucketPlan.of([(mask, rows) for _, rows, mask in combinations])
+        plan = BucketPlan.of([(mask, rows) for _, rows, mask in combinations], self.agents.everyone)
         if not plan.masks:
             return
         numbers = ((values, number) for values, _, mask in combinations for number in plan.numbers[mask])

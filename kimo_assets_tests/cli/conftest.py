@@ -34,7 +34,7 @@ entities:
     table: CLIENTI
     fields: {Id: CODCLI, Name: RAGSOC, SalesAgentId: CODAGE, AccountTypeId: TIPO, CurrencyId: CODVAL}
   SalesAgentPerAccount:
-    query: SELECT CODCLI AS AccountId, CODAGE AS SalesAgentId FROM CLIENTI WHERE CODCLI LIKE 'C%'
+    query: SELECT DISTINCT CODCLI AS AccountId, CODAGE AS SalesAgentId FROM CLIENTI WHERE CODCLI LIKE 'C%'
 """
 
 

@@ -48,7 +48,7 @@ def test_a_full_import_materializes_every_entity_in_each_of_the_three_assets(com
     report = company.launch()
     assert report.success
     assert list(report.steps) == [1, 2, 3]
-    assert company.materialized() == dict.fromkeys(ASSETS, EVERY)
+    assert company.materialized() == {asset: EVERY for asset in ASSETS}
     (run,) = company.runs()
     assert (run.run_id, run.job_name, run.status) == (
         report.run_id,
@@ -219,14 +219,14 @@ def test_what_failed_is_mended_by_running_it_alone(failed: Company) -> None:
     failed.launch()
     failed.erp(Zone=ERP["Zone"])
     assert failed.launch().success
-    assert failed.materialized() == dict.fromkeys(ASSETS, EVERY)
+    assert failed.materialized() == {asset: EVERY for asset in ASSETS}
 
 
 def test_a_step_whose_every_entity_fails_records_nothing(company: Company) -> None:
     report = company.launch(steps=[2])
     assert set(report.failures[2]) == EVERY
     assert all("run step 1 for it first" in reason for reason in report.failures[2].values())
-    assert company.materialized() == dict.fromkeys(ASSETS, set())
+    assert company.materialized() == {asset: set() for asset in ASSETS}
 
 
 def test_a_run_that_breaks_outside_any_entity_is_one_sentence(
@@ -271,13 +271,13 @@ def test_steps_that_are_no_menu_entry_go_through_the_masks_job(company: Company)
 
 def test_one_partition_is_materialized_alone(company: Company) -> None:
     assert materialize(company, "Zone").success
-    assert company.materialized() == dict.fromkeys(ASSETS, {"Zone"})
+    assert company.materialized() == {asset: {"Zone"} for asset in ASSETS}
 
 
 def test_a_range_of_partitions_is_one_run_and_one_load(company: Company) -> None:
     names = company.config.entity_names
     assert materialize(company, *names[2:5]).success
-    assert company.materialized() == dict.fromkeys(ASSETS, set(names[2:5]))
+    assert company.materialized() == {asset: set(names[2:5]) for asset in ASSETS}
     assert company.value("SELECT count(*) FROM ops.load") == 1
 
 
@@ -286,7 +286,7 @@ def test_partitions_that_are_no_neighbours_are_named_to_the_mask(company: Compan
     chosen = [names[0], names[-1]]
     report = company.launch(entities=chosen, only_listed=True)
     assert set(by_entity(report, 1)) == set(chosen)
-    assert company.materialized() == dict.fromkeys(ASSETS, set(chosen))
+    assert company.materialized() == {asset: set(chosen) for asset in ASSETS}
     assert company.value("SELECT count(*) FROM ops.load") == 1
 
 
@@ -301,13 +301,13 @@ def test_the_mask_brings_in_the_linked_entities(company: Company) -> None:
     report = company.launch(entities=["account"])
     linked = {"Account", "Zone", "SalesAgent", "SalesAgentPerAccount", "Language", "PriceList"}
     assert set(by_entity(report, 1)) == linked
-    assert company.materialized() == dict.fromkeys(ASSETS, linked)
+    assert company.materialized() == {asset: linked for asset in ASSETS}
 
 
 def test_the_mask_takes_only_the_listed_ones_when_told(company: Company) -> None:
     report = company.launch(entities=["Item", " ZONE "], only_listed=True)
     assert set(by_entity(report, 1)) == {"Item", "Zone"}
-    assert company.materialized() == dict.fromkeys(ASSETS, {"Item", "Zone"})
+    assert company.materialized() == {asset: {"Item", "Zone"} for asset in ASSETS}
 
 
 def test_the_mask_does_the_chosen_steps_alone(company: Company) -> None:
@@ -413,7 +413,7 @@ def test_a_run_that_meets_the_lock_in_its_first_step_says_who_holds_it(held: Com
     message, _ = _failure(held, result.run_id)
     assert message.startswith("Not started: 'Import completo' (load 1, run r1) is running since ")
     assert message.endswith("wait until it has ended, then run this again.")
-    assert held.materialized() == dict.fromkeys(ASSETS, set())
+    assert held.materialized() == {asset: set() for asset in ASSETS}
 
 
 def test_an_import_that_loses_the_race_for_the_lock_is_refused_as_locked(
