@@ -132,8 +132,7 @@ def agents_with_payload(connection: Connection) -> list[str]:
 
 def _last_load(connection: Connection) -> LastLoad | None:
     row = connection.execute(
-        "SELECT load, title, run_id, started_at, finished_at, success FROM ops.load "
-        "ORDER BY load DESC LIMIT 1"
+        "SELECT load, title, run_id, started_at, finished_at, success FROM ops.load ORDER BY load DESC LIMIT 1"
     ).fetchone()
     if row is None:
         return None

@@ -20,6 +20,20 @@ from kimo_assets_tests.worlds import World
 
 _TEMPLATE = "kimo_template"
 
+# Ends other sessions (a killed run's may still be there), and removes all rows and all of schema integrator.
+_EMPTY_AGAIN = """
+DO $$ DECLARE used text; BEGIN
+    PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    DROP SCHEMA integrator CASCADE;
+    CREATE SCHEMA integrator;
+    SELECT string_agg(c.oid::regclass::text, ', ') INTO used FROM pg_class AS c
+        WHERE c.relkind = 'r' AND c.relnamespace IN ('kimo'::regnamespace, 'ops'::regnamespace)
+          AND pg_relation_size(c.oid) > 0 AND c.relname <> 'schema_version';
+    EXECUTE coalesce('TRUNCATE ' || used || ' RESTART IDENTITY CASCADE', 'SELECT');
+END $$
+"""
+
 
 @pytest.fixture(scope="session")
 def server_folder() -> Path:
@@ -81,18 +95,29 @@ def new_database(
         _drop(database, own)
 
 
+@pytest.fixture(scope="session")
+def _reused_database(new_database: Callable[[], Database]) -> Database:
+    return new_database()
+
+
 @pytest.fixture
-def own_database(database: Database, _copy_of_template: Callable[[], Database]) -> Iterator[Database]:
-    """A Kimo database of this test alone, on the session's server, with the whole schema and no rows."""
-    own = _copy_of_template()
-    yield own
-    _drop(database, own)
+def own_database(_reused_database: Database) -> Iterator[Database]:
+    """A Kimo database of this test alone, without rows. Who changes its schema takes new_database instead."""
+    yield _reused_database
+    with _reused_database.connect() as connection:
+        connection.execute(_EMPTY_AGAIN)
 
 
 @pytest.fixture
 def world(tmp_path: Path, own_database: Database) -> World:
     """A company of this test alone: an ERP to fill, a Kimo database, a sync store."""
     return World(tmp_path, own_database)
+
+
+@pytest.fixture
+def fresh_world(tmp_path: Path, new_database: Callable[[], Database]) -> World:
+    """As `world`, on a database that no other test has used or will use."""
+    return World(tmp_path, new_database())
 
 
 @pytest.fixture

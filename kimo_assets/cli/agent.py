@@ -35,10 +35,9 @@ def agent(call: Call, agent: str, target: Path) -> None:
     if call.as_json:
         print_json({**asdict(result), "file": str(target)})
         return
-    call.out.print(
+    call.out.say(
         f"Agent {result.agent}, load {result.load}: {plural(result.entities, 'entity', 'entities')} "
-        f"({result.entities_changed:,} changed), {plural(result.rows, 'row')} in {target}",
-        soft_wrap=True,
+        f"({result.entities_changed:,} changed), {plural(result.rows, 'row')} in {target}"
     )
     downloaded = plural(result.objects_downloaded, "object")
     call.out.print(f"Downloaded {downloaded}, {size(result.bytes_downloaded)}.")

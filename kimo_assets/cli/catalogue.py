@@ -3,14 +3,13 @@
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from kimo_assets.catalog import Catalog, Entity, load_catalog
 from kimo_assets.catalog.wording import describe_reference, describe_scope, describe_type
 from kimo_assets.cli.command import Call, common_options, print_json
 from kimo_assets.cli.imports import names_of
-from kimo_assets.cli.tables import NONE, category_title, plural, table
+from kimo_assets.cli.tables import NONE, Terminal, category_title, plural, table
 from kimo_assets.config import KimoConfig, is_configured
 from kimo_assets.errors import UnknownEntityError
 
@@ -89,10 +88,8 @@ def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
             str(len(entity.fields)),
         )
     call.out.print(shown)
-    mapped = (
-        "there is no kimo.yaml here" if config is None else f"{len(config.entities)} mapped in {config.path}"
-    )
-    call.out.print(f"{plural(len(catalog.entities), 'entity', 'entities')}; {mapped}.", soft_wrap=True)
+    mapped = "there is no kimo.yaml here" if config is None else f"{len(config.entities)} mapped in {config.path}"
+    call.out.say(f"{plural(len(catalog.entities), 'entity', 'entities')}; {mapped}.")
 
 
 def _summary(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
@@ -125,13 +122,13 @@ def _show_entity(call: Call, entity: Entity, config: KimoConfig | None) -> None:
         ("Without Id", f"derived from {', '.join(entity.identity)}" if entity.identity else ""),
     ):
         if value:
-            out.print(f"  {label:<12} {value}", soft_wrap=True)
-    out.print("  Seen by      " + "\n               ".join(describe_scope(entity.scope)), soft_wrap=True)
+            out.say(f"  {label:<12} {value}")
+    out.say("  Seen by      " + "\n               ".join(describe_scope(entity.scope)))
     _show_fields(out, entity, config)
     _show_codes(out, entity)
 
 
-def _show_fields(out: Console, entity: Entity, config: KimoConfig | None) -> None:
+def _show_fields(out: Terminal, entity: Entity, config: KimoConfig | None) -> None:
     mapping = config.entities.get(entity.name) if config else None
     words = ("Field", "Type", "Points to", "Column")
     shown = table(None, words, left=words)
@@ -141,7 +138,7 @@ def _show_fields(out: Console, entity: Entity, config: KimoConfig | None) -> Non
     out.print(shown)
 
 
-def _show_codes(out: Console, entity: Entity) -> None:
+def _show_codes(out: Terminal, entity: Entity) -> None:
     for field in entity.fields.values():
         if field.codes:
             codes = ", ".join(f"{code} {label}" for code, label in field.codes.items())
@@ -192,10 +189,9 @@ def _show_linked(call: Call, catalog: Catalog, config: KimoConfig | None, names:
         shown.add_row(Text(name, style=style), category_title(catalog[name].category), why)
     call.out.print(shown)
     run = [name for name in linked if name in mapped]
-    call.out.print(
+    call.out.say(
         f"A run of {', '.join(sorted(chosen))} takes {plural(len(run), 'entity', 'entities')}; "
-        "with --only-listed just the named ones.",
-        soft_wrap=True,
+        "with --only-listed just the named ones."
     )
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from kimo_assets.check import EntityFinding, Finding, has_error
 from kimo_assets.check import check as find
 from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.tables import number, plain, plural, table
+from kimo_assets.cli.tables import Terminal, number, plain, plural, table
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 _NAMES_SHOWN = 3
@@ -36,7 +35,7 @@ def check(call: Call) -> None:
         click.get_current_context().exit(EXIT_FAILED)
 
 
-def _print(out: Console, findings: list[Finding]) -> None:
+def _print(out: Terminal, findings: list[Finding]) -> None:
     entities = [finding for finding in findings if isinstance(finding, EntityFinding)]
     if entities:
         out.print(_entity_table(entities))
@@ -45,7 +44,7 @@ def _print(out: Console, findings: list[Finding]) -> None:
             line = Text.assemble(
                 (f"{finding.level:<8}", _STYLES[finding.level]), f"{finding.what}: {plain(finding.message)}"
             )
-            out.print(line, soft_wrap=True)
+            out.say(line)
     counts = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
     verdict = "an import would fail" if counts["error"] else "ready to import"
     out.print(
@@ -61,7 +60,7 @@ def _entity_table(entities: Sequence[EntityFinding]) -> Table:
         shown.add_row(
             Text(entity.level, style=_STYLES[entity.level]),
             entity.what,
-            plain(entity.origin),
+            plain(entity.origin.removeprefix("table ")),
             "?" if entity.rows is None else number(entity.rows),
             f"{len(entity.fields)}/{entity.fields_total}",
             _notes(entity),

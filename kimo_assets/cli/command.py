@@ -14,9 +14,8 @@ from typing import IO, Any, NoReturn, TypeVar
 import click
 import orjson
 import psycopg
-from rich.console import Console
 
-from kimo_assets.cli.tables import console
+from kimo_assets.cli.tables import Terminal, console
 from kimo_assets.config import CONFIG_VARIABLE, DEFAULT_CONFIG, KimoConfig, load_config
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.errors import ConfigError, KimoError, LockedError
@@ -45,11 +44,11 @@ class Call:
         return open_database(self.config)
 
     @cached_property
-    def out(self) -> Console:
+    def out(self) -> Terminal:
         return console(sys.stdout)
 
     @cached_property
-    def err(self) -> Console:
+    def err(self) -> Terminal:
         """Progress, logs and errors."""
         return console(_own_stderr())
 
@@ -150,7 +149,7 @@ def _in_words(error: Exception) -> str:
 
 
 def _end(ctx: click.Context, kind: str, message: str, code: int) -> NoReturn:
-    console(sys.stderr).print(f"Error: {message}", style="red", soft_wrap=True)
+    console(sys.stderr).say(f"Error: {message}", style="red")
     if ctx.meta[_JSON]:
         _print_error(kind, message)
     ctx.exit(code)

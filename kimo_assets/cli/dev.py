@@ -52,16 +52,12 @@ def dev(call: Call, port: int, host: str) -> None:
     }
     url = f"http://{_in_url(host)}:{port}"
     if host not in _LOOPBACK:
-        call.err.print(
-            f"Warning: whoever reaches {url} can start imports; it asks for no password.",
-            style="yellow",
-            soft_wrap=True,
-        )
+        call.err.say(f"Warning: whoever reaches {url} can start imports; it asks for no password.", style="yellow")
     call.err.print("Starting ... Ctrl-C ends it.")
     death = run_together(
         _commands(host, port),
         environment,
-        on_line=lambda name, line: call.err.print(f"{name} | {plain(line)}", style="dim", soft_wrap=True),
+        on_line=lambda name, line: call.err.say(f"{name} | {plain(line)}", style="dim"),
         is_ready=lambda: _answers(host, port),
         on_ready=_announce(call, url),
     )
@@ -74,7 +70,7 @@ def dev(call: Call, port: int, host: str) -> None:
 def _announce(call: Call, url: str) -> Callable[[], None]:
     if call.as_json:
         return lambda: print_json({"url": url})
-    return lambda: call.out.print(f"The UI is at {url}", style="bold green", soft_wrap=True)
+    return lambda: call.out.say(f"The UI is at {url}", style="bold green")
 
 
 def _commands(host: str, port: int) -> dict[str, list[str]]:
@@ -130,15 +126,12 @@ def _in_url(host: str) -> str:
 
 
 def _explain(call: Call, death: Death) -> None:
-    call.err.print(
+    call.err.say(
         f"Error: the {death.name} ended by itself with exit code {death.exit_code}; the rest was stopped. "
         "Its last lines:",
         style="red",
-        soft_wrap=True,
     )
     for line in death.last_lines:
-        call.err.print(f"  {plain(line)}", soft_wrap=True)
+        call.err.say(f"  {plain(line)}")
     if call.as_json:
-        print_json(
-            {"error": {"type": "ChildDied", "message": f"{death.name} ended: {' / '.join(death.last_lines)}"}}
-        )
+        print_json({"error": {"type": "ChildDied", "message": f"{death.name} ended: {' / '.join(death.last_lines)}"}})

@@ -1,5 +1,8 @@
 """kimo import and kimo demo: the steps, run as the same Dagster job that the UI runs."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from kimo_assets.cli.progress import bars, shown_progress
 from kimo_assets.cli.summary import print_report
 from kimo_assets.cli.tables import plural
 from kimo_assets.demo import SCALES, DemoCompany, generate_company
+from kimo_assets.errors import KimoError
 from kimo_assets.pipeline import STEPS
 from kimo_assets.reports import ImportReport
 from kimo_assets.status import agents_with_payload
@@ -50,9 +54,7 @@ def names_of(text: str, option: str) -> list[str]:
 )
 @common_options
 @click.pass_obj
-def import_(
-    call: Call, step: str | None, entities: str | None, only_listed: bool, allow_shrink: bool
-) -> None:
+def import_(call: Call, step: str | None, entities: str | None, only_listed: bool, allow_shrink: bool) -> None:
     """Import from the ERP and prepare what the tablets download (Import completo).
 
     Runs the same job as the menu entry in the UI; the run, its events and its assets show there. Only one
@@ -75,8 +77,31 @@ def _launch(call: Call, **options: Any) -> ImportReport:
     # Dagster takes seconds to import: not before the configuration was found to be right.
     with call.err.status("Starting ..."):
         from kimo_assets.defs.launch import launch_import
-    with shown_progress(call.err) as progress:
+    with shown_progress(call.err) as progress, _stopped_in_words():
         return launch_import(config, database, progress=progress, **options)
+
+
+@contextmanager
+def _stopped_in_words() -> Iterator[None]:
+    """A `kill` or a closed terminal ends a run as Ctrl-C does: recorded as ended, so that it blocks no queue."""
+    stopped: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    except (KimoError, KeyboardInterrupt) as error:
+        # Dagster turns Ctrl-C into an error of its own.
+        if not stopped and "InterruptedError" not in str(error):
+            raise
+        raise KimoError("the import was stopped; what was finished before is kept. Start it again.") from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @click.command()
@@ -117,7 +142,7 @@ def demo(call: Call, scale: str, directory: Path) -> None:
 
 def _generate(call: Call, directory: Path, scale: str) -> DemoCompany:
     if not call.err.is_terminal:
-        call.err.print(f"Making a {scale} company in {directory} ...", soft_wrap=True)
+        call.err.say(f"Making a {scale} company in {directory} ...")
         return generate_company(directory, scale)
     with bars(call.err) as shown:
         task = shown.add_task(f"Making a {scale} company", total=None, detail="")
@@ -136,8 +161,7 @@ def _company_as_json(company: DemoCompany) -> dict[str, Any]:
         "scale": company.scale,
         "rows": company.rows,
         "wrong_rows": [
-            {"entity": entity, "rule": rule, "rows": rows}
-            for (entity, rule), rows in company.wrong_rows.items()
+            {"entity": entity, "rule": rule, "rows": rows} for (entity, rule), rows in company.wrong_rows.items()
         ],
     }
 

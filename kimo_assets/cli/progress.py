@@ -5,17 +5,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from kimo_assets.cli.tables import plain, plural, size
+from kimo_assets.cli.tables import Terminal, plain, plural, size
 from kimo_assets.pipeline import Progress
 from kimo_assets.reports import STEP_TITLES, EntityReport, LoadedEntity, PublishedEntity, StagedEntity
 
 
 @contextmanager
-def shown_progress(err: Console) -> Iterator[Progress]:
+def shown_progress(err: Terminal) -> Iterator[Progress]:
     """What suits stderr: bars that are gone afterwards, or lines that stay."""
     if not err.is_terminal:
         yield PlainProgress(err)
@@ -24,7 +23,7 @@ def shown_progress(err: Console) -> Iterator[Progress]:
         yield TerminalProgress(shown)
 
 
-def bars(err: Console) -> Bars:
+def bars(err: Terminal) -> Bars:
     return Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
@@ -68,16 +67,12 @@ class TerminalProgress(Progress):
 
     def entity_done(self, step: int, report: EntityReport) -> None:
         if report.status == "failed":
-            self._bars.console.print(
-                f"Step {step}: {report.entity} failed: {plain(report.error)}", style="red"
-            )
+            self._bars.console.print(f"Step {step}: {report.entity} failed: {plain(report.error)}", style="red")
 
     def manifests_started(self, agents: int) -> None:
         self._complete()
         self._total = agents
-        self._step = self._bars.add_task(
-            "Manifests", total=agents, detail=plural(agents, "agent"), start=True
-        )
+        self._step = self._bars.add_task("Manifests", total=agents, detail=plural(agents, "agent"), start=True)
 
     def manifest_done(self) -> None:
         if self._step is not None:
@@ -97,7 +92,7 @@ class TerminalProgress(Progress):
 class PlainProgress(Progress):
     """A line per entity when it is done: for logs, cron's mails, pipes."""
 
-    def __init__(self, err: Console) -> None:
+    def __init__(self, err: Terminal) -> None:
         self._err = err
 
     def step_started(self, step: int, entities: Sequence[str]) -> None:
@@ -111,7 +106,7 @@ class PlainProgress(Progress):
         self._say(f"Manifests: {plural(agents, 'agent')}")
 
     def _say(self, line: str) -> None:
-        self._err.print(line.rstrip(), soft_wrap=True)
+        self._err.say(line.rstrip())
 
 
 def in_figures(report: EntityReport) -> str:

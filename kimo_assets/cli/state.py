@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.catalogue import find_entity
 from kimo_assets.cli.command import Call, common_options, print_json
-from kimo_assets.cli.tables import alarming, category_title, moment, number, plain, plural, size, table
+from kimo_assets.cli.summary import by_reason
+from kimo_assets.cli.tables import Terminal, alarming, category_title, moment, number, plain, plural, size, table
 from kimo_assets.staging.rejected import RejectedCount, RejectedRow, count_rejected, rejected_rows
 from kimo_assets.status import EntityState, LastLoad, Status, has_database, nothing_yet, read_status
 
@@ -40,10 +40,8 @@ def status(call: Call) -> None:
         print_json(found.as_json())
         return
     if found.last_load is None:
-        call.out.print(
-            f"Nothing was imported yet. {call.kimo('check')} looks at the configuration, "
-            f"{call.kimo('import')} imports.",
-            soft_wrap=True,
+        call.out.say(
+            f"Nothing was imported yet. {call.kimo('check')} looks at the configuration, {call.kimo('import')} imports."
         )
         return
     _print_load(call.out, found.last_load)
@@ -52,7 +50,7 @@ def status(call: Call) -> None:
     _print_payloads(call, found)
 
 
-def _print_load(out: Console, last: LastLoad) -> None:
+def _print_load(out: Terminal, last: LastLoad) -> None:
     if last.is_running:
         outcome, style = "is running", "yellow"
     elif last.finished_at is None:
@@ -63,12 +61,12 @@ def _print_load(out: Console, last: LastLoad) -> None:
     line = Text.assemble(
         f"Load {last.load}, {plain(last.title)}, started {moment(last.started_at)}: ", (outcome, style), took
     )
-    out.print(line, soft_wrap=True)
+    out.say(line)
     if last.run_id:
-        out.print(f"Run {last.run_id} in the UI.", soft_wrap=True)
+        out.say(f"Run {last.run_id} in the UI.")
 
 
-def _print_entities(out: Console, found: Status) -> None:
+def _print_entities(out: Terminal, found: Status) -> None:
     words = ("Entity", "Fresh", "Step 1", "Step 2", "Step 3")
     shown = table(None, (*words, "Rows", "Refused"), left=words)
     catalog = load_catalog()
@@ -84,10 +82,11 @@ def _print_entities(out: Console, found: Status) -> None:
                 alarming(number(entity.rejected), entity.rejected),
             )
     out.print(shown)
-    for entity in found.entities:
-        for step, result in sorted(entity.steps.items()):
-            if result.status == "failed":
-                out.print(f"Step {step}, {entity.entity}: {plain(result.error)}", style="red", soft_wrap=True)
+    for step in (1, 2, 3):
+        results = [(entity.entity, entity.steps[step]) for entity in found.entities if step in entity.steps]
+        failed = [(name, result.error or "failed") for name, result in results if result.status == "failed"]
+        for reason, names in by_reason(failed).items():
+            out.say(f"Step {step}: {', '.join(names)}: {plain(reason)}", style="red")
 
 
 def _step(entity: EntityState, step: int) -> Text:
@@ -98,16 +97,14 @@ def _step(entity: EntityState, step: int) -> Text:
     return Text(result.status, style=styles.get(result.status, ""))
 
 
-def _print_dangling(out: Console, found: Status) -> None:
+def _print_dangling(out: Terminal, found: Status) -> None:
     if not found.dangling:
         return
     words = ("Field", "Points to", "Values")
     shown = table("References that point nowhere", ("Field", "Points to", "Rows", "Values"), left=words)
     for reference in found.dangling[:_TOP]:
         values = ", ".join(plain(value, 20) for value in reference.samples[:3])
-        shown.add_row(
-            f"{reference.entity}.{reference.field}", reference.target, number(reference.rows), values
-        )
+        shown.add_row(f"{reference.entity}.{reference.field}", reference.target, number(reference.rows), values)
     out.print(shown)
     if len(found.dangling) > _TOP:
         out.print(f"and {plural(len(found.dangling) - _TOP, 'more field')}: --json lists all.")
@@ -115,14 +112,10 @@ def _print_dangling(out: Console, found: Status) -> None:
 
 def _print_payloads(call: Call, found: Status) -> None:
     if found.rejected:
-        call.out.print(
-            f"{plural(found.rejected, 'row')} refused: {call.kimo('rejected')} says why.",
-            style="red",
-            soft_wrap=True,
-        )
+        call.out.say(f"{plural(found.rejected, 'row')} refused: {call.kimo('rejected')} says why.", style="red")
     payloads = found.payloads
     held = f"{plural(payloads.objects, 'object')}, {size(payloads.bytes)} in {payloads.store}"
-    call.out.print(f"{plural(payloads.agents, 'agent')} can sync: {held}", soft_wrap=True)
+    call.out.say(f"{plural(payloads.agents, 'agent')} can sync: {held}")
 
 
 # --- rejected -----------------------------------------------------------------------------------------------
@@ -161,9 +154,7 @@ def rejected(call: Call, entity: str | None, csv_file: Path | None) -> None:
         else:
             _print_counts(call, counts, name)
     if csv_file and not call.as_json:
-        call.out.print(
-            f"{plural(sum(count.rows for count in counts), 'row')} written to {csv_file}", soft_wrap=True
-        )
+        call.out.say(f"{plural(sum(count.rows for count in counts), 'row')} written to {csv_file}")
 
 
 def _print_json(counts: list[RejectedCount], rows: list[dict[str, object]] | None, file: Path | None) -> None:
@@ -200,10 +191,7 @@ def _print_counts(call: Call, counts: list[RejectedCount], name: str | None) -> 
         previous = count.entity
     call.out.print(shown)
     total = sum(count.rows for count in counts)
-    call.out.print(
-        f"{plural(total, 'row')} refused. {call.kimo('rejected', 'ENTITY')} shows an entity's rows.",
-        soft_wrap=True,
-    )
+    call.out.say(f"{plural(total, 'row')} refused. {call.kimo('rejected', 'ENTITY')} shows an entity's rows.")
 
 
 def _print_rows(call: Call, counts: list[RejectedCount], rows: Iterable[RejectedRow]) -> None:
@@ -212,24 +200,17 @@ def _print_rows(call: Call, counts: list[RejectedCount], rows: Iterable[Rejected
     for row in rows:
         shown += 1
         where = (
-            f"{row.source_column or row.field or ''} = '{plain(row.value, 60)}'"
-            if row.value is not None
-            else row.field
+            f"{row.source_column or row.field or ''} = '{plain(row.value, 60)}'" if row.value is not None else row.field
         )
-        call.out.print(
-            Text.assemble((f"{row.entity}  {plain(row.source_key)}", "bold"), f"  step {row.step}"),
-            soft_wrap=True,
-        )
-        call.out.print(Text.assemble("  ", (row.sentence, "red"), f": {where}"), soft_wrap=True)
+        call.out.say(Text.assemble((f"{row.entity}  {plain(row.source_key)}", "bold"), f"  step {row.step}"))
+        call.out.say(Text.assemble("  ", (row.sentence, "red"), f": {where}"))
         call.out.print(Text(f"  {plain(row.query)}", style="dim"), soft_wrap=True)
     total = sum(count.rows for count in counts)
     name = counts[0].entity
     more = (
-        f"; {total - shown:,} more: {call.kimo('rejected', name, '--csv', 'FILE')} writes all"
-        if total > shown
-        else ""
+        f"; {total - shown:,} more: {call.kimo('rejected', name, '--csv', 'FILE')} writes all" if total > shown else ""
     )
-    call.out.print(f"{plural(total, 'row')} of {name} refused{more}.", soft_wrap=True)
+    call.out.say(f"{plural(total, 'row')} of {name} refused{more}.")
 
 
 def _write_csv(file: Path, rows: Iterable[RejectedRow]) -> None:

@@ -4,13 +4,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.command import Call
-from kimo_assets.cli.tables import alarming, category_title, number, plain, plural, seconds, size, table
+from kimo_assets.cli.tables import Terminal, alarming, category_title, number, plain, plural, seconds, size, table
 from kimo_assets.reports import (
     STEP_TITLES,
     EntityReport,
@@ -58,9 +57,7 @@ def print_report(call: Call, report: ImportReport, steps: Sequence[int]) -> None
 def step_table(step: StepReport) -> Table:
     """By category: every entity of some size or with something to say; others in one line. Totals last."""
     columns = _COLUMNS[step.step]
-    shown = table(
-        STEP_TITLES[step.step], ("Entity", *(title for _, title in columns), "Seconds"), left=("Entity",)
-    )
+    shown = table(STEP_TITLES[step.step], ("Entity", *(title for _, title in columns), "Seconds"), left=("Entity",))
     catalog = load_catalog()
     reports = sorted(step.entities.values(), key=lambda report: catalog[report.entity].category)
     total = sum(map(_weight, reports))
@@ -129,9 +126,7 @@ def _name(report: EntityReport) -> Text:
             return Text(f"  {report.entity}")
 
 
-def _add_row(
-    shown: Table, step: int, label: Text, reports: Iterable[EntityReport], *, style: str = ""
-) -> None:
+def _add_row(shown: Table, step: int, label: Text, reports: Iterable[EntityReport], *, style: str = "") -> None:
     reports = list(reports)
     cells = [_cell(key, [getattr(report, key, 0) for report in reports]) for key, _ in _COLUMNS[step]]
     shown.add_row(label, *cells, seconds(sum(report.seconds for report in reports)), style=style)
@@ -149,26 +144,15 @@ def _cell(key: str, values: Sequence[int]) -> Text:
 # --- what to say below --------------------------------------------------------------------------------------
 
 
-def _print_success(call: Call, out: Console, report: ImportReport) -> None:
-    out.print(f"Done: load {report.load}, {report.seconds:.1f} s.", style="green", soft_wrap=True)
+def _print_success(call: Call, out: Terminal, report: ImportReport) -> None:
+    out.say(f"Done: load {report.load}, {report.seconds:.1f} s.", style="green")
     refused, held, dangling = _remarks(report)
     if refused:
-        out.print(
-            f"{plural(refused, 'row')} refused: {call.kimo('rejected')} says why.",
-            style="red",
-            soft_wrap=True,
-        )
+        out.say(f"{plural(refused, 'row')} refused: {call.kimo('rejected')} says why.", style="red")
     if held:
-        out.print(
-            f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import overwrites.",
-            soft_wrap=True,
-        )
+        out.say(f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import overwrites.")
     if dangling:
-        out.print(
-            f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.",
-            style="yellow",
-            soft_wrap=True,
-        )
+        out.say(f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.", style="yellow")
 
 
 def _remarks(report: ImportReport) -> tuple[int, int, int]:
@@ -181,22 +165,15 @@ def _remarks(report: ImportReport) -> tuple[int, int, int]:
     return refused, held, dangling
 
 
-def _print_failures(call: Call, out: Console, report: ImportReport, steps: Sequence[int]) -> None:
+def _print_failures(call: Call, out: Terminal, report: ImportReport, steps: Sequence[int]) -> None:
     for number_, failures in report.failures.items():
         good = len(report.steps[number_].entities) - len(failures)
-        out.print(
-            f"{STEP_TITLES[number_]}: {_entities(len(failures))} failed, {good} good.",
-            style="bold red",
-            soft_wrap=True,
-        )
-        for entity, reason in failures.items():
-            out.print(f"  {entity}: {plain(reason)}", style="red", soft_wrap=True)
+        out.say(f"{STEP_TITLES[number_]}: {_entities(len(failures))} failed, {good} good.", style="bold red")
+        for reason, entities in by_reason(failures.items()).items():
+            out.say(f"  {', '.join(entities)}: {plain(reason)}", style="red")
     missed = [str(step) for step in steps if step not in report.steps]
     if missed:
-        out.print(
-            f"Not started because of that: step {' and '.join(missed)}. The tablets keep what they have.",
-            soft_wrap=True,
-        )
+        out.say(f"Not started because of that: step {' and '.join(missed)}. The tablets keep what they have.")
     for line in what_next(call.kimo, report):
         out.print(f"  {line}", soft_wrap=True)
 
@@ -214,6 +191,14 @@ def _read_it(kimo: Callable[..., str], names: str) -> str:
 
 def _look(kimo: Callable[..., str], names: str) -> str:
     return f"{kimo('check')}: what the mapping and the ERP disagree about"
+
+
+def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """A source that cannot be reached fails many entities with one sentence: it is said once."""
+    grouped: dict[str, list[str]] = {}
+    for entity, reason in failures:
+        grouped.setdefault(reason, []).append(entity)
+    return grouped
 
 
 # What a failure's sentence says, and the command line that helps.

@@ -15,10 +15,21 @@ _PIPE_WIDTH = 160
 
 NONE = "-"
 
+# Columns of names that are not broken while others can give way.
+_WHOLE = ("Entity", "Field")
 
-def console(file: IO[str]) -> Console:
+
+class Terminal(Console):
+    """A console that speaks in sentences too."""
+
+    def say(self, text: str | Text, style: str = "") -> None:
+        """One sentence: wrapped at words on a terminal, one line in a pipe."""
+        self.print(text, style=style, soft_wrap=not self.is_terminal)
+
+
+def console(file: IO[str]) -> Terminal:
     """Nothing that is printed is read as markup: data may hold brackets. Pipes are not cut at 80 columns."""
-    made = Console(file=file, markup=False, emoji=False, highlight=False)
+    made = Terminal(file=file, markup=False, emoji=False, highlight=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _PIPE_WIDTH
     return made
@@ -76,7 +87,7 @@ def table(title: str | None, columns: Sequence[str], *, left: Iterable[str] = ()
     words = set(left)
     for name in columns:
         if name in words:
-            made.add_column(name, overflow="fold")
+            made.add_column(name, overflow="fold", no_wrap=name in _WHOLE)
         else:
             made.add_column(name, justify="right", no_wrap=True)
     return made

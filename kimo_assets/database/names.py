@@ -1,5 +1,7 @@
 """How names and types of the catalogue are written in PostgreSQL. Text only: no connection here."""
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from kimo_assets.catalog.model import MAX_ID_CHARS, Field
@@ -22,7 +24,7 @@ def table(schema: str, entity: str) -> sql.Identifier:
     return sql.Identifier(schema, entity)
 
 
-def columns(names: "list[str] | tuple[str, ...]", *, of: str | None = None) -> sql.Composed:
+def columns(names: Sequence[str], *, of: str | None = None) -> sql.Composed:
     """Quoted names with commas between; `of`: an alias before each."""
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
 

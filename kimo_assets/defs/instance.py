@@ -39,8 +39,7 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
         "nux": {"enabled": False},
     }
     (home / "dagster.yaml").write_text(
-        "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n"
-        + yaml.safe_dump(settings),
+        "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n" + yaml.safe_dump(settings),
         encoding="utf-8",
     )
     return home

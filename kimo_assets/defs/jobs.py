@@ -58,8 +58,7 @@ class MaskConfig(dg.Config):
 @dg.op(
     required_resource_keys={RESOURCE},
     out=dg.Out(dg.Nothing),
-    description="Resolves the linked entities, does the chosen steps, and records each entity in each "
-    "layer's asset.",
+    description="Resolves the linked entities, does the chosen steps, and records each entity in each layer's asset.",
 )
 def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -89,9 +88,7 @@ def _record(context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport) -
     for name, entity in report.entities.items():
         if entity.status != "failed":
             metadata = entity_metadata(kimo.open().connection, kimo.config, report.step, entity)
-            context.log_event(
-                dg.AssetMaterialization(ASSET_OF_STEP[report.step], partition=name, metadata=metadata)
-            )
+            context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[report.step], partition=name, metadata=metadata))
 
 
 @dg.job(

@@ -109,9 +109,8 @@ def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:
     """A run that ended without a report of ours: the error of its first failed step, in one line."""
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
-            error = event.step_failure_data.error
-            cause = error.cause or error
-            return ContractError(f"run {result.run_id} broke: {' '.join(cause.message.split())}")
+            failed = event.step_failure_data.error
+            return ContractError(f"run {result.run_id} broke: {' '.join((failed.cause or failed).message.split())}")
         if event.is_failure:
             cause = event.job_failure_data.error
             while cause and cause.cause:

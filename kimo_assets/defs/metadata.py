@@ -28,9 +28,7 @@ _NAMING = ("Id", "Name", "Description", "Label", "Code")
 MetadataValues = dict[str, Any]
 
 
-def entity_metadata(
-    connection: Connection, config: KimoConfig, step: int, report: EntityReport
-) -> MetadataValues:
+def entity_metadata(connection: Connection, config: KimoConfig, step: int, report: EntityReport) -> MetadataValues:
     """What one partition shows: what happened, how many rows, which refused, a sample, where things are."""
     values: MetadataValues = {"status": report.status, **_counts(report)}
     match step:
@@ -197,9 +195,7 @@ def _step_table(report: StepReport) -> str:
     if not entities:
         return "nothing to do"
     names = [name for name, value in entities[0].counts().items() if not isinstance(value, dict)]
-    rows = [
-        [e.entity, e.status, *(e.counts()[name] for name in names), round(e.seconds, 2)] for e in entities
-    ]
+    rows = [[e.entity, e.status, *(e.counts()[name] for name in names), round(e.seconds, 2)] for e in entities]
     return markdown_table(["entity", "status", *names, "seconds"], rows)
 
 

@@ -30,7 +30,13 @@ class KimoRun:
         self.refused: LockedError | None = None
 
     def step(self, number: int, entities: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
-        return run_step(self.open(), number, entities, allow_shrink=allow_shrink)
+        run = self.open()
+        try:
+            return run_step(run, number, entities, allow_shrink=allow_shrink)
+        except BaseException as error:
+            # Told of it, the load ends as failed; closed by the Dagster run it would not know.
+            self._stack.__exit__(type(error), error, error.__traceback__)
+            raise
 
     def open(self) -> Run:
         if self._run is None:
@@ -41,9 +47,7 @@ class KimoRun:
     def _take_lock(self, database: Database) -> Run:
         try:
             return self._stack.enter_context(
-                open_run(
-                    self.config, database, title=self._title, run_id=self._run_id, progress=self._progress
-                )
+                open_run(self.config, database, title=self._title, run_id=self._run_id, progress=self._progress)
             )
         except LockedError as error:
             self.refused = error

@@ -5,7 +5,8 @@ The caller opens the one transaction of a load, and calls in dependency order, s
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from psycopg import Connection, sql
 
@@ -53,13 +54,13 @@ def load_entity(connection: Connection, entity: Entity, load: int) -> LoadedEnti
         )  # fmt: skip
     diff = _Diff(connection, entity, load, check_owner=owner_changed is not None)
     report = diff.apply(first=before is None)
-    changed = report["inserted"] + report["updated"] + report["archived"] > 0
-    live = report["inserted"] + report["updated"] + report["unchanged"] + report["held"]
+    changed = report.inserted + report.updated + report.archived > 0
+    live = report.inserted + report.updated + report.unchanged + report.held
     changed_load = load if changed or before is None else before.changed_load
-    _record(connection, entity, load, LoadedState(staged, report["held"], live, changed_load, owner_changed))
-    if report["inserted"] + report["updated"] > _ANALYZE_SHARE * live:
+    _record(connection, entity, load, LoadedState(staged, report.held, live, changed_load, owner_changed))
+    if report.inserted + report.updated > _ANALYZE_SHARE * live:
         connection.execute(sql.SQL("ANALYZE {}").format(table(KIMO, entity.name)))
-    return LoadedEntity(entity.name, time.monotonic() - started, "ok", **report)
+    return replace(report, seconds=time.monotonic() - started)
 
 
 def staged_checksum(connection: Connection, entity: str) -> str | None:
@@ -101,19 +102,18 @@ class _Diff:
         self._check_owner = check_owner
         self._mapped = _staged_fields(connection, entity)
 
-    def apply(self, *, first: bool) -> dict[str, int]:
-        """Counts by kind. `first`: kimo.<Entity> was never loaded, so in general there is nothing to compare with."""
+    def apply(self, *, first: bool) -> LoadedEntity:
+        """The counts by kind. `first`: kimo.<Entity> was never loaded, so in general there is nothing to compare with."""
         refused = self._refuse_orphans()
         if first and self._is_empty():
-            inserted = self._insert_all()
-            return _counts(inserted=inserted, refused=refused)
+            return LoadedEntity(self._entity.name, inserted=self._insert_all(), refused=refused)
         found = self._compare()
         self._update()
         self._archive()
         self._insert()
         live = self._count_live()
         unchanged = live - found["inserted"] - found["updated"] - found["held"]
-        return _counts(**found, unchanged=unchanged, refused=refused)
+        return LoadedEntity(self._entity.name, **found, unchanged=unchanged, refused=refused)
 
     def _is_empty(self) -> bool:
         row = self._execute("SELECT EXISTS (SELECT FROM {kimo})").fetchone()
@@ -133,7 +133,7 @@ class _Diff:
         )
         return inserted
 
-    def _compare(self) -> dict[str, int]:
+    def _compare(self) -> dict[str, Any]:
         self._execute("DROP TABLE IF EXISTS pg_temp.difference")
         self._execute(
             """
@@ -158,7 +158,7 @@ class _Diff:
         return {"inserted": 0, "updated": 0, "archived": 0, "held": 0} | dict(rows.fetchall())
 
     def _update(self) -> None:
-        assignments = [
+        assignments: list[sql.Composable] = [
             sql.SQL("{0} = s.{0}").format(sql.Identifier(name))
             for name in (*self._mapped, HASH)
             if name != ID
@@ -269,11 +269,6 @@ class _Diff:
             "load": sql.Literal(self._load),
         }
         return self._connection.execute(sql.SQL(statement).format(**(names | parts)))  # type: ignore[arg-type]
-
-
-def _counts(**given: int) -> dict[str, int]:
-    kinds = ("inserted", "updated", "archived", "unchanged", "held", "refused")
-    return {kind: given.get(kind, 0) for kind in kinds}
 
 
 def _staged_fields(connection: Connection, entity: Entity) -> list[str]:

@@ -86,7 +86,7 @@ _PG_TEXTS = (25, 1042, 1043)
 
 def _copy_expressions(connection: Connection, selection: Selection) -> sql.Composed | None:
     """What to select so that COPY writes what the cursor would; None where only Python can tell (dates kept as text)."""
-    cursor = connection.connection.cursor()
+    cursor: Any = connection.connection.cursor()
     query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
     cursor.execute(query)
     types = {described.name: described.type_code for described in cursor.description or ()}
@@ -125,7 +125,8 @@ def _read_by_copy(
     )
     blocks: list[bytes] = []
     size = 0
-    with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+    driver: Any = connection.connection  # psycopg's, which SQLAlchemy's types do not know
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for block in copy:  # one message per row
             blocks.append(block)
             size += len(block)

@@ -158,7 +158,7 @@ class _Client:
         self.downloaded += 1
         self.downloaded_bytes += len(data)
         rows = read_rows(data)
-        header = next(rows)
+        header = [str(name) for name in next(rows)]
         columns = ", ".join(map(_quoted, header))
         marks = ", ".join("?" * len(header))
         updates = ", ".join(f"{_quoted(c)} = excluded.{_quoted(c)}" for c in header if c != key)

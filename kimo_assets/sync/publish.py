@@ -5,7 +5,7 @@ Order of a publication, so that a crash leaves the old version whole: objects, t
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -92,7 +92,7 @@ class Publisher:
         self._visibility = Visibility(
             connection, catalog, self.agents, rules=self._rules, channel_codes=config.channel_codes
         )
-        self._changed_loads = dict(
+        self._changed_loads: dict[str, int] = dict(
             connection.execute("SELECT entity, changed_load FROM ops.loaded").fetchall()
         )
         self._digests: dict[str, str] = {}
@@ -190,7 +190,7 @@ class Publisher:
                 if writer:
                     writer.abandon()
 
-    def _rows(self, statement: sql.Composed) -> Iterator[bytes]:
+    def _rows(self, statement: sql.Composed) -> Generator[bytes, None, None]:
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in copy:
                 yield bytes(row)
@@ -311,7 +311,7 @@ def write_manifests(
 ) -> int:
     """Replaces the manifests that differ from the written ones, and removes those of agents who are no more."""
     identity = store.identity()
-    known = dict(
+    known: dict[str, str] = dict(
         connection.execute("SELECT agent, digest FROM ops.manifest WHERE store = %s", [identity]).fetchall()
     )
     replaced = 0
@@ -343,7 +343,8 @@ def business_rules(connection: Connection) -> dict[str, str]:
 
 def _by_bucket(rows: Iterator[bytes]) -> Iterator[tuple[int, bytes, int]]:
     """(bucket, CSV, rows) in pieces of about a megabyte; each row starts with its bucket's number."""
-    current, pieces, size = b"", [], 0
+    current, size = b"", 0
+    pieces: list[bytes] = []
     for row in rows:
         number, _, line = row.partition(b",")
         if (number != current or size >= _CHUNK_BYTES) and pieces:
@@ -357,7 +358,8 @@ def _by_bucket(rows: Iterator[bytes]) -> Iterator[tuple[int, bytes, int]]:
 
 
 def _single_bucket(rows: Iterator[bytes]) -> Iterator[tuple[int, bytes, int]]:
-    pieces, size = [], 0
+    pieces: list[bytes] = []
+    size = 0
     for row in rows:
         pieces.append(row)
         size += len(row)

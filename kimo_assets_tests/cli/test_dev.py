@@ -28,9 +28,7 @@ _PARENT = [
 
 def test_when_one_dies_the_other_is_ended_and_its_last_lines_are_told() -> None:
     lines: list[tuple[str, str]] = []
-    death = run_together(
-        {"parent": _PARENT, "short": _DIES}, os.environ, on_line=lambda *line: lines.append(line)
-    )
+    death = run_together({"parent": _PARENT, "short": _DIES}, os.environ, on_line=lambda *line: lines.append(line))
     assert death is not None
     assert (death.name, death.exit_code, death.last_lines) == ("short", 1, ["one", "no more"])
     for _, line in lines:
@@ -83,9 +81,7 @@ def test_the_ui_opens_and_ctrl_c_leaves_no_process_behind(imported: Company) -> 
         pass
     kimo = [sys.executable, "-c", "from kimo_assets.cli import main; main()"]
     arguments = ["--config", str(imported.config), "dev", "--port", str(port)]
-    process = subprocess.Popen(
-        [*kimo, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    process = subprocess.Popen([*kimo, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == f"The UI is at http://127.0.0.1:{port}\n"
@@ -95,7 +91,7 @@ def test_the_ui_opens_and_ctrl_c_leaves_no_process_behind(imported: Company) -> 
         assert len(family) >= 2
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-        gone, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=5)
         assert alive == []
     finally:
         if process.poll() is None:

@@ -94,9 +94,7 @@ def test_a_second_import_is_refused_with_the_name_of_the_first(imported: Company
         (["entities", "Account", "--linked", "Item"], "not both"),
     ],
 )
-def test_wrong_usage_is_exit_code_2_and_a_document_too(
-    arguments: list[str], said: str, imported: Company
-) -> None:
+def test_wrong_usage_is_exit_code_2_and_a_document_too(arguments: list[str], said: str, imported: Company) -> None:
     result = imported.kimo(*arguments, "--json")
     assert result.exit_code == 2
     assert said in result.stderr

@@ -104,9 +104,7 @@ def test_the_csv_holds_every_refused_row_whole(imported: Company, tmp_path: Path
 # --- entities ---------------------------------------------------------------------------------------------
 
 
-def test_the_catalogue_can_be_read_without_a_configuration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_catalogue_can_be_read_without_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KIMO_CONFIG", raising=False)
     result = CliRunner().invoke(main, ["entities"])
@@ -169,9 +167,7 @@ def test_check_goes_on_after_a_source_that_is_not_there(new_company: NewCompany)
 # --- agent ------------------------------------------------------------------------------------------------
 
 
-def test_an_agent_syncs_into_a_file_and_the_second_time_downloads_nothing(
-    imported: Company, tmp_path: Path
-) -> None:
+def test_an_agent_syncs_into_a_file_and_the_second_time_downloads_nothing(imported: Company, tmp_path: Path) -> None:
     file = tmp_path / "new" / "a1.sqlite"
     first = imported.json("agent", "A1", "--to", str(file))
     with closing(sqlite3.connect(file)) as tablet:

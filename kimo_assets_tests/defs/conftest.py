@@ -1,6 +1,6 @@
 """A small company with a Dagster instance of its own, as `kimo` would make it for kimo.yaml."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -89,15 +89,25 @@ def new_dagster_url(database: Database, server_folder: Any) -> Callable[[], str]
     return make
 
 
+@pytest.fixture(scope="session")
+def new_company(
+    new_database: Callable[[], Database], new_dagster_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Company]:
+    """Makes companies: their ERP filled, nothing imported yet."""
+
+    def make() -> Company:
+        own = replace(new_database(), dagster_url=new_dagster_url())
+        company = Company(tmp_path_factory.mktemp("company"), own)
+        company.erp(**ERP)
+        return company
+
+    return make
+
+
 @pytest.fixture
-def company(world: World, database: Database, new_dagster_url: Callable[[], str]) -> Iterator[Company]:
-    """A company of this test alone, its ERP filled, nothing imported yet."""
-    url = new_dagster_url()
-    own = Company(world.folder, replace(world.database, dagster_url=url))
-    own.erp(**ERP)
-    yield own
-    with database.connect() as connection:
-        connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+def company(new_company: Callable[[], Company]) -> Company:
+    """A company of this test alone."""
+    return new_company()
 
 
 def _named(database: Database, name: str) -> str:

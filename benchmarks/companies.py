@@ -1,0 +1,87 @@
+"""Demo companies to import: made once, copied for each run, and put into other databases as sources.
+
+A typed database holds only what its types admit: values that are no date or number, which the demo's SQLite carries on
+purpose, are left out there; -1 for "no date" in a DATE column becomes NULL.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from kimo_assets.demo import generate_company
+from kimo_assets.demo.erp_tables import TABLES, Table
+
+_BATCH = 20_000
+_SQLITE = "sqlite:///erp.sqlite"
+
+
+def company(folder: Path, scale: str) -> Path:
+    """The folder of the company of this scale, made if it is not there."""
+    directory = folder / scale
+    if not (directory / "erp.sqlite").exists():
+        generate_company(directory, scale)
+    return directory
+
+
+def fresh_copy(pristine: Path, directory: Path, *, source_url: str | None = None) -> Path:
+    """An installation that has never imported anything. Returns its kimo.yaml; source_url: instead of SQLite."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    shutil.copyfile(pristine / "erp.sqlite", directory / "erp.sqlite")
+    text = (pristine / "kimo.yaml").read_text(encoding="utf-8")
+    config = directory / "kimo.yaml"
+    config.write_text(text.replace(_SQLITE, source_url) if source_url else text, encoding="utf-8")
+    return config
+
+
+def put_into_postgresql(erp: Path, dsn: str) -> None:
+    """The ERP's tables with their declared types, by COPY."""
+    with sqlite3.connect(erp) as source, psycopg.connect(dsn) as connection:
+        for table in TABLES.values():
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(table.name)))
+            connection.execute(_ddl(table).replace("DATETIME", "TIMESTAMP").encode())
+            statement = sql.SQL("COPY {} FROM STDIN (ON_ERROR ignore)").format(sql.SQL(table.name))
+            with connection.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in _rows(source, table):
+                    copy.write_row(row)
+            connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table.name)))
+
+
+def put_into_mysql(erp: Path, url: str) -> None:
+    """The same into MySQL or MariaDB, by the driver's multi-row INSERT."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine(url)
+    with sqlite3.connect(erp) as source, engine.connect() as connection:
+        cursor = connection.connection.cursor()
+        for table in TABLES.values():
+            cursor.execute(f"DROP TABLE IF EXISTS `{table.name}`")
+            cursor.execute(_ddl(table).replace("Key ", "`Key` ").replace('"', "`"))
+            marks = ", ".join(["%s"] * len(table.columns))
+            statement = f"INSERT IGNORE INTO `{table.name}` VALUES ({marks})"
+            rows = _rows(source, table)
+            while batch := [row for _, row in zip(range(_BATCH), rows, strict=False)]:
+                cursor.executemany(statement, batch)
+        connection.connection.commit()
+    engine.dispose()
+
+
+def _ddl(table: Table) -> str:
+    """Names without quotes: each database folds them as it does an ERP's."""
+    columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+    return f"CREATE TABLE {table.name} ({columns})"
+
+
+def _rows(source: sqlite3.Connection, table: Table) -> Iterator[Sequence[Any]]:
+    source.text_factory = lambda raw: raw.decode("utf-8", "replace").replace("\0", "")
+    dates = [place for place, column in enumerate(table.columns) if column.type in ("DATE", "DATETIME")]
+    for row in source.execute(f'SELECT * FROM "{table.name}"'):
+        if any(row[place] in (-1, "-1") for place in dates):
+            yield [None if place in dates and value in (-1, "-1") else value for place, value in enumerate(row)]
+        else:
+            yield row

@@ -1,0 +1,149 @@
+"""The floors: what moving the same rows costs when nothing but moving is done.
+
+Step 1's is COPY from one plain table into another, typed as the catalogue says, without constraint, key or hash; step
+3's is each published table's live rows as CSV through zstd 3, once. psql moves the bytes, so that no row costs
+anything in Python; tables of few rows go through one connection, for a process each would be all that is measured.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import zstandard
+from psycopg import Connection, sql
+
+from kimo_assets.catalog import Catalog
+from kimo_assets.catalog.model import Field
+from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING, columns, table
+
+_FEW_ROWS = 10_000
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Server:
+    """psql: the program; dsn: the Kimo database's address."""
+
+    psql: str
+    dsn: str
+
+    def command(self, *statements: str, single: bool = False) -> list[str]:
+        command = [self.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.dsn]
+        command += ["-1"] if single else []
+        for statement in statements:
+            command += ["-c", statement]
+        return command
+
+
+def copy_staged(connection: Connection, server: Server, catalog: Catalog, staged: dict[str, int]) -> int:
+    """Copies each staged table's mapped columns into a plain one. staged: entity -> rows. Returns the rows."""
+    connection.execute("DROP SCHEMA IF EXISTS floor CASCADE; CREATE SCHEMA floor")
+    for name, rows in staged.items():
+        fields = [catalog[name].fields[field] for field in _columns_of(connection, name) if field in catalog[name].fields]
+        names = columns([field.name for field in fields])
+        plain = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_plain_type(field))) for field in fields
+        )
+        target = sql.Identifier("floor", name)
+        create = sql.SQL("CREATE TABLE {} ({})").format(target, plain).as_string(connection)
+        copy_out = sql.SQL("COPY {} ({}) TO STDOUT").format(table(STAGING, name), names).as_string(connection)
+        copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(target, names).as_string(connection)
+        if rows < _FEW_ROWS:
+            _copy_few(connection, create, copy_out, copy_in)
+        else:
+            _copy_many(server, create, copy_out, copy_in)
+    connection.execute("DROP SCHEMA floor CASCADE")
+    return sum(staged.values())
+
+
+def _copy_few(connection: Connection, create: str, copy_out: str, copy_in: str) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(create.encode())
+        with cursor.copy(copy_out.encode()) as copy:
+            data = b"".join(copy)
+        with cursor.copy(copy_in.encode()) as copy:
+            copy.write(data)
+
+
+def _copy_many(server: Server, create: str, copy_out: str, copy_in: str) -> None:
+    with (
+        subprocess.Popen(server.command(copy_out), stdout=subprocess.PIPE) as reader,
+        subprocess.Popen(server.command(create, copy_in, single=True), stdin=reader.stdout) as writer,
+    ):
+        assert reader.stdout is not None
+        reader.stdout.close()
+        writer.wait()
+    _check(reader, writer)
+
+
+def write_once(
+    connection: Connection, server: Server, catalog: Catalog, published: dict[str, tuple[Sequence[str], int]]
+) -> dict[str, int]:
+    """Compresses each published table's live rows. published: entity -> (fields, rows). Returns rows and bytes."""
+    rows_written = bytes_written = 0
+    for name, (fields, rows) in published.items():
+        values = sql.SQL(", ").join(
+            sql.SQL("{}::integer" if catalog[name].fields[field].type == "bool" else "{}").format(sql.Identifier(field))
+            for field in fields
+        )
+        copy_out = sql.SQL("COPY (SELECT {} FROM {} WHERE {} IS NULL) TO STDOUT (FORMAT csv)").format(
+            values, table(KIMO, name), sql.Identifier(ARCHIVED)
+        )
+        blocks = _blocks(connection, server, copy_out.as_string(connection), rows)
+        with tempfile.TemporaryFile() as file:
+            compressor = zstandard.ZstdCompressor(level=3).compressobj()
+            for block in blocks:
+                file.write(compressor.compress(block))
+            file.write(compressor.flush())
+            bytes_written += file.tell()
+        rows_written += rows
+    return {"rows": rows_written, "bytes": bytes_written}
+
+
+def _blocks(connection: Connection, server: Server, copy_out: str, rows: int) -> Iterator[bytes]:
+    if rows < _FEW_ROWS:
+        with connection.cursor() as cursor, cursor.copy(copy_out.encode()) as copy:
+            yield b"".join(copy)
+        return
+    with subprocess.Popen(server.command(copy_out), stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        while block := reader.stdout.read(_BLOCK):
+            yield block
+    _check(reader)
+
+
+def _check(*processes: "subprocess.Popen[bytes]") -> None:
+    for process in processes:
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+
+
+def _columns_of(connection: Connection, entity: str) -> list[str]:
+    """The mapped columns: what the source gave, without those that PostgreSQL generates."""
+    rows = connection.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s "
+        "AND is_generated = 'NEVER' ORDER BY ordinal_position",
+        [STAGING, entity],
+    )
+    return [name for (name,) in rows]
+
+
+def _plain_type(field: Field) -> str:
+    match field.type:
+        case "text":
+            return "text" if field.size is None else f"varchar({int(field.size)})"
+        case "dec":
+            return "numeric"
+        case "bool":
+            return "boolean"
+        case "date":
+            return "date"
+        case "dt":
+            return "timestamp"
+        case "enum" if field.is_open_enum:
+            return "varchar(50)"
+        case _ if field.name == ID:
+            return "varchar(50)"
+        case _:
+            return "integer"

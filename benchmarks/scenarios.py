@@ -1,0 +1,167 @@
+"""What is measured. Each scenario yields results: flat facts of one measured piece of work, in the order they were run."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import companies
+from benchmarks.child import WorkError, run
+from benchmarks.servers import postmaster_of, server_of
+from kimo_assets.config import load_config
+from kimo_assets.database.server import open_database
+from kimo_assets.demo import change_company
+
+Result = dict[str, Any]
+Say = Callable[[str], None]
+
+MYSQL_VARIABLE = "KIMO_BENCH_MYSQL_URL"
+
+# The entities whose tables the general loaders get, and these tables.
+LARGEST = {"ItemListPrice": "LISTINI_RIGHE", "ErpDocumentLine": "ORDINI_RIGHE"}
+_CHANGED_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Bench:
+    """folder: for companies and servers; loaders_python: an interpreter that has dlt, if not this one."""
+
+    folder: Path
+    repetitions: dict[str, int]
+    loaders_python: str | None
+    say: Say
+
+    def pristine(self, scale: str) -> Path:
+        return companies.company(self.folder / "companies", scale)
+
+    def times(self, scale: str) -> range:
+        return range(self.repetitions.get(scale, 3))
+
+
+@contextmanager
+def _source(bench: Bench, kind: str, erp: Path) -> Iterator[tuple[str | None, list[int]]]:
+    """The URL of a source of this kind filled from the demo's ERP, and the postmasters behind it."""
+    if kind == "sqlite":
+        yield None, []
+    elif kind == "mysql":
+        url = os.environ[MYSQL_VARIABLE]
+        companies.put_into_mysql(erp, url)
+        yield url, []
+    else:
+        folder = bench.folder / "source"
+        server = server_of(folder)
+        companies.put_into_postgresql(erp, server.get_uri())
+        yield server.get_uri(), [postmaster_of(folder)]
+
+
+def imports(bench: Bench, scale: str) -> Iterator[Result]:
+    """The whole import from SQLite, then the unchanged one, then one after 2 % of the rows changed; with the floors."""
+    for kind in ("sqlite", "postgresql"):
+        for repetition in bench.times(scale):
+            yield from _three_imports(bench, scale, kind, repetition)
+
+
+def _three_imports(bench: Bench, scale: str, kind: str, repetition: int) -> Iterator[Result]:
+    directory = bench.folder / "import"
+    pristine = bench.pristine(scale)
+    about = {"scenario": "imports", "scale": scale, "source": kind, "repetition": repetition}
+    with _source(bench, kind, pristine / "erp.sqlite") as (url, postmasters):
+        config = companies.fresh_copy(pristine, directory, source_url=url)
+        work: dict[str, Any] = {"config": str(config), "postmasters": postmasters}
+        yield about | {"run": "first"} | run("imports", **work, with_floors=True)
+        yield about | {"run": "unchanged"} | run("imports", **work)
+        change_company(directory, _CHANGED_SHARE)
+        if url:
+            companies.put_into_postgresql(directory / "erp.sqlite", url)
+        yield about | {"run": "changed"} | run("imports", **work)
+
+
+def loaders(bench: Bench, scale: str) -> Iterator[Result]:
+    """Step 1 of the two largest tables, beside general loaders that move the same tables."""
+    for kind in ("sqlite", "postgresql", "mysql"):
+        if kind == "mysql" and MYSQL_VARIABLE not in os.environ:
+            bench.say(f"skipped: MySQL, because {MYSQL_VARIABLE} is not set")
+            continue
+        with _source(bench, kind, bench.pristine(scale) / "erp.sqlite") as (url, postmasters):
+            for repetition in bench.times(scale):
+                about = {"scenario": "loaders", "scale": scale, "source": kind, "repetition": repetition}
+                for result in _loaders_once(bench, scale, url, postmasters):
+                    yield about | result
+
+
+def _loaders_once(bench: Bench, scale: str, url: str | None, postmasters: list[int]) -> Iterator[Result]:
+    directory = bench.folder / "loaders"
+    config = companies.fresh_copy(bench.pristine(scale), directory, source_url=url)
+    ours = run("imports", config=str(config), steps=[1], entities=list(LARGEST), postmasters=postmasters)
+    yield {"loader": "ours"} | ours["steps"]["1"]
+    with _target(directory) as (target, postmaster):
+        for loader, method, python in _others(bench):
+            work = {
+                "source_url": _driver(url) or f"sqlite:///{directory / 'erp.sqlite'}",
+                "target_url": target,
+                "tables": [_spelled(name, url) for name in LARGEST.values()],
+                "method": method,
+                "postmasters": [postmaster, *postmasters],
+            }
+            try:
+                yield {"loader": f"{loader} {method}"} | run(f"{loader}_loader", python=python, **work)
+            except WorkError as error:
+                yield {"loader": f"{loader} {method}", "error": str(error)}
+
+
+@contextmanager
+def _target(directory: Path) -> Iterator[tuple[str, int]]:
+    """Another database of the same server that the import went to."""
+    config = load_config(directory / "kimo.yaml")
+    with open_database(config).connect() as connection:
+        connection.execute("CREATE DATABASE target TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+    folder = Path(config.data_dir) / "postgres"
+    server = server_of(folder)
+    yield server.get_uri("target"), postmaster_of(folder)
+    server.cleanup()
+
+
+def _others(bench: Bench) -> Iterator[tuple[str, str, str]]:
+    import sys
+
+    for method in ("multi", "copy"):
+        yield "pandas", method, sys.executable
+    python = bench.loaders_python or sys.executable
+    if bench.loaders_python or importlib.util.find_spec("dlt"):
+        for method in ("default", "arrow"):
+            yield "dlt", method, python
+    else:
+        bench.say("skipped: dlt, which is not installed here (pip install 'kimo_assets[bench]')")
+
+
+def _driver(url: str | None) -> str | None:
+    """SQLAlchemy 2.1 takes a bare URL for psycopg 3; psycopg2 is the driver that loaders' recipes are written for."""
+    return url.replace("postgresql://", "postgresql+psycopg2://") if url else None
+
+
+def _spelled(table: str, url: str | None) -> str:
+    return table.lower() if url and url.startswith("postgresql") else table
+
+
+def dagster(bench: Bench, scale: str) -> Iterator[Result]:
+    """Dagster's own share, on the small company: the import through it less the same import without it."""
+    for repetition in bench.times("small"):
+        for through in (False, True):
+            directory = bench.folder / "dagster"
+            config = companies.fresh_copy(bench.pristine("small"), directory)
+            for name in ("first", "unchanged"):
+                about = {"scenario": "dagster", "scale": "small", "repetition": repetition, "run": name}
+                about["through"] = "dagster" if through else "pipeline"
+                yield about | run("launch", config=str(config), through_dagster=through)
+
+
+SCENARIOS: dict[str, Callable[[Bench, str], Iterator[Result]]] = {
+    "imports": imports,
+    "loaders": loaders,
+    "dagster": dagster,
+}

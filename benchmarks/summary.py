@@ -1,0 +1,75 @@
+"""Ratios of measured results: each is formed within one repetition, and the median of these is what is told."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from statistics import median
+from typing import Any
+
+Result = dict[str, Any]
+
+
+def ratios(results: Iterable[Result]) -> dict[str, float]:
+    """name -> median; `wall` and `cpu` tell which seconds were compared."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for group in _repetitions(results):
+        for name, value in _of_repetition(group):
+            found[name].append(value)
+    return {name: round(median(values), 3) for name, values in found.items()}
+
+
+def _repetitions(results: Iterable[Result]) -> Iterable[list[Result]]:
+    groups: dict[tuple[Any, ...], list[Result]] = defaultdict(list)
+    for result in results:
+        if "error" not in result:
+            groups[tuple(result.get(key) for key in ("scenario", "scale", "source", "repetition"))].append(result)
+    return groups.values()
+
+
+def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
+    about = " ".join(str(group[0][key]) for key in ("scenario", "scale", "source") if key in group[0])
+    match group[0]["scenario"]:
+        case "imports":
+            by_run = {result["run"]: result for result in group}
+            pairs = list(_against_floors(by_run.get("first", {}))) + list(_against_first(by_run))
+        case "loaders":
+            ours = next(result for result in group if result["loader"] == "ours")
+            pairs = [
+                (f"{result['loader']} / ours", result, ours) for result in group if result["loader"] != "ours"
+            ]
+        case _:
+            yield from _dagster_share(group)
+            return
+    for name, ours, theirs in pairs:
+        yield f"{about}: {name}, wall", ours["seconds"] / theirs["seconds"]
+        yield f"{about}: {name}, cpu", ours["cpu_s"] / theirs["cpu_s"]
+
+
+def _against_floors(first: Result) -> Iterable[tuple[str, Result, Result]]:
+    floors = first.get("floors", {})
+    if "copy" in floors:
+        yield "step 1 / COPY", first["steps"]["1"], floors["copy"]
+    if "write_once" in floors:
+        yield "step 3 / writing once", first["steps"]["3"], floors["write_once"]
+
+
+def _against_first(by_run: dict[str, Result]) -> Iterable[tuple[str, Result, Result]]:
+    for name in ("unchanged", "changed"):
+        if name in by_run and "first" in by_run:
+            for step, usage in by_run[name]["steps"].items():
+                yield f"{name} / first, step {step}", usage, by_run["first"]["steps"][step]
+            yield f"{name} / first", _total(by_run[name]), _total(by_run["first"])
+
+
+def _total(result: Result) -> Result:
+    return {key: sum(step[key] for step in result["steps"].values()) for key in ("seconds", "cpu_s")}
+
+
+def _dagster_share(group: list[Result]) -> Iterable[tuple[str, float]]:
+    by_kind = {(result["through"], result["run"]): result for result in group}
+    for name in ("first", "unchanged"):
+        through, plain = by_kind[("dagster", name)], by_kind[("pipeline", name)]
+        yield f"dagster: seconds more, {name}", through["seconds"] - plain["seconds"]
+        yield (
+            f"dagster: seconds more with imports, {name}",
+            through["seconds"] + through["import_s"] - plain["seconds"] - plain["import_s"],
+        )
