@@ -231,6 +231,7 @@ def _publish_one(run: Run, publisher: Publisher, name: str) -> PublishedEntity:
     except (KimoError, psycopg.Error, OSError) as error:
         if run.connection.broken:
             raise
+        publisher.forget()
         return PublishedEntity(name, time.monotonic() - started, "failed", _sentence(error))
 
 

@@ -80,9 +80,7 @@ def _copy_of_template(database: Database) -> Callable[[], Database]:
 
 
 @pytest.fixture(scope="session")
-def new_database(
-    database: Database, _copy_of_template: Callable[[], Database]
-) -> Iterator[Callable[[], Database]]:
+def new_database(database: Database, _copy_of_template: Callable[[], Database]) -> Iterator[Callable[[], Database]]:
     """Makes databases of one's own on the session's server, with the whole schema and no rows."""
     made: list[Database] = []
 

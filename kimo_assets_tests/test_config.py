@@ -73,9 +73,7 @@ def test_the_sync_store_is_under_the_data_directory_unless_named(tmp_path: Path)
     assert read(tmp_path, SOURCES).sync_store == str(tmp_path / "data" / "sync")
 
 
-def test_the_environment_names_the_file_and_a_given_path_wins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_names_the_file_and_a_given_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = write(tmp_path, SOURCES + "data_dir: named\n", "named.yaml")
     given = write(tmp_path, SOURCES + "data_dir: given\n", "given.yaml")
     here = write(tmp_path, SOURCES + "data_dir: here\n")
@@ -140,9 +138,7 @@ def test_a_mistake_in_the_mapping_file_is_placed_there(tmp_path: Path, prefix: s
     write(tmp_path, f"{prefix}{indent}Zone:\n{indent}Item: {{tabel: ART}}\n", "mapping.yaml")
     message = complaint(tmp_path, SOURCES + "mapping: mapping.yaml\n")
     line = 3 if prefix else 2
-    assert message == (
-        f"mapping.yaml, line {line}: entities.Item.tabel: there is no such key. Did you mean `table`?"
-    )
+    assert message == (f"mapping.yaml, line {line}: entities.Item.tabel: there is no such key. Did you mean `table`?")
 
 
 def test_an_unknown_entity_in_the_mapping_file_is_placed_there(tmp_path: Path) -> None:
@@ -285,14 +281,11 @@ def test_a_list_is_not_a_configuration(tmp_path: Path) -> None:
         ),
         (
             SOURCES + "entities:\n  Document: ORDERS\n",
-            "kimo.yaml, line 3: entities.Document: "
-            "Document is only exported to the ERP, it cannot be imported",
+            "kimo.yaml, line 3: entities.Document: Document is only exported to the ERP, it cannot be imported",
         ),
     ],
 )
-def test_a_mistake_is_told_with_file_line_key_and_what_was_expected(
-    tmp_path: Path, text: str, expected: str
-) -> None:
+def test_a_mistake_is_told_with_file_line_key_and_what_was_expected(tmp_path: Path, text: str, expected: str) -> None:
     assert complaint(tmp_path, text) == expected
 
 
@@ -317,8 +310,7 @@ def test_an_unknown_entity_comes_with_the_nearest_names(tmp_path: Path) -> None:
 def test_an_unknown_field_comes_with_the_nearest_names(tmp_path: Path) -> None:
     message = complaint(tmp_path, SOURCES + "entities:\n  Zone:\n    fields:\n      Descripton: NAME\n")
     assert message == (
-        "kimo.yaml, line 5: entities.Zone.fields.Descripton: Zone has no field 'Descripton'. "
-        "Did you mean Description?"
+        "kimo.yaml, line 5: entities.Zone.fields.Descripton: Zone has no field 'Descripton'. Did you mean Description?"
     )
 
 
@@ -327,9 +319,7 @@ def test_an_unknown_field_like_no_other_comes_with_all_of_them(tmp_path: Path) -
     assert message.endswith("Zone has no field 'Qqq'. It has: Id, Description, SalesAgentId.")
 
 
-def test_a_variable_that_is_not_set_is_named_with_its_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_variable_that_is_not_set_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ERP_PASSWORD", raising=False)
     message = complaint(tmp_path, "sources:\n  erp:\n    url: mssql://u:${ERP_PASSWORD}@h/db\n")
     assert message == "kimo.yaml, line 3: sources.erp.url: the environment variable ERP_PASSWORD is not set"

@@ -228,13 +228,9 @@ def test_every_key_that_carries_a_value_finds_its_row(imported: Imported, kimo: 
     catalog = load_catalog()
     followed = 0
     for name in imported.config.entities:
-        staged = {
-            field.name for field in kimo.execute(f'SELECT * FROM integrator."{name}" LIMIT 0').description
-        }
+        staged = {field.name for field in kimo.execute(f'SELECT * FROM integrator."{name}" LIMIT 0').description}
         for field, reference in catalog[name].hard_references.items():
-            used = field in staged and kimo.execute(
-                f'SELECT count("{field}") FROM kimo."{name}"'
-            ).fetchone() != (0,)
+            used = field in staged and kimo.execute(f'SELECT count("{field}") FROM kimo."{name}"').fetchone() != (0,)
             if used:
                 assert reference.target in imported.config.entities, f"{name}.{field} -> {reference.target}"
                 followed += 1
@@ -242,9 +238,7 @@ def test_every_key_that_carries_a_value_finds_its_row(imported: Imported, kimo: 
     dangling = kimo.execute("SELECT entity, field, samples FROM ops.reference_check WHERE dangling > 0")
     assert dangling.fetchall() == []
     assert {
-        count
-        for entity in imported.report.as_json()["steps"]["2"].values()
-        for count in entity["dangling"].values()
+        count for entity in imported.report.as_json()["steps"]["2"].values() for count in entity["dangling"].values()
     } <= {0}
 
 
@@ -263,9 +257,7 @@ def test_an_orders_total_is_the_sum_of_its_lines_rounded_to_cents(
         expected[str(order)] = expected.get(str(order), Decimal(0)) + amount
     found = dict(kimo.execute('SELECT "Id", "Amount" FROM kimo."ErpDocument"').fetchall())
     lines = dict(
-        kimo.execute(
-            'SELECT "ErpDocumentId", sum("Amount") FROM kimo."ErpDocumentLine" GROUP BY 1'
-        ).fetchall()
+        kimo.execute('SELECT "ErpDocumentId", sum("Amount") FROM kimo."ErpDocumentLine" GROUP BY 1').fetchall()
     )
     assert found == lines
     assert found["10248"] == Decimal("440")
@@ -296,16 +288,10 @@ def test_lines_are_numbered_within_their_order(kimo: Connection) -> None:
 def test_what_was_not_shipped_yet_is_outstanding(northwind: sqlite3.Connection, kimo: Connection) -> None:
     open_orders = one(northwind, "SELECT count(*) FROM orders WHERE shipped_date IS NULL")
     assert open_orders > 0
-    assert rows(
-        kimo.execute('SELECT "FulfillmentStatus", count(*) FROM kimo."ErpDocument" GROUP BY 1')
-    ) == rows(
-        northwind.execute(
-            "SELECT CASE WHEN shipped_date IS NULL THEN 1 ELSE 3 END, count(*) FROM orders GROUP BY 1"
-        )
+    assert rows(kimo.execute('SELECT "FulfillmentStatus", count(*) FROM kimo."ErpDocument" GROUP BY 1')) == rows(
+        northwind.execute("SELECT CASE WHEN shipped_date IS NULL THEN 1 ELSE 3 END, count(*) FROM orders GROUP BY 1")
     )
-    assert rows(
-        kimo.execute('SELECT sum("ShippedQty"), sum("OutstandingQty") FROM kimo."ErpDocumentLine"')
-    ) == rows(
+    assert rows(kimo.execute('SELECT sum("ShippedQty"), sum("OutstandingQty") FROM kimo."ErpDocumentLine"')) == rows(
         northwind.execute(
             "SELECT sum(quantity) FILTER (WHERE shipped_date IS NOT NULL), "
             "sum(quantity) FILTER (WHERE shipped_date IS NULL) "
@@ -344,8 +330,7 @@ def test_names_addresses_and_zones_are_brought_into_shape(kimo: Connection) -> N
     nancy = kimo.execute("""SELECT "Description", "AddressLine" FROM kimo."SalesAgent" WHERE "Id" = '1'""")
     assert nancy.fetchone() == ("Nancy Davolio", "507 - 20th Ave. E., Apt. 2A")
     zones = kimo.execute(
-        'SELECT z."Description", count(*) FROM kimo."Account" a '
-        'JOIN kimo."Zone" z ON z."Id" = a."ZoneId" GROUP BY 1'
+        'SELECT z."Description", count(*) FROM kimo."Account" a JOIN kimo."Zone" z ON z."Id" = a."ZoneId" GROUP BY 1'
     )
     assert dict(zones.fetchall()) == {"Western": 11, "Northern": 1}
     countries = dict(kimo.execute('SELECT "Id", "IsoCode" FROM kimo."Country"').fetchall())
@@ -353,9 +338,7 @@ def test_names_addresses_and_zones_are_brought_into_shape(kimo: Connection) -> N
     assert (countries["Germany"], countries["UK"]) == ("DE", "GB")
 
 
-def test_the_reference_agent_is_the_one_of_the_last_order(
-    northwind: sqlite3.Connection, kimo: Connection
-) -> None:
+def test_the_reference_agent_is_the_one_of_the_last_order(northwind: sqlite3.Connection, kimo: Connection) -> None:
     last: dict[str, str] = {}
     for customer, agent in northwind.execute(
         "SELECT customer_id, employee_id FROM orders ORDER BY order_date, order_id"
@@ -375,9 +358,7 @@ def agent(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def tablet(
-    agent: str, imported: Imported, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[sqlite3.Connection]:
+def tablet(agent: str, imported: Imported, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """What the reference client wrote for the agent."""
     file = tmp_path_factory.mktemp("tablet") / f"{agent}.sqlite"
     sync_agent(imported.config.sync_store, agent, file)

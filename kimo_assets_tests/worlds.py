@@ -70,9 +70,7 @@ class Erp:
         connection.execute(f'CREATE TABLE "{name}" ({quoted})')
 
     @staticmethod
-    def _insert(
-        connection: sqlite3.Connection, name: str, columns: Sequence[str], rows: Sequence[Row]
-    ) -> None:
+    def _insert(connection: sqlite3.Connection, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         for row in rows:
             values = [row.get(column) for column in columns]
             marks = ", ".join("CAST(? AS TEXT)" if isinstance(v, RawText) else "?" for v in values)
@@ -172,9 +170,7 @@ class World:
     def seen(self, entity: str) -> dict[str, str]:
         """agent -> the Ids it sees, sorted, with blanks between."""
         return {
-            agent: " ".join(
-                sorted(key for (key,) in self.received(agent, f'SELECT Id FROM "{entity}"'))
-            )
+            agent: " ".join(sorted(key for (key,) in self.received(agent, f'SELECT Id FROM "{entity}"')))
             for agent in self.agents()
         }
 
@@ -254,7 +250,9 @@ def _url(dsn: str) -> str:
 
     parts = conninfo_to_dict(dsn)
     query = {"host": str(parts["host"])} | ({"port": str(parts["port"])} if "port" in parts else {})
-    url = URL.create("postgresql", username=str(parts.get("user", "postgres")), database=str(parts["dbname"]), query=query)
+    url = URL.create(
+        "postgresql", username=str(parts.get("user", "postgres")), database=str(parts["dbname"]), query=query
+    )
     return url.render_as_string(hide_password=False)
 
 

@@ -15,7 +15,7 @@ _PIPE_WIDTH = 160
 
 NONE = "-"
 
-# Columns of names that are not broken while others can give way.
+# Columns of names that are not broken while other words can give way.
 _WHOLE = ("Entity", "Field")
 
 
@@ -87,7 +87,7 @@ def table(title: str | None, columns: Sequence[str], *, left: Iterable[str] = ()
     words = set(left)
     for name in columns:
         if name in words:
-            made.add_column(name, overflow="fold", no_wrap=name in _WHOLE)
+            made.add_column(name, overflow="fold", no_wrap=name in _WHOLE and len(words) > 1)
         else:
             made.add_column(name, justify="right", no_wrap=True)
     return made

@@ -30,9 +30,7 @@ def open_source(name: str, config: SourceConfig) -> Engine:
     try:
         engine = create_engine(url, pool_pre_ping=False)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise PermanentSourceError(
-            f"source '{name}': no driver for {url.drivername} ({error}). Install it."
-        ) from None
+        raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it.") from None
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _dates_as_iso)
     return engine

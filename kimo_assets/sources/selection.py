@@ -94,9 +94,7 @@ def _query_columns(connection: Connection, query: str) -> list[str]:
     """The names a query gives, without its rows. A comment may end it: what follows starts on a line of its own."""
     bare = query.strip().rstrip(";")
     # SQL Server takes no ORDER BY inside; there the query itself runs, and only its shape is taken.
-    wrapped = (
-        bare if connection.dialect.name == "mssql" else f"SELECT * FROM ({bare}\n) kimo_source WHERE 1 = 0"
-    )
+    wrapped = bare if connection.dialect.name == "mssql" else f"SELECT * FROM ({bare}\n) kimo_source WHERE 1 = 0"
     result = run_as_is(connection, wrapped)
     try:
         return list(result.keys())
@@ -119,15 +117,11 @@ def _find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
     if name not in names and name.casefold() not in by_fold:
         close = nearest(name, names)
         hint = f" Tables like it: {', '.join(close)}." if close else f" It has {len(names)} tables and views."
-        raise PermanentSourceError(
-            f"there is no table or view {wanted} in {address(engine)}.{hint}"
-        )
+        raise PermanentSourceError(f"there is no table or view {wanted} in {address(engine)}.{hint}")
     return schema or None, name if name in names else by_fold[name.casefold()]
 
 
-def _table_statement(
-    engine: Engine, schema: str | None, name: str, names: Sequence[str], where: str | None
-) -> str:
+def _table_statement(engine: Engine, schema: str | None, name: str, names: Sequence[str], where: str | None) -> str:
     quote = engine.dialect.identifier_preparer.quote
     chosen = ", ".join(quote(found) for found in dict.fromkeys(names))
     origin = f"{quote(schema)}.{quote(name)}" if schema else quote(name)

@@ -90,14 +90,10 @@ def rejections_of(
 
 def _unreadable(row: RefusedRow, number: int, selection: Selection) -> Rejection:
     value = row.values[selection.fields.index(row.field)]
-    return Rejection(
-        row.rule, row.field, value, dict(zip(selection.columns, row.values, strict=True)), number
-    )
+    return Rejection(row.rule, row.field, value, dict(zip(selection.columns, row.values, strict=True)), number)
 
 
-def _skipped(
-    data: bytes, number: int, skipped: Sequence[SkippedLine], selection: Selection
-) -> list[Rejection]:
+def _skipped(data: bytes, number: int, skipped: Sequence[SkippedLine], selection: Selection) -> list[Rejection]:
     by_line = {line.line: line.column for line in skipped}
     reader = csv.reader(io.StringIO(data.decode("utf-8"), newline="\n"))
     found = []
@@ -118,15 +114,11 @@ def source_key(rejection: Rejection, selection: Selection) -> str:
     """What names the row at the ERP: its Id, or the columns its Id would have been derived from."""
     names = ("Id",) if "Id" in selection.fields else selection.entity.identity
     by_field = dict(zip(selection.fields, selection.columns, strict=True))
-    parts = [
-        f"{by_field[name]}={rejection.row.get(by_field[name]) or ''}" for name in names if name in by_field
-    ]
+    parts = [f"{by_field[name]}={rejection.row.get(by_field[name]) or ''}" for name in names if name in by_field]
     return ", ".join(parts)
 
 
-def keep_rejections(
-    connection: Connection, selection: Selection, load: int, rejections: Sequence[Rejection]
-) -> None:
+def keep_rejections(connection: Connection, selection: Selection, load: int, rejections: Sequence[Rejection]) -> None:
     """Writes refused rows into ops.rejected_row, in the caller's transaction."""
     if not rejections:
         return

@@ -77,9 +77,7 @@ def stage_entity(
 
 
 @contextmanager
-def _opened(
-    engine: Engine, entity: Entity, mapping: EntityMapping
-) -> Iterator[tuple[Selection, Iterator[Segment]]]:
+def _opened(engine: Engine, entity: Entity, mapping: EntityMapping) -> Iterator[tuple[Selection, Iterator[Segment]]]:
     """The entity's selection and its segments; what fails while these are read is told as the source's error."""
     with source_errors(mapping.source, engine):
         source = engine.connect()
@@ -146,9 +144,7 @@ class _Staging:
         )
         if number:
             self._connection.execute(
-                sql.SQL(
-                    "INSERT INTO {new} ({columns}) SELECT {columns} FROM {old} WHERE {segment} < {number}"
-                ).format(
+                sql.SQL("INSERT INTO {new} ({columns}) SELECT {columns} FROM {old} WHERE {segment} < {number}").format(
                     new=table(STAGING, self._name),
                     old=table(STAGING, entity.name),
                     columns=columns([*mapped, SEGMENT]),
@@ -177,9 +173,7 @@ class _Staging:
         self._refuse_rows_without_key()
         self._refuse_duplicates()
         staged, checksum = self._measure()
-        return Snapshot(
-            self._definition, self._segments, self._rows_read, staged, self._rows_read - staged, checksum
-        )
+        return Snapshot(self._definition, self._segments, self._rows_read, staged, self._rows_read - staged, checksum)
 
     def _refuse_rows_without_key(self) -> None:
         if self._selection.derived_id_from:
@@ -272,9 +266,7 @@ def last_snapshot(connection: Connection, entity: str) -> Snapshot | None:
     return Snapshot(*row) if row else None
 
 
-def _guard(
-    entity: Entity, before: Snapshot | None, after: Snapshot, guards: GuardsConfig, allow_shrink: bool
-) -> None:
+def _guard(entity: Entity, before: Snapshot | None, after: Snapshot, guards: GuardsConfig, allow_shrink: bool) -> None:
     """Raises: GuardError when so many rows are gone that a broken ERP export is likelier than a clean-out."""
     if before is None or allow_shrink:
         return
@@ -282,11 +274,7 @@ def _guard(
     emptied = before.rows_staged > 0 and after.rows_staged == 0
     shrunk = lost >= max(1, guards.min_shrink_rows) and lost > guards.max_shrink * before.rows_staged
     if emptied or shrunk:
-        refused = (
-            f" {after.rows_rejected} of {after.rows_read} rows read were refused."
-            if after.rows_rejected
-            else ""
-        )
+        refused = f" {after.rows_rejected} of {after.rows_read} rows read were refused." if after.rows_rejected else ""
         raise GuardError(
             f"the snapshot has {after.rows_staged} rows, the last one had {before.rows_staged} "
             f"({lost / before.rows_staged:.0%} gone; allowed are {guards.max_shrink:.0%}).{refused} "

@@ -19,9 +19,7 @@ class Agents:
 
     @classmethod
     def read(cls, connection: Connection) -> "Agents":
-        rows = connection.execute(
-            'SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY "Id"'
-        )
+        rows = connection.execute('SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY "Id"')
         return cls(tuple(code for (code,) in rows))
 
     @cached_property

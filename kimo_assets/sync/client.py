@@ -53,13 +53,15 @@ def read_manifest(store: Store, agent: str) -> dict[str, Any]:
         manifest: dict[str, Any] = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise StoreError(f"{store.url}: the manifest of agent '{agent}' is not JSON: {error}") from None
+    if not isinstance(manifest, dict):
+        raise StoreError(f"{store.url}: the manifest of agent '{agent}' is not a JSON object.")
     if manifest.get("format") != FORMAT or manifest.get("version") != FORMAT_VERSION:
         raise StoreError(
             f"{store.url}: the manifest of agent '{agent}' is {manifest.get('format')} version "
             f"{manifest.get('version')}; this client reads {FORMAT} version {FORMAT_VERSION}."
         )
-    if manifest["agent"] != agent:
-        raise StoreError(f"{store.url}: the manifest of agent '{agent}' is agent '{manifest['agent']}''s.")
+    if manifest.get("agent") != agent:
+        raise StoreError(f"{store.url}: the manifest of agent '{agent}' belongs to agent '{manifest.get('agent')}'.")
     return manifest
 
 
@@ -105,9 +107,7 @@ def _open(target: Path, agent: str) -> sqlite3.Connection:
         ) from None
     if owner and owner[0] != agent:
         file.close()
-        raise StoreError(
-            f"{target} holds the data of agent '{owner[0]}'. Give agent '{agent}' a file of its own."
-        )
+        raise StoreError(f"{target} holds the data of agent '{owner[0]}'. Give agent '{agent}' a file of its own.")
     file.execute("INSERT OR IGNORE INTO _kimo_sync VALUES ('', ?)", [agent])
     return file
 
@@ -137,9 +137,7 @@ class _Client:
         return changed
 
     def count(self, entities: Sequence[str]) -> int:
-        return sum(
-            self._file.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in entities
-        )
+        return sum(self._file.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in entities)
 
     def _replace(self, name: str, description: dict[str, Any]) -> None:
         self._file.execute(f"DROP TABLE IF EXISTS {_quoted(name)}")
@@ -163,15 +161,15 @@ class _Client:
         marks = ", ".join("?" * len(header))
         updates = ", ".join(f"{_quoted(c)} = excluded.{_quoted(c)}" for c in header if c != key)
         resolution = f"UPDATE SET {updates}" if updates else "NOTHING"
-        statement = f"INSERT INTO {_quoted(name)} ({columns}) VALUES ({marks}) ON CONFLICT ({_quoted(key)}) DO {resolution}"
+        statement = (
+            f"INSERT INTO {_quoted(name)} ({columns}) VALUES ({marks}) ON CONFLICT ({_quoted(key)}) DO {resolution}"
+        )
         count = 0
         for batch in _batches(rows):
             self._file.executemany(statement, batch)
             count += len(batch)
         if count != listed["rows"]:
-            raise StoreError(
-                f"{name}: object {listed['sha256']} has {count} rows, its manifest says {listed['rows']}"
-            )
+            raise StoreError(f"{name}: object {listed['sha256']} has {count} rows, its manifest says {listed['rows']}")
 
 
 def read_rows(data: bytes) -> Iterator[list[str | None]]:

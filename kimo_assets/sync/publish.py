@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -19,7 +20,7 @@ from kimo_assets.config import SyncConfig
 from kimo_assets.database.names import ID, STAGING
 from kimo_assets.reports import PublishedEntity, Status
 from kimo_assets.sync.agents import Agents
-from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, ObjectWriter, Store, StoredObject, manifest_path
+from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, ObjectWriter, Store, StoredObject, manifest_path, object_path
 from kimo_assets.sync.visibility import Combination, Mapped, Query, Visibility
 
 # Kimo's own life-cycle columns travel with editable entities even where the ERP does not know them.
@@ -87,15 +88,13 @@ class Publisher:
         self._config = config
         self._store = store
         self._load = load
+        self._digests: dict[str, str] = {}
         self.agents = Agents.read(connection)
         self._rules = business_rules(connection)
-        self._visibility = Visibility(
-            connection, catalog, self.agents, rules=self._rules, channel_codes=config.channel_codes
-        )
+        self.forget()
         self._changed_loads: dict[str, int] = dict(
             connection.execute("SELECT entity, changed_load FROM ops.loaded").fetchall()
         )
-        self._digests: dict[str, str] = {}
         self._base = _digest(
             FORMAT_VERSION,
             store.identity(),
@@ -117,8 +116,8 @@ class Publisher:
         known = self._connection.execute(
             "SELECT inputs, row_count FROM ops.published WHERE entity = %s", [name]
         ).fetchone()
-        if known and known[0] == inputs:
-            return self._report(entity, started, "unchanged", self._published_objects(name), known[1])
+        if known and known[0] == inputs and self._are_stored(objects := self._published_objects(name)):
+            return self._report(entity, started, "unchanged", objects, known[1])
         query = self._visibility.compile(entity)
         combinations = [found for found in self._visibility.combinations(query) if found[2]]
         objects = list(self._write(entity, fields, query, combinations))
@@ -126,15 +125,32 @@ class Publisher:
         self._record(entity, fields, inputs, objects, rows)
         return self._report(entity, started, "ok", objects, rows)
 
+    def forget(self) -> None:
+        """To be called after a failure: what was computed for it has been taken back with its savepoint."""
+        self._digests.clear()
+        self._visibility = Visibility(
+            self._connection,
+            self._catalog,
+            self.agents,
+            rules=self._rules,
+            channel_codes=self._config.channel_codes,
+        )
+
+    def _are_stored(self, objects: Sequence[PublishedObject]) -> bool:
+        """Whether each is in the store still, whole as far as its size tells."""
+        return all(self._stored.get(object_path(o.sha256)) == o.byte_count for o in objects)
+
+    @cached_property
+    def _stored(self) -> dict[str, int]:
+        return self._store.listing("objects")
+
     def payload_fields(self, entity: Entity) -> list[str]:
         """The mapped fields, the Id, and the life-cycle columns of what agents may edit."""
         rows = self._connection.execute(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
             [STAGING, entity.name],
         )
-        wanted = (
-            {name for (name,) in rows} | {ID} | (set(_LIFECYCLE) if entity.is_held_while_pending else set())
-        )
+        wanted = {name for (name,) in rows} | {ID} | (set(_LIFECYCLE) if entity.is_held_while_pending else set())
         return [name for name in entity.fields if name in wanted]
 
     def _write(
@@ -153,7 +169,8 @@ class Publisher:
         mapped = self._visibility.map_combinations(query, numbers)
         for number, stored, rows in self._stream(fields, entity, mapped, single=len(plan.masks) == 1):
             mask = plan.masks[number]
-            agents = None if mask == self.agents.everyone else list(self.agents.names(mask))
+            # Named one by one also where all of them see it now: an agent who comes later may not.
+            agents = list(self.agents.names(mask)) if query.atoms else None
             yield PublishedObject(stored.sha256, rows, stored.byte_count, agents, is_new=stored.is_new)
 
     def _stream(
@@ -295,9 +312,7 @@ class Publisher:
                 "version": FORMAT_VERSION,
                 "agent": code,
                 "load": load,
-                "entities": {
-                    name: {**description, "objects": mine.get(name, [])} for name, _, description in entities
-                },
+                "entities": {name: {**description, "objects": mine.get(name, [])} for name, _, description in entities},
             }
             for code, mine in by_agent.items()
         }
@@ -309,16 +324,17 @@ def write_manifests(
     manifests: dict[str, dict[str, Any]],
     on_manifest: Callable[[], None],
 ) -> int:
-    """Replaces the manifests that differ from the written ones, and removes those of agents who are no more."""
+    """Replaces the manifests that differ from the written ones, or are not there, and removes those of no agent."""
     identity = store.identity()
     known: dict[str, str] = dict(
         connection.execute("SELECT agent, digest FROM ops.manifest WHERE store = %s", [identity]).fetchall()
     )
+    written = store.listing("agents")
     replaced = 0
     for agent, manifest in manifests.items():
         text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
         digest = blake2b(text, digest_size=16).hexdigest()
-        if known.pop(agent, None) != digest:
+        if known.pop(agent, None) != digest or manifest_path(agent) not in written:
             store.replace(manifest_path(agent), text)
             connection.execute(
                 "INSERT INTO ops.manifest (agent, store, digest) VALUES (%s, %s, %s) "

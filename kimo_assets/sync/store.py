@@ -78,7 +78,7 @@ class Store:
         """Moves a finished file to the place its hash names, unless it is there already."""
         size = file.stat().st_size
         name = object_path(sha256)
-        if self._files.exists(self._path(name)):
+        if self._files.exists(self._path(name)) and self._files.size(self._path(name)) == size:
             return StoredObject(sha256, size, False)
         if self._is_local:
             self._move(file, name)
@@ -90,9 +90,7 @@ class Store:
         """The object's compressed bytes, verified. Raises: StoreError when it is missing or not what its name says."""
         data = self.read_or_none(object_path(sha256))
         if data is None:
-            raise StoreError(
-                f"{self.url}: the object {sha256} is not there. Prepare the payloads again: step 3."
-            )
+            raise StoreError(f"{self.url}: the object {sha256} is not there. Prepare the payloads again: step 3.")
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StoreError(
                 f"{self.url}: the object {object_path(sha256)} is damaged: its content has another SHA-256. "
@@ -100,8 +98,11 @@ class Store:
             )
         return data
 
-    def has_object(self, sha256: str) -> bool:
-        return bool(self._files.exists(self._path(object_path(sha256))))
+    def listing(self, folder: str) -> dict[str, int]:
+        """The files below a folder of the store, each with its size in bytes."""
+        self._files.invalidate_cache()
+        found = self._files.find(self._path(folder), detail=True)
+        return {path.removeprefix(self._root).lstrip("/"): info["size"] for path, info in found.items()}
 
     def writer(self, level: int) -> "ObjectWriter":
         return ObjectWriter(self, level)

@@ -107,10 +107,7 @@ class Query:
         )
 
     def expressions(self) -> sql.Composed:
-        return sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(atom.expression, atom.name)
-            for atom in self.atoms
-        )
+        return sql.SQL(", ").join(sql.SQL("{} AS {}").format(atom.expression, atom.name) for atom in self.atoms)
 
 
 @dataclass(frozen=True)
@@ -196,9 +193,7 @@ class Visibility:
             return [((), rows, evaluate(query.node, ()))] if rows else []
         positions = sql.SQL(", ").join(sql.Literal(atom.position + 1) for atom in query.atoms)
         found = self._connection.execute(
-            sql.SQL("SELECT {}, count(*) {} GROUP BY {}").format(
-                query.expressions(), query.origin(), positions
-            )
+            sql.SQL("SELECT {}, count(*) {} GROUP BY {}").format(query.expressions(), query.origin(), positions)
         )
         return [(tuple(values), rows, evaluate(query.node, values)) for *values, rows in found]
 
@@ -217,13 +212,9 @@ class Visibility:
 
     def digest(self, entity_name: str) -> str:
         """Changes exactly when the visibility of some row of the entity does."""
-        rows = self._connection.execute(
-            sql.SQL(
-                "SELECT signature, count(*), bit_xor(hashtextextended(key, 0)) FROM {} GROUP BY 1"
-            ).format(self.keys(entity_name))
-        )
         lines = sorted(
-            f"{self.agents.text(self._masks[signature])}:{count}:{keys}" for signature, count, keys in rows
+            f"{self.agents.text(self._masks[signature])}:{count}:{keys}"
+            for signature, count, keys in self._content(self.keys(entity_name))
         )
         return blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
 
@@ -249,14 +240,10 @@ class Visibility:
                 return self._via_encoded("Item", scope.type_column, scope.key_column, query)
             case scopes.ViaLink():
                 agents = self._agents_by_key(_link_agents(scope))
-                return self._named_agents(
-                    agents, scope.column, unlisted_everyone=scope.blank is not None, query=query
-                )
+                return self._named_agents(agents, scope.column, unlisted_everyone=scope.blank is not None, query=query)
             case scopes.ViaSharedFilter():
                 agents = self._agents_by_key(_filter_agents(scope))
-                return self._named_agents(
-                    agents, scope.column, unlisted_everyone=scope.blank is not None, query=query
-                )
+                return self._named_agents(agents, scope.column, unlisted_everyone=scope.blank is not None, query=query)
             case scopes.ViaTrademark():
                 return self._via_trademark(scope, query)
             case scopes.ViaWarehouse():
@@ -352,33 +339,23 @@ class Visibility:
         # Without its head a line is of no use: the owner sees it only together with that.
         return Intersection((parent, query.add(owner, "text", lambda code: self.agents.mask([str(code)]))))
 
-    def _named_agents(
-        self, agents: sql.Identifier, column: str, *, unlisted_everyone: bool, query: Query
-    ) -> Node:
+    def _named_agents(self, agents: sql.Identifier, column: str, *, unlisted_everyone: bool, query: Query) -> Node:
         """The agents listed for the row's key; a key that is not listed: everyone or nobody."""
         alias = self._alias(query)
         query.joins.append(
-            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(
-                agents, sql.Identifier(column), alias=alias
-            )
+            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(agents, sql.Identifier(column), alias=alias)
         )
         # '*' is no agent: it marks a key that is not listed, apart from one listed without agents ('').
         value = sql.SQL("CASE WHEN {0}.key IS NULL THEN '*' ELSE coalesce({0}.agents, '') END").format(alias)
         unlisted = self.agents.everyone if unlisted_everyone else 0
-        return query.add(
-            value, "text", lambda text: unlisted if text == "*" else self.agents.mask_of_text(str(text))
-        )
+        return query.add(value, "text", lambda text: unlisted if text == "*" else self.agents.mask_of_text(str(text)))
 
     def _via_trademark(self, scope: scopes.ViaTrademark, query: Query) -> Node:
         if scope.enabled_by_rule and not self._is_on(scope.enabled_by_rule):
             return Constant(self.agents.everyone)
-        return self._via_assignment(
-            scope.agent_link, "TrademarkId", scope.column, scope.blank is not None, query
-        )
+        return self._via_assignment(scope.agent_link, "TrademarkId", scope.column, scope.blank is not None, query)
 
-    def _via_assignment(
-        self, link: str, link_column: str, column: str, blank_everyone: bool, query: Query
-    ) -> Node:
+    def _via_assignment(self, link: str, link_column: str, column: str, blank_everyone: bool, query: Query) -> Node:
         """Agents by what is assigned to them; an agent to whom nothing is assigned is not restricted."""
         agents = self._agents_by_key(_assigned_agents(link, link_column))
         assigned = self._connection.execute(
@@ -389,9 +366,7 @@ class Visibility:
         unrestricted = self.agents.everyone & ~self.agents.mask(code for (code,) in assigned)
         alias = self._alias(query)
         query.joins.append(
-            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(
-                agents, sql.Identifier(column), alias=alias
-            )
+            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(agents, sql.Identifier(column), alias=alias)
         )
         value = sql.SQL("CASE WHEN x.{} IS NULL THEN '*' ELSE coalesce({}.agents, '') END").format(
             sql.Identifier(column), alias
@@ -410,9 +385,7 @@ class Visibility:
             codes = {part.strip().casefold() for part in str(value).replace(",", "|").split("|")} - {""}
             return blank if not codes else self.agents.everyone if codes & self._channel_codes else 0
 
-        return query.add(
-            sql.SQL("coalesce(x.{}::text, '')").format(sql.Identifier(scope.column)), "text", to_mask
-        )
+        return query.add(sql.SQL("coalesce(x.{}::text, '')").format(sql.Identifier(scope.column)), "text", to_mask)
 
     def _via_entity_reference(self, scope: scopes.ViaEntityReference, query: Query) -> Node:
         """The type column holds an entity's name; a name that is none hides the row."""
@@ -461,9 +434,7 @@ class Visibility:
             gates.setdefault(promotion, _Gate()).add(scope, kind, key, included, mask, self._channel_codes)
         return {promotion: gate.mask(self.agents.everyone) for promotion, gate in gates.items()}
 
-    def _promotion_filters(
-        self, scope: scopes.ViaPromotionFilter
-    ) -> Iterator[tuple[str, str, str, bool, int]]:
+    def _promotion_filters(self, scope: scopes.ViaPromotionFilter) -> Iterator[tuple[str, str, str, bool, int]]:
         """Each filter row with the agents it reaches: the named agent, or those who see one of its customers."""
         included = sql.SQL("coalesce(f.{}, true)").format(sql.Identifier(scope.included_column))
         base = sql.SQL(
@@ -512,9 +483,9 @@ class Visibility:
         self._create_keys(target, ())
         for _ in range(_MAX_GENERATIONS):
             query = self.compile(entity)
-            before = self._shape(target)
+            before = self._content(target)
             self._refill(target, query)
-            if not query.reads_itself or self._shape(target) == before:
+            if not query.reads_itself or self._content(target) == before:
                 return
 
     def _refill(self, target: sql.Identifier, query: Query) -> None:
@@ -528,33 +499,28 @@ class Visibility:
             )
         )
         self._connection.execute(sql.SQL("TRUNCATE {}").format(target))
-        self._connection.execute(
-            sql.SQL("INSERT INTO {} SELECT key, signature FROM {}").format(target, fresh)
-        )
+        self._connection.execute(sql.SQL("INSERT INTO {} SELECT key, signature FROM {}").format(target, fresh))
         self._connection.execute(sql.SQL("DROP TABLE {}").format(fresh))
         self._connection.execute(sql.SQL("ANALYZE {}").format(target))
 
-    def _shape(self, target: sql.Identifier) -> list[tuple[int, int]]:
+    def _content(self, target: sql.Identifier) -> list[tuple[int, int, int]]:
+        """Who sees how many rows, and which."""
         rows = self._connection.execute(
-            sql.SQL("SELECT signature, count(*) FROM {} GROUP BY 1 ORDER BY 1").format(target)
+            sql.SQL(
+                "SELECT signature, count(*), bit_xor(hashtextextended(key, 0)) FROM {} GROUP BY 1 ORDER BY 1"
+            ).format(target)
         )
         return rows.fetchall()
 
-    def map_combinations(
-        self, query: Query, numbers: Iterable[tuple[tuple[int | str, ...], int]]
-    ) -> "Mapped":
+    def map_combinations(self, query: Query, numbers: Iterable[tuple[tuple[int | str, ...], int]]) -> "Mapped":
         """Numbers for combinations, as SQL over the entity's rows: a row stands once for each number it has."""
         if not query.atoms:
             # Without atoms there is one combination, and so at most one number.
             return Mapped(sql.Literal(next((number for _, number in numbers), 0)), query.origin())
         mapping = self._new_table()
-        definitions = [
-            sql.SQL("{} {}").format(atom.name, sql.SQL(atom.type)) for atom in query.atoms
-        ]
+        definitions = [sql.SQL("{} {}").format(atom.name, sql.SQL(atom.type)) for atom in query.atoms]
         self._connection.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} ({}, number integer)").format(
-                mapping, sql.SQL(", ").join(definitions)
-            )
+            sql.SQL("CREATE TEMPORARY TABLE {} ({}, number integer)").format(mapping, sql.SQL(", ").join(definitions))
         )
         with (
             self._connection.cursor() as cursor,

@@ -187,9 +187,9 @@ def test_parts_without_their_owner_are_quarantined_with_the_whole_row(world: Wor
     )
     assert counts(world, "ErpDocumentLine") == ("ok", {"inserted": 2, "refused": 1})
     assert live(world, "ErpDocumentLine") == ["L1", "L3"]
-    assert world.rows(
-        "SELECT step, rule, field, source_key, value, source_row ->> 'Notes' FROM ops.rejected_row"
-    ) == [(2, "missing_owner", "ErpDocumentId", "L2", "D9", "two")]
+    assert world.rows("SELECT step, rule, field, source_key, value, source_row ->> 'Notes' FROM ops.rejected_row") == [
+        (2, "missing_owner", "ErpDocumentId", "L2", "D9", "two")
+    ]
     assert counts(world, "ErpDocumentLine") == ("unchanged", {"unchanged": 2, "refused": 1})
 
 

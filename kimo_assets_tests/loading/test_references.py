@@ -11,9 +11,7 @@ def dangling(world: World, entity: str) -> dict[str, int]:
 
 
 def samples(world: World, entity: str, field: str) -> Any:
-    return world.value(
-        "SELECT samples FROM ops.reference_check WHERE entity = %s AND field = %s", entity, field
-    )
+    return world.value("SELECT samples FROM ops.reference_check WHERE entity = %s AND field = %s", entity, field)
 
 
 def test_rows_that_point_nowhere_are_counted_and_their_values_sampled_most_frequent_first(world: World) -> None:

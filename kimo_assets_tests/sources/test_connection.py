@@ -128,7 +128,7 @@ def test_an_error_of_kimos_own_database_is_not_called_the_sources(
 ) -> None:
     source = new_database()
     with psycopg.connect(source.dsn, autocommit=True) as connection:
-        connection.execute("CREATE TABLE public.\"Zone\" AS SELECT 'N' AS \"Id\"")
+        connection.execute('CREATE TABLE public."Zone" AS SELECT \'N\' AS "Id"')
     world = fresh_world
     world.source_url, world.entities = url_of(source), {"Zone": {}}
     world.execute("ALTER TABLE ops.rejected_row RENAME TO elsewhere")

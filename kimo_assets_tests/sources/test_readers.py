@@ -120,15 +120,18 @@ def test_nasty_values_arrive_from_sqlite_as_they_should(from_sqlite: list[tuple[
 
     good = {"A1", "A2", "A 3", "Ünï🚚", "a,b", 'a"b', "a'b", "a|b", "a\\b", "B5"}
     assert set(column("Id")) == good
-    assert column("Name").items() >= {
-        "A1": "plain",
-        "A2": None,
-        "A 3": " spaces around ",
-        "Ünï🚚": "line\nbreak",
-        "a,b": "windows\r\nbreak",
-        'a"b': "old\rbreak",
-        "B5": "è 🚚 \u2028 ，",
-    }.items()
+    assert (
+        column("Name").items()
+        >= {
+            "A1": "plain",
+            "A2": None,
+            "A 3": " spaces around ",
+            "Ünï🚚": "line\nbreak",
+            "a,b": "windows\r\nbreak",
+            'a"b': "old\rbreak",
+            "B5": "è 🚚 \u2028 ，",
+        }.items()
+    )
     assert column("HeadOfficeId") == dict.fromkeys(good, "A1") | {
         "A1": None, "A2": None, "Ünï🚚": " A1", "a,b": None
     }  # fmt: skip

@@ -60,7 +60,7 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
 
 def neighbour(n: int) -> Row:
     """A good row whose text spans lines, more of them after each bad row than before it."""
-    return {"Id": f"G{n}", "Name": f'"{n}",' + "\n\"\r\n" * (n % 4), "Mail": f"good {n}"}
+    return {"Id": f"G{n}", "Name": f'"{n}",' + '\n"\r\n' * (n % 4), "Mail": f"good {n}"}
 
 
 def shown(value: Any) -> str | None:
@@ -104,9 +104,7 @@ def test_a_row_with_a_bad_value_is_kept_whole(refused: tuple[World, StagedEntity
 def test_the_neighbours_of_bad_rows_are_staged_as_they_are(refused: tuple[World, StagedEntity]) -> None:
     world, _ = refused
     good = [neighbour(n) for n in (*range(len(BAD_VALUES)), 99)]
-    assert dict(world.rows('SELECT "Id", "Name" FROM integrator."Account"')) == {
-        row["Id"]: row["Name"] for row in good
-    }
+    assert dict(world.rows('SELECT "Id", "Name" FROM integrator."Account"')) == {row["Id"]: row["Name"] for row in good}
 
 
 def test_the_report_counts_refused_rows_by_rule(refused: tuple[World, StagedEntity]) -> None:
@@ -160,9 +158,7 @@ def test_rows_of_many_lines_from_postgresql_are_counted_the_same(
         )
     world.entities, world.source_url = {"Account": {}}, url_of(source)
     world.done(1)
-    assert world.rejected("Account") == [
-        ("not_a_number", "Discount1", f"Id=A{n}", "bad") for n in range(1, 501, 7)
-    ]
+    assert world.rejected("Account") == [("not_a_number", "Discount1", f"Id=A{n}", "bad") for n in range(1, 501, 7)]
 
 
 def test_a_row_of_a_single_empty_column_from_postgresql_is_refused_like_any(
@@ -201,7 +197,7 @@ def test_of_rows_with_one_key_in_different_segments_the_first_stays(world: World
     rows = [{"Id": f"Z{n % 4000}", "Description": str(n)} for n in range(4001)]
     world.erp(Zone=rows)
     world.done(1)
-    assert world.value("SELECT count(DISTINCT _segment) FROM integrator.\"Zone\"") > 1
+    assert world.value('SELECT count(DISTINCT _segment) FROM integrator."Zone"') > 1
     assert world.rows("SELECT source_row ->> 'Description' FROM ops.rejected_row") == [("4000",)]
 
 

@@ -174,7 +174,7 @@ def test_a_view_that_raises_half_way_leaves_yesterdays_rows(world: World) -> Non
     assert message.startswith("source 'erp' (sqlite:///")
     assert "malformed JSON" in message
     assert staged(world) == 5000
-    assert world.value("SELECT count(*) FROM integrator.\"Zone\" WHERE \"Description\" LIKE 'new%'") == 0
+    assert world.value('SELECT count(*) FROM integrator."Zone" WHERE "Description" LIKE \'new%\'') == 0
     assert world.value("SELECT to_regclass('integrator.\"Zone__next\"')") is None
 
 
@@ -218,7 +218,7 @@ def test_a_connection_that_is_cut_half_way_leaves_yesterdays_rows(
             FROM generate_series(1, 250000) AS n
             """
         )
-    world.source_url, world.entities = url_of(source), {"Zone": {"where": "length(\"Id\") < 4"}, "Carrier": {}}
+    world.source_url, world.entities = url_of(source), {"Zone": {"where": 'length("Id") < 4'}, "Carrier": {}}
     assert set(world.run(1).failures[1]) == {"Carrier"}
     world.entities = {"Zone": {}}
     message = failure(world, progress=Cutter(source))
@@ -277,7 +277,7 @@ def test_an_equal_beginning_is_taken_over_with_its_refused_rows(world: World) ->
     assert [(rule, key) for _, _, rule, key in now[2:]] == [("duplicate_key", "Id=Z00000")]
     assert now[2][1] > first_load
     assert world.value('SELECT count(DISTINCT _segment) FROM integrator."Zone"') > 1
-    assert world.rows("SELECT \"Id\", \"Description\" FROM integrator.\"Zone\" WHERE \"Id\" IN ('END', 'Z00000')") == [
+    assert world.rows('SELECT "Id", "Description" FROM integrator."Zone" WHERE "Id" IN (\'END\', \'Z00000\')') == [
         ("Z00000", "zone 0"),
         ("END", "good now"),
     ]
@@ -305,7 +305,7 @@ def test_an_equal_beginning_from_postgresql_is_taken_over(
     source = new_database()
     with source.connect() as connection:
         connection.execute(
-            "CREATE TABLE public.\"Zone\" AS SELECT 'Z' || n AS \"Id\", repeat('x', 98 + n % 4) AS \"Description\" "
+            'CREATE TABLE public."Zone" AS SELECT \'Z\' || n AS "Id", repeat(\'x\', 98 + n % 4) AS "Description" '
             "FROM generate_series(1, 1000) AS n"
         )
         world.source_url, world.entities = url_of(source), {"Zone": {"query": 'SELECT * FROM "Zone" ORDER BY ctid'}}

@@ -1,0 +1,127 @@
+"""A demo company, `kimo dev` on it as an operator starts it, and a real Chromium that looks at it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from kimo_assets.demo import generate_company
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+)  # fmt: skip
+SCREENSHOTS = "KIMO_UI_SCREENSHOTS"
+
+
+@dataclass(frozen=True)
+class Ui:
+    """A running UI. started: how long the command took until it said where it is."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+    started_s: float
+
+    def ask(self, query: str) -> Any:
+        """The answer of Dagster's GraphQL."""
+        answer = requests.post(f"{self.url}/graphql", json={"query": query}, timeout=30)
+        answer.raise_for_status()
+        return answer.json()["data"]
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        query = "{runsOrError {... on Runs {results {runId status jobName startTime endTime tags {key value}}}}}"
+        found: list[dict[str, Any]] = self.ask(query)["runsOrError"]["results"]
+        return found
+
+    def wait(self, done: Callable[[], bool], what: str, *, timeout_s: float = 90) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not done():
+            assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s; runs: {self.runs()}"
+            time.sleep(0.3)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install kimo_assets[ui]")
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no Chromium on this machine (looked for {', '.join(_BROWSERS)})")
+    return found
+
+
+@pytest.fixture(scope="session")
+def ui(chromium: str, server_folder: Path) -> Iterator[Ui]:
+    """`kimo dev` on a demo company that was never imported; ended by Ctrl-C, and nothing of it may stay."""
+    config = generate_company(server_folder / "demo").config_path
+    command = [str(Path(sys.executable).parent / "kimo"), "dev", "--json", "--port", str(_free_port())]
+    log = server_folder / "dev.log"
+    started = time.monotonic()
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(
+            [*command, "--config", str(config)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            # It says where it is, in one JSON document, when it answers.
+            document = "".join(iter(process.stdout.readline, "}\n")) + "}"
+            yield Ui(json.loads(document)["url"], process, time.monotonic() - started)
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+    assert process.returncode in (0, 130), log.read_text(encoding="utf-8")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # nobody of its process group is left
+
+
+@pytest.fixture(scope="session")
+def page(chromium: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS), headless=True)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(30_000)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def screenshot(page: Any, tmp_path: Path) -> Callable[[str], None]:
+    """Saves what the browser shows, for people to look at."""
+    folder = Path(os.environ.get(SCREENSHOTS) or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(name: str) -> None:
+        page.wait_for_timeout(500)  # pictures move into place
+        page.screenshot(path=folder / f"{name}.png")
+
+    return take
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
