@@ -39,12 +39,25 @@ def fresh_copy(pristine: Path, directory: Path, *, source_url: str | None = None
     return config
 
 
+def without_wrong_rows(erp: Path, tables: Sequence[str]) -> None:
+    """Takes out the rows whose values are not of their column's type: general loaders end at the first of them."""
+    with sqlite3.connect(erp) as connection:
+        for table in tables:
+            for column in TABLES[table].columns:
+                if column.type.startswith(("NUMERIC", "INTEGER")):
+                    connection.execute(f'DELETE FROM "{table}" WHERE typeof("{column.name}") = \'text\'')
+                elif column.type in ("DATE", "DATETIME"):
+                    connection.execute(f'DELETE FROM "{table}" WHERE "{column.name}" NOT GLOB \'[12]*-*-*\'')
+    connection.close()
+
+
 def put_into_postgresql(erp: Path, dsn: str) -> None:
     """The ERP's tables with their declared types, by COPY."""
     with sqlite3.connect(erp) as source, psycopg.connect(dsn) as connection:
         for table in TABLES.values():
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(table.name)))
-            connection.execute(_ddl(table).replace("DATETIME", "TIMESTAMP").encode())
+            # Without quotes: PostgreSQL folds the names, as it does an ERP's.
+            connection.execute(table.ddl.replace('"', "").replace("DATETIME", "TIMESTAMP").encode())
             statement = sql.SQL("COPY {} FROM STDIN (ON_ERROR ignore)").format(sql.SQL(table.name))
             with connection.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in _rows(source, table):
@@ -61,7 +74,7 @@ def put_into_mysql(erp: Path, url: str) -> None:
         cursor = connection.connection.cursor()
         for table in TABLES.values():
             cursor.execute(f"DROP TABLE IF EXISTS `{table.name}`")
-            cursor.execute(_ddl(table).replace("Key ", "`Key` ").replace('"', "`"))
+            cursor.execute(table.ddl.replace('"', "`"))
             marks = ", ".join(["%s"] * len(table.columns))
             statement = f"INSERT IGNORE INTO `{table.name}` VALUES ({marks})"
             rows = _rows(source, table)
@@ -69,12 +82,6 @@ def put_into_mysql(erp: Path, url: str) -> None:
                 cursor.executemany(statement, batch)
         connection.connection.commit()
     engine.dispose()
-
-
-def _ddl(table: Table) -> str:
-    """Names without quotes: each database folds them as it does an ERP's."""
-    columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
-    return f"CREATE TABLE {table.name} ({columns})"
 
 
 def _rows(source: sqlite3.Connection, table: Table) -> Iterator[Sequence[Any]]:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database import ledger
-from kimo_assets.database.locks import exclusive
+from kimo_assets.database.locks import exclusive, is_usable
 from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.load import load_entity
@@ -91,7 +91,8 @@ def open_run(
             yield run
             success = not any(step.failures for step in run.steps.values())
         finally:
-            if not connection.broken:
+            # Interrupted in the middle of a COPY, a connection takes no further command; the next load closes this one.
+            if is_usable(connection):
                 ledger.end_load(connection, load, success=success)
 
 
@@ -215,8 +216,8 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
                 reports.append(report)
             manifests = publisher.manifests()
     finally:
-        run.connection.isolation_level = before
-        if not run.connection.broken:
+        if is_usable(run.connection):
+            run.connection.isolation_level = before
             run.connection.execute("DISCARD TEMP")
     run.progress.manifests_started(len(manifests))
     write_manifests(run.connection, store, manifests, run.progress.manifest_done)

@@ -71,11 +71,22 @@ class Erp:
 
     @staticmethod
     def _insert(connection: sqlite3.Connection, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        by_marks: dict[str, list[list[Any]]] = {}
         for row in rows:
             values = [row.get(column) for column in columns]
             marks = ", ".join("CAST(? AS TEXT)" if isinstance(v, RawText) else "?" for v in values)
             bare = [v.content if isinstance(v, RawText) else v for v in values]
-            connection.execute(f'INSERT INTO "{name}" VALUES ({marks})', bare)
+            if by_marks and marks not in by_marks:
+                Erp._write(connection, name, by_marks)
+            by_marks.setdefault(marks, []).append(bare)
+        Erp._write(connection, name, by_marks)
+
+    @staticmethod
+    def _write(connection: sqlite3.Connection, name: str, by_marks: dict[str, list[list[Any]]]) -> None:
+        """Rows in their order: written as soon as the way they are written changes."""
+        for marks, found in by_marks.items():
+            connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', found)
+        by_marks.clear()
 
 
 @dataclass
@@ -146,7 +157,7 @@ class World:
             entity,
         )
 
-    # --- what agents get ----------------------------------------------------------------------------------------------
+    # --- what agents get -------------------------------------------------------------------------------------------
 
     def agents(self) -> list[str]:
         rows = self.rows('SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY 1')

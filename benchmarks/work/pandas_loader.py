@@ -19,7 +19,7 @@ def run(
     import pandas
     from sqlalchemy import create_engine
 
-    source, target = create_engine(source_url), create_engine(target_url)
+    source, target = create_engine(_driver(source_url)), create_engine(_driver(target_url))
     rows = 0
     with Meter(postmasters) as meter:
         with source.connect().execution_options(stream_results=True) as connection:
@@ -39,6 +39,11 @@ def run(
                     rows += len(chunk)
         usage = meter.lap()
     return usage.as_json() | {"rows": rows}
+
+
+def _driver(url: str) -> str:
+    """SQLAlchemy 2.1 takes a bare URL for psycopg 3; the recipe for COPY is written for psycopg2."""
+    return url.replace("postgresql://", "postgresql+psycopg2://")
 
 
 def _insert_by_copy(table: Any, connection: Any, keys: list[str], rows: Any) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 _POLL_S = 0.1
 _GRACE_S = 10.0
+_KILL_S = 2.0
 _TAIL_LINES = 15
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -157,3 +159,7 @@ def _kill_group(process: subprocess.Popen[str]) -> None:
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
+            # Until none of the group is left: they die a moment after the signal.
+            for _ in range(round(_KILL_S / _POLL_S)):
+                time.sleep(_POLL_S)
+                os.killpg(process.pid, 0)

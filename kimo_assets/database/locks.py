@@ -1,9 +1,10 @@
 """One import or export at a time: a PostgreSQL advisory lock, tied to a session, so that a killed run frees it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from psycopg import Connection
+from psycopg.pq import TransactionStatus
 
 from kimo_assets.database.server import Database
 from kimo_assets.errors import LockedError
@@ -21,8 +22,13 @@ def exclusive(database: Database) -> Iterator[Connection]:
         try:
             yield connection
         finally:
-            if not connection.closed and not connection.broken:
+            if is_usable(connection):
                 connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [_KEY])
+
+
+def is_usable(connection: Connection) -> bool:
+    """Whether the connection can take a command: it is open, and not in the middle of another one."""
+    return not connection.closed and connection.info.transaction_status is not TransactionStatus.ACTIVE
 
 
 def _holder(connection: Connection) -> str:
@@ -51,3 +57,29 @@ def is_held(connection: Connection) -> bool:
         [_KEY],
     ).fetchone()
     return row is not None and bool(row[0])
+
+
+# A run ends within seconds of its load; one that says otherwise minutes later was killed in between.
+_ENDING = "2 minutes"
+
+
+def abandoned(database: Database, run_ids: Sequence[str]) -> list[str]:
+    """Of the runs that are said to be going on, those that are over: killed, without a word to anybody.
+
+    A run without a load is left alone: it may just be starting, or be one that moves no data.
+    """
+    with database.connect() as connection:
+        loads = connection.execute(
+            "SELECT run_id, finished_at IS NULL, finished_at < now() - %s::interval FROM ops.load "
+            "WHERE run_id = ANY(%s) ORDER BY load",
+            [_ENDING, list(run_ids)],
+        ).fetchall()
+    over = [run_id for run_id, _, long_ago in loads if long_ago]
+    if still_open := [run_id for run_id, is_open, _ in loads if is_open]:
+        # The lock is given back after the load is closed, or with the session of a killed run.
+        with suppress(LockedError), exclusive(database) as connection:
+            dead = connection.execute(
+                "SELECT run_id FROM ops.load WHERE run_id = ANY(%s) AND finished_at IS NULL ORDER BY load", [still_open]
+            )
+            over += [run_id for (run_id,) in dead]
+    return over

@@ -12,6 +12,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import build_assets
 from kimo_assets.defs.jobs import build_jobs
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
+from kimo_assets.defs.sensors import build_sensors
 from kimo_assets.pipeline import Progress
 
 
@@ -30,6 +31,7 @@ def build_defs(
     return dg.Definitions(
         assets=assets,
         jobs=build_jobs(config),
+        sensors=build_sensors(config, database) if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.
         executor=dg.in_process_executor,

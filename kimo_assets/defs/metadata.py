@@ -159,6 +159,10 @@ def _column(field: Field, mapping: EntityMapping) -> dg.TableColumn:
     return dg.TableColumn(field.name, kind.get(field.type, field.type) + size, "; ".join(notes) or None)
 
 
+# The rules add up to the rejected rows, and an agent is the same one in every entity.
+_NOT_ADDED = ("rules", "agents")
+
+
 def step_summary(report: StepReport) -> str:
     """A step for the run's log: its totals, then the entities that somebody should look at."""
     totals: dict[str, int] = {}
@@ -166,7 +170,7 @@ def step_summary(report: StepReport) -> str:
         for name, count in entity.counts().items():
             totals[name] = totals.get(name, 0) + (sum(count.values()) if isinstance(count, dict) else count)
     unchanged = sum(entity.status == "unchanged" for entity in report.entities.values())
-    figures = ", ".join(f"{name} {count:,}" for name, count in totals.items() if count and name != "rules")
+    figures = ", ".join(f"{name} {count:,}" for name, count in totals.items() if count and name not in _NOT_ADDED)
     lines = [f"{STEP_TITLES[report.step]}: {len(report.entities)} entities, {unchanged} unchanged. {figures}"]
     lines += filter(None, map(_to_look_at, report.entities.values()))
     return "\n".join(lines)

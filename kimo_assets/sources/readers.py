@@ -80,12 +80,18 @@ def _segments(engine: Engine, connection: Connection, selection: Selection) -> G
 # --- PostgreSQL: COPY out, no value touches Python -----------------------------------------------------------------
 
 _PG_NUMERIC = (700, 701, 1700)
+_PG_WHOLE = (20, 21, 23)
 _PG_DATES = (1082, 1114, 1184)
 _PG_TEXTS = (25, 1042, 1043)
+_PG_BYTES = 17
+_PG_FLAG = 16
+
+# Before a text that is no date but that PostgreSQL might take for one ('today'): a word it knows no date by.
+_NO_DATE_MARK = "no date: "
 
 
 def _copy_expressions(connection: Connection, selection: Selection) -> sql.Composed | None:
-    """What to select so that COPY writes what the cursor would; None where only Python can tell (dates kept as text)."""
+    """What to select so that COPY writes what the cursor would; None where only Python can tell."""
     cursor: Any = connection.connection.cursor()
     query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
     cursor.execute(query)
@@ -94,9 +100,9 @@ def _copy_expressions(connection: Connection, selection: Selection) -> sql.Compo
     expressions = []
     for name, column in zip(selection.fields, selection.columns, strict=True):
         target, kind = selection.entity.fields[name], types[column]
-        if target.type in ("date", "dt") and kind not in _PG_DATES:
+        if _is_day(target) and kind not in (*_PG_DATES, *_PG_WHOLE, *_PG_TEXTS):
             return None
-        if kind == 17:  # bytea: its text form is not its content
+        if kind == _PG_BYTES:  # its text form is not its content
             return None
         expressions.append(_copy_expression(target, column, kind))
     return sql.SQL(", ").join(expressions)
@@ -107,13 +113,27 @@ def _copy_expression(target: Field, column: str, kind: int) -> sql.Composed:
     if target.type in ("int", "enum", "bool", "text") and kind in _PG_NUMERIC:
         # By way of text: a float's own cast to numeric keeps fewer digits than the float has.
         value = sql.SQL("trim_scale({}::text::numeric)").format(value)
-    if kind == 16:
+    if kind == _PG_FLAG:
         value = sql.SQL("{}::int").format(value)
+    if _is_day(target) and kind not in _PG_DATES:
+        value = _iso_date_or_mark(sql.SQL("{}::text").format(value))
     if _is_trimmed(target) and kind in _PG_TEXTS:
         value = sql.SQL("rtrim({}::text)").format(value)
     if target.is_key:
         value = sql.SQL("nullif({}::text, '0')").format(value)
     return sql.SQL("{}").format(value)
+
+
+def _iso_date_or_mark(text: sql.Composable) -> sql.Composed:
+    """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be refused."""
+    return sql.SQL(
+        "CASE WHEN rtrim({text}) IN ('', '-1') THEN NULL WHEN {text} ~ {iso} THEN {text} ELSE {mark} || {text} END"
+    ).format(text=text, iso=sql.Literal(_PG_ISO_DATE), mark=sql.Literal(_NO_DATE_MARK))
+
+
+def as_given(target: Field, text: str) -> str:
+    """A cell of a segment as the source gave it."""
+    return text.removeprefix(_NO_DATE_MARK) if _is_day(target) else text
 
 
 def _read_by_copy(
@@ -332,13 +352,19 @@ def _clean_number(values: Sequence[Any], target: Field) -> _Cleaned:
 
 # PostgreSQL would also take 'today', 'infinity' or 1/2/03; only year first is a date here.
 _ISO_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d{8}(?!\d)")
+_PG_ISO_DATE = "^([0-9]{4}-[0-9][0-9]?-[0-9]|[0-9]{8}([^0-9]|$))"
 _NO_DATE = (-1, "-1", "")
+
+
+def _is_day(target: Field) -> bool:
+    return target.type in ("date", "dt")
 
 
 def _clean_date(values: Sequence[Any], target: Field) -> _Cleaned:
     distinct = set(values)
-    values = _replaced(values, {v: None for v in distinct if v in _NO_DATE})
-    odd = {v for v in distinct if v is not None and v not in _NO_DATE and not _is_date(v)}
+    none = {v for v in distinct if (v.rstrip(" ") if type(v) is str else v) in _NO_DATE}
+    odd = {v for v in distinct - none if v is not None and not _is_date(v)}
+    values = _replaced(values, dict.fromkeys(none))
     return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
 
 

@@ -15,7 +15,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import Field
 from kimo_assets.database.copy import SkippedLine
-from kimo_assets.sources.readers import RefusedRow, Segment
+from kimo_assets.sources.readers import RefusedRow, Segment, as_given
 from kimo_assets.sources.selection import Selection
 
 RULES: dict[str, str] = {
@@ -96,14 +96,15 @@ def _unreadable(row: RefusedRow, number: int, selection: Selection) -> Rejection
 def _skipped(data: bytes, number: int, skipped: Sequence[SkippedLine], selection: Selection) -> list[Rejection]:
     by_line = {line.line: line.column for line in skipped}
     reader = csv.reader(io.StringIO(data.decode("utf-8"), newline="\n"))
+    targets = [selection.entity.fields[name] for name in selection.fields]
     found = []
     for values in reader:
         # Both PostgreSQL and the reader count a row that spans lines by its last line.
         field = by_line.get(reader.line_num)
         if field is not None:
             # A single empty column is an empty line, in which the reader finds no value at all.
-            cells = zip(selection.columns, values or [""], strict=True)
-            row = {column: value or None for column, value in cells}
+            cells = zip(selection.columns, targets, values or [""], strict=True)
+            row = {column: as_given(target, value) or None for column, target, value in cells}
             value = row[selection.columns[selection.fields.index(field)]]
             rule = broken_rule(selection.entity.fields[field], value)
             found.append(Rejection(rule, field, value, row, number))

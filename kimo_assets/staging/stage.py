@@ -54,17 +54,24 @@ def stage_entity(
     allow_shrink: bool = False,
     on_rows: OnRows = lambda rows: None,
 ) -> StagedEntity:
-    """Reads one entity whole and swaps it in. Raises: SourceError, GuardError; then nothing has changed."""
+    """Reads one entity whole and swaps it in.
+
+    Raises: SourceError; then nothing has changed. GuardError; then the old rows stay, and ops.rejected_row holds the rows
+    refused from the snapshot that was not taken: they may well be why it was so small.
+    """
     started = time.monotonic()
     with _opened(engine, entity, mapping) as (selection, segments), connection.transaction():
         staging = _Staging(connection, selection, load)
         staging.take(segments, on_rows)
         snapshot = staging.finish()
-        if staging.changed:
-            _guard(entity, staging.before, snapshot, guards, allow_shrink)
-            staging.swap(snapshot)
-        staging.record(snapshot)
+        suspicion = None if allow_shrink else _suspicion(staging.before, snapshot, guards)
+        if suspicion:
+            staging.discard()
+        else:
+            staging.keep(snapshot)
         rules = count_rules(connection, entity.name, 1)
+    if suspicion:
+        raise GuardError(suspicion)
     return StagedEntity(
         entity=entity.name,
         seconds=time.monotonic() - started,
@@ -110,6 +117,7 @@ class _Staging:
         self._segments: list[str] = []
         self._rows_read = 0
         self._writing = False
+        self._written_from = 0
         self.before = last_snapshot(connection, selection.entity.name)
         # None: nothing comparable was read before, so that even an empty stream is a new one.
         self._expected: list[str] | None = None
@@ -135,6 +143,7 @@ class _Staging:
     def _start_writing(self, number: int) -> None:
         """Makes the new table; the rows of the segments before `number` are yesterday's, taken over as they are."""
         self._writing = True
+        self._written_from = number
         entity, mapped = self._selection.entity, self._selection.fields
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table(STAGING, self._name)))
         self._connection.execute(staging_table(entity, mapped, self._name, self._selection.derived_id_from))
@@ -229,14 +238,27 @@ class _Staging:
         assert row is not None, "an aggregate has a row"  # noqa: S101
         return row[0], ":".join(map(str, row))
 
-    def swap(self, snapshot: Snapshot) -> None:
+    def keep(self, snapshot: Snapshot) -> None:
+        if self._writing:
+            self._swap()
+        self._record(snapshot)
+
+    def discard(self) -> None:
+        """Leaves the old table, of which only the segments before the first written one still match the quarantine."""
+        self._connection.execute(sql.SQL("DROP TABLE {}").format(table(STAGING, self._name)))
+        self._connection.execute(
+            "UPDATE ops.staged SET segments = segments[1:%s] WHERE entity = %s",
+            [self._written_from, self._selection.entity.name],
+        )
+
+    def _swap(self) -> None:
         old, new = table(STAGING, self._selection.entity.name), table(STAGING, self._name)
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(old))
         self._connection.execute(
             sql.SQL("ALTER TABLE {} RENAME TO {}").format(new, sql.Identifier(self._selection.entity.name))
         )
 
-    def record(self, snapshot: Snapshot) -> None:
+    def _record(self, snapshot: Snapshot) -> None:
         self._connection.execute(
             """
             INSERT INTO ops.staged (entity, load, definition, segments, rows_read, rows_staged, rows_rejected, checksum)
@@ -266,20 +288,21 @@ def last_snapshot(connection: Connection, entity: str) -> Snapshot | None:
     return Snapshot(*row) if row else None
 
 
-def _guard(entity: Entity, before: Snapshot | None, after: Snapshot, guards: GuardsConfig, allow_shrink: bool) -> None:
-    """Raises: GuardError when so many rows are gone that a broken ERP export is likelier than a clean-out."""
-    if before is None or allow_shrink:
-        return
+def _suspicion(before: Snapshot | None, after: Snapshot, guards: GuardsConfig) -> str | None:
+    """Why the snapshot is not taken: so many rows are gone that a broken ERP export is likelier than a clean-out."""
+    if before is None:
+        return None
     lost = before.rows_staged - after.rows_staged
     emptied = before.rows_staged > 0 and after.rows_staged == 0
     shrunk = lost >= max(1, guards.min_shrink_rows) and lost > guards.max_shrink * before.rows_staged
-    if emptied or shrunk:
-        refused = f" {after.rows_rejected} of {after.rows_read} rows read were refused." if after.rows_rejected else ""
-        raise GuardError(
-            f"the snapshot has {after.rows_staged} rows, the last one had {before.rows_staged} "
-            f"({lost / before.rows_staged:.0%} gone; allowed are {guards.max_shrink:.0%}).{refused} "
-            "Yesterday's data stay. If it is right so, run again with --allow-shrink."
-        )
+    if not (emptied or shrunk):
+        return None
+    refused = f" {after.rows_rejected} of {after.rows_read} rows read were refused." if after.rows_rejected else ""
+    return (
+        f"the snapshot has {after.rows_staged} rows, the last one had {before.rows_staged} "
+        f"({lost / before.rows_staged:.0%} gone; allowed are {guards.max_shrink:.0%}).{refused} "
+        "Yesterday's data stay. If it is right so, run again with --allow-shrink."
+    )
 
 
 def _digest(*parts: bytes) -> str:

@@ -660,7 +660,8 @@ def _assigned_agents(link: str, link_column: str) -> sql.Composed:
 
 def _filter_agents(scope: scopes.ViaSharedFilter) -> sql.Composed:
     return sql.SQL(
-        'SELECT f.{key} AS key, string_agg(DISTINCT a."SalesAgentId"::text, {separator} ORDER BY a."SalesAgentId"::text) AS agents '
+        'SELECT f.{key} AS key, '
+        'string_agg(DISTINCT a."SalesAgentId"::text, {separator} ORDER BY a."SalesAgentId"::text) AS agents '
         "FROM {link} AS f LEFT JOIN {agent_link} AS a ON a.{filter} = f.{filter} AND a.{archived} IS NULL "
         "WHERE f.{archived} IS NULL AND f.{key} IS NOT NULL GROUP BY f.{key}"
     ).format(

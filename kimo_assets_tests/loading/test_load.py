@@ -30,7 +30,7 @@ def changed_loads(world: World, entity: str) -> dict[str, int]:
     return dict(world.rows(f'SELECT "Id", _changed_load FROM kimo."{entity}"'))
 
 
-# --- the difference ---------------------------------------------------------------------------------------------------
+# --- the difference -----------------------------------------------------------------------------------------------
 
 
 def test_rows_are_inserted_updated_archived_and_left_alone_in_exact_numbers(world: World) -> None:
@@ -110,7 +110,7 @@ def test_a_field_that_leaves_the_mapping_is_emptied_unless_kimo_edits_the_entity
     assert world.value(f'SELECT "{field}" FROM kimo."{entity}"') == ("text" if kept else None)
 
 
-# --- pending edits ----------------------------------------------------------------------------------------------------
+# --- pending edits ------------------------------------------------------------------------------------------------
 
 
 def account(key: str, name: str) -> Row:
@@ -173,7 +173,7 @@ def test_a_row_that_only_kimo_has_is_held_from_the_first_load_on(world: World) -
     assert live(world, "Account") == ["A", "K"]
 
 
-# --- owners -------------------------------------------------------------------------------------------------------------
+# --- owners -------------------------------------------------------------------------------------------------------
 
 
 def test_parts_without_their_owner_are_quarantined_with_the_whole_row(world: World) -> None:
@@ -230,7 +230,7 @@ def test_an_owner_of_an_owner_that_goes_takes_all_with_it(world: World) -> None:
     assert counts(world, "SalesAgentPerAccount") == ("ok", {"archived": 1, "unchanged": 1, "refused": 1})
 
 
-# --- failures -----------------------------------------------------------------------------------------------------------
+# --- failures -----------------------------------------------------------------------------------------------------
 
 
 def test_an_entity_that_fails_is_taken_back_alone_and_named(world: World) -> None:

@@ -74,20 +74,20 @@ def test_a_server_that_does_not_answer_is_transient() -> None:
     assert SECRET not in str(error)
 
 
-def test_a_cut_connection_is_transient_whether_the_driver_or_sqlalchemy_says_so(
-    new_database: Callable[[], Database],
-) -> None:
+@pytest.mark.parametrize("said_by", ["the driver", "sqlalchemy"])
+def test_a_cut_connection_is_transient_whoever_says_so(new_database: Callable[[], Database], said_by: str) -> None:
     engine = open_source("erp", SourceConfig(url=url_of(new_database())))
-    for raw in (True, False):
-        with (
-            pytest.raises(TransientSourceError, match="terminating connection"),
-            source_errors("erp", engine),
-            engine.connect() as connection,
-        ):
-            if raw:
-                connection.connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    cut = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+    def read() -> None:
+        with source_errors("erp", engine), engine.connect() as connection:
+            if said_by == "sqlalchemy":
+                connection.execute(text(cut))
             else:
-                connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+                connection.connection.cursor().execute(cut)
+
+    with pytest.raises(TransientSourceError, match="terminating connection"):
+        read()
     engine.dispose()
 
 

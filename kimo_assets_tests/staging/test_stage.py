@@ -27,7 +27,7 @@ def failure(world: World, entity: str = "Zone", **options: Any) -> str:
     return report.failures[1][entity]
 
 
-# --- a source that lacks something ------------------------------------------------------------------------------------
+# --- a source that lacks something --------------------------------------------------------------------------------
 
 
 def test_a_missing_table_fails_its_entity_names_those_like_it_and_lets_the_others_go_on(world: World) -> None:
@@ -88,7 +88,7 @@ def test_a_query_on_postgresql_may_hold_percent_signs_colons_and_comments(
     assert world.rows('SELECT "Description" FROM integrator."Zone"') == [("{}%s%%:x",)]
 
 
-# --- the guard --------------------------------------------------------------------------------------------------------
+# --- the guard ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,20 @@ def test_rows_that_are_refused_count_as_lost_and_the_message_says_so(world: Worl
     world.erp(Zone=[row | {"Description": "x" * 101} for row in zones(200)])
     assert "200 of 200 rows read were refused" in failure(world)
     assert staged(world) == 200
-    assert world.rejected("Zone") == []
+    assert {rule for rule, *_ in world.rejected("Zone")} == {"text_too_long"}
+    assert len(world.rejected("Zone")) == 200
+
+
+def test_the_rows_refused_from_a_snapshot_that_was_not_taken_leave_with_the_next_good_one(world: World) -> None:
+    good = zones(3) + [{"Id": "LONG", "Description": "x" * 101}] + [row | {"Id": f"B{n}"} for n, row in enumerate(zones(200))]
+    world.erp(Zone=good)
+    world.done(1)
+    world.erp(Zone=[row | {"Description": "x" * 101} for row in good])
+    failure(world)
+    world.erp(Zone=good)
+    world.done(1)
+    assert [key for _, _, key, _ in world.rejected("Zone")] == ["Id=LONG"]
+    assert staged(world) == 203
 
 
 def test_the_guards_bounds_come_from_the_configuration(world: World) -> None:
@@ -154,7 +167,7 @@ def test_a_guarded_entity_keeps_its_refused_rows_of_yesterday(world: World) -> N
     assert world.rejected("Zone") == kept
 
 
-# --- a source that dies on the way ------------------------------------------------------------------------------------
+# --- a source that dies on the way --------------------------------------------------------------------------------
 
 
 def test_a_view_that_raises_half_way_leaves_yesterdays_rows(world: World) -> None:
@@ -226,7 +239,7 @@ def test_a_connection_that_is_cut_half_way_leaves_yesterdays_rows(
     assert staged(world) == 99
 
 
-# --- an equal stream ----------------------------------------------------------------------------------------------------
+# --- an equal stream ----------------------------------------------------------------------------------------------
 
 
 def relfilenode(world: World) -> Any:
@@ -338,7 +351,7 @@ def test_another_mapping_of_the_same_data_is_a_change_also_of_an_empty_table(wor
     assert ("SalesAgentId",) in world.rows(columns)
 
 
-# --- derived Ids --------------------------------------------------------------------------------------------------------
+# --- derived Ids --------------------------------------------------------------------------------------------------
 
 
 def link_ids(world: World, rows: list[Row]) -> dict[tuple[Any, Any], str]:

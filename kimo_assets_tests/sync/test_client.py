@@ -1,6 +1,8 @@
 """The reference client: exact, and its file stays as it was when anything is wrong with the store."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,9 @@ def company(world: World) -> World:
 
 
 def content(world: World) -> list[tuple[Any, ...]]:
-    import sqlite3
-    from contextlib import closing
-
+    """What the first agent's file holds of the zones."""
     with closing(sqlite3.connect(world.client_file("1"))) as file:
-        return file.execute("SELECT Description FROM Zone UNION ALL SELECT Name FROM Account").fetchall() if "Name" in [
-            row[1] for row in file.execute("PRAGMA table_info(Account)")
-        ] else file.execute("SELECT Description FROM Zone").fetchall()
+        return file.execute("SELECT Description FROM Zone").fetchall()
 
 
 def object_file(world: World, entity: str) -> Path:
@@ -135,7 +133,10 @@ def test_texts_of_all_kinds_arrive_as_they_left(world: World) -> None:
         "plain", 'say "hi"', '"', '""', '","', "a,b", ",", "two\nlines", "\n", "windows\r\nline", "old\rline",
         ' " ', '"\n"', '\n"', "\\.", "è 🚚", "tab\t", " spaces ", "NULL", '""\n""', '"a","b"', "x" * 200_000,
     ]  # fmt: skip
-    world.erp(SalesAgent=agents("1"), Account=[{"Id": f"{n:02}", "ContactInfo": text, "SalesAgentId": "1"} for n, text in enumerate(texts)])
+    world.erp(
+        SalesAgent=agents("1"),
+        Account=[{"Id": f"{n:02}", "ContactInfo": text, "SalesAgentId": "1"} for n, text in enumerate(texts)],
+    )
     world.done()
     rows = world.received("1", "SELECT Id, ContactInfo FROM Account ORDER BY Id")
     assert rows == [(f"{n:02}", text) for n, text in enumerate(texts)]
@@ -145,8 +146,8 @@ def test_values_have_the_types_of_their_fields(world: World) -> None:
     world.erp(
         SalesAgent=agents("1"),
         Account=[
-            {"Id": "007", "SalesAgentId": "1", "Discount1": "10.25", "FreeBoolean1": 1, "AccountTypeId": 1, "Name": "42",
-             "ProcurementLeadTime": "7", "PriceListsReferenceDate": "2026-01-31"},
+            {"Id": "007", "SalesAgentId": "1", "Discount1": "10.25", "FreeBoolean1": 1, "AccountTypeId": 1,
+             "Name": "42", "ProcurementLeadTime": "7", "PriceListsReferenceDate": "2026-01-31"},
         ],
     )  # fmt: skip
     world.done()
@@ -155,13 +156,17 @@ def test_values_have_the_types_of_their_fields(world: World) -> None:
 
 
 # Characters that CSV, zstandard's blocks or a terminal might trip over, and any others that PostgreSQL takes.
-_TEXT = st.text(st.one_of(st.sampled_from('",\n\r\\. \t;\'0'), st.characters(exclude_categories=("Cs",), exclude_characters="\0")))
+_TEXT = st.text(
+    st.one_of(st.sampled_from("\",\n\r\\. \t;'0"), st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
+)
 _ROWS = st.lists(st.tuples(st.uuids().map(str), *[st.none() | _TEXT] * 3), min_size=1, max_size=8)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=_ROWS)
-def test_whatever_postgresql_writes_as_csv_is_read_back_exactly(database: Database, rows: list[tuple[Any, ...]]) -> None:
+def test_whatever_postgresql_writes_as_csv_is_read_back_exactly(
+    database: Database, rows: list[tuple[Any, ...]]
+) -> None:
     values = sql.SQL(", ").join(
         sql.SQL("({}, {}::text, {}::text, {}::text)").format(*map(sql.Literal, row)) for row in rows
     )

@@ -1,6 +1,8 @@
 """Publishing: shared once, only what changed, and a crash leaves the old version whole."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def written(world: World) -> dict[str, int]:
     }
 
 
-# --- shared once ----------------------------------------------------------------------------------------------------------
+# --- shared once --------------------------------------------------------------------------------------------------
 
 
 def test_rows_for_everyone_are_one_object_for_all_agents(company: World) -> None:
@@ -81,7 +83,7 @@ def test_an_agent_can_fetch_no_row_of_a_customer_it_does_not_see(company: World)
     assert not any("notes B\n" in text or "notes B," in text for text in texts)
 
 
-# --- incremental ----------------------------------------------------------------------------------------------------------
+# --- incremental --------------------------------------------------------------------------------------------------
 
 
 def test_an_unchanged_run_writes_nothing(company: World) -> None:
@@ -104,11 +106,10 @@ def test_an_unchanged_run_still_reports_what_is_there(company: World) -> None:
     assert first["Contact"][3] == 2
 
 
-def test_a_changed_row_rewrites_the_objects_of_those_who_see_it(company: World) -> None:
+def test_a_changed_row_rewrites_only_the_objects_of_those_who_see_it(company: World) -> None:
     other = objects_of(company, "2", "Contact")
-    company.erp(Contact=[{"Id": f"c{key}", "AccountId": key, "Notes": f"{key}!"[: 1 + (key == "A")]} for key in ("A", "B", "AB")])
-    company.done()
-    company.erp(Contact=[{"Id": f"c{key}", "AccountId": key, "Notes": "new" if key == "A" else f"notes {key}"} for key in ("A", "B", "AB")])
+    contacts = [{"Id": f"c{key}", "AccountId": key, "Notes": f"notes {key}"} for key in ("A", "B", "AB")]
+    company.erp(Contact=[{**contacts[0], "Notes": "new"}, *contacts[1:]])
     assert written(company) == {"Contact": 1}
     assert objects_of(company, "2", "Contact") == other
     assert rows_of(company.store, "1", "Contact")["cA"]["Notes"] == "new"
@@ -143,9 +144,7 @@ def test_archived_rows_leave_and_come_back(company: World) -> None:
 
 
 def test_a_business_rule_changes_what_is_seen_without_any_other_change(company: World) -> None:
-    company.erp(
-        ErpDocument=[*ids("dA", AccountId="A", SalesAgentId="2"), *ids("dB", AccountId="B", SalesAgentId="2")]
-    )
+    company.erp(ErpDocument=[*ids("dA", AccountId="A", SalesAgentId="2"), *ids("dB", AccountId="B", SalesAgentId="2")])
     company.done()
     assert company.seen("ErpDocument") == {"1": "", "2": "dA dB"}
     company.erp(BusinessRuleFromErp=[{"Key": "ErpDocument\\FilterPerUser", "Value": "0"}])
@@ -159,11 +158,7 @@ def test_a_column_that_is_no_longer_mapped_leaves_the_payload(company: World) ->
     assert company.received("1", "SELECT * FROM Zone") == [("N",)]
 
 
-def test_a_published_change_of_an_editable_row_in_kimo_travels_with_the_next_load_of_its_entity(company: World) -> None:
-    assert company.received("1", "SELECT EntityStatus FROM Account WHERE Id = 'A'") == [(0,)]
-
-
-# --- agents come and go ---------------------------------------------------------------------------------------------------
+# --- agents come and go -------------------------------------------------------------------------------------------
 
 
 def test_the_manifest_of_an_agent_who_is_no_more_is_removed(company: World) -> None:
@@ -214,15 +209,13 @@ def test_agents_codes_may_hold_any_character(world: World) -> None:
     assert world.seen("Account") == {code: f"of {code}" for code in codes}
     written = list((world.store / "agents").iterdir())
     assert len(written) == len(codes)
-    assert all(set(file.name) <= set("%_-~.") | set(map(chr, range(48, 58))) | set("ABCDEFabcdefghijklmnopqrstuvwxyz") for file in written)
+    assert all(re.fullmatch(r"[\w~%-]+\.json", file.name, re.ASCII) for file in written)
 
 
-# --- stores that lost something -------------------------------------------------------------------------------------------
+# --- stores that lost something -----------------------------------------------------------------------------------
 
 
 def test_a_deleted_store_is_published_in_full_again(company: World) -> None:
-    import shutil
-
     before = {Path(name).name for name in files(company, ".")} - {"store.json"}
     shutil.rmtree(company.store)
     report = company.done()
@@ -253,7 +246,7 @@ def test_a_missing_manifest_is_written_again(company: World) -> None:
     assert company.seen("Account") == {"1": "A AB", "2": "AB B"}
 
 
-# --- failures and crashes -------------------------------------------------------------------------------------------------
+# --- failures and crashes -----------------------------------------------------------------------------------------
 
 
 def test_an_entity_that_cannot_be_published_keeps_its_old_payload_and_the_others_get_their_new_ones(

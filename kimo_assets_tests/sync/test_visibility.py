@@ -29,7 +29,7 @@ def seen(world: World, entity: str, **tables: list[Row]) -> dict[str, str]:
     return world.seen(entity)
 
 
-# --- everyone, none, agent_column -------------------------------------------------------------------------------------
+# --- everyone, none, agent_column ---------------------------------------------------------------------------------
 
 
 def test_what_is_for_everyone_is_seen_by_everyone(world: World) -> None:
@@ -89,7 +89,7 @@ def test_no_object_that_an_agent_may_fetch_holds_a_colleagues_private_columns(wo
         assert not any(f"secret {other}" in text for other in set("123") - {code} for text in listed)
 
 
-# --- via_link, via_account, any_of with fallbacks ---------------------------------------------------------------------
+# --- via_link, via_account, any_of with fallbacks -----------------------------------------------------------------
 
 
 def test_customers_are_seen_by_the_agents_linked_to_them(world: World) -> None:
@@ -165,7 +165,7 @@ def test_a_row_that_is_not_linked_is_for_everyone_where_the_scope_says_so(world:
     }
 
 
-# --- items: via_shared_filter, via_trademark, channel, via_item -------------------------------------------------------
+# --- items: via_shared_filter, via_trademark, channel, via_item ---------------------------------------------------
 
 
 def test_items_are_seen_by_agents_of_their_trademark_and_by_agents_without_any(world: World) -> None:
@@ -233,7 +233,7 @@ def test_a_price_is_seen_where_its_item_its_customer_and_its_agent_all_are(world
     }
 
 
-# --- via_parent, by_business_rule ---------------------------------------------------------------------------------------
+# --- via_parent, by_business_rule ---------------------------------------------------------------------------------
 
 
 DOCUMENTS: dict[str, list[Row]] = {
@@ -323,7 +323,7 @@ def test_lines_are_seen_with_their_parent_and_with_their_customer(world: World) 
     ) == {"1": "b1 b1A b1C", "2": "b2 b2B b2C", "3": ""}
 
 
-# --- any_of with filters, all_of ----------------------------------------------------------------------------------------
+# --- any_of with filters, all_of ----------------------------------------------------------------------------------
 
 
 ACTIVITIES: dict[str, list[Row]] = {
@@ -362,7 +362,7 @@ def test_a_trademark_of_a_customer_may_be_for_one_of_its_agents(world: World) ->
     assert seen(world, "TrademarkPerAccount", TrademarkPerAccount=rows) == {"1": "any mine", "2": "any", "3": ""}
 
 
-# --- keys with a type: via_encoded_account, via_encoded_item, via_entity_reference ----------------------------------------
+# --- keys with a type: via_encoded_account, via_encoded_item, via_entity_reference --------------------------------
 
 
 def test_a_key_of_type_account_is_seen_with_the_account_and_other_types_by_everyone(world: World) -> None:
@@ -379,10 +379,11 @@ def test_a_key_of_type_account_is_seen_with_the_account_and_other_types_by_every
 
 
 def test_keys_of_type_item_and_account_both_restrict(world: World) -> None:
+    of_b = {"AccountEncodingType": 0, "AccountEncodingKey": "B"}
     rows = [
         {"Id": "I1", "ItemEncodingType": 0, "ItemEncodingKey": "I1"},
-        {"Id": "I1B", "ItemEncodingType": 0, "ItemEncodingKey": "I1", "AccountEncodingType": 0, "AccountEncodingKey": "B"},
-        {"Id": "I2B", "ItemEncodingType": 0, "ItemEncodingKey": "I2", "AccountEncodingType": 0, "AccountEncodingKey": "B"},
+        {"Id": "I1B", "ItemEncodingType": 0, "ItemEncodingKey": "I1", **of_b},
+        {"Id": "I2B", "ItemEncodingType": 0, "ItemEncodingKey": "I2", **of_b},
         {"Id": "group", "ItemEncodingType": 1, "ItemEncodingKey": "I1"},
         {"Id": "I1of2", "ItemEncodingType": 0, "ItemEncodingKey": "I1", "SalesAgentId": "2"},
         {"Id": "I1of3", "ItemEncodingType": 0, "ItemEncodingKey": "I1", "SalesAgentId": "3"},
@@ -409,7 +410,7 @@ def test_a_report_is_seen_with_the_row_it_is_about_whatever_entity_that_is_of(wo
     }
 
 
-# --- promotions -----------------------------------------------------------------------------------------------------------
+# --- promotions ---------------------------------------------------------------------------------------------------
 
 
 def gate(kind: str, key: str = "", included: Any = 1) -> Row:
@@ -477,7 +478,7 @@ def test_promotions_are_seen_by_whom_their_filters_reach(world: World) -> None:
         }
 
 
-# --- all the kinds --------------------------------------------------------------------------------------------------------
+# --- all the kinds ------------------------------------------------------------------------------------------------
 
 
 def test_the_worlds_above_meet_every_kind_of_scope_and_every_business_rule_of_the_catalogue() -> None:

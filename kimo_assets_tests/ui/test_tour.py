@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Callable[[str], None]) 
     ]  # fmt: skip
     assert _never_two_at_once(runs)
 
+    page.set_viewport_size({"width": 1400, "height": 1120})
     for asset in ASSETS:
         page.goto(f"{ui.url}/assets/{asset}?view=partitions&partition=Account")
         page.get_by_text("Materialized (48)").wait_for()
@@ -58,6 +60,7 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Callable[[str], None]) 
     screenshot("overview")
 
     full = next(run for run in runs if _partitions(run) == "CustomerGroup...PromotionLine")
+    page.set_viewport_size({"width": 1400, "height": 800})
     page.goto(f"{ui.url}/runs/{full['runId']}")
     page.get_by_placeholder("Filter…").fill("entities")
     page.get_by_text("Step 3: Preparazione dati di Sync").first.wait_for()
@@ -66,14 +69,13 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Callable[[str], None]) 
     page.goto(f"{ui.url}/jobs")
     page.get_by_text("step_2_3_load_and_sync_data_creation").wait_for()
     screenshot("jobs")
+    page.set_viewport_size({"width": 1400, "height": 600})
     page.goto(f"{ui.url}/asset-groups")
     page.get_by_text("48 partitions").last.wait_for()
     screenshot("lineage")
 
 
-def _materialize(
-    page: Any, url: str, partitions: list[str], screenshot: Callable[[str], None] | None = None
-) -> None:
+def _materialize(page: Any, url: str, partitions: list[str], screenshot: Callable[[str], None] | None = None) -> None:
     """Through the dialog; ["All"] presses its button of that name."""
     page.goto(url)
     page.get_by_role("button", name="Materialize").first.click()
@@ -109,9 +111,7 @@ def _launch_mask(page: Any, ui: Ui) -> None:
 
 def _lineage(ui: Ui) -> dict[str, list[str]]:
     nodes = ui.ask("{assetNodes {assetKey {path} dependencyKeys {path}}}")["assetNodes"]
-    return {
-        node["assetKey"]["path"][-1]: [key["path"][-1] for key in node["dependencyKeys"]] for node in nodes
-    }
+    return {node["assetKey"]["path"][-1]: [key["path"][-1] for key in node["dependencyKeys"]] for node in nodes}
 
 
 def _going_on(ui: Ui) -> bool:
@@ -125,7 +125,7 @@ def _partitions(run: dict[str, Any]) -> str:
 
 def _never_two_at_once(runs: list[dict[str, Any]]) -> bool:
     times = sorted((run["startTime"], run["endTime"]) for run in runs)
-    return all(before[1] <= after[0] for before, after in zip(times, times[1:], strict=False))
+    return all(before[1] <= after[0] for before, after in pairwise(times))
 
 
 def _cell(page: Any, text: str) -> None:

@@ -1,0 +1,32 @@
+"""Sensors: what Dagster's daemon looks after by itself."""
+
+import dagster as dg
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.locks import abandoned
+from kimo_assets.database.server import Database, open_database
+
+_KILLED = (
+    "Ended by the sensor end_dead_runs: the process of this run is gone, it was killed or its machine stopped. What it "
+    "had finished is kept, the rest is as before. Run it again."
+)
+
+
+def build_sensors(config: KimoConfig, database: Database | None = None) -> list[dg.SensorDefinition]:
+    @dg.sensor(
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Marks runs as failed whose process was killed: Dagster would show them as started for ever, and "
+        "let every later run wait for them.",
+    )
+    def end_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        going_on = context.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        if not going_on:
+            return dg.SkipReason("no run is going on")
+        dead = set(abandoned(database or open_database(config), [run.run_id for run in going_on]))
+        for run in going_on:
+            if run.run_id in dead:
+                context.instance.report_run_failed(run, _KILLED)
+        return dg.SkipReason(f"{len(dead)} of {len(going_on)} runs that are going on were dead")
+
+    return [end_dead_runs]

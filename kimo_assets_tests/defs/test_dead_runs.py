@@ -1,0 +1,78 @@
+"""A killed run is told from one that works, so that it does not keep the queue for ever."""
+
+import dagster as dg
+import pytest
+
+from kimo_assets.database.locks import exclusive
+from kimo_assets.defs.build import build_defs
+from kimo_assets.defs.sensors import build_sensors
+from kimo_assets_tests.defs.conftest import Company
+
+STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
+
+
+@pytest.fixture
+def run_id(company: Company) -> str:
+    """A run that Dagster believes to be going on."""
+    with company.instance() as instance:
+        job = build_defs(company.config).resolve_job_def("import_entities")
+        return instance.create_run_for_job(job, status=STARTED).run_id
+
+
+def look(company: Company) -> dg.DagsterRunStatus:
+    """Lets the sensor look once; how the run stands afterwards."""
+    with company.instance() as instance:
+        (sensor,) = build_sensors(company.config, company.database)
+        with dg.build_sensor_context(instance=instance) as context:
+            sensor(context)
+        return instance.get_runs()[0].status
+
+
+def load_of(company: Company, run_id: str, *, finished: str = "NULL") -> None:
+    company.execute(f"INSERT INTO ops.load (title, run_id, finished_at) VALUES ('x', '{run_id}', {finished})")
+
+
+def test_a_run_whose_load_is_open_while_nobody_holds_the_lock_was_killed(company: Company, run_id: str) -> None:
+    load_of(company, run_id)
+    assert look(company) == FAILED
+    with company.instance() as instance:
+        (event,) = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    assert "the process of this run is gone" in event.message
+    assert company.launch(entities=["Zone"]).success
+
+
+def test_a_run_that_holds_the_lock_is_left_alone(company: Company, run_id: str) -> None:
+    with exclusive(company.database):
+        load_of(company, run_id)
+        assert look(company) == STARTED
+
+
+def test_a_run_that_has_no_load_yet_is_left_alone(company: Company, run_id: str) -> None:
+    load_of(company, "another run")
+    assert look(company) == STARTED
+
+
+def test_a_run_whose_load_was_closed_long_ago_was_killed(company: Company, run_id: str) -> None:
+    """The next import closes the loads that a killed one left open."""
+    load_of(company, run_id, finished="now() - interval '3 minutes'")
+    assert look(company) == FAILED
+
+
+def test_a_run_that_is_just_ending_is_left_alone(company: Company, run_id: str) -> None:
+    load_of(company, run_id, finished="now()")
+    assert look(company) == STARTED
+
+
+def test_with_no_run_going_on_the_database_is_not_even_opened(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("nobody asked for a connection")
+
+    monkeypatch.setattr("kimo_assets.defs.sensors.abandoned", refuse)
+    monkeypatch.setattr("kimo_assets.defs.sensors.open_database", refuse)
+    with company.instance() as instance, dg.build_sensor_context(instance=instance) as context:
+        (sensor,) = build_sensors(company.config)
+        answer = sensor(context)
+    assert isinstance(answer, dg.SkipReason)
+    assert answer.skip_message == "no run is going on"

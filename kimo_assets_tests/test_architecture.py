@@ -1,0 +1,63 @@
+"""Who may import whom: the contracts of setup.cfg hold, and they would notice if they did not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+_LINT = """
+import sys
+from importlinter.cli import lint_imports
+sys.exit(lint_imports(config_filename=sys.argv[1], no_cache=True))
+"""
+
+
+def lint(root: Path) -> tuple[int, str]:
+    """Import-linter's verdict on the package kimo_assets below a folder, by the folder's setup.cfg."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LINT, str(root / "setup.cfg")], cwd=root, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_imports_go_only_down_siblings_keep_apart_and_only_defs_knows_dagster() -> None:
+    code, said = lint(ROOT)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "broken"),
+    [
+        ("config", "import dagster", "Only kimo_assets.defs may import Dagster"),
+        ("pipeline", "def late():\n    from dagster import job", "Only kimo_assets.defs may import Dagster"),
+        ("sources/readers", "from kimo_assets.staging import stage", "Imports go only down"),
+        ("loading/load", "import kimo_assets.staging.stage", "Imports go only down"),
+        ("catalog/model", "from kimo_assets import config", "Imports go only down"),
+        ("database/ddl", "from kimo_assets.sources import readers", "Imports go only down"),
+        ("newcomer", "", "Imports go only down"),
+    ],
+)
+def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str, broken: str) -> None:
+    for name in ("definitions", "cli", "defs", "pipeline", "config", "reports", "errors", "demo", "sync"):
+        write(tmp_path, name, "")
+    for name in ("sources/readers", "staging/stage", "loading/load", "catalog/model", "database/ddl", "defs/assets"):
+        write(tmp_path, name, "")
+    write(tmp_path, "defs/assets", "import dagster")
+    (tmp_path / "setup.cfg").write_text((ROOT / "setup.cfg").read_text())
+    assert lint(tmp_path)[0] == 0
+
+    write(tmp_path, module, line)
+    code, said = lint(tmp_path)
+    assert code == 1
+    assert f"{broken}" in said
+    assert "1 broken" in said
+
+
+def write(root: Path, module: str, text: str) -> None:
+    file = root / "kimo_assets" / f"{module}.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for folder in {file.parent, root / "kimo_assets"}:
+        (folder / "__init__.py").touch()
+    file.write_text(text + "\n")
