@@ -66,7 +66,7 @@ def _pair(entity: Entity, mapped: Mapping[str, str], available: Sequence[str], o
     by_fold = {name.casefold(): name for name in available}
     missing = {field: name for field, name in mapped.items() if name.casefold() not in by_fold}
     if missing:
-        field, name = next(iter(missing.items()))
+        name = next(iter(missing.values()))
         names = ", ".join(f"{column} (for {entity.name}.{field})" for field, column in missing.items())
         hint = nearest(name, available) or list(available)[:20]
         raise PermanentSourceError(

@@ -150,4 +150,4 @@ def count_rules(connection: Connection, entity: str, step: int) -> Counter[str]:
         "SELECT rule, count(*) FROM ops.rejected_row WHERE entity = %s AND step = %s GROUP BY rule ORDER BY rule",
         [entity, step],
     )
-    return Counter({rule: count for rule, count in rows})
+    return Counter(dict(rows.fetchall()))

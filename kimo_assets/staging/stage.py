@@ -56,8 +56,8 @@ def stage_entity(
 ) -> StagedEntity:
     """Reads one entity whole and swaps it in.
 
-    Raises: SourceError; then nothing has changed. GuardError; then the old rows stay, and ops.rejected_row holds the rows
-    refused from the snapshot that was not taken: they may well be why it was so small.
+    Raises: SourceError; then nothing has changed. GuardError; then the old rows stay, and ops.rejected_row holds what was
+    refused from the snapshot that was not taken, if anything was: it may well be why that was so small.
     """
     started = time.monotonic()
     with _opened(engine, entity, mapping) as (selection, segments), connection.transaction():
@@ -65,8 +65,10 @@ def stage_entity(
         staging.take(segments, on_rows)
         snapshot = staging.finish()
         suspicion = None if allow_shrink else _suspicion(staging.before, snapshot, guards)
-        if suspicion:
+        if suspicion and snapshot.rows_rejected:
             staging.discard()
+        elif suspicion:
+            raise GuardError(suspicion)
         else:
             staging.keep(snapshot)
         rules = count_rules(connection, entity.name, 1)

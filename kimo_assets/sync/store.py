@@ -110,7 +110,7 @@ class Store:
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:
         """A file on the store's own disk when that is local, so that it can be moved into place."""
-        folder = f"{self._root}/tmp" if self._is_local else None
+        folder = f"{self._root}/unfinished" if self._is_local else None
         if folder:
             os.makedirs(folder, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=folder)
