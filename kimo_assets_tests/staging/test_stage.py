@@ -137,7 +137,8 @@ def test_rows_that_are_refused_count_as_lost_and_the_message_says_so(world: Worl
 
 
 def test_the_rows_refused_from_a_snapshot_that_was_not_taken_leave_with_the_next_good_one(world: World) -> None:
-    good = zones(3) + [{"Id": "LONG", "Description": "x" * 101}] + [row | {"Id": f"B{n}"} for n, row in enumerate(zones(200))]
+    wrong = {"Id": "LONG", "Description": "x" * 101}
+    good = [*zones(3), wrong, *(row | {"Id": f"B{n}"} for n, row in enumerate(zones(200)))]
     world.erp(Zone=good)
     world.done(1)
     world.erp(Zone=[row | {"Description": "x" * 101} for row in good])
