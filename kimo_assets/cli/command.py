@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused becaus
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,15 @@ EXIT_USAGE = 2
 EXIT_LOCKED = 3
 
 _JSON = "kimo_assets.json"
+
+
+def _program() -> str:
+    """What a user types for this command: its name where the shell finds it, else the path it was started by."""
+    started = Path(sys.argv[0])
+    if started.name != "kimo" or shutil.which("kimo"):
+        return "kimo"
+    here = Path.cwd()
+    return str(started.relative_to(here)) if started.is_relative_to(here) else str(started)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -55,7 +65,7 @@ class Call:
     def kimo(self, *words: str) -> str:
         """A command line for the operator to type next, with the same configuration."""
         config = ("--config", _typed(self.config_path)) if self.config_path else ()
-        return " ".join(("kimo", *config, *words))
+        return " ".join((_program(), *config, *words))
 
 
 def _typed(path: Path) -> str:

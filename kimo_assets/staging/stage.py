@@ -181,9 +181,11 @@ class _Staging:
         if not self._writing:
             assert self.before is not None, "an unchanged stream has one before it"  # noqa: S101
             return self.before
-        self._refuse_rows_without_key()
-        self._refuse_duplicates()
-        staged, checksum = self._measure()
+        staged, keys, checksum = self._measure()
+        if keys < staged:
+            self._refuse_rows_without_key()
+            self._refuse_duplicates()
+            staged, _, checksum = self._measure()
         return Snapshot(self._definition, self._segments, self._rows_read, staged, self._rows_read - staged, checksum)
 
     def _refuse_rows_without_key(self) -> None:
@@ -191,10 +193,7 @@ class _Staging:
             self._refuse("missing_key", sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL'))
 
     def _refuse_duplicates(self) -> None:
-        """Of rows with one key the first of the stream stays.
-
-        Keys are counted by a hash first: eight bytes a row fit in memory where the keys themselves would not.
-        """
+        """Of rows with one key the first of the stream stays."""
         self._refuse(
             "duplicate_key",
             sql.SQL(
@@ -231,14 +230,20 @@ class _Staging:
             rejections.append(Rejection(rule, key, value, row, segment))
         keep_rejections(self._connection, self._selection, self._load, rejections)
 
-    def _measure(self) -> tuple[int, str]:
+    def _measure(self) -> tuple[int, int, str]:
+        """Rows, different keys, checksum. Keys are counted by a hash: eight bytes a row, where they would not fit."""
         row = self._connection.execute(
             sql.SQL(
-                "SELECT count(*), coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0) FROM {table}"
+                """
+                SELECT count(DISTINCT hashtextextended("Id", 0)),
+                       count(*), coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0)
+                FROM {table}
+                """
             ).format(hash=sql.Identifier(HASH), table=table(STAGING, self._name))
         ).fetchone()
         assert row is not None, "an aggregate has a row"  # noqa: S101
-        return row[0], ":".join(map(str, row))
+        keys, *content = row
+        return content[0], keys, ":".join(map(str, content))
 
     def keep(self, snapshot: Snapshot) -> None:
         if self._writing:

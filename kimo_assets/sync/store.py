@@ -20,6 +20,8 @@ from kimo_assets.errors import StoreError
 FORMAT = "kimo-sync"
 FORMAT_VERSION = 1
 
+_MAX_IN_MEMORY_BYTES = 1 << 20
+
 
 def object_path(sha256: str) -> str:
     return f"objects/{sha256[:2]}/{sha256}.csv.zst"
@@ -74,6 +76,10 @@ class Store:
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._path(name))
 
+    def _has_object(self, sha256: str) -> bool:
+        path = self._path(object_path(sha256))
+        return os.path.exists(path) if self._is_local else bool(self._files.exists(path))
+
     def add_object(self, file: Path, sha256: str) -> StoredObject:
         """Moves a finished file to the place its hash names, unless it is there already."""
         size = file.stat().st_size
@@ -85,6 +91,13 @@ class Store:
         else:
             self._files.put_file(str(file), self._path(name))
         return StoredObject(sha256, size, True)
+
+    def add_bytes(self, data: bytes, sha256: str) -> StoredObject:
+        """The same for an object that is not a file yet."""
+        is_new = not self._has_object(sha256)
+        if is_new:
+            self.replace(object_path(sha256), data)
+        return StoredObject(sha256, len(data), is_new)
 
     def read_object(self, sha256: str) -> bytes:
         """The object's compressed bytes, verified. Raises: StoreError when it is missing or not what its name says."""
@@ -111,32 +124,43 @@ class Store:
     def _temporary(self) -> Iterator[Path]:
         """A file on the store's own disk when that is local, so that it can be moved into place."""
         folder = f"{self._root}/unfinished" if self._is_local else None
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder)
+        try:
+            handle, name = tempfile.mkstemp(dir=folder)
+        except FileNotFoundError:
+            os.makedirs(folder or "", exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=folder)
         os.close(handle)
         try:
             yield Path(name)
         finally:
-            Path(name).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
 
     def _move(self, file: Path, name: str) -> None:
-        target = Path(self._path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.chmod(0o644)
-        os.replace(file, target)
+        target = self._path(name)
+        os.chmod(file, 0o644)
+        try:
+            os.replace(file, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.replace(file, target)
 
 
 class ObjectWriter:
-    """Compresses, hashes and stores one object as it is written; nothing is visible before `finish`."""
+    """Compresses, hashes and stores one object as it is written; nothing is visible before `finish`.
+
+    Most objects are small: these are kept in memory, and one that is stored already never becomes a file.
+    """
 
     def __init__(self, store: Store, level: int) -> None:
         self._store = store
-        self._stack = contextlib.ExitStack()
-        self._file: Path = self._stack.enter_context(store._temporary())
-        self._out: Any = self._stack.enter_context(self._file.open("wb"))
         self._compressor = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
         self._hash = hashlib.sha256()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._stack = contextlib.ExitStack()
+        self._file: Path | None = None
+        self._out: Any = None
         self.rows = 0
 
     def write(self, data: bytes, rows: int) -> None:
@@ -144,15 +168,29 @@ class ObjectWriter:
         self._emit(self._compressor.compress(data))
 
     def _emit(self, data: bytes) -> None:
-        if data:
-            self._hash.update(data)
+        self._hash.update(data)
+        if self._out:
             self._out.write(data)
+            return
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > _MAX_IN_MEMORY_BYTES:
+            self._go_on_in_a_file()
+
+    def _go_on_in_a_file(self) -> None:
+        self._file = self._stack.enter_context(self._store._temporary())
+        self._out = self._stack.enter_context(self._file.open("wb"))
+        self._out.write(b"".join(self._pieces))
+        self._pieces = []
 
     def finish(self) -> StoredObject:
         with self._stack:
             self._emit(self._compressor.flush())
+            sha256 = self._hash.hexdigest()
+            if self._file is None:
+                return self._store.add_bytes(b"".join(self._pieces), sha256)
             self._out.close()
-            return self._store.add_object(self._file, self._hash.hexdigest())
+            return self._store.add_object(self._file, sha256)
 
     def abandon(self) -> None:
         self._stack.close()

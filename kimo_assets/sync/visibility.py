@@ -25,6 +25,8 @@ from kimo_assets.sync.agents import SEPARATOR, Agents
 # An atom's value for a row whose key is empty. Signatures count from 0, which is "nobody".
 _BLANK = -1
 _NOBODY = 0
+# An atom's value for a row to which nothing is linked, apart from one linked to nobody (''): no list of codes is it.
+_UNLISTED = SEPARATOR
 _MAX_GENERATIONS = 20
 
 ToMask = Callable[[int | str], int]
@@ -239,11 +241,9 @@ class Visibility:
             case scopes.ViaEncodedItem():
                 return self._via_encoded("Item", scope.type_column, scope.key_column, query)
             case scopes.ViaLink():
-                agents = self._agents_by_key(_link_agents(scope))
-                return self._named_agents(agents, scope.column, unlisted_everyone=scope.blank is not None, query=query)
+                return self._via_link(scope, query)
             case scopes.ViaSharedFilter():
-                agents = self._agents_by_key(_filter_agents(scope))
-                return self._named_agents(agents, scope.column, unlisted_everyone=scope.blank is not None, query=query)
+                return self._via_shared_filter(scope, query)
             case scopes.ViaTrademark():
                 return self._via_trademark(scope, query)
             case scopes.ViaWarehouse():
@@ -339,16 +339,46 @@ class Visibility:
         # Without its head a line is of no use: the owner sees it only together with that.
         return Intersection((parent, query.add(owner, "text", lambda code: self.agents.mask([str(code)]))))
 
-    def _named_agents(self, agents: sql.Identifier, column: str, *, unlisted_everyone: bool, query: Query) -> Node:
-        """The agents listed for the row's key; a key that is not listed: everyone or nobody."""
+    def _via_link(self, scope: scopes.ViaLink, query: Query) -> Node:
+        agents = self._linked(scope.link, scope.link_column, scope.link_agent_column)
+        return self._listed(agents, scope, query, self.agents.mask_of_text)
+
+    def _via_shared_filter(self, scope: scopes.ViaSharedFilter, query: Query) -> Node:
+        """By the sets of filters that rows have: these are few, where rows times agents are many."""
+        links = self._connection.execute(
+            sql.SQL('SELECT {}::text, "SalesAgentId" FROM {} WHERE {} IS NULL').format(
+                sql.Identifier(scope.filter_column), table(KIMO, scope.agent_link), sql.Identifier(ARCHIVED)
+            )
+        )
+        mask_of: dict[str, int] = {}
+        for name, agent in links:
+            mask_of[name] = mask_of.get(name, 0) | self.agents.mask([agent])
+        filters = self._linked(scope.link, scope.link_column, scope.filter_column)
+
+        def to_mask(text: str) -> int:
+            return reduce(or_, (mask_of.get(name, 0) for name in text.split(SEPARATOR)))
+
+        return self._listed(filters, scope, query, to_mask)
+
+    def _listed(
+        self,
+        lists: sql.Identifier,
+        scope: scopes.ViaLink | scopes.ViaSharedFilter,
+        query: Query,
+        to_mask: Callable[[str], int],
+    ) -> Node:
+        """The agents by what is linked to the row's key; a key to which nothing is: everyone or nobody."""
         alias = self._alias(query)
         query.joins.append(
-            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(agents, sql.Identifier(column), alias=alias)
+            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(
+                lists, sql.Identifier(scope.column), alias=alias
+            )
         )
-        # '*' is no agent: it marks a key that is not listed, apart from one listed without agents ('').
-        value = sql.SQL("CASE WHEN {0}.key IS NULL THEN '*' ELSE coalesce({0}.agents, '') END").format(alias)
-        unlisted = self.agents.everyone if unlisted_everyone else 0
-        return query.add(value, "text", lambda text: unlisted if text == "*" else self.agents.mask_of_text(str(text)))
+        value = sql.SQL("CASE WHEN {0}.key IS NULL THEN {1} ELSE coalesce({0}.linked, '') END").format(
+            alias, sql.Literal(_UNLISTED)
+        )
+        unlisted = self.agents.everyone if scope.blank is not None else 0
+        return query.add(value, "text", lambda text: unlisted if text == _UNLISTED else to_mask(str(text)))
 
     def _via_trademark(self, scope: scopes.ViaTrademark, query: Query) -> Node:
         if scope.enabled_by_rule and not self._is_on(scope.enabled_by_rule):
@@ -357,7 +387,7 @@ class Visibility:
 
     def _via_assignment(self, link: str, link_column: str, column: str, blank_everyone: bool, query: Query) -> Node:
         """Agents by what is assigned to them; an agent to whom nothing is assigned is not restricted."""
-        agents = self._agents_by_key(_assigned_agents(link, link_column))
+        agents = self._linked(link, link_column, "SalesAgentId")
         assigned = self._connection.execute(
             sql.SQL('SELECT DISTINCT "SalesAgentId" FROM {} WHERE {} IS NULL').format(
                 table(KIMO, link), sql.Identifier(ARCHIVED)
@@ -368,14 +398,14 @@ class Visibility:
         query.joins.append(
             sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.key = x.{}").format(agents, sql.Identifier(column), alias=alias)
         )
-        value = sql.SQL("CASE WHEN x.{} IS NULL THEN '*' ELSE coalesce({}.agents, '') END").format(
-            sql.Identifier(column), alias
+        value = sql.SQL("CASE WHEN x.{} IS NULL THEN {} ELSE coalesce({}.linked, '') END").format(
+            sql.Identifier(column), sql.Literal(_UNLISTED), alias
         )
         blank = self.agents.everyone if blank_everyone else 0
         return query.add(
             value,
             "text",
-            lambda text: blank if text == "*" else self.agents.mask_of_text(str(text)) | unrestricted,
+            lambda text: blank if text == _UNLISTED else self.agents.mask_of_text(str(text)) | unrestricted,
         )
 
     def _channel(self, scope: scopes.Channel, query: Query) -> Node:
@@ -549,8 +579,10 @@ class Visibility:
             for row in rows:
                 copy.write_row(row)
 
-    def _agents_by_key(self, select: sql.Composable) -> sql.Identifier:
+    def _linked(self, link: str, key: str, value: str) -> sql.Identifier:
+        """A temporary table (key, linked): the live rows' values per key, as one text."""
         target = self._new_table()
+        select = _select_linked(link, key, value)
         self._connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} AS {}").format(target, select))
         self._connection.execute(sql.SQL("ANALYZE {}").format(target))
         return target
@@ -638,38 +670,15 @@ class _Gate:
         return seen & ~self.excluded
 
 
-def _link_agents(scope: scopes.ViaLink) -> sql.Composed:
+def _select_linked(link: str, key: str, value: str) -> sql.Composed:
     return sql.SQL(
-        "SELECT {key} AS key, string_agg(DISTINCT {agent}::text, {separator} ORDER BY {agent}::text) AS agents "
+        "SELECT {key} AS key, string_agg(DISTINCT {value}::text, {separator} ORDER BY {value}::text) AS linked "
         "FROM {link} WHERE {archived} IS NULL AND {key} IS NOT NULL GROUP BY {key}"
     ).format(
-        key=sql.Identifier(scope.link_column),
-        agent=sql.Identifier(scope.link_agent_column),
+        key=sql.Identifier(key),
+        value=sql.Identifier(value),
         separator=sql.Literal(SEPARATOR),
-        link=table(KIMO, scope.link),
-        archived=sql.Identifier(ARCHIVED),
-    )
-
-
-def _assigned_agents(link: str, link_column: str) -> sql.Composed:
-    scope = scopes.ViaLink(
-        kind="via_link", column="", link=link, link_column=link_column, link_agent_column="SalesAgentId"
-    )
-    return _link_agents(scope)
-
-
-def _filter_agents(scope: scopes.ViaSharedFilter) -> sql.Composed:
-    return sql.SQL(
-        'SELECT f.{key} AS key, '
-        'string_agg(DISTINCT a."SalesAgentId"::text, {separator} ORDER BY a."SalesAgentId"::text) AS agents '
-        "FROM {link} AS f LEFT JOIN {agent_link} AS a ON a.{filter} = f.{filter} AND a.{archived} IS NULL "
-        "WHERE f.{archived} IS NULL AND f.{key} IS NOT NULL GROUP BY f.{key}"
-    ).format(
-        key=sql.Identifier(scope.link_column),
-        separator=sql.Literal(SEPARATOR),
-        link=table(KIMO, scope.link),
-        agent_link=table(KIMO, scope.agent_link),
-        filter=sql.Identifier(scope.filter_column),
+        link=table(KIMO, link),
         archived=sql.Identifier(ARCHIVED),
     )
 

@@ -164,12 +164,8 @@ _ROWS = st.lists(st.tuples(st.uuids().map(str), *[st.none() | _TEXT] * 3), min_s
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=_ROWS)
-def test_whatever_postgresql_writes_as_csv_is_read_back_exactly(
-    database: Database, rows: list[tuple[Any, ...]]
-) -> None:
-    values = sql.SQL(", ").join(
-        sql.SQL("({}, {}::text, {}::text, {}::text)").format(*map(sql.Literal, row)) for row in rows
-    )
+def test_whatever_postgresql_writes_as_csv_is_read_back_exactly(database: Database, rows: list[tuple[Any, ...]]) -> None:
+    values = sql.SQL(", ").join(sql.SQL("({}, {}::text, {}::text, {}::text)").format(*map(sql.Literal, row)) for row in rows)
     statement = sql.SQL("COPY (SELECT * FROM (VALUES {}) AS v) TO STDOUT (FORMAT csv)").format(values)
     with database.connect() as connection, connection.cursor().copy(statement) as copy:
         data = b"".join(bytes(block) for block in copy)

@@ -45,9 +45,7 @@ def masters(codes: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[l
 
 def without_circles(accounts: list[Row]) -> list[Row]:
     """A head office comes before its sites."""
-    return [
-        row | {"HeadOfficeId": head if (head := row["HeadOfficeId"]) and head < row["Id"] else None} for row in accounts
-    ]
+    return [row | {"HeadOfficeId": head if (head := row["HeadOfficeId"]) and head < row["Id"] else None} for row in accounts]
 
 
 KINDS = ["00", "01", "04", "05", "05-Exclusive", "Channel-Exclusive", "DocType"]
@@ -162,9 +160,7 @@ class Oracle:
     def item(self, item: Row) -> set[str]:
         if item["ChannelsEnabled"] not in (None, "SFA"):
             return set()
-        filters = {
-            r["VisibilityFilterId"] for r in self.company["VisibilityFilterPerItem"] if r["ItemId"] == item["Id"]
-        }
+        filters = {r["VisibilityFilterId"] for r in self.company["VisibilityFilterPerItem"] if r["ItemId"] == item["Id"]}
         sharing = {
             row["SalesAgentId"]
             for row in self.company["VisibilityFilterPerSalesAgent"]

@@ -131,8 +131,13 @@ def test_sites_of_sites_settle_whatever_their_own_agents_are(world: World) -> No
         *ids("S1", HeadOfficeId="A", AccountTypeId=2, SalesAgentId="1"),
         *ids("S2", HeadOfficeId="S1", AccountTypeId=2, SalesAgentId="2"),
     ]
-    found = links("AccountId", "SalesAgentId", "A 2")
-    assert seen(world, "Account", Account=accounts, SalesAgentPerAccount=found) == {"1": "", "2": "A S1 S2", "3": ""}
+    tables = {
+        "Account": accounts,
+        "SalesAgentPerAccount": links("AccountId", "SalesAgentId", "A 2"),
+        "Contact": [{"Id": f"c{account}", "AccountId": account} for account in ("A", "S1", "S2")],
+    }
+    assert seen(world, "Account", **tables) == {"1": "", "2": "A S1 S2", "3": ""}
+    assert world.seen("Contact") == {"1": "", "2": "cA cS1 cS2", "3": ""}
 
 
 def test_what_belongs_to_a_customer_is_seen_with_it(world: World) -> None:
@@ -294,9 +299,7 @@ AVAILABILITIES: dict[str, list[Row]] = {
 
 
 @pytest.mark.parametrize("entity", ["ItemOfflineAvailability", "ItemLotOfflineAvailability"])
-def test_availabilities_are_seen_by_agents_of_the_warehouse_and_by_agents_without_any(
-    world: World, entity: str
-) -> None:
+def test_availabilities_are_seen_by_agents_of_the_warehouse_and_by_agents_without_any(world: World, entity: str) -> None:
     tables = {**AVAILABILITIES, entity: AVAILABILITIES["ItemOfflineAvailability"], **ITEMS}
     assert seen(world, entity, **tables) == {
         "1": "I0 I0W1 I1 I1W1",

@@ -46,6 +46,14 @@ class Ui:
         found: list[dict[str, Any]] = self.ask(query)["runsOrError"]["results"]
         return found
 
+    def why_failed(self) -> list[str]:
+        """What the failed steps say, the first cause last."""
+        query = """{runsOrError(filter: {statuses: [FAILURE]}) {... on Runs {results {eventConnection {events {
+            ... on ExecutionStepFailureEvent {error {message errorChain {error {message}}}}}}}}}}"""
+        runs = self.ask(query)["runsOrError"]["results"]
+        errors = [event["error"] for run in runs for event in run["eventConnection"]["events"] if event.get("error")]
+        return [link["message"] for error in errors for link in (error, *(e["error"] for e in error["errorChain"]))]
+
     def wait(self, done: Callable[[], bool], what: str, *, timeout_s: float = 90) -> None:
         deadline = time.monotonic() + timeout_s
         while not done():
@@ -62,7 +70,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ui(chromium: str, server_folder: Path) -> Iterator[Ui]:
     """`kimo dev` on a demo company that was never imported; ended by Ctrl-C, and nothing of it may stay."""
     config = generate_company(server_folder / "demo").config_path
@@ -96,8 +104,9 @@ def ui(chromium: str, server_folder: Path) -> Iterator[Ui]:
         os.killpg(process.pid, 0)  # nobody of its process group is left
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def page(chromium: str) -> Iterator[Any]:
+    """A browser's only page. Closed with its test: as long as it is open, no other event loop can run here."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

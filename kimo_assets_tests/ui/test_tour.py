@@ -35,14 +35,14 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Callable[[str], None]) 
     _materialize(page, f"{ui.url}/assets/erp_staging", ["CustomerGroup", "PromotionLine"], screenshot)
     ui.wait(lambda: len(ui.runs()) == 5 and not _going_on(ui), "the five runs", timeout_s=150)
     runs = ui.runs()
-    assert {run["status"] for run in runs} == {"SUCCESS"}
+    assert {run["status"] for run in runs} == {"SUCCESS"}, ui.why_failed()
     assert sorted(map(_partitions, runs)) == [
         "", "Account", "CustomerGroup...CustomerGroup", "CustomerGroup...PromotionLine",
         "PromotionLine...PromotionLine",
     ]  # fmt: skip
     assert _never_two_at_once(runs)
 
-    page.set_viewport_size({"width": 1400, "height": 1120})
+    page.set_viewport_size({"width": 1400, "height": 1180})
     for asset in ASSETS:
         page.goto(f"{ui.url}/assets/{asset}?view=partitions&partition=Account")
         page.get_by_text("Materialized (48)").wait_for()
