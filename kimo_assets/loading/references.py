@@ -1,11 +1,12 @@
 """References that point nowhere: counted and sampled per field after a load, never a reason to stop it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity, Reference
-from kimo_assets.database.names import ARCHIVED, KIMO, table
+from kimo_assets.database.names import ARCHIVED, KIMO, STAGING, table
 
 _SAMPLES = 5
 
@@ -22,10 +23,14 @@ def check_references(
         for (name,) in connection.execute("SELECT entity FROM ops.loaded WHERE changed_load = %s", [load])
     }
     loaded = {name for (name,) in connection.execute("SELECT entity FROM ops.loaded")}
+    mapped = _mapped_fields(connection)
     for name in loaded:
         for field, reference in catalog[name].hard_references.items():
             if reference.target in loaded and (name in changed or reference.target in changed):
-                _recount(connection, catalog[name], field, reference, load)
+                # What only the ERP writes and the mapping leaves out is empty in every row.
+                is_empty = catalog[name].direction == "import" and field not in mapped.get(name, ())
+                found = [] if is_empty else connection.execute(_dangling(catalog[name], field, reference)).fetchall()
+                _record(connection, name, field, reference, found, load)
     rows = connection.execute(
         "SELECT entity, field, dangling FROM ops.reference_check WHERE dangling > 0 AND entity = ANY(%s) ORDER BY 1, 2",
         [list(names)],
@@ -36,8 +41,19 @@ def check_references(
     return dangling
 
 
-def _recount(connection: Connection, entity: Entity, field: str, reference: Reference, load: int) -> None:
-    found = connection.execute(_dangling(entity, field, reference)).fetchall()
+def _mapped_fields(connection: Connection) -> dict[str, list[str]]:
+    rows = connection.execute(
+        "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns "
+        "WHERE table_schema = %s GROUP BY table_name",
+        [STAGING],
+    )
+    return dict(rows.fetchall())
+
+
+def _record(
+    connection: Connection, entity: str, field: str, reference: Reference, found: Sequence[Sequence[Any]], load: int
+) -> None:
+    """found: each value that points nowhere with its number of rows."""
     connection.execute(
         """
         INSERT INTO ops.reference_check (entity, field, target, dangling, samples, checked_load)
@@ -46,7 +62,7 @@ def _recount(connection: Connection, entity: Entity, field: str, reference: Refe
             (excluded.target, excluded.dangling, excluded.samples, excluded.checked_load)
         """,
         [
-            entity.name,
+            entity,
             field,
             reference.target,
             sum(count for _, count in found),

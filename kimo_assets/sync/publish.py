@@ -127,6 +127,7 @@ class Publisher:
 
     def forget(self) -> None:
         """To be called after a failure: what was computed for it has been taken back with its savepoint."""
+        self._connection.execute("DISCARD TEMP")
         self._digests.clear()
         self._visibility = Visibility(
             self._connection,

@@ -76,16 +76,21 @@ class Store:
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._path(name))
 
-    def _has_object(self, sha256: str) -> bool:
+    def _holds(self, sha256: str, size: int) -> bool:
+        """Whether the object is there, whole as far as its size tells."""
         path = self._path(object_path(sha256))
-        return os.path.exists(path) if self._is_local else bool(self._files.exists(path))
+        try:
+            found = os.stat(path).st_size if self._is_local else self._files.size(path)
+        except FileNotFoundError:
+            return False
+        return bool(found == size)
 
     def add_object(self, file: Path, sha256: str) -> StoredObject:
         """Moves a finished file to the place its hash names, unless it is there already."""
         size = file.stat().st_size
-        name = object_path(sha256)
-        if self._files.exists(self._path(name)) and self._files.size(self._path(name)) == size:
+        if self._holds(sha256, size):
             return StoredObject(sha256, size, False)
+        name = object_path(sha256)
         if self._is_local:
             self._move(file, name)
         else:
@@ -94,10 +99,10 @@ class Store:
 
     def add_bytes(self, data: bytes, sha256: str) -> StoredObject:
         """The same for an object that is not a file yet."""
-        is_new = not self._has_object(sha256)
-        if is_new:
-            self.replace(object_path(sha256), data)
-        return StoredObject(sha256, len(data), is_new)
+        if self._holds(sha256, len(data)):
+            return StoredObject(sha256, len(data), False)
+        self.replace(object_path(sha256), data)
+        return StoredObject(sha256, len(data), True)
 
     def read_object(self, sha256: str) -> bytes:
         """The object's compressed bytes, verified. Raises: StoreError when it is missing or not what its name says."""

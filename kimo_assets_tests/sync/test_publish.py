@@ -265,7 +265,7 @@ def test_an_entity_that_cannot_be_published_keeps_its_old_payload_and_the_others
     world.done(1, 2)
     world.execute(f'ALTER TABLE kimo."{broken}" DROP COLUMN "AccountId"')
     report = world.run(3)
-    assert set(report.failures[3]) == {broken}
+    assert set(report.failures[3]) == {broken}, report.failures
     assert {entity: world.seen(entity)["1"] for entity in entities} == {
         entity: "old" if entity == broken else "new" for entity in entities
     }
