@@ -23,6 +23,7 @@ MYSQL_VARIABLE = "KIMO_BENCH_MYSQL_URL"
 
 # The entities whose tables the general loaders get, and these tables.
 LARGEST = {"ItemListPrice": "LISTINI_RIGHE", "ErpDocumentLine": "ORDINI_RIGHE"}
+_BY_INSERT = ("multi", "default")
 _CHANGED_SHARE = 0.02
 
 
@@ -89,11 +90,14 @@ def loaders(bench: Bench, scale: str) -> Iterator[Result]:
         with _source(bench, kind, bench.pristine(scale) / "erp.sqlite") as (url, postmasters):
             for repetition in bench.times(scale):
                 about = {"scenario": "loaders", "scale": scale, "source": kind, "repetition": repetition}
-                for result in _loaders_once(bench, scale, url, postmasters):
+                for result in _loaders_once(bench, scale, url, postmasters, with_slow=repetition == 0):
                     yield about | result
 
 
-def _loaders_once(bench: Bench, scale: str, url: str | None, postmasters: list[int]) -> Iterator[Result]:
+def _loaders_once(
+    bench: Bench, scale: str, url: str | None, postmasters: list[int], *, with_slow: bool
+) -> Iterator[Result]:
+    """with_slow: also the ways that take minutes, by INSERT; never at large, where they take a good part of an hour."""
     directory = bench.folder / "loaders"
     config = companies.fresh_copy(bench.pristine(scale), directory, source_url=url)
     companies.without_wrong_rows(directory / "erp.sqlite", list(LARGEST.values()))
@@ -101,6 +105,8 @@ def _loaders_once(bench: Bench, scale: str, url: str | None, postmasters: list[i
     yield {"loader": "ours"} | ours["steps"]["1"]
     with _target(directory) as (target, postmaster):
         for loader, method, python in _others(bench):
+            if method in _BY_INSERT and (scale == "large" or not with_slow):
+                continue
             work = {
                 "source_url": url or f"sqlite:///{directory / 'erp.sqlite'}",
                 "target_url": target,

@@ -211,13 +211,15 @@ class _Diff:
         self._connection.execute("DELETE FROM ops.rejected_row WHERE entity = %s AND step = 2", [entity.name])
         if not self._check_owner or reference is None or entity.owner_field not in self._mapped:
             return 0
+        # Found by place first: a query that wants whole rows makes a value of each one it looks at.
         return self._execute(
             """
             INSERT INTO {rejected} (entity, step, load, rule, field, source_key, value, source_row)
             SELECT {entity}, 2, {load}, 'missing_owner', {field}, {id}, {owner_field}, to_jsonb(s) - {hash_name} - '_segment'
-            FROM {staging} AS s
-            WHERE {owner_field} IS NOT NULL AND NOT EXISTS (
-                SELECT FROM {owner} AS o WHERE o.{key} = s.{owner_field} AND o.{archived} IS NULL
+            FROM {staging} AS s WHERE s.ctid IN (
+                SELECT x.ctid FROM {staging} AS x WHERE x.{owner_field} IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM {owner} AS o WHERE o.{key} = x.{owner_field} AND o.{archived} IS NULL
+                )
             )
             """,
             rejected=table(OPS, "rejected_row"),

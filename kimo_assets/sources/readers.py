@@ -104,6 +104,8 @@ def _copy_expressions(connection: Connection, selection: Selection) -> sql.Compo
             return None
         if kind == _PG_BYTES:  # its text form is not its content
             return None
+        if target.type in _NUMBERS and kind in _PG_TEXTS:  # odd spellings of numbers are refused there
+            return None
         expressions.append(_copy_expression(target, column, kind))
     return sql.SQL(", ").join(expressions)
 
@@ -224,7 +226,7 @@ def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], targets: Seque
         clean, bad = _CLEANERS[target.type](values, target)
         columns.append(clean)
         for index in bad:
-            refused.setdefault(index, (target.name, "impossible_date"))
+            refused.setdefault(index, (target.name, _UNWRITTEN_RULE.get(target.type, "not_a_number")))
     untouched = all(map(is_, columns, by_column)) and len(columns) == len(by_column)
     kept = rows if untouched else list(zip(*columns, strict=True))
     data = None if refused else _render(kept)
@@ -331,9 +333,28 @@ def _plain_number(value: float | Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _clean_whole(values: Sequence[Any], target: Field) -> _Cleaned:
-    if _kinds(values) <= {int, str, type(None)}:
+_UNWRITTEN_RULE = {"date": "impossible_date", "dt": "impossible_date", "enum": "unknown_enum_code"}
+_NUMBERS = ("dec", "int", "enum")
+
+# PostgreSQL would also take 0x10 and 1_000, as programmers write numbers; from an ERP they are mistakes.
+_PROGRAMMERS_NUMBER = re.compile(r"[_xXoObB]")
+
+
+def _clean_number(values: Sequence[Any], target: Field) -> _Cleaned:
+    if str not in _kinds(values):
         return values, ()
+    odd = {v for v in set(values) if type(v) is str and _PROGRAMMERS_NUMBER.search(v)}
+    return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
+
+
+def _clean_whole(values: Sequence[Any], target: Field) -> _Cleaned:
+    values, odd = _clean_number(values, target)
+    if _kinds(values) <= {int, str, type(None)}:
+        return values, odd
+    return [v if v is None or type(v) is int or type(v) is str else _whole(v) for v in values], odd
+
+
+def _clean_flag(values: Sequence[Any], target: Field) -> _Cleaned:
     return [v if v is None or type(v) is int or type(v) is str else _whole(v) for v in values], ()
 
 
@@ -344,10 +365,6 @@ def _whole(value: Any) -> Any:
     if isinstance(value, bytes) and len(value) == 1:
         return value[0]  # MySQL's BIT(1)
     return value
-
-
-def _clean_number(values: Sequence[Any], target: Field) -> _Cleaned:
-    return values, ()
 
 
 # PostgreSQL would also take 'today', 'infinity' or 1/2/03; only year first is a date here.
@@ -377,7 +394,7 @@ _CLEANERS: dict[str, Callable[[Sequence[Any], Field], _Cleaned]] = {
     "dec": _clean_number,
     "int": _clean_whole,
     "enum": _clean_whole,
-    "bool": _clean_whole,
+    "bool": _clean_flag,
     "date": _clean_date,
     "dt": _clean_date,
 }

@@ -296,4 +296,4 @@ def test_a_large_source_needs_no_more_memory_than_a_small_one(world: World) -> N
         return most
 
     peak(1_000)
-    assert peak(180_000) < 1.5 * peak(60_000)
+    assert peak(260_000) < 1.2 * peak(130_000)

@@ -28,6 +28,8 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("Discount1", "NaN", "not_a_number"),
     ("Discount1", "Infinity", "not_a_number"),
     ("Discount1", "1.000.000", "not_a_number"),
+    ("Discount1", "1_000", "not_a_number"),
+    ("ProcurementLeadTime", "0x10", "not_a_number"),
     ("Discount1", "12,5", "decimal_comma"),
     ("Discount1", "1.234,50", "decimal_comma"),
     ("ProcurementLeadTime", "12,5", "decimal_comma"),
