@@ -22,12 +22,12 @@ DAGSTER_DATABASE = "dagster"
 MINIMUM_VERSION = 170000
 
 # Set once on the embedded server. With wal_level minimal, a COPY into a table of the same transaction writes no log.
+# wal_compression stays off: squeezing the page that each first reader of a new row logs took longer than the import itself.
 _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
     "maintenance_work_mem": "128MB",
     "jit": "off",
 }

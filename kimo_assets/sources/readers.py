@@ -27,7 +27,8 @@ from kimo_assets.sources.selection import Selection, run_as_is
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 _FIRST_BATCH = 500
-_MAX_BATCH = 50_000
+# Rows fetched at once. More are slower: what is made of them no longer fits in the processor's cache.
+_MAX_BATCH = 5_000
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _copy_expressions(connection: Connection, selection: Selection) -> sql.Compo
             return None
         if kind == _PG_BYTES:  # its text form is not its content
             return None
-        if target.type in _NUMBERS and kind in _PG_TEXTS:  # odd spellings of numbers are refused there
+        if _is_number(target) and kind in _PG_TEXTS:  # odd spellings of numbers are refused there
             return None
         expressions.append(_copy_expression(target, column, kind))
     return sql.SQL(", ").join(expressions)
@@ -166,13 +167,26 @@ def _read_by_cursor(connection: Connection, selection: Selection) -> Generator[S
     """Batches are sized by what the rows weigh: a table of long notes needs no more memory than one of prices."""
     targets = [selection.entity.fields[name] for name in selection.fields]
     size = _FIRST_BATCH
+    pieces: list[Segment] = []
     with closing(_Batches(connection, selection.statement)) as rows_of:
         order = [rows_of.names.index(name) for name in selection.columns]
         while rows := rows_of.fetch(size):
-            segment = _segment(rows, order, targets)
-            yield segment
-            per_row = max(1, len(segment.data) // len(rows))
+            pieces.append(_segment(rows, order, targets))
+            per_row = max(1, len(pieces[-1].data) // len(rows))
             size = max(1, min(_MAX_BATCH, SEGMENT_BYTES // per_row, size * 8))
+            if sum(len(piece.data) for piece in pieces) >= SEGMENT_BYTES:
+                yield _joined(pieces)
+                pieces = []
+    if pieces:
+        yield _joined(pieces)
+
+
+def _joined(pieces: Sequence[Segment]) -> Segment:
+    return Segment(
+        b"".join(piece.data for piece in pieces),
+        sum(piece.rows for piece in pieces),
+        [row for piece in pieces for row in piece.refused],
+    )
 
 
 class _Batches:
@@ -334,14 +348,17 @@ def _plain_number(value: float | Decimal) -> str:
 
 
 _UNWRITTEN_RULE = {"date": "impossible_date", "dt": "impossible_date", "enum": "unknown_enum_code"}
-_NUMBERS = ("dec", "int", "enum")
 
 # PostgreSQL would also take 0x10 and 1_000, as programmers write numbers; from an ERP they are mistakes.
 _PROGRAMMERS_NUMBER = re.compile(r"[_xXoObB]")
 
 
+def _is_number(target: Field) -> bool:
+    return target.type in ("dec", "int", "enum") and not target.is_open_enum
+
+
 def _clean_number(values: Sequence[Any], target: Field) -> _Cleaned:
-    if str not in _kinds(values):
+    if str not in _kinds(values) or not _is_number(target):
         return values, ()
     odd = {v for v in set(values) if type(v) is str and _PROGRAMMERS_NUMBER.search(v)}
     return values, [index for index, v in enumerate(values) if v in odd] if odd else ()

@@ -63,9 +63,10 @@ def test_an_enums_domain_admits_its_codes_and_no_other(connection: Connection, d
 
 
 def test_copy_names_the_lines_and_columns_it_refuses_and_takes_the_others(connection: Connection) -> None:
-    connection.execute("CREATE TEMPORARY TABLE target (a integer, b varchar(3))")
     data = b'1,"x\ny"\nbad,x\n2,"\n\n\n"\n3,long\n"4","\r"\n5,\n6,"four"\n'
-    skipped = copy_rows(connection, sql.Identifier("target"), sql.SQL("a, b"), data)
+    with connection.transaction():
+        connection.execute("CREATE TEMPORARY TABLE target (a integer, b varchar(3))")
+        skipped = copy_rows(connection, sql.Identifier("target"), sql.SQL("a, b"), data)
     assert [(line.line, line.column) for line in skipped] == [(3, "a"), (8, "b"), (11, "b")]
     assert connection.execute("SELECT a, b FROM target ORDER BY a").fetchall() == [
         (1, "x\ny"),

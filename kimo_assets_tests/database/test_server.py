@@ -1,5 +1,6 @@
 """The embedded server as processes find it: after a kill, and after users of it were killed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -43,8 +44,9 @@ def test_a_server_that_was_killed_recovers_and_stops_with_its_last_living_user(c
     first.wait()
     killed = _postmaster(folder)
     assert killed is not None
-    for process in [*killed.children(recursive=True), killed]:
-        process.kill()
+    for process in [killed, *killed.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     killed.wait(10)
 
     second = _use(company, "INSERT INTO ops.kept VALUES (1)", seconds=0)

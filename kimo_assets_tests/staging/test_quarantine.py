@@ -12,6 +12,7 @@ from kimo_assets.database import ledger
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import open_run
 from kimo_assets.reports import StagedEntity
+from kimo_assets.sources import readers
 from kimo_assets.sources.connection import open_source
 from kimo_assets.staging.quarantine import RULES
 from kimo_assets.staging.stage import stage_entity
@@ -195,7 +196,10 @@ def test_of_rows_with_one_key_the_first_stays(world: World) -> None:
     assert kept == [("Id=N", "N", "second"), ("Id=N", "N", "third, padded")]
 
 
-def test_of_rows_with_one_key_in_different_segments_the_first_stays(world: World) -> None:
+def test_of_rows_with_one_key_in_different_segments_the_first_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "SEGMENT_BYTES", 10_000)
     rows = [{"Id": f"Z{n % 4000}", "Description": str(n)} for n in range(4001)]
     world.erp(Zone=rows)
     world.done(1)

@@ -270,7 +270,10 @@ def test_an_equal_snapshot_still_reports_its_refused_rows(world: World) -> None:
     assert world.rejected("Zone") == kept
 
 
-def test_an_equal_beginning_is_taken_over_with_its_refused_rows(world: World) -> None:
+def test_an_equal_beginning_is_taken_over_with_its_refused_rows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "SEGMENT_BYTES", 10_000)
     bad = {"Id": "BAD", "Description": "x" * 101}
     double = {"Id": "Z00000", "Description": "again"}
     beginning = [*zones(400), bad, double, *zones(6000)[400:]]
