@@ -146,18 +146,17 @@ def _read_by_copy(
         expressions,
         sql.SQL(selection.statement),  # type: ignore[arg-type]
     )
-    blocks: list[bytes] = []
-    size = 0
+    data, rows = bytearray(), 0
     driver: Any = connection.connection  # psycopg's, which SQLAlchemy's types do not know
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for block in copy:  # one message per row
-            blocks.append(block)
-            size += len(block)
-            if size >= SEGMENT_BYTES:
-                yield Segment(b"".join(blocks), len(blocks))
-                blocks, size = [], 0
-    if blocks:
-        yield Segment(b"".join(blocks), len(blocks))
+            data += block
+            rows += 1
+            if len(data) >= SEGMENT_BYTES:
+                yield Segment(bytes(data), rows)
+                data, rows = bytearray(), 0
+    if rows:
+        yield Segment(bytes(data), rows)
 
 
 # --- any other source: the driver's cursor, column by column ---------------------------------------------------------
@@ -324,7 +323,8 @@ def _clean_text(values: Sequence[Any], target: Field) -> _Cleaned:
     if not _is_trimmed(target):
         return values, ()
     # Keys repeat: judged once each, and a column without padding or zeros is passed on untouched.
-    return _replaced(values, {v: clean for v in set(values) if (clean := _clean_key(v, target)) != v}), ()
+    odd = [v for v in set(values) if v == 0 or v == "0" or (type(v) is str and v[-1:] == " ")]
+    return _replaced(values, {v: _clean_key(v, target) for v in odd}), ()
 
 
 def _clean_key(value: Any, target: Field) -> Any:
