@@ -21,6 +21,7 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, table
 from kimo_assets.sync.agents import SEPARATOR, Agents
+from kimo_assets.sync.promotions import PromotionGate
 
 # An atom's value for a row whose key is empty. Signatures count from 0, which is "nobody".
 _BLANK = -1
@@ -459,9 +460,9 @@ class Visibility:
 
     def _promotion_masks(self, scope: scopes.ViaPromotionFilter) -> dict[str, int]:
         """Fact sheet, section 11: who is named by a promotion's filters, directly or through a customer."""
-        gates: dict[str, _Gate] = {}
+        gates: dict[str, PromotionGate] = {}
         for promotion, kind, key, included, mask in self._promotion_filters(scope):
-            gates.setdefault(promotion, _Gate()).add(scope, kind, key, included, mask, self._channel_codes)
+            gates.setdefault(promotion, PromotionGate()).add(scope, kind, key, included, mask, self._channel_codes)
         return {promotion: gate.mask(self.agents.everyone) for promotion, gate in gates.items()}
 
     def _promotion_filters(self, scope: scopes.ViaPromotionFilter) -> Iterator[tuple[str, str, str, bool, int]]:
@@ -622,52 +623,6 @@ class Mapped:
 
     value: sql.Composable
     origin: sql.Composable
-
-
-@dataclass
-class _Gate:
-    """What a promotion's filter rows say together."""
-
-    named: int = 0
-    excluded: int = 0
-    exclusive: int = 0
-    generic: bool = False
-    has_exclusive: bool = False
-    has_restriction: bool = False
-    wrong_channel: bool = False
-    channels: set[str] = field(default_factory=set)
-
-    def add(
-        self,
-        scope: scopes.ViaPromotionFilter,
-        kind: str,
-        key: str,
-        included: bool,
-        mask: int,
-        channel_codes: set[str],
-    ) -> None:
-        if kind == "Channel-Exclusive":
-            self.channels.add(key.casefold())
-            self.wrong_channel = not self.channels & channel_codes
-        elif kind == "00":
-            self.generic = self.generic or included
-        elif kind in scope.agent_types and not included:
-            self.excluded |= mask
-        elif kind.endswith("-Exclusive") and kind in scope.agent_types:
-            self.has_exclusive = True
-            self.exclusive |= mask
-        elif included and (kind in scope.agent_types or kind in scope.account_types):
-            self.has_restriction = True
-            self.named |= mask
-
-    def mask(self, everyone: int) -> int:
-        """An excluded customer shuts no agent out: others of theirs may still take part."""
-        if self.wrong_channel:
-            return 0
-        if self.has_exclusive:
-            return self.exclusive & ~self.excluded
-        seen = everyone if self.generic or not self.has_restriction else self.named
-        return seen & ~self.excluded
 
 
 def _select_linked(link: str, key: str, value: str) -> sql.Composed:
