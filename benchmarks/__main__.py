@@ -36,7 +36,8 @@ def main() -> int:
             for result in scenario(bench, scale):
                 print(_line(result), flush=True)
                 results.append(result)
-    document = {"machine": _machine(), "versions": _versions(), "ratios": ratios(results), "results": results}
+    document: dict[str, Any] = {"machine": _machine(), "versions": _versions(), "ratios": ratios(results)}
+    document["results"] = results
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     for name, value in document["ratios"].items():

@@ -90,14 +90,15 @@ def loaders(bench: Bench, scale: str) -> Iterator[Result]:
         with _source(bench, kind, bench.pristine(scale) / "erp.sqlite") as (url, postmasters):
             for repetition in bench.times(scale):
                 about = {"scenario": "loaders", "scale": scale, "source": kind, "repetition": repetition}
-                for result in _loaders_once(bench, scale, url, postmasters, with_slow=repetition == 0):
+                with_slow = kind == "sqlite" and repetition == 0
+                for result in _loaders_once(bench, scale, url, postmasters, with_slow=with_slow):
                     yield about | result
 
 
 def _loaders_once(
     bench: Bench, scale: str, url: str | None, postmasters: list[int], *, with_slow: bool
 ) -> Iterator[Result]:
-    """with_slow: also the ways that take minutes, by INSERT; never at large, where they take a good part of an hour."""
+    """with_slow: also the ways by INSERT, which take minutes; never at large, where they take a good part of an hour."""
     directory = bench.folder / "loaders"
     config = companies.fresh_copy(bench.pristine(scale), directory, source_url=url)
     companies.without_wrong_rows(directory / "erp.sqlite", list(LARGEST.values()))

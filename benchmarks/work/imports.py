@@ -83,7 +83,9 @@ def _floors(database: Database, postgres: Path, report: ImportReport) -> dict[st
             described = connection.execute(
                 "SELECT entity, description -> 'columns', row_count FROM ops.published WHERE row_count > 0"
             )
-            published = {name: (list(fields), count) for name, fields, count in described}
+            published: dict[str, tuple[Sequence[str], int]] = {
+                name: (list(fields), count) for name, fields, count in described
+            }
             meter.lap()
             totals = floors.write_once(connection, server, catalog, published)
             found["write_once"] = meter.lap().as_json() | totals

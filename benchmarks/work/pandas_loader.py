@@ -32,6 +32,7 @@ def run(
                         target,
                         if_exists=how,  # type: ignore[arg-type]
                         index=False,
+                        dtype=_numbers(chunk),
                         method="multi" if method == "multi" else _insert_by_copy,
                         chunksize=_INSERT_ROWS if method == "multi" else None,
                     )
@@ -39,6 +40,13 @@ def run(
                     rows += len(chunk)
         usage = meter.lap()
     return usage.as_json() | {"rows": rows}
+
+
+def _numbers(chunk: Any) -> dict[str, Any]:
+    """Numbers as numeric: from a first chunk of whole ones pandas would make an integer column, and fail later."""
+    from sqlalchemy import Numeric
+
+    return {name: Numeric() for name in chunk.select_dtypes("number").columns}
 
 
 def _driver(url: str) -> str:
