@@ -91,7 +91,12 @@ def _check_database(config: KimoConfig) -> Finding:
 
 
 def _check_source(config: KimoConfig, name: SystemId, on_entity: Callable[[str], None]) -> Iterator[Finding]:
-    entities = [entity for entity in config.entity_names if config.entities[entity].source == name]
+    mapped = [
+        (entity, mapping)
+        for entity in config.entity_names
+        for mapping in config.entities[entity]
+        if mapping.source == name
+    ]
     with ExitStack() as stack:
         try:
             engine = open_source(name, config.sources[name])
@@ -99,14 +104,14 @@ def _check_source(config: KimoConfig, name: SystemId, on_entity: Callable[[str],
             with source_errors(name, engine), engine.connect() as connection:
                 version = _version(connection)
         except SourceError as error:
-            unchecked = _count(len(entities), "entity", "entities")
+            unchecked = _count(len({entity for entity, _ in mapped}), "entity", "entities")
             yield Finding("error", f"source {name}", f"{_sentence(error)}. Not checked: {unchecked}")
             return
         address = config.sources[name].sqlalchemy_url.render_as_string(hide_password=True)
         yield Finding("ok", f"source {name}", f"{version}, {address}")
-        for entity in entities:
+        for entity, mapping in mapped:
             on_entity(entity)
-            yield from _check_entity(engine, load_catalog()[entity], config)
+            yield from _check_entity(engine, load_catalog()[entity], mapping, config)
 
 
 def _version(connection: Connection) -> str:
@@ -114,8 +119,9 @@ def _version(connection: Connection) -> str:
     return " ".join((connection.dialect.name, ".".join(map(str, numbers)))).strip()
 
 
-def _check_entity(engine: Engine, entity: Entity, config: KimoConfig) -> Iterator[Finding]:
-    mapping = config.entities[entity.name]
+def _check_entity(
+    engine: Engine, entity: Entity, mapping: EntityMapping, config: KimoConfig
+) -> Iterator[Finding]:
     try:
         with source_errors(mapping.source, engine), engine.connect() as connection:
             selection = resolve(engine, connection, entity, mapping)

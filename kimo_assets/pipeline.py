@@ -5,7 +5,7 @@ does with an entity is staging's, loading's and sync's.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -29,7 +29,7 @@ from kimo_assets.reports import (
     StagedEntity,
     StepReport,
 )
-from kimo_assets.sources.connection import open_source
+from kimo_assets.sources.connection import open_sources
 from kimo_assets.staging.stage import stage_entity
 from kimo_assets.sync.publish import Publisher, write_manifests
 from kimo_assets.sync.store import Store
@@ -137,31 +137,24 @@ def run_step(run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = 
 
 
 def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:
-    engines: dict[str, Engine] = {}
     reports: list[EntityReport] = []
-    try:
+    with open_sources(run.config, names) as engines:
         for name in names:
             run.progress.entity_started(1, name)
             report = _stage_one(run, name, engines, allow_shrink)
             run.done(1, report)
             reports.append(report)
-    finally:
-        for engine in engines.values():
-            engine.dispose()
     return reports
 
 
-def _stage_one(run: Run, name: str, engines: dict[str, Engine], allow_shrink: bool) -> EntityReport:
+def _stage_one(run: Run, name: str, engines: Mapping[str, Engine], allow_shrink: bool) -> EntityReport:
     started = time.monotonic()
-    mapping = run.config.entities[name]
     try:
-        if mapping.source not in engines:
-            engines[mapping.source] = open_source(mapping.source, run.config.sources[mapping.source])
         return stage_entity(
             run.connection,
-            engines[mapping.source],
+            engines,
             run.catalog[name],
-            mapping,
+            run.config.entities[name],
             run.config.guards,
             load=run.load,
             allow_shrink=allow_shrink,

@@ -15,27 +15,33 @@ STEP_TITLES: dict[int, str] = {
 
 @dataclass(frozen=True)
 class EntityReport:
-    """One entity in one step. `error` in one sentence when status is failed."""
+    """One entity in one step. `error` in one sentence when status is failed.
+
+    guard: why a guard would have stopped it, had nobody allowed it.
+    """
 
     entity: str
     seconds: float = 0.0
     status: Status = "ok"
     error: str | None = None
+    guard: str | None = None
 
     def counts(self) -> dict[str, Any]:
         """The figures of this step, without the common fields."""
         return {key: value for key, value in asdict(self).items() if key not in _COMMON}
 
     def as_json(self) -> dict[str, Any]:
+        guard = {"guard": self.guard} if self.guard else {}
         return {
             **self.counts(),
+            **guard,
             "seconds": round(self.seconds, 3),
             "status": self.status,
             "error": self.error,
         }
 
 
-_COMMON = ("entity", "seconds", "status", "error")
+_COMMON = ("entity", "seconds", "status", "error", "guard")
 
 
 @dataclass(frozen=True)

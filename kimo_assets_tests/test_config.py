@@ -104,11 +104,11 @@ entities:
   Currency: {query: SELECT 1 AS Id}
 """,
     )
-    assert config.entities["Zone"].table == "ZONES"
-    assert (config.entities["Language"].table, config.entities["Language"].query) == (None, None)
-    assert config.entities["Item"].fields == {"Id": "CODE"}
-    assert config.entities["Item"].where == "STATE = 1"
-    assert config.entities["Currency"].query == "SELECT 1 AS Id"
+    assert config.entities["Zone"][0].table == "ZONES"
+    assert (config.entities["Language"][0].table, config.entities["Language"][0].query) == (None, None)
+    assert config.entities["Item"][0].fields == {"Id": "CODE"}
+    assert config.entities["Item"][0].where == "STATE = 1"
+    assert config.entities["Currency"][0].query == "SELECT 1 AS Id"
 
 
 def test_entity_names_come_by_category_then_after_what_they_point_to(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_the_entities_may_stand_in_another_file(tmp_path: Path, mapping: str) ->
     write(tmp_path, mapping, "mapping.yaml")
     config = read(tmp_path, SOURCES + "mapping: mapping.yaml\n")
     assert set(config.entities) == {"Item", "Zone"}
-    assert config.entities["Item"].table == "ART"
+    assert config.entities["Item"][0].table == "ART"
 
 
 @pytest.mark.parametrize("prefix", ["", "entities:\n"], ids=["bare", "under entities"])
@@ -240,7 +240,8 @@ def test_a_list_is_not_a_configuration(tmp_path: Path) -> None:
         ),
         (
             SOURCES + "guards: {zzz: 1}\n",
-            "kimo.yaml, line 2: guards.zzz: there is no such key. Known here: max_shrink, min_shrink_rows.",
+            "kimo.yaml, line 2: guards.zzz: there is no such key. "
+            "Known here: max_shrink, min_shrink_rows, max_agent_shrink, min_agent_rows.",
         ),
         (
             "sources: {erp: {}}\n",

@@ -61,8 +61,8 @@ def find_entity(catalog: Catalog, name: str) -> Entity:
 def _mapped_from(entity: str, config: KimoConfig | None) -> str | None:
     if config is None or entity not in config.entities:
         return None
-    mapping = config.entities[entity]
-    return "a query" if mapping.query else mapping.table or entity
+    mappings = config.entities[entity]
+    return ", ".join("a query" if mapping.query else mapping.table or entity for mapping in mappings)
 
 
 # --- all ----------------------------------------------------------------------------------------------------
@@ -129,11 +129,11 @@ def _show_entity(call: Call, entity: Entity, config: KimoConfig | None) -> None:
 
 
 def _show_fields(out: Terminal, entity: Entity, config: KimoConfig | None) -> None:
-    mapping = config.entities.get(entity.name) if config else None
+    mappings = config.entities.get(entity.name, ()) if config else ()
     words = ("Field", "Type", "Points to", "Column")
     shown = table(None, words, left=words)
     for field in entity.fields.values():
-        column = mapping.fields.get(field.name, "") if mapping else ""
+        column = ", ".join(mapping.fields[field.name] for mapping in mappings if field.name in mapping.fields)
         shown.add_row(field.name, describe_type(field), describe_reference(field), column)
     out.print(shown)
 

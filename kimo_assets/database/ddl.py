@@ -18,7 +18,6 @@ from kimo_assets.database.names import (
     ID,
     KIMO,
     SEGMENT,
-    STAGING,
     codes_domain,
     column_type,
     columns,
@@ -82,9 +81,9 @@ def kimo_table(entity: Entity) -> sql.Composed:
 
 
 def staging_table(
-    entity: Entity, mapped: Sequence[str], name: str, derived_from: tuple[str, ...]
+    entity: Entity, mapped: Sequence[str], target: sql.Identifier, derived_from: tuple[str, ...]
 ) -> sql.Composed:
-    """integrator.<name>: the mapped fields, an Id derived from `derived_from` when none is mapped, and a content hash.
+    """The table of a snapshot: the mapped fields, an Id derived from `derived_from` when none is mapped, and a content hash.
 
     Without an index or a key: rows arrive by COPY, and duplicates are found once, over all of them.
     """
@@ -102,7 +101,7 @@ def staging_table(
         ),
         sql.SQL("{} integer NOT NULL").format(sql.Identifier(SEGMENT)),
     ]
-    return sql.SQL("CREATE TABLE {} ({})").format(table(STAGING, name), sql.SQL(", ").join(definitions))
+    return sql.SQL("CREATE TABLE {} ({})").format(target, sql.SQL(", ").join(definitions))
 
 
 def derived_id(entity: Entity, parts: Sequence[str], mapped: Sequence[str]) -> sql.Composed:

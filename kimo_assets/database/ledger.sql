@@ -2,6 +2,7 @@
 CREATE SCHEMA IF NOT EXISTS ops;
 CREATE SCHEMA IF NOT EXISTS integrator;
 CREATE SCHEMA IF NOT EXISTS kimo;
+CREATE SCHEMA IF NOT EXISTS plan;
 CREATE TABLE IF NOT EXISTS ops.schema_version (version text NOT NULL);
 
 DO $$ BEGIN
@@ -59,6 +60,7 @@ CREATE TABLE IF NOT EXISTS ops.staged (
 CREATE TABLE IF NOT EXISTS ops.rejected_row (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity text NOT NULL,
+    source text,
     step smallint NOT NULL,
     load bigint NOT NULL,
     rule text NOT NULL,
@@ -71,6 +73,10 @@ CREATE TABLE IF NOT EXISTS ops.rejected_row (
     at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX IF NOT EXISTS rejected_row_entity ON ops.rejected_row (entity, step);
+
+-- The same of what a plan has read: the snapshots in schema plan.
+CREATE TABLE IF NOT EXISTS ops.planned (LIKE ops.staged INCLUDING ALL);
+CREATE TABLE IF NOT EXISTS ops.planned_rejected_row (LIKE ops.rejected_row INCLUDING ALL);
 
 -- The state of kimo.<entity> after its last load. changed_load: the last load that changed any of its rows.
 CREATE TABLE IF NOT EXISTS ops.loaded (

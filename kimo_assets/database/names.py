@@ -1,6 +1,7 @@
 """How names and types of the catalogue are written in PostgreSQL. Text only: no connection here."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -8,6 +9,7 @@ from kimo_assets.catalog.model import MAX_ID_CHARS, Field
 
 STAGING = "integrator"
 KIMO = "kimo"
+PLAN = "plan"
 OPS = "ops"
 
 # Every row of every entity is identified by its Id: the ERP's, or one derived from the entity's key.
@@ -22,6 +24,20 @@ ARCHIVED = "_archived_load"
 
 def table(schema: str, entity: str) -> sql.Identifier:
     return sql.Identifier(schema, entity)
+
+
+@dataclass(frozen=True)
+class StagingArea:
+    """Where snapshots are staged, recorded and quarantined."""
+
+    schema: str
+    staged: sql.Identifier
+    rejected: sql.Identifier
+
+
+# What step 2 loads; and what a plan has read, which nobody loads before it is applied.
+INTEGRATOR = StagingArea(STAGING, sql.Identifier(OPS, "staged"), sql.Identifier(OPS, "rejected_row"))
+PLANNED = StagingArea(PLAN, sql.Identifier(OPS, "planned"), sql.Identifier(OPS, "planned_rejected_row"))
 
 
 def columns(names: Sequence[str], *, of: str | None = None) -> sql.Composed:

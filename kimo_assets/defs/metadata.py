@@ -137,20 +137,20 @@ def _dangling(connection: Connection, entity: str) -> MetadataValues:
     return {"references to nowhere": dg.MetadataValue.md(table)}
 
 
-def _origin(connection: Connection, mapping: EntityMapping, entity: str) -> MetadataValues:
-    origin = "its query" if mapping.query else mapping.table or entity
+def _origin(connection: Connection, mappings: Sequence[EntityMapping], entity: str) -> MetadataValues:
+    origins = (f"{m.source}: {'its query' if m.query else m.table or entity}" for m in mappings)
     fields = load_catalog()[entity].fields
-    columns = [_column(fields[name], mapping) for name in _columns(connection, STAGING, entity)]
+    columns = [_column(fields[name], mappings) for name in _columns(connection, STAGING, entity)]
     return {
-        "read from": f"{mapping.source}: {origin}",
+        "read from": ", ".join(origins),
         "dagster/column_schema": dg.TableSchema(columns=columns),
     }
 
 
-def _column(field: Field, mapping: EntityMapping) -> dg.TableColumn:
+def _column(field: Field, mappings: Sequence[EntityMapping]) -> dg.TableColumn:
     """A field as the operator meets it: its type in words, the ERP's column where it has another name."""
     kind = {"dec": "number", "int": "whole number", "bool": "flag", "enum": "code", "dt": "date and time"}
-    notes = [f"from {mapping.fields[field.name]}"] if field.name in mapping.fields else []
+    notes = [f"from {mapping.fields[field.name]}" for mapping in mappings if field.name in mapping.fields]
     if field.references:
         notes.append(f"a row of {field.references.target}")
     if field.codes:

@@ -1,7 +1,7 @@
 """Connecting to an integration database, and saying in one line what is wrong with it, without its password."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from kimo_assets.config import SourceConfig
+from kimo_assets.config import KimoConfig, SourceConfig, SystemId
 from kimo_assets.errors import PermanentSourceError, SourceError, TransientSourceError
 
 
@@ -34,6 +34,23 @@ def open_source(name: str, config: SourceConfig) -> Engine:
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _dates_as_iso)
     return engine
+
+
+@contextmanager
+def open_sources(config: KimoConfig, entities: Iterable[str]) -> Iterator[Mapping[str, Engine]]:
+    """An engine for each source that feeds one of the entities, by the source's name; nothing is connected yet.
+
+    Raises: PermanentSourceError when a driver is missing.
+    """
+    wanted: set[SystemId] = {mapping.source for name in entities for mapping in config.entities[name]}
+    engines: dict[str, Engine] = {}
+    try:
+        for name in sorted(wanted):
+            engines[name] = open_source(name, config.sources[name])
+        yield engines
+    finally:
+        for engine in engines.values():
+            engine.dispose()
 
 
 def _dates_as_iso(connection, _record) -> None:  # type: ignore[no-untyped-def]

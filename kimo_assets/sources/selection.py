@@ -8,7 +8,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.engine import Connection, CursorResult
 
 from kimo_assets.catalog import Entity
-from kimo_assets.config import EntityMapping
+from kimo_assets.config import EntityMapping, SystemId
 from kimo_assets.errors import PermanentSourceError, nearest
 from kimo_assets.sources.connection import address
 
@@ -21,6 +21,7 @@ class Selection:
     """
 
     entity: Entity
+    source: SystemId
     statement: str
     fields: tuple[str, ...]
     columns: tuple[str, ...]
@@ -29,7 +30,7 @@ class Selection:
     @property
     def definition(self) -> str:
         """Text that changes whenever the same data would be read another way."""
-        return "\n".join((self.statement, *self.fields, *self.columns))
+        return "\n".join((self.source, self.statement, *self.fields, *self.columns))
 
     @property
     def derived_id_from(self) -> tuple[str, ...]:
@@ -54,6 +55,7 @@ def resolve(engine: Engine, connection: Connection, entity: Entity, mapping: Ent
     _require_identity(entity, fields, origin)
     return Selection(
         entity=entity,
+        source=mapping.source,
         statement=statement,
         fields=fields,
         columns=tuple(pairs[field] for field in fields),

@@ -15,7 +15,9 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import Field
 from kimo_assets.database.copy import SkippedLine
-from kimo_assets.sources.readers import RefusedRow, Segment, as_given
+from kimo_assets.database.names import StagingArea
+from kimo_assets.sources.readers import RefusedRow, Segment
+from kimo_assets.sources.readers.copy_out import as_given
 from kimo_assets.sources.selection import Selection
 
 RULES: dict[str, str] = {
@@ -40,7 +42,7 @@ _COMMA_NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*$")
 _NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 
 _COLUMNS = (
-    "entity", "step", "load", "rule", "field", "source_column", "source_key", "value", "source_row", "segment",
+    "entity", "source", "step", "load", "rule", "field", "source_column", "source_key", "value", "source_row", "segment",
 )  # fmt: skip
 
 
@@ -119,19 +121,22 @@ def source_key(rejection: Rejection, selection: Selection) -> str:
     return ", ".join(parts)
 
 
-def keep_rejections(connection: Connection, selection: Selection, load: int, rejections: Sequence[Rejection]) -> None:
-    """Writes refused rows into ops.rejected_row, in the caller's transaction."""
+def keep_rejections(
+    connection: Connection, area: StagingArea, selection: Selection, load: int, rejections: Sequence[Rejection]
+) -> None:
+    """Writes refused rows into the area's quarantine, in the caller's transaction."""
     if not rejections:
         return
     by_field = dict(zip(selection.fields, selection.columns, strict=True))
-    statement = sql.SQL("COPY ops.rejected_row ({}) FROM STDIN").format(
-        sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        area.rejected, sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for rejection in rejections:
             copy.write_row(
                 (
                     selection.entity.name,
+                    selection.source,
                     1,
                     load,
                     rejection.rule,
@@ -145,9 +150,12 @@ def keep_rejections(connection: Connection, selection: Selection, load: int, rej
             )
 
 
-def count_rules(connection: Connection, entity: str, step: int) -> Counter[str]:
+def count_rules(connection: Connection, area: StagingArea, entity: str) -> Counter[str]:
+    """How many rows of the entity's snapshot each rule refused."""
     rows = connection.execute(
-        "SELECT rule, count(*) FROM ops.rejected_row WHERE entity = %s AND step = %s GROUP BY rule ORDER BY rule",
-        [entity, step],
+        sql.SQL(
+            "SELECT rule, count(*) FROM {} WHERE entity = %s AND step = 1 GROUP BY rule ORDER BY rule"
+        ).format(area.rejected),
+        [entity],
     )
     return Counter(dict(rows.fetchall()))

@@ -80,29 +80,31 @@ def rejected_rows(
     connection: Connection, config: KimoConfig, entity: str | None = None, *, limit: int | None = None
 ) -> Iterator[RejectedRow]:
     """The refused rows of one entity, or of all, as they came; streamed."""
-    finders: dict[str, _Finder] = {}
+    finders: dict[tuple[str, str | None], _Finder] = {}
     with connection.transaction(), connection.cursor("rejected") as cursor:
         cursor.execute(
             """
-            SELECT entity, step, rule, field, source_column, source_key, value, source_row
+            SELECT entity, source, step, rule, field, source_column, source_key, value, source_row
             FROM ops.rejected_row
             WHERE %(entity)s::text IS NULL OR entity = %(entity)s ORDER BY entity, step, id LIMIT %(limit)s
             """,
             {"entity": entity, "limit": limit},
         )
-        for name, step, rule, field, column, key, value, row in cursor:
-            if name not in finders:
-                finders[name] = _Finder(load_catalog()[name], config)
-            query = finders[name].query(step, row)
+        for name, source, step, rule, field, column, key, value, row in cursor:
+            if (name, source) not in finders:
+                finders[name, source] = _Finder(load_catalog()[name], source, config)
+            query = finders[name, source].query(step, row)
             yield RejectedRow(name, step, rule, field, column, key, value, query, row)
 
 
 class _Finder:
     """Writes the query that finds a refused row in the ERP, in the ERP's dialect."""
 
-    def __init__(self, entity: Entity, config: KimoConfig) -> None:
+    def __init__(self, entity: Entity, source: str | None, config: KimoConfig) -> None:
+        """source: the one the rows came from; None for rows of step 2, which may have come from any."""
         self._entity = entity
-        self._mapping = config.entities.get(entity.name)
+        mappings = config.entities.get(entity.name, ())
+        self._mapping = next((m for m in mappings if source in (m.source, None)), None)
         self._quote = _quoting(config, self._mapping.source) if self._mapping else str
 
     def query(self, step: int, row: Mapping[str, Any]) -> str:

@@ -5,8 +5,8 @@ beginning are taken over inside the database. An equal stream writes nothing.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -17,8 +17,8 @@ from kimo_assets.catalog import Entity
 from kimo_assets.config import EntityMapping, GuardsConfig
 from kimo_assets.database.copy import copy_rows
 from kimo_assets.database.ddl import staging_table
-from kimo_assets.database.names import HASH, SEGMENT, STAGING, columns, table
-from kimo_assets.errors import GuardError
+from kimo_assets.database.names import HASH, INTEGRATOR, SEGMENT, StagingArea, columns, table
+from kimo_assets.errors import GuardError, PermanentSourceError
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.connection import source_errors
 from kimo_assets.sources.readers import Segment, read_segments
@@ -28,12 +28,12 @@ from kimo_assets.staging.quarantine import Rejection, count_rules, keep_rejectio
 OnRows = Callable[[int], None]
 
 # Raise it when staged rows would differ for the same source: every entity is then read anew.
-_STAGING_VERSION = "1"
+_STAGING_VERSION = "2"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What integrator.<entity> holds now, from ops.staged."""
+    """A staged snapshot, as recorded beside its table."""
 
     definition: str
     segments: list[str]
@@ -45,39 +45,42 @@ class Snapshot:
 
 def stage_entity(
     connection: Connection,
-    engine: Engine,
+    engines: Mapping[str, Engine],
     entity: Entity,
-    mapping: EntityMapping,
+    mappings: Sequence[EntityMapping],
     guards: GuardsConfig,
     *,
     load: int,
+    area: StagingArea = INTEGRATOR,
     allow_shrink: bool = False,
     on_rows: OnRows = lambda rows: None,
 ) -> StagedEntity:
-    """Reads one entity whole and swaps it in.
+    """Reads one entity whole, from each of its sources in turn, and swaps it in. engines: by source.
 
-    Raises: SourceError; then nothing has changed. GuardError; then the old rows stay, and ops.rejected_row holds what was
+    Raises: SourceError; then nothing has changed. GuardError; then the old rows stay, and the quarantine holds what was
     refused from the snapshot that was not taken, if anything was: it may well be why that was so small.
     """
     started = time.monotonic()
-    with _opened(engine, entity, mapping) as (selection, segments), connection.transaction():
-        staging = _Staging(connection, selection, load)
-        staging.take(segments, on_rows)
+    with _opened(engines, entity, mappings) as parts, connection.transaction():
+        staging = _Staging(connection, area, [part.selection for part in parts], load)
+        staging.take(parts, on_rows)
         snapshot = staging.finish()
-        suspicion = None if allow_shrink else _suspicion(staging.before, snapshot, guards)
-        if suspicion and snapshot.rows_rejected:
+        suspicion = _suspicion(staging.before, snapshot, guards)
+        is_stopped = suspicion is not None and not allow_shrink
+        if is_stopped and snapshot.rows_rejected:
             staging.discard()
-        elif suspicion:
+        elif is_stopped:
             raise GuardError(suspicion)
         else:
             staging.keep(snapshot)
-        rules = count_rules(connection, entity.name, 1)
-    if suspicion:
+        rules = count_rules(connection, area if staging.changed else INTEGRATOR, entity.name)
+    if is_stopped:
         raise GuardError(suspicion)
     return StagedEntity(
         entity=entity.name,
         seconds=time.monotonic() - started,
         status="ok" if staging.changed else "unchanged",
+        guard=suspicion,
         read=snapshot.rows_read,
         staged=snapshot.rows_staged,
         rejected=snapshot.rows_rejected,
@@ -85,17 +88,40 @@ def stage_entity(
     )
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What one source contributes to an entity."""
+
+    selection: Selection
+    segments: Iterator[Segment]
+
+
 @contextmanager
-def _opened(engine: Engine, entity: Entity, mapping: EntityMapping) -> Iterator[tuple[Selection, Iterator[Segment]]]:
-    """The entity's selection and its segments; what fails while these are read is told as the source's error."""
-    with source_errors(mapping.source, engine):
-        source = engine.connect()
-    with closing(source):
-        with source_errors(mapping.source, engine):
-            selection = resolve(engine, source, entity, mapping)
-            segments = read_segments(engine, source, selection)
-        with closing(segments):
-            yield selection, _read(segments, mapping, engine)
+def _opened(
+    engines: Mapping[str, Engine], entity: Entity, mappings: Sequence[EntityMapping]
+) -> Iterator[list[_Part]]:
+    """The entity's selections and their segments; what fails while these are read is told as the source's error."""
+    with ExitStack() as stack:
+        parts = []
+        for mapping in mappings:
+            engine = engines[mapping.source]
+            with source_errors(mapping.source, engine):
+                source = stack.enter_context(closing(engine.connect()))
+                selection = resolve(engine, source, entity, mapping)
+                segments = stack.enter_context(closing(read_segments(engine, source, selection)))
+            parts.append(_Part(selection, _read(segments, mapping, engine)))
+        _require_one_identity(parts)
+        yield parts
+
+
+def _require_one_identity(parts: Sequence[_Part]) -> None:
+    """Raises: PermanentSourceError when one source gives Ids and another leaves them to be derived."""
+    derived = {bool(part.selection.derived_id_from) for part in parts}
+    if len(derived) > 1:
+        name = parts[0].selection.entity.name
+        raise PermanentSourceError(
+            f"one source gives an Id for {name} and another does not: map entities.{name}.fields.Id for both, or for none"
+        )
 
 
 def _read(segments: Iterator[Segment], mapping: EntityMapping, engine: Engine) -> Iterator[Segment]:
@@ -110,17 +136,24 @@ def _read(segments: Iterator[Segment], mapping: EntityMapping, engine: Engine) -
 class _Staging:
     """The new snapshot while it grows. The table is made when the stream first differs from the last one's."""
 
-    def __init__(self, connection: Connection, selection: Selection, load: int) -> None:
+    def __init__(
+        self, connection: Connection, area: StagingArea, selections: Sequence[Selection], load: int
+    ) -> None:
         self._connection = connection
-        self._selection = selection
+        self._area = area
+        self._selections = selections
+        self._entity = selections[0].entity
+        self._fields = [name for name in self._entity.fields if any(name in s.fields for s in selections)]
         self._load = load
-        self._name = f"{selection.entity.name}__next"
-        self._definition = _digest(f"{_STAGING_VERSION}\n{selection.definition}".encode())
+        self._name = f"{self._entity.name}__next"
+        self._table = table(area.schema, self._name)
+        self._definition = _digest("\n".join([_STAGING_VERSION, *(s.definition for s in selections)]).encode())
         self._segments: list[str] = []
+        self._part_of_segment: list[int] = []
         self._rows_read = 0
         self._writing = False
         self._written_from = 0
-        self.before = last_snapshot(connection, selection.entity.name)
+        self.before = last_snapshot(connection, self._entity.name)
         # None: nothing comparable was read before, so that even an empty stream is a new one.
         self._expected: list[str] | None = None
         if self.before and self.before.definition == self._definition:
@@ -130,51 +163,73 @@ class _Staging:
     def changed(self) -> bool:
         return self._writing
 
-    def take(self, segments: Iterable[Segment], on_rows: OnRows) -> None:
-        for number, segment in enumerate(segments):
-            self._segments.append(_digest(segment.data, *(repr(row).encode() for row in segment.refused)))
-            self._rows_read += segment.rows_read
-            if not self._writing and (self._expected or [])[number : number + 1] != self._segments[-1:]:
-                self._start_writing(number)
-            if self._writing:
-                self._write(segment, number)
-            on_rows(segment.rows_read)
+    def take(self, parts: Iterable[_Part], on_rows: OnRows) -> None:
+        number = 0
+        for position, part in enumerate(parts):
+            for segment in part.segments:
+                self._take_one(segment, number, position)
+                on_rows(segment.rows_read)
+                number += 1
         if not self._writing and self._expected != self._segments:
             self._start_writing(len(self._segments))
+
+    def _take_one(self, segment: Segment, number: int, part: int) -> None:
+        refused = (repr(row).encode() for row in segment.refused)
+        self._segments.append(_digest(segment.data, *refused, f"part {part}".encode()))
+        self._part_of_segment.append(part)
+        self._rows_read += segment.rows_read
+        if not self._writing and (self._expected or [])[number : number + 1] != self._segments[-1:]:
+            self._start_writing(number)
+        if self._writing:
+            self._write(segment, number, self._selections[part])
 
     def _start_writing(self, number: int) -> None:
         """Makes the new table; the rows of the segments before `number` are yesterday's, taken over as they are."""
         self._writing = True
         self._written_from = number
-        entity, mapped = self._selection.entity, self._selection.fields
-        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table(STAGING, self._name)))
-        self._connection.execute(staging_table(entity, mapped, self._name, self._selection.derived_id_from))
-        self._connection.execute(
-            "DELETE FROM ops.rejected_row WHERE entity = %s AND step = 1 AND (segment IS NULL OR segment >= %s)",
-            [entity.name, number],
-        )
+        derived_from = self._selections[0].derived_id_from
+        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._table))
+        self._connection.execute(staging_table(self._entity, self._fields, self._table, derived_from))
+        self._take_over_rejections(number)
         if number:
             self._connection.execute(
                 sql.SQL("INSERT INTO {new} ({columns}) SELECT {columns} FROM {old} WHERE {segment} < {number}").format(
-                    new=table(STAGING, self._name),
-                    old=table(STAGING, entity.name),
-                    columns=columns([*mapped, SEGMENT]),
+                    new=self._table,
+                    old=table(INTEGRATOR.schema, self._entity.name),
+                    columns=columns([*self._fields, SEGMENT]),
                     segment=sql.Identifier(SEGMENT),
                     number=sql.Literal(number),
                 )
             )
 
-    def _write(self, segment: Segment, number: int) -> None:
-        target = table(STAGING, self._name)
+    def _take_over_rejections(self, number: int) -> None:
+        """Leaves in the area's quarantine what was refused from the segments before `number`, and no more."""
+        kept = sql.SQL("entity = {} AND step = 1 AND segment < {}").format(
+            sql.Literal(self._entity.name), sql.Literal(number)
+        )
+        if self._area == INTEGRATOR:
+            self._connection.execute(
+                sql.SQL("DELETE FROM {} WHERE entity = {} AND step = 1 AND ({}) IS NOT TRUE").format(
+                    self._area.rejected, sql.Literal(self._entity.name), kept
+                )
+            )
+        else:
+            self._connection.execute(
+                sql.SQL("INSERT INTO {} OVERRIDING SYSTEM VALUE SELECT * FROM {} WHERE {}").format(
+                    self._area.rejected, INTEGRATOR.rejected, kept
+                )
+            )
+
+    def _write(self, segment: Segment, number: int, selection: Selection) -> None:
         # The segment's number is the column's default while its rows arrive, so that no row has to carry it.
         self._connection.execute(
             sql.SQL("ALTER TABLE {} ALTER {} SET DEFAULT {}").format(
-                target, sql.Identifier(SEGMENT), sql.Literal(number)
+                self._table, sql.Identifier(SEGMENT), sql.Literal(number)
             )
         )
-        skipped = copy_rows(self._connection, target, columns(self._selection.fields), segment.data)
-        rejections = rejections_of(segment, number, skipped, self._selection)
-        keep_rejections(self._connection, self._selection, self._load, rejections)
+        skipped = copy_rows(self._connection, self._table, columns(selection.fields), segment.data)
+        rejections = rejections_of(segment, number, skipped, selection)
+        keep_rejections(self._connection, self._area, selection, self._load, rejections)
 
     def finish(self) -> Snapshot:
         """The snapshot that now stands: the new table's, or yesterday's where nothing differed."""
@@ -189,8 +244,8 @@ class _Staging:
         return Snapshot(self._definition, self._segments, self._rows_read, staged, self._rows_read - staged, checksum)
 
     def _refuse_rows_without_key(self) -> None:
-        if self._selection.derived_id_from:
-            self._refuse("missing_key", sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL'))
+        if self._selections[0].derived_id_from:
+            self._refuse("missing_key", sql.SQL('SELECT ctid FROM {table} WHERE "Id" IS NULL'))
 
     def _refuse_duplicates(self) -> None:
         """Of rows with one key the first of the stream stays."""
@@ -210,25 +265,27 @@ class _Staging:
 
     def _refuse(self, rule: str, which: sql.SQL) -> None:
         """Takes the rows out of the new table and keeps them in quarantine."""
-        target = table(STAGING, self._name)
-        fields, source_columns = self._selection.fields, self._selection.columns
+        segment = sql.Identifier(SEGMENT)
         removed = self._connection.execute(
             sql.SQL("DELETE FROM {} WHERE ctid IN ({}) RETURNING {}, {}").format(
-                target,
-                which.format(table=target, segment=sql.Identifier(SEGMENT))
-                if rule == "duplicate_key"
-                else which.format(target),
-                sql.Identifier(SEGMENT),
-                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in fields),
+                self._table,
+                which.format(table=self._table, segment=segment),
+                segment,
+                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in self._fields),
             )
         )
-        key = "Id" if "Id" in fields else self._selection.derived_id_from[0]
-        rejections = []
-        for segment, *values in removed:
-            row = dict(zip(source_columns, values, strict=True))
-            value = row.get(source_columns[fields.index(key)]) if key in fields else None
-            rejections.append(Rejection(rule, key, value, row, segment))
-        keep_rejections(self._connection, self._selection, self._load, rejections)
+        found: list[list[Rejection]] = [[] for _ in self._selections]
+        for number, *values in removed:
+            part = self._part_of_segment[number]
+            found[part].append(self._rejection(rule, self._selections[part], values, number))
+        for selection, rejections in zip(self._selections, found, strict=True):
+            keep_rejections(self._connection, self._area, selection, self._load, rejections)
+
+    def _rejection(self, rule: str, selection: Selection, values: Sequence[str | None], number: int) -> Rejection:
+        by_field = dict(zip(self._fields, values, strict=True))
+        row = {column: by_field[name] for name, column in zip(selection.fields, selection.columns, strict=True)}
+        key = "Id" if "Id" in selection.fields else selection.derived_id_from[0]
+        return Rejection(rule, key, by_field.get(key) if key in selection.fields else None, row, number)
 
     def _measure(self) -> tuple[int, int, str]:
         """Rows, different keys, checksum. Keys are counted by a hash: eight bytes a row, where they would not fit."""
@@ -239,7 +296,7 @@ class _Staging:
                        count(*), coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0)
                 FROM {table}
                 """
-            ).format(hash=sql.Identifier(HASH), table=table(STAGING, self._name))
+            ).format(hash=sql.Identifier(HASH), table=self._table)
         ).fetchone()
         assert row is not None, "an aggregate has a row"  # noqa: S101
         keys, *content = row
@@ -248,48 +305,56 @@ class _Staging:
     def keep(self, snapshot: Snapshot) -> None:
         if self._writing:
             self._swap()
-        self._record(snapshot)
+        if self._writing or self._area == INTEGRATOR:
+            record_snapshot(self._connection, self._area, self._entity.name, self._load, snapshot)
 
     def discard(self) -> None:
         """Leaves the old table, of which only the segments before the first written one still match the quarantine."""
-        self._connection.execute(sql.SQL("DROP TABLE {}").format(table(STAGING, self._name)))
+        self._connection.execute(sql.SQL("DROP TABLE {}").format(self._table))
         self._connection.execute(
-            "UPDATE ops.staged SET segments = segments[1:%s] WHERE entity = %s",
-            [self._written_from, self._selection.entity.name],
+            "UPDATE ops.staged SET segments = segments[1:%s] WHERE entity = %s", [self._written_from, self._entity.name]
         )
 
     def _swap(self) -> None:
-        old, new = table(STAGING, self._selection.entity.name), table(STAGING, self._name)
+        old = table(self._area.schema, self._entity.name)
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(old))
         self._connection.execute(
-            sql.SQL("ALTER TABLE {} RENAME TO {}").format(new, sql.Identifier(self._selection.entity.name))
+            sql.SQL("ALTER TABLE {} RENAME TO {}").format(self._table, sql.Identifier(self._entity.name))
         )
 
-    def _record(self, snapshot: Snapshot) -> None:
-        self._connection.execute(
+
+def record_snapshot(
+    connection: Connection, area: StagingArea, entity: str, load: int, snapshot: Snapshot
+) -> None:
+    connection.execute(
+        sql.SQL(
             """
-            INSERT INTO ops.staged (entity, load, definition, segments, rows_read, rows_staged, rows_rejected, checksum)
+            INSERT INTO {} (entity, load, definition, segments, rows_read, rows_staged, rows_rejected, checksum)
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
             ON CONFLICT (entity) DO UPDATE SET (load, definition, segments, rows_read, rows_staged, rows_rejected,
                 checksum, staged_at) = (excluded.load, excluded.definition, excluded.segments, excluded.rows_read,
                 excluded.rows_staged, excluded.rows_rejected, excluded.checksum, now())
-            """,
-            [
-                self._selection.entity.name,
-                self._load,
-                snapshot.definition,
-                snapshot.segments,
-                snapshot.rows_read,
-                snapshot.rows_staged,
-                snapshot.rows_rejected,
-                snapshot.checksum,
-            ],
-        )
+            """
+        ).format(area.staged),
+        [
+            entity,
+            load,
+            snapshot.definition,
+            snapshot.segments,
+            snapshot.rows_read,
+            snapshot.rows_staged,
+            snapshot.rows_rejected,
+            snapshot.checksum,
+        ],
+    )
 
 
-def last_snapshot(connection: Connection, entity: str) -> Snapshot | None:
+def last_snapshot(connection: Connection, entity: str, area: StagingArea = INTEGRATOR) -> Snapshot | None:
+    """What the area holds of the entity: None when that is nothing."""
     row = connection.execute(
-        "SELECT definition, segments, rows_read, rows_staged, rows_rejected, checksum FROM ops.staged WHERE entity = %s",
+        sql.SQL(
+            "SELECT definition, segments, rows_read, rows_staged, rows_rejected, checksum FROM {} WHERE entity = %s"
+        ).format(area.staged),
         [entity],
     ).fetchone()
     return Snapshot(*row) if row else None

@@ -45,7 +45,7 @@ def read_entities(directory: Path) -> dict[str, list[Row]]:
     config = load_config(directory / "kimo.yaml")
     connection = sqlite3.connect(directory / "erp.sqlite")
     try:
-        return {name: read_entity(connection, name, mapping) for name, mapping in config.entities.items()}
+        return {name: read_entity(connection, name, mapping) for name, (mapping,) in config.entities.items()}
     finally:
         connection.close()
 
@@ -209,7 +209,7 @@ def test_every_mapped_column_is_a_field_of_the_catalogue(company: DemoCompany) -
     config = load_config(company.config_path)
     unknown = [
         (name, field)
-        for name, mapping in config.entities.items()
+        for name, (mapping,) in config.entities.items()
         for field in mapping.fields
         if field not in load_catalog()[name].fields
     ]

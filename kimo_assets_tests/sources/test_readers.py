@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from kimo_assets.database.names import HASH
 from kimo_assets.database.server import Database
-from kimo_assets.sources import readers
+from kimo_assets.sources.readers import copy_out, cursor
 from kimo_assets_tests.worlds import RawText, World, ids, url_of
 
 
@@ -114,10 +114,10 @@ def postgresql(new_database: Callable[[], Database]) -> str:
 def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Notes which reader was at work."""
     used: list[str] = []
-    for name in ("_read_by_copy", "_read_by_cursor"):
-        original = getattr(readers, name)
+    for reader in (copy_out, cursor):
+        name, original = reader.__name__.rpartition(".")[2], reader.read
         monkeypatch.setattr(
-            readers, name, lambda *args, _name=name, _original=original: used.append(_name) or _original(*args)
+            reader, "read", lambda *args, _name=name, _original=original: used.append(_name) or _original(*args)
         )
     return used
 
@@ -166,7 +166,7 @@ def test_postgresql_by_copy_stages_what_sqlite_stages(
 ) -> None:
     fill(postgresql, NASTY)
     assert staged(world, postgresql) == from_sqlite
-    assert ways == ["_read_by_copy"]
+    assert ways == ["copy_out"]
 
 
 def test_postgresql_by_copy_with_dates_kept_as_text_stages_what_sqlite_stages(
@@ -174,7 +174,7 @@ def test_postgresql_by_copy_with_dates_kept_as_text_stages_what_sqlite_stages(
 ) -> None:
     fill(postgresql, NASTY | {"PriceListsReferenceDate": (String(10), DATES_AS_TEXT)})
     assert staged(world, postgresql) == from_sqlite
-    assert ways == ["_read_by_copy"]
+    assert ways == ["copy_out"]
 
 
 @pytest.mark.parametrize("kind", [String(20), CHAR(20)])
@@ -198,7 +198,7 @@ def test_a_text_that_is_no_date_is_refused_alike_whichever_way_it_is_read(
     assert [key for key, _ in good] == ["A6", "A7", "A8"]
     assert {rule for rule, *_ in refused} == {"impossible_date"}
     assert outcome(postgresql) == (good, refused)
-    assert ways == ["_read_by_cursor", "_read_by_copy"]
+    assert ways == ["cursor", "copy_out"]
 
 
 def test_postgresql_by_cursor_with_a_binary_column_stages_what_sqlite_stages(
@@ -208,7 +208,7 @@ def test_postgresql_by_cursor_with_a_binary_column_stages_what_sqlite_stages(
     encoded = [text if text is None else text.encode() for text in texts]
     fill(postgresql, NASTY | {"ContactInfo": (LargeBinary(), encoded)})
     assert staged(world, postgresql) == from_sqlite
-    assert ways == ["_read_by_cursor"]
+    assert ways == ["cursor"]
 
 
 def test_mariadb_stages_what_sqlite_stages(from_sqlite: list[tuple[Any, ...]], world: World) -> None:

@@ -12,8 +12,8 @@ from kimo_assets.database import ledger
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import open_run
 from kimo_assets.reports import StagedEntity
-from kimo_assets.sources import readers
 from kimo_assets.sources.connection import open_source
+from kimo_assets.sources.readers import segments
 from kimo_assets.staging.quarantine import RULES
 from kimo_assets.staging.stage import stage_entity
 from kimo_assets_tests.worlds import RawText, Row, World, ids, url_of
@@ -199,7 +199,7 @@ def test_of_rows_with_one_key_the_first_stays(world: World) -> None:
 def test_of_rows_with_one_key_in_different_segments_the_first_stays(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "SEGMENT_BYTES", 10_000)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 10_000)
     rows = [{"Id": f"Z{n % 4000}", "Description": str(n)} for n in range(4001)]
     world.erp(Zone=rows)
     world.done(1)
@@ -233,7 +233,7 @@ def test_a_lone_surrogate_that_a_driver_lets_through_is_refused(world: World) ->
 
     with open_run(config, world.database, title="test") as run:
         report = stage_entity(
-            run.connection, engine, load_catalog()["Zone"], config.entities["Zone"], config.guards, load=run.load
+            run.connection, {"erp": engine}, load_catalog()["Zone"], config.entities["Zone"], config.guards, load=run.load
         )
     engine.dispose()
     assert report.rules == {"invalid_characters": 1}

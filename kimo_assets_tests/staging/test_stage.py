@@ -8,7 +8,7 @@ import pytest
 
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import Progress
-from kimo_assets.sources import readers
+from kimo_assets.sources.readers import segments
 from kimo_assets_tests.worlds import Row, World, ids, links, url_of
 
 
@@ -273,7 +273,7 @@ def test_an_equal_snapshot_still_reports_its_refused_rows(world: World) -> None:
 def test_an_equal_beginning_is_taken_over_with_its_refused_rows(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "SEGMENT_BYTES", 10_000)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 10_000)
     bad = {"Id": "BAD", "Description": "x" * 101}
     double = {"Id": "Z00000", "Description": "again"}
     beginning = [*zones(400), bad, double, *zones(6000)[400:]]
@@ -318,7 +318,7 @@ def test_a_taken_over_beginning_gives_the_same_rows_as_reading_all_anew(
 def test_an_equal_beginning_from_postgresql_is_taken_over(
     world: World, new_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "SEGMENT_BYTES", 10_000)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 10_000)
     source = new_database()
     with source.connect() as connection:
         connection.execute(

@@ -1,0 +1,101 @@
+"""A YAML file that remembers on which line each key stands, so that every complaint can say where."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kimo_assets.errors import ConfigError
+
+CONFIG_VARIABLE = "KIMO_CONFIG"
+
+
+class Document:
+    """A YAML file that remembers on which line each key stands."""
+
+    def __init__(self, file: Path, node: yaml.Node | None, lines: dict[tuple[str, ...], str]) -> None:
+        self.file = file
+        self._node = node
+        self._lines = lines
+
+    @classmethod
+    def read(cls, file: Path) -> "Document":
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ConfigError(
+                f"There is no {file}. `kimo demo` makes one with a demo company; "
+                f"--config or the variable {CONFIG_VARIABLE} names another."
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} cannot be read: {error}") from None
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            raise _not_yaml(file, error) from None
+        lines: dict[tuple[str, ...], str] = {}
+        for path, line in _key_lines(node, ()) if node else ():
+            if path in lines:
+                raise ConfigError(f"{file}, line {line}: {'.'.join(path)}: this key is there twice; keep one")
+            lines[path] = f"{file}, line {line}"
+        return cls(file, node, lines)
+
+    def joined(self, other: "Document", base: tuple[str, ...]) -> "Document":
+        lines = self._lines | {base + path: place for path, place in other._lines.items()}
+        return Document(self.file, None, lines)
+
+    def values(self) -> Any:
+        if self._node is None:
+            return {}
+        try:
+            values = yaml.SafeLoader("").construct_document(self._node)
+        except (yaml.YAMLError, ValueError) as error:
+            raise _not_yaml(self.file, error) from None
+        return self._expand(values, ())
+
+    def place(self, path: Sequence[str]) -> str:
+        """`file, line N: the.key` of the path, or of the nearest key above it."""
+        # A single mapping may stand without the list that the model makes of it.
+        made_up = {i for i, part in enumerate(path) if part.isdigit() and tuple(path[: i + 1]) not in self._lines}
+        known = tuple(part for i, part in enumerate(path) if i not in made_up)
+        key = ".".join(known)
+        for length in range(len(known), 0, -1):
+            if known[:length] in self._lines:
+                return f"{self._lines[known[:length]]}: {key}"
+        return f"{self.file}: {key}" if key else str(self.file)
+
+    def _expand(self, value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, dict):
+            return {str(key): self._expand(item, (*path, str(key))) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._expand(item, path) for item in value]
+        if isinstance(value, str):
+            return re.sub(r"\$\{(\w+)\}", lambda match: self._variable(match[1], path), value)
+        return value
+
+    def _variable(self, name: str, path: tuple[str, ...]) -> str:
+        if name not in os.environ:
+            raise ConfigError(f"{self.place(path)}: the environment variable {name} is not set")
+        return os.environ[name]
+
+
+def _not_yaml(file: Path, error: Exception) -> ConfigError:
+    mark = getattr(error, "problem_mark", None)
+    line = f", line {mark.line + 1}" if mark else ""
+    return ConfigError(f"{file}{line}: not valid YAML: {getattr(error, 'problem', error)}")
+
+
+def _key_lines(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            yield here, key.start_mark.line + 1
+            yield from _key_lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, value in enumerate(node.value):
+            here = (*path, str(position))
+            yield here, value.start_mark.line + 1
+            yield from _key_lines(value, here)

@@ -1,0 +1,208 @@
+"""The models of kimo.yaml's sections. A default is the safe choice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from sqlalchemy.engine import URL, make_url
+
+from kimo_assets.catalog import load_catalog
+from kimo_assets.errors import UnknownEntityError
+
+SystemId = Literal["erp", "crm"]
+SYSTEMS: tuple[str, ...] = get_args(SystemId)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _code(value: Any) -> Any:
+    """Codes such as 0 or 12 may stand without quotes."""
+    return str(value) if type(value) is int else value
+
+
+Code = Annotated[str, BeforeValidator(_code)]
+
+
+class FormatsConfig(Section):
+    """How a source writes days and moments that it keeps as text or number, in the vendor's notation (yyyyMMdd,
+    dd/MM/yyyy HH:mm:ss): IntegratorSystemSetting's DateFormat and DateTimeFormat. None: year first, as ISO 8601.
+    """
+
+    date: str | None = None
+    datetime: str | None = None
+
+
+class NoValueConfig(Section):
+    """What means "no value" beside NULL and the empty text (fact sheet, section 8): in keys, and in days and moments."""
+
+    keys: tuple[Code, ...] = ("0",)
+    dates: tuple[Code, ...] = ("-1",)
+
+
+class SourceConfig(Section):
+    """Where an integration database is: any SQLAlchemy URL. Relative SQLite paths count from kimo.yaml.
+
+    reader: how rows are fetched; `auto` takes the fastest that gives this source's rows exactly. connect_attempts: with
+    a growing pause between them. lock_timeout_s: how long a statement may wait for a table that somebody has locked.
+    """
+
+    url: str
+    reader: Literal["auto", "cursor"] = "auto"
+    formats: FormatsConfig = FormatsConfig()
+    no_value: NoValueConfig = NoValueConfig()
+    connect_attempts: Annotated[int, Field(ge=1, le=10)] = 4
+    lock_timeout_s: Annotated[float, Field(gt=0)] = 60
+
+    @property
+    def sqlalchemy_url(self) -> URL:
+        return make_url(self.url)
+
+
+class DatabaseConfig(Section):
+    """Kimo's PostgreSQL: `embedded` (started by us under data_dir) or the URL of yours (17 or newer)."""
+
+    url: str = "embedded"
+    dagster_url: str | None = None
+
+
+class SyncConfig(Section):
+    """store: a directory or an fsspec URL. channel_codes: the codes of ChannelsEnabled that mean the agents' app."""
+
+    store: str | None = None
+    zstd_level: Annotated[int, Field(ge=1, le=19)] = 3
+    channel_codes: tuple[str, ...] = ("SFA",)
+
+
+class GuardsConfig(Section):
+    """What a mass deletion is: so much of a snapshot gone, as a share and in rows, that a broken export is likelier.
+
+    max_shrink, min_shrink_rows: of an entity's rows. max_agent_shrink, min_agent_rows: of the rows that name one agent
+    (the customers linked to him, above all), which may all vanish without the entity as a whole shrinking much.
+    """
+
+    max_shrink: Annotated[float, Field(ge=0, le=1)] = 0.30
+    min_shrink_rows: Annotated[int, Field(ge=0)] = 50
+    max_agent_shrink: Annotated[float, Field(ge=0, le=1)] = 0.50
+    min_agent_rows: Annotated[int, Field(ge=0)] = 20
+
+
+class HistoryConfig(Section):
+    """keep_loads: how many of the last loads that changed something can be undone; 0 keeps no history."""
+
+    keep_loads: Annotated[int, Field(ge=0, le=1000)] = 5
+
+
+class CustomTaskConfig(Section):
+    """A program that prepares data at the ERP before they are read (the vendor's Import\\CustomTask).
+
+    command: the program and its arguments, one by one; no shell reads them. A relative program counts from kimo.yaml.
+    """
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    timeout_s: Annotated[float, Field(gt=0)] = 1800
+
+
+def _command_shorthand(value: Any) -> Any:
+    """`custom_task: prepare.bat` means a command without arguments; a list is the command with them."""
+    if isinstance(value, str):
+        return {"command": [value]}
+    return {"command": value} if isinstance(value, list) else value
+
+
+class ImportConfig(Section):
+    """parallel: how many entities are read from the sources at once. semaphore_wait_s: how long an import waits for the
+    ERP to give ImportFromErpSemaphore free.
+    """
+
+    custom_task: Annotated[CustomTaskConfig | None, BeforeValidator(_command_shorthand)] = None
+    parallel: Annotated[int, Field(ge=1, le=16)] = 2
+    semaphore_wait_s: Annotated[float, Field(ge=0)] = 1800
+
+
+class EntityMapping(Section):
+    """Where an entity comes from. fields: Kimo's field -> the source's column; others map by equal name.
+
+    transform: Kimo's field -> the steps that make its value (docs/mapping.md).
+    """
+
+    source: SystemId = "erp"
+    table: str | None = None
+    query: str | None = None
+    where: str | None = None
+    fields: dict[str, str] = {}
+    transform: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "EntityMapping":
+        if self.table and self.query:
+            raise ValueError("give `table` or `query`, not both")
+        if self.query and self.where:
+            raise ValueError("`where` goes with `table`; put the condition into the `query`")
+        return self
+
+
+def _entity_shorthand(value: Any) -> Any:
+    """`Zone: ZONE` means `Zone: {table: ZONE}`; an empty value means the table of the same name.
+
+    A list holds one mapping per source that feeds the entity: `Account: [{table: CLIENTI}, {source: crm, table: LEADS}]`.
+    """
+    if value == []:
+        raise ValueError("expected at least one mapping")
+    parts = value if isinstance(value, list) else [value]
+    return tuple({"table": part} if isinstance(part, str) else {} if part is None else part for part in parts)
+
+
+Mappings = Annotated[tuple[EntityMapping, ...], BeforeValidator(_entity_shorthand)]
+
+
+class KimoConfig(Section):
+    """One company. `entities` holds an entity's mappings: one, or one per source that feeds it, the first prevailing."""
+
+    data_dir: Path = Path("data")
+    sources: dict[SystemId, SourceConfig]
+    database: DatabaseConfig = DatabaseConfig()
+    sync: SyncConfig = SyncConfig()
+    import_: Annotated[ImportConfig, Field(alias="import")] = ImportConfig()
+    guards: GuardsConfig = GuardsConfig()
+    history: HistoryConfig = HistoryConfig()
+    erp_statuses: dict[str, dict[str, str]] = {}
+    entities: dict[str, Mappings] = {}
+    _path: Path = PrivateAttr(default=Path("kimo.yaml"))
+    _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def place(self, *key: str) -> str:
+        """`file, line N: the.key`, for messages about what is written there."""
+        return self._place(key)
+
+    @property
+    def entity_names(self) -> list[str]:
+        """The mapped entities, by category, then after what they depend on: the partitions' order."""
+        catalog = load_catalog()
+        ordered = catalog.in_load_order(self.entities)
+        return sorted(ordered, key=lambda name: catalog[name].category)
+
+    @property
+    def sync_store(self) -> str:
+        return self.sync.store or str(self.data_dir / "sync")
+
+    def choose(self, names: list[str], *, only_listed: bool = False) -> list[str]:
+        """The mapped entities a run is about: the named ones and, unless only_listed, their linked ones.
+
+        No names: all. Names match ignoring case. Raises: UnknownEntityError.
+        """
+        if not names:
+            return self.entity_names
+        by_fold = {name.casefold(): name for name in self.entities}
+        for name in names:
+            if name.strip().casefold() not in by_fold:
+                raise UnknownEntityError(name.strip(), self.entities, where="this mapping (kimo.yaml, entities)")
+        chosen = {by_fold[name.strip().casefold()] for name in names}
+        wanted = chosen if only_listed else load_catalog().linked(chosen)
+        return [name for name in self.entity_names if name in wanted]

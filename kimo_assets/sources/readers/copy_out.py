@@ -1,0 +1,94 @@
+"""PostgreSQL: COPY out, no value touches Python."""
+
+from collections.abc import Generator
+from typing import Any
+
+from psycopg import sql
+from sqlalchemy.engine import Connection
+
+from kimo_assets.catalog import Field
+from kimo_assets.sources.readers import segments
+from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed
+from kimo_assets.sources.readers.segments import Segment
+from kimo_assets.sources.selection import Selection
+
+_PG_NUMERIC = (700, 701, 1700)
+_PG_WHOLE = (20, 21, 23)
+_PG_DATES = (1082, 1114, 1184)
+_PG_TEXTS = (25, 1042, 1043)
+_PG_BYTES = 17
+_PG_FLAG = 16
+
+# Year first, as cleaning.py has it.
+_PG_ISO_DATE = "^([0-9]{4}-[0-9][0-9]?-[0-9]|[0-9]{8}([^0-9]|$))"
+
+# Before a text that is no date but that PostgreSQL might take for one ('today'): a word it knows no date by.
+_NO_DATE_MARK = "no date: "
+
+
+def expressions(connection: Connection, selection: Selection) -> sql.Composed | None:
+    """What to select so that COPY writes what the cursor would; None where only Python can tell."""
+    cursor: Any = connection.connection.cursor()
+    query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
+    cursor.execute(query)
+    types = {described.name: described.type_code for described in cursor.description or ()}
+    cursor.close()
+    expressions = []
+    for name, column in zip(selection.fields, selection.columns, strict=True):
+        target, kind = selection.entity.fields[name], types[column]
+        if is_day(target) and kind not in (*_PG_DATES, *_PG_WHOLE, *_PG_TEXTS):
+            return None
+        if kind == _PG_BYTES:  # its text form is not its content
+            return None
+        if is_number(target) and kind in _PG_TEXTS:  # odd spellings of numbers are refused there
+            return None
+        expressions.append(_copy_expression(target, column, kind))
+    return sql.SQL(", ").join(expressions)
+
+
+def _copy_expression(target: Field, column: str, kind: int) -> sql.Composed:
+    value: sql.Composable = sql.Identifier(column)
+    if target.type in ("int", "enum", "bool", "text") and kind in _PG_NUMERIC:
+        # By way of text: a float's own cast to numeric keeps fewer digits than the float has.
+        value = sql.SQL("trim_scale({}::text::numeric)").format(value)
+    if kind == _PG_FLAG:
+        value = sql.SQL("{}::int").format(value)
+    if is_day(target) and kind not in _PG_DATES:
+        value = _iso_date_or_mark(sql.SQL("{}::text").format(value))
+    if is_trimmed(target) and kind in _PG_TEXTS:
+        value = sql.SQL("rtrim({}::text)").format(value)
+    if target.is_key:
+        value = sql.SQL("nullif({}::text, '0')").format(value)
+    return sql.SQL("{}").format(value)
+
+
+def _iso_date_or_mark(text: sql.Composable) -> sql.Composed:
+    """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be refused."""
+    return sql.SQL(
+        "CASE WHEN rtrim({text}) IN ('', '-1') THEN NULL WHEN {text} ~ {iso} THEN {text} ELSE {mark} || {text} END"
+    ).format(text=text, iso=sql.Literal(_PG_ISO_DATE), mark=sql.Literal(_NO_DATE_MARK))
+
+
+def as_given(target: Field, text: str) -> str:
+    """A cell of a segment as the source gave it."""
+    return text.removeprefix(_NO_DATE_MARK) if is_day(target) else text
+
+
+def read(
+    connection: Connection, selection: Selection, columns: sql.Composed
+) -> Generator[Segment, None, None]:
+    statement = sql.SQL("COPY (SELECT {} FROM ({}\n) AS kimo_source) TO STDOUT (FORMAT csv)").format(
+        columns,
+        sql.SQL(selection.statement),  # type: ignore[arg-type]
+    )
+    data, rows = bytearray(), 0
+    driver: Any = connection.connection  # psycopg's, which SQLAlchemy's types do not know
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in copy:  # one message per row
+            data += block
+            rows += 1
+            if len(data) >= segments.SEGMENT_BYTES:
+                yield Segment(bytes(data), rows)
+                data, rows = bytearray(), 0
+    if rows:
+        yield Segment(bytes(data), rows)
