@@ -17,6 +17,9 @@ from sqlalchemy.exc import (
 from kimo_assets.config import KimoConfig, SourceConfig, SystemId
 from kimo_assets.errors import PermanentSourceError, SourceError, TransientSourceError
 
+# The engine's execution option that holds the source's `reader` of kimo.yaml.
+READER = "kimo_reader"
+
 
 def open_source(name: str, config: SourceConfig) -> Engine:
     """An engine on the source; nothing is connected yet. Raises: PermanentSourceError when a driver is missing."""
@@ -28,7 +31,7 @@ def open_source(name: str, config: SourceConfig) -> Engine:
         file = quote(url.database, safe="/:\\")
         url = url.set(database=f"file:{file}").update_query_dict({"mode": "ro", "uri": "true"})
     try:
-        engine = create_engine(url, pool_pre_ping=False)
+        engine = create_engine(url, pool_pre_ping=False, execution_options={READER: config.reader})
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it.") from None
     if engine.dialect.name == "postgresql":

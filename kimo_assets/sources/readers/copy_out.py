@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from kimo_assets.catalog import Field
 from kimo_assets.sources.readers import segments
 from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed
-from kimo_assets.sources.readers.segments import Segment
+from kimo_assets.sources.readers.segments import NO_DATE_MARK, Segment
 from kimo_assets.sources.selection import Selection
 
 _PG_NUMERIC = (700, 701, 1700)
@@ -21,9 +21,6 @@ _PG_FLAG = 16
 
 # Year first, as cleaning.py has it.
 _PG_ISO_DATE = "^([0-9]{4}-[0-9][0-9]?-[0-9]|[0-9]{8}([^0-9]|$))"
-
-# Before a text that is no date but that PostgreSQL might take for one ('today'): a word it knows no date by.
-_NO_DATE_MARK = "no date: "
 
 
 def expressions(connection: Connection, selection: Selection) -> sql.Composed | None:
@@ -66,12 +63,12 @@ def _iso_date_or_mark(text: sql.Composable) -> sql.Composed:
     """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be refused."""
     return sql.SQL(
         "CASE WHEN rtrim({text}) IN ('', '-1') THEN NULL WHEN {text} ~ {iso} THEN {text} ELSE {mark} || {text} END"
-    ).format(text=text, iso=sql.Literal(_PG_ISO_DATE), mark=sql.Literal(_NO_DATE_MARK))
+    ).format(text=text, iso=sql.Literal(_PG_ISO_DATE), mark=sql.Literal(NO_DATE_MARK))
 
 
 def as_given(target: Field, text: str) -> str:
     """A cell of a segment as the source gave it."""
-    return text.removeprefix(_NO_DATE_MARK) if is_day(target) else text
+    return text.removeprefix(NO_DATE_MARK) if is_day(target) else text
 
 
 def read(
