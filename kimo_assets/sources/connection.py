@@ -36,6 +36,8 @@ def open_source(name: str, config: SourceConfig) -> Engine:
         raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it.") from None
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _dates_as_iso)
+    if engine.dialect.driver == "mysqldb":
+        event.listen(engine, "connect", _dates_as_written)
     return engine
 
 
@@ -59,6 +61,15 @@ def open_sources(config: KimoConfig, entities: Iterable[str]) -> Iterator[Mappin
 def _dates_as_iso(connection, _record) -> None:  # type: ignore[no-untyped-def]
     connection.execute("SET DateStyle = 'ISO, YMD'")
     connection.commit()
+
+
+# Of MySQL's protocol: TIMESTAMP, DATE, DATETIME.
+_DAYS_AND_MOMENTS = (7, 10, 12)
+
+
+def _dates_as_written(connection, _record) -> None:  # type: ignore[no-untyped-def]
+    """mysqlclient would take the impossible date 0000-00-00 for no value; pymysql, and we, do not."""
+    connection.converter.update(dict.fromkeys(_DAYS_AND_MOMENTS, str))
 
 
 @contextmanager

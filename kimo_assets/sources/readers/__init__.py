@@ -41,17 +41,15 @@ def _read_ahead(segments: Generator[Segment, None, None]) -> Generator[Segment, 
 
 
 def _segments(engine: Engine, connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
-    if is_read_by_cursor(engine, selection):
-        return cursor.read(connection, selection)
-    dialect = engine.dialect
-    if dialect.name == "postgresql" and dialect.driver == "psycopg":
-        columns = copy_out.expressions(connection, selection)
-        if columns is not None:
-            return copy_out.read(connection, selection, columns)
-    if dialect.name in ("mysql", "mariadb") and dialect.driver in lines.DRIVERS:
-        line = lines.expression(connection, selection)
-        if line is not None:
-            return lines.read(connection, selection, line)
+    by_cursor = is_read_by_cursor(engine, selection)
+    match engine.dialect.name, engine.dialect.driver:
+        case "postgresql", "psycopg":
+            if not by_cursor and (columns := copy_out.expressions(connection, selection)):
+                return copy_out.read(connection, selection, columns)
+            return cursor.read(connection, copy_out.for_cursor(connection, selection))
+        case ("mysql" | "mariadb"), ("pymysql" | "mysqldb"):
+            if not by_cursor and (line := lines.expression(connection, selection)):
+                return lines.read(connection, selection, line)
     return cursor.read(connection, selection)
 
 

@@ -52,7 +52,8 @@ def _text(value: Any) -> Any:
 def _plain_number(value: float | Decimal) -> str:
     """Digits without an exponent or trailing zeros."""
     text = format(value if isinstance(value, Decimal) else Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 # PostgreSQL would also take 0x10 and 1_000, as programmers write numbers; from an ERP they are mistakes.
@@ -64,7 +65,10 @@ def is_number(target: Field) -> bool:
 
 
 def _clean_number(values: Sequence[Any], target: Field) -> _Cleaned:
-    if str not in _kinds(values) or not is_number(target):
+    kinds = _kinds(values)
+    if bool in kinds:
+        values = [int(v) if type(v) is bool else v for v in values]
+    if str not in kinds or not is_number(target):
         return values, ()
     odd = {v for v in set(values) if type(v) is str and _PROGRAMMERS_NUMBER.search(v)}
     return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
@@ -83,7 +87,7 @@ def _clean_flag(values: Sequence[Any], target: Field) -> _Cleaned:
 
 def _whole(value: Any) -> Any:
     """1.0 and True are whole numbers to an ERP; anything else is left for PostgreSQL to refuse."""
-    if isinstance(value, (bool, float, Decimal)) and isfinite(value) and value % 1 == 0:
+    if isinstance(value, (bool, float, Decimal)) and isfinite(value) and value == int(value):
         return int(value)
     if isinstance(value, bytes) and len(value) == 1:
         return value[0]  # MySQL's BIT(1)

@@ -1,6 +1,7 @@
 """PostgreSQL: COPY out, no value touches Python."""
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 from psycopg import Copy, sql
@@ -22,6 +23,7 @@ _PG_DATES = (1082, 1114, 1184)
 _PG_TEXTS = (25, 1042, 1043)
 _PG_BYTES = 17
 _PG_FLAG = 16
+_PG_PLAIN = (*_PG_NUMERIC, *_PG_WHOLE, *_PG_TEXTS, _PG_BYTES, _PG_FLAG)
 
 # Year first, as cleaning.py has it.
 _PG_ISO_DATE = "^([0-9]{4}-[0-9][0-9]?-[0-9]|[0-9]{8}([^0-9]|$))"
@@ -29,11 +31,7 @@ _PG_ISO_DATE = "^([0-9]{4}-[0-9][0-9]?-[0-9]|[0-9]{8}([^0-9]|$))"
 
 def expressions(connection: Connection, selection: Selection) -> sql.Composed | None:
     """What to select so that COPY writes what the cursor would; None where only Python can tell."""
-    cursor: Any = connection.connection.cursor()
-    query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
-    cursor.execute(query)
-    types = {described.name: described.type_code for described in cursor.description or ()}
-    cursor.close()
+    types = _types(connection, selection)
     expressions = []
     for name, column in zip(selection.fields, selection.columns, strict=True):
         target, kind = selection.entity.fields[name], types[column]
@@ -45,6 +43,29 @@ def expressions(connection: Connection, selection: Selection) -> sql.Composed | 
             return None
         expressions.append(_copy_expression(target, column, kind))
     return sql.SQL(", ").join(expressions)
+
+
+def _types(connection: Connection, selection: Selection) -> dict[str, int]:
+    """The columns' types, by PostgreSQL's numbers of them."""
+    query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
+    driver: Any = connection.connection
+    with driver.cursor() as cursor:
+        cursor.execute(query)
+        return {described.name: described.type_code for described in cursor.description or ()}
+
+
+def for_cursor(connection: Connection, selection: Selection) -> Selection:
+    """The selection for the driver's cursor: texts, where it would make objects of JSON, arrays, dates beyond Python's."""
+    types = _types(connection, selection)
+    if all(types[column] in _PG_PLAIN for column in selection.columns):
+        return selection
+    columns = sql.SQL(", ").join(
+        sql.SQL("{0}" if types[column] in _PG_PLAIN else "format('%s', {0}) AS {0}").format(sql.Identifier(column))
+        for column in dict.fromkeys(selection.columns)
+    )
+    driver: Any = connection.connection
+    chosen = columns.as_string(driver.dbapi_connection)
+    return replace(selection, statement=f"SELECT {chosen} FROM ({selection.statement}\n) AS kimo_source")
 
 
 def _copy_expression(target: Field, column: str, kind: int) -> sql.Composed:
