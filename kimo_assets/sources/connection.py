@@ -21,19 +21,32 @@ from kimo_assets.errors import PermanentSourceError, SourceError, TransientSourc
 READER = "kimo_reader"
 
 
+# What a URL means that names no driver.
+_DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+
+# The extra that brings a dialect's driver.
+_EXTRAS = {"mysql": "mysql", "mariadb": "mysql", "mssql": "mssql", "oracle": "oracle"}
+
+
 def open_source(name: str, config: SourceConfig) -> Engine:
     """An engine on the source; nothing is connected yet. Raises: PermanentSourceError when a driver is missing."""
     url = config.sqlalchemy_url
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
+    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         # Read-only: a wrong path must not leave an empty database behind, nor a mistake change the ERP's.
         file = quote(url.database, safe="/:\\")
         url = url.set(database=f"file:{file}").update_query_dict({"mode": "ro", "uri": "true"})
     try:
         engine = create_engine(url, pool_pre_ping=False, execution_options={READER: config.reader})
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it.") from None
+    except (NoSuchModuleError, ImportError) as error:
+        extra = _EXTRAS.get(url.get_backend_name())
+        how = f": pip install 'kimo_assets[{extra}]'" if extra else ""
+        raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it{how}.") from None
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _dates_as_iso)
     if engine.dialect.driver == "mysqldb":
