@@ -8,6 +8,7 @@ KimoError
 │   ├── TransientSourceError   cannot be reached now: trying again later may help
 │   └── PermanentSourceError   a table, a column, a password: trying again does not help
 ├── GuardError             a snapshot looks wrong; yesterday's data stay
+├── PlanMovedError         what a saved plan was about has changed since: plan again
 ├── LockedError            another import or export is running
 ├── StoreError             the sync store holds something it should not, or lacks something it should hold
 └── RunFailedError         a run ended with failed entities, each named
@@ -57,6 +58,10 @@ class GuardError(KimoError):
     """A snapshot looks wrong, so it was not taken; the data of the last good load stay."""
 
 
+class PlanMovedError(KimoError):
+    """A saved plan cannot be applied as it was seen; nothing was changed."""
+
+
 class LockedError(KimoError):
     """Another import or export holds the lock."""
 
@@ -80,3 +85,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Up to three known names that look like `name`, ignoring case."""
     by_fold = {candidate.casefold(): candidate for candidate in known}
     return [by_fold[fold] for fold in get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.6)]
+
+
+def in_one_line(error: Exception) -> str:
+    """The error's message as one sentence of a report."""
+    return " ".join(str(error).split()) or type(error).__name__

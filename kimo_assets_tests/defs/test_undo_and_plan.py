@@ -1,0 +1,50 @@
+"""Undoing a load and applying a plan are runs like any other: with events, assets and a sentence when refused."""
+
+import pytest
+
+from kimo_assets.defs.launch import launch_import, launch_undo
+from kimo_assets.errors import PlanMovedError
+from kimo_assets.plan import make_plan
+from kimo_assets_tests.defs.conftest import Company
+
+
+def change(company: Company) -> None:
+    company.erp(Zone=[{"Id": "N", "Description": "Nuovo"}])
+
+
+def test_an_undo_is_a_run_that_records_what_it_changed(company: Company) -> None:
+    company.launch()
+    change(company)
+    company.launch()
+    report = launch_undo(company.config, company.database)
+    assert report.success
+    assert company.value('SELECT "Description" FROM kimo."Zone" WHERE "Id" = \'N\'') == "Nord"
+    run = company.runs()[0]
+    assert (run.job_name, run.run_id, run.is_success) == ("undo_load", report.run_id, True)
+    assert company.metadata("kimo_tables", "Zone")["updated"] == 1
+    assert company.metadata("sync_payloads", "Zone")["status"] == "ok"
+
+
+def test_a_plan_is_applied_by_the_masks_job(company: Company) -> None:
+    company.launch()
+    change(company)
+    config = company.config
+    made = make_plan(config, company.database, config.choose(["Zone"], only_listed=True), save=True)
+    assert made.id
+    report = launch_import(config, company.database, plan=made.id)
+    assert report.success
+    assert set(report.steps[2].entities) == {"Zone"}
+    assert company.runs()[0].job_name == "import_entities"
+    assert company.metadata("kimo_tables", "Zone")["updated"] == 1
+
+
+def test_a_plan_that_moved_is_a_failed_run_with_the_sentence(company: Company) -> None:
+    company.launch()
+    change(company)
+    config = company.config
+    made = make_plan(config, company.database, config.entity_names, save=True)
+    assert made.id
+    company.launch()
+    with pytest.raises(PlanMovedError, match="Zone was changed by load"):
+        launch_import(config, company.database, plan=made.id)
+    assert not company.runs()[0].is_success
