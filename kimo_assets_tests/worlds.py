@@ -228,19 +228,29 @@ _KILLED_RUN = """
 import sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline import run_import
+from kimo_assets.pipeline import run_import, run_undo
 from kimo_assets_tests.worlds import Killer
 config, dsn, steps, step, entity = sys.argv[1:]
-run_import(
-    load_config(config), Database(dsn, ""), steps=[int(s) for s in steps.split()], title="the killed run",
-    progress=Killer(int(step), entity or None),
-)
+told = {"title": "the killed run", "progress": Killer(int(step), entity or None)}
+if steps == "undo":
+    run_undo(load_config(config), Database(dsn, ""), **told)
+else:
+    run_import(load_config(config), Database(dsn, ""), steps=[int(s) for s in steps.split()], **told)
 """
 
 
 def run_and_kill(world: World, *steps: int, at_step: int, at_entity: str | None) -> None:
     """Runs the steps in a process of their own that is killed (SIGKILL) on its way."""
-    arguments = [world.config.path, world.database.dsn, " ".join(map(str, steps)), at_step, at_entity or ""]
+    _run_killed(world, " ".join(map(str, steps)), at_step, at_entity)
+
+
+def undo_and_kill(world: World, *, at_step: int, at_entity: str | None) -> None:
+    """The same with an undo of the last load."""
+    _run_killed(world, "undo", at_step, at_entity)
+
+
+def _run_killed(world: World, what: str, at_step: int, at_entity: str | None) -> None:
+    arguments = [world.config.path, world.database.dsn, what, at_step, at_entity or ""]
     done = subprocess.run(
         [sys.executable, "-c", _KILLED_RUN, *map(str, arguments)],
         cwd=Path(__file__).parents[1],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kimo_assets.errors import ConfigError
 from kimo_assets.pipeline import run_undo
 from kimo_assets.reports import ImportReport
-from kimo_assets_tests.worlds import Row, World, agents, ids
+from kimo_assets_tests.worlds import Row, World, agents, ids, undo_and_kill
 
 Content = dict[str, str]
 
@@ -130,6 +130,23 @@ def test_an_import_that_changed_nothing_is_passed_over(company: World) -> None:
     load(company, {"N": "changed"})
     undo(company)
     assert live(company) == {"N": "North", "S": "South", "E": "East"}
+
+
+@pytest.mark.parametrize(
+    ("at_step", "at_entity", "is_back"), [(2, "SalesAgent", False), (2, "Zone", False), (3, "Zone", True), (3, None, True)]
+)
+def test_an_undo_that_is_killed_leaves_the_old_state_or_the_new_one_whole(
+    company: World, at_step: int, at_entity: str | None, is_back: bool
+) -> None:
+    company.erp(SalesAgent=agents("1", "2", "3"))
+    load(company, {"N": "Nowhere", "W": "West"})
+    company.done(3)
+    undo_and_kill(company, at_step=at_step, at_entity=at_entity)
+    before, after = {"N": "North", "S": "South", "E": "East"}, {"N": "Nowhere", "W": "West"}
+    assert live(company) == (before if is_back else after)
+    assert len(company.agents()) == (2 if is_back else 3)
+    company.done(3)
+    assert dict(company.received("1", "SELECT Id, Description FROM Zone")) == live(company)
 
 
 _contents = st.dictionaries(st.sampled_from("ABCD"), st.sampled_from(["x", "y", "z"]), min_size=1)
