@@ -3,6 +3,7 @@
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.metadata import entity_metadata, failures_table, step_summary
@@ -14,8 +15,13 @@ OWNERS = ["team:integrazione"]
 GROUP = "kimo"
 
 
-class StagingConfig(dg.Config):
-    allow_shrink: bool = False
+class GuardedConfig(dg.Config):
+    """Of the steps that guards may stop."""
+
+    allow_shrink: bool = Field(
+        default=False,
+        description="Go on even if far fewer rows are there than the last time, or an agent loses most of his.",
+    )
 
 
 def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
@@ -36,7 +42,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         "snapshot swapped in at once.",
         **common,
     )
-    def erp_staging(context: dg.AssetExecutionContext, config: StagingConfig) -> None:
+    def erp_staging(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
         _materialize(context, 1, allow_shrink=config.allow_shrink)
 
     @dg.asset(
@@ -47,8 +53,8 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         "counted.",
         **common,
     )
-    def kimo_tables(context: dg.AssetExecutionContext) -> None:
-        _materialize(context, 2)
+    def kimo_tables(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
+        _materialize(context, 2, allow_shrink=config.allow_shrink)
 
     @dg.asset(
         deps=[kimo_tables],

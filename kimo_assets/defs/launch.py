@@ -106,12 +106,13 @@ def _run_all(
 ) -> dg.ExecuteInProcessResult:
     partitions = config.entity_names
     whole = {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
-    has_staging = 1 in STEPS_OF_JOB[name]
-    staging = {ASSET_OF_STEP[1]: {"config": {"allow_shrink": allow_shrink}}} if has_staging else {}
+    guarded = {
+        ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}} for step in STEPS_OF_JOB[name] if step in (1, 2)
+    }
     return defs.resolve_job_def(name).execute_in_process(
         instance=instance,
         tags=_TAGS | whole,
-        run_config={"ops": staging, "loggers": _LOGGERS},
+        run_config={"ops": guarded, "loggers": _LOGGERS},
         raise_on_error=False,
     )
 

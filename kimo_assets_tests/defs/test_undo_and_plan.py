@@ -48,3 +48,13 @@ def test_a_plan_that_moved_is_a_failed_run_with_the_sentence(company: Company) -
     with pytest.raises(PlanMovedError, match="Zone was changed by load"):
         launch_import(config, company.database, plan=made.id)
     assert not company.runs()[0].is_success
+
+
+def test_what_a_guard_of_step_2_stops_can_be_allowed_for_the_whole_run(company: Company) -> None:
+    company.erp(Zone=[{"Id": f"OLD{n}", "Description": str(n)} for n in range(100)])
+    company.launch()
+    company.erp(Zone=[{"Id": f"NEW{n}", "Description": str(n)} for n in range(100)])
+    stopped = company.launch()
+    assert "100 of 100 rows would be archived" in stopped.failures[2]["Zone"]
+    assert company.launch(allow_shrink=True).success
+    assert company.value('SELECT min("Id") FROM kimo."Zone" WHERE _archived_load IS NULL') == "NEW0"
