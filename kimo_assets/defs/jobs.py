@@ -8,6 +8,7 @@ from pydantic import Field
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets import ASSET_OF_STEP, failure
 from kimo_assets.defs.metadata import step_summary, summary_metadata
+from kimo_assets.defs.plan import plan_import
 from kimo_assets.defs.recording import record_entities
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
 from kimo_assets.defs.undo import undo_load
@@ -37,7 +38,7 @@ def build_jobs(config: KimoConfig) -> list[Any]:
         )
         for name, chosen in STEPS_OF_JOB.items()
     ]
-    return [*steps, import_entities, undo_load]
+    return [*steps, import_entities, plan_import, undo_load]
 
 
 class MaskConfig(dg.Config):

@@ -50,9 +50,11 @@ class KimoRun:
 
     def open(self) -> Run:
         if self._run is None:
-            database = self._database or open_database(self.config)
-            self._run = self._take_lock(database)
+            self._run = self._take_lock(self.database())
         return self._run
+
+    def database(self) -> Database:
+        return self._database or open_database(self.config)
 
     def _take_lock(self, database: Database) -> Run:
         try:

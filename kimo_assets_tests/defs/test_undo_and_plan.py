@@ -2,6 +2,7 @@
 
 import pytest
 
+from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.launch import launch_import, launch_undo
 from kimo_assets.errors import PlanMovedError
 from kimo_assets.plan import make_plan
@@ -23,6 +24,25 @@ def test_an_undo_is_a_run_that_records_what_it_changed(company: Company) -> None
     assert (run.job_name, run.run_id, run.is_success) == ("undo_load", report.run_id, True)
     assert company.metadata("kimo_tables", "Zone")["updated"] == 1
     assert company.metadata("sync_payloads", "Zone")["status"] == "ok"
+
+
+def test_a_plan_is_a_run_that_shows_what_an_import_would_do_and_changes_nothing(company: Company) -> None:
+    company.launch()
+    change(company)
+    config = company.config
+    defs = build_defs(config, database=company.database)
+    with company.instance() as instance:
+        result = defs.resolve_job_def("plan_import").execute_in_process(
+            instance=instance, run_config={"ops": {"plan": {"config": {"entities": "Zone", "save": True}}}}
+        )
+        (output,) = [event.step_output_data for event in result.all_events if event.is_successful_output]
+    shown = {name: value.value for name, value in output.metadata.items()}
+    assert shown["has_changes"] is True
+    assert "| Zone | 0 | 1 | 0 | 0 | 0 | 0 |" in shown["what an import would do"]
+    assert "| Zone | changed | N Nuovo | Description: Nord → Nuovo |" in shown["rows"]
+    assert company.value('SELECT "Description" FROM kimo."Zone" WHERE "Id" = \'N\'') == "Nord"
+    assert launch_import(config, company.database, plan=shown["plan"]).success
+    assert company.value('SELECT "Description" FROM kimo."Zone" WHERE "Id" = \'N\'') == "Nuovo"
 
 
 def test_a_plan_is_applied_by_the_masks_job(company: Company) -> None:
