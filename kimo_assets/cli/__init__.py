@@ -11,6 +11,7 @@ from kimo_assets.cli.imports import demo, import_
 from kimo_assets.cli.plan import plan
 from kimo_assets.cli.state import rejected, status
 from kimo_assets.cli.undo import undo
+from kimo_assets.cli.why import why
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -30,5 +31,5 @@ def main(context: click.Context) -> None:
     context.ensure_object(Call)
 
 
-for _command in (demo, plan, import_, undo, status, rejected, entities, check, agent, dev):
+for _command in (demo, plan, import_, undo, status, rejected, entities, check, why, agent, dev):
     main.add_command(_command)

@@ -1,5 +1,7 @@
 """Mass deletions that are likelier a broken export of the ERP's than a clean-out: of an entity's rows, of one agent's."""
 
+from collections.abc import Sequence
+
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Entity
@@ -10,12 +12,18 @@ _AGENTS_NAMED = 5
 
 
 def suspicion(
-    connection: Connection, entity: Entity, incoming: sql.Composable, archived: int, guards: GuardsConfig
+    connection: Connection,
+    entity: Entity,
+    incoming: sql.Composable,
+    mapped: Sequence[str],
+    archived: int,
+    guards: GuardsConfig,
 ) -> str | None:
     """Why the load should not go on, before anything of it is applied; None when there is no reason."""
     reasons = [_too_many_archived(connection, entity, archived, guards)]
     if archived and entity.agent_field:
-        reasons.append(_agents_emptied(connection, entity, entity.agent_field, incoming, guards))
+        agents = _agents_of(entity.agent_field, incoming, is_mapped=entity.agent_field in mapped)
+        reasons.append(_agents_emptied(connection, entity, entity.agent_field, agents, guards))
     found = " ".join(filter(None, reasons))
     if not found:
         return None
@@ -39,6 +47,12 @@ def _too_many_archived(
     )
 
 
+def _agents_of(field: str, incoming: sql.Composable, *, is_mapped: bool) -> sql.Composed:
+    """(agent, rows) of the snapshot. A column that left the mapping names no agent any more."""
+    agent = sql.Identifier(field) if is_mapped else sql.SQL("NULL::text")
+    return sql.SQL("(SELECT {} AS agent, count(*) AS rows FROM {} AS i GROUP BY 1)").format(agent, incoming)
+
+
 def _agents_emptied(
     connection: Connection, entity: Entity, field: str, incoming: sql.Composable, guards: GuardsConfig
 ) -> str | None:
@@ -48,7 +62,7 @@ def _agents_emptied(
             """
             SELECT b.agent, b.rows, coalesce(a.rows, 0)
             FROM (SELECT {field} AS agent, count(*) AS rows FROM {kimo} WHERE {archived} IS NULL GROUP BY 1) AS b
-            LEFT JOIN (SELECT {field} AS agent, count(*) AS rows FROM {incoming} AS i GROUP BY 1) AS a USING (agent)
+            LEFT JOIN {incoming} AS a USING (agent)
             WHERE b.rows - coalesce(a.rows, 0) >= {min_rows}
               AND b.rows - coalesce(a.rows, 0) > {max_shrink} * b.rows
               AND (b.agent IN (SELECT "Id" FROM kimo."SalesAgent" WHERE {archived} IS NULL)

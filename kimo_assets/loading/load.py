@@ -101,7 +101,7 @@ def _apply(
         return report
     found = diff.compare()
     on_comparison(look)
-    suspicion = guard.suspicion(connection, entity, diff.incoming, found["archived"], rules.guards)
+    suspicion = guard.suspicion(connection, entity, diff.incoming, look.mapped, found["archived"], rules.guards)
     if suspicion and not rules.allow_shrink:
         raise GuardError(suspicion)
     if rules.keep_history:

@@ -19,7 +19,9 @@ OPTIONS = [
 
 
 def test_there_are_exactly_the_commands_that_work() -> None:
-    assert set(COMMANDS) == {"demo", "import", "plan", "undo", "status", "rejected", "entities", "check", "agent", "dev"}
+    assert set(COMMANDS) == {
+        "demo", "plan", "import", "undo", "status", "rejected", "entities", "check", "why", "agent", "dev",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)

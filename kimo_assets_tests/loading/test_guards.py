@@ -64,6 +64,12 @@ def test_the_limits_are_the_companys(company: World) -> None:
     assert "agent C 10 -> 8" in failure(company, "SalesAgentPerAccount")
 
 
+def test_an_agents_column_that_left_the_mapping_empties_every_agent(company: World) -> None:
+    rows = [{"Id": f"{n}", "AccountId": row["AccountId"]} for n, row in enumerate(accounts_of(A=40, B=400, C=10))]
+    company.erp(SalesAgentPerAccount=rows)
+    assert "agent B 400 -> 0; agent A 40 -> 0" in failure(company, "SalesAgentPerAccount")
+
+
 def test_keys_given_anew_are_a_mass_deletion_though_as_many_rows_come(world: World) -> None:
     world.erp(Zone=ids(*(f"OLD{n}" for n in range(100))))
     world.done(1, 2)
