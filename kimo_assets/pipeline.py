@@ -33,6 +33,7 @@ from kimo_assets.reports import (
 from kimo_assets.sources.connection import open_sources
 from kimo_assets.staging.promote import promote
 from kimo_assets.staging.stage import stage_entity
+from kimo_assets.sync.garbage import collect_garbage
 from kimo_assets.sync.publish import Publisher, write_manifests
 from kimo_assets.sync.store import Store
 
@@ -288,6 +289,7 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
             run.connection.execute("DISCARD TEMP")
     run.progress.manifests_started(len(manifests))
     write_manifests(run.connection, store, manifests, run.progress.manifest_done)
+    collect_garbage(run.connection, store, run.config.sync.keep_unlisted_hours)
     return reports
 
 

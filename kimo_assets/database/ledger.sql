@@ -160,3 +160,11 @@ CREATE TABLE IF NOT EXISTS ops.manifest (
     store text NOT NULL,
     digest text NOT NULL
 );
+
+-- Objects in a store that no manifest lists, and since when that is known: removed after a grace period.
+CREATE TABLE IF NOT EXISTS ops.unlisted_object (
+    store text NOT NULL,
+    path text NOT NULL,
+    since timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (store, path)
+);
