@@ -5,13 +5,12 @@ does with an entity is staging's, loading's and sync's.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg import Connection, IsolationLevel
-from sqlalchemy import Engine
 
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
@@ -29,8 +28,7 @@ from kimo_assets.reports import (
     StagedEntity,
     StepReport,
 )
-from kimo_assets.sources.connection import open_sources
-from kimo_assets.staging.stage import stage_entity
+from kimo_assets.staging.step import StagingRun, stage_entities
 from kimo_assets.sync.publish import Publisher, write_manifests
 from kimo_assets.sync.store import Store
 
@@ -38,7 +36,10 @@ STEPS = (1, 2, 3)
 
 
 class Progress:
-    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive from it."""
+    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive from it.
+
+    In step 1 entities go on side by side: several may have started before the first is done.
+    """
 
     def step_started(self, step: int, entities: Sequence[str]) -> None: ...
 
@@ -47,6 +48,9 @@ class Progress:
     def rows_read(self, entity: str, rows: int) -> None: ...
 
     def entity_done(self, step: int, report: EntityReport) -> None: ...
+
+    def said(self, line: str) -> None:
+        """A line for the run's log: what a source, a semaphore or the custom task has to say."""
 
     def manifests_started(self, agents: int) -> None: ...
 
@@ -61,6 +65,8 @@ class Run:
     connection: Connection
     load: int
     progress: Progress
+    connect: Callable[[], Connection]
+    run_id: str | None = None
     catalog: Catalog = field(default_factory=load_catalog)
     steps: dict[int, StepReport] = field(default_factory=dict)
 
@@ -85,7 +91,7 @@ def open_run(
     """Takes the lock and a load number. The load counts as failed when a step failed or the block raised."""
     with exclusive(database) as connection:
         load = ledger.begin_load(connection, title, run_id)
-        run = Run(config, connection, load, progress or Progress())
+        run = Run(config, connection, load, progress or Progress(), database.connect, run_id)
         success = False
         try:
             yield run
@@ -136,34 +142,11 @@ def run_step(run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = 
             return run.finished(step, _publish(run, ordered))
 
 
-def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:
-    reports: list[EntityReport] = []
-    with open_sources(run.config, names) as engines:
-        for name in names:
-            run.progress.entity_started(1, name)
-            report = _stage_one(run, name, engines, allow_shrink)
-            run.done(1, report)
-            reports.append(report)
-    return reports
-
-
-def _stage_one(run: Run, name: str, engines: Mapping[str, Engine], allow_shrink: bool) -> EntityReport:
-    started = time.monotonic()
-    try:
-        return stage_entity(
-            run.connection,
-            engines,
-            run.catalog[name],
-            run.config.entities[name],
-            run.config.guards,
-            load=run.load,
-            allow_shrink=allow_shrink,
-            on_rows=lambda rows: run.progress.rows_read(name, rows),
-        )
-    except (KimoError, psycopg.Error) as error:
-        if run.connection.broken:
-            raise
-        return StagedEntity(name, time.monotonic() - started, "failed", _sentence(error))
+def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEntity]:
+    staging = StagingRun(
+        run.config, run.connect, run.load, run.run_id, allow_shrink=allow_shrink, catalog=run.catalog
+    )
+    return stage_entities(staging, names, run.progress, lambda report: run.done(1, report))
 
 
 def _load(run: Run, names: Sequence[str]) -> list[EntityReport]:

@@ -14,7 +14,7 @@ from psycopg import Connection, sql
 from sqlalchemy import Engine
 
 from kimo_assets.catalog import Entity
-from kimo_assets.config import EntityMapping, GuardsConfig
+from kimo_assets.config import EntityMapping, GuardsConfig, SystemId
 from kimo_assets.database.copy import copy_rows
 from kimo_assets.database.ddl import staging_table
 from kimo_assets.database.names import HASH, INTEGRATOR, SEGMENT, StagingArea, columns, table
@@ -45,7 +45,7 @@ class Snapshot:
 
 def stage_entity(
     connection: Connection,
-    engines: Mapping[str, Engine],
+    engines: Mapping[SystemId, Engine],
     entity: Entity,
     mappings: Sequence[EntityMapping],
     guards: GuardsConfig,
@@ -98,7 +98,7 @@ class _Part:
 
 @contextmanager
 def _opened(
-    engines: Mapping[str, Engine], entity: Entity, mappings: Sequence[EntityMapping]
+    engines: Mapping[SystemId, Engine], entity: Entity, mappings: Sequence[EntityMapping]
 ) -> Iterator[list[_Part]]:
     """The entity's selections and their segments; what fails while these are read is told as the source's error."""
     with ExitStack() as stack:
