@@ -59,7 +59,10 @@ class Progress:
 
 @dataclass
 class Run:
-    """One run that holds the lock: everything the steps need, and what they have done so far."""
+    """One run that holds the lock: everything the steps need, and what they have done so far.
+
+    connect: to Kimo's database once more. log: where the run keeps what is said, beside the progress.
+    """
 
     config: KimoConfig
     connection: Connection
@@ -67,12 +70,23 @@ class Run:
     progress: Progress
     connect: Callable[[], Connection]
     run_id: str | None = None
+    log: Callable[[str], None] = lambda line: None
     catalog: Catalog = field(default_factory=load_catalog)
     steps: dict[int, StepReport] = field(default_factory=dict)
 
     def done(self, step: int, report: EntityReport) -> None:
         ledger.record_result(self.connection, self.load, step, report)
         self.progress.entity_done(step, report)
+
+    def entity_started(self, step: int, entity: str) -> None:
+        self.progress.entity_started(step, entity)
+
+    def rows_read(self, entity: str, rows: int) -> None:
+        self.progress.rows_read(entity, rows)
+
+    def said(self, line: str) -> None:
+        self.progress.said(line)
+        self.log(line)
 
     def finished(self, step: int, reports: Iterable[EntityReport]) -> StepReport:
         self.steps[step] = StepReport(step, {report.entity: report for report in reports})
@@ -146,7 +160,7 @@ def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEnt
     staging = StagingRun(
         run.config, run.connect, run.load, run.run_id, allow_shrink=allow_shrink, catalog=run.catalog
     )
-    return stage_entities(staging, names, run.progress, lambda report: run.done(1, report))
+    return stage_entities(staging, names, run, lambda report: run.done(1, report))
 
 
 def _load(run: Run, names: Sequence[str]) -> list[EntityReport]:

@@ -136,3 +136,17 @@ CREATE TABLE IF NOT EXISTS ops.manifest (
     store text NOT NULL,
     digest text NOT NULL
 );
+
+-- The ERP's semaphores: which are ours (since is set, released_at is not), and what we saw when one was not to be had.
+CREATE TABLE IF NOT EXISTS ops.semaphore (
+    source text NOT NULL,
+    semaphore text NOT NULL,
+    status integer,
+    load bigint,
+    run_id text,
+    since timestamptz,
+    released_at timestamptz,
+    seen_status integer,
+    seen_since timestamptz,
+    PRIMARY KEY (source, semaphore)
+);

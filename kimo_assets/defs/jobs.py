@@ -66,7 +66,7 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
     context.log.info(f"{len(names)} entities: {', '.join(names)}")
     reports: dict[int, StepReport] = {}
     for step in sorted(set(config.steps)):
-        reports[step] = kimo.step(step, names, allow_shrink=config.allow_shrink)
+        reports[step] = kimo.step(step, names, allow_shrink=config.allow_shrink, log=context.log.info)
         context.log.info(step_summary(reports[step]))
         _record(context, kimo, reports[step])
         if reports[step].failures:

@@ -1,6 +1,6 @@
 """The resource that a Dagster run shares among its steps: one lock, one load number, one connection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import dagster as dg
@@ -29,8 +29,17 @@ class KimoRun:
         self._run: Run | None = None
         self.refused: LockedError | None = None
 
-    def step(self, number: int, entities: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
+    def step(
+        self,
+        number: int,
+        entities: Sequence[str],
+        *,
+        allow_shrink: bool = False,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> StepReport:
+        """log: where the Dagster run keeps what the step has to say while it goes."""
         run = self.open()
+        run.log = log
         try:
             return run_step(run, number, entities, allow_shrink=allow_shrink)
         except BaseException as error:

@@ -1,7 +1,7 @@
 """Connecting to an integration database, and saying in one line what is wrong with it, without its password."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -69,7 +69,7 @@ def source_errors(name: str, engine: Engine) -> Iterator[None]:
 def _as_source_error(name: str, engine: Engine, error: Exception) -> SourceError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = " ".join(str(cause).split())
-    made = _kind(engine, error, cause, text)(f"source '{name}' ({address(engine)}): {_masked(text, engine.url)}")
+    made = _kind(engine, error, cause, text)(f"source '{name}' ({address(engine)}): {without_secrets(text, [engine.url])}")
     made.source = name
     made.said_by_database = isinstance(made, PermanentSourceError)
     return made
@@ -93,11 +93,12 @@ def address(engine: Engine) -> str:
 _SECRET = re.compile(r"(?i)\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;&\s]*)")
 
 
-def _masked(text: str, url: URL) -> str:
-    if url.password:
-        text = text.replace(str(url.password), "***")
-    for _, secret in _SECRET.findall(unquote_plus(url.render_as_string(hide_password=False))):
-        text = text.replace(secret, "***") if secret else text
+def without_secrets(text: str, urls: Iterable[URL]) -> str:
+    """The text with the passwords of the URLs masked, and whatever is called one in a connection string."""
+    for url in urls:
+        found = [secret for _, secret in _SECRET.findall(unquote_plus(url.render_as_string(hide_password=False)))]
+        for secret in filter(None, [str(url.password or ""), *found]):
+            text = text.replace(secret, "***")
     return _SECRET.sub(r"\1=***", text)
 
 

@@ -18,10 +18,14 @@ from psycopg import Connection
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import INTEGRATOR, StagingArea
+from kimo_assets.database.semaphore_ledger import SemaphoreLedger
 from kimo_assets.errors import KimoError, SourceError, TransientSourceError
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.complaints import complaint
+from kimo_assets.sources.connection import without_secrets
+from kimo_assets.sources.custom_task import run_custom_task
 from kimo_assets.sources.reach import Sources, open_sources
+from kimo_assets.sources.semaphore import IMPORT, Patience, open_semaphores, taken
 from kimo_assets.staging.stage import stage_entity
 
 _TICK_S = 0.5
@@ -84,9 +88,31 @@ def stage_entities(
 @contextmanager
 def _ready(run: StagingRun, names: Sequence[str], say: Callable[[str], None]) -> Iterator[Sources]:
     """What has to be so before anything is read, as long as it is read."""
+    ledger = SemaphoreLedger(run.connect, run.load, run.run_id)
     with open_sources(run.config, names, say, run.sleep) as sources:
         sources.connect()
-        yield sources
+        with (
+            open_semaphores(run.config, IMPORT, sources.engines, say) as semaphores,
+            taken(semaphores, ledger, _patience(run, sources, say)),
+        ):
+            _run_custom_task(run, say)
+            yield sources
+
+
+def _patience(run: StagingRun, sources: Sources, say: Callable[[str], None]) -> Patience:
+    attempts = max((run.config.sources[name].connect_attempts for name in sources.engines), default=1)
+    return Patience(run.config.import_.semaphore_wait_s, attempts, say, run.sleep, run.clock)
+
+
+def _run_custom_task(run: StagingRun, say: Callable[[str], None]) -> None:
+    task = run.config.import_.custom_task
+    if task is None:
+        return
+    environment = {"KIMO_RUN_ID": run.run_id or "", "KIMO_LOAD": str(run.load), "KIMO_CONFIG": str(run.config.path)}
+    secrets = [source.sqlalchemy_url for source in run.config.sources.values()]
+    run_custom_task(
+        task, run.config.path.parent, environment, on_line=say, masked=lambda line: without_secrets(line, secrets)
+    )
 
 
 class _Told:
