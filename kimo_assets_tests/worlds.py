@@ -60,6 +60,10 @@ class Erp:
         with closing(sqlite3.connect(self.file)) as connection:
             connection.executescript(script)
 
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.file)) as connection:
+            return connection.execute(query).fetchall()
+
     def tables(self) -> list[str]:
         with closing(sqlite3.connect(self.file)) as connection:
             return [name for (name,) in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
