@@ -14,7 +14,7 @@ def complaint(error: SourceError, entity: str, config: KimoConfig, sources: Sour
     position = _position(config.entities[entity], error.source)
     mapping = config.entities[entity][position]
     if isinstance(error, TableLockedError):
-        return _locked(text, mapping, entity, config, sources)
+        return _locked(text, mapping, entity, sources)
     key = [str(position), *_key(mapping, error)]
     return f"{text.rstrip('.')}. See {config.place('entities', entity, *key)}."
 
@@ -32,12 +32,8 @@ def _key(mapping: EntityMapping, error: SourceError) -> list[str]:
     return ["table"] if mapping.table else []
 
 
-def _locked(text: str, mapping: EntityMapping, entity: str, config: KimoConfig, sources: Sources | None) -> str:
+def _locked(text: str, mapping: EntityMapping, entity: str, sources: Sources | None) -> str:
     what = "a table of its query" if mapping.query else f"table {mapping.table or entity}"
     holders = lock_holders(sources.engines[mapping.source]) if sources else []
     who = f": {'; '.join(holders)}" if holders else ""
-    waited = config.sources[mapping.source].lock_timeout_s
-    return (
-        f"{what} is locked by another session{who}; waited {waited:g} s (sources.{mapping.source}.lock_timeout_s). "
-        f"End that session, or import again later. {text}"
-    )
+    return f"{what} is locked by another session{who}. End that session, or import again later. {text}"

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
 from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
@@ -19,6 +20,9 @@ from sqlalchemy.exc import (
 from kimo_assets.config import SourceConfig
 from kimo_assets.errors import PermanentSourceError, SourceError, TableLockedError, TransientSourceError
 from kimo_assets.sources.session import connect_arguments, is_lock_timeout, session_statements
+
+# Where an engine remembers how long its statements wait for a lock.
+_LOCK_TIMEOUT = "kimo_lock_timeout_s"
 
 
 def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> Engine:
@@ -34,7 +38,11 @@ def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> E
         file = quote(url.database, safe="/:\\")
         url = url.set(database=f"file:{file}").update_query_dict({"mode": "rw" if writable else "ro", "uri": "true"})
     try:
-        engine = create_engine(url, connect_args=connect_arguments(url, config.lock_timeout_s))
+        engine = create_engine(
+            url,
+            connect_args=connect_arguments(url, config.lock_timeout_s),
+            execution_options={_LOCK_TIMEOUT: config.lock_timeout_s},
+        )
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it.") from None
     if statements := session_statements(engine.dialect.name, config.lock_timeout_s):
@@ -48,6 +56,19 @@ def _begin_session(statements: Sequence[str], connection: Any, _record: Any) -> 
         cursor.execute(statement)
     cursor.close()
     connection.commit()
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """A connection, given back to the pool unless it was lost. Errors are the caller's to turn, by `source_errors`."""
+    connection = engine.connect()
+    try:
+        yield connection
+    except TransientSourceError:
+        connection.invalidate()
+        raise
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -69,7 +90,10 @@ def source_errors(name: str, engine: Engine) -> Iterator[None]:
 def _as_source_error(name: str, engine: Engine, error: Exception) -> SourceError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = " ".join(str(cause).split())
-    made = _kind(engine, error, cause, text)(f"source '{name}' ({address(engine)}): {without_secrets(text, [engine.url])}")
+    kind = _kind(engine, error, cause, text)
+    if kind is TableLockedError:
+        text += f"; waited {engine.get_execution_options()[_LOCK_TIMEOUT]:g} s (sources.{name}.lock_timeout_s)"
+    made = kind(f"source '{name}' ({address(engine)}): {without_secrets(text, [engine.url])}")
     made.source = name
     made.said_by_database = isinstance(made, PermanentSourceError)
     return made

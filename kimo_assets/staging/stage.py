@@ -20,7 +20,7 @@ from kimo_assets.database.ddl import staging_table
 from kimo_assets.database.names import HASH, INTEGRATOR, SEGMENT, StagingArea, columns, table
 from kimo_assets.errors import GuardError, PermanentSourceError
 from kimo_assets.reports import StagedEntity
-from kimo_assets.sources.connection import source_errors
+from kimo_assets.sources.connection import connected, source_errors
 from kimo_assets.sources.readers import Segment, read_segments
 from kimo_assets.sources.selection import Selection, resolve
 from kimo_assets.staging.quarantine import Rejection, count_rules, keep_rejections, rejections_of
@@ -106,7 +106,7 @@ def _opened(
         for mapping in mappings:
             engine = engines[mapping.source]
             with source_errors(mapping.source, engine):
-                source = stack.enter_context(closing(engine.connect()))
+                source = stack.enter_context(connected(engine))
                 selection = resolve(engine, source, entity, mapping)
                 segments = stack.enter_context(closing(read_segments(engine, source, selection)))
             parts.append(_Part(selection, _read(segments, mapping, engine)))
