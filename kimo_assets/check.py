@@ -170,9 +170,7 @@ def _count_rows(connection: Connection, selection: Selection, mapping: EntityMap
     """None where the source takes no query inside a query (SQL Server with ORDER BY)."""
     if mapping.query and connection.dialect.name == "mssql":
         return None
-    counted = run_as_is(connection, f"SELECT count(*) FROM ({selection.statement}) kimo_source")
-    row = counted.fetchone()
-    return int(row[0]) if row else None
+    return int(run_as_is(connection, f"SELECT count(*) FROM ({selection.statement}\n) kimo_source").scalar_one())
 
 
 def _in_words(origin: str, rows: int | None, selection: Selection) -> str:

@@ -2,9 +2,12 @@
 
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from urllib.parse import quote
 
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from kimo_assets.database.server import Database
@@ -24,7 +27,7 @@ class Line:
             self.port: int = free.getsockname()[1]
 
     def url(self, user: str = "postgres", password: str = "") -> str:
-        return f"postgresql://{user}:{quote(password)}@127.0.0.1:{self.port}/{self._name}"
+        return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{self._name}"
 
     def open(self) -> None:
         if self._listener is None:
@@ -57,3 +60,24 @@ class Line:
                 other.sendall(data)
         with suppress(OSError):
             other.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def asking_for_password(database: Database, password: str) -> Iterator[Line]:
+    """An open line to a server that asks the user `asked`, and nobody else, for a password."""
+    line = Line(database)
+    with database.connect() as connection:
+        (file,) = connection.execute("SHOW hba_file").fetchone() or ("",)
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'asked'").fetchone():
+            connection.execute("CREATE ROLE asked LOGIN SUPERUSER")
+        connection.execute(sql.SQL("ALTER ROLE asked PASSWORD {}").format(sql.Literal(password)))
+        before = Path(file).read_text(encoding="utf-8")
+        Path(file).write_text(f"local all asked scram-sha-256\n{before}", encoding="utf-8")
+        connection.execute("SELECT pg_reload_conf()")
+        line.open()
+        try:
+            yield line
+        finally:
+            line.close()
+            Path(file).write_text(before, encoding="utf-8")
+            connection.execute("SELECT pg_reload_conf()")

@@ -18,7 +18,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.pipeline import Progress, open_run
 from kimo_assets.reports import EntityReport, StagedEntity
 from kimo_assets.staging.step import StagingRun, stage_entities
-from kimo_assets_tests.network import Line
+from kimo_assets_tests.network import Line, asking_for_password
 from kimo_assets_tests.worlds import Row, World, ids, run_and_kill, url_of
 
 
@@ -468,40 +468,6 @@ def test_a_wrong_password_on_mariadb_is_one_line_without_it(world: World) -> Non
 
 def test_a_wrong_password_on_postgresql_is_one_line_without_it(world: World, source: Database) -> None:
     """The embedded server asks nobody for a password, so one of its databases is made to."""
-    server = DemandingServer(source)
-    try:
-        reason = refused(world, server.url("asked", "s3cret/word"), ["s3cret"])
-        assert 'password authentication failed for user "asked"' in reason
-    finally:
-        server.restore()
-
-
-class DemandingServer:
-    """The session's server with a line in pg_hba.conf that asks one user for a password."""
-
-    def __init__(self, source: Database) -> None:
-        self._line = Line(source)
-        self._source = source
-        with source.connect() as connection:
-            row = connection.execute("SHOW hba_file").fetchone()
-            assert row is not None
-            self._file = row[0]
-            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'asked'").fetchone()
-            connection.execute("ALTER ROLE asked PASSWORD 'right'" if exists else "CREATE ROLE asked LOGIN PASSWORD 'right'")
-        with open(self._file, encoding="utf-8") as file:
-            self._before = file.read()
-        self._write(f"local all asked scram-sha-256\n{self._before}")
-        self._line.open()
-
-    def url(self, user: str, password: str) -> str:
-        return self._line.url(user, password)
-
-    def restore(self) -> None:
-        self._write(self._before)
-        self._line.close()
-
-    def _write(self, text: str) -> None:
-        with open(self._file, "w", encoding="utf-8") as file:
-            file.write(text)
-        with self._source.connect() as connection:
-            connection.execute("SELECT pg_reload_conf()")
+    with asking_for_password(source, "right") as line:
+        reason = refused(world, line.url("asked", "s3cret/word"), ["s3cret"])
+    assert 'password authentication failed for user "asked"' in reason
