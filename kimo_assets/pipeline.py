@@ -5,13 +5,12 @@ does with an entity is staging's, loading's and sync's.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import Connection, IsolationLevel
-from sqlalchemy import Engine
 
 from kimo_assets import saved_plan
 from kimo_assets.catalog import Catalog, load_catalog
@@ -30,9 +29,8 @@ from kimo_assets.reports import (
     StagedEntity,
     StepReport,
 )
-from kimo_assets.sources.connection import open_sources
 from kimo_assets.staging.promote import promote
-from kimo_assets.staging.stage import stage_entity
+from kimo_assets.staging.step import StagingRun, stage_entities
 from kimo_assets.sync.garbage import collect_garbage
 from kimo_assets.sync.publish import Publisher, write_manifests
 from kimo_assets.sync.store import Store
@@ -41,7 +39,10 @@ STEPS = (1, 2, 3)
 
 
 class Progress:
-    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive from it."""
+    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive from it.
+
+    In step 1 entities go on side by side: several may have started before the first is done.
+    """
 
     def step_started(self, step: int, entities: Sequence[str]) -> None: ...
 
@@ -51,6 +52,9 @@ class Progress:
 
     def entity_done(self, step: int, report: EntityReport) -> None: ...
 
+    def said(self, line: str) -> None:
+        """A line for the run's log: what a source, a semaphore or the custom task has to say."""
+
     def manifests_started(self, agents: int) -> None: ...
 
     def manifest_done(self) -> None: ...
@@ -58,18 +62,34 @@ class Progress:
 
 @dataclass
 class Run:
-    """One run that holds the lock: everything the steps need, and what they have done so far."""
+    """One run that holds the lock: everything the steps need, and what they have done so far.
+
+    connect: to Kimo's database once more. log: where the run keeps what is said, beside the progress.
+    """
 
     config: KimoConfig
     connection: Connection
     load: int
     progress: Progress
+    connect: Callable[[], Connection]
+    run_id: str | None = None
+    log: Callable[[str], None] = lambda line: None
     catalog: Catalog = field(default_factory=load_catalog)
     steps: dict[int, StepReport] = field(default_factory=dict)
 
     def done(self, step: int, report: EntityReport) -> None:
         ledger.record_result(self.connection, self.load, step, report)
         self.progress.entity_done(step, report)
+
+    def entity_started(self, step: int, entity: str) -> None:
+        self.progress.entity_started(step, entity)
+
+    def rows_read(self, entity: str, rows: int) -> None:
+        self.progress.rows_read(entity, rows)
+
+    def said(self, line: str) -> None:
+        self.progress.said(line)
+        self.log(line)
 
     def finished(self, step: int, reports: Iterable[EntityReport]) -> StepReport:
         self.steps[step] = StepReport(step, {report.entity: report for report in reports})
@@ -88,7 +108,7 @@ def open_run(
     """Takes the lock and a load number. The load counts as failed when a step failed or the block raised."""
     with exclusive(database) as connection:
         load = ledger.begin_load(connection, title, run_id)
-        run = Run(config, connection, load, progress or Progress())
+        run = Run(config, connection, load, progress or Progress(), database.connect, run_id)
         success = False
         try:
             yield run
@@ -223,34 +243,11 @@ def run_step(run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = 
             return run.finished(step, _publish(run, ordered))
 
 
-def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:
-    reports: list[EntityReport] = []
-    with open_sources(run.config, names) as engines:
-        for name in names:
-            run.progress.entity_started(1, name)
-            report = _stage_one(run, name, engines, allow_shrink)
-            run.done(1, report)
-            reports.append(report)
-    return reports
-
-
-def _stage_one(run: Run, name: str, engines: Mapping[str, Engine], allow_shrink: bool) -> EntityReport:
-    started = time.monotonic()
-    try:
-        return stage_entity(
-            run.connection,
-            engines,
-            run.catalog[name],
-            run.config.entities[name],
-            run.config.guards,
-            load=run.load,
-            allow_shrink=allow_shrink,
-            on_rows=lambda rows: run.progress.rows_read(name, rows),
-        )
-    except (KimoError, psycopg.Error) as error:
-        if run.connection.broken:
-            raise
-        return StagedEntity(name, time.monotonic() - started, "failed", in_one_line(error))
+def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEntity]:
+    staging = StagingRun(
+        run.config, run.connect, run.load, run.run_id, allow_shrink=allow_shrink, catalog=run.catalog
+    )
+    return stage_entities(staging, names, run, lambda report: run.done(1, report))
 
 
 def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:

@@ -1,6 +1,7 @@
 """kimo plan: what an import would do, before it does it."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,32 +72,42 @@ def plan(call: Call, entities: str | None, only_listed: bool, file: Path | None,
 
 
 class _Lines(PlanProgress):
-    """What is going on, in one line that changes; in a pipe, nothing but the beginning of each half."""
+    """What is going on, in one line that changes."""
 
-    def __init__(self, say: Any) -> None:
-        self._say = say
-        self._rows = 0
+    def __init__(self, err: Terminal, update: Callable[[str], None]) -> None:
+        self._err = err
+        self._update = update
+        self._rows: Counter[str] = Counter()
 
-    def reading(self, entity: str) -> None:
-        self._rows = 0
-        self._say(f"Reading {entity} ...")
+    def entity_started(self, step: int, entity: str) -> None:
+        self._update(f"Reading {entity} ..." if step == 1 else f"Comparing {entity} ...")
 
     def rows_read(self, entity: str, rows: int) -> None:
-        self._rows += rows
-        self._say(f"Reading {entity}: {self._rows:,} rows ...")
+        self._rows[entity] += rows
+        self._update(f"Reading {entity}: {self._rows[entity]:,} rows ...")
 
-    def comparing(self, entity: str) -> None:
-        self._say(f"Comparing {entity} ...")
+    def said(self, line: str) -> None:
+        self._err.say(line)
+
+
+class _Quiet(PlanProgress):
+    """In a pipe: only what there is to say."""
+
+    def __init__(self, err: Terminal) -> None:
+        self._err = err
+
+    def said(self, line: str) -> None:
+        self._err.say(line)
 
 
 @contextmanager
 def _shown(err: Terminal) -> Iterator[PlanProgress]:
     if not err.is_terminal:
         err.say("Reading the ERP and comparing ...")
-        yield PlanProgress()
+        yield _Quiet(err)
         return
     with err.status("Starting ...") as status:
-        yield _Lines(status.update)
+        yield _Lines(err, status.update)
 
 
 # --- for people ------------------------------------------------------------------------------------------------

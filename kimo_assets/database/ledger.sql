@@ -168,3 +168,17 @@ CREATE TABLE IF NOT EXISTS ops.unlisted_object (
     since timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (store, path)
 );
+
+-- The ERP's semaphores: which are ours (since is set, released_at is not), and what we saw when one was not to be had.
+CREATE TABLE IF NOT EXISTS ops.semaphore (
+    source text NOT NULL,
+    semaphore text NOT NULL,
+    status integer,
+    load bigint,
+    run_id text,
+    since timestamptz,
+    released_at timestamptz,
+    seen_status integer,
+    seen_since timestamptz,
+    PRIMARY KEY (source, semaphore)
+);

@@ -74,7 +74,7 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
     context.log.info(f"{len(names)} entities: {', '.join(names)}")
     reports: dict[int, StepReport] = {}
     for step in STEPS if config.plan else sorted(set(config.steps)):
-        reports[step] = kimo.do(lambda run, step=step: _step(run, step, names, config))  # type: ignore[misc]
+        reports[step] = kimo.do(lambda run, step=step: _step(run, step, names, config), context.log.info)  # type: ignore[misc]
         context.log.info(step_summary(reports[step]))
         record_entities(context, kimo, reports[step])
         if reports[step].failures:

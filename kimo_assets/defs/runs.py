@@ -32,12 +32,23 @@ class KimoRun:
         self._run: Run | None = None
         self.refused: KimoError | None = None
 
-    def step(self, number: int, entities: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
-        return self.do(lambda run: run_step(run, number, entities, allow_shrink=allow_shrink))
+    def step(
+        self,
+        number: int,
+        entities: Sequence[str],
+        *,
+        allow_shrink: bool = False,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> StepReport:
+        return self.do(lambda run: run_step(run, number, entities, allow_shrink=allow_shrink), log)
 
-    def do(self, work: Callable[[Run], Result]) -> Result:
-        """Does a part of the run. An error that has a sentence of its own ends it with that one."""
+    def do(self, work: Callable[[Run], Result], log: Callable[[str], None] = lambda line: None) -> Result:
+        """Does a part of the run. An error that has a sentence of its own ends it with that one.
+
+        log: where the Dagster run keeps what the part has to say while it goes.
+        """
         run = self.open()
+        run.log = log
         try:
             return work(run)
         except BaseException as error:
