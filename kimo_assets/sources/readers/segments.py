@@ -7,16 +7,24 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A row that cannot even be handed to PostgreSQL. values: as the source gave them, readable."""
+    """A row that cannot even be handed to PostgreSQL.
+
+    values: as the source gave them, readable, one for each of the selection's columns. detail: what was expected in
+    particular, or went wrong.
+    """
 
     values: tuple[str | None, ...]
     field: str
     rule: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of the stream: CSV rows without a header, `\\n` after each, '' for no value."""
+    """A piece of the stream: CSV rows without a header, `\\n` after each, '' for no value.
+
+    A row holds the selection's fields, then its carried columns.
+    """
 
     data: bytes
     rows: int
