@@ -71,8 +71,10 @@ class Document:
     def place(self, path: Sequence[str]) -> str:
         """`file, line N: the.key` of the path, or of the nearest key above it."""
         # A single mapping may stand without the list that the model makes of it.
-        made_up = {i for i, part in enumerate(path) if part.isdigit() and tuple(path[: i + 1]) not in self._lines}
-        known = tuple(part for i, part in enumerate(path) if i not in made_up)
+        known: tuple[str, ...] = ()
+        for part in path:
+            if not part.isdigit() or (*known, part) in self._lines:
+                known += (part,)
         key = ".".join(known)
         for length in range(len(known), 0, -1):
             if known[:length] in self._lines:

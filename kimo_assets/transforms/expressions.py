@@ -177,18 +177,18 @@ def _parsed(environment: _Sandbox, text: str) -> nodes.Expr:
     if not parser.stream.eos:
         raise TemplateSyntaxError(f"'{parser.stream.current.value}' is not expected there", 1)
     tree.set_environment(environment)
-    _check_words(environment, tree)
+    _check_words(environment, nodes.Output([tree]))
     return tree
 
 
-def _check_words(environment: _Sandbox, tree: nodes.Expr) -> None:
+def _check_words(environment: _Sandbox, tree: nodes.Node) -> None:
     """Jinja looks for filters and tests in a condition's branches only when a row gets there."""
-    for kind, known in ((nodes.Filter, environment.filters), (nodes.Test, environment.tests)):
-        for node in tree.find_all(kind):
-            if node.name not in known:  # type: ignore[attr-defined]
-                close = nearest(node.name, known)  # type: ignore[attr-defined]
-                hint = f" Did you mean {' or '.join(close)}?" if close else ""
-                raise TemplateSyntaxError(f"there is no {kind.__name__.casefold()} '{node.name}'.{hint}", 1)  # type: ignore[attr-defined]
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        kind, known = ("filter", environment.filters) if isinstance(node, nodes.Filter) else ("test", environment.tests)
+        if node.name not in known:
+            close = nearest(node.name, known)
+            hint = f" Did you mean {' or '.join(close)}?" if close else f" There are: {', '.join(sorted(known))}."
+            raise TemplateSyntaxError(f"there is no {kind} '{node.name}'.{hint}", 1)
     for attribute in tree.find_all(nodes.Getattr):
         if attribute.attr.startswith("_"):
             raise TemplateSyntaxError(f"'{attribute.attr}' is out of reach", 1)

@@ -41,9 +41,10 @@ def text_of(value: Any) -> str:
 
 
 def plain_number(value: float | Decimal) -> str:
-    """Digits without an exponent or trailing zeros."""
+    """Digits without an exponent or trailing zeros; nothing below zero is still nothing."""
     text = format(value if isinstance(value, Decimal) else Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def decode(raw: bytes) -> str:
