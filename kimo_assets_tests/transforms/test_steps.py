@@ -92,7 +92,8 @@ def test_bytes_that_are_no_text_have_no_hash() -> None:
 
 @given(st.integers(), st.integers(0, 3))
 def test_a_whole_number_is_taken_in_its_plain_form(number: int, zeros: int) -> None:
-    written = [number, Decimal(number), f" {number}", f"{number}.{'0' * zeros}", f"{'-' if number < 0 else ''}00{abs(number)}"]
+    sign = "-" if number < 0 else ""
+    written = [number, Decimal(number), f" {number}", f"{number}.{'0' * zeros}", f"{sign}00{abs(number)}"]
     assert set(made("QueryAsLong", written)) == {str(number)}
 
 
@@ -186,7 +187,9 @@ def test_a_day_that_is_not_written_so_is_refused_and_the_format_is_told(text: st
     assert refusal({"date": "dd/MM/yyyy"}, text) == ("impossible_date", "expected dd/MM/yyyy")
 
 
-@pytest.mark.parametrize("notation", ["", "yyyy", "dd/MM", "dd/MM/yyyy dd", "yy yyyy MM dd", "dd MMM yyyy", "dddd dd/MM/yyyy"])
+@pytest.mark.parametrize(
+    "notation", ["", "yyyy", "dd/MM", "dd/MM/yyyy dd", "yy yyyy MM dd", "dd MMM yyyy", "dddd dd/MM/yyyy"]
+)
 def test_a_format_that_does_not_say_a_day_once_is_no_format(notation: str) -> None:
     with pytest.raises(ValueError, match=r"does not say|twice|no part of a date"):
         DateFormat(notation)
@@ -213,7 +216,8 @@ def test_no_text_makes_a_format_fail_otherwise_than_by_refusing(text: str) -> No
 
 def test_a_source_may_write_days_in_two_ways_and_year_first() -> None:
     transformation = as_dates([DateFormat("dd/MM/yyyy"), DateFormat("ddMMyyyy")], or_iso=True)
-    result = transformed(transformation, [["31/01/2026", "31012026", "2026-01-31", "20260131", "today", "-1"]], 6, frozenset({"-1"}))
+    texts = ["31/01/2026", "31012026", "2026-01-31", "20260131", "today", "-1"]
+    result = transformed(transformation, [texts], len(texts), frozenset({"-1"}))
     assert result.values == [date(2026, 1, 31), date(2026, 1, 31), "2026-01-31", "20260131", None, None]
     assert {i: refused.detail for i, refused in result.refused.items()} == {
         4: "expected dd/MM/yyyy or ddMMyyyy or year-month-day"
