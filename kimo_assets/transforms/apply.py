@@ -17,20 +17,22 @@ def transformed(
     this field (fact sheet, section 8).
     """
     begun = transformation.beginning.of([plain(column) for column in columns], rows, absent)
-    values, refused = begun.values, dict(begun.refused)
-    for step in transformation.steps:
-        done = _each(step, values, absent)
-        values, refused = done.values, {**done.refused, **refused}
-    return Outcome(values, refused)
+    if not transformation.steps:
+        return begun
+    done = _each(transformation.steps, begun.values, absent)
+    return Outcome(done.values, {**done.refused, **begun.refused})
 
 
-def _each(step: Step, values: Sequence[Any], absent: frozenset[str]) -> Outcome:
-    """The step, once for each different value: codes, days and the keys of other rows come again and again."""
+def _each(steps: Sequence[Step], values: Sequence[Any], absent: frozenset[str]) -> Outcome:
+    """The steps, once for each different value: codes, days and the keys of other rows come again and again."""
     made: dict[Any, Any] = {}
     refusals: dict[Any, Refusal] = {}
     for value in set(values):
         try:
-            made[value] = step(value, absent)
+            result = value
+            for step in steps:
+                result = step(result, absent)
+            made[value] = result
         except RefusedValue as error:
             made[value], refusals[value] = None, error.refusal
     results = [made[value] for value in values]

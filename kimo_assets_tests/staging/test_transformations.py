@@ -241,6 +241,17 @@ def test_characters_that_no_text_can_hold_matter_only_where_they_would_be_staged
     ]
 
 
+def test_a_source_of_which_every_row_is_refused_is_read_in_pieces_as_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 20_000)
+    world.erp(T=[{"A": f"z{n}", "B": "x" * 30} for n in range(3000)])
+    world.entities = {"Zone": {"table": "T", "fields": {"Id": "A"}, "transform": {"Description": {"expression": "B / 0"}}}}
+    world.done(1)
+    refused = world.rows("SELECT count(*), count(DISTINCT source_key), count(DISTINCT segment) > 3 FROM ops.rejected_row")
+    assert refused == [(3000, 3000, True)]
+
+
 def test_a_key_that_becomes_empty_is_a_missing_key(world: World) -> None:
     world.erp(T=[{"A": "  "}, {"A": "n"}])
     world.entities = {"Zone": {"table": "T", "fields": {"Id": "A"}, "transform": {"Id": "trim"}}}

@@ -24,17 +24,18 @@ _MAX_BATCH = 5_000
 
 def read(connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
     """Batches are sized by what the rows weigh: a table of long notes needs no more memory than one of prices."""
-    size = _FIRST_BATCH
+    size, weight = _FIRST_BATCH, 0
     pieces: list[Segment] = []
     with closing(_Batches(connection, selection.statement)) as rows_of:
         order = [rows_of.names.index(name) for name in selection.columns]
         while rows := rows_of.fetch(size):
             pieces.append(_segment(rows, order, selection))
-            per_row = max(1, len(pieces[-1].data) // len(rows))
+            weight += pieces[-1].weight
+            per_row = max(1, pieces[-1].weight // len(rows))
             size = max(1, min(_MAX_BATCH, segments.SEGMENT_BYTES // per_row, size * 8))
-            if sum(len(piece.data) for piece in pieces) >= segments.SEGMENT_BYTES:
+            if weight >= segments.SEGMENT_BYTES:
                 yield _joined(pieces)
-                pieces = []
+                pieces, weight = [], 0
     if pieces:
         yield _joined(pieces)
 

@@ -31,5 +31,11 @@ class Segment:
     refused: list[RefusedRow] = field(default_factory=list)
 
     @property
+    def weight(self) -> int:
+        """Bytes, about: rows that are refused weigh as well, and there may be nothing else."""
+        refused = (len(value or "") for row in self.refused for value in row.values)
+        return len(self.data) + sum(refused)
+
+    @property
     def rows_read(self) -> int:
         return self.rows + len(self.refused)
