@@ -55,10 +55,15 @@ class Selection:
         """Columns that travel with their row until it is staged: no field shows what the source gave in them."""
         return self.columns[self.taken_as_it_is :]
 
+    @property
+    def column_of(self) -> dict[str, str]:
+        """field -> the source's column that holds its values: of the fields that no transformation makes."""
+        return dict(zip(self.fields, self.columns[: self.taken_as_it_is], strict=False))
+
     def columns_of(self, name: str) -> tuple[str, ...]:
         """The source's columns that a field comes from; none for a constant, or a field that is not filled."""
-        if name in self.fields[: self.taken_as_it_is]:
-            return (self.columns[self.fields.index(name)],)
+        if name in self.column_of:
+            return (self.column_of[name],)
         return next((made.columns for made in self.made if made.field == name), ())
 
     @property

@@ -81,11 +81,14 @@ def _result(value: Any) -> Any:
             return value
         case Undefined():
             return str(value)  # says what is undefined
-    raise TypeError(f"gives a {type(value).__name__}, which is no value")
+    raise ValueError(f"gives a {type(value).__name__}, which is no value")
 
 
 def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split())
+    if not text or text.startswith("[<class"):  # all that a decimal has to say
+        return type(error).__name__
+    return f"the values do not suit the expression ({text})" if isinstance(error, TypeError) else text
 
 
 class _Sandbox(ImmutableSandboxedEnvironment, NativeEnvironment):
@@ -101,6 +104,8 @@ class _Sandbox(ImmutableSandboxedEnvironment, NativeEnvironment):
 
 
 def _round(value: Any, precision: int = 0, method: str = "common") -> Decimal:
+    if isinstance(value, str):
+        raise ValueError(f"'{value}' is no number to round")
     if method not in _ROUNDING:
         raise ValueError(f"round knows {', '.join(_ROUNDING)}, not {method}")
     return Decimal(value).quantize(Decimal(1).scaleb(-precision), _ROUNDING[method])

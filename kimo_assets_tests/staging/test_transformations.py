@@ -1,5 +1,6 @@
 """Transformations on their way through step 1: the same rows from every database, refused ones kept as they were."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -37,7 +38,8 @@ Columns = dict[str, tuple[TypeEngine[Any], Sequence[Any]]]
 
 def fill(url: str, name: str, columns: Columns) -> None:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    table = Table(name, MetaData(), *(Column(column, kind) for column, (kind, _) in columns.items()))
+    charset = {"mysql_charset": "utf8mb4"}
+    table = Table(name, MetaData(), *(Column(column, kind) for column, (kind, _) in columns.items()), **charset)
     table.drop(engine, checkfirst=True)
     table.create(engine)
     with engine.begin() as connection:
@@ -131,6 +133,14 @@ def test_sqlite_and_postgresql_give_the_same_rows(world: World, postgresql: str)
         ("duplicate_key", "Id", "CODICE", None, "doppio"),
     ]
     assert imported(world, postgresql) == (good, bad)
+
+
+def test_mariadb_gives_the_same_rows(world: World) -> None:
+    url = os.environ.get("KIMO_TEST_MYSQL_URL")
+    if not url:
+        pytest.skip("KIMO_TEST_MYSQL_URL names no MariaDB whose table CLIENTI may be replaced")
+    pytest.importorskip("pymysql", reason="the driver pymysql is not installed")
+    assert imported(world, url) == imported(world, world.erp_file.url)
 
 
 # --- refused rows -------------------------------------------------------------------------------------------------

@@ -108,9 +108,9 @@ def no_date(no_value: NoValueConfig) -> str:
     return f"^({'|'.join(['', *texts])}) *$"
 
 
-def has_no_day(no_value: NoValueConfig) -> bool:
-    """Whether no value of a date type can mean "no date"."""
-    return not any(map(ISO_DATE.match, no_value.dates))
+def may_be_a_day(no_value: NoValueConfig) -> bool:
+    """Whether a value of a database's own date type can mean "no date"."""
+    return any(map(ISO_DATE.match, no_value.dates))
 
 
 def _clean_date(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from kimo_assets.catalog import Field
 from kimo_assets.config import NoValueConfig
 from kimo_assets.sources.readers import segments
-from kimo_assets.sources.readers.cleaning import has_no_day, is_day, is_number, is_trimmed, no_date
+from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed, may_be_a_day, no_date
 from kimo_assets.sources.readers.segments import Segment
 from kimo_assets.sources.selection import Selection
 
@@ -56,7 +56,7 @@ def _copy_expression(target: Field, column: str, kind: int, no_value: NoValueCon
         value = sql.SQL("{}::int").format(value)
     if is_day(target) and kind not in _PG_DATES:
         value = _iso_date_or_mark(sql.SQL("{}::text").format(value), no_value)
-    elif is_day(target) and not has_no_day(no_value):
+    elif is_day(target) and may_be_a_day(no_value):
         value = sql.SQL("CASE WHEN {value}::text !~ {none} THEN {value} END").format(
             value=value, none=sql.Literal(no_date(no_value))
         )

@@ -93,11 +93,11 @@ def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], selection: Sel
     untouched = len(columns) == len(by_column) and all(map(is_, columns, by_column))
     carried = given[selection.taken_as_it_is :]
     kept = rows if untouched and not carried else _rows(columns, carried)
-    data = None if refused else _render(kept)
+    data = _render(_without(kept, refused))
     if data is None:
         refused = _unwritable(columns, selection) | refused
         kept = _rows(columns, [list(map(_readable, values)) for values in carried])
-        data = _render([row for index, row in enumerate(kept) if index not in refused])
+        data = _render(_without(kept, refused))
         assert data is not None, "unwritable rows were taken out"  # noqa: S101
     rejected = [
         RefusedRow(tuple(_readable(values[index]) for values in given), name, refusal.rule, refusal.detail)
@@ -138,6 +138,10 @@ def _made(
     absent = absent_in(selection.entity.fields[made.field], selection.no_value)
     outcome = transformed(made.transformation, [by_name[column] for column in made.columns], rows, absent)
     return outcome.values, outcome.refused
+
+
+def _without(rows: Sequence[Sequence[Any]], refused: _Refused) -> Sequence[Sequence[Any]]:
+    return [row for index, row in enumerate(rows) if index not in refused] if refused else rows
 
 
 def _rows(columns: Sequence[Sequence[Any]], carried: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
