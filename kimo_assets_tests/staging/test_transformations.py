@@ -27,9 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from kimo_assets.check import EntityFinding, check
+from kimo_assets.catalog import load_catalog
 from kimo_assets.database.server import Database
+from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.readers import copy_out, cursor, segments
+from kimo_assets.sources.selection import resolve
 from kimo_assets.staging.rejected import RejectedRow, rejected_rows
 from kimo_assets_tests.worlds import RawText, World, ids, url_of
 
@@ -378,9 +380,13 @@ def test_columns_that_transformations_read_count_as_taken(world: World) -> None:
             "transform": {"Description": {"concat": ["A", "B"]}, "SalesAgentId": "trim"},
         }
     }
-    (found,) = [finding for finding in check(world.config) if isinstance(finding, EntityFinding)]
-    assert found.unused == ("Unused",)
+    engine = open_source("erp", world.config.sources["erp"])
+    with engine.connect() as connection:
+        found = resolve(engine, connection, load_catalog()["Zone"], world.config.entities["Zone"][0])
+    engine.dispose()
+    assert found.unmapped == ("Unused",)
     assert set(found.fields) == {"Id", "Description", "SalesAgentId"}
+    assert found.column_of == {"Id": "Id"}
 
 
 def test_a_query_gives_the_columns_to_transformations_as_well(world: World) -> None:
