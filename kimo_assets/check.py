@@ -18,8 +18,10 @@ from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import EntityMapping, KimoConfig, SystemId
 from kimo_assets.database.server import open_database
 from kimo_assets.errors import KimoError, SourceError
+from kimo_assets.sources.complaints import complaint
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.selection import Selection, resolve, run_as_is
+from kimo_assets.sources.semaphore import FLOWS, find, in_words, schemas_of, statuses
 from kimo_assets.sync.store import Store
 
 Level = Literal["ok", "warning", "error"]
@@ -109,9 +111,28 @@ def _check_source(config: KimoConfig, name: SystemId, on_entity: Callable[[str],
             return
         address = config.sources[name].sqlalchemy_url.render_as_string(hide_password=True)
         yield Finding("ok", f"source {name}", f"{version}, {address}")
+        yield from _check_semaphores(config, name, engine)
         for entity, mapping in mapped:
             on_entity(entity)
             yield from _check_entity(engine, load_catalog()[entity], mapping, config)
+
+
+def _check_semaphores(config: KimoConfig, name: SystemId, engine: Engine) -> Iterator[Finding]:
+    for flow in FLOWS:
+        what = f"{flow.table} {name}"
+        try:
+            semaphore = find(name, flow, engine, schemas_of(config, name))
+            rows = statuses(semaphore) if semaphore else []
+        except SourceError as error:
+            yield Finding("error", what, _sentence(error))
+            continue
+        if semaphore is None:
+            yield Finding("ok", what, f"no such table: nothing keeps the ERP and the {flow.title} apart")
+        elif len(rows) != 1:
+            message = f"{_count(len(rows), 'row')}; expected one, with Status 0 while nobody is at work"
+            yield Finding("warning", what, message)
+        else:
+            yield Finding("ok", what, in_words(rows[0]))
 
 
 def _version(connection: Connection) -> str:
@@ -127,7 +148,7 @@ def _check_entity(
             selection = resolve(engine, connection, entity, mapping)
             rows = _count_rows(connection, selection, mapping)
     except SourceError as error:
-        yield Finding("error", entity.name, _sentence(error))
+        yield Finding("error", entity.name, complaint(error, entity.name, config).rstrip("."))
         return
     origin = "a query" if mapping.query else f"table {mapping.table or entity.name}"
     yield EntityFinding(
@@ -149,9 +170,7 @@ def _count_rows(connection: Connection, selection: Selection, mapping: EntityMap
     """None where the source takes no query inside a query (SQL Server with ORDER BY)."""
     if mapping.query and connection.dialect.name == "mssql":
         return None
-    counted = run_as_is(connection, f"SELECT count(*) FROM ({selection.statement}\n) kimo_source")
-    row = counted.fetchone()
-    return int(row[0]) if row else None
+    return int(run_as_is(connection, f"SELECT count(*) FROM ({selection.statement}\n) kimo_source").scalar_one())
 
 
 def _in_words(origin: str, rows: int | None, selection: Selection) -> str:

@@ -54,5 +54,5 @@ def _segments(engine: Engine, connection: Connection, selection: Selection) -> G
 
 
 def is_read_by_cursor(engine: Engine, selection: Selection) -> bool:
-    """Whether every value has to pass through Python, whatever the source could do by itself: kimo.yaml says so."""
-    return engine.get_execution_options().get(READER) == "cursor"
+    """Whether every value has to pass through Python, whatever the source could do by itself."""
+    return selection.needs_python or engine.get_execution_options().get(READER) == "cursor"

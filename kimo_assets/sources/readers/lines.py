@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from kimo_assets.catalog import Field
+from kimo_assets.config import NoValueConfig
 from kimo_assets.errors import PermanentSourceError
 from kimo_assets.sources.readers import segments
 from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed
@@ -52,6 +53,8 @@ def expression(connection: Connection, selection: Selection) -> str | None:
     """What writes a row as the cursor would, NULL when it is too long for the server; None where only Python can tell."""
     if "order by" in " ".join(selection.statement.casefold().split()):
         return None  # which of two rows with one key is the first, the query says, and a subquery forgets it
+    if selection.no_value != NoValueConfig():
+        return None  # the vendor's conventions are all that is written below
     kinds = _kinds(connection, selection)
     cells = []
     for name, column in zip(selection.fields, selection.columns, strict=True):

@@ -17,20 +17,34 @@ _MAX_BATCH = 500
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A row that cannot even be handed to PostgreSQL. values: as the source gave them, readable."""
+    """A row that cannot even be handed to PostgreSQL.
+
+    values: as the source gave them, readable, one for each of the selection's columns. detail: what was expected in
+    particular, or went wrong.
+    """
 
     values: tuple[str | None, ...]
     field: str
     rule: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of the stream: CSV rows without a header, `\\n` after each, '' for no value."""
+    """A piece of the stream: CSV rows without a header, `\\n` after each, '' for no value.
+
+    A row holds the selection's fields, then its carried columns.
+    """
 
     data: bytes
     rows: int
     refused: list[RefusedRow] = field(default_factory=list)
+
+    @property
+    def weight(self) -> int:
+        """Bytes, about: rows that are refused weigh as well, and there may be nothing else."""
+        refused = (len(value or "") for row in self.refused for value in row.values)
+        return len(self.data) + sum(refused)
 
     @property
     def rows_read(self) -> int:
@@ -44,14 +58,16 @@ def gathered(
 
     fetch: at most so many rows; none at the end. made_of: a piece of a segment, of one batch.
     """
-    size, pieces = _FIRST_BATCH, []
+    size, weight = _FIRST_BATCH, 0
+    pieces: list[Segment] = []
     while rows := fetch(size):
         pieces.append(made_of(rows))
-        per_row = max(1, len(pieces[-1].data) // len(rows))
+        weight += pieces[-1].weight
+        per_row = max(1, pieces[-1].weight // len(rows))
         size = max(1, min(_MAX_BATCH, SEGMENT_BYTES // per_row, size * 8))
-        if sum(len(piece.data) for piece in pieces) >= SEGMENT_BYTES:
+        if weight >= SEGMENT_BYTES:
             yield _joined(pieces)
-            pieces = []
+            pieces, weight = [], 0
     if pieces:
         yield _joined(pieces)
 
