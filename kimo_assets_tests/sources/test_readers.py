@@ -262,6 +262,26 @@ def test_postgresql_by_cursor_with_a_binary_column_stages_what_sqlite_stages(
     assert ways == ["cursor"]
 
 
+def test_the_dates_of_mariadb_that_do_not_exist_are_refused_or_none_as_kimo_yaml_says(
+    world: World, mariadb: str, ways: list[str]
+) -> None:
+    fill(mariadb, {"Id": (String(5), ["A", "B"]), "CreationDate": (DateTime(), [datetime(2026, 1, 31, 10), None])})
+    engine = create_engine(mariadb)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET SESSION sql_mode = ''")
+        connection.exec_driver_sql("UPDATE Account SET CreationDate = 0 WHERE Id = 'B'")
+    engine.dispose()
+    zero = replace(world, source_url=mariadb, entities={"Account": {}})
+    zero.done(1)
+    assert zero.rejected("Account") == [("impossible_date", "CreationDate", "Id=B", "0000-00-00 00:00:00")]
+    none = {"sources": {"erp": {"url": mariadb, "no_value": {"dates": ["-1", "0000-00-00"]}}}}
+    replace(world, settings=none, entities={"Account": {}}).done(1)
+    assert world.rows('SELECT "Id", "CreationDate" FROM integrator."Account" ORDER BY 1') == [
+        ("A", datetime(2026, 1, 31, 10)), ("B", None)
+    ]  # fmt: skip
+    assert ways == ["lines", "cursor"]
+
+
 def test_a_query_whose_order_decides_between_duplicates_keeps_it_on_mariadb(
     world: World, mariadb: str, ways: list[str]
 ) -> None:
