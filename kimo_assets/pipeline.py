@@ -17,6 +17,8 @@ from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database import ledger
 from kimo_assets.database.locks import exclusive, is_usable
+from kimo_assets.database.names import INTEGRATOR
+from kimo_assets.database.rejections import count_new
 from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.load import load_entity
@@ -163,7 +165,7 @@ def _stage_one(run: Run, name: str, engines: Mapping[str, Engine], allow_shrink:
     except (KimoError, psycopg.Error) as error:
         if run.connection.broken:
             raise
-        return StagedEntity(name, time.monotonic() - started, "failed", _sentence(error))
+        return StagedEntity(name, time.monotonic() - started, "failed", sentence(error))
 
 
 def _load(run: Run, names: Sequence[str]) -> list[EntityReport]:
@@ -174,7 +176,11 @@ def _load(run: Run, names: Sequence[str]) -> list[EntityReport]:
             run.progress.entity_started(2, name)
             reports.append(_load_one(run, name))
         dangling = check_references(run.connection, run.catalog, names, run.load)
-        complete = [replace(report, dangling=dangling.get(report.entity, {})) for report in reports]
+        new = count_new(run.connection, INTEGRATOR.rejected, names, 2, run.load)
+        complete = [
+            replace(report, dangling=dangling.get(report.entity, {}), refused_new=new.get(report.entity, 0))
+            for report in reports
+        ]
         for report in complete:
             run.done(2, report)
     return list(complete)
@@ -188,7 +194,7 @@ def _load_one(run: Run, name: str) -> LoadedEntity:
     except (KimoError, psycopg.Error) as error:
         if run.connection.broken:
             raise
-        return LoadedEntity(name, time.monotonic() - started, "failed", _sentence(error))
+        return LoadedEntity(name, time.monotonic() - started, "failed", sentence(error))
 
 
 def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
@@ -226,8 +232,9 @@ def _publish_one(run: Run, publisher: Publisher, name: str) -> PublishedEntity:
         if run.connection.broken:
             raise
         publisher.forget()
-        return PublishedEntity(name, time.monotonic() - started, "failed", _sentence(error))
+        return PublishedEntity(name, time.monotonic() - started, "failed", sentence(error))
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """What an error says, on one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -13,6 +13,7 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Entity
 from kimo_assets.catalog.model import PENDING_STATUSES
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, OPS, STAGING, columns, table
+from kimo_assets.database.rejections import since_kept
 from kimo_assets.errors import ContractError
 from kimo_assets.reports import LoadedEntity
 
@@ -108,7 +109,8 @@ class _Diff:
 
     def apply(self, *, first: bool) -> LoadedEntity:
         """The counts by kind. `first`: kimo.<Entity> was never loaded, so in general there is nothing to compare with."""
-        self._refused = self._refuse_orphans()
+        with since_kept(self._connection, self._entity.name, step=2):
+            self._refused = self._refuse_orphans()
         if first and self._is_empty():
             return LoadedEntity(self._entity.name, inserted=self._insert_all(), refused=self._refused)
         found = self._compare()

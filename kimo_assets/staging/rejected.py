@@ -13,7 +13,7 @@ from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import KimoConfig, SystemId
-from kimo_assets.staging.quarantine import RULES
+from kimo_assets.staging.quarantine import reason_of
 
 _SAMPLES = 3
 
@@ -34,7 +34,7 @@ class RejectedCount:
 
     @property
     def sentence(self) -> str:
-        return RULES.get(self.rule, self.rule)
+        return reason_of(self.rule).en
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class RejectedRow:
 
     @property
     def sentence(self) -> str:
-        return RULES.get(self.rule, self.rule)
+        return reason_of(self.rule).en
 
 
 def count_rejected(connection: Connection) -> list[RejectedCount]:
