@@ -7,6 +7,7 @@ import pytest
 
 from kimo_assets.database.server import Database
 from kimo_assets.reports import RetriedEntity
+from kimo_assets.sources.readers import cursor, segments
 from kimo_assets.staging import retry
 from kimo_assets_tests.worlds import Row, World, ids, url_of
 
@@ -281,3 +282,66 @@ def test_of_two_sources_the_first_prevails_in_a_retry_too(two: tuple[World, Data
     world.retry()
     assert staged(world) == {"1": "erp, mended"}
     assert [(rule, key) for rule, _, key, _ in world.rejected("Zone")] == [("duplicate_key", "code=1")]
+
+
+# --- the next import ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream travels row by row."""
+    monkeypatch.setattr(cursor, "_FIRST_BATCH", 1)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
+
+
+ROWS = [zone("A"), zone("B"), zone("C", LONG), zone("D"), zone("E", LONG), zone("F"), zone("G")]
+
+
+@pytest.mark.parametrize("mended", ["C", "E", "CE"])
+@pytest.mark.parametrize("then", ["as before", "mended", "without the end"])
+def test_the_next_import_stages_what_the_erp_holds_then(
+    world: World, new_database: Callable[[], Database], pieces: None, mended: str, then: str
+) -> None:
+    good = [row | {"Description": "mended"} if row["Id"] in mended else row for row in ROWS]
+    world.erp(Zone=ROWS)
+    world.done(1)
+    assert world.value("SELECT cardinality(segments) FROM ops.staged") == len(ROWS)
+    world.erp(Zone=good)
+    assert outcome(world)["good"] == len(mended)
+
+    world.erp(Zone={"as before": ROWS, "mended": good, "without the end": good[:2]}[then])
+    world.done(1, allow_shrink=True)
+    anew = World(world.folder, new_database())
+    anew.done(1)
+    for query in (
+        'SELECT "Id", "Description", _segment FROM integrator."Zone" ORDER BY 1',
+        "SELECT segments, rows_read, rows_staged, rows_rejected, checksum FROM ops.staged",
+        "SELECT rule, source_key, segment FROM ops.rejected_row ORDER BY 2",
+    ):
+        assert world.rows(query) == anew.rows(query)
+
+
+def test_after_a_retry_the_import_reads_on_from_the_first_piece_that_was_touched(world: World, pieces: None) -> None:
+    world.erp(Zone=ROWS)
+    world.done(1)
+    world.erp(Zone=[row | {"Description": "mended"} if row["Id"] == "E" else row for row in ROWS])
+    assert outcome(world)["good"] == 1
+    kept = world.rows("SELECT id FROM ops.rejected_row")
+    *intact, last = world.value("SELECT segments FROM ops.staged")
+    assert (len(intact), last) == (4, "to be read again")
+    world.done(1)
+    assert world.value("SELECT segments FROM ops.staged")[:4] == intact
+    assert world.rows("SELECT id FROM ops.rejected_row") == kept
+
+
+def test_a_snapshot_that_a_guard_stopped_is_read_again_also_when_the_erp_then_ends_where_it_was_equal(
+    world: World, pieces: None
+) -> None:
+    world.settings = {"guards": {"min_shrink_rows": 3}}
+    world.erp(Zone=[zone(key) for key in "ABCDEFGH"])
+    world.done(1)
+    world.erp(Zone=[zone("A"), zone("B"), zone("C", LONG)])
+    assert "Yesterday's data stay" in world.run(1).failures[1]["Zone"]
+    world.erp(Zone=[zone("A"), zone("B")])
+    world.done(1, allow_shrink=True)
+    assert set(staged(world)) == {"A", "B"}
