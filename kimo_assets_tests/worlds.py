@@ -144,7 +144,7 @@ class World:
         """Retries the refused rows of the entities, or of all, in all three steps."""
         with open_run(self.config, self.database, title="retry") as run:
             retry = choose_retry(run, entities or self.config.entity_names)
-            for step in (1, 2, 3):
+            for step in (1, 2, 3) if retry.loaded else ():
                 if retry_step(run, step, retry).failures:
                     break
         success = not any(step.failures for step in run.steps.values())

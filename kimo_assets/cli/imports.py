@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -64,7 +64,7 @@ def import_(call: Call, step: str | None, entities: str | None, only_listed: boo
         raise click.UsageError("--only-listed goes with --entities.")
     names = [] if entities is None else names_of(entities, "--entities")
     steps = _STEPS[step] if step else STEPS
-    report = _launch(call, steps=steps, entities=names, only_listed=only_listed, allow_shrink=allow_shrink)
+    report = launched(call, "launch_import", steps=steps, entities=names, only_listed=only_listed, allow_shrink=allow_shrink)
     if call.as_json:
         print_json(report.as_json())
     print_report(call, report, steps)
@@ -72,13 +72,15 @@ def import_(call: Call, step: str | None, entities: str | None, only_listed: boo
         click.get_current_context().exit(EXIT_FAILED)
 
 
-def _launch(call: Call, **options: Any) -> ImportReport:
+def launched(call: Call, how: Literal["launch_import", "launch_retry"], **options: Any) -> ImportReport:
+    """The report of a job that is run here, with its progress on stderr."""
     config, database = call.config, call.database
     # Dagster takes seconds to import: not before the configuration was found to be right.
     with call.err.status("Starting ..."):
-        from kimo_assets.defs.launch import launch_import
+        from kimo_assets.defs import launch
     with shown_progress(call.err) as progress, _stopped_in_words():
-        return launch_import(config, database, progress=progress, **options)
+        report: ImportReport = getattr(launch, how)(config, database, progress=progress, **options)
+    return report
 
 
 @contextmanager
@@ -131,7 +133,7 @@ def demo(call: Call, scale: str, directory: Path) -> None:
     """
     company = _generate(call, directory, scale)
     call.config_path = company.config_path
-    report = _launch(call)
+    report = launched(call, "launch_import")
     if call.as_json:
         print_json({**report.as_json(), "company": _company_as_json(company)})
     print_report(call, report, STEPS)

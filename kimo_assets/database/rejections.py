@@ -4,8 +4,10 @@ Before a step deletes an entity's refused rows, `remember_since` notes them; whe
 `restore_since` gives those that are the same their old date back. Which rows are refused, and why, is the steps' business.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from psycopg import Connection, sql
 
@@ -90,3 +92,22 @@ def count_new(
         [list(names), step, load],
     )
     return dict(rows.fetchall())
+
+
+def loads_of_step(connection: Connection, entity: str, step: int) -> list[int]:
+    """The loads in which the step was done for the entity, in their order: in each it looked at the entity's rows."""
+    rows = connection.execute(
+        "SELECT load FROM ops.step_result WHERE entity = %s AND step = %s AND status <> 'failed' ORDER BY load",
+        [entity, step],
+    )
+    return [load for (load,) in rows]
+
+
+def times_refused(loads: Sequence[int], since_load: int) -> int:
+    """In how many of the loads a row was refused that is refused since one of them. 1: it is new."""
+    return max(1, len(loads) - bisect_left(loads, since_load))
+
+
+def since_in_words(since: datetime, times: int) -> str:
+    """`new`, or since when and how often."""
+    return "new" if times == 1 else f"{since.astimezone():%Y-%m-%d} ({times:,} loads)"

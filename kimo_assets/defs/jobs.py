@@ -68,7 +68,7 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
     for step in sorted(set(config.steps)):
         reports[step] = kimo.step(step, names, allow_shrink=config.allow_shrink)
         context.log.info(step_summary(reports[step]))
-        _record(context, kimo, reports[step])
+        record(context, kimo, reports[step])
         if reports[step].failures:
             raise failure(reports[step])
     context.add_output_metadata(summary_metadata(reports))
@@ -84,7 +84,8 @@ def _chosen(config: KimoConfig, mask: MaskConfig) -> list[str]:
         raise dg.Failure(f"entities: {error}", allow_retries=False) from None
 
 
-def _record(context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport) -> None:
+def record(context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport) -> None:
+    """A materialization of each entity that did not fail, in the step's asset."""
     for name, entity in report.entities.items():
         if entity.status != "failed":
             metadata = entity_metadata(kimo.open().connection, kimo.config, report.step, entity)

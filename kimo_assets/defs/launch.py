@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
@@ -14,6 +14,7 @@ from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.instance import CODE_LOCATION, dagster_home
 from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
+from kimo_assets.defs.retry import RETRY_JOB, RETRY_OP
 from kimo_assets.defs.runs import KimoRun
 from kimo_assets.errors import ContractError, KimoError
 from kimo_assets.pipeline import STEPS, Progress
@@ -42,20 +43,53 @@ def launch_import(
     the report.
     """
     config.choose(list(entities), only_listed=only_listed)
+    name = next((job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB)
+
+    def execute(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+        if entities or name == ENTITIES_JOB:
+            return _run_mask(defs, instance, steps, entities, only_listed, allow_shrink)
+        return _run_all(defs, instance, config, name, allow_shrink)
+
+    return _launch(config, database, execute, progress)
+
+
+def launch_retry(
+    config: KimoConfig, database: Database, *, entities: Sequence[str] = (), progress: Progress | None = None
+) -> ImportReport:
+    """Reads the refused rows of these entities, or of all, again: the job `retry_rejected`.
+
+    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the entities is in
+    the report.
+    """
+    config.choose(list(entities), only_listed=True)
+
+    def execute(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+        return defs.resolve_job_def(RETRY_JOB).execute_in_process(
+            instance=instance,
+            tags=_TAGS,
+            run_config={"ops": {RETRY_OP: {"config": {"entities": ",".join(entities)}}}, "loggers": _LOGGERS},
+            raise_on_error=False,
+        )
+
+    return _launch(config, database, execute, progress)
+
+
+def _launch(
+    config: KimoConfig,
+    database: Database,
+    execute: Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult],
+    progress: Progress | None,
+) -> ImportReport:
     with exclusive(database):
         pass  # refused here, a second import leaves no failed run behind
     started = time.monotonic()
     opened: list[KimoRun] = []
     defs = build_defs(config, database=database, progress=progress, opened=opened)
-    name = next((job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB)
     home = dagster_home(config, database)
     with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
         # Otherwise Dagster's storage connects for every statement: a third of a small import's time.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
-        if entities or name == ENTITIES_JOB:
-            result = _run_mask(defs, instance, steps, entities, only_listed, allow_shrink)
-        else:
-            result = _run_all(defs, instance, config, name, allow_shrink)
+        result = execute(defs, instance)
     return _report(result, opened, time.monotonic() - started)
 
 

@@ -1,7 +1,8 @@
 """The resource that a Dagster run shares among its steps: one lock, one load number, one connection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import TypeVar
 
 import dagster as dg
 
@@ -12,6 +13,8 @@ from kimo_assets.pipeline import Progress, Run, open_run, run_step
 from kimo_assets.reports import StepReport
 
 RESOURCE = "kimo"
+
+_Result = TypeVar("_Result")
 
 
 class KimoRun:
@@ -30,9 +33,13 @@ class KimoRun:
         self.refused: LockedError | None = None
 
     def step(self, number: int, entities: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
+        return self.do(lambda run: run_step(run, number, entities, allow_shrink=allow_shrink))
+
+    def do(self, work: Callable[[Run], _Result]) -> _Result:
+        """What the work gives that is done in this run."""
         run = self.open()
         try:
-            return run_step(run, number, entities, allow_shrink=allow_shrink)
+            return work(run)
         except BaseException as error:
             # Told of it, the load ends as failed; closed by the Dagster run it would not know.
             self._stack.__exit__(type(error), error, error.__traceback__)
@@ -90,6 +97,7 @@ _TITLES = {
     "step_3_sync_data_creation": "Step 3: Preparazione dati di Sync",
     "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
     "import_entities": "Import (entità specifiche)",
+    "retry_rejected": "Riprova delle righe scartate",
     "__ASSET_JOB": "Materialize",
 }
 
