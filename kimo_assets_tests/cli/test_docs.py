@@ -19,7 +19,7 @@ OPTIONS = [
 
 
 def test_there_are_exactly_the_commands_that_work() -> None:
-    assert set(COMMANDS) == {"demo", "import", "status", "rejected", "entities", "check", "agent", "dev"}
+    assert set(COMMANDS) == {"demo", "import", "status", "rejected", "retry", "entities", "check", "agent", "dev"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

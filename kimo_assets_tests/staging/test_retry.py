@@ -1,13 +1,19 @@
 """A retry reads only the refused rows again: what is good now is staged, and the next import is none the wiser."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 
+from kimo_assets.catalog import load_catalog
 from kimo_assets.database.server import Database
 from kimo_assets.reports import RetriedEntity
+from kimo_assets.sources.lookup import restricted
 from kimo_assets.sources.readers import cursor, segments
+from kimo_assets.sources.selection import Selection
 from kimo_assets.staging import retry
 from kimo_assets_tests.worlds import Row, World, ids, url_of
 
@@ -91,7 +97,9 @@ def test_of_doubles_that_are_both_there_still_the_first_stays_whatever_order_the
     world.entities = {"Zone": {"query": "SELECT * FROM T"}}
     world.done()
     # The other way round, where only a few rows are wanted.
-    world.erp_file.execute("CREATE TABLE S AS SELECT * FROM T ORDER BY Description DESC; DROP TABLE T; ALTER TABLE S RENAME TO T")
+    world.erp_file.execute(
+        "CREATE TABLE S AS SELECT * FROM T ORDER BY Description DESC; DROP TABLE T; ALTER TABLE S RENAME TO T"
+    )
     assert outcome(world) == {"retried": 2, "still_refused": 2}
     assert staged(world) == {"A": "first"}
 
@@ -233,6 +241,77 @@ def test_where_nothing_is_refused_a_retry_does_nothing(world: World) -> None:
     world.erp(Zone=[zone("A")])
     world.done()
     assert world.retry().steps == {}
+
+
+# --- sources of other kinds ---------------------------------------------------------------------------------------
+
+
+def assert_retried_alike(world: World, execute: Callable[[str], object], quote: str) -> None:
+    """A table of awkward keys in a database server: refused, mended, retried."""
+    keys = ["O''Neil", "50%", "%s:x", "è€", "a;b--c", "007", "a", "A", "padded   "]
+    execute(f"CREATE TABLE {quote}Zone{quote} ({quote}Id{quote} varchar(60), {quote}Description{quote} varchar(200))")
+    for key in keys:
+        execute(f"INSERT INTO {quote}Zone{quote} VALUES ('{key}', '{LONG if key != 'A' else 'good'}')")
+    world.entities = {"Zone": {}}
+    world.done()
+    assert len(world.rejected("Zone")) == len(keys) - 1
+    execute(f"UPDATE {quote}Zone{quote} SET {quote}Description{quote} = 'mended'")
+    assert outcome(world) == {"retried": len(keys) - 1, "good": len(keys) - 1}
+    found = staged(world)
+    assert set(found) == {key.replace("''", "'").rstrip() for key in keys}
+    # A database that takes `a` and `A` for one gives both; only the refused one is taken.
+    assert found["A"] == "good"
+    assert_ledger_is_true(world)
+
+
+def test_rows_of_postgresql_are_looked_up_in_it(world: World, new_database: Callable[[], Database]) -> None:
+    source = new_database()
+    world.source_url = url_of(source)
+    with source.connect() as connection:
+        assert_retried_alike(world, connection.execute, '"')
+
+
+def test_rows_of_mariadb_are_looked_up_in_it(world: World) -> None:
+    url = os.environ.get("KIMO_TEST_MYSQL_URL")
+    if not url:
+        pytest.skip("KIMO_TEST_MYSQL_URL names no MariaDB whose table Zone may be replaced")
+    pytest.importorskip("pymysql", reason="the driver pymysql is not installed")
+    world.source_url = url
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS Zone")
+
+    def execute(statement: str) -> None:
+        with engine.begin() as connection:
+            connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+
+    assert_retried_alike(world, execute, "`")
+    execute("UPDATE Zone SET Id = 'back\\\\slash', Description = repeat('x', 101) WHERE Id = '50%'")
+    world.done()
+    execute("UPDATE Zone SET Description = 'mended'")
+    assert outcome(world) == {"retried": 1, "good": 1}
+    assert "back\\slash" in staged(world)
+    execute("DROP TABLE Zone")
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "condition"),
+    [
+        ("mssql+pyodbc://erp", "[CODE] IN ('O''Neil 5%', N'è') OR rtrim(CAST([CODE] AS NVARCHAR(1000))) IN ('x')"),
+        ("mysql+pymysql://erp", "`CODE` IN ('O''Neil 5%', 'è') OR rtrim(CAST(`CODE` AS CHAR(1000))) IN ('x')"),
+        (
+            "oracle+oracledb://erp",
+            """"CODE" IN ('O''Neil 5%', 'è') OR rtrim(CAST("CODE" AS VARCHAR2(1000 CHAR))) IN ('x')""",
+        ),
+    ],
+)
+def test_a_lookup_is_written_in_the_dialect_of_its_source(url: str, condition: str) -> None:
+    selection = Selection(load_catalog()["Zone"], "erp", "SELECT 1 -- all", ("Id",), ("CODE",), ())
+    dialect = make_url(url).get_dialect()()
+    wanted = restricted(dialect, selection, [{"Id": "O'Neil 5%"}, {"Id": "è"}], [{"Id": "x"}])
+    assert wanted is not None
+    assert wanted.statement == f"SELECT * FROM (SELECT 1 -- all\n) kimo_wanted WHERE {condition}"
 
 
 # --- two sources ----------------------------------------------------------------------------------------------------
