@@ -255,4 +255,4 @@ def test_the_counts_of_refused_rows_are_in_the_ledger(world: World) -> None:
     with world.database.connect() as connection:
         (last,) = ledger.last_results(connection)
     assert (last.entity, last.status) == ("Zone", "ok")
-    assert last.counts == {"read": 2, "staged": 1, "rejected": 1, "rules": {"text_too_long": 1}}
+    assert last.counts == {"read": 2, "staged": 1, "rejected": 1, "rejected_new": 1, "rules": {"text_too_long": 1}}
