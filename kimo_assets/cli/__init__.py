@@ -8,7 +8,7 @@ from kimo_assets.cli.checks import check
 from kimo_assets.cli.command import Call, KimoGroup, config_option
 from kimo_assets.cli.dev import dev
 from kimo_assets.cli.imports import demo, import_
-from kimo_assets.cli.setup import init
+from kimo_assets.cli.setup import init, mapping
 from kimo_assets.cli.state import rejected, status
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -29,5 +29,5 @@ def main(context: click.Context) -> None:
     context.ensure_object(Call)
 
 
-for _command in (demo, init, import_, status, rejected, entities, check, agent, dev):
+for _command in (demo, init, mapping, import_, status, rejected, entities, check, agent, dev):
     main.add_command(_command)

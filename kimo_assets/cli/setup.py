@@ -11,11 +11,14 @@ from kimo_assets.cli.tables import plain, plural, some
 from kimo_assets.config import DEFAULT_CONFIG, SourceConfig
 from kimo_assets.errors import ConfigError
 from kimo_assets.setup.address import Address, read_address
-from kimo_assets.setup.draft import Draft
+from kimo_assets.setup.draft import Draft, DraftSource
 from kimo_assets.setup.proposal import Proposal, propose
+from kimo_assets.setup.vendor import Pulled, draft_from, formats_in_words
 from kimo_assets.sources.connection import open_source
+from kimo_assets.sources.vendor_mapping import VendorTables, read_vendor_tables
 
 _SHOWN = 8
+_MAPPING_FILE = "mapping.yaml"
 
 
 @click.command()
@@ -97,9 +100,7 @@ def _say_proposal(call: Call, file: Path, proposal: Proposal) -> None:
 
 
 def _say_left_out(call: Call, draft: Draft) -> None:
-    _say_some(
-        call, "Left out, as comments in the file:", [f"{entity.name}: {entity.doubt}" for entity in draft.doubtful]
-    )
+    _say_some(call, "Left out, as comments in the file:", [f"{entity.name}: {entity.doubt}" for entity in draft.doubtful])
 
 
 def _say_some(call: Call, title: str, lines: list[str]) -> None:
@@ -125,3 +126,86 @@ def _say_next(call: Call, unset: list[str]) -> None:
     width = max(map(len, lines))
     for command, what in lines.items():
         say.print(f"  {command:<{width}}  {what}", soft_wrap=True)
+
+
+# --- mapping pull -------------------------------------------------------------------------------------------
+
+
+@click.group()
+def mapping() -> None:
+    """The mapping of an installation that runs already."""
+
+
+@mapping.command()
+@click.argument("url")
+@click.option("--erp-url", metavar="URL", help="The ERP's integration database: writes a whole kimo.yaml.")
+@click.option("--crm-url", metavar="URL", help="The CRM's, where a second system feeds Kimo.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The file to write. Default: kimo.yaml when --erp-url is given and there is none, else mapping.yaml.",
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@common_options
+@click.pass_obj
+def pull(call: Call, url: str, erp_url: str | None, crm_url: str | None, to: Path | None, force: bool) -> None:
+    """Write the mapping that the vendor's KimoIntegrator database holds.
+
+    URL is the database with IntegratorMapping, IntegratorImportFilter and IntegratorSystemSetting. What they
+    say of an import becomes the mapping; what has no place in it stays beside it as comments, and is counted.
+    """
+    config = call.config_path or Path(DEFAULT_CONFIG)
+    has_sources = bool(erp_url or crm_url)
+    is_whole = has_sources and (to is not None or force or not config.exists())
+    file = to or (config if is_whole else config.with_name(_MAPPING_FILE))
+    _require_free(file, force)
+    given = {name: text for name, text in (("erp", erp_url), ("crm", crm_url)) if text}
+    addresses = {name: read_address(text, name, file.parent) for name, text in given.items()}
+    tables = _vendor_tables(call, url)
+    sources = {name: DraftSource(address.written) for name, address in addresses.items()} if is_whole else {}
+    pulled = draft_from(tables, sources)
+    _write(file, pulled.draft.text())
+    if call.as_json:
+        print_json(_pulled_as_json(file, pulled, is_whole))
+    else:
+        _say_pulled(call, file, pulled, is_whole)
+    if is_whole:
+        call.config_path = None if file == Path(DEFAULT_CONFIG) else file
+        _say_next(call, [address.unset for address in addresses.values() if address.unset])
+
+
+def _vendor_tables(call: Call, url: str) -> VendorTables:
+    engine = open_source("integrator", SourceConfig(url=read_address(url, "integrator", Path()).live))
+    try:
+        with call.err.status("Reading ..."):
+            return read_vendor_tables(engine)
+    finally:
+        engine.dispose()
+
+
+def _pulled_as_json(file: Path, pulled: Pulled, is_whole: bool) -> dict[str, Any]:
+    return {
+        "file": str(file),
+        "whole": is_whole,
+        "mapped": [entity.name for entity in pulled.draft.mapped],
+        "left_out": {entity.name: entity.doubt for entity in pulled.draft.doubtful},
+        "formats": pulled.formats,
+        "kept_as_comments": pulled.kept,
+        "remarks": list(pulled.remarks),
+    }
+
+
+def _say_pulled(call: Call, file: Path, pulled: Pulled, is_whole: bool) -> None:
+    call.out.say(f"{file}: {plural(len(pulled.draft.mapped), 'entity', 'entities')} mapped.")
+    for remark in pulled.remarks:
+        call.out.say(f"  {plain(remark)}.")
+    _say_left_out(call, pulled.draft)
+    if pulled.kept:
+        counts = ", ".join(f"{count:,} {kind}" for kind, count in pulled.kept.items())
+        call.out.say(f"Kept as comments, without effect here: {counts}.")
+    if not is_whole:
+        call.out.say(f"kimo.yaml takes it with the line  mapping: {file}  in the place of `entities`.")
+        for system, formats in pulled.formats.items():
+            if formats:
+                call.out.say(f"... and under sources.{system}:  {plain(formats_in_words(formats))}")

@@ -11,6 +11,7 @@ from kimo_assets.catalog import load_catalog
 
 _WIDTH = 120
 _REMARK_COLUMN = 44
+_LINES_TOGETHER = 2
 _VARIABLE = re.compile(r"\$\{\w+\}")
 
 
@@ -79,13 +80,15 @@ class Draft:
         lines = ["", "entities:" if self.mapped else "entities: {}   # take the braces out when you take one in"]
         catalog = load_catalog()
         order = {name: index for index, name in enumerate(catalog.load_order)}
-        category = ""
+        category, previous = "", 0
         for entity in sorted(self.entities, key=lambda e: (catalog[e.name].category, order[e.name], bool(e.doubt))):
             if catalog[entity.name].category != category:
                 category = catalog[entity.name].category
                 title = category.replace("_", " ").capitalize()
-                lines += ["", f"  # --- {title} {'-' * (_WIDTH - 8 - len(title))}"]
-            lines += _entity(entity)
+                lines += ["", f"  # --- {title} {'-' * (_WIDTH - 8 - len(title))}", ""]
+            own = _entity(entity)
+            lines += ["", *own] if lines[-1] and max(len(own), previous) > _LINES_TOGETHER else own
+            previous = len(own)
         return "\n".join(lines) + "\n"
 
     def _end(self) -> str:

@@ -177,9 +177,7 @@ def _other_tables(chosen: Match, matches: Sequence[Match]) -> Iterator[str]:
 # --- all of them --------------------------------------------------------------------------------------------
 
 
-def _count(
-    engine: Engine, source: str, entities: Sequence[DraftEntity], found: _Found, on_table: OnTable
-) -> None:
+def _count(engine: Engine, source: str, entities: Sequence[DraftEntity], found: _Found, on_table: OnTable) -> None:
     """Writes each table's rows beside its entity, as long as the time lasts."""
     until = time.monotonic() + _COUNT_ALL_S
     for entity in entities:

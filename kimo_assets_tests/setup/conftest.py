@@ -1,4 +1,4 @@
-"""Integration databases on real servers, one description for all of them, and the command on a kimo.yaml of the test's own."""
+"""Integration databases on real servers, by one description for all of them, and the command in a folder of its own."""
 
 import json
 import os
@@ -30,8 +30,8 @@ class Integration:
     url: str
 
     def engine(self) -> Engine:
-        drivername = make_url(self.url).drivername
-        return create_engine(make_url(self.url).set(drivername="postgresql+psycopg" if drivername == "postgresql" else drivername))
+        url = make_url(self.url)
+        return create_engine(url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url)
 
     def table(self, name: str, columns: Mapping[str, Any], rows: Sequence[Row] = (), schema: str | None = None) -> None:
         made = Table(name, MetaData(), *(Column(column, kind) for column, kind in columns.items()), schema=schema)

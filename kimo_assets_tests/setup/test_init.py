@@ -245,7 +245,7 @@ def test_a_path_counts_from_here_on_the_command_line_and_from_the_file_in_the_fi
     sqlite.table("Zone", {"Id": String(9)})
     monkeypatch.chdir(tmp_path)
     command.run("init", "sqlite:///integration.sqlite")
-    assert "url: \"sqlite:///integration.sqlite\"" in command.text
+    assert 'url: "sqlite:///integration.sqlite"' in command.text
     there = tmp_path / "there" / "kimo.yaml"
     command.run("init", "sqlite:///integration.sqlite", "--to", str(there))
     assert load_config(there).sources["erp"].url == sqlite.url
