@@ -44,7 +44,7 @@ def resolve(engine: Engine, connection: Connection, entity: Entity, mapping: Ent
         origin = "its query"
         statement = mapping.query.strip().rstrip(";")
     else:
-        schema, name = _find_table(engine, mapping.table or entity.name)
+        schema, name = find_table(engine, mapping.table or entity.name)
         available = [found["name"] for found in inspect(engine).get_columns(name, schema)]
         origin = f"table {mapping.table or entity.name}"
         statement = ""
@@ -110,7 +110,7 @@ def run_as_is(connection: Connection, statement: str) -> CursorResult[Any]:
     return connection.execution_options(stream_results=True, no_parameters=True).exec_driver_sql(statement)
 
 
-def _find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
+def find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
     """Schema and name of a table or view, in the database's spelling."""
     inspector = inspect(engine)
     schema, _, name = wanted.rpartition(".")
