@@ -8,7 +8,7 @@ import click
 
 from kimo_assets.cli.command import Call, common_options, print_json
 from kimo_assets.cli.tables import plain, plural, some
-from kimo_assets.config import DEFAULT_CONFIG, SourceConfig
+from kimo_assets.config import CONFIG_VARIABLE, DEFAULT_CONFIG, SourceConfig
 from kimo_assets.errors import ConfigError
 from kimo_assets.setup.address import Address, read_address
 from kimo_assets.setup.draft import Draft, DraftSource
@@ -27,7 +27,7 @@ _MAPPING_FILE = "mapping.yaml"
     "--to",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help=f"The file to write. Default: what --config names, else ./{DEFAULT_CONFIG}.",
+    help="The file to write. Default: where the other commands look for the configuration.",
 )
 @click.option("--schema", metavar="S", help="The schema to look into. Default: the database's own default.")
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
@@ -41,7 +41,7 @@ def init(call: Call, url: str, to: Path | None, schema: str | None, force: bool)
     e.g. 'mssql+pyodbc://kimo:${ERP_PASSWORD}@erp01/INTEGRATION?driver=...'; quoted so, the password stays out
     of the shell's history too. No password is written into the file.
     """
-    file = to or call.config_path or Path(DEFAULT_CONFIG)
+    file = to or _configured(call)
     _require_free(file, force)
     address = read_address(url, "erp", file.parent)
     engine = open_source("erp", SourceConfig(url=address.live))
@@ -54,12 +54,17 @@ def init(call: Call, url: str, to: Path | None, schema: str | None, force: bool)
         engine.dispose()
     text = proposal.draft.text()
     _write(file, text)
-    call.config_path = None if file == Path(DEFAULT_CONFIG) else file
+    call.config_path = call.config_path if file == _configured(call) else file
     if call.as_json:
         print_json(_proposal_as_json(file, proposal, address))
     else:
         _say_proposal(call, file, proposal)
     _say_next(call, [address.unset] if address.unset else [])
+
+
+def _configured(call: Call) -> Path:
+    """Where every other command will look for kimo.yaml."""
+    return call.config_path or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 
 def _require_free(file: Path, force: bool) -> None:
@@ -144,7 +149,7 @@ def mapping() -> None:
     "--to",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="The file to write. Default: kimo.yaml when --erp-url is given and there is none, else mapping.yaml.",
+    help="The file to write. Default: kimo.yaml when --erp-url is given and there is none, else mapping.yaml beside it.",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
 @common_options
@@ -155,7 +160,7 @@ def pull(call: Call, url: str, erp_url: str | None, crm_url: str | None, to: Pat
     URL is the database with IntegratorMapping, IntegratorImportFilter and IntegratorSystemSetting. What they
     say of an import becomes the mapping; what has no place in it stays beside it as comments, and is counted.
     """
-    config = call.config_path or Path(DEFAULT_CONFIG)
+    config = _configured(call)
     has_sources = bool(erp_url or crm_url)
     is_whole = has_sources and (to is not None or force or not config.exists())
     file = to or (config if is_whole else config.with_name(_MAPPING_FILE))
@@ -171,7 +176,7 @@ def pull(call: Call, url: str, erp_url: str | None, crm_url: str | None, to: Pat
     else:
         _say_pulled(call, file, pulled, is_whole)
     if is_whole:
-        call.config_path = None if file == Path(DEFAULT_CONFIG) else file
+        call.config_path = call.config_path if file == config else file
         _say_next(call, [address.unset for address in addresses.values() if address.unset])
 
 

@@ -93,11 +93,13 @@ class _Reading:
         if note not in part.draft.notes:
             part.draft.notes.append(note)
 
-    def once(self, part: _Part, key: str, old: str | None, new: str) -> bool:
-        """Whether the new value counts: not where the same thing was said before, alike or otherwise."""
+    def once(self, part: _Part, key: str, old: str | None, new: str, *, is_name: bool = True) -> bool:
+        """Whether the new value counts: not where the same thing was said before, alike or otherwise. is_name: a name of the
+        database's, in which case says nothing.
+        """
         if old is None:
             return True
-        if old != new:
+        if (old.casefold() != new.casefold()) if is_name else old != new:
             where = f"{part.entity.name}{f' ({part.system})' if part.system != 'erp' else ''}"
             self.remark(f"{where}: {key} is {_cut(old)} in one row and {_cut(new)} in another: the first counts")
             self.keep(CONTRADICTIONS, part, f"another row says: {key} {new}")
@@ -199,13 +201,15 @@ def _take_filter(reading: _Reading, row: VendorRow) -> None:
     part = reading.part("IntegratorImportFilter", _of_the_only_system(reading, row))
     if part is None:
         return
-    if (query := row.get("query")) and reading.once(part, "CustomQuery", part.draft.query, query.rstrip("; \n")):
+    if (query := row.get("query")) and reading.once(
+        part, "CustomQuery", part.draft.query, query.rstrip("; \n"), is_name=False
+    ):
         part.draft.query = query.rstrip("; \n")
     if where := row.get("where"):
         bare = re.sub(r"(?i)^(where|and)\b\s*", "", where)
         if bare != where:
             reading.remark(f"{part.entity.name}: '{where.split()[0]}' before its AdditionalFilter is taken off")
-        if reading.once(part, "AdditionalFilter", part.draft.where, bare):
+        if reading.once(part, "AdditionalFilter", part.draft.where, bare, is_name=False):
             part.draft.where = bare
 
 

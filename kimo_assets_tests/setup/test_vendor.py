@@ -15,10 +15,8 @@ from kimo_assets.pipeline import run_import
 from kimo_assets_tests.setup.conftest import Command, Integration
 from kimo_assets_tests.test_northwind import EXAMPLE, _northwind_file
 
-MAPPING_COLUMNS = ["KimoEntity", "KimoField", "ErpImportName", "ErpExportName", "SystemId"] + [
-    "ImportTransformations",
-    "ExportTransformations",
-]
+FIELD_COLUMNS = ["KimoEntity", "KimoField", "ErpImportName", "ErpExportName", "SystemId"]
+MAPPING_COLUMNS = [*FIELD_COLUMNS, "ImportTransformations", "ExportTransformations"]
 FILTER_COLUMNS = ["KimoEntity", "AdditionalFilter", "CustomQuery", "SystemId"]
 
 Values = Sequence[Any]
@@ -257,7 +255,7 @@ def test_rows_that_contradict_each_other_the_first_counts_and_the_other_is_kept(
     entities, said, text = pulled(
         mapping=[
             ("Zone", None, "Z1"), ("Zone", None, "Z2"), ("Zone", None, "Z1"),
-            ("Zone", "Id", "COD"), ("Zone", "Id", "CODICE"),
+            ("Zone", "Id", "COD"), ("Zone", "Id", "CODICE"), ("ZONE", "ID", "cod"),
         ],
         filters=[("Zone", "A = 1"), ("Zone", "A = 2")],
         settings=[("DateFormat", "yyyyMMdd"), ("Erp\\DateFormat", "ddMMyyyy")],
