@@ -251,7 +251,7 @@ _NOT_A = {
     "not_a_number": "no number",
     "not_a_whole_number": "no whole number",
     "not_a_flag": "neither 0 nor 1",
-    "impossible_date": "no date written year first",
+    "impossible_date": "no date, or none written year first",
     "unknown_enum_code": "none of its codes",
 }
 _NEVER = {
@@ -341,13 +341,13 @@ def _doubts(what: str, selection: Selection, measured: Measured | None, config: 
 
 
 def _used_targets(selection: Selection, measured: Measured | None, config: KimoConfig) -> dict[str, list[str]]:
-    """Unmapped target -> `field, rows` of the references with values; all that are filled when these were not counted."""
+    """Unmapped target -> `field in n rows` of the references with values; all that are filled when these were not counted."""
     targets: dict[str, list[str]] = {}
     for target, fields in _unmapped_targets(selection, config).items():
         for name in fields:
             rows = measured.used.get(name, 0) if measured else None
             if rows is None or rows:
-                targets.setdefault(target, []).append(name if rows is None else f"{name}, {_count(rows, 'row')}")
+                targets.setdefault(target, []).append(name if rows is None else f"{name} in {_count(rows, 'row')}")
     return targets
 
 

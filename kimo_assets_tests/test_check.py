@@ -251,7 +251,7 @@ def test_only_references_that_carry_a_value_are_told(integration: Integration, c
     integration.table("Account", {"Id": CODE, "CurrencyId": CODE, "ZoneId": CODE}, rows)
     configured(command, integration, "  Account:\n")
     (found,) = [f for f in command.json("check") if f.get("rule") == "unmapped_target"]
-    assert found["message"] == "points to entities that are not mapped: Currency (by CurrencyId, 1 row)"
+    assert found["message"] == "points to entities that are not mapped: Currency (by CurrencyId in 1 row)"
 
 
 def test_statuses_without_an_entry_are_told(integration: Integration, command: Command) -> None:

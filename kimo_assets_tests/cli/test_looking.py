@@ -136,7 +136,7 @@ def test_check_finds_a_good_company_good_and_warns_of_unmapped_targets(imported:
     assert all({"level", "what", "message"} <= set(finding) for finding in findings)
     assert [finding for finding in findings if finding["level"] == "error"] == []
     messages = {(f["level"], f["what"]): f["message"] for f in findings}
-    assert messages["warning", "Account"] == "points to entities that are not mapped: Currency (by CurrencyId, 11 rows)"
+    assert messages["warning", "Account"] == "points to entities that are not mapped: Currency (by CurrencyId in 11 rows)"
     assert "11 rows" in messages["ok", "Account"]
     assert "columns no field takes: ZONA" in messages["ok", "SalesAgent"]
     assert "Id derived from AccountId, SalesAgentId" in messages["ok", "SalesAgentPerAccount"]
