@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, column, func, inspect, select, table
+from sqlalchemy.dialects.postgresql.base import PGInspector
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -38,9 +39,24 @@ def tables_of(engine: Engine, source: str, schema: str | None = None) -> list[Of
     """The tables and views of a schema (None: the default one), by name. Raises: SourceError."""
     with source_errors(source, engine):
         inspector = inspect(engine)
-        tables = [Offered(schema, name) for name in inspector.get_table_names(schema)]
-        views = [Offered(schema, name, True) for name in inspector.get_view_names(schema)]
+        tables = [Offered(schema, name) for name in table_names(inspector, schema)]
+        views = [Offered(schema, name, True) for name in view_names(inspector, schema)]
     return sorted([*tables, *views], key=lambda offered: offered.name.casefold())
+
+
+def table_names(inspector: Inspector, schema: str | None) -> list[str]:
+    """Also those of PostgreSQL that are another database's."""
+    foreign = inspector.get_foreign_table_names(schema) if isinstance(inspector, PGInspector) else []
+    return [*inspector.get_table_names(schema), *foreign]
+
+
+def view_names(inspector: Inspector, schema: str | None) -> list[str]:
+    """Also those that keep their rows."""
+    try:
+        materialized = inspector.get_materialized_view_names(schema)
+    except NotImplementedError:
+        materialized = []
+    return [*inspector.get_view_names(schema), *materialized]
 
 
 def other_schemas(engine: Engine, source: str) -> list[str]:

@@ -11,6 +11,7 @@ from kimo_assets.catalog import Entity
 from kimo_assets.config import EntityMapping, SystemId
 from kimo_assets.errors import PermanentSourceError, nearest
 from kimo_assets.sources.connection import address
+from kimo_assets.sources.discovery import table_names, view_names
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
     """Schema and name of a table or view, in the database's spelling."""
     inspector = inspect(engine)
     schema, _, name = wanted.rpartition(".")
-    names = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+    names = [*table_names(inspector, schema or None), *view_names(inspector, schema or None)]
     by_fold = {found.casefold(): found for found in names}
     if name not in names and name.casefold() not in by_fold:
         close = nearest(name, names)

@@ -138,6 +138,21 @@ def test_only_the_schema_that_carries_the_names_is_looked_into_when_the_default_
     assert command.imported()["steps"]["1"]["Zone"]["staged"] == 1
 
 
+def test_views_that_keep_their_rows_and_tables_of_another_database_are_tables_too(
+    postgresql: Integration, command: Command
+) -> None:
+    postgresql.execute(
+        'CREATE MATERIALIZED VIEW "Zone" AS SELECT \'N\' AS "Id"',
+        "CREATE FOREIGN DATA WRAPPER nothing",
+        "CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing",
+        'CREATE FOREIGN TABLE "Currency" ("Id" text) SERVER elsewhere',
+    )
+    found = command.json("init", postgresql.url)
+    assert found["mapped"] == ["Zone"]
+    assert "has no handler" in found["left_out"]["Currency"]  # it was found, and asked
+    assert command.imported()["steps"]["1"]["Zone"]["staged"] == 1
+
+
 def test_a_schema_can_be_named(postgresql: Integration, command: Command) -> None:
     postgresql.execute("CREATE SCHEMA other")
     postgresql.table("Zone", {"Id": String(9)})

@@ -13,7 +13,7 @@ from kimo_assets.config import EntityMapping, load_config
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import run_import
 from kimo_assets_tests.setup.conftest import Command, Integration
-from kimo_assets_tests.test_northwind import EXAMPLE, _northwind_file
+from kimo_assets_tests.test_northwind import EXAMPLE, northwind_file
 
 FIELD_COLUMNS = ["KimoEntity", "KimoField", "ErpImportName", "ErpExportName", "SystemId"]
 MAPPING_COLUMNS = [*FIELD_COLUMNS, "ImportTransformations", "ExportTransformations"]
@@ -91,7 +91,7 @@ def test_northwind_under_the_vendors_tables_imports_as_the_example_does(
     integration: Integration, command: Command, own_database: Database, new_database: Callable[[], Database],
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> None:  # fmt: skip
-    file = _northwind_file()
+    file = northwind_file()
     monkeypatch.setenv("KIMO_NORTHWIND", str(file))
     example = load_config(EXAMPLE / "kimo.yaml").model_copy(update={"data_dir": tmp_path / "example"})
     integrator(integration, **vendor_rows(example.entities))
