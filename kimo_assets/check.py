@@ -341,7 +341,7 @@ def _doubts(what: str, selection: Selection, measured: Measured | None, config: 
 
 
 def _used_targets(selection: Selection, measured: Measured | None, config: KimoConfig) -> dict[str, list[str]]:
-    """Unmapped target -> `field in n rows` of the references with values; all that are filled when these were not counted."""
+    """Unmapped target -> `field in n rows` of those with values; all that are filled when these were not counted."""
     targets: dict[str, list[str]] = {}
     for target, fields in _unmapped_targets(selection, config).items():
         for name in fields:

@@ -26,9 +26,7 @@ from kimo_assets.demo import generate_company
 from kimo_assets.sources import measuring
 from kimo_assets.sources.kinds import Kind, Sort
 from kimo_assets.sources.selection import Selection
-from kimo_assets_tests.setup.conftest import Command, Integration, command, integration, mariadb, postgresql, sqlite
-
-__all__ = ["command", "integration", "mariadb", "postgresql", "sqlite"]
+from kimo_assets_tests.integrations import Command, Integration
 
 CODE = String(60)
 

@@ -91,14 +91,14 @@ def _by_affix(tables: Iterable[Offered]) -> Iterator[Match]:
     parted = {offered: _parted(offered.name) for offered in tables}
     shared = Counter(affix.pattern for _, affix in filter(None, parted.values()))
     for offered, found in parted.items():
-        if found is None:
-            alike = _alike(offered.name)
-            if alike:
-                yield Match(alike, offered, Tier.GUESS)
-            continue
-        entity, affix = found
-        is_certain = affix.says_nothing or (not affix.says_old and shared[affix.pattern] >= _NEIGHBOURS)
-        yield Match(entity, offered, Tier.AFFIX if is_certain else Tier.GUESS, affix.pattern)
+        entity, affix = found or ("", None)
+        alike = _alike(offered.name)
+        if affix and (affix.says_nothing or (not affix.says_old and shared[affix.pattern] >= _NEIGHBOURS)):
+            yield Match(entity, offered, Tier.AFFIX, affix.pattern)
+        elif alike and len(alike) > len(entity):  # ItemGroups is rather ItemGroup than an Item of groups
+            yield Match(alike, offered, Tier.GUESS)
+        elif affix:
+            yield Match(entity, offered, Tier.GUESS, affix.pattern)
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ def _column_notes(columns: Columns) -> Iterator[str]:
 
 
 def _other_tables(chosen: Match, matches: Sequence[Match]) -> Iterator[str]:
-    others = [match.offered.written for match in matches if match.offered != chosen.offered]
+    others = [match.offered.written for match in matches if match.tier > chosen.tier]
     if others:
         yield f"not this, though the name is alike: {', '.join(others)}"
 

@@ -24,7 +24,7 @@ def test_names_come_back_as_they_were_and_notes_stay_comments(table: str, column
 
 
 @given(query=TEXTS, lines=st.lists(TEXTS, max_size=4))
-def test_a_query_comes_back_but_for_the_blanks_around_it_and_the_kind_of_its_line_breaks(query: str, lines: list[str]) -> None:
+def test_a_query_comes_back_but_for_blanks_around_it_and_the_kind_of_line_breaks(query: str, lines: list[str]) -> None:
     text = "\n".join([query, *lines])
     found = entities(Draft([], entities=[DraftEntity("Zone", [DraftMapping(query=text)])]))
     if "${" not in text:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from sqlalchemy import Boolean, Date, Integer, Numeric, String
 
+from kimo_assets.cli import main
 from kimo_assets.config import load_config
-from kimo_assets_tests.setup.conftest import Command, Integration
+from kimo_assets_tests.integrations import Command, Integration
 
 
 def fill(integration: Integration) -> None:
@@ -72,6 +74,16 @@ def test_init_ends_with_what_to_do_next(sqlite: Integration, command: Command) -
     said = command.run("init", sqlite.url).stdout
     for name in ("check", "plan", "import"):
         assert f"kimo --config {command.file} {name}" in said
+
+
+def test_the_file_goes_where_the_other_commands_look_for_it(
+    sqlite: Integration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fill(sqlite)
+    monkeypatch.setenv("KIMO_CONFIG", str(tmp_path / "named.yaml"))
+    said = CliRunner().invoke(main, ["init", sqlite.url])
+    assert "  kimo check " in said.stdout
+    assert set(load_config().entities) >= {"Account", "Zone"}
 
 
 def test_json_tells_the_same(sqlite: Integration, command: Command) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.setup.matching import certain, match_columns, match_tables
+from kimo_assets.setup.matching import Tier, certain, match_columns, match_tables
 from kimo_assets.sources.discovery import Offered
 
 
@@ -61,6 +61,11 @@ def test_an_exact_name_wins(tables: tuple[str, ...]) -> None:
 def test_of_two_that_are_equally_sure_none_is_taken() -> None:
     assert chosen("KIMO_ACCOUNT", "V_ACCOUNT") == {}
     assert chosen("ACCOUNT", "account") == {}
+
+
+def test_a_plural_is_a_guess_at_its_singular() -> None:
+    found = match_tables([Offered(None, "ItemGroups")])
+    assert [(match.entity, match.tier) for matches in found.values() for match in matches] == [("ItemGroup", Tier.GUESS)]
 
 
 def test_every_entitys_own_name_is_its_own_and_no_others() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import String, Text
 from kimo_assets.config import EntityMapping, load_config
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import run_import
-from kimo_assets_tests.setup.conftest import Command, Integration
+from kimo_assets_tests.integrations import Command, Integration
 from kimo_assets_tests.test_northwind import EXAMPLE, northwind_file
 
 FIELD_COLUMNS = ["KimoEntity", "KimoField", "ErpImportName", "ErpExportName", "SystemId"]
