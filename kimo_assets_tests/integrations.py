@@ -22,6 +22,20 @@ from kimo_assets_tests.worlds import Row, url_of
 
 _numbers = count()
 
+_BARE = """
+DO $$ DECLARE one text; BEGIN
+    PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    FOR one IN SELECT quote_ident(fdwname) FROM pg_foreign_data_wrapper LOOP
+        EXECUTE 'DROP FOREIGN DATA WRAPPER ' || one || ' CASCADE';
+    END LOOP;
+    FOR one IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)' LOOP
+        EXECUTE 'DROP SCHEMA ' || one || ' CASCADE';
+    END LOOP;
+    CREATE SCHEMA public;
+END $$
+"""
+
 
 @dataclass
 class Integration:
@@ -59,12 +73,16 @@ def sqlite(tmp_path: Path) -> Integration:
     return Integration(f"sqlite:///{tmp_path / 'integration.sqlite'}")
 
 
+@pytest.fixture(scope="session")
+def reused_integration(new_database: Callable[[], Database]) -> Integration:
+    return Integration(url_of(new_database()))
+
+
 @pytest.fixture
-def postgresql(new_database: Callable[[], Database]) -> Integration:
-    """A database of its own; what Kimo's template put there is taken out."""
-    integration = Integration(url_of(new_database()))
-    integration.execute(*(f"DROP SCHEMA {schema} CASCADE" for schema in ("kimo", "integrator", "ops", "plan")))
-    return integration
+def postgresql(reused_integration: Integration) -> Integration:
+    """A database with nothing in it but schema public."""
+    reused_integration.execute(_BARE)
+    return reused_integration
 
 
 @pytest.fixture
