@@ -19,10 +19,12 @@ from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import EntityMapping, KimoConfig, SystemId
 from kimo_assets.database.server import open_database
 from kimo_assets.errors import KimoError, SourceError
+from kimo_assets.sources.complaints import complaint
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.limits import time_limit
 from kimo_assets.sources.measuring import Measured, Misfit, Questions, measure
 from kimo_assets.sources.selection import Selection, resolve
+from kimo_assets.sources.semaphore import FLOWS, find, in_words, schemas_of, statuses
 from kimo_assets.sync.store import Store
 
 Level = Literal["ok", "warning", "error"]
@@ -149,6 +151,7 @@ class _Looking:
                 return
             address = self.config.sources[name].sqlalchemy_url.render_as_string(hide_password=True)
             yield Finding("ok", f"source {name}", f"{version}, {address}")
+            yield from _check_semaphores(self.config, name, engine)
             for entity, mapping in mapped:
                 self._looked_at += 1
                 self.on_entity(entity.name, self._looked_at, sum(len(self.config.entities[e]) for e in self.chosen))
@@ -160,7 +163,7 @@ class _Looking:
             with source_errors(mapping.source, engine), engine.connect() as connection:
                 selection = resolve(engine, connection, entity, mapping)
         except SourceError as error:
-            yield Finding("error", what, _sentence(error))
+            yield Finding("error", what, complaint(error, entity.name, self.config).rstrip("."))
             return
         measured: Measured | None = None
         trouble = []
@@ -176,14 +179,32 @@ class _Looking:
         yield from _doubts(what, selection, measured, self.config)
 
     def _measured(self, engine: Engine, selection: Selection, mapping: EntityMapping) -> Measured:
-        source, questions = self.config.sources[mapping.source], _questions(selection, mapping, self.config)
+        questions = _questions(selection, self.config)
         # The limit outside: it looks at the error that the source's own became.
         with engine.connect() as connection, time_limit(connection, self.timeout_s), source_errors(mapping.source, engine):
-            return measure(engine, connection, selection, mapping, source, questions)
+            return measure(engine, connection, selection, mapping, questions)
 
 
 def _name(entity: Entity, mapping: EntityMapping, config: KimoConfig) -> str:
     return entity.name if len(config.entities[entity.name]) == 1 else f"{entity.name} ({mapping.source})"
+
+
+def _check_semaphores(config: KimoConfig, name: SystemId, engine: Engine) -> Iterator[Finding]:
+    for flow in FLOWS:
+        what = f"{flow.table} {name}"
+        try:
+            semaphore = find(name, flow, engine, schemas_of(config, name))
+            rows = statuses(semaphore) if semaphore else []
+        except SourceError as error:
+            yield Finding("error", what, _sentence(error))
+            continue
+        if semaphore is None:
+            yield Finding("ok", what, f"no such table: nothing keeps the ERP and the {flow.title} apart")
+        elif len(rows) != 1:
+            message = f"{_count(len(rows), 'row')}; expected one, with Status 0 while nobody is at work"
+            yield Finding("warning", what, message)
+        else:
+            yield Finding("ok", what, in_words(rows[0]))
 
 
 def _version(connection: Connection) -> str:
@@ -191,12 +212,11 @@ def _version(connection: Connection) -> str:
     return " ".join((connection.dialect.name, ".".join(map(str, numbers)))).strip()
 
 
-def _questions(selection: Selection, mapping: EntityMapping, config: KimoConfig) -> Questions:
+def _questions(selection: Selection, config: KimoConfig) -> Questions:
     statuses = [name for name in selection.fields if name.startswith("ErpStatusId")]
     return Questions(
         references=[name for names in _unmapped_targets(selection, config).values() for name in names],
         statuses={name: tuple(config.erp_statuses.get(_status_kind(selection, name), ())) for name in statuses},
-        untouched=frozenset(mapping.transform),
     )
 
 
@@ -345,7 +365,7 @@ def _used_targets(selection: Selection, measured: Measured | None, config: KimoC
     targets: dict[str, list[str]] = {}
     for target, fields in _unmapped_targets(selection, config).items():
         for name in fields:
-            rows = measured.used.get(name, 0) if measured else None
+            rows = measured.used.get(name) if measured else None
             if rows is None or rows:
                 targets.setdefault(target, []).append(name if rows is None else f"{name} in {_count(rows, 'row')}")
     return targets

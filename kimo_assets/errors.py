@@ -6,8 +6,12 @@ KimoError
 ├── ContractError          the program's own data break a promise: report it
 ├── SourceError            the ERP's side
 │   ├── TransientSourceError   cannot be reached now: trying again later may help
-│   └── PermanentSourceError   a table, a column, a password: trying again does not help
+│   ├── PermanentSourceError   a table, a column, a password: trying again does not help
+│   ├── TableLockedError       somebody's transaction holds a table: end it, or wait longer for it
+│   ├── SemaphoreError         the ERP did not give its semaphore free: wait, or set it free by hand
+│   └── CustomTaskError        the program that prepares data at the ERP failed: mend it
 ├── GuardError             a snapshot looks wrong; yesterday's data stay
+├── PlanMovedError         what a saved plan was about has changed since: plan again
 ├── LockedError            another import or export is running
 ├── StoreError             the sync store holds something it should not, or lacks something it should hold
 └── RunFailedError         a run ended with failed entities, each named
@@ -42,7 +46,13 @@ class ContractError(KimoError):
 
 
 class SourceError(KimoError):
-    """The ERP's (or CRM's) database could not give what was asked."""
+    """The ERP's (or CRM's) database could not give what was asked. source: which one, where that is known.
+
+    said_by_database: it refused a statement; otherwise we refuse what we found there.
+    """
+
+    source: str | None = None
+    said_by_database: bool = False
 
 
 class TransientSourceError(SourceError):
@@ -53,8 +63,24 @@ class PermanentSourceError(SourceError):
     """The source will answer the same until somebody changes it or the mapping."""
 
 
+class TableLockedError(SourceError):
+    """A statement waited for a locked table as long as `lock_timeout_s` allows."""
+
+
+class SemaphoreError(SourceError):
+    """A semaphore of the ERP's was not to be had within the time that is allowed."""
+
+
+class CustomTaskError(SourceError):
+    """The custom task could not be started, took too long or said that it failed."""
+
+
 class GuardError(KimoError):
     """A snapshot looks wrong, so it was not taken; the data of the last good load stay."""
+
+
+class PlanMovedError(KimoError):
+    """A saved plan cannot be applied as it was seen; nothing was changed."""
 
 
 class LockedError(KimoError):
@@ -80,3 +106,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Up to three known names that look like `name`, ignoring case."""
     by_fold = {candidate.casefold(): candidate for candidate in known}
     return [by_fold[fold] for fold in get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.6)]
+
+
+def in_one_line(error: Exception) -> str:
+    """The error's message as one sentence of a report."""
+    return " ".join(str(error).split()) or type(error).__name__

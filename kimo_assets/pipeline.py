@@ -5,32 +5,33 @@ does with an entity is staging's, loading's and sync's.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import Connection, IsolationLevel
-from sqlalchemy import Engine
 
+from kimo_assets import saved_plan
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database import ledger
 from kimo_assets.database.locks import exclusive, is_usable
 from kimo_assets.database.server import Database
-from kimo_assets.errors import KimoError
-from kimo_assets.loading.load import load_entity
-from kimo_assets.loading.references import check_references
+from kimo_assets.errors import KimoError, in_one_line
+from kimo_assets.loading import history
+from kimo_assets.loading.rules import LoadRules
+from kimo_assets.loading.step import load_entities, undo_loads
 from kimo_assets.reports import (
     EntityReport,
     ImportReport,
-    LoadedEntity,
     PublishedEntity,
     StagedEntity,
     StepReport,
 )
-from kimo_assets.sources.connection import open_sources
-from kimo_assets.staging.stage import stage_entity
+from kimo_assets.staging.promote import promote
+from kimo_assets.staging.step import StagingRun, stage_entities
+from kimo_assets.sync.garbage import collect_garbage
 from kimo_assets.sync.publish import Publisher, write_manifests
 from kimo_assets.sync.store import Store
 
@@ -38,7 +39,10 @@ STEPS = (1, 2, 3)
 
 
 class Progress:
-    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive from it."""
+    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive from it.
+
+    In step 1 entities go on side by side: several may have started before the first is done.
+    """
 
     def step_started(self, step: int, entities: Sequence[str]) -> None: ...
 
@@ -48,6 +52,9 @@ class Progress:
 
     def entity_done(self, step: int, report: EntityReport) -> None: ...
 
+    def said(self, line: str) -> None:
+        """A line for the run's log: what a source, a semaphore or the custom task has to say."""
+
     def manifests_started(self, agents: int) -> None: ...
 
     def manifest_done(self) -> None: ...
@@ -55,18 +62,34 @@ class Progress:
 
 @dataclass
 class Run:
-    """One run that holds the lock: everything the steps need, and what they have done so far."""
+    """One run that holds the lock: everything the steps need, and what they have done so far.
+
+    connect: to Kimo's database once more. log: where the run keeps what is said, beside the progress.
+    """
 
     config: KimoConfig
     connection: Connection
     load: int
     progress: Progress
+    connect: Callable[[], Connection]
+    run_id: str | None = None
+    log: Callable[[str], None] = lambda line: None
     catalog: Catalog = field(default_factory=load_catalog)
     steps: dict[int, StepReport] = field(default_factory=dict)
 
     def done(self, step: int, report: EntityReport) -> None:
         ledger.record_result(self.connection, self.load, step, report)
         self.progress.entity_done(step, report)
+
+    def entity_started(self, step: int, entity: str) -> None:
+        self.progress.entity_started(step, entity)
+
+    def rows_read(self, entity: str, rows: int) -> None:
+        self.progress.rows_read(entity, rows)
+
+    def said(self, line: str) -> None:
+        self.progress.said(line)
+        self.log(line)
 
     def finished(self, step: int, reports: Iterable[EntityReport]) -> StepReport:
         self.steps[step] = StepReport(step, {report.entity: report for report in reports})
@@ -85,7 +108,7 @@ def open_run(
     """Takes the lock and a load number. The load counts as failed when a step failed or the block raised."""
     with exclusive(database) as connection:
         load = ledger.begin_load(connection, title, run_id)
-        run = Run(config, connection, load, progress or Progress())
+        run = Run(config, connection, load, progress or Progress(), database.connect, run_id)
         success = False
         try:
             yield run
@@ -123,6 +146,90 @@ def run_import(
     return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
 
 
+def run_plan(
+    config: KimoConfig,
+    database: Database,
+    plan_id: str,
+    *,
+    title: str = "plan",
+    run_id: str | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Applies a saved plan: exactly the snapshots that it has seen; then prepares the payloads.
+
+    Raises: LockedError; PlanMovedError when the plan is not kept any more, or what it was compared with has changed.
+    """
+    started = time.monotonic()
+    with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
+        names = find_plan(run, plan_id)
+        for step in STEPS:
+            if apply_plan_step(run, step, names, plan_id).failures:
+                break
+    success = not any(step.failures for step in run.steps.values())
+    return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
+
+
+def find_plan(run: Run, plan_id: str) -> list[str]:
+    """The entities of a saved plan that can be applied. Raises: PlanMovedError."""
+    return saved_plan.find(run.connection, plan_id).entities
+
+
+def apply_plan_step(run: Run, step: int, names: Sequence[str], plan_id: str) -> StepReport:
+    """A step as run_step does it, but that step 1 takes what the plan has read, and no guard stops what was seen."""
+    if step == 1:
+        run.progress.step_started(1, names)
+        return run.finished(1, _promote(run, names))
+    report = run_step(run, step, names, allow_shrink=True)
+    if step == 2 and not report.failures:
+        saved_plan.mark_applied(run.connection, plan_id, run.load)
+    return report
+
+
+def _promote(run: Run, names: Sequence[str]) -> list[EntityReport]:
+    reports: list[EntityReport] = []
+    for name in names:
+        run.progress.entity_started(1, name)
+        reports.append(promote(run.connection, name, run.load))
+        run.done(1, reports[-1])
+    return reports
+
+
+def run_undo(
+    config: KimoConfig,
+    database: Database,
+    *,
+    to: int | None = None,
+    title: str = "undo",
+    run_id: str | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Brings Kimo's tables back to the state after load `to`, or before the last load; then prepares the payloads.
+
+    Raises: LockedError; ConfigError when there is nothing to go back to.
+    """
+    started = time.monotonic()
+    with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
+        if not undo_step(run, to).failures:
+            run_step(run, 3, config.entity_names)
+    success = not any(step.failures for step in run.steps.values())
+    return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
+
+
+def undo_step(run: Run, to: int | None) -> StepReport:
+    """In place of step 2, in one transaction: all loads after `to` are taken back, or the last one."""
+    target = history.target_of_undo(history.undoable_loads(run.connection)) if to is None else to
+    history.check_target(run.connection, target)
+    names = history.changed_entities(run.connection, run.catalog, target)
+    run.progress.step_started(2, names)
+    with run.connection.transaction():
+        reports = undo_loads(
+            run.connection, run.catalog, names, run.load, target, on_start=lambda name: run.progress.entity_started(2, name)
+        )
+        for report in reports:
+            run.done(2, report)
+    return run.finished(2, reports)
+
+
 def run_step(run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
     """One step over the named entities, in dependency order."""
     ordered = run.catalog.in_load_order(names)
@@ -131,64 +238,29 @@ def run_step(run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = 
         case 1:
             return run.finished(step, _stage(run, ordered, allow_shrink))
         case 2:
-            return run.finished(step, _load(run, ordered))
+            return run.finished(step, _load(run, ordered, allow_shrink))
         case _:
             return run.finished(step, _publish(run, ordered))
 
 
-def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:
-    reports: list[EntityReport] = []
-    with open_sources(run.config, names) as engines:
-        for name in names:
-            run.progress.entity_started(1, name)
-            report = _stage_one(run, name, engines, allow_shrink)
-            run.done(1, report)
-            reports.append(report)
-    return reports
+def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEntity]:
+    staging = StagingRun(
+        run.config, run.connect, run.load, run.run_id, allow_shrink=allow_shrink, catalog=run.catalog
+    )
+    return stage_entities(staging, names, run, lambda report: run.done(1, report))
 
 
-def _stage_one(run: Run, name: str, engines: Mapping[str, Engine], allow_shrink: bool) -> EntityReport:
-    started = time.monotonic()
-    try:
-        return stage_entity(
-            run.connection,
-            engines,
-            run.catalog[name],
-            run.config.entities[name],
-            run.config.guards,
-            load=run.load,
-            allow_shrink=allow_shrink,
-            on_rows=lambda rows: run.progress.rows_read(name, rows),
-        )
-    except (KimoError, psycopg.Error) as error:
-        if run.connection.broken:
-            raise
-        return StagedEntity(name, time.monotonic() - started, "failed", _sentence(error))
-
-
-def _load(run: Run, names: Sequence[str]) -> list[EntityReport]:
-    """All entities in one transaction; one that fails is taken back to its savepoint, the others are kept."""
-    reports: list[LoadedEntity] = []
+def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:
+    """All entities in one transaction."""
+    rules = LoadRules.of(run.config, allow_shrink=allow_shrink)
     with run.connection.transaction():
-        for name in names:
-            run.progress.entity_started(2, name)
-            reports.append(_load_one(run, name))
-        dangling = check_references(run.connection, run.catalog, names, run.load)
-        complete = [replace(report, dangling=dangling.get(report.entity, {})) for report in reports]
-        for report in complete:
+        reports = load_entities(
+            run.connection, run.catalog, names, run.load, rules, on_start=lambda name: run.progress.entity_started(2, name)
+        )
+        history.prune(run.connection, run.config.history.keep_loads)
+        for report in reports:
             run.done(2, report)
-    return list(complete)
-
-
-def _load_one(run: Run, name: str) -> LoadedEntity:
-    started = time.monotonic()
-    try:
-        with run.connection.transaction():
-            return load_entity(run.connection, run.catalog[name], run.load)
-    except (KimoError, psycopg.Error) as error:
-        if run.connection.broken:
-            raise
-        return LoadedEntity(name, time.monotonic() - started, "failed", _sentence(error))
+    return list(reports)
 
 
 def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
@@ -214,6 +286,7 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
             run.connection.execute("DISCARD TEMP")
     run.progress.manifests_started(len(manifests))
     write_manifests(run.connection, store, manifests, run.progress.manifest_done)
+    collect_garbage(run.connection, store, run.config.sync.keep_unlisted_hours)
     return reports
 
 
@@ -226,8 +299,4 @@ def _publish_one(run: Run, publisher: Publisher, name: str) -> PublishedEntity:
         if run.connection.broken:
             raise
         publisher.forget()
-        return PublishedEntity(name, time.monotonic() - started, "failed", _sentence(error))
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+        return PublishedEntity(name, time.monotonic() - started, "failed", in_one_line(error))

@@ -1,5 +1,6 @@
 """What a step did, per entity: frozen values with counts, as JSON and as a line. No I/O."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -121,3 +122,11 @@ class ImportReport:
     @property
     def failures(self) -> dict[int, dict[str, str]]:
         return {number: step.failures for number, step in self.steps.items() if step.failures}
+
+
+def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """A source that cannot be reached fails many entities with one sentence: it is said once."""
+    grouped: dict[str, list[str]] = {}
+    for entity, reason in failures:
+        grouped.setdefault(reason, []).append(entity)
+    return grouped

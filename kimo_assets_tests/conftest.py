@@ -28,13 +28,15 @@ from kimo_assets_tests.worlds import World
 
 _TEMPLATE = "kimo_template"
 
-# Ends other sessions (a killed run's may still be there), and removes all rows and all of schema integrator.
+# Ends other sessions (a killed run's may still be there), and removes all rows and all that staging and loads have made.
 _EMPTY_AGAIN = """
 DO $$ DECLARE used text; BEGIN
     PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid();
-    DROP SCHEMA integrator CASCADE;
+    DROP SCHEMA integrator, plan, history CASCADE;
     CREATE SCHEMA integrator;
+    CREATE SCHEMA plan;
+    CREATE SCHEMA history;
     SELECT string_agg(c.oid::regclass::text, ', ') INTO used FROM pg_class AS c
         WHERE c.relkind = 'r' AND c.relnamespace IN ('kimo'::regnamespace, 'ops'::regnamespace)
           AND pg_relation_size(c.oid) > 0 AND c.relname <> 'schema_version';

@@ -20,7 +20,6 @@ from sqlalchemy.dialects import mssql, oracle
 from sqlalchemy.engine import Dialect
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.config import SourceConfig
 from kimo_assets.database.server import Database
 from kimo_assets.demo import generate_company
 from kimo_assets.sources import measuring
@@ -352,7 +351,7 @@ def test_every_question_can_be_written_for_sql_server_and_oracle(
     kinds = dict.fromkeys(fields, Kind(sort, "BIGINT"))
     questions = measuring.Questions(["CurrencyId"], {"ErpStatusId1": ("A",), "ErpStatusId2": ()})
     source: Any = NoServer(dialect)
-    probe = measuring._Probe(source, selection, kinds, SourceConfig(url="sqlite:///x"), questions)
+    probe = measuring._Probe(source, selection, kinds, questions)
     counts, doubles = asked(probe.counted), asked(probe.duplicates)
     assert "FROM (SELECT * FROM t WHERE x = ':a'\n)" in counts
     assert "FROM (SELECT * FROM t WHERE x = ':a'\n)" in doubles

@@ -60,6 +60,10 @@ class Erp:
         with closing(sqlite3.connect(self.file)) as connection:
             connection.executescript(script)
 
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.file)) as connection:
+            return connection.execute(query).fetchall()
+
     def tables(self) -> list[str]:
         with closing(sqlite3.connect(self.file)) as connection:
             return [name for (name,) in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
@@ -209,45 +213,72 @@ def rules(**values: Any) -> list[Row]:
 
 
 class Killer(Progress):
-    """Kills its own process, as a power cut would, the moment an entity of a step starts (or the manifests do)."""
+    """Kills its own process, as a power cut would, the moment an entity of a step starts (or the manifests do).
 
-    def __init__(self, step: int, entity: str | None) -> None:
+    number: another signal than SIGKILL. reading: not when the entity starts, but when its first rows were read.
+    """
+
+    def __init__(self, step: int, entity: str | None, number: int = 9, *, reading: bool = False) -> None:
         self._step = step
         self._entity = entity
+        self._number = number
+        self._reading = reading
 
     def entity_started(self, step: int, entity: str) -> None:
-        if (step, entity) == (self._step, self._entity):
-            os.kill(os.getpid(), 9)
+        if (step, entity) == (self._step, self._entity) and not self._reading:
+            os.kill(os.getpid(), self._number)
+
+    def rows_read(self, entity: str, rows: int) -> None:
+        if entity == self._entity and self._reading:
+            os.kill(os.getpid(), self._number)
 
     def manifests_started(self, agents: int) -> None:
         if self._step == 3 and self._entity is None:
-            os.kill(os.getpid(), 9)
+            os.kill(os.getpid(), self._number)
 
 
 _KILLED_RUN = """
 import sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline import run_import
+from kimo_assets.pipeline import run_import, run_undo
 from kimo_assets_tests.worlds import Killer
-config, dsn, steps, step, entity = sys.argv[1:]
-run_import(
-    load_config(config), Database(dsn, ""), steps=[int(s) for s in steps.split()], title="the killed run",
-    progress=Killer(int(step), entity or None),
-)
+config, dsn, steps, step, entity, number, reading = sys.argv[1:]
+told = {
+    "title": "the killed run",
+    "progress": Killer(int(step), entity or None, int(number), reading=reading == "True"),
+}
+if steps == "undo":
+    run_undo(load_config(config), Database(dsn, ""), **told)
+else:
+    run_import(load_config(config), Database(dsn, ""), steps=[int(s) for s in steps.split()], **told)
 """
 
 
-def run_and_kill(world: World, *steps: int, at_step: int, at_entity: str | None) -> None:
-    """Runs the steps in a process of their own that is killed (SIGKILL) on its way."""
-    arguments = [world.config.path, world.database.dsn, " ".join(map(str, steps)), at_step, at_entity or ""]
+def run_and_kill(
+    world: World, *steps: int, at_step: int, at_entity: str | None, number: int = 9, reading: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Runs the steps in a process of their own that gets a signal (SIGKILL) on its way, and ends by it."""
+    return _run_killed(world, " ".join(map(str, steps)), at_step, at_entity, number, reading)
+
+
+def undo_and_kill(world: World, *, at_step: int, at_entity: str | None) -> None:
+    """The same with an undo of the last load."""
+    _run_killed(world, "undo", at_step, at_entity, 9, False)
+
+
+def _run_killed(
+    world: World, what: str, at_step: int, at_entity: str | None, number: int, reading: bool
+) -> subprocess.CompletedProcess[str]:
+    arguments = [world.config.path, world.database.dsn, what, at_step, at_entity or "", number, reading]
     done = subprocess.run(
         [sys.executable, "-c", _KILLED_RUN, *map(str, arguments)],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
     )
-    assert done.returncode == -9, done.stderr
+    assert done.returncode == -number, done.stderr
+    return done
 
 
 def url_of(database: Database) -> str:

@@ -6,7 +6,7 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Literal
 
-from kimo_assets.catalog.scopes import Scope
+from kimo_assets.catalog.scopes import AgentColumn, Scope
 from kimo_assets.errors import UnknownEntityError
 
 FieldType = Literal["text", "dec", "int", "bool", "enum", "date", "dt"]
@@ -98,6 +98,23 @@ class Entity:
     @cached_property
     def hard_references(self) -> dict[str, Reference]:
         return {f.name: f.references for f in self.fields.values() if f.references and not f.references.soft}
+
+    @property
+    def agent_field(self) -> str | None:
+        """The field that gives the row to one agent: of the links between agents and what they see, above all."""
+        if not isinstance(self.scope, AgentColumn) or self.category == "sync_references":
+            return None
+        reference = self.hard_references.get(self.scope.column)
+        return self.scope.column if reference and reference.target == "SalesAgent" else None
+
+    @property
+    def status_fields(self) -> dict[str, str]:
+        """Fields that hold a status of the ERP's -> the kind it is decoded by, `Account1` (fact sheet, section 8)."""
+        return {
+            f.name: f"{self.name}{f.console_reference.const['Index']}"
+            for f in self.fields.values()
+            if f.console_reference and f.console_reference.target == "ErpStatus"
+        }
 
     @property
     def is_held_while_pending(self) -> bool:

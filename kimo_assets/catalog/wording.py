@@ -58,7 +58,7 @@ def _lines(scope: scopes.Scope) -> Iterator[str]:
                 yield from (f"     {line}" for line in rest)
         case _:
             fallback = "; asked only where the other rules name no agent" if scope.optional else ""
-            yield _sentence(scope) + _blank(scope) + fallback
+            yield scope_in_words(scope) + fallback
 
 
 def _nested(*rules: scopes.Scope) -> Iterator[str]:
@@ -70,6 +70,11 @@ def _nested(*rules: scopes.Scope) -> Iterator[str]:
 
 def _blank(scope: scopes.Scope) -> str:
     return "; every agent where it is empty" if getattr(scope, "blank", None) else ""
+
+
+def scope_in_words(scope: scopes.Scope) -> str:
+    """Whom one scope lets see a row, without what is nested in it."""
+    return _sentence(scope) + _blank(scope)
 
 
 def _sentence(scope: scopes.Scope) -> str:

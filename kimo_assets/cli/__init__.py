@@ -8,8 +8,12 @@ from kimo_assets.cli.checks import check
 from kimo_assets.cli.command import Call, KimoGroup, config_option
 from kimo_assets.cli.dev import dev
 from kimo_assets.cli.imports import demo, import_
+from kimo_assets.cli.plan import plan
+from kimo_assets.cli.semaphore import semaphore
 from kimo_assets.cli.setup import init, mapping
 from kimo_assets.cli.state import rejected, status
+from kimo_assets.cli.undo import undo
+from kimo_assets.cli.why import why
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -29,5 +33,5 @@ def main(context: click.Context) -> None:
     context.ensure_object(Call)
 
 
-for _command in (demo, init, mapping, import_, status, rejected, entities, check, agent, dev):
+for _command in (demo, init, mapping, plan, import_, undo, status, rejected, entities, check, why, semaphore, agent, dev):
     main.add_command(_command)

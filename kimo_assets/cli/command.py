@@ -1,6 +1,7 @@
 """The frame every command stands in: where kimo.yaml is, text or JSON, and what an error turns into.
 
-Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run holds the lock.
+Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run holds the lock,
+4 a plan has changes (only when asked).
 """
 
 import os
@@ -24,6 +25,8 @@ from kimo_assets.errors import ConfigError, KimoError, LockedError
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_LOCKED = 3
+# kimo plan --detailed-exitcode: there is something to do.
+EXIT_CHANGES = 4
 
 _JSON = "kimo_assets.json"
 

@@ -1,7 +1,7 @@
 """kimo import and kimo demo: the steps, run as the same Dagster job that the UI runs."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from kimo_assets.demo import SCALES, DemoCompany, generate_company
 from kimo_assets.errors import KimoError
 from kimo_assets.pipeline import STEPS
 from kimo_assets.reports import ImportReport
+from kimo_assets.saved_plan import id_in_file
 from kimo_assets.status import agents_with_payload
 
 _STEPS: dict[str, tuple[int, ...]] = {"1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3)}
@@ -52,9 +53,18 @@ def names_of(text: str, option: str) -> list[str]:
     is_flag=True,
     help="Take snapshots that lost more rows than `guards` in kimo.yaml allows: the ERP was cleaned out.",
 )
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Apply exactly the plan that `kimo plan --save FILE` has kept; its guards are lifted for it.",
+)
 @common_options
 @click.pass_obj
-def import_(call: Call, step: str | None, entities: str | None, only_listed: bool, allow_shrink: bool) -> None:
+def import_(
+    call: Call, step: str | None, entities: str | None, only_listed: bool, allow_shrink: bool, plan_file: Path | None
+) -> None:
     """Import from the ERP and prepare what the tablets download (Import completo).
 
     Runs the same job as the menu entry in the UI; the run, its events and its assets show there. Only one
@@ -62,9 +72,12 @@ def import_(call: Call, step: str | None, entities: str | None, only_listed: boo
     """
     if only_listed and entities is None:
         raise click.UsageError("--only-listed goes with --entities.")
+    if plan_file and (step or entities is not None or allow_shrink):
+        raise click.UsageError("--plan says what to import; --step, --entities and --allow-shrink do not go with it.")
+    plan = id_in_file(plan_file.read_bytes(), str(plan_file)) if plan_file else ""
     names = [] if entities is None else names_of(entities, "--entities")
     steps = _STEPS[step] if step else STEPS
-    report = _launch(call, steps=steps, entities=names, only_listed=only_listed, allow_shrink=allow_shrink)
+    report = _launch(call, steps=steps, entities=names, only_listed=only_listed, allow_shrink=allow_shrink, plan=plan)
     if call.as_json:
         print_json(report.as_json())
     print_report(call, report, steps)
@@ -73,12 +86,16 @@ def import_(call: Call, step: str | None, entities: str | None, only_listed: boo
 
 
 def _launch(call: Call, **options: Any) -> ImportReport:
-    config, database = call.config, call.database
-    # Dagster takes seconds to import: not before the configuration was found to be right.
+    call.config, call.database  # noqa: B018 (looked at first: Dagster takes seconds to import)
     with call.err.status("Starting ..."):
         from kimo_assets.defs.launch import launch_import
+    return run_shown(call, launch_import, **options)
+
+
+def run_shown(call: Call, launch: Callable[..., ImportReport], **options: Any) -> ImportReport:
+    """Runs a job with progress on stderr; stopped from outside, it says so in a sentence."""
     with shown_progress(call.err) as progress, _stopped_in_words():
-        return launch_import(config, database, progress=progress, **options)
+        return launch(call.config, call.database, progress=progress, **options)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -35,39 +36,45 @@ def bars(err: Terminal) -> Bars:
 
 
 class TerminalProgress(Progress):
-    """A bar for the entities of the step, and below it the current entity with its rows per second."""
+    """A bar for the entities of the step, and below it those being worked on with their rows per second."""
 
     def __init__(self, shown: Bars) -> None:
         self._bars = shown
         self._step: TaskID | None = None
-        self._current: TaskID | None = None
-        self._total = self._started_count = self._rows = 0
-        self._since = 0.0
+        self._total = self._started = 0
+        self._current: dict[str, _Current] = {}
+        self._last_failure = ""
 
     def step_started(self, step: int, entities: Sequence[str]) -> None:
         self._complete()
-        self._total, self._started_count = len(entities), 0
+        self._total, self._started = len(entities), 0
         self._step = self._bars.add_task(STEP_TITLES[step], total=len(entities), detail="")
-        self._current = self._bars.add_task("", total=None, detail="")
 
     def entity_started(self, step: int, entity: str) -> None:
-        self._started_count += 1
-        self._rows, self._since = 0, time.monotonic()
-        self._update(
-            self._step,
-            completed=self._started_count - 1,
-            detail=f"{self._started_count} of {plural(self._total, 'entity', 'entities')}",
-        )
-        self._update(self._current, description=f"  {entity}", detail="")
+        if step > 1:  # one after another, and not each is told when it is done
+            self._forget(*list(self._current))
+        self._started += 1
+        task = self._bars.add_task(f"  {entity}", total=None, detail="")
+        self._current[entity] = _Current(task, time.monotonic())
+        self._show_so_far()
 
     def rows_read(self, entity: str, rows: int) -> None:
-        self._rows += rows
-        elapsed = max(time.monotonic() - self._since, 0.001)
-        self._update(self._current, detail=f"{self._rows:,} rows, {self._rows / elapsed:,.0f} rows/s")
+        current = self._current[entity]
+        current.rows += rows
+        elapsed = max(time.monotonic() - current.since, 0.001)
+        self._update(current.task, detail=f"{current.rows:,} rows, {current.rows / elapsed:,.0f} rows/s")
 
     def entity_done(self, step: int, report: EntityReport) -> None:
+        self._forget(report.entity)
+        self._show_so_far()
         if report.status == "failed":
-            self._bars.console.print(f"Step {step}: {report.entity} failed: {plain(report.error)}", style="red")
+            reason = plain(report.error)
+            shown = "for the same reason" if reason == self._last_failure else reason
+            self._last_failure = reason
+            self._bars.console.print(f"Step {step}: {report.entity} failed: {shown}", style="red")
+
+    def said(self, line: str) -> None:
+        self._bars.console.print(plain(line), style="dim")
 
     def manifests_started(self, agents: int) -> None:
         self._complete()
@@ -78,15 +85,31 @@ class TerminalProgress(Progress):
         if self._step is not None:
             self._bars.advance(self._step)
 
+    def _show_so_far(self) -> None:
+        done = self._started - len(self._current)
+        self._update(self._step, completed=done, detail=f"{done} of {plural(self._total, 'entity', 'entities')}")
+
+    def _forget(self, *entities: str) -> None:
+        for entity in entities:
+            if entity in self._current:
+                self._bars.remove_task(self._current.pop(entity).task)
+
     def _complete(self) -> None:
         self._update(self._step, completed=self._total, detail=plural(self._total, "entity", "entities"))
-        if self._current is not None:
-            self._bars.remove_task(self._current)
-            self._current = None
+        self._forget(*list(self._current))
 
     def _update(self, task: TaskID | None, **values: Any) -> None:
         if task is not None:
             self._bars.update(task, **values)
+
+
+@dataclass
+class _Current:
+    """An entity being worked on."""
+
+    task: TaskID
+    since: float
+    rows: int = 0
 
 
 class PlainProgress(Progress):
@@ -94,13 +117,23 @@ class PlainProgress(Progress):
 
     def __init__(self, err: Terminal) -> None:
         self._err = err
+        self._last_failure = ""
 
     def step_started(self, step: int, entities: Sequence[str]) -> None:
         self._say(f"{STEP_TITLES[step]}: {plural(len(entities), 'entity', 'entities')}")
 
     def entity_done(self, step: int, report: EntityReport) -> None:
-        figures = plain(report.error) if report.status == "failed" else in_figures(report)
+        figures = self._failure(report) if report.status == "failed" else in_figures(report)
         self._say(f"  {step}  {report.entity:<32} {report.status:<9} {report.seconds:6.2f} s  {figures}")
+
+    def _failure(self, report: EntityReport) -> str:
+        """A reason that many entities share is said once."""
+        reason = plain(report.error)
+        said_before, self._last_failure = reason == self._last_failure, reason
+        return "for the same reason" if said_before else reason
+
+    def said(self, line: str) -> None:
+        self._say(f"  {plain(line)}")
 
     def manifests_started(self, agents: int) -> None:
         self._say(f"Manifests: {plural(agents, 'agent')}")

@@ -13,8 +13,8 @@ from rich.text import Text
 from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.catalogue import find_entity
 from kimo_assets.cli.command import Call, common_options, print_json
-from kimo_assets.cli.summary import by_reason
 from kimo_assets.cli.tables import Terminal, alarming, category_title, moment, number, plain, plural, size, table
+from kimo_assets.reports import by_reason
 from kimo_assets.staging.rejected import RejectedCount, RejectedRow, count_rejected, rejected_rows
 from kimo_assets.status import EntityState, LastLoad, Status, has_database, nothing_yet, read_status
 

@@ -18,6 +18,7 @@ from kimo_assets.reports import (
     PublishedEntity,
     StagedEntity,
     StepReport,
+    by_reason,
 )
 
 # An entity with a smaller share of a step's rows is among the "others" when there is nothing to say of it.
@@ -189,23 +190,20 @@ def _read_it(kimo: Callable[..., str], names: str) -> str:
     return f"{kimo('import', '--step', '1', '--entities', names)}: read it from the ERP first"
 
 
+def _semaphores(kimo: Callable[..., str], names: str) -> str:
+    return f"{kimo('semaphore', 'show')}: who holds the ERP's semaphores, and since when"
+
+
 def _look(kimo: Callable[..., str], names: str) -> str:
     return f"{kimo('check')}: what the mapping and the ERP disagree about"
-
-
-def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """A source that cannot be reached fails many entities with one sentence: it is said once."""
-    grouped: dict[str, list[str]] = {}
-    for entity, reason in failures:
-        grouped.setdefault(reason, []).append(entity)
-    return grouped
 
 
 # What a failure's sentence says, and the command line that helps.
 _HINTS: tuple[tuple[str, _Hint], ...] = (
     (r"--allow-shrink", _take_it),
     (r"run step 1", _read_it),
-    (r"source '|table or view|has no column|gives n", _look),
+    (r"Semaphore of source '", _semaphores),
+    (r"^source '|table or view|has no column|gives n", _look),
 )
 
 

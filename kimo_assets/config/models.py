@@ -69,9 +69,13 @@ class DatabaseConfig(Section):
 
 
 class SyncConfig(Section):
-    """store: a directory or an fsspec URL. channel_codes: the codes of ChannelsEnabled that mean the agents' app."""
+    """store: a directory or an fsspec URL. channel_codes: the codes of ChannelsEnabled that mean the agents' app.
+
+    keep_unlisted_hours: how long an object stays that no manifest lists any more: as long as a tablet may take for a sync.
+    """
 
     store: str | None = None
+    keep_unlisted_hours: Annotated[float, Field(ge=0)] = 48
     zstd_level: Annotated[int, Field(ge=1, le=19)] = 3
     channel_codes: tuple[str, ...] = ("SFA",)
 

@@ -90,6 +90,30 @@ CREATE TABLE IF NOT EXISTS ops.loaded (
     loaded_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Loads whose changes can be taken back: what each did to kimo.<entity>. The rows as they were before are in schema history,
+-- one table an entity. undone_by: the load that has taken it back.
+CREATE SCHEMA IF NOT EXISTS history;
+CREATE TABLE IF NOT EXISTS ops.change (
+    load bigint NOT NULL REFERENCES ops.load ON DELETE CASCADE,
+    entity text NOT NULL,
+    inserted bigint NOT NULL,
+    updated bigint NOT NULL,
+    archived bigint NOT NULL,
+    undone_by bigint,
+    PRIMARY KEY (load, entity)
+);
+
+-- The newest load that can no longer be taken back, because its history was given up.
+CREATE TABLE IF NOT EXISTS ops.horizon (load bigint NOT NULL);
+
+-- The plan whose snapshots schema plan keeps: one at a time. document: what `kimo plan --save` wrote into the file.
+CREATE TABLE IF NOT EXISTS ops.plan (
+    id text PRIMARY KEY,
+    made_at timestamptz NOT NULL DEFAULT now(),
+    document jsonb NOT NULL,
+    applied_load bigint
+);
+
 -- References that point nowhere, per referencing field, as last counted.
 CREATE TABLE IF NOT EXISTS ops.reference_check (
     entity text NOT NULL,
@@ -135,4 +159,26 @@ CREATE TABLE IF NOT EXISTS ops.manifest (
     agent text PRIMARY KEY,
     store text NOT NULL,
     digest text NOT NULL
+);
+
+-- Objects in a store that no manifest lists, and since when that is known: removed after a grace period.
+CREATE TABLE IF NOT EXISTS ops.unlisted_object (
+    store text NOT NULL,
+    path text NOT NULL,
+    since timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (store, path)
+);
+
+-- The ERP's semaphores: which are ours (since is set, released_at is not), and what we saw when one was not to be had.
+CREATE TABLE IF NOT EXISTS ops.semaphore (
+    source text NOT NULL,
+    semaphore text NOT NULL,
+    status integer,
+    load bigint,
+    run_id text,
+    since timestamptz,
+    released_at timestamptz,
+    seen_status integer,
+    seen_since timestamptz,
+    PRIMARY KEY (source, semaphore)
 );

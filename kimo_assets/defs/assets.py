@@ -3,19 +3,25 @@
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.metadata import entity_metadata, failures_table, step_summary
 from kimo_assets.defs.runs import RESOURCE, KimoRun
-from kimo_assets.reports import STEP_TITLES, StepReport
+from kimo_assets.reports import STEP_TITLES, StepReport, by_reason
 
 ASSET_OF_STEP = {1: "erp_staging", 2: "kimo_tables", 3: "sync_payloads"}
 OWNERS = ["team:integrazione"]
 GROUP = "kimo"
 
 
-class StagingConfig(dg.Config):
-    allow_shrink: bool = False
+class GuardedConfig(dg.Config):
+    """Of the steps that guards may stop."""
+
+    allow_shrink: bool = Field(
+        default=False,
+        description="Go on even if far fewer rows are there than the last time, or an agent loses most of his.",
+    )
 
 
 def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
@@ -36,7 +42,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         "snapshot swapped in at once.",
         **common,
     )
-    def erp_staging(context: dg.AssetExecutionContext, config: StagingConfig) -> None:
+    def erp_staging(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
         _materialize(context, 1, allow_shrink=config.allow_shrink)
 
     @dg.asset(
@@ -47,8 +53,8 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         "counted.",
         **common,
     )
-    def kimo_tables(context: dg.AssetExecutionContext) -> None:
-        _materialize(context, 2)
+    def kimo_tables(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
+        _materialize(context, 2, allow_shrink=config.allow_shrink)
 
     @dg.asset(
         deps=[kimo_tables],
@@ -66,7 +72,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
 
 def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: bool = False) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    report = kimo.step(step, context.partition_keys, allow_shrink=allow_shrink)
+    report = kimo.step(step, context.partition_keys, allow_shrink=allow_shrink, log=context.log.info)
     context.log.info(step_summary(report))
     metadata = {
         name: entity_metadata(kimo.open().connection, kimo.config, step, entity)
@@ -85,7 +91,7 @@ def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: 
 
 def failure(report: StepReport) -> dg.Failure:
     """One Dagster failure that names each failed entity and why."""
-    lines = "; ".join(f"{name}: {reason}" for name, reason in report.failures.items())
+    lines = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason(report.failures.items()).items())
     return dg.Failure(
         description=f"{STEP_TITLES[report.step]}: {len(report.failures)} of {len(report.entities)} entities "
         f"failed, the others are done and kept. {lines}",

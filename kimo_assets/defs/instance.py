@@ -38,7 +38,11 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
         # No invitation to a newsletter before the first page.
         "nux": {"enabled": False},
     }
-    (home / "dagster.yaml").write_text(
+    file = home / "dagster.yaml"
+    # It holds the address of Dagster's database, with the password where there is one: its owner's business alone.
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(
         "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n" + yaml.safe_dump(settings),
         encoding="utf-8",
     )

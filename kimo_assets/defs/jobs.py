@@ -7,10 +7,13 @@ from pydantic import Field
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets import ASSET_OF_STEP, failure
-from kimo_assets.defs.metadata import entity_metadata, step_summary, summary_metadata
+from kimo_assets.defs.metadata import step_summary, summary_metadata
+from kimo_assets.defs.plan import plan_import
+from kimo_assets.defs.recording import record_entities
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.undo import undo_load
 from kimo_assets.errors import ConfigError
-from kimo_assets.pipeline import STEPS
+from kimo_assets.pipeline import STEPS, Run, apply_plan_step, find_plan, run_step
 from kimo_assets.reports import StepReport
 
 # Each entry of the menu that is a choice of steps.
@@ -35,7 +38,7 @@ def build_jobs(config: KimoConfig) -> list[Any]:
         )
         for name, chosen in STEPS_OF_JOB.items()
     ]
-    return [*steps, import_entities]
+    return [*steps, import_entities, plan_import, undo_load]
 
 
 class MaskConfig(dg.Config):
@@ -53,6 +56,11 @@ class MaskConfig(dg.Config):
     allow_shrink: bool = Field(
         default=False, description="Take a snapshot even if far fewer rows are there than the last time."
     )
+    plan: str = Field(
+        default="",
+        description="The id of a saved plan (`kimo plan --save`): applies exactly the snapshots it has seen, whatever the "
+        "fields above say.",
+    )
 
 
 @dg.op(
@@ -62,16 +70,22 @@ class MaskConfig(dg.Config):
 )
 def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    names = _chosen(kimo.config, config)
+    names = kimo.do(lambda run: find_plan(run, config.plan)) if config.plan else _chosen(kimo.config, config)
     context.log.info(f"{len(names)} entities: {', '.join(names)}")
     reports: dict[int, StepReport] = {}
-    for step in sorted(set(config.steps)):
-        reports[step] = kimo.step(step, names, allow_shrink=config.allow_shrink)
+    for step in STEPS if config.plan else sorted(set(config.steps)):
+        reports[step] = kimo.do(lambda run, step=step: _step(run, step, names, config), context.log.info)  # type: ignore[misc]
         context.log.info(step_summary(reports[step]))
-        _record(context, kimo, reports[step])
+        record_entities(context, kimo, reports[step])
         if reports[step].failures:
             raise failure(reports[step])
     context.add_output_metadata(summary_metadata(reports))
+
+
+def _step(run: Run, step: int, names: list[str], config: MaskConfig) -> StepReport:
+    if config.plan:
+        return apply_plan_step(run, step, names, config.plan)
+    return run_step(run, step, names, allow_shrink=config.allow_shrink)
 
 
 def _chosen(config: KimoConfig, mask: MaskConfig) -> list[str]:
@@ -82,13 +96,6 @@ def _chosen(config: KimoConfig, mask: MaskConfig) -> list[str]:
         return config.choose([n for n in mask.entities.split(",") if n.strip()], only_listed=mask.only_listed)
     except ConfigError as error:
         raise dg.Failure(f"entities: {error}", allow_retries=False) from None
-
-
-def _record(context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport) -> None:
-    for name, entity in report.entities.items():
-        if entity.status != "failed":
-            metadata = entity_metadata(kimo.open().connection, kimo.config, report.step, entity)
-            context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[report.step], partition=name, metadata=metadata))
 
 
 @dg.job(

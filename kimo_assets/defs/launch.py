@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
@@ -15,6 +16,7 @@ from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.instance import CODE_LOCATION, dagster_home
 from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
 from kimo_assets.defs.runs import KimoRun
+from kimo_assets.defs.undo import UNDO_JOB
 from kimo_assets.errors import ContractError, KimoError
 from kimo_assets.pipeline import STEPS, Progress
 from kimo_assets.reports import ImportReport
@@ -34,6 +36,7 @@ def launch_import(
     entities: Sequence[str] = (),
     only_listed: bool = False,
     allow_shrink: bool = False,
+    plan: str = "",
     progress: Progress | None = None,
 ) -> ImportReport:
     """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named ones.
@@ -42,41 +45,58 @@ def launch_import(
     the report.
     """
     config.choose(list(entities), only_listed=only_listed)
+    name = next((job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB)
+
+    def run(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+        if entities or plan or name == ENTITIES_JOB:
+            mask = {
+                "entities": ",".join(entities), "only_listed": only_listed, "steps": list(steps),
+                "allow_shrink": allow_shrink, "plan": plan,
+            }  # fmt: skip
+            return run_op_job(defs, instance, ENTITIES_JOB, "import_named_entities", mask)
+        return _run_all(defs, instance, config, name, allow_shrink)
+
+    return in_this_process(config, database, run, progress)
+
+
+def launch_undo(
+    config: KimoConfig, database: Database, *, to: int | None = None, progress: Progress | None = None
+) -> ImportReport:
+    """Takes loads back. Raises: LockedError; ConfigError when there is nothing to go back to."""
+    asked = {} if to is None else {"to": to}
+    return in_this_process(
+        config, database, lambda defs, instance: run_op_job(defs, instance, UNDO_JOB, "undo", asked), progress
+    )
+
+
+_RunJob = Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult]
+
+
+def in_this_process(
+    config: KimoConfig, database: Database, run: _RunJob, progress: Progress | None
+) -> ImportReport:
+    """Runs a job on the company's Dagster instance. Raises: what has refused the run, or LockedError before there is one."""
     with exclusive(database):
         pass  # refused here, a second import leaves no failed run behind
     started = time.monotonic()
     opened: list[KimoRun] = []
     defs = build_defs(config, database=database, progress=progress, opened=opened)
-    name = next((job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB)
     home = dagster_home(config, database)
     with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
         # Otherwise Dagster's storage connects for every statement: a third of a small import's time.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
-        if entities or name == ENTITIES_JOB:
-            result = _run_mask(defs, instance, steps, entities, only_listed, allow_shrink)
-        else:
-            result = _run_all(defs, instance, config, name, allow_shrink)
+        result = run(defs, instance)
     return _report(result, opened, time.monotonic() - started)
 
 
-def _run_mask(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
-    steps: Sequence[int],
-    entities: Sequence[str],
-    only_listed: bool,
-    allow_shrink: bool,
+def run_op_job(
+    defs: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, config: Mapping[str, Any]
 ) -> dg.ExecuteInProcessResult:
-    mask = {
-        "entities": ",".join(entities),
-        "only_listed": only_listed,
-        "steps": list(steps),
-        "allow_shrink": allow_shrink,
-    }
-    return defs.resolve_job_def(ENTITIES_JOB).execute_in_process(
+    """A job of one op, with this configuration."""
+    return defs.resolve_job_def(job).execute_in_process(
         instance=instance,
         tags=_TAGS,
-        run_config={"ops": {"import_named_entities": {"config": mask}}, "loggers": _LOGGERS},
+        run_config={"ops": {op: {"config": dict(config)}}, "loggers": _LOGGERS},
         raise_on_error=False,
     )
 
@@ -86,12 +106,13 @@ def _run_all(
 ) -> dg.ExecuteInProcessResult:
     partitions = config.entity_names
     whole = {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
-    has_staging = 1 in STEPS_OF_JOB[name]
-    staging = {ASSET_OF_STEP[1]: {"config": {"allow_shrink": allow_shrink}}} if has_staging else {}
+    guarded = {
+        ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}} for step in STEPS_OF_JOB[name] if step in (1, 2)
+    }
     return defs.resolve_job_def(name).execute_in_process(
         instance=instance,
         tags=_TAGS | whole,
-        run_config={"ops": staging, "loggers": _LOGGERS},
+        run_config={"ops": guarded, "loggers": _LOGGERS},
         raise_on_error=False,
     )
 
@@ -99,7 +120,7 @@ def _run_all(
 def _report(result: dg.ExecuteInProcessResult, opened: Sequence[KimoRun], seconds: float) -> ImportReport:
     run = opened[0].run if opened else None
     if opened and opened[0].refused:
-        raise opened[0].refused  # another run took the lock between the look above and this run's first step
+        raise opened[0].refused  # e.g. another run took the lock between the look before and this run's first step
     if run is None or (not result.success and not any(step.failures for step in run.steps.values())):
         raise _what_broke(result)
     return ImportReport(result.run_id, run.load, result.success, seconds, run.steps)

@@ -1,17 +1,20 @@
 """The resource that a Dagster run shares among its steps: one lock, one load number, one connection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import TypeVar
 
 import dagster as dg
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database, open_database
-from kimo_assets.errors import LockedError
+from kimo_assets.errors import KimoError, LockedError
 from kimo_assets.pipeline import Progress, Run, open_run, run_step
 from kimo_assets.reports import StepReport
 
 RESOURCE = "kimo"
+
+Result = TypeVar("Result")
 
 
 class KimoRun:
@@ -27,22 +30,42 @@ class KimoRun:
         self._run_id = run_id
         self._stack = ExitStack()
         self._run: Run | None = None
-        self.refused: LockedError | None = None
+        self.refused: KimoError | None = None
 
-    def step(self, number: int, entities: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
+    def step(
+        self,
+        number: int,
+        entities: Sequence[str],
+        *,
+        allow_shrink: bool = False,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> StepReport:
+        return self.do(lambda run: run_step(run, number, entities, allow_shrink=allow_shrink), log)
+
+    def do(self, work: Callable[[Run], Result], log: Callable[[str], None] = lambda line: None) -> Result:
+        """Does a part of the run. An error that has a sentence of its own ends it with that one.
+
+        log: where the Dagster run keeps what the part has to say while it goes.
+        """
         run = self.open()
+        run.log = log
         try:
-            return run_step(run, number, entities, allow_shrink=allow_shrink)
+            return work(run)
         except BaseException as error:
             # Told of it, the load ends as failed; closed by the Dagster run it would not know.
             self._stack.__exit__(type(error), error, error.__traceback__)
+            if isinstance(error, KimoError):
+                self.refused = error
+                raise dg.Failure(str(error), allow_retries=False) from None
             raise
 
     def open(self) -> Run:
         if self._run is None:
-            database = self._database or open_database(self.config)
-            self._run = self._take_lock(database)
+            self._run = self._take_lock(self.database())
         return self._run
+
+    def database(self) -> Database:
+        return self._database or open_database(self.config)
 
     def _take_lock(self, database: Database) -> Run:
         try:
@@ -90,6 +113,7 @@ _TITLES = {
     "step_3_sync_data_creation": "Step 3: Preparazione dati di Sync",
     "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
     "import_entities": "Import (entità specifiche)",
+    "undo_load": "Annullamento di un caricamento",
     "__ASSET_JOB": "Materialize",
 }
 

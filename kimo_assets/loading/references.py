@@ -6,13 +6,13 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity, Reference
-from kimo_assets.database.names import ARCHIVED, KIMO, STAGING, table
+from kimo_assets.database.names import ARCHIVED, INTEGRATOR, KIMO, StagingArea, table
 
 _SAMPLES = 5
 
 
 def check_references(
-    connection: Connection, catalog: Catalog, names: Sequence[str], load: int
+    connection: Connection, catalog: Catalog, names: Sequence[str], load: int, area: StagingArea = INTEGRATOR
 ) -> dict[str, dict[str, int]]:
     """Recounts the references of which either end changed in this load; returns all that dangle, of `names`, by field.
 
@@ -23,7 +23,7 @@ def check_references(
         for (name,) in connection.execute("SELECT entity FROM ops.loaded WHERE changed_load = %s", [load])
     }
     loaded = {name for (name,) in connection.execute("SELECT entity FROM ops.loaded")}
-    mapped = _mapped_fields(connection)
+    mapped = _mapped_fields(connection, area)
     for name in loaded:
         for field, reference in catalog[name].hard_references.items():
             if reference.target in loaded and (name in changed or reference.target in changed):
@@ -41,11 +41,11 @@ def check_references(
     return dangling
 
 
-def _mapped_fields(connection: Connection) -> dict[str, list[str]]:
+def _mapped_fields(connection: Connection, area: StagingArea) -> dict[str, list[str]]:
     rows = connection.execute(
         "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns "
-        "WHERE table_schema = %s GROUP BY table_name",
-        [STAGING],
+        "WHERE table_schema = ANY(%s) GROUP BY table_name",
+        [[INTEGRATOR.schema, area.schema]],
     )
     return dict(rows.fetchall())
 

@@ -1,11 +1,14 @@
 """Connecting to an integration database, and saying in one line what is wrong with it, without its password."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
 from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
@@ -14,48 +17,58 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from kimo_assets.config import KimoConfig, SourceConfig, SystemId
-from kimo_assets.errors import PermanentSourceError, SourceError, TransientSourceError
+from kimo_assets.config import SourceConfig
+from kimo_assets.errors import PermanentSourceError, SourceError, TableLockedError, TransientSourceError
+from kimo_assets.sources.session import connect_arguments, is_lock_timeout, session_statements
+
+# Where an engine remembers how long its statements wait for a lock.
+_LOCK_TIMEOUT = "kimo_lock_timeout_s"
 
 
-def open_source(name: str, config: SourceConfig) -> Engine:
-    """An engine on the source; nothing is connected yet. Raises: PermanentSourceError when a driver is missing."""
+def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> Engine:
+    """An engine on the source; nothing is connected yet. Raises: PermanentSourceError when a driver is missing.
+
+    writable: for SQLite, whose files are otherwise opened so that nothing can change them.
+    """
     url = config.sqlalchemy_url
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        # Read-only: a wrong path must not leave an empty database behind, nor a mistake change the ERP's.
+        # Never `rwc`: a wrong path must not leave an empty database behind.
         file = quote(url.database, safe="/:\\")
-        url = url.set(database=f"file:{file}").update_query_dict({"mode": "ro", "uri": "true"})
+        url = url.set(database=f"file:{file}").update_query_dict({"mode": "rw" if writable else "ro", "uri": "true"})
     try:
-        engine = create_engine(url, pool_pre_ping=False)
+        engine = create_engine(
+            url,
+            connect_args=connect_arguments(url, config.lock_timeout_s),
+            execution_options={_LOCK_TIMEOUT: config.lock_timeout_s},
+        )
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it.") from None
-    if engine.dialect.name == "postgresql":
-        event.listen(engine, "connect", _dates_as_iso)
+    if statements := session_statements(engine.dialect.name, config.lock_timeout_s):
+        event.listen(engine, "connect", partial(_begin_session, statements))
     return engine
 
 
-@contextmanager
-def open_sources(config: KimoConfig, entities: Iterable[str]) -> Iterator[Mapping[str, Engine]]:
-    """An engine for each source that feeds one of the entities, by the source's name; nothing is connected yet.
-
-    Raises: PermanentSourceError when a driver is missing.
-    """
-    wanted: set[SystemId] = {mapping.source for name in entities for mapping in config.entities[name]}
-    engines: dict[str, Engine] = {}
-    try:
-        for name in sorted(wanted):
-            engines[name] = open_source(name, config.sources[name])
-        yield engines
-    finally:
-        for engine in engines.values():
-            engine.dispose()
-
-
-def _dates_as_iso(connection, _record) -> None:  # type: ignore[no-untyped-def]
-    connection.execute("SET DateStyle = 'ISO, YMD'")
+def _begin_session(statements: Sequence[str], connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+    cursor.close()
     connection.commit()
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """A connection, given back to the pool unless it was lost. Errors are the caller's to turn, by `source_errors`."""
+    connection = engine.connect()
+    try:
+        yield connection
+    except TransientSourceError:
+        connection.invalidate()
+        raise
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -63,7 +76,8 @@ def source_errors(name: str, engine: Engine) -> Iterator[None]:
     """Turns whatever a driver raises into a SourceError of one line; the URL's password is masked in it."""
     try:
         yield
-    except SourceError:
+    except SourceError as error:
+        error.source = error.source or name
         raise
     except SQLAlchemyError as error:
         raise _as_source_error(name, engine, error) from None
@@ -76,10 +90,21 @@ def source_errors(name: str, engine: Engine) -> Iterator[None]:
 def _as_source_error(name: str, engine: Engine, error: Exception) -> SourceError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = " ".join(str(cause).split())
-    message = f"source '{name}' ({address(engine)}): {_masked(text, engine.url)}"
+    kind = _kind(engine, error, cause, text)
+    if kind is TableLockedError:
+        text += f"; waited {engine.get_execution_options()[_LOCK_TIMEOUT]:g} s (sources.{name}.lock_timeout_s)"
+    made = kind(f"source '{name}' ({address(engine)}): {without_secrets(text, [engine.url])}")
+    made.source = name
+    made.said_by_database = isinstance(made, PermanentSourceError)
+    return made
+
+
+def _kind(engine: Engine, error: Exception, cause: BaseException, text: str) -> type[SourceError]:
+    if is_lock_timeout(engine.dialect.name, text):
+        return TableLockedError
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     unreachable = isinstance(cause, _operational_errors(engine)) and _is_connection_trouble(text)
-    return TransientSourceError(message) if lost or unreachable else PermanentSourceError(message)
+    return TransientSourceError if lost or unreachable else PermanentSourceError
 
 
 def address(engine: Engine) -> str:
@@ -92,11 +117,12 @@ def address(engine: Engine) -> str:
 _SECRET = re.compile(r"(?i)\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;&\s]*)")
 
 
-def _masked(text: str, url: URL) -> str:
-    if url.password:
-        text = text.replace(str(url.password), "***")
-    for _, secret in _SECRET.findall(unquote_plus(url.render_as_string(hide_password=False))):
-        text = text.replace(secret, "***") if secret else text
+def without_secrets(text: str, urls: Iterable[URL]) -> str:
+    """The text with the passwords of the URLs masked, and whatever is called one in a connection string."""
+    for url in urls:
+        found = [secret for _, secret in _SECRET.findall(unquote_plus(url.render_as_string(hide_password=False)))]
+        for secret in filter(None, [str(url.password or ""), *found]):
+            text = text.replace(secret, "***")
     return _SECRET.sub(r"\1=***", text)
 
 
@@ -114,7 +140,6 @@ _TROUBLE = (
     "gone away",
     "lost",
     "closed",
-    "locked",
     "starting up",
 )
 

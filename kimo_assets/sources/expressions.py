@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from kimo_assets.catalog import Field
-from kimo_assets.config import SourceConfig
+from kimo_assets.config import NoValueConfig
 from kimo_assets.sources.kinds import Kind
 
 _NUMBER = r"^[ \t]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t]*$"
@@ -38,11 +38,11 @@ Condition = ColumnElement[bool]
 
 
 class Expressions:
-    """Expressions in the dialect of a source that has these conventions."""
+    """Expressions in the dialect of a source. no_value: what means "no value" there."""
 
-    def __init__(self, dialect: str, source: SourceConfig) -> None:
+    def __init__(self, dialect: str, no_value: NoValueConfig) -> None:
         self._dialect = dialect
-        self._source = source
+        self._no_value = no_value
 
     # --- what a value is ----------------------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ class Expressions:
 
     def key(self, target: Field, value: Value, kind: Kind) -> Value:
         """A key as Kimo compares it, NULL for "no value"."""
-        nothing = self._source.no_value.keys if target.is_key else ()
+        nothing = self._no_value.keys if target.is_key else ()
         if kind.sort in ("whole", "number"):
             numbers = [int(code) for code in nothing if code.isdecimal()]
             return case((value.not_in(numbers), value)) if numbers else value
@@ -93,7 +93,7 @@ class Expressions:
     def refused(self, target: Field, value: Value, kind: Kind) -> Condition | None:
         match target.type:
             case "date" | "dt":
-                return self._no_day(target, value, kind)
+                return self._no_day(value, kind)
             case "bool":
                 return self._no_flag(value, kind)
             case "dec":
@@ -144,12 +144,11 @@ class Expressions:
         spelled = func.lower(func.ltrim(func.rtrim(self.text(value, kind))))
         return and_(self.has_text(value, kind), spelled.not_in((*_FLAGS, "1.0", "0.0")))
 
-    def _no_day(self, target: Field, value: Value, kind: Kind) -> Condition | None:
-        formats = self._source.formats
-        if kind.sort == "day" or formats.date or (target.type == "dt" and formats.datetime):
+    def _no_day(self, value: Value, kind: Kind) -> Condition | None:
+        if kind.sort == "day":
             return None
         spelled = self.text(value, kind)
-        none = func.rtrim(spelled).in_(self._source.no_value.dates)
+        none = func.rtrim(spelled).in_(self._no_value.dates)
         return and_(self.has_text(value, kind), not_(none), self._is_not(spelled, _YEAR_FIRST, types.Date()))
 
     def _is_not(self, spelled: Value, pattern: str, other: Any) -> Condition:

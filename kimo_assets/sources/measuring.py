@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.selectable import FromClause
 
 from kimo_assets.catalog import Field
-from kimo_assets.config import EntityMapping, SourceConfig
+from kimo_assets.config import EntityMapping
 from kimo_assets.sources.expressions import Expressions
 from kimo_assets.sources.kinds import UNKNOWN, Kind, kinds_of, unique_keys
 from kimo_assets.sources.selection import Selection
@@ -23,12 +23,11 @@ from kimo_assets.sources.selection import Selection
 @dataclass(frozen=True)
 class Questions:
     """What to ask beyond the values themselves. references: fields whose use is counted. statuses: field -> the values
-    that are known. untouched: fields about which the source cannot tell, because steps make their values.
+    that are known.
     """
 
     references: Sequence[str] = ()
     statuses: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    untouched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,14 @@ def measure(
     connection: Connection,
     selection: Selection,
     mapping: EntityMapping,
-    source: SourceConfig,
     questions: Questions,
 ) -> Measured:
     """Two queries: one for all counts, one for duplicate keys unless the source itself keeps them unique."""
-    probe = _Probe(connection, selection, kinds_of(engine, connection, selection, mapping), source, questions)
+    probe = _Probe(connection, selection, kinds_of(engine, connection, selection, mapping), questions)
     found = probe.counted()
     if not probe.key_fields:
         return found
-    parts = {selection.columns[selection.fields.index(name)].casefold() for name in probe.key_fields}
+    parts = {selection.column_of[name].casefold() for name in probe.key_fields}
     if any(key <= parts for key in unique_keys(engine, selection.entity, mapping)):
         return _with_duplicates(found, 0, "")
     return _with_duplicates(found, *probe.duplicates())
@@ -105,23 +103,22 @@ class _Probe:
         connection: Connection,
         selection: Selection,
         kinds: Mapping[str, Kind],
-        source: SourceConfig,
         questions: Questions,
     ) -> None:
         self._connection = connection
-        self._sql = Expressions(connection.dialect.name, source)
+        self._sql = Expressions(connection.dialect.name, selection.no_value)
         self._selection = selection
         self._kinds = kinds
         self._questions = questions
         self._from = source_of(selection)
-        self._column = dict(zip(selection.fields, selection.columns, strict=True))
+        self._column = selection.column_of
 
     @property
     def key_fields(self) -> tuple[str, ...]:
         """The mapped fields that tell rows apart; none where steps make one of their values."""
         names = ("Id",) if "Id" in self._column else self._selection.derived_id_from
-        mapped = tuple(name for name in names if name in self._column)
-        return () if self._questions.untouched & set(mapped) else mapped
+        is_made = any(made.field in names for made in self._selection.made)
+        return () if is_made else tuple(name for name in names if name in self._column)
 
     # --- the first query ----------------------------------------------------------------------------------------
 
@@ -153,8 +150,7 @@ class _Probe:
 
     def _fields(self) -> Iterator[tuple[Field, ColumnElement[Any], Kind]]:
         for name, source in self._column.items():
-            if name not in self._questions.untouched:
-                yield self._selection.entity.fields[name], self._from.c[source], self._kind(source)
+            yield self._selection.entity.fields[name], self._from.c[source], self._kind(source)
 
     def _kind(self, source: str) -> Kind:
         return self._kinds.get(source, UNKNOWN)
@@ -198,7 +194,7 @@ class _Probe:
     def _status_checks(self) -> Iterator[_Check]:
         for name, known in self._questions.statuses.items():
             source = self._column.get(name)
-            if source is None or name in self._questions.untouched:
+            if source is None:
                 continue
             key = func.rtrim(self._sql.text(self._from.c[source], self._kind(source)))
             has_value = self._sql.has_text(self._from.c[source], self._kind(source))

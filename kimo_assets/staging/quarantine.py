@@ -33,6 +33,7 @@ RULES: dict[str, str] = {
     "duplicate_key": "another row of the snapshot has the same key",
     "invalid_characters": "the text holds a NUL or bytes that are no characters",
     "missing_owner": "the row is a part of one that is not there",
+    "unknown_erp_status": "the status has no entry among erp_statuses in kimo.yaml",
 }
 
 # A text of megabytes is a value like any other.

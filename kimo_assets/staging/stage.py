@@ -14,13 +14,13 @@ from psycopg import Connection, sql
 from sqlalchemy import Engine
 
 from kimo_assets.catalog import Entity
-from kimo_assets.config import EntityMapping, GuardsConfig
+from kimo_assets.config import EntityMapping, GuardsConfig, SystemId
 from kimo_assets.database.copy import copy_rows
 from kimo_assets.database.ddl import staging_table
 from kimo_assets.database.names import HASH, INTEGRATOR, SEGMENT, StagingArea, columns, table
 from kimo_assets.errors import GuardError, PermanentSourceError
 from kimo_assets.reports import StagedEntity
-from kimo_assets.sources.connection import source_errors
+from kimo_assets.sources.connection import connected, source_errors
 from kimo_assets.sources.readers import Segment, read_segments
 from kimo_assets.sources.selection import Selection, resolve
 from kimo_assets.staging.quarantine import Rejection, count_rules, keep_rejections, rejections_of
@@ -45,7 +45,7 @@ class Snapshot:
 
 def stage_entity(
     connection: Connection,
-    engines: Mapping[str, Engine],
+    engines: Mapping[SystemId, Engine],
     entity: Entity,
     mappings: Sequence[EntityMapping],
     guards: GuardsConfig,
@@ -98,7 +98,7 @@ class _Part:
 
 @contextmanager
 def _opened(
-    engines: Mapping[str, Engine], entity: Entity, mappings: Sequence[EntityMapping]
+    engines: Mapping[SystemId, Engine], entity: Entity, mappings: Sequence[EntityMapping]
 ) -> Iterator[list[_Part]]:
     """The entity's selections and their segments; what fails while these are read is told as the source's error."""
     with ExitStack() as stack:
@@ -106,7 +106,7 @@ def _opened(
         for mapping in mappings:
             engine = engines[mapping.source]
             with source_errors(mapping.source, engine):
-                source = stack.enter_context(closing(engine.connect()))
+                source = stack.enter_context(connected(engine))
                 selection = resolve(engine, source, entity, mapping)
                 segments = stack.enter_context(closing(read_segments(engine, source, selection)))
             parts.append(_Part(selection, _read(segments, mapping, engine)))

@@ -98,7 +98,7 @@ class Publisher:
         self._base = _digest(
             FORMAT_VERSION,
             store.identity(),
-            config.model_dump(),
+            config.model_dump(exclude={"keep_unlisted_hours"}),
             self.agents.codes,
             sorted(self._rules.items()),
         )

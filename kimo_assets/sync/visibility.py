@@ -90,13 +90,17 @@ def evaluate(node: Node, values: Sequence[int | str]) -> int:
 
 @dataclass
 class Query:
-    """A compiled scope: the tree, and what has to be joined to a row `x` for its atoms."""
+    """A compiled scope: the tree, and what has to be joined to a row `x` for its atoms.
+
+    scopes_of: by a node's id, the scopes that it was made from: its own first, then business rules that have chosen it.
+    """
 
     entity: Entity
     node: Node = field(default_factory=lambda: Constant(0))
     atoms: list[Atom] = field(default_factory=list)
     joins: list[sql.Composable] = field(default_factory=list)
     reads_itself: bool = False
+    scopes_of: dict[int, list[scopes.Scope]] = field(default_factory=dict)
 
     def add(self, expression: sql.Composable, kind: str, to_mask: ToMask) -> Atom:
         atom = Atom(len(self.atoms), expression, kind, to_mask)
@@ -206,6 +210,18 @@ class Visibility:
         query.node = self._node(entity.scope, query)
         return query
 
+    def atoms_of(self, query: Query, key: str) -> tuple[int | str, ...]:
+        """The atoms' values for one live row. The row must be there."""
+        if not query.atoms:
+            return ()
+        row = self._connection.execute(
+            sql.SQL("SELECT {} {} AND x.{} = {}").format(
+                query.expressions(), query.origin(), sql.Identifier(ID), sql.Literal(key)
+            )
+        ).fetchone()
+        assert row is not None, "asked for rows that are there"  # noqa: S101
+        return tuple(row)
+
     def keys(self, entity_name: str) -> sql.Identifier:
         """A temporary table (key, signature): who sees each live row of an entity, by its Id."""
         if entity_name not in self._tables:
@@ -224,6 +240,11 @@ class Visibility:
     # --- scopes to nodes ----------------------------------------------------------------------------------------------
 
     def _node(self, scope: scopes.Scope, query: Query) -> Node:
+        node = self._compiled(scope, query)
+        query.scopes_of.setdefault(id(node), []).append(scope)
+        return node
+
+    def _compiled(self, scope: scopes.Scope, query: Query) -> Node:
         match scope:
             case scopes.Everyone():
                 return Constant(self.agents.everyone)
@@ -258,7 +279,7 @@ class Visibility:
             case scopes.ViaEntityReference():
                 return self._via_entity_reference(scope, query)
             case scopes.ByBusinessRule():
-                return self._node(scope.modes[self._mode(scope)], query)
+                return self._node(scope.modes[self.mode(scope)], query)
             case scopes.AllOf():
                 return Intersection(tuple(self._node(rule, query) for rule in scope.rules))
             case scopes.AnyOf():
@@ -268,7 +289,7 @@ class Visibility:
                     tuple(self._node(rule, query) for rule in scope.filters),
                 )
 
-    def _mode(self, scope: scopes.ByBusinessRule) -> str:
+    def mode(self, scope: scopes.ByBusinessRule) -> str:
         value = self._rules.get(scope.rule.casefold(), scope.default)
         by_fold = {_plain(mode): mode for mode in scope.modes}
         return by_fold.get(_plain(value), scope.default)

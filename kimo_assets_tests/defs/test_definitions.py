@@ -137,7 +137,7 @@ def test_building_definitions_opens_no_connection_and_writes_no_file(
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr("psycopg.connect", refuse)
     monkeypatch.setattr("kimo_assets.defs.runs.open_database", refuse)
-    monkeypatch.setattr("kimo_assets.pipeline.open_source", refuse)
+    monkeypatch.setattr("kimo_assets.sources.reach.open_source", refuse)
     before = sorted(config.path.parent.rglob("*"))
     dg.Definitions.validate_loadable(build_defs(config))
     assert sorted(config.path.parent.rglob("*")) == before

@@ -160,7 +160,8 @@ def test_the_runs_log_sums_up_each_step_and_names_who_needs_a_look(imported: Imp
     run_id = imported.report.run_id
     assert run_id is not None
     with imported.company.instance() as instance:
-        messages = [entry.user_message for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
+        first, *messages = [entry.user_message for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
+    assert first == "source 'erp' has no table ImportFromErpSemaphore: nothing keeps the ERP from writing meanwhile"
     assert [message.splitlines()[0].split(": ")[0] for message in messages] == ["Step 1", "Step 2", "Step 3"]
     assert "8 entities, 0 unchanged. read 14, staged 13, rejected 1" in messages[0]
     assert messages[0].splitlines()[1:] == ["  Zone: 1 rejected"]

@@ -235,9 +235,14 @@ def test_a_connection_that_is_cut_half_way_leaves_yesterdays_rows(
     world.source_url, world.entities = url_of(source), {"Zone": {"where": 'length("Id") < 4'}, "Carrier": {}}
     assert set(world.run(1).failures[1]) == {"Carrier"}
     world.entities = {"Zone": {}}
+    world.settings = {"sources": {"erp": {"url": url_of(source), "connect_attempts": 1}}}
     message = failure(world, progress=Cutter(source))
     assert message.startswith("source 'erp' (postgresql+psycopg://")
     assert staged(world) == 99
+    # With attempts left, it is read again from its start.
+    world.settings = {}
+    report = world.done(1, progress=Cutter(source)).steps[1].entities["Zone"]
+    assert (report.counts()["read"], staged(world)) == (250000, 250000)
 
 
 # --- an equal stream ----------------------------------------------------------------------------------------------

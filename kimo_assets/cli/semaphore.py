@@ -1,0 +1,94 @@
+"""kimo semaphore: how the ERP's semaphores stand, and setting one free by hand."""
+
+import click
+from rich.table import Table
+
+from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.tables import NONE, alarming, moment, plain, table
+from kimo_assets.config import SYSTEMS
+from kimo_assets.errors import SourceError
+from kimo_assets.semaphores import SemaphoreState, look, refuse_while_running
+from kimo_assets.semaphores import reset as set_idle
+from kimo_assets.sources.semaphore import FLOWS
+from kimo_assets.status import has_database
+
+
+@click.group()
+@common_options
+def semaphore() -> None:
+    """Show or reset the ERP's semaphores (ImportFromErpSemaphore, ExportToErpSemaphore).
+
+    The ERP and Kimo keep out of each other's way by them. An import waits while the ERP holds one, and gives
+    its own back whatever becomes of it.
+    """
+
+
+@semaphore.command()
+@common_options
+@click.pass_obj
+def show(call: Call) -> None:
+    """Show each source's semaphores: the status in words, whose it is, and since when.
+
+    Exit code 1 when one could not be read.
+    """
+    states = _states(call)
+    if call.as_json:
+        print_json([state.as_json() for state in states])
+    else:
+        call.out.print(_table(states))
+        for state in states:
+            if state.error:
+                call.out.say(f"{state.source} {state.semaphore}: {plain(state.error)}", style="red")
+    if any(state.error for state in states):
+        click.get_current_context().exit(EXIT_FAILED)
+
+
+def _states(call: Call) -> list[SemaphoreState]:
+    database = call.database if has_database(call.config) else None
+    with call.err.status("Looking ..."):
+        return list(look(call.config, database))
+
+
+def _table(states: list[SemaphoreState]) -> Table:
+    words = ("Source", "Semaphore", "Status", "Whose", "Since")
+    shown = table(None, words, left=words)
+    for state in states:
+        status = state.words if state.status is None else f"{state.status} {state.words}"
+        since = moment(state.since) if state.since else NONE
+        shown.add_row(state.source, state.semaphore, alarming(status, state.status), state.whose or NONE, since)
+    return shown
+
+
+@semaphore.command()
+@click.argument("name", required=False, type=click.Choice([flow.table for flow in FLOWS], case_sensitive=False))
+@click.option("--source", type=click.Choice(list(SYSTEMS)), help="Only this source's. Default: every source's.")
+@click.option("--yes", is_flag=True, help="Ask nothing. With --json it is needed: there is nobody to ask.")
+@common_options
+@click.pass_obj
+def reset(call: Call, name: str | None, source: str | None, yes: bool) -> None:
+    """Set semaphores to 0 (idle) by hand, because whoever set them is gone.
+
+    NAME is one of the two; without it, both. Only what is not idle is touched. Refused with exit code 3 while an
+    import or export of ours is going on. If the ERP is at work after all, it and the next import will meet.
+    """
+    if call.as_json and not yes:
+        raise click.UsageError("--json asks nothing, so it needs --yes.")
+    refuse_while_running(call.database)
+    chosen = [
+        state
+        for state in _states(call)
+        if (name is None or state.semaphore == name) and (source is None or state.source == source)
+    ]
+    busy = [state for state in chosen if state.status or state.error]
+    for state in busy:
+        if state.error:
+            raise SourceError(f"{state.source} {state.semaphore}: {state.error}")
+        call.err.say(f"{state.source} {state.semaphore}: {state.status}, {state.words}; {state.whose}.")
+    if busy and not yes:
+        click.confirm("Set to 0 (idle)?", abort=True, err=True)
+    if busy:
+        set_idle(call.config, call.database, busy)
+    if call.as_json:
+        print_json([state.as_json() for state in _states(call)])
+    else:
+        call.out.say(f"Set to 0: {len(busy)}." if busy else "All of them are idle already.")

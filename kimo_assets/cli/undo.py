@@ -1,0 +1,80 @@
+"""kimo undo: taking a bad load back."""
+
+from typing import Any
+
+import click
+
+from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.imports import run_shown
+from kimo_assets.cli.summary import print_report
+from kimo_assets.cli.tables import Terminal, moment, number, table
+from kimo_assets.loading.history import UndoableLoad, check_target, target_of_undo, undoable_loads
+
+
+@click.command()
+@click.option("--to", type=int, metavar="LOAD", help="Go back to the state after this load. Default: before the last one.")
+@click.option("--list", "only_list", is_flag=True, help="Only show the loads that can be taken back.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common_options
+@click.pass_obj
+def undo(call: Call, to: int | None, only_list: bool, yes: bool) -> None:
+    """Take the last load back: Kimo's tables in one transaction, then the payloads.
+
+    `history.keep_loads` in kimo.yaml says how many loads are kept. Rows with pending edits in Kimo are left as
+    they are. What was read from the ERP stays staged: mend the ERP before the next import, which loads it again.
+    An undo is a load of its own: `kimo undo --to LOAD` can bring back what was taken back.
+    """
+    with call.database.connect() as connection:
+        loads = undoable_loads(connection)
+        if not only_list:
+            target = target_of_undo(loads) if to is None else to
+            check_target(connection, target)
+    if only_list:
+        _show(call, loads)
+        return
+    if not yes:
+        _ask(call, loads, target)
+    from kimo_assets.defs.launch import launch_undo
+
+    report = run_shown(call, launch_undo, to=target)
+    if call.as_json:
+        print_json(report.as_json())
+    print_report(call, report, (2, 3))
+    if not report.success:
+        click.get_current_context().exit(EXIT_FAILED)
+
+
+def _show(call: Call, loads: list[UndoableLoad]) -> None:
+    if call.as_json:
+        print_json([_as_json(load) for load in loads])
+        return
+    if not loads:
+        call.out.say("No load can be taken back: nothing was changed yet, or none is kept (history.keep_loads).")
+        return
+    call.out.print(_table("Loads that can be taken back, the newest first", loads))
+    call.out.say(f"{call.kimo('undo')} takes the last one back, {call.kimo('undo', '--to', 'LOAD')} all after LOAD.")
+
+
+def _as_json(load: UndoableLoad) -> dict[str, Any]:
+    return vars(load)
+
+
+def _table(title: str, loads: list[UndoableLoad]) -> Any:
+    words = ("What", "Started", "")
+    shown = table(title, ("Load", "What", "Started", "Entities", "New", "Changed", "Archived", ""), left=words)
+    for load in loads:
+        shown.add_row(
+            str(load.load),
+            load.title,
+            moment(load.started_at),
+            str(load.entities),
+            *(number(count) for count in (load.inserted, load.updated, load.archived)),
+            f"taken back by load {load.undone_by}" if load.undone_by else "",
+        )
+    return shown
+
+
+def _ask(call: Call, loads: list[UndoableLoad], target: int) -> None:
+    err: Terminal = call.err
+    err.print(_table("To be taken back", [load for load in loads if load.load > target]))
+    click.confirm(f"Go back to the state after load {target}?", abort=True, err=True)

@@ -1,0 +1,63 @@
+"""kimo why: whether an agent sees a row, and each link that lets it through or stops it."""
+
+import click
+from rich.text import Text
+from rich.tree import Tree
+
+from kimo_assets.catalog import load_catalog
+from kimo_assets.cli.catalogue import find_entity
+from kimo_assets.cli.command import Call, common_options, print_json
+from kimo_assets.cli.tables import moment, plain
+from kimo_assets.sync.trace import Link
+from kimo_assets.why import Answer
+from kimo_assets.why import why as find
+
+
+@click.command()
+@click.argument("agent", metavar="AGENT")
+@click.argument("entity", metavar="ENTITY")
+@click.argument("key", metavar="KEY")
+@common_options
+@click.pass_obj
+def why(call: Call, agent: str, entity: str, key: str) -> None:
+    """Why this agent does (not) see this row.
+
+    Follows the scope of the entity link by link, with the values that decide: the agent's customers, a ship-to's
+    head office, filters, trademarks, warehouses, business rules. KEY is the row's Id. The answer is made by what
+    prepares the payloads (Step 3: Preparazione dati di Sync), so the two cannot disagree.
+    """
+    answer = find(call.config, call.database, agent, find_entity(load_catalog(), entity), key)
+    if call.as_json:
+        print_json(answer.as_json())
+        return
+    style = "green" if answer.sees else "bold red"
+    out = call.out
+    out.say(Text.assemble(f"Agent {agent}, {answer.entity} {plain(key)}: ", (answer.sentence, style)))
+    if answer.change:
+        change = answer.change
+        out.say(f"Last changed by load {change.load}, {plain(change.title)}, {moment(change.started_at)}.")
+    out.say(_on_the_tablet(answer))
+    if answer.chain:
+        out.print(_tree(answer.chain))
+
+
+def _on_the_tablet(answer: Answer) -> str:
+    if answer.published is None:
+        return "Nothing was prepared for this agent yet: step 3 has not run."
+    held = "holds the row" if answer.published else "does not hold the row"
+    late = "" if answer.published == bool(answer.sees) else ", because step 3 has not run since that changed"
+    return f"What was last prepared for the agent's tablet {held}{late}."
+
+
+def _tree(link: Link) -> Tree:
+    tree = Tree(_label(link), guide_style="dim")
+    for fact in link.facts:
+        tree.add(Text(plain(fact), style="dim"))
+    for below in link.below:
+        tree.add(_tree(below))
+    return tree
+
+
+def _label(link: Link) -> Text:
+    answer, style = ("yes", "green") if link.passes else ("no", "bold red")
+    return Text.assemble((f"{answer:<4}", style), plain(link.text))

@@ -1,0 +1,18 @@
+"""Recording from an op what it did to the assets: from an op any choice of partitions can be recorded."""
+
+import dagster as dg
+
+from kimo_assets.defs.assets import ASSET_OF_STEP
+from kimo_assets.defs.metadata import entity_metadata
+from kimo_assets.defs.runs import KimoRun
+from kimo_assets.reports import StepReport
+
+
+def record_entities(
+    context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport, *, only_changed: bool = False
+) -> None:
+    """A materialization per entity of the step that did not fail, in the layer's asset."""
+    for name, entity in report.entities.items():
+        if entity.status != "failed" and not (only_changed and entity.status == "unchanged"):
+            metadata = entity_metadata(kimo.open().connection, kimo.config, report.step, entity)
+            context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[report.step], partition=name, metadata=metadata))

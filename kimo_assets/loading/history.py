@@ -1,0 +1,254 @@
+"""Taking loads back: the rows as they were before each load, and the way to the state after an earlier one.
+
+A load keeps an image of every row it is about to change, as it was. A row that a load has inserted needs none: its
+_changed_load says so. The state of a row after load T is therefore its oldest image of a load after T or, without one, the
+row itself; and if that state was itself made by a load after T, the row was not there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, sql
+
+from kimo_assets.catalog import Catalog, Entity
+from kimo_assets.catalog.model import PENDING_STATUSES
+from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, columns, table
+from kimo_assets.errors import ConfigError
+from kimo_assets.reports import LoadedEntity
+
+_HISTORY = "history"
+_LOAD = "_load"
+
+# Kimo's own life-cycle columns are Kimo's: no import has set them, so taking one back leaves them.
+_LIFECYCLE = ("EntityStatus", "SyncReference", "UploadToServerTimeStamp")
+
+
+@dataclass(frozen=True)
+class UndoableLoad:
+    """A load that changed something. undone_by: the load that has taken it back already."""
+
+    load: int
+    title: str
+    started_at: datetime
+    entities: int
+    inserted: int
+    updated: int
+    archived: int
+    undone_by: int | None
+
+
+# --- what every load does ------------------------------------------------------------------------------------
+
+
+def remember(connection: Connection, entity: Entity, load: int) -> None:
+    """Keeps the rows that pg_temp.difference says will be updated or archived, as they are now."""
+    names = _stored(entity)
+    target = table(_HISTORY, entity.name)
+    connection.execute(
+        sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE {}, {} bigint NOT NULL)").format(
+            target, table(KIMO, entity.name), sql.Identifier(_LOAD)
+        )
+    )
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {} ({}, {}) SELECT {}, {} FROM {} AS k JOIN difference AS d ON k.{} = d.id "
+            "WHERE d.kind IN ('updated', 'archived')"
+        ).format(
+            target,
+            columns(names),
+            sql.Identifier(_LOAD),
+            columns(names, of="k"),
+            sql.Literal(load),
+            table(KIMO, entity.name),
+            sql.Identifier(ID),
+        )
+    )
+
+
+def record(connection: Connection, entity: str, load: int, report: LoadedEntity) -> None:
+    """Notes in the ledger that the load changed the entity, if it did."""
+    if report.inserted + report.updated + report.archived:
+        connection.execute(
+            "INSERT INTO ops.change (load, entity, inserted, updated, archived) VALUES (%s, %s, %s, %s, %s) "
+            "ON CONFLICT (load, entity) DO UPDATE SET (inserted, updated, archived) = (ops.change.inserted + "
+            "excluded.inserted, ops.change.updated + excluded.updated, ops.change.archived + excluded.archived)",
+            [load, entity, report.inserted, report.updated, report.archived],
+        )
+
+
+def prune(connection: Connection, keep_loads: int) -> None:
+    """Gives up what is older than the last `keep_loads` loads that changed something; 0 gives up everything."""
+    row = connection.execute(
+        "SELECT load FROM (SELECT DISTINCT load FROM ops.change) AS loads ORDER BY load DESC OFFSET %s LIMIT 1", [keep_loads]
+    ).fetchone()
+    if row is None:
+        return
+    horizon = row[0]
+    old = connection.execute("DELETE FROM ops.change WHERE load <= %s RETURNING entity", [horizon]).fetchall()
+    for entity in sorted({name for (name,) in old}):
+        if _has_history(connection, entity):
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE {} <= %s").format(table(_HISTORY, entity), sql.Identifier(_LOAD)), [horizon]
+            )
+    connection.execute("DELETE FROM ops.horizon")
+    connection.execute("INSERT INTO ops.horizon VALUES (%s)", [horizon])
+
+
+# --- what can be undone ----------------------------------------------------------------------------------------
+
+
+def undoable_loads(connection: Connection) -> list[UndoableLoad]:
+    """The loads that can be taken back, the newest first."""
+    rows = connection.execute(
+        """
+        SELECT load, title, started_at, count(*), sum(inserted)::bigint, sum(updated)::bigint, sum(archived)::bigint,
+               max(undone_by)
+        FROM ops.change JOIN ops.load USING (load) GROUP BY load, title, started_at ORDER BY load DESC
+        """
+    )
+    return [UndoableLoad(*row) for row in rows]
+
+
+def target_of_undo(loads: Sequence[UndoableLoad]) -> int:
+    """The state that undoing the last load leads to: that after the load before it.
+
+    Loads that were taken back, and those that did it, are passed over: a second undo goes one load further back.
+    Raises: ConfigError when there is nothing to take back.
+    """
+    undoing = {load.undone_by for load in loads}
+    candidates = [load for load in loads if load.undone_by is None and load.load not in undoing]
+    if not candidates:
+        raise ConfigError(
+            "there is no load to take back: nothing was changed yet, or `history.keep_loads` in kimo.yaml keeps none"
+        )
+    return candidates[0].load - 1
+
+
+def check_target(connection: Connection, target: int) -> None:
+    """Raises: ConfigError when the state after load `target` cannot be reached any more, or never was."""
+    row = connection.execute("SELECT max(load) FROM ops.horizon").fetchone()
+    horizon = row[0] if row and row[0] is not None else 0
+    if target < horizon:
+        raise ConfigError(
+            f"the state after load {target} is no longer kept: the oldest that can be gone back to is that after load "
+            f"{horizon}. `history.keep_loads` in kimo.yaml says how many loads are kept."
+        )
+    last = connection.execute("SELECT coalesce(max(load), 0) FROM ops.load").fetchone()
+    if last and target > last[0]:
+        raise ConfigError(f"there is no load {target}: the last one was {last[0]}. `kimo undo --list` shows them.")
+
+
+# --- undoing ------------------------------------------------------------------------------------------------------
+
+
+def changed_entities(connection: Connection, catalog: Catalog, since: int) -> list[str]:
+    """The entities that loads after `since` have changed, in dependency order."""
+    rows = connection.execute("SELECT DISTINCT entity FROM ops.change WHERE load > %s", [since])
+    return catalog.in_load_order(name for (name,) in rows)
+
+
+def undo_entity(connection: Connection, entity: Entity, load: int, target: int) -> LoadedEntity:
+    """Brings kimo.<Entity> back to the state after load `target`, as a load of its own that can be undone as well.
+
+    Rows that were not there then are archived. Rows with pending edits in Kimo are left as they are, and counted as held.
+    """
+    undo = _Undo(connection, entity, load, target)
+    found = undo.find()
+    remember(connection, entity, load)
+    undo.apply()
+    report = LoadedEntity(entity.name, **found, unchanged=undo.count_live() - found["updated"] - found["held"])
+    record(connection, entity.name, load, report)
+    return report
+
+
+def mark_undone(connection: Connection, load: int, target: int) -> None:
+    connection.execute(
+        "UPDATE ops.change SET undone_by = %s WHERE load > %s AND load < %s AND undone_by IS NULL", [load, target, load]
+    )
+
+
+class _Undo:
+    def __init__(self, connection: Connection, entity: Entity, load: int, target: int) -> None:
+        self._connection = connection
+        self._entity = entity
+        self._load = load
+        self._target = target
+
+    def find(self) -> dict[str, Any]:
+        """pg_temp.wanted: the images to go back to. pg_temp.difference: (id, kind) of every row that changes."""
+        self._connection.execute("DROP TABLE IF EXISTS pg_temp.wanted; DROP TABLE IF EXISTS pg_temp.difference")
+        if _has_history(self._connection, self._entity.name):
+            self._execute(
+                "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT DISTINCT ON ({id}) * FROM {history} "
+                "WHERE {load_column} > {target} ORDER BY {id}, {load_column}"
+            )
+        else:
+            self._execute("CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT * FROM {kimo} LIMIT 0")
+        self._execute(
+            """
+            CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
+            SELECT id, CASE WHEN pending THEN 'held' WHEN was_there THEN 'updated' ELSE 'archived' END AS kind
+            FROM (
+                SELECT k.{id} AS id, coalesce({status} IN ({statuses}), false) AS pending,
+                       coalesce(w.{changed}, k.{changed}) <= {target} AS was_there,
+                       k.{archived} AS archived, w.{archived} AS archived_then, w.{id} IS NOT NULL AS has_image,
+                       k.{hash} IS NOT DISTINCT FROM w.{hash} AS is_equal
+                FROM {kimo} AS k LEFT JOIN wanted AS w ON w.{id} = k.{id}
+            ) AS rows
+            WHERE CASE WHEN NOT was_there THEN archived IS NULL
+                       ELSE has_image AND NOT (is_equal AND (archived IS NULL) = (archived_then IS NULL)) END
+            """
+        )
+        rows = self._connection.execute("SELECT kind, count(*) FROM difference GROUP BY kind").fetchall()
+        return {"updated": 0, "archived": 0, "held": 0, **dict(rows)}
+
+    def apply(self) -> None:
+        restored = [name for name in (*self._entity.fields, HASH, ARCHIVED) if name not in (ID, *_LIFECYCLE)]
+        self._execute(
+            "UPDATE {kimo} AS k SET {assignments}, {changed} = {load} "
+            "FROM difference AS d JOIN wanted AS w ON w.{id} = d.id WHERE d.kind = 'updated' AND k.{id} = d.id",
+            assignments=sql.SQL(", ").join(sql.SQL("{0} = w.{0}").format(sql.Identifier(name)) for name in restored),
+        )
+        self._execute(
+            "UPDATE {kimo} AS k SET {archived} = {load}, {changed} = {load} FROM difference AS d "
+            "WHERE d.kind = 'archived' AND k.{id} = d.id"
+        )
+        # No snapshot is what is loaded now: the next load compares, whatever is staged.
+        self._connection.execute(
+            "UPDATE ops.loaded SET (load, checksum, rows_live, changed_load, loaded_at) = (%s, %s, %s, %s, now()) "
+            "WHERE entity = %s",
+            [self._load, f"undone by load {self._load}", self.count_live(), self._load, self._entity.name],
+        )
+
+    def count_live(self) -> int:
+        row = self._execute("SELECT count(*) FROM {kimo} WHERE {archived} IS NULL").fetchone()
+        return row[0] if row else 0
+
+    def _execute(self, statement: str, **parts: sql.Composable):  # type: ignore[no-untyped-def]
+        names: dict[str, sql.Composable] = {
+            "kimo": table(KIMO, self._entity.name),
+            "history": table(_HISTORY, self._entity.name),
+            "id": sql.Identifier(ID),
+            "hash": sql.Identifier(HASH),
+            "changed": sql.Identifier(CHANGED),
+            "archived": sql.Identifier(ARCHIVED),
+            "load_column": sql.Identifier(_LOAD),
+            "load": sql.Literal(self._load),
+            "target": sql.Literal(self._target),
+            "status": sql.SQL('k."EntityStatus"') if self._entity.is_held_while_pending else sql.SQL("NULL::integer"),
+            "statuses": sql.SQL(", ").join(map(sql.Literal, PENDING_STATUSES)),
+        }
+        return self._connection.execute(sql.SQL(statement).format(**(names | parts)))  # type: ignore[arg-type]
+
+
+def _has_history(connection: Connection, entity: str) -> bool:
+    row = connection.execute(
+        "SELECT to_regclass(%s) IS NOT NULL", [f'{_HISTORY}."{entity}"']
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _stored(entity: Entity) -> list[str]:
+    return [*entity.fields, HASH, CHANGED, ARCHIVED]

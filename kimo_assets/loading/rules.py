@@ -1,0 +1,46 @@
+"""What a load is told from outside: guards, the decoding of statuses, whether its changes can be taken back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import orjson
+
+from kimo_assets.catalog import Entity
+from kimo_assets.config import GuardsConfig, KimoConfig
+from kimo_assets.database.names import INTEGRATOR, StagingArea
+
+
+@dataclass(frozen=True)
+class LoadRules:
+    """area: where the snapshots are staged. allow_shrink: guards are noted rather than obeyed.
+
+    erp_statuses: kind (`Account1`) -> code -> description; a kind without codes is decoded by nobody, so nothing is
+    refused because of it. keep_history: before-images are kept, so that the load can be undone.
+    """
+
+    guards: GuardsConfig = field(default_factory=GuardsConfig)
+    erp_statuses: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    keep_history: bool = True
+    allow_shrink: bool = False
+    area: StagingArea = INTEGRATOR
+
+    @classmethod
+    def of(
+        cls, config: KimoConfig, *, allow_shrink: bool = False, area: StagingArea = INTEGRATOR
+    ) -> "LoadRules":
+        return cls(config.guards, config.erp_statuses, config.history.keep_loads > 0, allow_shrink, area)
+
+    def codes(self, entity: Entity) -> dict[str, list[str]]:
+        """Status field -> the codes that are decoded, of the fields of which any is."""
+        return {
+            name: sorted(codes)
+            for name, kind in entity.status_fields.items()
+            if (codes := self.erp_statuses.get(kind))
+        }
+
+    def digest(self, entity: Entity) -> str:
+        """Changes when the same snapshot would be loaded another way; empty for an entity that no rule is about."""
+        codes = self.codes(entity)
+        text = orjson.dumps(codes, option=orjson.OPT_SORT_KEYS)
+        return blake2b(text, digest_size=8).hexdigest() if codes else ""

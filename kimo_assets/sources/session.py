@@ -1,0 +1,94 @@
+"""What a session at a source needs, dialect by dialect: how long it waits for locks, and how it is interrupted.
+
+Connecting and its errors are connection.py's.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import URL, Engine
+
+# A server that does not answer at all is given up after so long; one that fell silent in mid-stream after a minute.
+_PG_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+
+
+def connect_arguments(url: URL, lock_timeout_s: float) -> dict[str, Any]:
+    """For the driver; what the URL says prevails."""
+    match url.get_backend_name():
+        case "sqlite":
+            return {"timeout": lock_timeout_s}
+        case "postgresql":
+            return {name: value for name, value in _PG_PATIENCE.items() if name not in url.query}
+        case _:
+            return {}
+
+
+def session_statements(dialect: str, lock_timeout_s: float) -> list[str]:
+    """Run once on each new connection. SQLite's limit is an argument of connecting."""
+    milliseconds, seconds = max(1, round(lock_timeout_s * 1000)), max(1, round(lock_timeout_s))
+    match dialect:
+        case "postgresql":
+            return ["SET DateStyle = 'ISO, YMD'", f"SET lock_timeout = {milliseconds}"]
+        case "mysql" | "mariadb":
+            return [f"SET SESSION lock_wait_timeout = {seconds}, SESSION innodb_lock_wait_timeout = {seconds}"]
+        case "mssql":
+            return [f"SET LOCK_TIMEOUT {milliseconds}"]
+        case "oracle":
+            # Readers never wait there; this is for the semaphore's table being altered.
+            return [f"ALTER SESSION SET ddl_lock_timeout = {seconds}"]
+        case _:
+            return []
+
+
+_LOCKED = {
+    "postgresql": "due to lock timeout",
+    "mysql": "lock wait timeout exceeded",
+    "mariadb": "lock wait timeout exceeded",
+    "sqlite": "is locked",
+    "mssql": "lock request time out",
+    "oracle": "ora-00054",
+}
+
+
+def is_lock_timeout(dialect: str, message: str) -> bool:
+    """Whether the database says that it waited for a lock as long as it may."""
+    return dialect in _LOCKED and _LOCKED[dialect] in message.casefold()
+
+
+_PG_HOLDERS = """
+    SELECT DISTINCT l.relation::regclass::text, a.pid, a.usename, nullif(a.application_name, ''),
+        to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+    FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+    WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation >= 16384
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()
+    ORDER BY 1 LIMIT 3
+"""
+
+
+def lock_holders(engine: Engine) -> list[str]:
+    """Who holds tables so that nobody can read them: `Zone by pid 12 (erp, psql) since ... UTC`. Where one can ask."""
+    if engine.dialect.name != "postgresql":
+        return []
+    with suppress(Exception), engine.connect() as connection:
+        return [_holder(*row) for row in connection.exec_driver_sql(_PG_HOLDERS)]
+    return []
+
+
+def _holder(table: str, pid: int, user: str | None, program: str | None, since: str | None) -> str:
+    who = ", ".join(filter(None, (user, program)))
+    return f"{table} by session {pid}{f' ({who})' if who else ''}" + (f" since {since} UTC" if since else "")
+
+
+def interrupt(engine: Engine, driver_connection: Any) -> None:
+    """Asks what is running on the connection to stop, from another thread. What cannot be asked ends by itself."""
+    with suppress(Exception):
+        match engine.dialect.name:
+            case "sqlite":
+                driver_connection.interrupt()
+            case "postgresql" if hasattr(driver_connection, "cancel_safe"):
+                driver_connection.cancel_safe(timeout=5)
+            case "mysql" | "mariadb":
+                with engine.connect() as other:
+                    other.exec_driver_sql(f"KILL QUERY {int(driver_connection.thread_id())}")
+            case _:
+                driver_connection.cancel()

@@ -1,0 +1,70 @@
+"""Making a plan's snapshot the staged one: the table changes its schema, no row is read or written."""
+
+import time
+
+from psycopg import Connection, sql
+
+from kimo_assets.database.names import INTEGRATOR, PLANNED, table
+from kimo_assets.reports import StagedEntity
+from kimo_assets.staging.quarantine import count_rules
+from kimo_assets.staging.stage import last_snapshot, record_snapshot
+
+
+def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
+    """Takes the entity's snapshot from schema plan, in one transaction.
+
+    Where the plan has none of its own, what is staged is what it has seen, or was promoted before a crash.
+    """
+    started = time.monotonic()
+    with connection.transaction():
+        planned = last_snapshot(connection, entity, PLANNED)
+        if planned:
+            _swap(connection, entity)
+            _take_rejections(connection, entity, load)
+            record_snapshot(connection, INTEGRATOR, entity, load, planned)
+            connection.execute(sql.SQL("DELETE FROM {} WHERE entity = %s").format(PLANNED.staged), [entity])
+        snapshot = last_snapshot(connection, entity)
+        rules = count_rules(connection, INTEGRATOR, entity)
+    assert snapshot is not None, "a plan that is found has something to promote"  # noqa: S101
+    return StagedEntity(
+        entity,
+        time.monotonic() - started,
+        "ok" if planned else "unchanged",
+        read=snapshot.rows_read,
+        staged=snapshot.rows_staged,
+        rejected=snapshot.rows_rejected,
+        rules=dict(rules),
+    )
+
+
+def _swap(connection: Connection, entity: str) -> None:
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table(INTEGRATOR.schema, entity)))
+    connection.execute(
+        sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(table(PLANNED.schema, entity), sql.Identifier(INTEGRATOR.schema))
+    )
+
+
+def _take_rejections(connection: Connection, entity: str, load: int) -> None:
+    connection.execute(
+        sql.SQL("DELETE FROM {} WHERE entity = %s AND step = 1").format(INTEGRATOR.rejected), [entity]
+    )
+    names = [
+        name
+        for (name,) in connection.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'ops' AND table_name = 'rejected_row' "
+            "AND column_name NOT IN ('id', 'load') ORDER BY ordinal_position"
+        )
+    ]
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    connection.execute(
+        sql.SQL(
+            "WITH taken AS (DELETE FROM {planned} WHERE entity = {entity} RETURNING *) "
+            "INSERT INTO {rejected} (load, {columns}) SELECT {load}, {columns} FROM taken ORDER BY id"
+        ).format(
+            planned=PLANNED.rejected,
+            rejected=INTEGRATOR.rejected,
+            columns=columns,
+            entity=sql.Literal(entity),
+            load=sql.Literal(load),
+        )
+    )

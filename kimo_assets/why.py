@@ -1,0 +1,136 @@
+"""Why an agent does (not) see a row: what an operator needs on the phone. Only reads."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, IsolationLevel, sql
+
+from kimo_assets.catalog import Entity, load_catalog
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
+from kimo_assets.database.server import Database
+from kimo_assets.errors import ConfigError, StoreError, nearest
+from kimo_assets.sync.agents import Agents
+from kimo_assets.sync.client import read_manifest, read_rows
+from kimo_assets.sync.publish import business_rules
+from kimo_assets.sync.store import Store
+from kimo_assets.sync.trace import Link, Tracer
+from kimo_assets.sync.visibility import Visibility
+
+
+@dataclass(frozen=True)
+class LastChange:
+    """The load that last changed the row, or archived it."""
+
+    load: int
+    title: str | None
+    started_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """sees: by the tables as they are now; None when there is no such row to see. sentence: the answer in words.
+
+    published: whether what step 3 last prepared for the agent holds the row; None when nothing was prepared.
+    chain: link by link, for a row that is there.
+    """
+
+    agent: str
+    entity: str
+    key: str
+    sees: bool | None
+    sentence: str
+    published: bool | None = None
+    change: LastChange | None = None
+    chain: Link | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **{name: getattr(self, name) for name in ("agent", "entity", "key", "sees", "sentence", "published")},
+            "change": vars(self.change) if self.change else None,
+            "chain": self.chain.as_json() if self.chain else None,
+        }
+
+
+def why(config: KimoConfig, database: Database, agent: str, entity: Entity, key: str) -> Answer:
+    """The answer by the tables as they are now. Raises: ConfigError for an agent who is none."""
+    with database.connect() as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        with connection.transaction(force_rollback=True):
+            answer = _answer(connection, config, agent, entity, key)
+    return replace(answer, published=_is_published(config, agent, entity.name, key))
+
+
+def _is_published(config: KimoConfig, agent: str, entity: str, key: str) -> bool | None:
+    """Whether the agent's next sync brings (or leaves) the row, by the payloads as they are in the store."""
+    store = Store(config.sync_store)
+    try:
+        description = read_manifest(store, agent)["entities"].get(entity)
+    except StoreError:
+        return None
+    if description is None:
+        return None
+    for listed in description["objects"]:
+        rows = read_rows(store.read_object(listed["sha256"]))
+        place = next(rows).index(description["key"])
+        if any(row[place] == key for row in rows):
+            return True
+    return False
+
+
+def _answer(connection: Connection, config: KimoConfig, agent: str, entity: Entity, key: str) -> Answer:
+    agents = Agents.read(connection)
+    _require_agent(agents, agent)
+    row = connection.execute(
+        sql.SQL("SELECT {}, {} FROM {} WHERE {} = %s").format(
+            sql.Identifier(CHANGED), sql.Identifier(ARCHIVED), table(KIMO, entity.name), sql.Identifier(ID)
+        ),
+        [key],
+    ).fetchone()
+    if row is None:
+        return Answer(agent, entity.name, key, None, _not_there(connection, entity, key))
+    changed, archived = row
+    change = _load(connection, archived or changed)
+    if archived is not None:
+        sentence = f"nobody sees it: load {archived} archived it, because the ERP no longer sent it"
+        return Answer(agent, entity.name, key, False, sentence, change=change)
+    catalog = load_catalog()
+    visibility = Visibility(
+        connection, catalog, agents, rules=business_rules(connection), channel_codes=config.sync.channel_codes
+    )
+    chain = Tracer(connection, catalog, visibility, agent).trace(entity, key)
+    sees = chain is not None and chain.passes
+    sentence = "the agent sees it" if sees else "the agent does not see it"
+    return Answer(agent, entity.name, key, sees, sentence, change=change, chain=chain)
+
+
+def _require_agent(agents: Agents, agent: str) -> None:
+    if agent not in agents.codes:
+        hint = nearest(agent, agents.codes)
+        raise ConfigError(
+            f"'{agent}' is no agent here." + (f" Did you mean {' or '.join(hint)}?" if hint else "")
+            + " Agents are the live rows of SalesAgent."
+        )  # fmt: skip
+
+
+def _not_there(connection: Connection, entity: Entity, key: str) -> str:
+    """Where the row is instead, if anywhere."""
+    refused = connection.execute(
+        "SELECT step, rule, field FROM ops.rejected_row WHERE entity = %s "
+        "AND (source_key = %s OR source_key LIKE %s) ORDER BY id DESC LIMIT 1",
+        [entity.name, key, f"%={key}"],
+    ).fetchone()
+    if refused:
+        step, rule, field = refused
+        return f"it is not in Kimo: step {step} refused it ({rule}, {field}); `kimo rejected {entity.name}` shows it"
+    return "there is no such row in Kimo: the ERP has never sent one with this Id, or its entity was never imported"
+
+
+def _load(connection: Connection, load: int) -> LastChange | None:
+    if not load:
+        return None
+    row: tuple[str, datetime] | None = connection.execute(
+        "SELECT title, started_at FROM ops.load WHERE load = %s", [load]
+    ).fetchone()
+    return LastChange(load, *(row or (None, None)))
