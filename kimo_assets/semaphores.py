@@ -156,9 +156,10 @@ def _give_back(config: KimoConfig, ledger: SemaphoreLedger, owner: Owner) -> str
         return f"{what} is ours by our record, but there is no such source any more"
     try:
         with _found(config, source, flow, writable=True) as semaphore:
-            if semaphore is not None and give_back(semaphore, ledger):
+            if semaphore is None:
+                return f"{what} is ours by our record, but there is no such table any more"
+            if give_back(semaphore, ledger):
                 return f"{what} was left behind by load {owner.load} and is given back"
-            ledger.release(owner.source, owner.semaphore)
             return f"{what} was not ours any more"
     except KimoError as error:
         return f"{what}, left behind by load {owner.load}, could not be given back: {' '.join(str(error).split())}"

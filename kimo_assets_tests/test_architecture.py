@@ -35,12 +35,13 @@ def test_imports_go_only_down_siblings_keep_apart_and_only_defs_knows_dagster() 
         ("sources/readers", "from kimo_assets.staging import stage", "Imports go only down"),
         ("loading/load", "import kimo_assets.staging.stage", "Imports go only down"),
         ("catalog/model", "from kimo_assets import config", "Imports go only down"),
+        ("transforms", "from kimo_assets.catalog import model", "Imports go only down"),
         ("database/ddl", "from kimo_assets.sources import readers", "Imports go only down"),
         ("newcomer", "", "Imports go only down"),
     ],
 )
 def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str, broken: str) -> None:
-    for name in ("definitions", "cli", "defs", "pipeline", "config", "reports", "errors", "demo", "sync"):
+    for name in ("definitions", "cli", "defs", "pipeline", "config", "reports", "transforms", "errors", "demo", "sync"):
         write(tmp_path, name, "")
     for name in ("sources/readers", "staging/stage", "loading/load", "catalog/model", "database/ddl", "defs/assets"):
         write(tmp_path, name, "")

@@ -137,6 +137,7 @@ def _say_next(call: Call, unset: list[str]) -> None:
 
 
 @click.group()
+@common_options
 def mapping() -> None:
     """The mapping of an installation that runs already."""
 

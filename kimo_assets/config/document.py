@@ -13,6 +13,18 @@ from kimo_assets.errors import ConfigError
 CONFIG_VARIABLE = "KIMO_CONFIG"
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's plain words: NO, on and y are texts, and so are 001 and 12:30. An ERP's codes look like that."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":int"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?i:true|false)$"), list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
+
+
 class Document:
     """A YAML file that remembers on which line each key stands."""
 
@@ -33,7 +45,7 @@ class Document:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file} cannot be read: {error}") from None
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = yaml.compose(text, Loader=_Loader)
         except yaml.YAMLError as error:
             raise _not_yaml(file, error) from None
         lines: dict[tuple[str, ...], str] = {}
@@ -51,7 +63,7 @@ class Document:
         if self._node is None:
             return {}
         try:
-            values = yaml.SafeLoader("").construct_document(self._node)
+            values = _Loader("").construct_document(self._node)
         except (yaml.YAMLError, ValueError) as error:
             raise _not_yaml(self.file, error) from None
         return self._expand(values, ())
@@ -59,8 +71,10 @@ class Document:
     def place(self, path: Sequence[str]) -> str:
         """`file, line N: the.key` of the path, or of the nearest key above it."""
         # A single mapping may stand without the list that the model makes of it.
-        made_up = {i for i, part in enumerate(path) if part.isdigit() and tuple(path[: i + 1]) not in self._lines}
-        known = tuple(part for i, part in enumerate(path) if i not in made_up)
+        known: tuple[str, ...] = ()
+        for part in path:
+            if not part.isdigit() or (*known, part) in self._lines:
+                known += (part,)
         key = ".".join(known)
         for length in range(len(known), 0, -1):
             if known[:length] in self._lines:

@@ -18,6 +18,7 @@ from kimo_assets.config.models import (
     KimoConfig,
 )
 from kimo_assets.errors import ConfigError, UnknownEntityError, nearest
+from kimo_assets.transforms import NotationError
 
 DEFAULT_CONFIG = "kimo.yaml"
 
@@ -49,6 +50,8 @@ def _explained(error: ValidationError, document: Document) -> str:
     messages = []
     for problem in error.errors():
         path = tuple(str(part) for part in problem["loc"] if part != "[key]")
+        # A transformation's notation knows where in it the mistake is.
+        path += getattr(problem.get("ctx", {}).get("error"), "path", ())
         messages.append(f"{document.place(path)}: {_expected(problem, path)}")
     return "\n".join(messages)
 
@@ -188,6 +191,8 @@ def _expected(problem: Mapping[str, Any], path: tuple[str, ...]) -> str:
         return "this key is required and is not there"
     if problem["type"] == "literal_error":
         return f"expected {problem['ctx']['expected']}"
+    if isinstance(problem.get("ctx", {}).get("error"), NotationError):
+        return problem["msg"].removeprefix("Value error, ")
     given = problem.get("input")
     # Where an address is expected, what was given may hold a password: it is not repeated.
     has_address = path[0] in ("sources", "database") or "://" in str(given) if path else True

@@ -1,14 +1,25 @@
 """The models of kimo.yaml's sections. A default is the safe choice."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    model_validator,
+)
 from sqlalchemy.engine import URL, make_url
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.errors import UnknownEntityError
+from kimo_assets.transforms import DateFormat, Transformation, parse
 
 SystemId = Literal["erp", "crm"]
 SYSTEMS: tuple[str, ...] = get_args(SystemId)
@@ -26,20 +37,35 @@ def _code(value: Any) -> Any:
 Code = Annotated[str, BeforeValidator(_code)]
 
 
+def _day_or_code(value: Any) -> Any:
+    """YAML takes 1753-01-01 for a date."""
+    return _code(value.isoformat() if isinstance(value, date) else value)
+
+
+def _date_format(value: str) -> str:
+    return DateFormat(value).notation
+
+
+WrittenDate = Annotated[str, AfterValidator(_date_format)]
+
+
 class FormatsConfig(Section):
     """How a source writes days and moments that it keeps as text or number, in the vendor's notation (yyyyMMdd,
     dd/MM/yyyy HH:mm:ss): IntegratorSystemSetting's DateFormat and DateTimeFormat. None: year first, as ISO 8601.
     """
 
-    date: str | None = None
-    datetime: str | None = None
+    date: WrittenDate | None = None
+    datetime: WrittenDate | None = None
 
 
 class NoValueConfig(Section):
-    """What means "no value" beside NULL and the empty text (fact sheet, section 8): in keys, and in days and moments."""
+    """What means "no value" beside NULL and the empty text (fact sheet, section 8): in keys, and in days and moments.
+
+    Among `dates` a day, year first, also means its midnight, and a moment of a database's own type.
+    """
 
     keys: tuple[Code, ...] = ("0",)
-    dates: tuple[Code, ...] = ("-1",)
+    dates: tuple[Annotated[str, BeforeValidator(_day_or_code)], ...] = ("-1",)
 
 
 class SourceConfig(Section):
@@ -137,7 +163,24 @@ class EntityMapping(Section):
     query: str | None = None
     where: str | None = None
     fields: dict[str, str] = {}
-    transform: dict[str, Any] = {}
+    transform: dict[str, Annotated[Transformation, PlainValidator(parse)]] = {}
+    _formats: FormatsConfig = PrivateAttr(default=FormatsConfig())
+    _no_value: NoValueConfig = PrivateAttr(default=NoValueConfig())
+
+    @property
+    def formats(self) -> FormatsConfig:
+        """Those of the mapping's source."""
+        return self._formats
+
+    @property
+    def no_value(self) -> NoValueConfig:
+        """That of the mapping's source."""
+        return self._no_value
+
+    def columns_of(self, field: str) -> tuple[str, ...]:
+        """The source's columns that a field is made from, as kimo.yaml spells them; none for a constant."""
+        own = self.fields.get(field, field)
+        return self.transform[field].columns(own) if field in self.transform else (own,)
 
     @model_validator(mode="after")
     def _one_origin(self) -> "EntityMapping":
@@ -145,6 +188,16 @@ class EntityMapping(Section):
             raise ValueError("give `table` or `query`, not both")
         if self.query and self.where:
             raise ValueError("`where` goes with `table`; put the condition into the `query`")
+        return self
+
+    @model_validator(mode="after")
+    def _one_making(self) -> "EntityMapping":
+        for field in self.fields.keys() & self.transform.keys():
+            if self.transform[field].beginning.columns is not None:
+                raise ValueError(
+                    f"`fields` and `transform` both say what {field} begins with. Take {field} out of `fields`, or write a "
+                    "transformation that begins with its column"
+                )
         return self
 
 
@@ -176,6 +229,13 @@ class KimoConfig(Section):
     entities: dict[str, Mappings] = {}
     _path: Path = PrivateAttr(default=Path("kimo.yaml"))
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
+
+    @model_validator(mode="after")
+    def _tell_mappings_of_their_source(self) -> "KimoConfig":
+        for mapping in (mapping for mappings in self.entities.values() for mapping in mappings):
+            if source := self.sources.get(mapping.source):
+                mapping._formats, mapping._no_value = source.formats, source.no_value
+        return self
 
     @property
     def path(self) -> Path:

@@ -21,6 +21,7 @@ from kimo_assets.database.names import (
     codes_domain,
     column_type,
     columns,
+    given_columns,
     table,
 )
 
@@ -81,9 +82,11 @@ def kimo_table(entity: Entity) -> sql.Composed:
 
 
 def staging_table(
-    entity: Entity, mapped: Sequence[str], target: sql.Identifier, derived_from: tuple[str, ...]
+    entity: Entity, mapped: Sequence[str], target: sql.Identifier, derived_from: tuple[str, ...], carried: int = 0
 ) -> sql.Composed:
     """The table of a snapshot: the mapped fields, an Id derived from `derived_from` when none is mapped, and a content hash.
+
+    carried: how many columns of the source stay with their row until the snapshot is complete.
 
     Without an index or a key: rows arrive by COPY, and duplicates are found once, over all of them.
     """
@@ -100,6 +103,7 @@ def staging_table(
             sql.Identifier(HASH), columns(mapped), sql.Literal(_seed(mapped))
         ),
         sql.SQL("{} integer NOT NULL").format(sql.Identifier(SEGMENT)),
+        *(sql.SQL("{} text").format(sql.Identifier(name)) for name in given_columns(carried)),
     ]
     return sql.SQL("CREATE TABLE {} ({})").format(target, sql.SQL(", ").join(definitions))
 

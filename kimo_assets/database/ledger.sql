@@ -78,6 +78,10 @@ CREATE INDEX IF NOT EXISTS rejected_row_entity ON ops.rejected_row (entity, step
 CREATE TABLE IF NOT EXISTS ops.planned (LIKE ops.staged INCLUDING ALL);
 CREATE TABLE IF NOT EXISTS ops.planned_rejected_row (LIKE ops.rejected_row INCLUDING ALL);
 
+-- What was expected in particular, or went wrong: a date's format, a lookup's codes.
+ALTER TABLE ops.rejected_row ADD COLUMN IF NOT EXISTS detail text;
+ALTER TABLE ops.planned_rejected_row ADD COLUMN IF NOT EXISTS detail text;
+
 -- The state of kimo.<entity> after its last load. changed_load: the last load that changed any of its rows.
 CREATE TABLE IF NOT EXISTS ops.loaded (
     entity text PRIMARY KEY,

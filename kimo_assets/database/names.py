@@ -18,6 +18,7 @@ ID = "Id"
 # Bookkeeping columns beside the vendor's own, which never start with an underscore.
 HASH = "_hash"
 SEGMENT = "_segment"
+GIVEN = "_given"
 CHANGED = "_changed_load"
 ARCHIVED = "_archived_load"
 
@@ -43,6 +44,11 @@ PLANNED = StagingArea(PLAN, sql.Identifier(OPS, "planned"), sql.Identifier(OPS, 
 def columns(names: Sequence[str], *, of: str | None = None) -> sql.Composed:
     """Quoted names with commas between; `of`: an alias before each."""
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
+
+
+def given_columns(count: int) -> list[str]:
+    """Columns of a new snapshot in which what the source gave stays with its row until the snapshot is complete."""
+    return [f"{GIVEN}_{position}" for position in range(count)]
 
 
 def codes_domain(field: Field) -> str:

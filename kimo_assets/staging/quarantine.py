@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -27,11 +27,12 @@ RULES: dict[str, str] = {
     "out_of_range": "the number is too large for the field",
     "not_a_whole_number": "a whole number is expected",
     "not_a_flag": "a flag is 0 or 1",
-    "impossible_date": "there is no such date, or it is not written year-month-day",
+    "impossible_date": "there is no such date, or it is not written as it should be (year-month-day, unless told otherwise)",
     "unknown_enum_code": "the code is not among those the field knows",
     "missing_key": "the row has no key",
     "duplicate_key": "another row of the snapshot has the same key",
     "invalid_characters": "the text holds a NUL or bytes that are no characters",
+    "transformation_failed": "the field's transformation makes nothing of this row",
     "missing_owner": "the row is a part of one that is not there",
     "unknown_erp_status": "the status has no entry among erp_statuses in kimo.yaml",
 }
@@ -44,18 +45,23 @@ _NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 
 _COLUMNS = (
     "entity", "source", "step", "load", "rule", "field", "source_column", "source_key", "value", "source_row", "segment",
+    "detail",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """A refused row: the broken rule, the field it broke it in, and the row by source column."""
+    """A refused row: the broken rule, the field it broke it in, and the row by source column.
+
+    value: the source's; the one that was made where a transformation made one. detail: what was expected in particular.
+    """
 
     rule: str
     field: str
     value: str | None
     row: dict[str, str | None]
     segment: int | None
+    detail: str | None = None
 
 
 def broken_rule(field: Field, value: str | None) -> str:
@@ -92,23 +98,36 @@ def rejections_of(
 
 
 def _unreadable(row: RefusedRow, number: int, selection: Selection) -> Rejection:
-    value = row.values[selection.fields.index(row.field)]
-    return Rejection(row.rule, row.field, value, dict(zip(selection.columns, row.values, strict=True)), number)
+    by_column = dict(zip(selection.columns, row.values, strict=True))
+    value = _given(by_column, selection.columns_of(row.field))
+    return Rejection(row.rule, row.field, value, by_column, number, row.detail)
+
+
+def _given(row: Mapping[str, str | None], columns: Sequence[str]) -> str | None:
+    """What the source gave for a field: one column's value, or each one's with its name."""
+    return row[columns[0]] if len(columns) == 1 else ", ".join(f"{name}={row[name] or ''}" for name in columns) or None
+
+
+def source_row(selection: Selection, cells: Sequence[str | None]) -> dict[str, str | None]:
+    """A row by source column, from its fields' values and its carried columns' (segments.py has them in this order)."""
+    taken, carried = cells[: selection.taken_as_it_is], cells[len(selection.fields) :]
+    return dict(zip(selection.columns, (*taken, *carried), strict=True))
 
 
 def _skipped(data: bytes, number: int, skipped: Sequence[SkippedLine], selection: Selection) -> list[Rejection]:
     by_line = {line.line: line.column for line in skipped}
     reader = csv.reader(io.StringIO(data.decode("utf-8"), newline="\n"))
-    targets = [selection.entity.fields[name] for name in selection.fields]
+    targets = [selection.entity.fields[name] for name in selection.fields[: selection.taken_as_it_is]]
     found = []
     for values in reader:
         # Both PostgreSQL and the reader count a row that spans lines by its last line.
         field = by_line.get(reader.line_num)
         if field is not None:
             # A single empty column is an empty line, in which the reader finds no value at all.
-            cells = zip(selection.columns, targets, values or [""], strict=True)
-            row = {column: as_given(target, value) or None for column, target, value in cells}
-            value = row[selection.columns[selection.fields.index(field)]]
+            cells = values or [""]
+            cells[: len(targets)] = map(as_given, targets, cells)
+            row = source_row(selection, [cell or None for cell in cells])
+            value = cells[selection.fields.index(field)] or None
             rule = broken_rule(selection.entity.fields[field], value)
             found.append(Rejection(rule, field, value, row, number))
     return found
@@ -117,9 +136,8 @@ def _skipped(data: bytes, number: int, skipped: Sequence[SkippedLine], selection
 def source_key(rejection: Rejection, selection: Selection) -> str:
     """What names the row at the ERP: its Id, or the columns its Id would have been derived from."""
     names = ("Id",) if "Id" in selection.fields else selection.entity.identity
-    by_field = dict(zip(selection.fields, selection.columns, strict=True))
-    parts = [f"{by_field[name]}={rejection.row.get(by_field[name]) or ''}" for name in names if name in by_field]
-    return ", ".join(parts)
+    columns = dict.fromkeys(column for name in names for column in selection.columns_of(name))
+    return ", ".join(f"{column}={rejection.row.get(column) or ''}" for column in columns)
 
 
 def keep_rejections(
@@ -128,7 +146,6 @@ def keep_rejections(
     """Writes refused rows into the area's quarantine, in the caller's transaction."""
     if not rejections:
         return
-    by_field = dict(zip(selection.fields, selection.columns, strict=True))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         area.rejected, sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
     )
@@ -142,11 +159,12 @@ def keep_rejections(
                     load,
                     rejection.rule,
                     rejection.field,
-                    by_field.get(rejection.field),
+                    ", ".join(selection.columns_of(rejection.field)) or None,
                     source_key(rejection, selection),
                     rejection.value,
                     orjson.dumps(rejection.row).decode(),
                     rejection.segment,
+                    rejection.detail,
                 )
             )
 

@@ -6,6 +6,7 @@ Writing it is kimo_assets/staging/quarantine.py's and step 2's.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from psycopg import Connection
@@ -53,10 +54,12 @@ class RejectedRow:
     value: str | None
     query: str
     row: dict[str, Any]
+    detail: str | None = None
 
     @property
     def sentence(self) -> str:
-        return RULES.get(self.rule, self.rule)
+        sentence = RULES.get(self.rule, self.rule)
+        return f"{sentence}: {self.detail}" if self.detail else sentence
 
 
 def count_rejected(connection: Connection) -> list[RejectedCount]:
@@ -84,17 +87,17 @@ def rejected_rows(
     with connection.transaction(), connection.cursor("rejected") as cursor:
         cursor.execute(
             """
-            SELECT entity, source, step, rule, field, source_column, source_key, value, source_row
+            SELECT entity, source, step, rule, field, source_column, source_key, value, source_row, detail
             FROM ops.rejected_row
             WHERE %(entity)s::text IS NULL OR entity = %(entity)s ORDER BY entity, step, id LIMIT %(limit)s
             """,
             {"entity": entity, "limit": limit},
         )
-        for name, source, step, rule, field, column, key, value, row in cursor:
+        for name, source, step, rule, field, column, key, value, row, detail in cursor:
             if (name, source) not in finders:
                 finders[name, source] = _Finder(load_catalog()[name], source, config)
             query = finders[name, source].query(step, row)
-            yield RejectedRow(name, step, rule, field, column, key, value, query, row)
+            yield RejectedRow(name, step, rule, field, column, key, value, query, row, detail)
 
 
 class _Finder:
@@ -126,7 +129,10 @@ class _Finder:
         for fields in candidates:
             if keys := self._given(fields, step, row):
                 return keys
-        filled = [(self._column(name) if step != 1 else name, value) for name, value in row.items() if value]
+        if step == 1:
+            filled = [(name, value) for name, value in row.items() if value]
+        else:
+            filled = [(column, row[name]) for name in row if row[name] for column in self._columns(name, step)]
         return filled[:_OTHER_COLUMNS]
 
     def _given(self, fields: Sequence[str], step: int, row: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -134,25 +140,42 @@ class _Finder:
         by_fold = {name.casefold(): name for name in row}
         found = []
         for field in fields:
-            column = self._column(field)
-            key = by_fold.get((column if step == 1 else field).casefold())
-            if key is not None and row[key] not in (None, ""):
-                found.append((key if step == 1 else column, row[key]))
+            for column in self._columns(field, step):
+                key = by_fold.get((column if step == 1 else field).casefold())
+                if key is not None and row[key] not in (None, ""):
+                    found.append((key if step == 1 else column, self._asked(field, row[key])))
         return found
 
-    def _column(self, field: str) -> str:
-        return self._mapping.fields.get(field, field) if self._mapping else field
+    def _columns(self, field: str, step: int) -> tuple[str, ...]:
+        """The ERP's columns that hold what the row does: what a transformation made (step 2), none of them holds."""
+        if self._mapping is None:
+            return (field,)
+        transformation = self._mapping.transform.get(field)
+        is_elsewhere = step != 1 and transformation is not None and not transformation.keeps_the_value
+        return () if is_elsewhere else self._mapping.columns_of(field)
+
+    def _asked(self, field: str, value: Any) -> Any:
+        """`QueryAsLong`: the ERP keeps a number, with which a text is not to be compared."""
+        transformation = self._mapping.transform.get(field) if self._mapping else None
+        is_number = transformation is not None and transformation.is_asked_as_number and _NUMBER.match(str(value))
+        return Decimal(value) if is_number else value
 
     def _may_derive_id(self) -> bool:
         """Step 2 sees an Id on every row, also one the ERP does not know."""
-        return self._mapping is not None and "Id" not in self._mapping.fields and bool(self._entity.identity)
+        mapped = (*self._mapping.fields, *self._mapping.transform) if self._mapping else ("Id",)
+        return "Id" not in mapped and bool(self._entity.identity)
 
     def _table(self) -> str:
         name = (self._mapping.table if self._mapping else None) or self._entity.name
         return ".".join(self._quote(part) for part in name.split("."))
 
 
+_NUMBER = re.compile(r"-?\d+(\.\d+)?$")
+
+
 def _literal(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
     return "'" + str(value).replace("'", "''") + "'"
 
 

@@ -17,13 +17,13 @@ from kimo_assets.catalog import Entity
 from kimo_assets.config import EntityMapping, GuardsConfig, SystemId
 from kimo_assets.database.copy import copy_rows
 from kimo_assets.database.ddl import staging_table
-from kimo_assets.database.names import HASH, INTEGRATOR, SEGMENT, StagingArea, columns, table
+from kimo_assets.database.names import HASH, INTEGRATOR, SEGMENT, StagingArea, columns, given_columns, table
 from kimo_assets.errors import GuardError, PermanentSourceError
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.connection import connected, source_errors
 from kimo_assets.sources.readers import Segment, read_segments
 from kimo_assets.sources.selection import Selection, resolve
-from kimo_assets.staging.quarantine import Rejection, count_rules, keep_rejections, rejections_of
+from kimo_assets.staging.quarantine import Rejection, count_rules, keep_rejections, rejections_of, source_row
 
 OnRows = Callable[[int], None]
 
@@ -144,6 +144,7 @@ class _Staging:
         self._selections = selections
         self._entity = selections[0].entity
         self._fields = [name for name in self._entity.fields if any(name in s.fields for s in selections)]
+        self._given = given_columns(max(len(s.carried) for s in selections))
         self._load = load
         self._name = f"{self._entity.name}__next"
         self._table = table(area.schema, self._name)
@@ -189,7 +190,9 @@ class _Staging:
         self._written_from = number
         derived_from = self._selections[0].derived_id_from
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._table))
-        self._connection.execute(staging_table(self._entity, self._fields, self._table, derived_from))
+        self._connection.execute(
+            staging_table(self._entity, self._fields, self._table, derived_from, len(self._given))
+        )
         self._take_over_rejections(number)
         if number:
             self._connection.execute(
@@ -227,7 +230,8 @@ class _Staging:
                 self._table, sql.Identifier(SEGMENT), sql.Literal(number)
             )
         )
-        skipped = copy_rows(self._connection, self._table, columns(selection.fields), segment.data)
+        names = columns([*selection.fields, *given_columns(len(selection.carried))])
+        skipped = copy_rows(self._connection, self._table, names, segment.data)
         rejections = rejections_of(segment, number, skipped, selection)
         keep_rejections(self._connection, self._area, selection, self._load, rejections)
 
@@ -241,7 +245,13 @@ class _Staging:
             self._refuse_rows_without_key()
             self._refuse_duplicates()
             staged, _, checksum = self._measure()
+        self._let_go_of_what_was_given()
         return Snapshot(self._definition, self._segments, self._rows_read, staged, self._rows_read - staged, checksum)
+
+    def _let_go_of_what_was_given(self) -> None:
+        if self._given:
+            dropped = sql.SQL(", ").join(sql.SQL("DROP COLUMN {}").format(sql.Identifier(name)) for name in self._given)
+            self._connection.execute(sql.SQL("ALTER TABLE {} {}").format(self._table, dropped))
 
     def _refuse_rows_without_key(self) -> None:
         if self._selections[0].derived_id_from:
@@ -271,7 +281,9 @@ class _Staging:
                 self._table,
                 which.format(table=self._table, segment=segment),
                 segment,
-                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in self._fields),
+                sql.SQL(", ").join(
+                    sql.SQL("{}::text").format(sql.Identifier(name)) for name in (*self._fields, *self._given)
+                ),
             )
         )
         found: list[list[Rejection]] = [[] for _ in self._selections]
@@ -282,8 +294,9 @@ class _Staging:
             keep_rejections(self._connection, self._area, selection, self._load, rejections)
 
     def _rejection(self, rule: str, selection: Selection, values: Sequence[str | None], number: int) -> Rejection:
-        by_field = dict(zip(self._fields, values, strict=True))
-        row = {column: by_field[name] for name, column in zip(selection.fields, selection.columns, strict=True)}
+        by_field = dict(zip([*self._fields, *self._given], values, strict=True))
+        names = [*selection.fields, *given_columns(len(selection.carried))]
+        row = source_row(selection, [by_field[name] for name in names])
         key = "Id" if "Id" in selection.fields else selection.derived_id_from[0]
         return Rejection(rule, key, by_field.get(key) if key in selection.fields else None, row, number)
 

@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 
 from kimo_assets.database.locks import exclusive
+from kimo_assets.database.semaphore_ledger import SemaphoreLedger
 from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.sensors import build_sensors
 from kimo_assets_tests.defs.conftest import Company
@@ -61,6 +62,33 @@ def test_a_run_whose_load_was_closed_long_ago_was_killed(company: Company, run_i
 def test_a_run_that_is_just_ending_is_left_alone(company: Company, run_id: str) -> None:
     load_of(company, run_id, finished="now()")
     assert look(company) == STARTED
+
+
+def test_the_semaphore_of_a_dead_run_is_given_back_with_it(company: Company, run_id: str) -> None:
+    company.erp(ImportFromErpSemaphore=[{"Status": 2}])
+    load_of(company, run_id)
+    SemaphoreLedger(company.database.connect, 1, run_id).claim("erp", "ImportFromErpSemaphore", 2)
+    with exclusive(company.database):
+        assert look(company) == STARTED
+    assert company.erp_file.read("SELECT Status FROM ImportFromErpSemaphore") == [(2,)]
+    assert look(company) == FAILED
+    assert company.erp_file.read("SELECT Status FROM ImportFromErpSemaphore") == [(0,)]
+    assert SemaphoreLedger(company.database.connect).owners() == []
+    with company.instance() as instance:
+        (event,) = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    assert "ImportFromErpSemaphore of source 'erp' was left behind by load 1 and is given back." in event.message
+
+
+def test_a_semaphore_that_a_dead_run_cannot_give_back_does_not_keep_it_alive(company: Company, run_id: str) -> None:
+    company.erp(ImportFromErpSemaphore=[{"Status": 2}])
+    load_of(company, run_id)
+    SemaphoreLedger(company.database.connect, 1, run_id).claim("erp", "ImportFromErpSemaphore", 2)
+    company.entities, company.settings = {"Zone": {}}, {"import": {"semaphore_wait_s": 0}}
+    company.erp_file.file.rename(company.folder / "aside")
+    assert look(company) == FAILED
+    (company.folder / "aside").rename(company.erp_file.file)
+    assert company.launch(entities=["Zone"]).success
+    assert company.erp_file.read("SELECT Status FROM ImportFromErpSemaphore") == [(0,)]
 
 
 def test_with_no_run_going_on_the_database_is_not_even_opened(

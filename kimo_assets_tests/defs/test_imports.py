@@ -449,3 +449,28 @@ def test_the_instances_folder_leaves_the_environment_as_it_was(
     monkeypatch.setenv("DAGSTER_HOME", "/somewhere/else")
     company.launch(entities=["Zone"], only_listed=True, steps=[1])
     assert os.environ["DAGSTER_HOME"] == "/somewhere/else"
+
+
+def test_what_the_custom_task_says_stands_in_the_runs_log(company: Company) -> None:
+    task = company.folder / "prepare.sh"
+    task.write_text("#!/bin/sh\necho rebuilding prices\n", encoding="utf-8")
+    task.chmod(0o755)
+    company.settings = {"import": {"custom_task": "prepare.sh"}}
+    for report in (by_all(company), by_mask(company)):
+        assert report.run_id is not None
+        with company.instance() as instance:
+            entries = [entry for entry in instance.all_logs(report.run_id) if not entry.is_dagster_event]
+        said = {entry.user_message: entry.step_key for entry in entries}
+        assert said["  rebuilding prices"] in ("erp_staging", "import_named_entities")
+        assert f"custom task {task} starts" in said
+
+
+def test_a_failure_that_all_entities_share_is_said_once(company: Company) -> None:
+    task = company.folder / "prepare.sh"
+    task.write_text("#!/bin/sh\nexit 4\n", encoding="utf-8")
+    task.chmod(0o755)
+    company.settings = {"import": {"custom_task": "prepare.sh"}}
+    report = by_all(company)
+    assert set(report.failures[1]) == EVERY
+    error, _ = _failure(company, report.run_id)
+    assert error.count("exit code 4") == 1

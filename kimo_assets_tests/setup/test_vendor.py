@@ -7,8 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from sqlalchemy import String, Text
+from sqlalchemy import Integer, String, Text
 
+from kimo_assets.catalog import load_catalog
 from kimo_assets.config import EntityMapping, load_config
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import run_import
@@ -204,6 +205,38 @@ def test_without_a_source_the_formats_are_told_for_kimo_yaml(pulled: Pull, comma
     again = command.run("mapping", "pull", sqlite.url, "--force").stdout
     assert "under sources.erp:  formats: {date: 'yyyyMMdd'}" in again
     assert "Kept as comments, without effect here: 1 settings." in again
+
+
+def test_hashed_keys_written_dates_and_two_systems_import_by_the_commands_alone(
+    integration: Integration, command: Command, own_database: Database
+) -> None:
+    day = next(name for name, field in load_catalog()["Account"].fields.items() if field.type in ("date", "dt"))
+    columns = {"CHIAVE": String(200), "RAGSOC": String(60), "DATA": String(20), "COD": Integer}
+    rows = [{"CHIAVE": f"{'x' * 60}{number}", "RAGSOC": "Bar", "DATA": "31/12/2025", "COD": number} for number in range(3)]
+    integration.table("CLIENTI", columns, rows)
+    integration.table("LEADS", {"ID": String(20), "TITLE": String(60)}, [{"ID": "L1", "TITLE": "Lead"}])
+    integrator(
+        integration,
+        mapping=[
+            ("Account", None, "CLIENTI"),
+            ("Account", "Id", "CHIAVE", None, None, "StringToHash"),
+            ("Account", "Name", "RAGSOC"),
+            ("Account", day, "DATA"),
+            ("Account", "HeadOfficeId", "COD", None, None, "QueryAsLong|StringToHash"),
+            ("Account", None, "LEADS", None, "Crm"),
+            ("Account", "Name", "TITLE", None, "Crm"),
+        ],
+        settings=[("DateFormat", "dd/MM/yyyy")],
+    )
+    command.json("mapping", "pull", integration.url, "--erp-url", integration.url, "--crm-url", integration.url)
+    assert [f for f in command.json("check") if f["level"] == "error"] == []
+    assert command.imported()["success"] is True
+    with own_database.connect() as connection:
+        found = connection.execute(f'SELECT "Id", "Name", "{day}"::date::text FROM kimo."Account" ORDER BY 2').fetchall()
+    assert [(name, written) for _, name, written in found] == [("Bar", "2025-12-31")] * 3 + [("Lead", None)]
+    keys = {key for key, *_ in found}
+    assert len(keys) == 4
+    assert max(map(len, keys)) <= 50
 
 
 # --- what has no place yet --------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def _read_ahead(segments: Generator[Segment, None, None]) -> Generator[Segment, 
 
 
 def _segments(engine: Engine, connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
-    if engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg":
+    if not selection.needs_python and engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg":
         expressions = copy_out.expressions(connection, selection)
         if expressions is not None:
             return copy_out.read(connection, selection, expressions)

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 from kimo_assets.catalog import Field
+from kimo_assets.config import NoValueConfig
+from kimo_assets.transforms.dates import ISO_DATE
+from kimo_assets.transforms.values import decode, plain_number
 
 _Cleaned = tuple[Sequence[Any], Sequence[int]]
 
@@ -25,19 +29,27 @@ def _replaced(values: Sequence[Any], replacements: dict[Any, Any]) -> Sequence[A
     return [replacements.get(value, value) for value in values] if replacements else values
 
 
-def _clean_text(values: Sequence[Any], target: Field) -> _Cleaned:
+def _clean_text(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
     if not _kinds(values) <= {int, str, type(None)}:
         values = [_text(v) for v in values]
     if not is_trimmed(target):
         return values, ()
     # Keys repeat: judged once each, and a column without padding or zeros is passed on untouched.
-    odd = [v for v in set(values) if v == 0 or v == "0" or (type(v) is str and v[-1:] == " ")]
-    return _replaced(values, {v: _clean_key(v, target) for v in odd}), ()
+    absent = absent_in(target, no_value)
+    odd = [v for v in set(values) if (type(v) is str and v[-1:] == " ") or (absent and str(v) in absent)]
+    return _replaced(values, {v: _clean_key(v, absent) for v in odd}), ()
 
 
-def _clean_key(value: Any, target: Field) -> Any:
+def absent_in(target: Field, no_value: NoValueConfig) -> frozenset[str]:
+    """The texts that mean "no value" in a field, beside the empty one (fact sheet, section 8)."""
+    if is_day(target):
+        return frozenset(no_value.dates)
+    return frozenset(no_value.keys) if target.is_key else frozenset()
+
+
+def _clean_key(value: Any, absent: frozenset[str]) -> Any:
     trimmed = value.rstrip(" ") if type(value) is str else value
-    return None if target.is_key and (trimmed == "0" or trimmed == 0) else trimmed
+    return None if str(trimmed) in absent else trimmed
 
 
 def _text(value: Any) -> Any:
@@ -45,14 +57,8 @@ def _text(value: Any) -> Any:
     if isinstance(value, (bytes, memoryview)):
         return decode(bytes(value))
     if isinstance(value, (float, Decimal)):
-        return _plain_number(value)
+        return plain_number(value)
     return int(value) if isinstance(value, bool) else value
-
-
-def _plain_number(value: float | Decimal) -> str:
-    """Digits without an exponent or trailing zeros."""
-    text = format(value if isinstance(value, Decimal) else Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 # PostgreSQL would also take 0x10 and 1_000, as programmers write numbers; from an ERP they are mistakes.
@@ -63,21 +69,21 @@ def is_number(target: Field) -> bool:
     return target.type in ("dec", "int", "enum") and not target.is_open_enum
 
 
-def _clean_number(values: Sequence[Any], target: Field) -> _Cleaned:
+def _clean_number(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
     if str not in _kinds(values) or not is_number(target):
         return values, ()
     odd = {v for v in set(values) if type(v) is str and _PROGRAMMERS_NUMBER.search(v)}
     return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
 
 
-def _clean_whole(values: Sequence[Any], target: Field) -> _Cleaned:
-    values, odd = _clean_number(values, target)
+def _clean_whole(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
+    values, odd = _clean_number(values, target, no_value)
     if _kinds(values) <= {int, str, type(None)}:
         return values, odd
     return [v if v is None or type(v) is int or type(v) is str else _whole(v) for v in values], odd
 
 
-def _clean_flag(values: Sequence[Any], target: Field) -> _Cleaned:
+def _clean_flag(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
     return [v if v is None or type(v) is int or type(v) is str else _whole(v) for v in values], ()
 
 
@@ -90,41 +96,53 @@ def _whole(value: Any) -> Any:
     return value
 
 
-# PostgreSQL would also take 'today', 'infinity' or 1/2/03; only year first is a date here.
-_ISO_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d{8}(?!\d)")
-_NO_DATE = (-1, "-1", "")
-
-
 def is_day(target: Field) -> bool:
     return target.type in ("date", "dt")
 
 
-def _clean_date(values: Sequence[Any], target: Field) -> _Cleaned:
+@lru_cache
+def no_date(no_value: NoValueConfig) -> str:
+    """A pattern of what means "no date", in words that Python and PostgreSQL both read; a day also means its midnight."""
+    midnight = r"([T ]00:00(:00(\.0+)?)?([-+]\d\d(:?\d\d)?)?)?"
+    texts = [re.escape(text) + (midnight if ISO_DATE.match(text) else "") for text in no_value.dates]
+    return f"^({'|'.join(['', *texts])}) *$"
+
+
+def may_be_a_day(no_value: NoValueConfig) -> bool:
+    """Whether a value of a database's own date type can mean "no date"."""
+    return any(map(ISO_DATE.match, no_value.dates))
+
+
+def _clean_date(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
     distinct = set(values)
-    none = {v for v in distinct if (v.rstrip(" ") if type(v) is str else v) in _NO_DATE}
+    pattern = re.compile(no_date(no_value))
+    none = {v for v in distinct if v is not None and pattern.fullmatch(_as_written(v))}
     odd = {v for v in distinct - none if v is not None and not _is_date(v)}
     values = _replaced(values, dict.fromkeys(none))
     return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
 
 
+def _as_written(value: Any) -> str:
+    return plain_number(value) if isinstance(value, (float, Decimal)) else str(value)
+
+
 def _is_date(value: Any) -> bool:
-    return isinstance(value, (date, datetime)) or bool(_ISO_DATE.match(str(value)))
-
-
-def decode(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
+    """PostgreSQL would also take 'today', 'infinity' or 1/2/03; only year first is a date here."""
+    return isinstance(value, date) or bool(ISO_DATE.match(str(value)))
 
 
 _UNWRITTEN_RULE = {"date": "impossible_date", "dt": "impossible_date", "enum": "unknown_enum_code"}
 
 
-def clean(values: Sequence[Any], target: Field) -> tuple[Sequence[Any], Sequence[int], str]:
+def clean(
+    values: Sequence[Any], target: Field, no_value: NoValueConfig
+) -> tuple[Sequence[Any], Sequence[int], str]:
     """The column as it is written, the positions of the values that are not, and the rule these have broken."""
-    cleaned, refused = _CLEANERS[target.type](values, target)
+    cleaned, refused = _CLEANERS[target.type](values, target, no_value)
     return cleaned, refused, _UNWRITTEN_RULE.get(target.type, "not_a_number")
 
 
-_CLEANERS: dict[str, Callable[[Sequence[Any], Field], _Cleaned]] = {
+_CLEANERS: dict[str, Callable[[Sequence[Any], Field, NoValueConfig], _Cleaned]] = {
     "text": _clean_text,
     "dec": _clean_number,
     "int": _clean_whole,

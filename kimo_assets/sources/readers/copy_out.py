@@ -7,8 +7,9 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from kimo_assets.catalog import Field
+from kimo_assets.config import NoValueConfig
 from kimo_assets.sources.readers import segments
-from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed
+from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed, may_be_a_day, no_date
 from kimo_assets.sources.readers.segments import Segment
 from kimo_assets.sources.selection import Selection
 
@@ -42,11 +43,11 @@ def expressions(connection: Connection, selection: Selection) -> sql.Composed | 
             return None
         if is_number(target) and kind in _PG_TEXTS:  # odd spellings of numbers are refused there
             return None
-        expressions.append(_copy_expression(target, column, kind))
+        expressions.append(_copy_expression(target, column, kind, selection.no_value))
     return sql.SQL(", ").join(expressions)
 
 
-def _copy_expression(target: Field, column: str, kind: int) -> sql.Composed:
+def _copy_expression(target: Field, column: str, kind: int, no_value: NoValueConfig) -> sql.Composed:
     value: sql.Composable = sql.Identifier(column)
     if target.type in ("int", "enum", "bool", "text") and kind in _PG_NUMERIC:
         # By way of text: a float's own cast to numeric keeps fewer digits than the float has.
@@ -54,19 +55,30 @@ def _copy_expression(target: Field, column: str, kind: int) -> sql.Composed:
     if kind == _PG_FLAG:
         value = sql.SQL("{}::int").format(value)
     if is_day(target) and kind not in _PG_DATES:
-        value = _iso_date_or_mark(sql.SQL("{}::text").format(value))
+        value = _iso_date_or_mark(sql.SQL("{}::text").format(value), no_value)
+    elif is_day(target) and may_be_a_day(no_value):
+        value = sql.SQL("CASE WHEN {value}::text !~ {none} THEN {value} END").format(
+            value=value, none=sql.Literal(no_date(no_value))
+        )
     if is_trimmed(target) and kind in _PG_TEXTS:
         value = sql.SQL("rtrim({}::text)").format(value)
     if target.is_key:
-        value = sql.SQL("nullif({}::text, '0')").format(value)
+        value = sql.SQL("{}::text").format(value)
+        for absent in no_value.keys:
+            value = sql.SQL("nullif({}, {})").format(value, sql.Literal(absent))
     return sql.SQL("{}").format(value)
 
 
-def _iso_date_or_mark(text: sql.Composable) -> sql.Composed:
+def _iso_date_or_mark(text: sql.Composable, no_value: NoValueConfig) -> sql.Composed:
     """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be refused."""
     return sql.SQL(
-        "CASE WHEN rtrim({text}) IN ('', '-1') THEN NULL WHEN {text} ~ {iso} THEN {text} ELSE {mark} || {text} END"
-    ).format(text=text, iso=sql.Literal(_PG_ISO_DATE), mark=sql.Literal(_NO_DATE_MARK))
+        "CASE WHEN {text} ~ {none} THEN NULL WHEN {text} ~ {iso} THEN {text} ELSE {mark} || {text} END"
+    ).format(
+        text=text,
+        none=sql.Literal(no_date(no_value)),
+        iso=sql.Literal(_PG_ISO_DATE),
+        mark=sql.Literal(_NO_DATE_MARK),
+    )
 
 
 def as_given(target: Field, text: str) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from operator import is_
 from typing import Any, Literal
@@ -10,11 +10,12 @@ from typing import Any, Literal
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
-from kimo_assets.catalog import Field
 from kimo_assets.sources.readers import segments
-from kimo_assets.sources.readers.cleaning import clean, decode
+from kimo_assets.sources.readers.cleaning import absent_in, clean
 from kimo_assets.sources.readers.segments import RefusedRow, Segment
-from kimo_assets.sources.selection import Selection, run_as_is
+from kimo_assets.sources.selection import Made, Selection, run_as_is
+from kimo_assets.transforms import Refusal, transformed
+from kimo_assets.transforms.values import decode
 
 _FIRST_BATCH = 500
 # Rows fetched at once. More are slower: what is made of them no longer fits in the processor's cache.
@@ -23,18 +24,18 @@ _MAX_BATCH = 5_000
 
 def read(connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
     """Batches are sized by what the rows weigh: a table of long notes needs no more memory than one of prices."""
-    targets = [selection.entity.fields[name] for name in selection.fields]
-    size = _FIRST_BATCH
+    size, weight = _FIRST_BATCH, 0
     pieces: list[Segment] = []
     with closing(_Batches(connection, selection.statement)) as rows_of:
         order = [rows_of.names.index(name) for name in selection.columns]
         while rows := rows_of.fetch(size):
-            pieces.append(_segment(rows, order, targets))
-            per_row = max(1, len(pieces[-1].data) // len(rows))
+            pieces.append(_segment(rows, order, selection))
+            weight += pieces[-1].weight
+            per_row = max(1, pieces[-1].weight // len(rows))
             size = max(1, min(_MAX_BATCH, segments.SEGMENT_BYTES // per_row, size * 8))
-            if sum(len(piece.data) for piece in pieces) >= segments.SEGMENT_BYTES:
+            if weight >= segments.SEGMENT_BYTES:
                 yield _joined(pieces)
-                pieces = []
+                pieces, weight = [], 0
     if pieces:
         yield _joined(pieces)
 
@@ -85,28 +86,70 @@ class _Batches:
         return self._result.fetchmany(size)
 
 
-def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], targets: Sequence[Field]) -> Segment:
+def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], selection: Selection) -> Segment:
     by_column = list(zip(*rows, strict=True))
     given: list[Sequence[Any]] = [by_column[i] for i in order]
-    columns: list[Sequence[Any]] = []
-    refused: dict[int, tuple[str, str]] = {}
-    for values, target in zip(given, targets, strict=True):
-        cleaned, bad, rule = clean(values, target)
-        columns.append(cleaned)
-        for index in bad:
-            refused.setdefault(index, (target.name, rule))
-    untouched = all(map(is_, columns, by_column)) and len(columns) == len(by_column)
-    kept = rows if untouched else list(zip(*columns, strict=True))
-    data = None if refused else _render(kept)
+    columns, refused = _fields(given, selection, len(rows))
+    untouched = len(columns) == len(by_column) and all(map(is_, columns, by_column))
+    carried = given[selection.taken_as_it_is :]
+    kept = rows if untouched and not carried else _rows(columns, carried)
+    data = _render(_without(kept, refused))
     if data is None:
-        refused |= _unwritable(kept, targets, refused)
-        data = _render([row for index, row in enumerate(kept) if index not in refused])
+        refused = _unwritable(columns, selection) | refused
+        kept = _rows(columns, [list(map(_readable, values)) for values in carried])
+        data = _render(_without(kept, refused))
         assert data is not None, "unwritable rows were taken out"  # noqa: S101
     rejected = [
-        RefusedRow(tuple(_readable(values[index]) for values in given), name, rule)
-        for index, (name, rule) in sorted(refused.items())
+        RefusedRow(tuple(_readable(values[index]) for values in given), name, refusal.rule, refusal.detail)
+        for index, (name, refusal) in sorted(refused.items())
     ]
-    return Segment(data, len(kept) - len(refused), rejected)
+    return Segment(data, len(rows) - len(refused), rejected)
+
+
+_Refused = dict[int, tuple[str, Refusal]]
+
+
+def _fields(
+    given: Sequence[Sequence[Any]], selection: Selection, rows: int
+) -> tuple[list[Sequence[Any]], _Refused]:
+    """A column of values for each field; and by position the rows that have none for one, with that field and why."""
+    columns: list[Sequence[Any]] = []
+    refused: _Refused = {}
+    made = {one.field: one for one in selection.made}
+    by_name = dict(zip(selection.columns, given, strict=True))
+    for position, name in enumerate(selection.fields):
+        target = selection.entity.fields[name]
+        if name in made:
+            values, failures = _made(made[name], by_name, selection, rows)
+            for index, refusal in failures.items():
+                refused.setdefault(index, (name, refusal))
+        else:
+            values = given[position]
+        cleaned, bad, rule = clean(values, target, selection.no_value)
+        columns.append(cleaned)
+        for index in bad:
+            refused.setdefault(index, (name, Refusal(rule)))
+    return columns, refused
+
+
+def _made(
+    made: Made, by_name: Mapping[str, Sequence[Any]], selection: Selection, rows: int
+) -> tuple[Sequence[Any], Mapping[int, Refusal]]:
+    absent = absent_in(selection.entity.fields[made.field], selection.no_value)
+    outcome = transformed(made.transformation, [by_name[column] for column in made.columns], rows, absent)
+    return outcome.values, outcome.refused
+
+
+def _without(rows: Sequence[Sequence[Any]], refused: _Refused) -> Sequence[Sequence[Any]]:
+    return [row for index, row in enumerate(rows) if index not in refused] if refused else rows
+
+
+def _rows(columns: Sequence[Sequence[Any]], carried: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    return list(zip(*columns, *map(_without_bytes, carried), strict=True))
+
+
+def _without_bytes(values: Sequence[Any]) -> Sequence[Any]:
+    return list(map(_readable, values)) if {bytes, memoryview} & set(map(type, values)) else values
 
 
 def _render(rows: Sequence[Sequence[Any]]) -> bytes | None:
@@ -129,17 +172,12 @@ def _csv(rows: Sequence[Sequence[Any]], quoting: Literal[0, 1]) -> str:
     return buffer.getvalue()
 
 
-def _unwritable(
-    rows: Sequence[Sequence[Any]], targets: Sequence[Field], already: dict[int, tuple[str, str]]
-) -> dict[int, tuple[str, str]]:
-    found: dict[int, tuple[str, str]] = {}
-    for index, row in enumerate(rows):
-        if index in already:
-            continue
-        for value, target in zip(row, targets, strict=True):
+def _unwritable(columns: Sequence[Sequence[Any]], selection: Selection) -> _Refused:
+    found: _Refused = {}
+    for name, values in zip(selection.fields, columns, strict=True):
+        for index, value in enumerate(values):
             if isinstance(value, str) and not _is_writable(value):
-                found[index] = (target.name, "invalid_characters")
-                break
+                found.setdefault(index, (name, Refusal("invalid_characters")))
     return found
 
 
@@ -151,6 +189,6 @@ def _readable(value: Any) -> str | None:
     """A value as text that a database can keep: what cannot be written appears as an escape."""
     if value is None:
         return None
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, (bytes, memoryview)):
+        return bytes(value).decode("utf-8", "backslashreplace")
     return str(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
