@@ -229,8 +229,8 @@ def test_hashed_keys_written_dates_and_two_systems_import_by_the_commands_alone(
         settings=[("DateFormat", "dd/MM/yyyy")],
     )
     command.json("mapping", "pull", integration.url, "--erp-url", integration.url, "--crm-url", integration.url)
-    assert [f for f in command.json("check") if f["level"] == "error"] == []
     assert command.imported()["success"] is True
+    assert [f for f in command.json("check") if f["level"] == "error"] == []
     with own_database.connect() as connection:
         found = connection.execute(f'SELECT "Id", "Name", "{day}"::date::text FROM kimo."Account" ORDER BY 2').fetchall()
     assert [(name, written) for _, name, written in found] == [("Bar", "2025-12-31")] * 3 + [("Lead", None)]
