@@ -16,6 +16,14 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.database.server import Database, open_database
+from kimo_assets_tests.integrations import (  # noqa: F401 (fixtures)
+    command,
+    integration,
+    mariadb,
+    postgresql,
+    reused_integration,
+    sqlite,
+)
 from kimo_assets_tests.worlds import World
 
 _TEMPLATE = "kimo_template"
