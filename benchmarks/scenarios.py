@@ -82,7 +82,7 @@ def _three_imports(bench: Bench, scale: str, kind: str, repetition: int) -> Iter
 
 
 def loaders(bench: Bench, scale: str) -> Iterator[Result]:
-    """Step 1 of the two largest tables, beside general loaders that move the same tables."""
+    """Step 1 of the two largest tables, reading them alone, and general loaders that move the same tables; beside COPY."""
     for kind in ("sqlite", "postgresql", "mysql"):
         if kind == "mysql" and MYSQL_VARIABLE not in os.environ:
             bench.say(f"skipped: MySQL, because {MYSQL_VARIABLE} is not set")
@@ -90,7 +90,7 @@ def loaders(bench: Bench, scale: str) -> Iterator[Result]:
         with _source(bench, kind, bench.pristine(scale) / "erp.sqlite") as (url, postmasters):
             for repetition in bench.times(scale):
                 about = {"scenario": "loaders", "scale": scale, "source": kind, "repetition": repetition}
-                with_slow = kind == "sqlite" and repetition == 0
+                with_slow = scale == "small" and repetition == 0
                 for result in _loaders_once(bench, scale, url, postmasters, with_slow=with_slow):
                     yield about | result
 
@@ -98,18 +98,24 @@ def loaders(bench: Bench, scale: str) -> Iterator[Result]:
 def _loaders_once(
     bench: Bench, scale: str, url: str | None, postmasters: list[int], *, with_slow: bool
 ) -> Iterator[Result]:
-    """with_slow: also the ways by INSERT, which take minutes; never at large, where they take a good part of an hour."""
+    """with_slow: also the ways by INSERT, which take minutes for more than the small company."""
     directory = bench.folder / "loaders"
     config = companies.fresh_copy(bench.pristine(scale), directory, source_url=url)
     companies.without_wrong_rows(directory / "erp.sqlite", list(LARGEST.values()))
-    ours = run("imports", config=str(config), steps=[1], entities=list(LARGEST), postmasters=postmasters)
+    entities = list(LARGEST)
+    ours = run("imports", config=str(config), steps=[1], entities=entities, postmasters=postmasters, with_floors=True)
+    yield {"loader": "COPY"} | ours["floors"]["copy"]
     yield {"loader": "ours"} | ours["steps"]["1"]
+    source_url = url or f"sqlite:///{directory / 'erp.sqlite'}"
+    for reader in ("auto", "cursor"):
+        work = {"config": str(config), "source_url": source_url, "entities": entities, "postmasters": postmasters}
+        yield {"loader": f"reading only, {reader}"} | run("extraction", reader=reader, **work)
     with _target(directory) as (target, postmaster):
         for loader, method, python in _others(bench):
-            if method in _BY_INSERT and (scale == "large" or not with_slow):
+            if method in _BY_INSERT and not with_slow:
                 continue
             work = {
-                "source_url": url or f"sqlite:///{directory / 'erp.sqlite'}",
+                "source_url": source_url,
                 "target_url": target,
                 "tables": [_spelled(name, url) for name in LARGEST.values()],
                 "method": method,
@@ -138,7 +144,7 @@ def _others(bench: Bench) -> Iterator[tuple[str, str, str]]:
         yield "pandas", method, sys.executable
     python = bench.loaders_python or sys.executable
     if bench.loaders_python or importlib.util.find_spec("dlt"):
-        for method in ("default", "arrow"):
+        for method in ("default", "arrow", "connectorx"):
             yield "dlt", method, python
     else:
         bench.say("skipped: dlt, which is not installed here (pip install 'kimo_assets[bench]')")

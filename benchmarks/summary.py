@@ -32,10 +32,13 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
             by_run = {result["run"]: result for result in group}
             pairs = list(_against_floors(by_run.get("first", {}))) + list(_against_first(by_run))
         case "loaders":
-            ours = next(result for result in group if result["loader"] == "ours")
-            pairs = [
-                (f"{result['loader']} / ours", result, ours) for result in group if result["loader"] != "ours"
-            ]
+            by_loader = {result["loader"]: result for result in group}
+            pairs = [(f"{name} / COPY", result, by_loader["COPY"]) for name, result in by_loader.items() if name != "COPY"]
+            others = [name for name in by_loader if name.startswith(("pandas", "dlt"))]
+            pairs += [(f"{name} / ours", by_loader[name], by_loader["ours"]) for name in others]
+            for name in others:
+                memory = by_loader[name]["python_peak_mb"] / by_loader["ours"]["python_peak_mb"]
+                yield f"{about}: {name} / ours, memory", memory
         case _:
             yield from _dagster_share(group)
             return

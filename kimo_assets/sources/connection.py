@@ -1,8 +1,9 @@
 """Connecting to an integration database, and saying in one line what is wrong with it, without its password."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
@@ -24,6 +25,21 @@ from kimo_assets.sources.session import connect_arguments, is_lock_timeout, sess
 # Where an engine remembers how long its statements wait for a lock.
 _LOCK_TIMEOUT = "kimo_lock_timeout_s"
 
+# The engine's execution option that holds the source's `reader` of kimo.yaml.
+READER = "kimo_reader"
+
+
+# What a URL means that names no driver.
+_DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+
+# The extra that brings a dialect's driver.
+_EXTRAS = {"mysql": "mysql", "mariadb": "mysql", "mssql": "mssql", "oracle": "oracle"}
+
 
 def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> Engine:
     """An engine on the source; nothing is connected yet. Raises: PermanentSourceError when a driver is missing.
@@ -31,8 +47,7 @@ def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> E
     writable: for SQLite, whose files are otherwise opened so that nothing can change them.
     """
     url = config.sqlalchemy_url
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
+    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         # Never `rwc`: a wrong path must not leave an empty database behind.
         file = quote(url.database, safe="/:\\")
@@ -43,12 +58,16 @@ def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> E
             connect_args=connect_arguments(url, config.lock_timeout_s),
             # As many connections as there are readers: how many these are is decided elsewhere.
             **({} if url.database in (None, "", ":memory:") else {"max_overflow": -1}),
-            execution_options={_LOCK_TIMEOUT: config.lock_timeout_s},
+            execution_options={_LOCK_TIMEOUT: config.lock_timeout_s, READER: config.reader},
         )
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it.") from None
+    except (NoSuchModuleError, ImportError) as error:
+        extra = _EXTRAS.get(url.get_backend_name())
+        how = f": pip install 'kimo_assets[{extra}]'" if extra else ""
+        raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it{how}.") from None
     if statements := session_statements(engine.dialect.name, config.lock_timeout_s):
         event.listen(engine, "connect", partial(_begin_session, statements))
+    if engine.dialect.driver == "mysqldb":
+        event.listen(engine, "connect", _dates_as_written)
     return engine
 
 
@@ -58,6 +77,23 @@ def _begin_session(statements: Sequence[str], connection: Any, _record: Any) -> 
         cursor.execute(statement)
     cursor.close()
     connection.commit()
+
+
+def _dates_as_written(connection, _record) -> None:  # type: ignore[no-untyped-def]
+    """mysqlclient would take the impossible date 0000-00-00 for no value; pymysql, and we, do not."""
+    timestamp, day, moment = 7, 10, 12  # of MySQL's protocol
+    connection.converter |= {
+        day: partial(_parsed_or_text, date.fromisoformat),
+        timestamp: partial(_parsed_or_text, datetime.fromisoformat),
+        moment: partial(_parsed_or_text, datetime.fromisoformat),
+    }
+
+
+def _parsed_or_text(parse: Callable[[str], date], text: str) -> date | str:
+    try:
+        return parse(text)
+    except ValueError:
+        return text
 
 
 @contextmanager

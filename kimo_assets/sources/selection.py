@@ -1,10 +1,11 @@
 """Which table and columns of a live source make an entity: the mapping, resolved and checked against what is there."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Date, DateTime, Engine, inspect
+from sqlalchemy import Date, DateTime, Dialect, Engine, inspect
 from sqlalchemy.engine import Connection, CursorResult
 
 from kimo_assets.catalog import Entity, Field
@@ -94,7 +95,7 @@ def resolve(engine: Engine, connection: Connection, entity: Entity, mapping: Ent
     pairs, made = _told_apart(entity, mapping, kinds, origin)
     columns = _columns(pairs, made)
     if mapping.query is None:
-        statement = _table_statement(engine, schema, name, columns or list(kinds)[:1], mapping.where)
+        statement = table_statement(engine.dialect, schema, name, columns or list(kinds)[:1], mapping.where)
     fields = (*pairs, *(one.field for one in made))
     _require_identity(entity, fields, origin)
     return Selection(
@@ -193,21 +194,43 @@ def run_as_is(connection: Connection, statement: str) -> CursorResult[Any]:
     return connection.execution_options(stream_results=True, no_parameters=True).exec_driver_sql(statement)
 
 
+_NAME_PART = re.compile(r"""\[(?:[^]]|]])*]|"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^.]+""")
+
+
+def schema_and_name(wanted: str) -> tuple[str | None, str]:
+    """A table's name as people write it: `CLIENTI`, `dbo.CLIENTI`, `[INTEGRATION].[dbo].[Clienti 2.0]`.
+
+    Returns the schema, after its database where that is named too, and the name; without quotes but where a dot needs
+    them.
+    """
+    *before, name = [_bare(part) for part in _NAME_PART.findall(wanted)] or [wanted]
+    quoted = [f"[{part}]" if "." in part and len(before) > 1 else part for part in before]
+    return ".".join(quoted) or None, name
+
+
+def _bare(part: str) -> str:
+    closing = {"[": "]", '"': '"', "`": "`"}.get(part[0])
+    return part[1:-1].replace(closing * 2, closing) if closing else part
+
+
 def find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
     """Schema and name of a table or view, in the database's spelling."""
     inspector = inspect(engine)
-    schema, _, name = wanted.rpartition(".")
-    names = [*table_names(inspector, schema or None), *view_names(inspector, schema or None)]
+    schema, name = schema_and_name(wanted)
+    names = [*table_names(inspector, schema), *view_names(inspector, schema)]
     by_fold = {found.casefold(): found for found in names}
     if name not in names and name.casefold() not in by_fold:
         close = nearest(name, names)
         hint = f" Tables like it: {', '.join(close)}." if close else f" It has {len(names)} tables and views."
         raise PermanentSourceError(f"there is no table or view {wanted} in {address(engine)}.{hint}")
-    return schema or None, name if name in names else by_fold[name.casefold()]
+    return schema, name if name in names else by_fold[name.casefold()]
 
 
-def _table_statement(engine: Engine, schema: str | None, name: str, names: Sequence[str], where: str | None) -> str:
-    quote = engine.dialect.identifier_preparer.quote
-    chosen = ", ".join(quote(found) for found in dict.fromkeys(names))
-    origin = f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+def table_statement(
+    dialect: Dialect, schema: str | None, name: str, columns: Sequence[str], where: str | None
+) -> str:
+    """The columns of a table, each once, in the dialect's quotes. where: as written, a comment at its end included."""
+    preparer = dialect.identifier_preparer
+    chosen = ", ".join(preparer.quote(found) for found in dict.fromkeys(columns))
+    origin = f"{preparer.quote_schema(schema)}.{preparer.quote(name)}" if schema else preparer.quote(name)
     return f"SELECT {chosen} FROM {origin}" + (f" WHERE ({where}\n)" if where else "")

@@ -24,12 +24,13 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    make_url,
 )
 from sqlalchemy.types import TypeEngine
 
 from kimo_assets.database.names import HASH
 from kimo_assets.database.server import Database
-from kimo_assets.sources.readers import copy_out, cursor
+from kimo_assets.sources.readers import copy_out, cursor, lines
 from kimo_assets_tests.worlds import RawText, World, ids, url_of
 
 
@@ -58,7 +59,7 @@ NASTY: dict[str, tuple[TypeEngine[Any], Sequence[Any]]] = {
     "CustomerGroupId": (Integer(), [0, 7, None, 10, -1, *[0] * 10]),
     "PaymentMethodId": (Numeric(10, 2), decimals("0 0.00 30.00 30.50 100 7.10 1 2 3 4 5 6 7 8 9")),
     "StatisticClassId": (Double(), [0.0, 12.0, 12.5, 1e20, None, *[3.0] * 10]),
-    "Discount1": (Numeric(12, 5), decimals("1.10 0 -0.5 1234567.12345 10 20 30 40 50 60 70 80 90 100 1")),
+    "Discount1": (Numeric(12, 5), decimals("1.10 0 -0.5 1234567.12345 0.00001 -0.00001 30 40 50 60 70 80 90 100 1")),
     "Discount2": (Double(), [0.1, 1e-7, 1 / 3, 123456789.125, None, *[0.0] * 10]),
     "ProcurementLeadTime": (Double(), [5.0, 0.0, -3.0, None, *[1.0] * 6, 2.5, 3e9, *[1.0] * 3]),
     "AccountTypeId": (Double(), [1.0, 2.0, None, 0.0, *[1.0] * 5, 9.0, *[1.0] * 5]),
@@ -66,14 +67,27 @@ NASTY: dict[str, tuple[TypeEngine[Any], Sequence[Any]]] = {
     "FreeBoolean2": (Integer(), [1, 0, None, *[1] * 9, 2, 0, 0]),
     "FreeText1": (Boolean(), [True, False, None, *[True] * 12]),
     "FreeText2": (Double(), [12.0, 0.1, 1 / 3, None, *[1.5] * 11]),
-    "PriceListsReferenceDate": (Date(), [date(2026, 1, 31), date(1899, 12, 30), None, *[date(2024, 2, 29)] * 12]),
+    "PriceListsReferenceDate": (
+        Date(),
+        [date(2026, 1, 31), date(1899, 12, 30), None, date(9999, 12, 31), *[date(2024, 2, 29)] * 11],
+    ),
     "CreationDate": (
         DateTime(),
-        [datetime(2026, 1, 31, 23, 59, 59), datetime(2026, 3, 29, 2, 30), None, *[datetime(1999, 12, 31)] * 12],
+        [
+            datetime(2026, 1, 31, 23, 59, 59), datetime(2026, 3, 29, 2, 30), None, datetime(9999, 12, 31, 23, 59, 59),
+            *[datetime(1999, 12, 31)] * 11,
+        ],
     ),
 }  # fmt: skip
+# The same numbers without a floating type, wherever another than a decimal field takes them.
+WITHOUT_FLOATING_CODES = NASTY | {
+    "StatisticClassId": (Numeric(30, 5), [*decimals("0 12 12.5 1e20"), None, *decimals("3 " * 10)]),
+    "ProcurementLeadTime": (Numeric(12, 1), [*decimals("5 0 -3"), None, *decimals("1 1 1 1 1 1 2.5 3e9 1 1 1")]),
+    "AccountTypeId": (Numeric(9, 2), [*decimals("1 2"), None, *decimals("0 1 1 1 1 1 9 1 1 1 1 1")]),
+    "FreeText2": (Numeric(18, 16), [*decimals("12 0.1 0.3333333333333333"), None, *decimals("1.5 " * 11)]),
+}
 # The same dates as an ERP keeps them that has no date type, with its ways to say "none".
-DATES_AS_TEXT = ["2026-01-31", "1899-12-30", "-1", *["2024-02-29"] * 12]
+DATES_AS_TEXT = ["2026-01-31", "1899-12-30", "-1", "9999-12-31", *["2024-02-29"] * 11]
 
 
 def fill(url: str, columns: dict[str, tuple[TypeEngine[Any], Sequence[Any]]]) -> None:
@@ -89,9 +103,9 @@ def fill(url: str, columns: dict[str, tuple[TypeEngine[Any], Sequence[Any]]]) ->
     engine.dispose()
 
 
-def staged(world: World, url: str) -> list[tuple[Any, ...]]:
+def staged(world: World, url: str, reader: str = "auto") -> list[tuple[Any, ...]]:
     """Everything that step 1 makes of the source: the rows with their hashes, and what was refused."""
-    world = replace(world, source_url=url, entities={"Account": {}})
+    world = replace(world, settings={"sources": {"erp": {"url": url, "reader": reader}}}, entities={"Account": {}})
     world.done(1)
     columns = ", ".join(f'"{name}"' for name in NASTY)
     good = world.rows(f'SELECT {columns}, {HASH} FROM integrator."Account" ORDER BY "Id"')
@@ -110,11 +124,23 @@ def postgresql(new_database: Callable[[], Database]) -> str:
     return url_of(new_database())
 
 
+@pytest.fixture(params=["pymysql", "mysqldb"])
+def mariadb(request: pytest.FixtureRequest) -> str:
+    """A MariaDB or MySQL whose tables may be replaced, by one of the drivers."""
+    driver = request.param
+    url = os.environ.get("KIMO_TEST_MYSQL_URL")
+    if not url:
+        pytest.skip("KIMO_TEST_MYSQL_URL names no MariaDB whose table Account may be replaced")
+    module = {"pymysql": "pymysql", "mysqldb": "MySQLdb"}[driver]
+    pytest.importorskip(module, reason=f"the driver {module} is not installed")
+    return make_url(url).set(drivername=f"mysql+{driver}").render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Notes which reader was at work."""
     used: list[str] = []
-    for reader in (copy_out, cursor):
+    for reader in (copy_out, lines, cursor):
         name, original = reader.__name__.rpartition(".")[2], reader.read
         monkeypatch.setattr(
             reader, "read", lambda *args, _name=name, _original=original: used.append(_name) or _original(*args)
@@ -161,12 +187,37 @@ def test_nasty_values_arrive_from_sqlite_as_they_should(from_sqlite: list[tuple[
     }
 
 
-def test_postgresql_by_copy_stages_what_sqlite_stages(
-    from_sqlite: list[tuple[Any, ...]], world: World, postgresql: str, ways: list[str]
+@pytest.mark.parametrize(("reader", "way"), [("auto", "copy_out"), ("cursor", "cursor")])
+def test_postgresql_stages_what_sqlite_stages(
+    from_sqlite: list[tuple[Any, ...]], world: World, postgresql: str, ways: list[str], reader: str, way: str
 ) -> None:
     fill(postgresql, NASTY)
-    assert staged(world, postgresql) == from_sqlite
-    assert ways == ["copy_out"]
+    assert staged(world, postgresql, reader) == from_sqlite
+    assert ways == [way]
+
+
+@pytest.mark.parametrize(("reader", "way"), [("auto", "lines"), ("cursor", "cursor")])
+@pytest.mark.parametrize("dates", [NASTY["PriceListsReferenceDate"], (String(10), DATES_AS_TEXT)])
+def test_mariadb_stages_what_sqlite_stages(
+    from_sqlite: list[tuple[Any, ...]],
+    world: World,
+    mariadb: str,
+    ways: list[str],
+    reader: str,
+    way: str,
+    dates: tuple[TypeEngine[Any], Sequence[Any]],
+) -> None:
+    fill(mariadb, WITHOUT_FLOATING_CODES | {"PriceListsReferenceDate": dates})
+    assert staged(world, mariadb, reader) == from_sqlite
+    assert ways == [way]
+
+
+def test_mariadb_with_codes_kept_as_floating_numbers_is_read_by_the_cursor(
+    from_sqlite: list[tuple[Any, ...]], world: World, mariadb: str, ways: list[str]
+) -> None:
+    fill(mariadb, NASTY)
+    assert staged(world, mariadb) == from_sqlite
+    assert ways == ["cursor"]
 
 
 def test_postgresql_by_copy_with_dates_kept_as_text_stages_what_sqlite_stages(
@@ -211,13 +262,96 @@ def test_postgresql_by_cursor_with_a_binary_column_stages_what_sqlite_stages(
     assert ways == ["cursor"]
 
 
-def test_mariadb_stages_what_sqlite_stages(from_sqlite: list[tuple[Any, ...]], world: World) -> None:
-    url = os.environ.get("KIMO_TEST_MYSQL_URL")
-    if not url:
-        pytest.skip("KIMO_TEST_MYSQL_URL names no MariaDB whose table Account may be replaced")
-    pytest.importorskip("pymysql", reason="the driver pymysql is not installed")
-    fill(url, NASTY)
-    assert staged(world, url) == from_sqlite
+def test_the_dates_of_mariadb_that_do_not_exist_are_refused_or_none_as_kimo_yaml_says(
+    world: World, mariadb: str, ways: list[str]
+) -> None:
+    fill(mariadb, {"Id": (String(5), ["A", "B"]), "CreationDate": (DateTime(), [datetime(2026, 1, 31, 10), None])})
+    engine = create_engine(mariadb)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET SESSION sql_mode = ''")
+        connection.exec_driver_sql("UPDATE Account SET CreationDate = 0 WHERE Id = 'B'")
+    engine.dispose()
+    zero = replace(world, source_url=mariadb, entities={"Account": {}})
+    zero.done(1)
+    assert zero.rejected("Account") == [("impossible_date", "CreationDate", "Id=B", "0000-00-00 00:00:00")]
+    none = {"sources": {"erp": {"url": mariadb, "no_value": {"dates": ["-1", "0000-00-00"]}}}}
+    replace(world, settings=none, entities={"Account": {}}).done(1)
+    assert world.rows('SELECT "Id", "CreationDate" FROM integrator."Account" ORDER BY 1') == [
+        ("A", datetime(2026, 1, 31, 10)), ("B", None)
+    ]  # fmt: skip
+    assert ways == ["lines", "cursor"]
+
+
+def test_a_query_whose_order_decides_between_duplicates_keeps_it_on_mariadb(
+    world: World, mariadb: str, ways: list[str]
+) -> None:
+    fill(mariadb, {"Id": (String(5), ["A", "A", "B"]), "Discount1": (Integer(), [1, 2, 3])})
+    query = "SELECT Id, Discount1 FROM Account\nORDER  BY Discount1 DESC"
+    replace(world, source_url=mariadb, entities={"Account": {"query": query}}).done(1)
+    assert world.rows('SELECT "Id", "Discount1" FROM integrator."Account" ORDER BY 1') == [("A", 2), ("B", 3)]
+    assert ways == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ("REPEAT('x', @@max_allowed_packet * 0.6)", "REPEAT('y', @@max_allowed_packet * 0.6)", "max_allowed_packet"),
+        ("'x'", "CONCAT('a', CHAR(31, 30), 'b')", "control characters"),
+    ],
+)
+def test_a_row_that_mariadb_cannot_write_as_one_text_stops_the_entity_and_says_what_helps(
+    world: World, mariadb: str, first: str, second: str, reason: str
+) -> None:
+    texts = ("FreeText1", "FreeText2")
+    fill(mariadb, {"Id": (String(5), ["A"]), **{name: (Text(2**24), ["x"]) for name in texts}})
+    engine = create_engine(mariadb)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE Account SET FreeText1 = {first}, FreeText2 = {second}")
+        lengths = connection.exec_driver_sql("SELECT LENGTH(FreeText1), LENGTH(FreeText2) FROM Account").fetchall()
+    engine.dispose()
+    failure = replace(world, source_url=mariadb, entities={"Account": {}}).run(1).failures[1]["Account"]
+    assert reason in failure
+    assert "sources.erp.reader: cursor" in failure
+    by_cursor = {"sources": {"erp": {"url": mariadb, "reader": "cursor"}}}
+    replace(world, settings=by_cursor, entities={"Account": {}}).done(1)
+    assert world.rows('SELECT length("FreeText1"), length("FreeText2") FROM integrator."Account"') == lengths
+
+
+def test_a_long_text_of_nothing_but_quotes_is_read_in_a_moment_from_mariadb(
+    world: World, mariadb: str, ways: list[str]
+) -> None:
+    fill(mariadb, {"Id": (String(5), ["A"]), "FreeText1": (Text(2**24), ['"' * 3_000_000])})
+    replace(world, source_url=mariadb, entities={"Account": {}}).done(1)
+    assert world.rows('SELECT length("FreeText1") FROM integrator."Account"') == [(3_000_000,)]
+    assert ways == ["lines"]
+
+
+@pytest.mark.parametrize("rows", [100, 20_000])
+def test_a_view_that_fails_in_the_middle_is_told_as_the_source_s_error(
+    rows: int, world: World, postgresql: str, ways: list[str]
+) -> None:
+    """Whether the error comes with the last rows or long after them, nothing is staged."""
+    engine = create_engine(postgresql.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE VIEW zone AS SELECT 'Z' || n AS id, 1 / (n - {rows}) AS description FROM generate_series(1, {rows}) n"
+        )
+    engine.dispose()
+    failed = replace(world, source_url=postgresql, entities={"Zone": {}}).run(1)
+    assert "division by zero" in failed.failures[1]["Zone"]
+    assert world.value("SELECT to_regclass('integrator.\"Zone\"')") is None
+    assert ways == ["copy_out"]
+
+
+def test_a_sqlite_column_may_hold_values_of_every_type(world: World) -> None:
+    given = [1, 1.0, 1.5, "1", " 1", b"1", "0", 0, -0.0, "x", RawText(b"\xff"), None]
+    world.erp(Account=[{"Id": f"A{n:02}", "Name": value, "HeadOfficeId": value} for n, value in enumerate(given)])
+    world.done(1)
+    assert world.rows('SELECT "Name", "HeadOfficeId" FROM integrator."Account" ORDER BY "Id"') == [
+        ("1", "1"), ("1", "1"), ("1.5", "1.5"), ("1", "1"), (" 1", " 1"), ("1", "1"),
+        ("0", None), ("0", None), ("0", None), ("x", "x"), (None, None),
+    ]  # fmt: skip
+    assert world.rejected("Account") == [("invalid_characters", "HeadOfficeId", "Id=A10", "\\udcff")]
 
 
 def test_rows_arrive_once_each_when_a_text_that_is_not_utf_8_stands_in_a_later_batch(world: World) -> None:

@@ -3,8 +3,9 @@
 Every value leaves as text that PostgreSQL's own input functions judge; here only what they cannot see is settled: the
 conventions for "no value" (fact sheet, section 8), numbers that arrive as floats, and characters no text may hold.
 
-segments.py: what a reader yields. copy_out.py: PostgreSQL's COPY, no value touches Python. cursor.py: the driver's cursor,
-which always works. cleaning.py: what is made of a column of Python values.
+segments.py: what a reader yields. copy_out.py: PostgreSQL's COPY, no value touches Python. lines.py: MySQL and MariaDB
+write a row as one text. cursor.py: the driver's cursor, which always works. cleaning.py: what is made of a column of Python
+values.
 """
 
 from collections.abc import Generator
@@ -14,7 +15,8 @@ from contextlib import closing
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
-from kimo_assets.sources.readers import copy_out, cursor
+from kimo_assets.sources.connection import READER
+from kimo_assets.sources.readers import copy_out, cursor, lines
 from kimo_assets.sources.readers.segments import RefusedRow, Segment
 from kimo_assets.sources.selection import Selection
 
@@ -39,8 +41,18 @@ def _read_ahead(segments: Generator[Segment, None, None]) -> Generator[Segment, 
 
 
 def _segments(engine: Engine, connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
-    if not selection.needs_python and engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg":
-        expressions = copy_out.expressions(connection, selection)
-        if expressions is not None:
-            return copy_out.read(connection, selection, expressions)
+    by_cursor = is_read_by_cursor(engine, selection)
+    match engine.dialect.name, engine.dialect.driver:
+        case "postgresql", "psycopg":
+            if not by_cursor and (columns := copy_out.expressions(connection, selection)):
+                return copy_out.read(connection, selection, columns)
+            return cursor.read(connection, copy_out.for_cursor(connection, selection))
+        case ("mysql" | "mariadb"), ("pymysql" | "mysqldb"):
+            if not by_cursor and (line := lines.expression(connection, selection)):
+                return lines.read(connection, selection, line)
     return cursor.read(connection, selection)
+
+
+def is_read_by_cursor(engine: Engine, selection: Selection) -> bool:
+    """Whether every value has to pass through Python, whatever the source could do by itself."""
+    return selection.needs_python or engine.get_execution_options().get(READER) == "cursor"

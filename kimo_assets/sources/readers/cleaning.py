@@ -70,7 +70,10 @@ def is_number(target: Field) -> bool:
 
 
 def _clean_number(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
-    if str not in _kinds(values) or not is_number(target):
+    kinds = _kinds(values)
+    if bool in kinds:
+        values = [int(v) if type(v) is bool else v for v in values]
+    if str not in kinds or not is_number(target):
         return values, ()
     odd = {v for v in set(values) if type(v) is str and _PROGRAMMERS_NUMBER.search(v)}
     return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
@@ -89,7 +92,7 @@ def _clean_flag(values: Sequence[Any], target: Field, no_value: NoValueConfig) -
 
 def _whole(value: Any) -> Any:
     """1.0 and True are whole numbers to an ERP; anything else is left for PostgreSQL to refuse."""
-    if isinstance(value, (bool, float, Decimal)) and isfinite(value) and value % 1 == 0:
+    if isinstance(value, (bool, float, Decimal)) and isfinite(value) and value == int(value):
         return int(value)
     if isinstance(value, bytes) and len(value) == 1:
         return value[0]  # MySQL's BIT(1)

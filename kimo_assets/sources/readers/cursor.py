@@ -12,40 +12,16 @@ from sqlalchemy.exc import OperationalError
 
 from kimo_assets.sources.readers import segments
 from kimo_assets.sources.readers.cleaning import absent_in, clean
-from kimo_assets.sources.readers.segments import RefusedRow, Segment
+from kimo_assets.sources.readers.segments import RefusedRow, Segment, readable
 from kimo_assets.sources.selection import Made, Selection, run_as_is
 from kimo_assets.transforms import Refusal, transformed
 from kimo_assets.transforms.values import decode
 
-_FIRST_BATCH = 500
-# Rows fetched at once. More are slower: what is made of them no longer fits in the processor's cache.
-_MAX_BATCH = 5_000
-
 
 def read(connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
-    """Batches are sized by what the rows weigh: a table of long notes needs no more memory than one of prices."""
-    size, weight = _FIRST_BATCH, 0
-    pieces: list[Segment] = []
     with closing(_Batches(connection, selection.statement)) as rows_of:
         order = [rows_of.names.index(name) for name in selection.columns]
-        while rows := rows_of.fetch(size):
-            pieces.append(_segment(rows, order, selection))
-            weight += pieces[-1].weight
-            per_row = max(1, pieces[-1].weight // len(rows))
-            size = max(1, min(_MAX_BATCH, segments.SEGMENT_BYTES // per_row, size * 8))
-            if weight >= segments.SEGMENT_BYTES:
-                yield _joined(pieces)
-                pieces, weight = [], 0
-    if pieces:
-        yield _joined(pieces)
-
-
-def _joined(pieces: Sequence[Segment]) -> Segment:
-    return Segment(
-        b"".join(piece.data for piece in pieces),
-        sum(piece.rows for piece in pieces),
-        [row for piece in pieces for row in piece.refused],
-    )
+        yield from segments.gathered(rows_of.fetch, lambda rows: _segment(rows, order, selection))
 
 
 class _Batches:
@@ -191,4 +167,4 @@ def _readable(value: Any) -> str | None:
         return None
     if isinstance(value, (bytes, memoryview)):
         return bytes(value).decode("utf-8", "backslashreplace")
-    return str(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return readable(str(value))
