@@ -1,12 +1,13 @@
 """What `kimo check` finds: configuration, database, sources, each mapping against the live source, the store.
 
-Plain functions: they look and tell, write nothing but a probe file in the sync store, and stop at no error.
+They look and tell, write nothing but a probe file in the sync store, and stop at no error. Rows are measured where they are
+(kimo_assets.sources.measuring): a query or two an entity, within a time limit, and none is fetched.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import psycopg
@@ -20,28 +21,35 @@ from kimo_assets.database.server import open_database
 from kimo_assets.errors import KimoError, SourceError
 from kimo_assets.sources.complaints import complaint
 from kimo_assets.sources.connection import open_source, source_errors
-from kimo_assets.sources.selection import Selection, resolve, run_as_is
+from kimo_assets.sources.limits import time_limit
+from kimo_assets.sources.measuring import Measured, Misfit, Questions, measure
+from kimo_assets.sources.selection import Selection, resolve
 from kimo_assets.sources.semaphore import FLOWS, find, in_words, schemas_of, statuses
 from kimo_assets.sync.store import Store
 
 Level = Literal["ok", "warning", "error"]
 
+TIMEOUT_S = 60.0
+
 
 @dataclass(frozen=True)
 class Finding:
-    """what: the part that was looked at; message: what was found and, unless ok, what to do."""
+    """what: the part that was looked at; message: what was found and, unless ok, what to do. about: the same as figures."""
 
     level: Level
     what: str
     message: str
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        return {"level": self.level, "what": self.what, "message": self.message}
+        return {"level": self.level, "what": self.what, "message": self.message, **self.about}
 
 
 @dataclass(frozen=True)
 class EntityFinding(Finding):
-    """An entity whose source was found. fields: those filled; unused: columns that no field takes."""
+    """An entity whose source was found. fields: those filled; unused: columns that no field takes; rows: None when they were
+    not counted. wider: columns that admit longer texts than their field, though none is there.
+    """
 
     origin: str = ""
     rows: int | None = None
@@ -49,16 +57,38 @@ class EntityFinding(Finding):
     fields_total: int = 0
     unused: tuple[str, ...] = ()
     derived_id_from: tuple[str, ...] = ()
+    wider: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return super().as_json() | {
+            "from": self.origin,
+            "rows": self.rows,
+            "fields": self.fields,
+            "columns_not_taken": self.unused,
+            "id_derived_from": self.derived_id_from,
+            "columns_wider_than_field": self.wider,
+        }
 
 
-def check(config: KimoConfig, on_entity: Callable[[str], None] = lambda entity: None) -> Iterator[Finding]:
-    """Everything, in the order in which an import would need it."""
+def check(
+    config: KimoConfig,
+    entities: Sequence[str] = (),
+    *,
+    timeout_s: float = TIMEOUT_S,
+    on_entity: Callable[[str, int, int], None] = lambda entity, number, total: None,
+) -> Iterator[Finding]:
+    """Everything, in the order in which an import would need it. entities: only these mappings; none: all.
+
+    Raises: UnknownEntityError for a name that is not mapped.
+    """
+    chosen = config.choose(list(entities), only_listed=True)
     mapped = _count(len(config.entities), "entity", "entities")
     yield Finding("ok", "configuration", f"{config.path}, {mapped} mapped")
     yield from _check_choice(config)
     yield _check_database(config)
+    looking = _Looking(config, chosen, timeout_s, on_entity)
     for source in config.sources:
-        yield from _check_source(config, source, on_entity)
+        yield from looking.at_source(source)
     yield _check_store(config)
 
 
@@ -92,29 +122,71 @@ def _check_database(config: KimoConfig) -> Finding:
 # --- a source and its entities ------------------------------------------------------------------------------
 
 
-def _check_source(config: KimoConfig, name: SystemId, on_entity: Callable[[str], None]) -> Iterator[Finding]:
-    mapped = [
-        (entity, mapping)
-        for entity in config.entity_names
-        for mapping in config.entities[entity]
-        if mapping.source == name
-    ]
-    with ExitStack() as stack:
+@dataclass
+class _Looking:
+    """One pass over the mappings of the chosen entities."""
+
+    config: KimoConfig
+    chosen: Sequence[str]
+    timeout_s: float
+    on_entity: Callable[[str, int, int], None]
+    _looked_at: int = 0
+
+    def at_source(self, name: SystemId) -> Iterator[Finding]:
+        mapped = [
+            (load_catalog()[entity], mapping)
+            for entity in self.chosen
+            for mapping in self.config.entities[entity]
+            if mapping.source == name
+        ]
+        with ExitStack() as stack:
+            try:
+                engine = open_source(name, self.config.sources[name])
+                stack.callback(engine.dispose)
+                with source_errors(name, engine), engine.connect() as connection:
+                    version = _version(connection)
+            except SourceError as error:
+                unchecked = _count(len({entity.name for entity, _ in mapped}), "entity", "entities")
+                yield Finding("error", f"source {name}", f"{_sentence(error)}. Not checked: {unchecked}")
+                return
+            address = self.config.sources[name].sqlalchemy_url.render_as_string(hide_password=True)
+            yield Finding("ok", f"source {name}", f"{version}, {address}")
+            yield from _check_semaphores(self.config, name, engine)
+            for entity, mapping in mapped:
+                self._looked_at += 1
+                self.on_entity(entity.name, self._looked_at, sum(len(self.config.entities[e]) for e in self.chosen))
+                yield from self._at_entity(engine, entity, mapping)
+
+    def _at_entity(self, engine: Engine, entity: Entity, mapping: EntityMapping) -> Iterator[Finding]:
+        what = _name(entity, mapping, self.config)
         try:
-            engine = open_source(name, config.sources[name])
-            stack.callback(engine.dispose)
-            with source_errors(name, engine), engine.connect() as connection:
-                version = _version(connection)
+            with source_errors(mapping.source, engine), engine.connect() as connection:
+                selection = resolve(engine, connection, entity, mapping)
         except SourceError as error:
-            unchecked = _count(len({entity for entity, _ in mapped}), "entity", "entities")
-            yield Finding("error", f"source {name}", f"{_sentence(error)}. Not checked: {unchecked}")
+            yield Finding("error", what, complaint(error, entity.name, self.config).rstrip("."))
             return
-        address = config.sources[name].sqlalchemy_url.render_as_string(hide_password=True)
-        yield Finding("ok", f"source {name}", f"{version}, {address}")
-        yield from _check_semaphores(config, name, engine)
-        for entity, mapping in mapped:
-            on_entity(entity)
-            yield from _check_entity(engine, load_catalog()[entity], mapping, config)
+        measured: Measured | None = None
+        trouble = []
+        try:
+            measured = self._measured(engine, selection, mapping)
+        except SourceError as error:
+            said = f"its rows were not looked at: {_sentence(error)}"
+            trouble = [Finding("warning", what, said, {"rule": "not_measured"})]
+        yield _entity_finding(what, selection, mapping, measured)
+        yield from trouble
+        if measured:
+            yield from _values(what, selection, mapping, measured, self.config)
+        yield from _doubts(what, selection, measured, self.config)
+
+    def _measured(self, engine: Engine, selection: Selection, mapping: EntityMapping) -> Measured:
+        questions = _questions(selection, self.config)
+        # The limit outside: it looks at the error that the source's own became.
+        with engine.connect() as connection, time_limit(connection, self.timeout_s), source_errors(mapping.source, engine):
+            return measure(engine, connection, selection, mapping, questions)
+
+
+def _name(entity: Entity, mapping: EntityMapping, config: KimoConfig) -> str:
+    return entity.name if len(config.entities[entity.name]) == 1 else f"{entity.name} ({mapping.source})"
 
 
 def _check_semaphores(config: KimoConfig, name: SystemId, engine: Engine) -> Iterator[Finding]:
@@ -140,40 +212,40 @@ def _version(connection: Connection) -> str:
     return " ".join((connection.dialect.name, ".".join(map(str, numbers)))).strip()
 
 
-def _check_entity(
-    engine: Engine, entity: Entity, mapping: EntityMapping, config: KimoConfig
-) -> Iterator[Finding]:
-    try:
-        with source_errors(mapping.source, engine), engine.connect() as connection:
-            selection = resolve(engine, connection, entity, mapping)
-            rows = _count_rows(connection, selection, mapping)
-    except SourceError as error:
-        yield Finding("error", entity.name, complaint(error, entity.name, config).rstrip("."))
-        return
-    origin = "a query" if mapping.query else f"table {mapping.table or entity.name}"
-    yield EntityFinding(
+def _questions(selection: Selection, config: KimoConfig) -> Questions:
+    statuses = [name for name in selection.fields if name.startswith("ErpStatusId")]
+    return Questions(
+        references=[name for names in _unmapped_targets(selection, config).values() for name in names],
+        statuses={name: tuple(config.erp_statuses.get(_status_kind(selection, name), ())) for name in statuses},
+    )
+
+
+def _status_kind(selection: Selection, field_name: str) -> str:
+    return f"{selection.entity.name}{field_name.removeprefix('ErpStatusId')}"
+
+
+def _origin(mapping: EntityMapping, entity: Entity) -> str:
+    return "a query" if mapping.query else f"table {mapping.table or entity.name}"
+
+
+def _entity_finding(what: str, selection: Selection, mapping: EntityMapping, measured: Measured | None) -> EntityFinding:
+    origin, rows = _origin(mapping, selection.entity), measured.rows if measured else None
+    wider = tuple(one.column for one in measured.wider) if measured else ()
+    return EntityFinding(
         "ok",
-        entity.name,
-        _in_words(origin, rows, selection),
+        what,
+        _in_words(origin, rows, selection, measured.wider if measured else ()),
         origin=origin,
         rows=rows,
         fields=selection.fields,
-        fields_total=len(entity.fields),
+        fields_total=len(selection.entity.fields),
         unused=selection.unmapped,
         derived_id_from=selection.derived_id_from,
+        wider=wider,
     )
-    for message in _doubts(origin, rows, selection, config):
-        yield Finding("warning", entity.name, message)
 
 
-def _count_rows(connection: Connection, selection: Selection, mapping: EntityMapping) -> int | None:
-    """None where the source takes no query inside a query (SQL Server with ORDER BY)."""
-    if mapping.query and connection.dialect.name == "mssql":
-        return None
-    return int(run_as_is(connection, f"SELECT count(*) FROM ({selection.statement}\n) kimo_source").scalar_one())
-
-
-def _in_words(origin: str, rows: int | None, selection: Selection) -> str:
+def _in_words(origin: str, rows: int | None, selection: Selection, wider: Sequence[Misfit]) -> str:
     parts = [
         origin,
         "rows not counted" if rows is None else _count(rows, "row"),
@@ -183,16 +255,120 @@ def _in_words(origin: str, rows: int | None, selection: Selection) -> str:
         parts.append(f"columns no field takes: {', '.join(selection.unmapped)}")
     if selection.derived_id_from:
         parts.append(f"Id derived from {', '.join(selection.derived_id_from)}")
+    if wider:
+        parts.append(f"columns that may become longer than their field: {', '.join(map(_how_wide, wider))}")
     return "; ".join(parts)
 
 
-def _doubts(origin: str, rows: int | None, selection: Selection, config: KimoConfig) -> Iterator[str]:
-    if rows == 0:
-        yield f"{origin} has no rows: is it the right one?"
+def _how_wide(one: Misfit) -> str:
+    return f"{one.column} (now up to {one.longest or 0})"
+
+
+# --- what is in the rows --------------------------------------------------------------------------------------
+
+_REFUSED = "refused on the way in"
+_NOT_A = {
+    "not_a_number": "no number",
+    "not_a_whole_number": "no whole number",
+    "not_a_flag": "neither 0 nor 1",
+    "impossible_date": "no date, or none written year first",
+    "unknown_enum_code": "none of its codes",
+}
+_NEVER = {
+    "not_a_number": "a number",
+    "not_a_whole_number": "a whole number",
+    "not_a_flag": "a flag",
+    "impossible_date": "a date",
+    "unknown_enum_code": "a code",
+}
+
+
+def _values(
+    what: str, selection: Selection, mapping: EntityMapping, measured: Measured, config: KimoConfig
+) -> Iterator[Finding]:
+    """What would be refused of the rows that are there."""
+    if measured.rows == 0:
+        yield Finding("warning", what, f"{_origin(mapping, selection.entity)} has no rows: is it the right one?")
+    yield from _keys(what, selection, measured)
+    for misfit in measured.misfits:
+        level: Level = "error" if misfit.rows is None else "warning"
+        yield Finding(level, what, _misfit_in_words(misfit, selection, mapping), _figures(misfit))
+    for misfit in measured.unknown_statuses:
+        yield Finding("warning", what, _status_in_words(misfit, selection, config), _figures(misfit))
+
+
+def _figures(misfit: Misfit) -> dict[str, Any]:
+    return {
+        "rule": misfit.rule,
+        "field": misfit.field,
+        "column": misfit.column,
+        "rows": misfit.rows,
+        "example": misfit.example,
+        "certain_from": "type" if misfit.rows is None else "data",
+    }
+
+
+def _keys(what: str, selection: Selection, measured: Measured) -> Iterator[Finding]:
+    key = " and ".join(selection.derived_id_from) if selection.derived_id_from else "Id"
+    if measured.without_key:
+        message = f"{_count(measured.without_key, 'row')} without a value in {key}: {_REFUSED}"
+        yield Finding("warning", what, message, {"rule": "missing_key", "rows": measured.without_key})
+    if measured.duplicates:
+        again = "repeats" if measured.duplicates == 1 else "repeat"
+        yield Finding(
+            "warning",
+            what,
+            f"{key} is not unique: {_count(measured.duplicates, 'row')} {again} the key of another, "
+            f"e.g. {measured.duplicate_example}; the first of each stays, the others are refused",
+            {"rule": "duplicate_key", "rows": measured.duplicates, "example": measured.duplicate_example},
+        )
+
+
+def _misfit_in_words(misfit: Misfit, selection: Selection, mapping: EntityMapping) -> str:
+    where = misfit.column if misfit.column.casefold() == misfit.field.casefold() else f"{misfit.column} (for {misfit.field})"
+    if misfit.rows is None:
+        return f"{where} is {misfit.type}, which is never {_NEVER[misfit.rule]}: every row with a value would be refused"
+    rows = _count(misfit.rows, "row")
+    if misfit.rule == "text_too_long":
+        size = selection.entity.fields[misfit.field].size or 50
+        return f"{where}: {rows} with a text of more than {size} characters (the longest has {misfit.longest}): {_REFUSED}"
+    said = f"{where}: {rows} with a value that is {_NOT_A[misfit.rule]}, e.g. {misfit.example!r}: {_REFUSED}"
+    if misfit.rule == "impossible_date":
+        return f"{said}. sources.{mapping.source}.formats says how dates are written"
+    codes = selection.entity.fields[misfit.field].codes
+    return f"{said}. It knows {', '.join(codes)}" if misfit.rule == "unknown_enum_code" and codes else said
+
+
+def _status_in_words(misfit: Misfit, selection: Selection, config: KimoConfig) -> str:
+    kind = _status_kind(selection, misfit.field)
+    found = f"{_count(misfit.rows or 0, 'row')} with a status, e.g. {misfit.example!r}"
+    if kind not in config.erp_statuses:
+        return f"{misfit.column}: {found}, and nothing decodes them: add erp_statuses.{kind}"
+    return f"{misfit.column}: {found}, that erp_statuses.{kind} does not decode: {_REFUSED}, unless it is added there"
+
+
+# --- what follows from the mapping --------------------------------------------------------------------------
+
+
+def _doubts(what: str, selection: Selection, measured: Measured | None, config: KimoConfig) -> Iterator[Finding]:
     if missing := _missing_for_scope(selection):
-        yield f"who sees a row is decided by {' or '.join(missing)}, which no column of {origin} fills"
-    if unmapped := _unmapped_targets(selection, config):
-        yield f"points to entities that are not mapped: {unmapped}"
+        message = f"who sees a row is decided by {' or '.join(missing)}, which no column fills"
+        yield Finding("warning", what, message, {"rule": "nobody_sees", "fields": missing})
+    if targets := _used_targets(selection, measured, config):
+        said = ", ".join(f"{target} (by {', '.join(fields)})" for target, fields in targets.items())
+        message = f"points to entities that are not mapped: {said}"
+        yield Finding("warning", what, message, {"rule": "unmapped_target", "targets": list(targets)})
+
+
+def _used_targets(selection: Selection, measured: Measured | None, config: KimoConfig) -> dict[str, list[str]]:
+    """Unmapped target -> `field in n rows` of those with values; all that are filled when these were not counted."""
+    targets: dict[str, list[str]] = {}
+    for target, fields in _unmapped_targets(selection, config).items():
+        for name in fields:
+            rows = measured.used.get(name) if measured else None
+            if rows is None or rows:
+                targets.setdefault(target, []).append(name if rows is None else f"{name} in {_count(rows, 'row')}")
+    return targets
 
 
 def _missing_for_scope(selection: Selection) -> list[str]:
@@ -209,13 +385,13 @@ def _scope_columns(scope: Any) -> Iterator[str]:
         yield from _scope_columns(rule)
 
 
-def _unmapped_targets(selection: Selection, config: KimoConfig) -> str:
-    """`Target (by Field, Field)` of references that have values to point with and nothing to point to."""
+def _unmapped_targets(selection: Selection, config: KimoConfig) -> dict[str, list[str]]:
+    """Target -> the filled fields that point to it, where nothing is mapped to be pointed to."""
     targets: dict[str, list[str]] = {}
-    for field, reference in selection.entity.hard_references.items():
-        if field in selection.fields and reference.target not in config.entities:
-            targets.setdefault(reference.target, []).append(field)
-    return ", ".join(f"{target} (by {', '.join(fields)})" for target, fields in targets.items())
+    for name, reference in selection.entity.hard_references.items():
+        if name in selection.fields and reference.target not in config.entities:
+            targets.setdefault(reference.target, []).append(name)
+    return targets
 
 
 # --- the store ----------------------------------------------------------------------------------------------

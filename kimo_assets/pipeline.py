@@ -244,10 +244,12 @@ def run_step(run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = 
 
 
 def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEntity]:
-    staging = StagingRun(
-        run.config, run.connect, run.load, run.run_id, allow_shrink=allow_shrink, catalog=run.catalog
-    )
+    staging = staging_run(run, allow_shrink=allow_shrink)
     return stage_entities(staging, names, run, lambda report: run.done(1, report))
+
+
+def staging_run(run: Run, *, allow_shrink: bool = False) -> StagingRun:
+    return StagingRun(run.config, run.connect, run.load, run.run_id, allow_shrink=allow_shrink, catalog=run.catalog)
 
 
 def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:

@@ -19,7 +19,7 @@ from kimo_assets import saved_plan
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import exclusive
-from kimo_assets.database.names import PLANNED
+from kimo_assets.database.names import NO_LOAD, PLANNED
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
 from kimo_assets.loading.load import Comparison
@@ -162,7 +162,7 @@ def _stage(
     config: KimoConfig, database: Database, catalog: Catalog, names: Sequence[str], told: PlanProgress
 ) -> dict[str, StagedEntity]:
     """As an import does, with its semaphore and its custom task: otherwise it might be other data."""
-    run = StagingRun(config, database.connect, load=0, area=PLANNED, allow_shrink=True, catalog=catalog)
+    run = StagingRun(config, database.connect, load=NO_LOAD, area=PLANNED, allow_shrink=True, catalog=catalog)
     return {report.entity: report for report in stage_entities(run, names, told, lambda report: None)}
 
 

@@ -47,19 +47,39 @@ _COMMON = ("entity", "seconds", "status", "error", "guard")
 
 @dataclass(frozen=True)
 class StagedEntity(EntityReport):
-    """Step 1. read = staged + rejected; rules: how many rows each rule refused."""
+    """Step 1. read = staged + rejected; rules: how many rows each rule refused.
+
+    rejected_new: of those rejected, the ones that were not refused before.
+    """
 
     read: int = 0
     staged: int = 0
     rejected: int = 0
+    rejected_new: int = 0
     rules: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RetriedEntity(StagedEntity):
+    """Refused rows of step 1, read again. The figures of the snapshot are those it has now.
+
+    retried = good + still_refused + gone (from the ERP, so forgotten). without_key: refused rows that could not be looked
+    up, and stay.
+    """
+
+    retried: int = 0
+    good: int = 0
+    still_refused: int = 0
+    gone: int = 0
+    without_key: int = 0
 
 
 @dataclass(frozen=True)
 class LoadedEntity(EntityReport):
     """Step 2. held: rows with pending edits in Kimo that the snapshot would have changed; refused: owner missing.
 
-    dangling: references that point nowhere, by field.
+    refused_new: of those refused, the ones that were not refused before. dangling: references that point nowhere, by
+    field.
     """
 
     inserted: int = 0
@@ -68,7 +88,15 @@ class LoadedEntity(EntityReport):
     unchanged: int = 0
     held: int = 0
     refused: int = 0
+    refused_new: int = 0
     dangling: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReloadedEntity(LoadedEntity):
+    """Step 2 after a retry. retried: rows it had refused before; those refused no more are loaded, or gone."""
+
+    retried: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,20 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.database.server import Database, open_database
+from kimo_assets_tests.integrations import (  # noqa: F401 (fixtures)
+    command,
+    integration,
+    mariadb,
+    postgresql,
+    reused_integration,
+    sqlite,
+)
 from kimo_assets_tests.worlds import World
 
 _TEMPLATE = "kimo_template"
 
 # Ends other sessions (a killed run's may still be there), and removes all rows and all that staging and loads have made.
-_EMPTY_AGAIN = """
+EMPTY_AGAIN = """
 DO $$ DECLARE used text; BEGIN
     PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid();
@@ -105,7 +113,7 @@ def own_database(_reused_database: Database) -> Iterator[Database]:
     """A Kimo database of this test alone, without rows. Who changes its schema takes new_database instead."""
     yield _reused_database
     with _reused_database.connect() as connection:
-        connection.execute(_EMPTY_AGAIN)
+        connection.execute(EMPTY_AGAIN)
 
 
 @pytest.fixture

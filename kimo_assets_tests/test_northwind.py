@@ -119,7 +119,7 @@ class Imported:
     report: ImportReport
 
 
-def _northwind_file() -> Path:
+def northwind_file() -> Path:
     given = os.environ.get("KIMO_NORTHWIND")
     file = Path(given) if given else ROOT.parent / "shared" / "erp-samples" / "northwind.sqlite"
     if not file.is_file():
@@ -133,7 +133,7 @@ def _northwind_file() -> Path:
 @pytest.fixture(scope="module")
 def northwind() -> Iterator[sqlite3.Connection]:
     """The source, for plain SQL."""
-    with closing(sqlite3.connect(f"{_northwind_file().as_uri()}?mode=ro", uri=True)) as source:
+    with closing(sqlite3.connect(f"{northwind_file().as_uri()}?mode=ro", uri=True)) as source:
         yield source
 
 
@@ -145,7 +145,7 @@ def imported(
 ) -> Imported:
     """Northwind after one full import, into a database and a folder of its own."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("KIMO_NORTHWIND", str(_northwind_file()))
+        environment.setenv("KIMO_NORTHWIND", str(northwind_file()))
         example = load_config(EXAMPLE / "kimo.yaml")
     config = example.model_copy(update={"data_dir": tmp_path_factory.mktemp("northwind")})
     database = new_database()

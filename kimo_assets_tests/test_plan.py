@@ -68,7 +68,7 @@ def test_it_tells_what_would_be_inserted_updated_archived_and_refused(company: W
     assert loaded
     assert (loaded.inserted, loaded.updated, loaded.archived, loaded.unchanged) == (1, 1, 1, 1)
     assert made.entities["Zone"].staged.counts() == {
-        "read": 4, "staged": 3, "rejected": 1, "rules": {"text_too_long": 1},
+        "read": 4, "staged": 3, "rejected": 1, "rejected_new": 1, "rules": {"text_too_long": 1},
     }  # fmt: skip
     assert made.has_changes
     assert not made.entities["Carrier"].has_changes
@@ -190,6 +190,8 @@ def test_a_saved_plan_is_applied_as_it_was_seen_whatever_the_erp_says_by_then(co
     assert company.received("1", "SELECT Id, Description FROM Zone ORDER BY 1")[1] == ("N", "North of it")
     assert company.rejected("Zone") == [("text_too_long", "Description", "Id=X", "x" * 101)]
     assert report.steps[2].entities["Zone"].counts()["archived"] == 1
+    assert report.steps[1].entities["Zone"].counts()["rejected_new"] == 1
+    assert company.rows("SELECT load, since_load FROM ops.rejected_row") == [(report.load, report.load)]
 
 
 def test_its_guards_are_lifted_for_that_plan_only(world: World) -> None:

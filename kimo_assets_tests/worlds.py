@@ -24,8 +24,9 @@ from sqlalchemy.engine import make_url
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline import Progress, run_import
+from kimo_assets.pipeline import Progress, open_run, run_import
 from kimo_assets.reports import EntityReport, ImportReport
+from kimo_assets.retry import choose_retry, retry_step
 from kimo_assets.sync.client import sync_agent
 
 Row = dict[str, Any]
@@ -142,6 +143,16 @@ class World:
         report = self.run(*steps, **options)
         assert report.success, report.failures
         return report
+
+    def retry(self, *entities: str) -> ImportReport:
+        """Retries the refused rows of the entities, or of all, in all three steps."""
+        with open_run(self.config, self.database, title="retry") as run:
+            retry = choose_retry(run, entities or self.config.entity_names)
+            for step in (1, 2, 3) if retry.loaded else ():
+                if retry_step(run, step, retry).failures:
+                    break
+        success = not any(step.failures for step in run.steps.values())
+        return ImportReport(None, run.load, success, 0.0, run.steps)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self.database.connect() as connection:

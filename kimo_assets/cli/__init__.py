@@ -9,8 +9,10 @@ from kimo_assets.cli.command import Call, KimoGroup, config_option
 from kimo_assets.cli.dev import dev
 from kimo_assets.cli.imports import demo, import_
 from kimo_assets.cli.plan import plan
+from kimo_assets.cli.rejected import rejected, retry
 from kimo_assets.cli.semaphore import semaphore
-from kimo_assets.cli.state import rejected, status
+from kimo_assets.cli.setup import init, mapping
+from kimo_assets.cli.state import status
 from kimo_assets.cli.undo import undo
 from kimo_assets.cli.why import why
 
@@ -32,5 +34,7 @@ def main(context: click.Context) -> None:
     context.ensure_object(Call)
 
 
-for _command in (demo, plan, import_, undo, status, rejected, entities, check, why, semaphore, agent, dev):
+for _command in (
+    demo, init, mapping, plan, import_, undo, status, rejected, retry, entities, check, why, semaphore, agent, dev,
+):  # fmt: skip
     main.add_command(_command)

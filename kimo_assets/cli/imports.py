@@ -1,10 +1,10 @@
 """kimo import and kimo demo: the steps, run as the same Dagster job that the UI runs."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -77,7 +77,9 @@ def import_(
     plan = id_in_file(plan_file.read_bytes(), str(plan_file)) if plan_file else ""
     names = [] if entities is None else names_of(entities, "--entities")
     steps = _STEPS[step] if step else STEPS
-    report = _launch(call, steps=steps, entities=names, only_listed=only_listed, allow_shrink=allow_shrink, plan=plan)
+    report = launched(
+        call, "launch_import", steps=steps, entities=names, only_listed=only_listed, allow_shrink=allow_shrink, plan=plan
+    )
     if call.as_json:
         print_json(report.as_json())
     print_report(call, report, steps)
@@ -85,17 +87,15 @@ def import_(
         click.get_current_context().exit(EXIT_FAILED)
 
 
-def _launch(call: Call, **options: Any) -> ImportReport:
-    call.config, call.database  # noqa: B018 (looked at first: Dagster takes seconds to import)
+def launched(call: Call, how: Literal["launch_import", "launch_retry", "launch_undo"], **options: Any) -> ImportReport:
+    """The report of a job that is run here, with its progress on stderr; stopped from outside, it says so in a sentence."""
+    config, database = call.config, call.database
+    # Dagster takes seconds to import: not before the configuration was found to be right.
     with call.err.status("Starting ..."):
-        from kimo_assets.defs.launch import launch_import
-    return run_shown(call, launch_import, **options)
-
-
-def run_shown(call: Call, launch: Callable[..., ImportReport], **options: Any) -> ImportReport:
-    """Runs a job with progress on stderr; stopped from outside, it says so in a sentence."""
+        from kimo_assets.defs import launch
     with shown_progress(call.err) as progress, _stopped_in_words():
-        return launch(call.config, call.database, progress=progress, **options)
+        report: ImportReport = getattr(launch, how)(config, database, progress=progress, **options)
+    return report
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def demo(call: Call, scale: str, directory: Path) -> None:
     """
     company = _generate(call, directory, scale)
     call.config_path = company.config_path
-    report = _launch(call)
+    report = launched(call, "launch_import")
     if call.as_json:
         print_json({**report.as_json(), "company": _company_as_json(company)})
     print_report(call, report, STEPS)

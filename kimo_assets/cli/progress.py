@@ -11,7 +11,7 @@ from rich.progress import Progress as Bars
 
 from kimo_assets.cli.tables import Terminal, plain, plural, size
 from kimo_assets.pipeline import Progress
-from kimo_assets.reports import STEP_TITLES, EntityReport, LoadedEntity, PublishedEntity, StagedEntity
+from kimo_assets.reports import STEP_TITLES, EntityReport, LoadedEntity, PublishedEntity, RetriedEntity, StagedEntity
 
 
 @contextmanager
@@ -145,6 +145,9 @@ class PlainProgress(Progress):
 def in_figures(report: EntityReport) -> str:
     """What a step did with an entity, in one line; nothing about figures that are zero."""
     match report:
+        case RetriedEntity():
+            parts = {"retried": report.retried, "now good": report.good, "still refused": report.still_refused}
+            parts |= {"gone": report.gone, "without a key": report.without_key}
         case StagedEntity():
             parts = {"read": report.read, "refused": report.rejected}
         case LoadedEntity():

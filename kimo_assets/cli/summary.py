@@ -46,6 +46,12 @@ def print_report(call: Call, report: ImportReport, steps: Sequence[int]) -> None
     if not call.as_json:
         for step in report.steps.values():
             out.print(step_table(step))
+    print_outcome(call, report, steps)
+
+
+def print_outcome(call: Call, report: ImportReport, steps: Sequence[int]) -> None:
+    """How it ended, and what to do next; with --json on stderr."""
+    out = call.err if call.as_json else call.out
     if report.success:
         _print_success(call, out, report)
     else:
@@ -147,23 +153,30 @@ def _cell(key: str, values: Sequence[int]) -> Text:
 
 def _print_success(call: Call, out: Terminal, report: ImportReport) -> None:
     out.say(f"Done: load {report.load}, {report.seconds:.1f} s.", style="green")
-    refused, held, dangling = _remarks(report)
+    refused, new, held, dangling = _remarks(report)
     if refused:
-        out.say(f"{plural(refused, 'row')} refused: {call.kimo('rejected')} says why.", style="red")
+        out.say(f"{refused_in_words(refused, new)}: {call.kimo('rejected')} says why.", style="red")
     if held:
         out.say(f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import overwrites.")
     if dangling:
         out.say(f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.", style="yellow")
 
 
-def _remarks(report: ImportReport) -> tuple[int, int, int]:
-    refused = held = dangling = 0
+def refused_in_words(rows: int, new: int) -> str:
+    """How many rows are refused, and how many of them were not before."""
+    share = {0: "", rows: ", all of them new" if rows > 1 else ", a new one"}.get(new, f", {new:,} of them new")
+    return f"{plural(rows, 'row')} refused{share}"
+
+
+def _remarks(report: ImportReport) -> tuple[int, int, int, int]:
+    refused = new = held = dangling = 0
     for step in report.steps.values():
         for entity in step.entities.values():
             refused += getattr(entity, "rejected", 0) + getattr(entity, "refused", 0)
+            new += getattr(entity, "rejected_new", 0) + getattr(entity, "refused_new", 0)
             held += getattr(entity, "held", 0)
             dangling += sum(getattr(entity, "dangling", {}).values())
-    return refused, held, dangling
+    return refused, new, held, dangling
 
 
 def _print_failures(call: Call, out: Terminal, report: ImportReport, steps: Sequence[int]) -> None:

@@ -69,6 +69,12 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def some(names: Sequence[str], shown: int = 3) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(map(plain, names[:shown])) + more
+
+
 def alarming(text: str, count: int | None = 1) -> Text:
     return Text(text, style="bold red" if count else "")
 

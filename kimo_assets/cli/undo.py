@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.imports import run_shown
+from kimo_assets.cli.imports import launched
 from kimo_assets.cli.summary import print_report
 from kimo_assets.cli.tables import Terminal, moment, number, table
 from kimo_assets.loading.history import UndoableLoad, check_target, target_of_undo, undoable_loads
@@ -34,9 +34,7 @@ def undo(call: Call, to: int | None, only_list: bool, yes: bool) -> None:
         return
     if not yes:
         _ask(call, loads, target)
-    from kimo_assets.defs.launch import launch_undo
-
-    report = run_shown(call, launch_undo, to=target)
+    report = launched(call, "launch_undo", to=target)
     if call.as_json:
         print_json(report.as_json())
     print_report(call, report, (2, 3))

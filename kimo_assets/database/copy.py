@@ -4,13 +4,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from select import select
 
 from psycopg import Connection, sql
 from psycopg.errors import Diagnostic
+from psycopg.pq.abc import PGconn
 
 from kimo_assets.errors import ContractError
 
 _SKIPPED = re.compile(r'skipping row .* at line (\d+) for column "(.+?)": ', re.DOTALL)
+
+_PIECE_BYTES = 64 * 1024
 
 # COPY learns from the end of the first line that lines end so; before it, a line break within quotes is not counted.
 _HEADER = b"header\n"
@@ -37,8 +41,31 @@ def copy_rows(
     ).format(target, columns)
     with _skipped_lines(connection) as skipped, connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(_HEADER)
-        copy.write(data)
+        _send(connection.pgconn, data)
     return skipped
+
+
+def _send(pgconn: PGconn, data: bytes) -> None:
+    """Sends COPY data and takes in what the server says meanwhile.
+
+    psycopg's own write only waits until it can send: a server that has more to report of refused rows than the socket holds
+    waits until somebody listens, and both would wait for ever.
+    """
+    for start in range(0, len(data), _PIECE_BYTES):
+        pgconn.put_copy_data(data[start : start + _PIECE_BYTES])
+        while pgconn.flush():
+            _listen_until_writable(pgconn)
+    # The end of the data is psycopg's to send: it has to find room for it.
+    _listen_until_writable(pgconn)
+
+
+def _listen_until_writable(pgconn: PGconn) -> None:
+    writable = False
+    while not writable:
+        readable, sockets, _ = select([pgconn.socket], [pgconn.socket], [])
+        writable = bool(sockets)
+        if readable:
+            pgconn.consume_input()
 
 
 @contextmanager

@@ -57,6 +57,7 @@ CREATE TABLE IF NOT EXISTS ops.staged (
 );
 
 -- The rows refused from the snapshot now in place: the whole row as the source gave it, and why.
+-- since, since_load: when this row was first refused for this; kept as long as every load refuses it again.
 CREATE TABLE IF NOT EXISTS ops.rejected_row (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity text NOT NULL,
@@ -70,13 +71,19 @@ CREATE TABLE IF NOT EXISTS ops.rejected_row (
     value text,
     source_row jsonb NOT NULL,
     segment integer,
-    at timestamptz NOT NULL DEFAULT now()
+    at timestamptz NOT NULL DEFAULT now(),
+    since timestamptz NOT NULL DEFAULT now(),
+    since_load bigint
 );
+ALTER TABLE ops.rejected_row ADD COLUMN IF NOT EXISTS since timestamptz NOT NULL DEFAULT now();
+ALTER TABLE ops.rejected_row ADD COLUMN IF NOT EXISTS since_load bigint;
 CREATE INDEX IF NOT EXISTS rejected_row_entity ON ops.rejected_row (entity, step);
 
 -- The same of what a plan has read: the snapshots in schema plan.
 CREATE TABLE IF NOT EXISTS ops.planned (LIKE ops.staged INCLUDING ALL);
 CREATE TABLE IF NOT EXISTS ops.planned_rejected_row (LIKE ops.rejected_row INCLUDING ALL);
+ALTER TABLE ops.planned_rejected_row ADD COLUMN IF NOT EXISTS since timestamptz NOT NULL DEFAULT now();
+ALTER TABLE ops.planned_rejected_row ADD COLUMN IF NOT EXISTS since_load bigint;
 
 -- What was expected in particular, or went wrong: a date's format, a lookup's codes.
 ALTER TABLE ops.rejected_row ADD COLUMN IF NOT EXISTS detail text;

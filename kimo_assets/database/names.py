@@ -41,6 +41,10 @@ INTEGRATOR = StagingArea(STAGING, sql.Identifier(OPS, "staged"), sql.Identifier(
 PLANNED = StagingArea(PLAN, sql.Identifier(OPS, "planned"), sql.Identifier(OPS, "planned_rejected_row"))
 
 
+# The load that a plan reads for: there is none yet.
+NO_LOAD = 0
+
+
 def columns(names: Sequence[str], *, of: str | None = None) -> sql.Composed:
     """Quoted names with commas between; `of`: an alias before each."""
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)

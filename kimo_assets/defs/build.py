@@ -11,6 +11,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import build_assets
 from kimo_assets.defs.jobs import build_jobs
+from kimo_assets.defs.retry import retry_rejected
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
 from kimo_assets.defs.sensors import build_sensors
 from kimo_assets.pipeline import Progress
@@ -30,7 +31,7 @@ def build_defs(
         assets = build_assets(config) if config.entities else []
     return dg.Definitions(
         assets=assets,
-        jobs=build_jobs(config),
+        jobs=[*build_jobs(config), retry_rejected] if config.entities else [],
         sensors=build_sensors(config, database) if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.

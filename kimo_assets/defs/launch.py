@@ -15,6 +15,7 @@ from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.instance import CODE_LOCATION, dagster_home
 from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
+from kimo_assets.defs.retry import RETRY_JOB, RETRY_OP
 from kimo_assets.defs.runs import KimoRun
 from kimo_assets.defs.undo import UNDO_JOB
 from kimo_assets.errors import ContractError, KimoError
@@ -53,10 +54,10 @@ def launch_import(
                 "entities": ",".join(entities), "only_listed": only_listed, "steps": list(steps),
                 "allow_shrink": allow_shrink, "plan": plan,
             }  # fmt: skip
-            return run_op_job(defs, instance, ENTITIES_JOB, "import_named_entities", mask)
+            return _run_op_job(defs, instance, ENTITIES_JOB, "import_named_entities", mask)
         return _run_all(defs, instance, config, name, allow_shrink)
 
-    return in_this_process(config, database, run, progress)
+    return _launch(config, database, run, progress)
 
 
 def launch_undo(
@@ -64,17 +65,30 @@ def launch_undo(
 ) -> ImportReport:
     """Takes loads back. Raises: LockedError; ConfigError when there is nothing to go back to."""
     asked = {} if to is None else {"to": to}
-    return in_this_process(
-        config, database, lambda defs, instance: run_op_job(defs, instance, UNDO_JOB, "undo", asked), progress
+    return _launch(
+        config, database, lambda defs, instance: _run_op_job(defs, instance, UNDO_JOB, "undo", asked), progress
+    )
+
+
+def launch_retry(
+    config: KimoConfig, database: Database, *, entities: Sequence[str] = (), progress: Progress | None = None
+) -> ImportReport:
+    """Reads the refused rows of these entities, or of all, again: the job `retry_rejected`.
+
+    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the entities is in
+    the report.
+    """
+    config.choose(list(entities), only_listed=True)
+    asked = {"entities": ",".join(entities)}
+    return _launch(
+        config, database, lambda defs, instance: _run_op_job(defs, instance, RETRY_JOB, RETRY_OP, asked), progress
     )
 
 
 _RunJob = Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult]
 
 
-def in_this_process(
-    config: KimoConfig, database: Database, run: _RunJob, progress: Progress | None
-) -> ImportReport:
+def _launch(config: KimoConfig, database: Database, run: _RunJob, progress: Progress | None) -> ImportReport:
     """Runs a job on the company's Dagster instance. Raises: what has refused the run, or LockedError before there is one."""
     with exclusive(database):
         pass  # refused here, a second import leaves no failed run behind
@@ -89,7 +103,7 @@ def in_this_process(
     return _report(result, opened, time.monotonic() - started)
 
 
-def run_op_job(
+def _run_op_job(
     defs: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, config: Mapping[str, Any]
 ) -> dg.ExecuteInProcessResult:
     """A job of one op, with this configuration."""

@@ -13,6 +13,7 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Entity, Field, load_catalog
 from kimo_assets.config import EntityMapping, KimoConfig
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING
+from kimo_assets.database.rejections import loads_of_step, since_in_words, times_refused
 from kimo_assets.reports import STEP_TITLES, EntityReport, PublishedEntity, StepReport
 
 _SAMPLE_ROWS = 5
@@ -112,15 +113,18 @@ def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[A
 
 
 def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
+    """The refused rows, those that were not refused before first."""
     rows = connection.execute(
-        "SELECT rule, concat_ws(' → ', source_column, nullif(field, source_column)), value, source_key "
-        "FROM ops.rejected_row WHERE entity = %s AND step = %s ORDER BY rule, id LIMIT %s",
+        "SELECT rule, concat_ws(' → ', source_column, nullif(field, source_column)), value, source_key, since, since_load "
+        "FROM ops.rejected_row WHERE entity = %s AND step = %s ORDER BY since_load DESC, rule, id LIMIT %s",
         [entity, step, _REJECTED_ROWS],
     ).fetchall()
     if not rows:
         return {}
+    loads = loads_of_step(connection, entity, step)
+    shown = [(*row, since_in_words(since, times_refused(loads, since_load))) for *row, since, since_load in rows]
     return {
-        "refused rows": dg.MetadataValue.md(markdown_table(["rule", "column", "value", "row"], rows)),
+        "refused rows": dg.MetadataValue.md(markdown_table(["rule", "column", "value", "row", "since"], shown)),
         "all refused rows": dg.MetadataValue.md(f"`kimo rejected {entity}`"),
     }
 

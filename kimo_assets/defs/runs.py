@@ -114,6 +114,7 @@ _TITLES = {
     "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
     "import_entities": "Import (entità specifiche)",
     "undo_load": "Annullamento di un caricamento",
+    "retry_rejected": "Riprova delle righe scartate",
     "__ASSET_JOB": "Materialize",
 }
 

@@ -11,6 +11,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import Entity
 from kimo_assets.database.names import INTEGRATOR, KIMO, StagingArea, table
+from kimo_assets.database.rejections import since_kept
 from kimo_assets.errors import ContractError, GuardError
 from kimo_assets.loading import guard, history
 from kimo_assets.loading.diff import Diff, staged_fields
@@ -74,9 +75,10 @@ def load_entity(
             refused=_refused_before(connection, entity),
         )  # fmt: skip
     staging, mapped = table(schema, entity.name), staged_fields(connection, entity, schema)
-    refused = refuse_rows(
-        connection, entity, staging, mapped, load, rules, check_owner=owner_changed is not None
-    )
+    with since_kept(connection, entity.name, step=2):
+        refused = refuse_rows(
+            connection, entity, staging, mapped, load, rules, check_owner=owner_changed is not None
+        )
     diff = Diff(connection, entity, staging, mapped, load, refused=refused > 0)
     look = Comparison(entity, staging, diff.incoming, mapped, is_first=before is None and diff.is_empty())
     report = _apply(connection, diff, look, load, rules, on_comparison)

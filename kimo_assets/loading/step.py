@@ -8,6 +8,8 @@ import psycopg
 from psycopg import Connection
 
 from kimo_assets.catalog import Catalog
+from kimo_assets.database.names import INTEGRATOR
+from kimo_assets.database.rejections import count_new
 from kimo_assets.errors import KimoError, in_one_line
 from kimo_assets.loading import history
 from kimo_assets.loading.load import OnComparison, load_entity
@@ -32,7 +34,11 @@ def load_entities(
         on_start(name)
         reports.append(_load_one(connection, catalog, name, load, rules, on_comparison))
     dangling = check_references(connection, catalog, names, load, rules.area)
-    return [replace(report, dangling=dangling.get(report.entity, {})) for report in reports]
+    new = count_new(connection, INTEGRATOR.rejected, names, 2, load)
+    return [
+        replace(report, dangling=dangling.get(report.entity, {}), refused_new=new.get(report.entity, 0))
+        for report in reports
+    ]
 
 
 def _load_one(

@@ -56,6 +56,8 @@ def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> E
         engine = create_engine(
             url,
             connect_args=connect_arguments(url, config.lock_timeout_s),
+            # As many connections as there are readers: how many these are is decided elsewhere.
+            **({} if url.database in (None, "", ":memory:") else {"max_overflow": -1}),
             execution_options={_LOCK_TIMEOUT: config.lock_timeout_s, READER: config.reader},
         )
     except (NoSuchModuleError, ImportError) as error:
@@ -125,7 +127,8 @@ def source_errors(name: str, engine: Engine) -> Iterator[None]:
 
 def _as_source_error(name: str, engine: Engine, error: Exception) -> SourceError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    text = " ".join(str(cause).split())
+    # PostgreSQL points at the place with a caret on a line of its own.
+    text = " ".join(str(cause).split()).removesuffix(" ^")
     kind = _kind(engine, error, cause, text)
     if kind is TableLockedError:
         text += f"; waited {engine.get_execution_options()[_LOCK_TIMEOUT]:g} s (sources.{name}.lock_timeout_s)"

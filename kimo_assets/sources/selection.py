@@ -12,6 +12,7 @@ from kimo_assets.catalog import Entity, Field
 from kimo_assets.config import EntityMapping, FormatsConfig, NoValueConfig, SystemId
 from kimo_assets.errors import PermanentSourceError, nearest
 from kimo_assets.sources.connection import address
+from kimo_assets.sources.discovery import table_names, view_names
 from kimo_assets.transforms import DateFormat, Transformation, as_dates
 
 
@@ -85,7 +86,7 @@ def resolve(engine: Engine, connection: Connection, entity: Entity, mapping: Ent
         origin = "its query"
         statement = mapping.query.strip().rstrip(";")
     else:
-        schema, name = _find_table(engine, mapping.table or entity.name)
+        schema, name = find_table(engine, mapping.table or entity.name)
         kinds = {found["name"]: found["type"] for found in inspect(engine).get_columns(name, schema)}
         if engine.dialect.name == "sqlite":  # whose columns hold anything, whatever they are declared as
             kinds = dict.fromkeys(kinds)
@@ -212,11 +213,11 @@ def _bare(part: str) -> str:
     return part[1:-1].replace(closing * 2, closing) if closing else part
 
 
-def _find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
+def find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
     """Schema and name of a table or view, in the database's spelling."""
     inspector = inspect(engine)
     schema, name = schema_and_name(wanted)
-    names = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+    names = [*table_names(inspector, schema), *view_names(inspector, schema)]
     by_fold = {found.casefold(): found for found in names}
     if name not in names and name.casefold() not in by_fold:
         close = nearest(name, names)

@@ -19,7 +19,7 @@ from sqlalchemy.sql.expression import ColumnElement, TableClause
 
 from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.errors import KimoError, PermanentSourceError, SemaphoreError, TableLockedError
-from kimo_assets.sources.connection import open_source, source_errors
+from kimo_assets.sources.connection import connected, open_source, source_errors
 from kimo_assets.sources.reach import persistently
 
 IDLE = 0
@@ -175,8 +175,10 @@ class _Hold:
 
     def wait_and_take(self, patience: Patience) -> None:
         began, told = patience.clock(), _Told(patience)
-        while not self._take():
-            busy = self._look()
+        # A moment without an answer ends no wait of half an hour.
+        again = persistently(patience.attempts, patience.sleep, patience.say)
+        while not again(self._take):
+            busy = again(self._look)
             if busy == self.semaphore.flow.status and self._is_left_behind(busy):
                 self._claim()
                 patience.say(f"{self.semaphore} was left behind by a run of ours that was killed: taken over")
@@ -195,9 +197,10 @@ class _Hold:
     def _take(self) -> bool:
         """One try. False: somebody else has it. Once this returned True, it is ours at the ERP and on record."""
         ours = self.semaphore
-        with ours.engine.connect() as erp:
+        with ExitStack() as stack:
             try:
                 with source_errors(ours.source, ours.engine):
+                    erp = stack.enter_context(connected(ours.engine))
                     is_free = _set_ours(erp, ours)
             except TableLockedError:
                 return False
@@ -232,6 +235,8 @@ class _Hold:
         """Never raises: what ended the run is not to be hidden. What cannot be given back stays on record as ours."""
         if not self.claimed:
             return
+        # What has been idle for hours may be cut by now.
+        self.semaphore.engine.dispose()
         try:
             persistently(patience.attempts, patience.sleep, patience.say)(give_back, self.semaphore, self.ledger)
         except (KimoError, psycopg.Error) as error:

@@ -17,7 +17,7 @@ def connect_arguments(url: URL, lock_timeout_s: float) -> dict[str, Any]:
     match url.get_backend_name():
         case "sqlite":
             return {"timeout": lock_timeout_s}
-        case "postgresql":
+        case "postgresql" if url.get_driver_name() in ("psycopg", "psycopg2"):
             return {name: value for name, value in _PG_PATIENCE.items() if name not in url.query}
         case _:
             return {}

@@ -4,9 +4,10 @@ import time
 
 from psycopg import Connection, sql
 
-from kimo_assets.database.names import INTEGRATOR, PLANNED, table
+from kimo_assets.database.names import INTEGRATOR, NO_LOAD, PLANNED, columns, table
+from kimo_assets.database.rejections import count_new
 from kimo_assets.reports import StagedEntity
-from kimo_assets.staging.quarantine import count_rules
+from kimo_assets.staging.quarantine import KEPT_COLUMNS, count_rules
 from kimo_assets.staging.stage import last_snapshot, record_snapshot
 
 
@@ -25,6 +26,7 @@ def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
             connection.execute(sql.SQL("DELETE FROM {} WHERE entity = %s").format(PLANNED.staged), [entity])
         snapshot = last_snapshot(connection, entity)
         rules = count_rules(connection, INTEGRATOR, entity)
+        new = count_new(connection, INTEGRATOR.rejected, [entity], 1, load)
     assert snapshot is not None, "a plan that is found has something to promote"  # noqa: S101
     return StagedEntity(
         entity,
@@ -33,6 +35,7 @@ def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
         read=snapshot.rows_read,
         staged=snapshot.rows_staged,
         rejected=snapshot.rows_rejected,
+        rejected_new=new.get(entity, 0),
         rules=dict(rules),
     )
 
@@ -45,26 +48,22 @@ def _swap(connection: Connection, entity: str) -> None:
 
 
 def _take_rejections(connection: Connection, entity: str, load: int) -> None:
+    """In place of the snapshot's before. What was not refused before the plan either is new with this load."""
     connection.execute(
         sql.SQL("DELETE FROM {} WHERE entity = %s AND step = 1").format(INTEGRATOR.rejected), [entity]
     )
-    names = [
-        name
-        for (name,) in connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'ops' AND table_name = 'rejected_row' "
-            "AND column_name NOT IN ('id', 'load') ORDER BY ordinal_position"
-        )
-    ]
-    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    kept = columns([name for name in KEPT_COLUMNS if name not in ("load", "since_load")])
     connection.execute(
         sql.SQL(
             "WITH taken AS (DELETE FROM {planned} WHERE entity = {entity} RETURNING *) "
-            "INSERT INTO {rejected} (load, {columns}) SELECT {load}, {columns} FROM taken ORDER BY id"
+            "INSERT INTO {rejected} (load, since_load, {kept}) "
+            "SELECT {load}, coalesce(nullif(since_load, {no_load}), {load}), {kept} FROM taken ORDER BY id"
         ).format(
             planned=PLANNED.rejected,
             rejected=INTEGRATOR.rejected,
-            columns=columns,
+            kept=kept,
             entity=sql.Literal(entity),
             load=sql.Literal(load),
+            no_load=sql.Literal(NO_LOAD),
         )
     )

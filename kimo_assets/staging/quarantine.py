@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from psycopg import Connection, sql
@@ -20,22 +21,55 @@ from kimo_assets.sources.readers import RefusedRow, Segment
 from kimo_assets.sources.readers.copy_out import as_given
 from kimo_assets.sources.selection import Selection
 
-RULES: dict[str, str] = {
-    "text_too_long": "the text is longer than the field",
-    "not_a_number": "the value is not a number",
-    "decimal_comma": "the number has a decimal comma where a point is expected",
-    "out_of_range": "the number is too large for the field",
-    "not_a_whole_number": "a whole number is expected",
-    "not_a_flag": "a flag is 0 or 1",
-    "impossible_date": "there is no such date, or it is not written as it should be (year-month-day, unless told otherwise)",
-    "unknown_enum_code": "the code is not among those the field knows",
-    "missing_key": "the row has no key",
-    "duplicate_key": "another row of the snapshot has the same key",
-    "invalid_characters": "the text holds a NUL or bytes that are no characters",
-    "transformation_failed": "the field's transformation makes nothing of this row",
-    "missing_owner": "the row is a part of one that is not there",
-    "unknown_erp_status": "the status has no entry among erp_statuses in kimo.yaml",
+
+class Reason(NamedTuple):
+    """Why a rule refuses a row, in a sentence for whoever reads English, or works at the ERP."""
+
+    en: str
+    it: str
+
+
+RULES: dict[str, Reason] = {
+    "text_too_long": Reason("the text is longer than the field", "il testo è più lungo del campo"),
+    "not_a_number": Reason("the value is not a number", "il valore non è un numero"),
+    "decimal_comma": Reason(
+        "the number has a decimal comma where a point is expected",
+        "il numero ha la virgola decimale invece del punto",
+    ),
+    "out_of_range": Reason("the number is too large for the field", "il numero è troppo grande per il campo"),
+    "not_a_whole_number": Reason("a whole number is expected", "è richiesto un numero intero"),
+    "not_a_flag": Reason("a flag is 0 or 1", "un indicatore può valere solo 0 o 1"),
+    "impossible_date": Reason(
+        "there is no such date, or it is not written as it should be (year-month-day, unless told otherwise)",
+        "la data non esiste, o non è scritta nella forma prevista (anno-mese-giorno, salvo diversa indicazione)",
+    ),
+    "unknown_enum_code": Reason(
+        "the code is not among those the field knows", "il codice non è tra quelli previsti per il campo"
+    ),
+    "missing_key": Reason("the row has no key", "la riga non ha una chiave"),
+    "duplicate_key": Reason(
+        "another row of the snapshot has the same key", "un'altra riga ha la stessa chiave"
+    ),
+    "invalid_characters": Reason(
+        "the text holds a NUL or bytes that are no characters",
+        "il testo contiene un carattere NUL o byte che non sono caratteri",
+    ),
+    "missing_owner": Reason(
+        "the row is a part of one that is not there", "la riga appartiene a un'altra che non è presente"
+    ),
+    "transformation_failed": Reason(
+        "the field's transformation makes nothing of this row", "la trasformazione del campo non riesce su questa riga"
+    ),
+    "unknown_erp_status": Reason(
+        "the status has no entry among erp_statuses in kimo.yaml", "lo stato non è tra quelli decodificati (erp_statuses)"
+    ),
 }
+
+
+def reason_of(rule: str) -> Reason:
+    """A rule's sentences; its name where a quarantine of another version knows one that we do not."""
+    return RULES.get(rule, Reason(rule, rule))
+
 
 # A text of megabytes is a value like any other.
 csv.field_size_limit(2**31 - 1)
@@ -44,9 +78,12 @@ _COMMA_NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*$")
 _NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 
 _COLUMNS = (
-    "entity", "source", "step", "load", "rule", "field", "source_column", "source_key", "value", "source_row", "segment",
-    "detail",
+    "entity", "source", "step", "load", "since_load", "rule", "field", "source_column", "source_key", "value", "source_row",
+    "segment", "detail",
 )  # fmt: skip
+
+# What a copy of a refused row keeps of it: all but the number it goes by.
+KEPT_COLUMNS = (*_COLUMNS, "at", "since")
 
 
 @dataclass(frozen=True)
@@ -156,6 +193,7 @@ def keep_rejections(
                     selection.entity.name,
                     selection.source,
                     1,
+                    load,
                     load,
                     rejection.rule,
                     rejection.field,

@@ -1,11 +1,12 @@
 """Reading the quarantine back: how many rows each rule refused, and the rows with queries that find them.
 
-Writing it is kimo_assets/staging/quarantine.py's and step 2's.
+Writing it is kimo_assets/staging/quarantine.py's and step 2's; as a file for the person at the ERP: rejected_csv.py.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,90 +15,147 @@ from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import KimoConfig, SystemId
-from kimo_assets.staging.quarantine import RULES
+from kimo_assets.database.rejections import times_refused
+from kimo_assets.sources.lookup import text_literal
+from kimo_assets.staging.quarantine import Reason, reason_of
 
 _SAMPLES = 3
 
 # Enough to find a row that has no key.
 _OTHER_COLUMNS = 4
 
+# The refused rows, each with the last load that looked at its entity. New are those that no load before it refused.
+_REFUSED = """
+    (SELECT r.*, r.since_load >= coalesce(l.last_load, r.since_load) AS is_new
+     FROM ops.rejected_row AS r LEFT JOIN (
+        SELECT entity, step, max(load) AS last_load FROM ops.step_result WHERE status <> 'failed' GROUP BY entity, step
+     ) AS l USING (entity, step)
+     WHERE (%(entity)s::text IS NULL OR entity = %(entity)s)) AS refused
+    WHERE (is_new OR NOT %(new_only)s)
+"""
+
 
 @dataclass(frozen=True)
 class RejectedCount:
-    """samples: values that the rule refused, the most frequent first."""
+    """samples: values that the rule refused, the most frequent first. since, times: of the row refused for longest."""
 
     entity: str
     step: int
     rule: str
     field: str | None
     rows: int
+    new: int
+    since: datetime
+    times: int
     samples: list[str]
 
     @property
-    def sentence(self) -> str:
-        return RULES.get(self.rule, self.rule)
+    def reason(self) -> Reason:
+        return reason_of(self.rule)
 
 
 @dataclass(frozen=True)
 class RejectedRow:
     """row: by source column as the ERP gave it (step 1), by field as staged (step 2).
 
-    query: finds the row in the ERP.
+    since, times: when it was first refused for this, and in how many loads; query: finds the row in the ERP.
     """
 
     entity: str
+    source: str | None
     step: int
     rule: str
     field: str | None
     source_column: str | None
     source_key: str | None
     value: str | None
+    since: datetime
+    times: int
     query: str
     row: dict[str, Any]
     detail: str | None = None
 
     @property
-    def sentence(self) -> str:
-        sentence = RULES.get(self.rule, self.rule)
-        return f"{sentence}: {self.detail}" if self.detail else sentence
+    def reason(self) -> Reason:
+        """In both languages; what a transformation had to say of the row is only known in English."""
+        reason = reason_of(self.rule)
+        return Reason(*(f"{sentence}: {self.detail}" for sentence in reason)) if self.detail else reason
 
 
-def count_rejected(connection: Connection) -> list[RejectedCount]:
+def count_rejected(
+    connection: Connection, entity: str | None = None, *, new_only: bool = False
+) -> list[RejectedCount]:
+    """By entity, step, rule and field; within an entity those with new rows first."""
+    loads = _loads(connection)
     rows = connection.execute(
-        """
-        SELECT entity, step, rule, field, sum(rows)::bigint,
-               (array_agg(value ORDER BY rows DESC, value) FILTER (WHERE value IS NOT NULL))[:%s]
-        FROM (SELECT entity, step, rule, field, left(value, 200) AS value, count(*) AS rows
-              FROM ops.rejected_row GROUP BY 1, 2, 3, 4, 5) AS by_value
-        GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 5 DESC, 3, 4
-        """,
-        [_SAMPLES],
+        f"""
+        SELECT entity, step, rule, field, sum(rows)::bigint, sum(new)::bigint, min(since), min(since_load),
+               (array_agg(value ORDER BY rows DESC, value) FILTER (WHERE value IS NOT NULL))[:{_SAMPLES}]
+        FROM (SELECT entity, step, rule, field, left(value, 200) AS value, count(*) AS rows,
+                     count(*) FILTER (WHERE is_new) AS new, min(since) AS since, min(since_load) AS since_load
+              FROM {_REFUSED} GROUP BY 1, 2, 3, 4, 5) AS by_value
+        GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, sum(new) = 0, 5 DESC, 3, 4
+        """,  # type: ignore[arg-type]
+        {"entity": entity, "new_only": new_only},
     )
     return [
-        RejectedCount(entity, step, rule, field, count, samples or [])
-        for entity, step, rule, field, count, samples in rows
+        RejectedCount(
+            name, step, rule, field, count, new, since, times_refused(loads.get((name, step), ()), load), samples or []
+        )
+        for name, step, rule, field, count, new, since, load, samples in rows
     ]
 
 
 def rejected_rows(
-    connection: Connection, config: KimoConfig, entity: str | None = None, *, limit: int | None = None
+    connection: Connection,
+    config: KimoConfig,
+    entity: str | None = None,
+    *,
+    new_only: bool = False,
+    limit: int | None = None,
 ) -> Iterator[RejectedRow]:
-    """The refused rows of one entity, or of all, as they came; streamed."""
+    """The refused rows of one entity, or of all, new ones first, then as they came; streamed."""
+    loads = _loads(connection)
     finders: dict[tuple[str, str | None], _Finder] = {}
     with connection.transaction(), connection.cursor("rejected") as cursor:
         cursor.execute(
-            """
-            SELECT entity, source, step, rule, field, source_column, source_key, value, source_row, detail
-            FROM ops.rejected_row
-            WHERE %(entity)s::text IS NULL OR entity = %(entity)s ORDER BY entity, step, id LIMIT %(limit)s
-            """,
-            {"entity": entity, "limit": limit},
+            f"""
+            SELECT entity, source, step, rule, field, source_column, source_key, value, since, since_load, source_row,
+                   detail
+            FROM {_REFUSED} ORDER BY entity, step, since_load DESC, id LIMIT %(limit)s
+            """,  # type: ignore[arg-type]
+            {"entity": entity, "new_only": new_only, "limit": limit},
         )
-        for name, source, step, rule, field, column, key, value, row, detail in cursor:
+        for name, source, step, rule, field, column, key, value, since, load, row, detail in cursor:
             if (name, source) not in finders:
                 finders[name, source] = _Finder(load_catalog()[name], source, config)
             query = finders[name, source].query(step, row)
-            yield RejectedRow(name, step, rule, field, column, key, value, query, row, detail)
+            times = times_refused(loads.get((name, step), ()), load)
+            yield RejectedRow(name, source, step, rule, field, column, key, value, since, times, query, row, detail)
+
+
+def row_columns(connection: Connection, config: KimoConfig, entity: str) -> list[str]:
+    """The columns that an entity's refused rows hold, of each source and of step 2, in the order of Kimo's fields."""
+    kinds = connection.execute(
+        "SELECT DISTINCT ON (step, source) source_row FROM ops.rejected_row WHERE entity = %s ORDER BY step, source, id",
+        [entity],
+    )
+    held = dict.fromkeys(column for (row,) in kinds for column in row)
+    mappings = config.entities.get(entity, ())
+    order = [
+        name.casefold()
+        for field in load_catalog()[entity].fields
+        for name in (*(mapping.fields.get(field, field) for mapping in mappings), field)
+    ]
+    return sorted(held, key=lambda name: order.index(name.casefold()) if name.casefold() in order else len(order))
+
+
+def _loads(connection: Connection) -> dict[tuple[str, int], list[int]]:
+    """The loads that looked at an entity's rows in a step, in their order."""
+    rows = connection.execute(
+        "SELECT entity, step, array_agg(load ORDER BY load) FROM ops.step_result WHERE status <> 'failed' GROUP BY 1, 2"
+    )
+    return {(entity, step): loads for entity, step, loads in rows}
 
 
 class _Finder:
@@ -108,18 +166,22 @@ class _Finder:
         self._entity = entity
         mappings = config.entities.get(entity.name, ())
         self._mapping = next((m for m in mappings if source in (m.source, None)), None)
-        self._quote = _quoting(config, self._mapping.source) if self._mapping else str
+        self._quote, self._literal = _writers(config, self._mapping.source) if self._mapping else (str, str)
 
     def query(self, step: int, row: Mapping[str, Any]) -> str:
         if self._mapping is None:
             return f"{self._entity.name} is no longer mapped"
         conditions = " AND ".join(
-            f"{self._quote(column)} = {_literal(value)}" for column, value in self._keys(step, row)
+            f"{self._quote(column)} = {self._written(value)}" for column, value in self._keys(step, row)
         )
         where = f" WHERE {conditions}" if conditions else ""
         if self._mapping.query:
-            return f"SELECT * FROM (the query of entities.{self._entity.name} in kimo.yaml) q{where}"
+            # A comment may end it: what follows starts on a line of its own.
+            return f"SELECT * FROM (\n{self._mapping.query.strip().rstrip(';')}\n) q{where}"
         return f"SELECT * FROM {self._table()}{where}"
+
+    def _written(self, value: Any) -> str:
+        return str(value) if isinstance(value, Decimal) else self._literal(str(value))
 
     def _keys(self, step: int, row: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """(column of the ERP, value) of what tells the row from others: its key, or what else it holds."""
@@ -171,19 +233,11 @@ class _Finder:
 
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?$")
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    return "'" + str(value).replace("'", "''") + "'"
-
-
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$#]*$")
 
 
-def _quoting(config: KimoConfig, source: SystemId) -> Callable[[str], str]:
-    """Quotes names as the source wants them: mixed case only where the database would fold it."""
+def _writers(config: KimoConfig, source: SystemId) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """What writes names and texts as the source wants them; names are quoted only where the database would fold them."""
     dialect = config.sources[source].sqlalchemy_url.get_dialect()()
     preparer: IdentifierPreparer = dialect.identifier_preparer
     folds = dialect.name in ("postgresql", "oracle")
@@ -194,4 +248,4 @@ def _quoting(config: KimoConfig, source: SystemId) -> Callable[[str], str]:
             return name
         return preparer.quote_identifier(name)
 
-    return quote
+    return quote, text_literal(dialect)

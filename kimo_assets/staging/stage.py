@@ -18,14 +18,25 @@ from kimo_assets.config import EntityMapping, GuardsConfig, SystemId
 from kimo_assets.database.copy import copy_rows
 from kimo_assets.database.ddl import staging_table
 from kimo_assets.database.names import HASH, INTEGRATOR, SEGMENT, StagingArea, columns, given_columns, table
+from kimo_assets.database.rejections import count_new, of_entity, remember_since, restore_since
 from kimo_assets.errors import GuardError, PermanentSourceError
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.connection import connected, source_errors
 from kimo_assets.sources.readers import Segment, read_segments
 from kimo_assets.sources.selection import Selection, resolve
-from kimo_assets.staging.quarantine import Rejection, count_rules, keep_rejections, rejections_of, source_row
+from kimo_assets.staging.quarantine import (
+    KEPT_COLUMNS,
+    Rejection,
+    count_rules,
+    keep_rejections,
+    rejections_of,
+    source_row,
+)
 
 OnRows = Callable[[int], None]
+
+# Stands for segments that are no longer in the table as they were read: no segment's digest is equal to it.
+REREAD = "to be read again"
 
 # Raise it when staged rows would differ for the same source: every entity is then read anew.
 _STAGING_VERSION = "2"
@@ -62,7 +73,7 @@ def stage_entity(
     """
     started = time.monotonic()
     with _opened(engines, entity, mappings) as parts, connection.transaction():
-        staging = _Staging(connection, area, [part.selection for part in parts], load)
+        staging = Staging(connection, area, [part.selection for part in parts], load)
         staging.take(parts, on_rows)
         snapshot = staging.finish()
         suspicion = _suspicion(staging.before, snapshot, guards)
@@ -73,7 +84,9 @@ def stage_entity(
             raise GuardError(suspicion)
         else:
             staging.keep(snapshot)
-        rules = count_rules(connection, area if staging.changed else INTEGRATOR, entity.name)
+        quarantine = area if staging.changed else INTEGRATOR
+        rules = count_rules(connection, quarantine, entity.name)
+        new = count_new(connection, quarantine.rejected, [entity.name], 1, load)
     if is_stopped:
         raise GuardError(suspicion)
     return StagedEntity(
@@ -84,6 +97,7 @@ def stage_entity(
         read=snapshot.rows_read,
         staged=snapshot.rows_staged,
         rejected=snapshot.rows_rejected,
+        rejected_new=new.get(entity.name, 0),
         rules=dict(rules),
     )
 
@@ -133,7 +147,7 @@ def _read(segments: Iterator[Segment], mapping: EntityMapping, engine: Engine) -
         yield segment
 
 
-class _Staging:
+class Staging:
     """The new snapshot while it grows. The table is made when the stream first differs from the last one's."""
 
     def __init__(
@@ -143,17 +157,18 @@ class _Staging:
         self._area = area
         self._selections = selections
         self._entity = selections[0].entity
-        self._fields = [name for name in self._entity.fields if any(name in s.fields for s in selections)]
+        self.fields = [name for name in self._entity.fields if any(name in s.fields for s in selections)]
         self._given = given_columns(max(len(s.carried) for s in selections))
         self._load = load
         self._name = f"{self._entity.name}__next"
-        self._table = table(area.schema, self._name)
+        self.table = table(area.schema, self._name)
         self._definition = _digest("\n".join([_STAGING_VERSION, *(s.definition for s in selections)]).encode())
         self._segments: list[str] = []
         self._part_of_segment: list[int] = []
         self._rows_read = 0
         self._writing = False
         self._written_from = 0
+        self._has_old_rejections = False
         self.before = last_snapshot(connection, self._entity.name)
         # None: nothing comparable was read before, so that even an empty stream is a new one.
         self._expected: list[str] | None = None
@@ -164,6 +179,21 @@ class _Staging:
     def changed(self) -> bool:
         return self._writing
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether the last snapshot was read in the same way."""
+        return self._expected is not None
+
+    @property
+    def segments_written(self) -> int:
+        return len(self._part_of_segment)
+
+    @property
+    def part_of_segment(self) -> sql.Composed:
+        """The position of the selection that a row of the new table was read by."""
+        parts = sql.SQL(", ").join(map(sql.Literal, self._part_of_segment))
+        return sql.SQL("(ARRAY[{}]::integer[])[{} + 1]").format(parts, sql.Identifier(SEGMENT))
+
     def take(self, parts: Iterable[_Part], on_rows: OnRows) -> None:
         number = 0
         for position, part in enumerate(parts):
@@ -172,66 +202,70 @@ class _Staging:
                 on_rows(segment.rows_read)
                 number += 1
         if not self._writing and self._expected != self._segments:
-            self._start_writing(len(self._segments))
+            self.start_writing(len(self._segments))
 
     def _take_one(self, segment: Segment, number: int, part: int) -> None:
         refused = (repr(row).encode() for row in segment.refused)
         self._segments.append(_digest(segment.data, *refused, f"part {part}".encode()))
-        self._part_of_segment.append(part)
         self._rows_read += segment.rows_read
         if not self._writing and (self._expected or [])[number : number + 1] != self._segments[-1:]:
-            self._start_writing(number)
+            self.start_writing(number)
         if self._writing:
-            self._write(segment, number, self._selections[part])
+            self.write(segment, number, part)
+        else:
+            self._part_of_segment.append(part)
 
-    def _start_writing(self, number: int) -> None:
+    def start_writing(self, number: int) -> None:
         """Makes the new table; the rows of the segments before `number` are yesterday's, taken over as they are."""
         self._writing = True
         self._written_from = number
-        derived_from = self._selections[0].derived_id_from
-        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._table))
-        self._connection.execute(
-            staging_table(self._entity, self._fields, self._table, derived_from, len(self._given))
-        )
+        self.make_table()
         self._take_over_rejections(number)
         if number:
             self._connection.execute(
                 sql.SQL("INSERT INTO {new} ({columns}) SELECT {columns} FROM {old} WHERE {segment} < {number}").format(
-                    new=self._table,
+                    new=self.table,
                     old=table(INTEGRATOR.schema, self._entity.name),
-                    columns=columns([*self._fields, SEGMENT]),
+                    columns=columns([*self.fields, SEGMENT]),
                     segment=sql.Identifier(SEGMENT),
                     number=sql.Literal(number),
                 )
             )
 
+    def make_table(self) -> None:
+        """The new table, empty."""
+        derived_from = self._selections[0].derived_id_from
+        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.table))
+        self._connection.execute(
+            staging_table(self._entity, self.fields, self.table, derived_from, len(self._given))
+        )
+
     def _take_over_rejections(self, number: int) -> None:
         """Leaves in the area's quarantine what was refused from the segments before `number`, and no more."""
-        kept = sql.SQL("entity = {} AND step = 1 AND segment < {}").format(
-            sql.Literal(self._entity.name), sql.Literal(number)
-        )
+        ours = of_entity(self._entity.name, 1)
+        again = sql.SQL("{} AND (segment < {}) IS NOT TRUE").format(ours, sql.Literal(number))
+        self._has_old_rejections = remember_since(self._connection, again)
         if self._area == INTEGRATOR:
+            self._connection.execute(sql.SQL("DELETE FROM {} WHERE {}").format(self._area.rejected, again))
+        elif number:
             self._connection.execute(
-                sql.SQL("DELETE FROM {} WHERE entity = {} AND step = 1 AND ({}) IS NOT TRUE").format(
-                    self._area.rejected, sql.Literal(self._entity.name), kept
-                )
-            )
-        else:
-            self._connection.execute(
-                sql.SQL("INSERT INTO {} OVERRIDING SYSTEM VALUE SELECT * FROM {} WHERE {}").format(
-                    self._area.rejected, INTEGRATOR.rejected, kept
+                sql.SQL("INSERT INTO {} ({kept}) SELECT {kept} FROM {} WHERE {} AND segment < {} ORDER BY id").format(
+                    self._area.rejected, INTEGRATOR.rejected, ours, sql.Literal(number), kept=columns(KEPT_COLUMNS)
                 )
             )
 
-    def _write(self, segment: Segment, number: int, selection: Selection) -> None:
+    def write(self, segment: Segment, number: int, part: int) -> None:
+        """Copies the segment's rows into the new table, and those that it refuses into the quarantine."""
+        self._part_of_segment.append(part)
+        selection = self._selections[part]
         # The segment's number is the column's default while its rows arrive, so that no row has to carry it.
         self._connection.execute(
             sql.SQL("ALTER TABLE {} ALTER {} SET DEFAULT {}").format(
-                self._table, sql.Identifier(SEGMENT), sql.Literal(number)
+                self.table, sql.Identifier(SEGMENT), sql.Literal(number)
             )
         )
         names = columns([*selection.fields, *given_columns(len(selection.carried))])
-        skipped = copy_rows(self._connection, self._table, names, segment.data)
+        skipped = copy_rows(self._connection, self.table, names, segment.data)
         rejections = rejections_of(segment, number, skipped, selection)
         keep_rejections(self._connection, self._area, selection, self._load, rejections)
 
@@ -240,26 +274,29 @@ class _Staging:
         if not self._writing:
             assert self.before is not None, "an unchanged stream has one before it"  # noqa: S101
             return self.before
-        staged, keys, checksum = self._measure()
+        staged, keys, checksum = measure(self._connection, self.table)
         if keys < staged:
             self._refuse_rows_without_key()
             self._refuse_duplicates()
-            staged, _, checksum = self._measure()
+            staged, _, checksum = measure(self._connection, self.table)
         self._let_go_of_what_was_given()
+        anew = sql.SQL("{} AND segment >= {}").format(of_entity(self._entity.name, 1), sql.Literal(self._written_from))
+        if self._has_old_rejections:
+            restore_since(self._connection, self._area.rejected, anew)
         return Snapshot(self._definition, self._segments, self._rows_read, staged, self._rows_read - staged, checksum)
 
     def _let_go_of_what_was_given(self) -> None:
         if self._given:
             dropped = sql.SQL(", ").join(sql.SQL("DROP COLUMN {}").format(sql.Identifier(name)) for name in self._given)
-            self._connection.execute(sql.SQL("ALTER TABLE {} {}").format(self._table, dropped))
+            self._connection.execute(sql.SQL("ALTER TABLE {} {}").format(self.table, dropped))
 
     def _refuse_rows_without_key(self) -> None:
         if self._selections[0].derived_id_from:
-            self._refuse("missing_key", sql.SQL('SELECT ctid FROM {table} WHERE "Id" IS NULL'))
+            self.refuse("missing_key", sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL').format(self.table))
 
     def _refuse_duplicates(self) -> None:
         """Of rows with one key the first of the stream stays."""
-        self._refuse(
+        self.refuse(
             "duplicate_key",
             sql.SQL(
                 """
@@ -270,19 +307,19 @@ class _Staging:
                     )
                 ) AS doubles WHERE nth > 1
                 """
-            ),
+            ).format(table=self.table, segment=sql.Identifier(SEGMENT)),
         )
 
-    def _refuse(self, rule: str, which: sql.SQL) -> None:
-        """Takes the rows out of the new table and keeps them in quarantine."""
+    def refuse(self, rule: str, which: sql.Composable) -> None:
+        """Takes the rows of which `which` selects the ctid out of the new table and keeps them in quarantine."""
         segment = sql.Identifier(SEGMENT)
         removed = self._connection.execute(
             sql.SQL("DELETE FROM {} WHERE ctid IN ({}) RETURNING {}, {}").format(
-                self._table,
-                which.format(table=self._table, segment=segment),
+                self.table,
+                which,
                 segment,
                 sql.SQL(", ").join(
-                    sql.SQL("{}::text").format(sql.Identifier(name)) for name in (*self._fields, *self._given)
+                    sql.SQL("{}::text").format(sql.Identifier(name)) for name in (*self.fields, *self._given)
                 ),
             )
         )
@@ -294,26 +331,11 @@ class _Staging:
             keep_rejections(self._connection, self._area, selection, self._load, rejections)
 
     def _rejection(self, rule: str, selection: Selection, values: Sequence[str | None], number: int) -> Rejection:
-        by_field = dict(zip([*self._fields, *self._given], values, strict=True))
+        by_field = dict(zip([*self.fields, *self._given], values, strict=True))
         names = [*selection.fields, *given_columns(len(selection.carried))]
         row = source_row(selection, [by_field[name] for name in names])
         key = "Id" if "Id" in selection.fields else selection.derived_id_from[0]
         return Rejection(rule, key, by_field.get(key) if key in selection.fields else None, row, number)
-
-    def _measure(self) -> tuple[int, int, str]:
-        """Rows, different keys, checksum. Keys are counted by a hash: eight bytes a row, where they would not fit."""
-        row = self._connection.execute(
-            sql.SQL(
-                """
-                SELECT count(DISTINCT hashtextextended("Id", 0)),
-                       count(*), coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0)
-                FROM {table}
-                """
-            ).format(hash=sql.Identifier(HASH), table=self._table)
-        ).fetchone()
-        assert row is not None, "an aggregate has a row"  # noqa: S101
-        keys, *content = row
-        return content[0], keys, ":".join(map(str, content))
 
     def keep(self, snapshot: Snapshot) -> None:
         if self._writing:
@@ -323,17 +345,34 @@ class _Staging:
 
     def discard(self) -> None:
         """Leaves the old table, of which only the segments before the first written one still match the quarantine."""
-        self._connection.execute(sql.SQL("DROP TABLE {}").format(self._table))
+        self._connection.execute(sql.SQL("DROP TABLE {}").format(self.table))
         self._connection.execute(
-            "UPDATE ops.staged SET segments = segments[1:%s] WHERE entity = %s", [self._written_from, self._entity.name]
+            "UPDATE ops.staged SET segments = segments[1:%s] || %s::text WHERE entity = %s",
+            [self._written_from, REREAD, self._entity.name],
         )
 
     def _swap(self) -> None:
         old = table(self._area.schema, self._entity.name)
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(old))
         self._connection.execute(
-            sql.SQL("ALTER TABLE {} RENAME TO {}").format(self._table, sql.Identifier(self._entity.name))
+            sql.SQL("ALTER TABLE {} RENAME TO {}").format(self.table, sql.Identifier(self._entity.name))
         )
+
+
+def measure(connection: Connection, snapshot: sql.Identifier) -> tuple[int, int, str]:
+    """Rows, different keys, checksum. Keys are counted by a hash: eight bytes a row, where they would not fit."""
+    row = connection.execute(
+        sql.SQL(
+            """
+            SELECT count(DISTINCT hashtextextended("Id", 0)),
+                   count(*), coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0)
+            FROM {table}
+            """
+        ).format(hash=sql.Identifier(HASH), table=snapshot)
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"  # noqa: S101
+    keys, *content = row
+    return content[0], keys, ":".join(map(str, content))
 
 
 def record_snapshot(

@@ -4,7 +4,7 @@ One entity is stage.py's. The lock, the load number and where results are record
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,12 +14,13 @@ from typing import Protocol
 
 import psycopg
 from psycopg import Connection
+from sqlalchemy import Engine
 
 from kimo_assets.catalog import Catalog, load_catalog
-from kimo_assets.config import KimoConfig
+from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.database.names import INTEGRATOR, StagingArea
 from kimo_assets.database.semaphore_ledger import SemaphoreLedger
-from kimo_assets.errors import KimoError, SourceError, TransientSourceError
+from kimo_assets.errors import KimoError, SourceError, TransientSourceError, in_one_line
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.complaints import complaint
 from kimo_assets.sources.connection import without_secrets
@@ -62,10 +63,21 @@ class StagingRun:
     clock: Callable[[], float] = time.monotonic
 
 
+# How one entity is done: by whose connection to Kimo's database, from which engines, under what name.
+Work = Callable[[Connection, Mapping[SystemId, Engine], str, Callable[[int], None]], StagedEntity]
+
+
 def stage_entities(
-    run: StagingRun, names: Sequence[str], listener: Listener, on_done: OnDone
+    run: StagingRun,
+    names: Sequence[str],
+    listener: Listener,
+    on_done: OnDone,
+    work: Work | None = None,
+    failed: type[StagedEntity] = StagedEntity,
 ) -> list[StagedEntity]:
     """Stages the entities; the reports come in the order of the names, on_done is called as each one is done.
+
+    work: what is done with each, unless it is to be read whole; failed: the kind of report for one that fails.
 
     What has to be so before anything is read (sources, semaphores, custom task) fails all of them alike. The caller
     holds the lock of database/locks.py.
@@ -75,11 +87,11 @@ def stage_entities(
         try:
             sources = stack.enter_context(_ready(run, names, told.say))
         except KimoError as error:
-            reports = [StagedEntity(name, 0.0, "failed", _sentence(error)) for name in names]
+            reports = [failed(name, 0.0, "failed", in_one_line(error)) for name in names]
             for report in reports:
                 on_done(report)
             return reports
-        crew = _Crew(run, sources, told)
+        crew = _Crew(run, sources, told, work or _staged_whole(run), failed)
         stack.callback(crew.close)
         threads = min(run.config.import_.parallel, len(names))
         return crew.in_turn(names, on_done) if threads < 2 else crew.side_by_side(names, threads, on_done)
@@ -113,6 +125,25 @@ def _run_custom_task(run: StagingRun, say: Callable[[str], None]) -> None:
     run_custom_task(
         task, run.config.path.parent, environment, on_line=say, masked=lambda line: without_secrets(line, secrets)
     )
+
+
+def _staged_whole(run: StagingRun) -> Work:
+    def stage(
+        connection: Connection, engines: Mapping[SystemId, Engine], name: str, on_rows: Callable[[int], None]
+    ) -> StagedEntity:
+        return stage_entity(
+            connection,
+            engines,
+            run.catalog[name],
+            run.config.entities[name],
+            run.config.guards,
+            load=run.load,
+            area=run.area,
+            allow_shrink=run.allow_shrink,
+            on_rows=on_rows,
+        )
+
+    return stage
 
 
 class _Told:
@@ -153,8 +184,12 @@ class _Stopped(Exception):
 class _Crew:
     """Stages entities, each on a connection of its own to Kimo's database."""
 
-    def __init__(self, run: StagingRun, sources: Sources, told: _Told) -> None:
+    def __init__(
+        self, run: StagingRun, sources: Sources, told: _Told, work: Work, failed: type[StagedEntity]
+    ) -> None:
         self._run = run
+        self._work = work
+        self._failed = failed
         self._sources = sources
         self._told = told
         self._stop = Event()
@@ -210,8 +245,8 @@ class _Crew:
             except SourceError as error:
                 reason = complaint(error, name, self._run.config, self._sources)
             except (KimoError, psycopg.Error) as error:
-                reason = _sentence(error)
-        return StagedEntity(name, time.monotonic() - started, "failed", reason)
+                reason = in_one_line(error)
+        return self._failed(name, time.monotonic() - started, "failed", reason)
 
     def _stage_again(self, connection: Connection, name: str) -> StagedEntity:
         """From the start, as often as the source is worth, when its connection is lost on the way."""
@@ -235,17 +270,7 @@ class _Crew:
 
         if self._stop.is_set():
             raise _Stopped
-        return stage_entity(
-            connection,
-            self._sources.engines,
-            self._run.catalog[name],
-            self._run.config.entities[name],
-            self._run.config.guards,
-            load=self._run.load,
-            area=self._run.area,
-            allow_shrink=self._run.allow_shrink,
-            on_rows=on_rows,
-        )
+        return self._work(connection, self._sources.engines, name, on_rows)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -259,7 +284,3 @@ class _Crew:
         finally:
             if not connection.closed:
                 self._free.put(connection)
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -26,7 +26,8 @@ OPTIONS = [
 
 def test_there_are_exactly_the_commands_that_work() -> None:
     assert set(COMMANDS) == {
-        "demo", "plan", "import", "undo", "status", "rejected", "entities", "check", "why", "semaphore", "agent", "dev",
+        "demo", "init", "mapping", "plan", "import", "undo", "status", "rejected", "retry", "entities", "check", "why",
+        "semaphore", "agent", "dev",
     }  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def test_the_demo_makes_imports_and_says_what_next(tmp_path: Path) -> None:
     )
     assert made.returncode == 0, made.stderr
     assert max(map(len, made.stdout.splitlines()[:-5])) <= 100
-    assert "rows refused: kimo --config company/kimo.yaml rejected" in made.stdout
+    assert "rows refused, all of them new: kimo --config company/kimo.yaml rejected" in made.stdout
     assert "kimo --config company/kimo.yaml dev" in made.stdout
     agent = made.stdout.partition("kimo --config company/kimo.yaml agent ")[2].split()[0]
     synced = subprocess.run(

@@ -1,7 +1,11 @@
 """What is wrong with a source is said in one line, without its password, and whether trying again may help."""
 
+import os
 import socket
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -11,6 +15,7 @@ from kimo_assets.config import SourceConfig
 from kimo_assets.database.server import Database
 from kimo_assets.errors import PermanentSourceError, TransientSourceError
 from kimo_assets.sources.connection import open_source, source_errors
+from kimo_assets.sources.session import interrupt, is_lock_timeout, session_statements
 from kimo_assets_tests.worlds import World, ids, url_of
 
 SECRET = "s3cret/ü"
@@ -135,3 +140,61 @@ def test_an_error_of_kimos_own_database_is_not_called_the_sources(
     message = world.run(1).failures[1]["Zone"]
     assert "rejected_row" in message
     assert "source 'erp'" not in message
+
+
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
+    "postgresql": "SELECT pg_sleep(600)",
+    "mariadb": "SELECT SLEEP(600) FROM (SELECT 1 UNION SELECT 2) AS t",
+}
+
+
+@pytest.mark.parametrize("dialect", list(ENDLESS))
+def test_a_statement_can_be_interrupted_from_another_thread(
+    dialect: str, world: World, new_database: Callable[[], Database]
+) -> None:
+    world.erp()
+    urls = {"sqlite": world.erp_file.url, "postgresql": url_of(new_database())}
+    url = urls.get(dialect) or os.environ.get("KIMO_TEST_MYSQL_URL")
+    if url is None:
+        pytest.skip("KIMO_TEST_MYSQL_URL names no MariaDB")
+    engine = open_source("erp", SourceConfig(url=url))
+    began = time.monotonic()
+    with engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        timer = threading.Timer(0.5, interrupt, args=(engine, driver))
+        timer.start()
+        with suppress(Exception):  # MariaDB ends a sleep without one
+            connection.exec_driver_sql(ENDLESS[dialect]).fetchall()
+        timer.join()
+        connection.invalidate()
+    engine.dispose()
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statements"),
+    [
+        ("postgresql", ["SET DateStyle = 'ISO, YMD'", "SET lock_timeout = 1500"]),
+        ("mysql", ["SET SESSION lock_wait_timeout = 2, SESSION innodb_lock_wait_timeout = 2"]),
+        ("mariadb", ["SET SESSION lock_wait_timeout = 2, SESSION innodb_lock_wait_timeout = 2"]),
+        ("mssql", ["SET LOCK_TIMEOUT 1500"]),
+        ("oracle", ["ALTER SESSION SET ddl_lock_timeout = 2"]),
+        ("sqlite", []),
+    ],
+)
+def test_how_long_a_session_waits_for_a_lock_is_set_in_each_dialects_words(dialect: str, statements: list[str]) -> None:
+    assert session_statements(dialect, 1.5) == statements
+
+
+@pytest.mark.parametrize(
+    ("dialect", "message"),
+    [
+        ("mssql", "[42000] [Microsoft][ODBC Driver 18] Lock request time out period exceeded. (1222)"),
+        ("oracle", "ORA-00054: resource busy and acquire with NOWAIT specified or timeout expired"),
+        ("mysql", "(1205, 'Lock wait timeout exceeded; try restarting transaction')"),
+    ],
+)
+def test_a_lock_that_was_not_to_be_had_is_known_by_what_the_server_says(dialect: str, message: str) -> None:
+    assert is_lock_timeout(dialect, message)
+    assert not is_lock_timeout(dialect, "Invalid object name 'Zone'")

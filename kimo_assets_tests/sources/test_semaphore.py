@@ -293,6 +293,27 @@ def test_an_erp_that_is_back_in_time_gets_its_semaphore_back(
     assert (erp.status, ledger.owners()) == (IDLE, [])
 
 
+def test_a_moment_without_an_answer_does_not_end_the_wait(
+    new_database: Callable[[], Database], ledger: SemaphoreLedger
+) -> None:
+    source = new_database()
+    erp, line = ErpSemaphore(url_of(source), rows=(1,)), Line(source)
+    line.open()
+
+    def meanwhile(now: float) -> None:
+        if now < 5:
+            line.close()
+        else:
+            line.open()
+            erp.set(IDLE)
+
+    clock = Clock(meanwhile)
+    with semaphore_of(line.url()) as semaphore, taken([semaphore], ledger, clock.patience()):
+        assert erp.status == KIMO_READS
+    line.close()
+    assert any("again in" in told for told in clock.said)
+
+
 def test_a_semaphore_that_may_not_be_updated_is_said_so(
     new_url: Callable[[str], str], ledger: SemaphoreLedger
 ) -> None:

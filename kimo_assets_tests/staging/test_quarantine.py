@@ -255,4 +255,11 @@ def test_the_counts_of_refused_rows_are_in_the_ledger(world: World) -> None:
     with world.database.connect() as connection:
         (last,) = ledger.last_results(connection)
     assert (last.entity, last.status) == ("Zone", "ok")
-    assert last.counts == {"read": 2, "staged": 1, "rejected": 1, "rules": {"text_too_long": 1}}
+    assert last.counts == {"read": 2, "staged": 1, "rejected": 1, "rejected_new": 1, "rules": {"text_too_long": 1}}
+
+
+def test_a_snapshot_of_which_most_rows_are_refused_is_read_to_its_end(world: World) -> None:
+    """PostgreSQL then has more to report than a socket holds, while it is still being written to."""
+    world.erp(Zone=[{"Id": f"Z{n}", "Description": "x" * 101 if n % 8 else "good"} for n in range(40_000)])
+    report = world.done(1).steps[1].entities["Zone"].counts()
+    assert (report["staged"], report["rejected"]) == (5_000, 35_000)

@@ -292,7 +292,7 @@ def test_an_equal_beginning_is_taken_over_with_its_refused_rows(
 
     assert report.status == "ok"
     assert report.counts() == {
-        "read": 6004, "staged": 6001, "rejected": 3, "rules": {"text_too_long": 1, "duplicate_key": 2}
+        "read": 6004, "staged": 6001, "rejected": 3, "rejected_new": 1, "rules": {"text_too_long": 1, "duplicate_key": 2}
     }  # fmt: skip
     now = world.rows("SELECT id, load, rule, source_key FROM ops.rejected_row ORDER BY id")
     assert now[:2] == [row for row in kept if row[3] != "Id=END"]

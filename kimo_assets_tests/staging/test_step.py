@@ -389,6 +389,17 @@ def _mariadb(url: str, *statements: str) -> None:
     engine.dispose()
 
 
+def test_a_missing_driver_fails_every_entity_alike(world: World) -> None:
+    world.erp(Zone=ids("N"), Carrier=ids("C"), ImportFromErpSemaphore=[{"Status": 0}])
+    world.settings = {"sources": {"erp": {"url": world.erp_file.url}, "crm": {"url": "nosuch://kimo@host/crm"}}}
+    world.entities = {"Zone": {}, "Carrier": {"source": "crm"}}
+    report = world.run()
+    assert set(report.failures[1]) == {"Zone", "Carrier"}
+    (reason,) = set(report.failures[1].values())
+    assert "source 'crm': no driver for nosuch" in reason
+    assert list(report.steps) == [1]
+
+
 # --- locked tables ---------------------------------------------------------------------------------------------------
 
 

@@ -335,7 +335,7 @@ def test_what_was_expected_is_told_with_the_refused_row(world: World) -> None:
     }
     world.done(1)
     (row,) = refused_rows(world)
-    assert row.sentence.endswith(": expected dd/MM/yyyy")
+    assert row.reason.en.endswith(": expected dd/MM/yyyy")
 
 
 # --- the live source ----------------------------------------------------------------------------------------------

@@ -1,0 +1,62 @@
+"""The job that reads refused rows again, loads what is good now and publishes it."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from pydantic import Field
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.defs.assets import failure
+from kimo_assets.defs.metadata import step_summary, summary_metadata
+from kimo_assets.defs.recording import record_entities
+from kimo_assets.defs.runs import RESOURCE, KimoRun
+from kimo_assets.errors import ConfigError
+from kimo_assets.pipeline import STEPS
+from kimo_assets.reports import StepReport
+from kimo_assets.retry import choose_retry, retry_step
+
+RETRY_JOB = "retry_rejected"
+RETRY_OP = "retry_rejected_rows"
+
+
+class RetryConfig(dg.Config):
+    entities: str = Field(
+        default="",
+        description="Names separated by commas, e.g. Item, PriceList. Empty: all entities with refused rows.",
+    )
+
+
+@dg.op(
+    name=RETRY_OP,
+    required_resource_keys={RESOURCE},
+    out=dg.Out(dg.Nothing),
+    description="Reads only the refused rows again from the ERP, by their key; then loads and publishes these entities.",
+)
+def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    names = _chosen(kimo.config, config)
+    retry = kimo.do(lambda run: choose_retry(run, names))
+    reports: dict[int, StepReport] = {}
+    for step in STEPS if retry.loaded else ():
+        reports[step] = kimo.do(lambda run, step=step: retry_step(run, step, retry))  # type: ignore[misc]
+        context.log.info(step_summary(reports[step]))
+        record_entities(context, kimo, reports[step])
+        if reports[step].failures:
+            raise failure(reports[step])
+    context.add_output_metadata(summary_metadata(reports))
+
+
+def _chosen(config: KimoConfig, wanted: RetryConfig) -> Sequence[str]:
+    try:
+        return config.choose([name for name in wanted.entities.split(",") if name.strip()], only_listed=True)
+    except ConfigError as error:
+        raise dg.Failure(f"entities: {error}", allow_retries=False) from None
+
+
+@dg.job(
+    name=RETRY_JOB,
+    description="Riprova delle righe scartate: only the refused rows are read again, those that are good now are loaded "
+    "and go to the tablets. After they were mended in the ERP; the other rows wait for the next import.",
+)
+def retry_rejected() -> None:
+    retry_rejected_rows()
