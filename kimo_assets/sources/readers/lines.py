@@ -35,6 +35,7 @@ _NOT_FIXED = 31
 
 # Between the cells of a row: two control characters, which no text of an ERP holds one after the other.
 _BETWEEN = "\x1f\x1e"
+_END_OF_LINE = '"\n"'
 
 # Year first, as cleaning.py has it.
 _ISO_DATE = "'^([0-9]{4}-[0-9][0-9]?-[0-9]|[0-9]{8}([^0-9]|$))'"
@@ -172,16 +173,14 @@ def _csv(rows: Sequence[str], *, has_quotes: bool) -> bytes:
     if not rows:
         return b""
     escaped = [row.replace('"', '""') for row in rows] if has_quotes else rows
-    return f'"{_END.join(escaped)}"\n'.replace(_BETWEEN, '","').encode()
-
-
-_END = '"\n"'
+    return f'"{_END_OF_LINE.join(escaped)}"\n'.replace(_BETWEEN, '","').encode()
 
 
 def _refused(row: str, selection: Selection) -> RefusedRow:
     """A row with a NUL, which no text of PostgreSQL may hold: refused for that, or for a date that is none."""
     cells = dict(zip(selection.fields, row.split(_BETWEEN), strict=True))
-    marked = [name for name, cell in cells.items() if cell.startswith(NO_DATE_MARK)]
+    days = [name for name in cells if is_day(selection.entity.fields[name])]
+    marked = [name for name in days if cells[name].startswith(NO_DATE_MARK)]
     odd = [name for name, cell in cells.items() if "\0" in cell]
     given = [as_given(selection.entity.fields[name], cell) for name, cell in cells.items()]
     values = tuple(readable(cell) if cell else None for cell in given)
