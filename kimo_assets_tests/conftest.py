@@ -1,6 +1,7 @@
 """Fixtures that all tests share: one embedded PostgreSQL a session, opened as the program opens it."""
 
 import atexit
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from sqlalchemy import create_engine, make_url
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
@@ -26,6 +28,7 @@ from kimo_assets_tests.integrations import (  # noqa: F401 (fixtures)
 )
 from kimo_assets_tests.worlds import World
 
+MYSQL_VARIABLE = "KIMO_TEST_MYSQL_URL"
 _TEMPLATE = "kimo_template"
 
 # Ends other sessions (a killed run's may still be there), and removes all rows and all that staging and loads have made.
@@ -43,6 +46,25 @@ DO $$ DECLARE used text; BEGIN
     EXECUTE coalesce('TRUNCATE ' || used || ' RESTART IDENTITY CASCADE', 'SELECT');
 END $$
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mariadb_of_this_process() -> Iterator[None]:
+    """The server that KIMO_TEST_MYSQL_URL names gets a database for each process that tests: their tables have one name."""
+    given = os.environ.get(MYSQL_VARIABLE)
+    if not given:
+        yield
+        return
+    name = f"kimo_tests_{os.getpid()}"
+    engine = create_engine(given)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    os.environ[MYSQL_VARIABLE] = make_url(given).set(database=name).render_as_string(hide_password=False)
+    yield
+    os.environ[MYSQL_VARIABLE] = given
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +136,12 @@ def own_database(_reused_database: Database) -> Iterator[Database]:
     yield _reused_database
     with _reused_database.connect() as connection:
         connection.execute(EMPTY_AGAIN)
+
+
+@pytest.fixture(autouse=True)
+def _a_pipe_of_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are as wide as a pipe's, whatever terminal the tests were started from."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture

@@ -107,9 +107,3 @@ def imported(new_company: NewCompany) -> Company:
     result = company.kimo("import")
     assert result.exit_code == 0, result.output
     return company
-
-
-@pytest.fixture(autouse=True)
-def _a_pipe_of_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables are as wide as a pipe's, whatever terminal the tests were started from."""
-    monkeypatch.delenv("COLUMNS", raising=False)

@@ -273,7 +273,10 @@ def test_the_dates_of_mariadb_that_do_not_exist_are_refused_or_none_as_kimo_yaml
     engine.dispose()
     zero = replace(world, source_url=mariadb, entities={"Account": {}})
     zero.done(1)
-    assert zero.rejected("Account") == [("impossible_date", "CreationDate", "Id=B", "0000-00-00 00:00:00")]
+    (*broken, value), *others = zero.rejected("Account")
+    assert (broken, others) == (["impossible_date", "CreationDate", "Id=B"], [])
+    # MariaDB writes a moment with or without its fraction, whichever way it has planned the query.
+    assert value in ("0000-00-00 00:00:00", "0000-00-00 00:00:00.000000")
     none = {"sources": {"erp": {"url": mariadb, "no_value": {"dates": ["-1", "0000-00-00"]}}}}
     replace(world, settings=none, entities={"Account": {}}).done(1)
     assert world.rows('SELECT "Id", "CreationDate" FROM integrator."Account" ORDER BY 1') == [

@@ -12,7 +12,7 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.database.server import Database
 from kimo_assets.reports import RetriedEntity
 from kimo_assets.sources.lookup import restricted
-from kimo_assets.sources.readers import cursor, segments
+from kimo_assets.sources.readers import segments
 from kimo_assets.sources.selection import Selection
 from kimo_assets.staging import retry
 from kimo_assets_tests.worlds import Row, World, ids, url_of
@@ -369,7 +369,7 @@ def test_of_two_sources_the_first_prevails_in_a_retry_too(two: tuple[World, Data
 @pytest.fixture
 def pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream travels row by row."""
-    monkeypatch.setattr(cursor, "_FIRST_BATCH", 1)
+    monkeypatch.setattr(segments, "_FIRST_BATCH", 1)
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kimo_assets.database.server import Database
-from kimo_assets.sources.readers import cursor, segments
+from kimo_assets.sources.readers import segments
 from kimo_assets.staging import retry
 from kimo_assets_tests.conftest import EMPTY_AGAIN
 from kimo_assets_tests.worlds import Row, World
@@ -62,7 +62,7 @@ def databases(new_database: Callable[[], Database]) -> tuple[Database, Database]
 @pytest.fixture(scope="module", autouse=True)
 def _small_pieces() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cursor, "_FIRST_BATCH", 1)
+        patch.setattr(segments, "_FIRST_BATCH", 1)
         patch.setattr(segments, "SEGMENT_BYTES", 1)
         patch.setattr(retry, "_BATCH", 2)
         yield

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kimo_assets.plan import make_plan
-from kimo_assets.sources.readers import cursor, segments
+from kimo_assets.sources.readers import segments
 from kimo_assets_tests.worlds import Row, World, ids
 
 LONG = "x" * 101
@@ -81,7 +81,7 @@ def test_rows_without_a_key_are_told_apart_by_what_they_hold(world: World) -> No
 def test_dates_are_kept_through_a_stream_of_which_only_the_end_is_read_anew(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cursor, "_FIRST_BATCH", 1)
+    monkeypatch.setattr(segments, "_FIRST_BATCH", 1)
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
     world.erp(Zone=[zone("A"), zone("B"), zone("C", "good"), zone("D")])
     world.done(1)
@@ -123,7 +123,7 @@ def test_a_retry_keeps_the_date_of_what_is_still_refused_for_the_same(world: Wor
 
 
 def test_a_plan_knows_since_when_and_leaves_the_quarantine_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursor, "_FIRST_BATCH", 1)
+    monkeypatch.setattr(segments, "_FIRST_BATCH", 1)
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
     world.erp(Zone=[zone("A"), zone("Z", "good"), zone("B")])
     world.done(1)
