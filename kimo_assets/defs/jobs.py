@@ -7,12 +7,12 @@ from pydantic import Field
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets import ASSET_OF_STEP, failure
+from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.plan import plan_import
 from kimo_assets.defs.recording import record_entities
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
 from kimo_assets.defs.undo import undo_load
-from kimo_assets.errors import ConfigError
 from kimo_assets.pipeline import STEPS, Run, apply_plan_step, find_plan, run_step
 from kimo_assets.reports import StepReport
 
@@ -92,10 +92,7 @@ def _chosen(config: KimoConfig, mask: MaskConfig) -> list[str]:
     unknown = [step for step in mask.steps if step not in STEPS]
     if unknown:
         raise dg.Failure(f"steps: {unknown[0]} is no step; expected 1, 2 or 3", allow_retries=False)
-    try:
-        return config.choose([n for n in mask.entities.split(",") if n.strip()], only_listed=mask.only_listed)
-    except ConfigError as error:
-        raise dg.Failure(f"entities: {error}", allow_retries=False) from None
+    return named_entities(config, mask.entities, only_listed=mask.only_listed)
 
 
 @dg.job(

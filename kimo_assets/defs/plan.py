@@ -6,11 +6,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import markdown_table
 from kimo_assets.defs.runs import RESOURCE, KimoRun
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.preview import Sample
-from kimo_assets.plan import Plan, PlannedEntity, make_plan
+from kimo_assets.plan import Plan, PlannedEntity, PlanProgress, make_plan
 
 PLAN_JOB = "plan_import"
 _SIGNS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held"}
@@ -28,6 +29,14 @@ class PlanConfig(dg.Config):
     )
 
 
+class _Log(PlanProgress):
+    def __init__(self, context: dg.OpExecutionContext) -> None:
+        self._context = context
+
+    def said(self, line: str) -> None:
+        self._context.log.info(line)
+
+
 @dg.op(
     required_resource_keys={RESOURCE},
     out=dg.Out(dg.Nothing),
@@ -35,11 +44,9 @@ class PlanConfig(dg.Config):
 )
 def plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
+    names = named_entities(kimo.config, config.entities, only_listed=config.only_listed)
     try:
-        names = kimo.config.choose(
-            [name for name in config.entities.split(",") if name.strip()], only_listed=config.only_listed
-        )
-        made = make_plan(kimo.config, kimo.database(), names, save=config.save)
+        made = make_plan(kimo.config, kimo.database(), names, save=config.save, progress=_Log(context))
     except KimoError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     context.add_output_metadata(plan_metadata(made))

@@ -1,16 +1,13 @@
 """The job that reads refused rows again, loads what is good now and publishes it."""
 
-from collections.abc import Sequence
-
 import dagster as dg
 from pydantic import Field
 
-from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets import failure
+from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.recording import record_entities
 from kimo_assets.defs.runs import RESOURCE, KimoRun
-from kimo_assets.errors import ConfigError
 from kimo_assets.pipeline import STEPS
 from kimo_assets.reports import StepReport
 from kimo_assets.retry import choose_retry, retry_step
@@ -34,23 +31,16 @@ class RetryConfig(dg.Config):
 )
 def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    names = _chosen(kimo.config, config)
+    names = named_entities(kimo.config, config.entities, only_listed=True)
     retry = kimo.do(lambda run: choose_retry(run, names))
     reports: dict[int, StepReport] = {}
     for step in STEPS if retry.loaded else ():
-        reports[step] = kimo.do(lambda run, step=step: retry_step(run, step, retry))  # type: ignore[misc]
+        reports[step] = kimo.do(lambda run, step=step: retry_step(run, step, retry), context.log.info)  # type: ignore[misc]
         context.log.info(step_summary(reports[step]))
         record_entities(context, kimo, reports[step])
         if reports[step].failures:
             raise failure(reports[step])
     context.add_output_metadata(summary_metadata(reports))
-
-
-def _chosen(config: KimoConfig, wanted: RetryConfig) -> Sequence[str]:
-    try:
-        return config.choose([name for name in wanted.entities.split(",") if name.strip()], only_listed=True)
-    except ConfigError as error:
-        raise dg.Failure(f"entities: {error}", allow_retries=False) from None
 
 
 @dg.job(
