@@ -166,8 +166,25 @@ def dagster(bench: Bench, scale: str) -> Iterator[Result]:
                 yield about | run("launch", config=str(config), through_dagster=through)
 
 
+def plans(bench: Bench, scale: str) -> Iterator[Result]:
+    """A plan of a change of 2 %, the steps that it foretells, what keeping the rows for an undo costs, and the undo."""
+    for repetition in bench.times(scale):
+        directory = bench.folder / "plans"
+        config = companies.fresh_copy(bench.pristine(scale), directory)
+        run("plans", config=str(config), what="import", keep_loads=5, steps=[1, 2, 3])
+        for keep_loads in (0, 5):
+            change_company(directory, _CHANGED_SHARE, seed=10 * repetition + keep_loads)
+            for name, steps in (("plan", []), ("step 1", [1]), ("step 2", [2]), ("step 3", [3])):
+                about = {"scenario": "plans", "scale": scale, "repetition": repetition, "run": f"{name}, keep {keep_loads}"}
+                what = "plan" if name == "plan" else "import"
+                yield about | run("plans", config=str(config), what=what, keep_loads=keep_loads, steps=steps)
+        about = {"scenario": "plans", "scale": scale, "repetition": repetition, "run": "undo"}
+        yield about | run("plans", config=str(config), what="undo", keep_loads=5, steps=[])
+
+
 SCENARIOS: dict[str, Callable[[Bench, str], Iterator[Result]]] = {
     "imports": imports,
     "loaders": loaders,
     "dagster": dagster,
+    "plans": plans,
 }

@@ -39,12 +39,24 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
             for name in others:
                 memory = by_loader[name]["python_peak_mb"] / by_loader["ours"]["python_peak_mb"]
                 yield f"{about}: {name} / ours, memory", memory
+        case "plans":
+            pairs = list(_against_the_import({result["run"]: result for result in group}))
         case _:
             yield from _dagster_share(group)
             return
     for name, ours, theirs in pairs:
         yield f"{about}: {name}, wall", ours["seconds"] / theirs["seconds"]
         yield f"{about}: {name}, cpu", ours["cpu_s"] / theirs["cpu_s"]
+
+
+def _against_the_import(by_run: dict[str, Result]) -> Iterable[tuple[str, Result, Result]]:
+    steps = [by_run["step 1, keep 5"], by_run["step 2, keep 5"]]
+    import_ = {key: sum(step[key] for step in steps) for key in ("seconds", "cpu_s")}
+    yield "plan / steps 1 and 2", by_run["plan, keep 5"], import_
+    yield "step 2, rows kept for an undo / not", by_run["step 2, keep 5"], by_run["step 2, keep 0"]
+    yield "undo / step 2 and 3", by_run["undo"], {
+        key: by_run["step 2, keep 5"][key] + by_run["step 3, keep 5"][key] for key in ("seconds", "cpu_s")
+    }
 
 
 def _against_floors(first: Result) -> Iterable[tuple[str, Result, Result]]:
