@@ -7,6 +7,7 @@ KimoError
 ├── SourceError            the ERP's side
 │   ├── TransientSourceError   cannot be reached now: trying again later may help
 │   ├── PermanentSourceError   a table, a column, a password: trying again does not help
+│   ├── ReaderError            a fast reader cannot read what is there: the plain cursor reads it
 │   ├── TableLockedError       somebody's transaction holds a table: end it, or wait longer for it
 │   ├── SemaphoreError         the ERP did not give its semaphore free: wait, or set it free by hand
 │   └── CustomTaskError        the program that prepares data at the ERP failed: mend it
@@ -61,6 +62,10 @@ class TransientSourceError(SourceError):
 
 class PermanentSourceError(SourceError):
     """The source will answer the same until somebody changes it or the mapping."""
+
+
+class ReaderError(SourceError):
+    """A fast reader met what only the plain cursor can read: the entity is then read by that."""
 
 
 class TableLockedError(SourceError):

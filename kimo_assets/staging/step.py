@@ -20,10 +20,10 @@ from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.database.names import INTEGRATOR, StagingArea
 from kimo_assets.database.semaphore_ledger import SemaphoreLedger
-from kimo_assets.errors import KimoError, SourceError, TransientSourceError, in_one_line
+from kimo_assets.errors import KimoError, ReaderError, SourceError, TransientSourceError, in_one_line
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.complaints import complaint
-from kimo_assets.sources.connection import without_secrets
+from kimo_assets.sources.connection import READER, without_secrets
 from kimo_assets.sources.custom_task import run_custom_task
 from kimo_assets.sources.reach import Sources, open_sources
 from kimo_assets.sources.semaphore import IMPORT, Patience, open_semaphores, taken
@@ -249,20 +249,28 @@ class _Crew:
         return self._failed(name, time.monotonic() - started, "failed", reason)
 
     def _stage_again(self, connection: Connection, name: str) -> StagedEntity:
-        """From the start, as often as the source is worth, when its connection is lost on the way."""
-        attempts = 0
+        """From the start, when its connection is lost on the way, as often as the source is worth; or by the plain cursor,
+        when a fast reader meets what only that can read.
+        """
+        attempts, engines = 0, dict(self._sources.engines)
         while True:
             try:
-                return self._stage_once(connection, name)
+                return self._stage_once(connection, name, engines)
             except TransientSourceError as error:
                 attempts += 1
-                source = next((known for known in self._sources.engines if known == error.source), None)
+                source = next((known for known in engines if known == error.source), None)
                 if source is None or attempts >= self._run.config.sources[source].connect_attempts:
                     raise
                 self._sources.connect_again(source)
                 self._told.say(f"{name}: {error}. The source answers again; {name} is read from its start")
+            except ReaderError as error:
+                by_cursor = next(known for known in engines if known == error.source)
+                engines[by_cursor] = engines[by_cursor].execution_options(**{READER: "cursor"})
+                self._told.say(f"{error}: it is read from its start by the plain cursor")
 
-    def _stage_once(self, connection: Connection, name: str) -> StagedEntity:
+    def _stage_once(
+        self, connection: Connection, name: str, engines: Mapping[SystemId, Engine]
+    ) -> StagedEntity:
         def on_rows(rows: int) -> None:
             if self._stop.is_set():
                 raise _Stopped
@@ -270,7 +278,7 @@ class _Crew:
 
         if self._stop.is_set():
             raise _Stopped
-        return self._work(connection, self._sources.engines, name, on_rows)
+        return self._work(connection, engines, name, on_rows)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

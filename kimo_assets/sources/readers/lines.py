@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from kimo_assets.catalog import Field
 from kimo_assets.config import NoValueConfig
-from kimo_assets.errors import PermanentSourceError
+from kimo_assets.errors import ReaderError
 from kimo_assets.sources.readers import segments
 from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed
 from kimo_assets.sources.readers.copy_out import as_given
@@ -140,7 +140,7 @@ def _iso_date_or_mark(text: str) -> str:
 
 
 def read(connection: Connection, selection: Selection, row: str) -> Generator[Segment, None, None]:
-    """row: the expression that writes a row. Raises: PermanentSourceError for one that cannot be read so."""
+    """row: the expression that writes a row. Raises: ReaderError for one that cannot be read so."""
     driver: Any = connection.dialect.dbapi
     unbuffered = import_module(f"{driver.__name__}.cursors").SSCursor
     with closing(connection.connection.cursor(unbuffered)) as cursor:
@@ -162,10 +162,10 @@ def _segment(fetched: Sequence[tuple[str | None]], selection: Selection) -> Segm
     return Segment(_csv(good, has_quotes=True), len(good), refused)
 
 
-def _unreadable(why: str, selection: Selection) -> PermanentSourceError:
-    return PermanentSourceError(
-        f"{selection.entity.name} cannot be read the fast way, {why}: set sources.{selection.source}.reader: cursor"
-    )
+def _unreadable(why: str, selection: Selection) -> ReaderError:
+    error = ReaderError(f"{selection.entity.name} cannot be read line by line, {why}")
+    error.source = selection.source
+    return error
 
 
 def _csv(rows: Sequence[str], *, has_quotes: bool) -> bytes:
