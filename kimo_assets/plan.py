@@ -59,6 +59,12 @@ class PlannedEntity:
     def has_changes(self) -> bool:
         return self.loaded is not None and self.loaded.inserted + self.loaded.updated + self.loaded.archived > 0
 
+    @property
+    def refused(self) -> int:
+        """Rows that either step refuses."""
+        read = self.staged.rejected if isinstance(self.staged, StagedEntity) else 0
+        return read + (self.loaded.refused if self.loaded else 0)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "snapshot": self.snapshot,

@@ -140,7 +140,7 @@ def _table(made: Plan) -> Table:
         shown.add_row(
             Text(entity.entity, style=style),
             number(getattr(entity.staged, "read", 0)),
-            alarming(number(_refused(entity)), _refused(entity)),
+            alarming(number(entity.refused), entity.refused),
             *(number(getattr(entity.loaded, key, 0)) for key, _ in _COLUMNS),
         )
     if quiet:
@@ -149,11 +149,7 @@ def _table(made: Plan) -> Table:
 
 
 def _is_notable(entity: PlannedEntity) -> bool:
-    return bool(entity.failure or entity.guards or entity.has_changes or _held(entity) or _refused(entity))
-
-
-def _refused(entity: PlannedEntity) -> int:
-    return int(getattr(entity.staged, "rejected", 0)) + (entity.loaded.refused if entity.loaded else 0)
+    return bool(entity.failure or entity.guards or entity.has_changes or _held(entity) or entity.refused)
 
 
 def _held(entity: PlannedEntity) -> int:

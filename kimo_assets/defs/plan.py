@@ -15,7 +15,7 @@ from kimo_assets.plan import Plan, PlannedEntity, PlanProgress, make_plan
 
 PLAN_JOB = "plan_import"
 _SIGNS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held"}
-_COUNTS = ("inserted", "updated", "archived", "held", "unchanged", "refused")
+_COUNTS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held", "unchanged": "unchanged"}
 
 
 class PlanConfig(dg.Config):
@@ -71,8 +71,8 @@ def plan_metadata(made: Plan) -> dict[str, Any]:
 
 
 def _counts(entities: Sequence[PlannedEntity]) -> str:
-    rows = [[e.entity, *(getattr(e.loaded, name) for name in _COUNTS)] for e in entities]
-    return markdown_table(["entity", *_COUNTS], rows) if rows else "nothing"
+    rows = [[e.entity, *(getattr(e.loaded, name) for name in _COUNTS), e.refused] for e in entities]
+    return markdown_table(["entity", *_COUNTS.values(), "refused"], rows) if rows else "nothing"
 
 
 def _rows(entities: Sequence[PlannedEntity]) -> str:
