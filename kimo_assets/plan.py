@@ -180,7 +180,11 @@ def _load(
     def look(comparison: Comparison) -> None:
         previews[comparison.entity.name] = preview(connection, comparison, samples=_SAMPLES)
 
-    row = connection.execute("INSERT INTO ops.load (title) VALUES ('plan') RETURNING load").fetchone()
+    # The number that the next load will have: taken from nowhere, so that none is missing afterwards.
+    row = connection.execute(
+        "INSERT INTO ops.load (load, title) OVERRIDING SYSTEM VALUE "
+        "SELECT coalesce(max(load), 0) + 1, 'plan' FROM ops.load RETURNING load"
+    ).fetchone()
     assert row is not None, "RETURNING gives a row"  # noqa: S101
     rules = replace(LoadRules.of(config, allow_shrink=True, area=PLANNED), keep_history=False)
     reports = load_entities(

@@ -167,8 +167,10 @@ def test_it_writes_nothing_either_when_it_fails_in_the_middle(company: World, mo
 
 
 def test_the_next_import_is_the_same_as_without_a_plan(company: World) -> None:
+    last = company.value("SELECT max(load) FROM ops.load")
     plan(company)
     report = company.done()
+    assert report.load == last + 1
     assert report.steps[1].entities["Zone"].counts()["staged"] == 3
     assert company.received("1", "SELECT Id FROM Zone ORDER BY 1") == [("E",), ("N",), ("W",)]
 
