@@ -57,7 +57,8 @@ CREATE TABLE IF NOT EXISTS ops.staged (
 );
 
 -- The rows refused from the snapshot now in place: the whole row as the source gave it, and why.
--- since, since_load: when this row was first refused for this; kept as long as every load refuses it again.
+-- since, since_load: when this row was first refused for this; kept as long as every load refuses it again. detail: what was
+-- expected in particular, or went wrong: a date's format, a lookup's codes.
 CREATE TABLE IF NOT EXISTS ops.rejected_row (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity text NOT NULL,
@@ -73,21 +74,21 @@ CREATE TABLE IF NOT EXISTS ops.rejected_row (
     segment integer,
     at timestamptz NOT NULL DEFAULT now(),
     since timestamptz NOT NULL DEFAULT now(),
-    since_load bigint
+    since_load bigint,
+    detail text
 );
-ALTER TABLE ops.rejected_row ADD COLUMN IF NOT EXISTS since timestamptz NOT NULL DEFAULT now();
-ALTER TABLE ops.rejected_row ADD COLUMN IF NOT EXISTS since_load bigint;
+-- A database of before these columns were there is completed: nothing that was refused is lost.
+ALTER TABLE ops.rejected_row
+    ADD COLUMN IF NOT EXISTS source text,
+    ADD COLUMN IF NOT EXISTS since timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN IF NOT EXISTS since_load bigint,
+    ADD COLUMN IF NOT EXISTS detail text;
+UPDATE ops.rejected_row SET since_load = load, since = at WHERE since_load IS NULL;
 CREATE INDEX IF NOT EXISTS rejected_row_entity ON ops.rejected_row (entity, step);
 
 -- The same of what a plan has read: the snapshots in schema plan.
 CREATE TABLE IF NOT EXISTS ops.planned (LIKE ops.staged INCLUDING ALL);
 CREATE TABLE IF NOT EXISTS ops.planned_rejected_row (LIKE ops.rejected_row INCLUDING ALL);
-ALTER TABLE ops.planned_rejected_row ADD COLUMN IF NOT EXISTS since timestamptz NOT NULL DEFAULT now();
-ALTER TABLE ops.planned_rejected_row ADD COLUMN IF NOT EXISTS since_load bigint;
-
--- What was expected in particular, or went wrong: a date's format, a lookup's codes.
-ALTER TABLE ops.rejected_row ADD COLUMN IF NOT EXISTS detail text;
-ALTER TABLE ops.planned_rejected_row ADD COLUMN IF NOT EXISTS detail text;
 
 -- The state of kimo.<entity> after its last load. changed_load: the last load that changed any of its rows.
 CREATE TABLE IF NOT EXISTS ops.loaded (

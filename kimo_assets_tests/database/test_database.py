@@ -12,6 +12,8 @@ from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.database.names import codes_domain, column_type
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.errors import ConfigError
+from kimo_assets.plan import make_plan
+from kimo_assets.staging.rejected import rejected_rows
 from kimo_assets_tests.worlds import World, ids, url_of
 
 
@@ -41,6 +43,27 @@ def test_a_schema_of_another_version_is_completed_and_keeps_its_rows(fresh_world
         ensure_schema(connection, load_catalog())
     assert fresh_world.rows('SELECT "Id" FROM kimo."Zone"') == [("N",)]
     assert fresh_world.rows('SELECT * FROM kimo."Carrier"') == []
+
+
+def test_a_quarantine_of_before_it_knew_since_when_is_completed_and_worked_on(fresh_world: World) -> None:
+    """As it was in the first commits: git pull, and import over what is there."""
+    world = fresh_world
+    world.erp(Zone=[{"Id": "N", "Description": "x" * 101}, *ids("S")], ItemUom=ids("U", ItemId="gone"), Item=ids("I"))
+    world.done(1, 2)
+    world.execute(
+        "DROP TABLE ops.planned_rejected_row, ops.planned, ops.plan, ops.change, ops.horizon, ops.semaphore, "
+        "ops.unlisted_object; DROP SCHEMA plan, history CASCADE; UPDATE ops.schema_version SET version = 'older'; "
+        "ALTER TABLE ops.rejected_row DROP source, DROP since, DROP since_load, DROP detail"
+    )
+    with world.database.connect() as connection:
+        ensure_schema(connection, load_catalog())
+        found = list(rejected_rows(connection, world.config))
+    assert {(row.entity, row.rule, row.times) for row in found} == {
+        ("Zone", "text_too_long", 1), ("ItemUom", "missing_owner", 1),
+    }  # fmt: skip
+    world.erp(Zone=[{"Id": "N", "Description": "North"}, *ids("S", "E")])
+    make_plan(world.config, world.database, world.config.entity_names)
+    assert world.done().steps[2].entities["Zone"].counts()["inserted"] == 2
 
 
 CODED = sorted(
