@@ -13,7 +13,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError, StoreError, nearest
 from kimo_assets.sync.agents import Agents
 from kimo_assets.sync.client import read_manifest, read_rows
-from kimo_assets.sync.publish import business_rules
+from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.store import Store
 from kimo_assets.sync.trace import Link, Tracer
 from kimo_assets.sync.visibility import Visibility

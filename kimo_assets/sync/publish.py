@@ -20,6 +20,7 @@ from kimo_assets.config import SyncConfig
 from kimo_assets.database.names import ID, STAGING
 from kimo_assets.reports import PublishedEntity, Status
 from kimo_assets.sync.agents import Agents
+from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, ObjectWriter, Store, StoredObject, manifest_path, object_path
 from kimo_assets.sync.visibility import Combination, Mapped, Query, Visibility
 
@@ -348,14 +349,6 @@ def write_manifests(
         store.remove(manifest_path(agent))
         connection.execute("DELETE FROM ops.manifest WHERE agent = %s", [agent])
     return replaced
-
-
-def business_rules(connection: Connection) -> dict[str, str]:
-    """The rules an ERP has set (entity BusinessRuleFromErp), by folded key."""
-    rows = connection.execute(
-        'SELECT "Key", "Value" FROM kimo."BusinessRuleFromErp" WHERE _archived_load IS NULL AND "Key" IS NOT NULL'
-    )
-    return {key.casefold(): value or "" for key, value in rows}
 
 
 def _by_bucket(rows: Iterator[bytes]) -> Iterator[tuple[int, bytes, int]]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.sync.agents import Agents
-from kimo_assets.sync.publish import business_rules
+from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.trace import Tracer
 from kimo_assets.sync.visibility import Visibility
 from kimo_assets_tests.worlds import Row, World, rules
