@@ -139,8 +139,6 @@ CREATE TABLE IF NOT EXISTS ops.reference_check (
 
 -- Whose the sync store is: this database's.
 CREATE TABLE IF NOT EXISTS ops.installation (id text PRIMARY KEY);
-INSERT INTO ops.installation
-    SELECT replace(gen_random_uuid()::text, '-', '') WHERE NOT EXISTS (SELECT FROM ops.installation);
 
 -- What the first commits kept of step 3; it is prepared anew.
 DROP TABLE IF EXISTS ops.published_object, ops.published, ops.visibility, ops.manifest;

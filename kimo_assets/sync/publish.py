@@ -168,7 +168,11 @@ class Publisher:
 def installation(connection: Connection) -> str:
     """Which Kimo database this is; its sync store bears the same name."""
     row: tuple[str] | None = connection.execute("SELECT id FROM ops.installation").fetchone()
-    assert row is not None, "made with the schema"  # noqa: S101
+    if row is None:
+        row = connection.execute(
+            "INSERT INTO ops.installation VALUES (replace(gen_random_uuid()::text, '-', '')) RETURNING id"
+        ).fetchone()
+    assert row is not None, "RETURNING gives a row"  # noqa: S101
     return row[0]
 
 
