@@ -167,12 +167,14 @@ CREATE TABLE IF NOT EXISTS ops.lookup (
 );
 
 -- What step 3 published per entity: when it last looked, and when it last changed anything. description: as in manifests.
+-- for_all: whoever comes sees all of it.
 CREATE TABLE IF NOT EXISTS ops.payload (
     entity text PRIMARY KEY,
     checked_load bigint NOT NULL,
     changed_load bigint NOT NULL,
     definition text NOT NULL,
-    description jsonb NOT NULL,
+    description json NOT NULL,
+    for_all boolean NOT NULL,
     published_at timestamptz NOT NULL DEFAULT now()
 );
 

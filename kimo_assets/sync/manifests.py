@@ -37,6 +37,7 @@ class Manifests:
     load: int
     profiles: Profiles
     _descriptions: Mapping[str, dict[str, Any]]
+    _for_all: frozenset[str]
     _buckets: list[_Bucket]
     _covered: Mapping[tuple[str, int], int]
     _users: Callable[[str], dict[str, Any]]
@@ -76,6 +77,8 @@ class Manifests:
                 entities[name]["private"] = {"columns": description["private"], "buckets": []}
         for bucket in self._buckets:
             since = self._covered.get((bucket.entity, profile.position))
+            if since is None and bucket.entity in self._for_all and not bucket.private:
+                since = self.load
             # What was prepared before the profile was there has not been looked at with its eyes.
             if since is not None and bucket.mask >> profile.position & 1:
                 entity = entities[bucket.entity]
@@ -88,14 +91,15 @@ def read_manifests(
 ) -> Manifests:
     """From the record in ops. users: what the manifest of a user says of the user."""
     payloads = connection.execute(
-        "SELECT entity, description, changed_load FROM ops.payload ORDER BY entity"
+        "SELECT entity, description, for_all, changed_load FROM ops.payload ORDER BY entity"
     ).fetchall()
     covered = connection.execute("SELECT entity, position, load FROM ops.covered").fetchall()
     return Manifests(
         store,
-        max((load for _, _, load in payloads), default=0),
+        max((load for *_, load in payloads), default=0),
         profiles,
-        {name: description for name, description, _ in payloads},
+        {name: description for name, description, *_ in payloads},
+        frozenset(name for name, _, for_all, _ in payloads if for_all),
         list(_read_buckets(connection)),
         {(entity, position): load for entity, position, load in covered},
         users,

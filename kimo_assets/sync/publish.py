@@ -18,7 +18,7 @@ from kimo_assets.config import SyncConfig
 from kimo_assets.database.names import ID, STAGING
 from kimo_assets.reports import PublishedEntity
 from kimo_assets.sync.objects import ObjectRecord
-from kimo_assets.sync.profiles import NOBODY, Profiles
+from kimo_assets.sync.profiles import EVERYONE, NOBODY, Profiles
 from kimo_assets.sync.publication import Publication, View
 from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.store import Store, object_path
@@ -56,8 +56,9 @@ class Publisher:
         entity = self._catalog[name]
         if name not in self._visibility.lookups.loaded:
             return PublishedEntity(name, 0.0, "skipped", "nothing is loaded: run step 2 for it first")
-        views = self._views(entity)
-        description = _description(entity, views)
+        fields = self._fields(entity)
+        views = self._views(entity, fields)
+        description = _description(entity, fields, views)
         definition = _digest(description, [view.constant for view in views])
         known = self._connection.execute(
             "SELECT definition, checked_load FROM ops.payload WHERE entity = %s", [name]
@@ -71,8 +72,9 @@ class Publisher:
             for view in views
         ]
         changes = [publication.run(newcomers, self._is_stored) for publication in publications]
-        self._record(name, definition, description, changed=any(changes) or since is None)
-        return self._report(name, started, publications, changed=any(changes) or since is None)
+        changed = any(changes) or since is None
+        self._record(name, definition, description, for_all=_is_for_all(views), changed=changed)
+        return self._report(name, started, publications, changed=changed)
 
     def forget(self) -> None:
         """To be called after a failure: what was computed for it has been taken back with its savepoint."""
@@ -88,12 +90,11 @@ class Publisher:
 
     # --- what is published of an entity -------------------------------------------------------------------------------
 
-    def _views(self, entity: Entity) -> list[View]:
-        fields = self._fields(entity)
+    def _views(self, entity: Entity, fields: Sequence[str]) -> list[View]:
         if isinstance(entity.scope, scopes.AgentColumn) and entity.scope.everyone_columns:
             public = [name for name in fields if name in entity.scope.everyone_columns]
             private = [name for name in fields if name == ID or name not in public]
-            return [View(entity, public, False, -1), View(entity, private, True, None)]
+            return [View(entity, public, False, EVERYONE), View(entity, private, True, None)]
         node = self._visibility.compile(entity).node
         constant = node.mask if isinstance(node, Constant) else None
         return [] if constant == NOBODY else [View(entity, fields, False, constant)]
@@ -122,13 +123,15 @@ class Publisher:
                 )
         return sum(profile.bit for profile in new)
 
-    def _record(self, name: str, definition: str, description: dict[str, Any], *, changed: bool) -> None:
+    def _record(
+        self, name: str, definition: str, description: dict[str, Any], *, for_all: bool, changed: bool
+    ) -> None:
         self._connection.execute(
             """
-            INSERT INTO ops.payload (entity, checked_load, changed_load, definition, description)
-            VALUES (%(entity)s, %(load)s, %(load)s, %(definition)s, %(description)s)
+            INSERT INTO ops.payload (entity, checked_load, changed_load, definition, description, for_all)
+            VALUES (%(entity)s, %(load)s, %(load)s, %(definition)s, %(description)s, %(for_all)s)
             ON CONFLICT (entity) DO UPDATE SET checked_load = %(load)s, definition = %(definition)s,
-                description = %(description)s, published_at = now(),
+                description = %(description)s, for_all = %(for_all)s, published_at = now(),
                 changed_load = CASE WHEN %(changed)s THEN %(load)s ELSE ops.payload.changed_load END
             """,
             {
@@ -136,6 +139,7 @@ class Publisher:
                 "load": self._load,
                 "definition": definition,
                 "description": orjson.dumps(description).decode(),
+                "for_all": for_all,
                 "changed": changed,
             },
         )
@@ -176,11 +180,13 @@ def installation(connection: Connection) -> str:
     return row[0]
 
 
-def _description(entity: Entity, views: Iterable[View]) -> dict[str, Any]:
+def _is_for_all(views: Sequence[View]) -> bool:
+    return bool(views) and views[0].constant == EVERYONE
+
+
+def _description(entity: Entity, fields: Sequence[str], views: Iterable[View]) -> dict[str, Any]:
     """What manifests say of the entity, whoever gets it."""
-    fields = dict.fromkeys(name for view in views for name in view.fields)
-    ordered = [name for name in entity.fields if name in fields]
-    description: dict[str, Any] = {"key": ID, "columns": {name: _type(entity, name) for name in ordered}}
+    description: dict[str, Any] = {"key": ID, "columns": {name: _type(entity, name) for name in fields}}
     for view in views:
         if view.private:
             description["private"] = list(view.fields)
