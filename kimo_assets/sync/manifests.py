@@ -60,7 +60,7 @@ class Manifests:
 
     def _entities(self, profile: Profile) -> dict[str, Any]:
         entities: dict[str, Any] = {}
-        for name, payload in self.record.payloads.items():
+        for name, payload in sorted(self.record.payloads.items()):
             about = payload.description
             entities[name] = {
                 "key": about["key"],
@@ -79,8 +79,8 @@ class Manifests:
                 return []  # who sees what has not been asked of this profile yet
             since = self.load
         part = self.record.parts.get((entity, private))
-        buckets = part.by_mask.values() if part else ()
-        return [self._bucket(bucket, since) for bucket in buckets if bucket.mask >> profile.position & 1]
+        mine = [bucket for bucket in part.by_mask.values() if bucket.mask >> profile.position & 1] if part else []
+        return [self._bucket(bucket, since) for bucket in sorted(mine, key=lambda bucket: bucket.id)]
 
     def _bucket(self, bucket: Bucket, since: int) -> orjson.Fragment:
         """As it goes to a profile that gets the entity since that load, and must not see what was removed before."""
