@@ -52,14 +52,12 @@ def parts(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def bases(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from part.get("objects", ())
-    for bucket in part.get("buckets", ()):
+    for bucket in part["buckets"]:
         yield from bucket["base"]["objects"]
 
 
 def rows_of(manifest: Manifest) -> int:
-    """How many rows the agent has, where the store holds nothing but bases."""
-    return sum(listed["rows"] for described in manifest["entities"].values() for listed in bases(described))
+    return sum(bucket["rows"] for described in manifest["entities"].values() for bucket in described["buckets"])
 
 
 def fields_of(described: dict[str, Any]) -> dict[str, str]:
