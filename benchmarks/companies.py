@@ -148,11 +148,10 @@ def _copy_rows(connection: sqlite3.Connection, table: str, column: str, like: st
     connection.execute(f'INSERT INTO "{table}" SELECT {values} FROM "{table}" WHERE "{column}" = ?2', [code, like])
 
 
-def remove_agent(erp: Path, kept: Sequence[str]) -> str:
+def remove_agent(erp: Path) -> str:
     """An agent leaves, with all that names them in the network; the customers stay with whoever else follows them."""
     with sqlite3.connect(erp) as connection:
-        found = connection.execute(f"SELECT CODAGE FROM AGENTI_CLIENTI WHERE {_FOLLOWED} GROUP BY 1 ORDER BY 1").fetchall()
-        code = next(agent for (agent,) in found if agent not in kept)
+        (code,) = connection.execute(f"SELECT max(CODAGE) FROM AGENTI_CLIENTI WHERE {_FOLLOWED}").fetchone()
         for table, column in (("AGENTI", "CODAGE"), ("AGENTI_CLIENTI", "CODAGE"), *((t, "SalesAgentId") for t in _ASSIGNED)):
             connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = ?', [code])
     connection.close()

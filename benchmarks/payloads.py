@@ -77,7 +77,7 @@ class _Payloads:
         yield from self._downloads("one account moved", concerned)
         companies.add_agent(self._erp, like=concerned[0])
         yield self._prepared("one agent more", companies.NETWORK)
-        companies.remove_agent(self._erp, kept=agents)
+        companies.remove_agent(self._erp)
         yield self._prepared("one agent less", companies.NETWORK)
         shutil.rmtree(self._directory)
 

@@ -89,8 +89,8 @@ def _loaders_once(
     yield {"loader": "ours"} | ours["steps"]["1"]
     source_url = url or f"sqlite:///{directory / 'erp.sqlite'}"
     for reader in ("auto", "cursor"):
-        work = {"config": str(config), "source_url": source_url, "entities": entities, "postmasters": postmasters}
-        yield {"loader": f"reading only, {reader}"} | run("extraction", reader=reader, **work)
+        work: dict[str, Any] = {"source_url": source_url, "entities": entities, "postmasters": postmasters}
+        yield {"loader": f"reading only, {reader}"} | run("extraction", config=str(config), reader=reader, **work)
     with _target(directory) as (target, postmaster):
         for loader, method, python in _others(bench):
             if method in _BY_INSERT and not with_slow:
