@@ -3,6 +3,7 @@
 What their rows mean to whom is settings', loading's and sync's business.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -50,3 +51,14 @@ def load_console() -> Mapping[str, ConsoleTable]:
         )
         for name, raw in document["tables"].items()
     }
+
+
+# Of the vendor's rules and settings: passwords, Google's and others' keys, Firebase's service accounts.
+_SECRET = re.compile(
+    r"passw|pwd|secret|token|credential|adminsdk|^api\\|(?:api|access|private|license|map)\W?keys?$", re.IGNORECASE
+)
+
+
+def is_secret(key: str) -> bool:
+    """Whether a business rule or server setting of this key holds what nobody but the server should know."""
+    return _SECRET.search(key) is not None

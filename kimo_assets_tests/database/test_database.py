@@ -29,7 +29,7 @@ def test_every_entity_and_every_table_of_the_console_has_every_field_of_the_cata
     }
 
 
-def test_the_consoles_tables_have_no_bookkeeping_of_imports_and_the_names_that_step_3_relies_on(connection: Connection) -> None:
+def test_the_table_of_users_has_the_columns_that_step_3_relies_on_and_no_bookkeeping(connection: Connection) -> None:
     users = connection.execute(
         "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns "
         "WHERE table_schema = 'kimo' AND table_name = 'User' ORDER BY ordinal_position"
@@ -44,7 +44,8 @@ def test_the_consoles_tables_have_no_bookkeeping_of_imports_and_the_names_that_s
 def test_a_database_of_before_there_were_settings_is_completed(fresh_world: World) -> None:
     names = ", ".join(f'kimo."{name}"' for name in load_console())
     fresh_world.execute(
-        f"DROP TABLE {names}, ops.settings_object; DROP DOMAIN ops.enum_m1_0_1_2_3; UPDATE ops.schema_version SET version = 'older'"
+        f"DROP TABLE {names}, ops.settings_object; DROP DOMAIN ops.enum_m1_0_1_2_3; "
+        "UPDATE ops.schema_version SET version = 'older'"
     )
     with fresh_world.database.connect() as connection:
         ensure_schema(connection, load_catalog())
