@@ -1,6 +1,6 @@
 """What a settings file says of rows elsewhere: of the console's other tables, of entities, of the catalogue."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from psycopg import Connection, sql
 
@@ -10,7 +10,7 @@ from kimo_assets.errors import nearest
 from kimo_assets.settings.document import Settings
 from kimo_assets.settings.tables import Key, Rows
 
-_USERS_SHOWN = 5
+_SHOWN = 5
 _SALES_AGENT = 1
 
 
@@ -41,7 +41,7 @@ def _to_console(
             left_out.setdefault(value, []).append(str(key[0]))
     if target in settings.tables:
         for value, users in left_out.items():
-            shown = ", ".join(users[:_USERS_SHOWN]) + (" and others" if len(users) > _USERS_SHOWN else "")
+            shown = ", ".join(users[:_SHOWN]) + (" and others" if len(users) > _SHOWN else "")
             said = f"'{value}' is left out and in use, by {described.name} {shown}: keep it, or take it from there first"
             yield f"{settings.place(target)}: {said}"
 
@@ -63,9 +63,14 @@ def _to_entity(
     known = [code for (code,) in connection.execute(query)]
     for key, value in wanted.items():
         if value not in known:
-            none = f" No {target} is imported yet: `kimo import` first." if not known else ""
             said = f"there is no {target} '{value}' among the imported ones, and only these can be chosen."
-            yield f"{_place(settings, described, key, field)}: {said}{none or _hint(value, known)}"
+            yield f"{_place(settings, described, key, field)}: {said}{_hint(value, known) or _imported(target, known)}"
+
+
+def _imported(target: str, known: Sequence[str]) -> str:
+    if not known:
+        return f" No {target} is imported yet: `kimo import` first."
+    return f" They are {', '.join(known[:_SHOWN])}{' ...' if len(known) > _SHOWN else '.'}"
 
 
 def _wrong_names(settings: Settings, after: Mapping[str, Rows]) -> Iterator[str]:
