@@ -5,8 +5,7 @@ The format is defined by `kimo_assets.settings`; business rules stand at their d
 
 import json
 
-from kimo_assets.demo.agents import Agents
-from kimo_assets.demo.lookups import WAREHOUSES
+from kimo_assets.demo.agents import Agents, warehouse_rows
 from kimo_assets.demo.mapping import MARKER
 from kimo_assets.demo.names import COMPANY
 
@@ -109,23 +108,32 @@ DefaultValue:
   Document: {{PaymentMethodId: '${{Account.PaymentMethodId}}'}}
 """
 
-# Agents with a second user, who sells from another warehouse.
+# How many agents have a second user, who sells from another warehouse.
 _SHARED = 2
 
 
 def settings_yaml(agents: Agents) -> str:
     users, roles = [], []
+    shared = _shared(agents)
     for i, code in enumerate(agents.codes):
         manager = i >= agents.in_the_field
-        warehouse = WAREHOUSES[0][0] if i < _SHARED else ""
-        users.append(_user(code.lower(), agents.names[i], code, warehouse, manager=manager))
+        first, second = shared.get(code, ("", ""))
+        users.append(_user(code.lower(), agents.names[i], code, first, manager=manager))
         further = ", CAPOAREA" if manager else ", INCASSI" if i % 3 == 0 else ""
         roles.append(f"  {code.lower()}: [AGENTE{further}]")
-        if i < _SHARED:
-            second = f"{code.lower()}-2"
-            users.append(_user(second, f"{agents.names[i]} (furgone)", code, WAREHOUSES[1 + i][0], manager=False))
-            roles.append(f"  {second}: [AGENTE]")
+        if second:
+            users.append(_user(f"{code.lower()}-2", f"{agents.names[i]} (furgone)", code, second, manager=False))
+            roles.append(f"  {code.lower()}-2: [AGENTE]")
     return "\n".join([_HEAD, _USERS, *users, _OTHERS, _ROLES, *roles, ""])
+
+
+def _shared(agents: Agents) -> dict[str, tuple[str, str]]:
+    """Those agents, each with two of the warehouses that are the agent's."""
+    warehouses: dict[str, list[str]] = {}
+    for agent, warehouse in warehouse_rows(agents):
+        warehouses.setdefault(agent, []).append(warehouse)
+    several = {agent: (of[0], of[1]) for agent, of in warehouses.items() if len(of) > 1}
+    return dict(list(several.items())[:_SHARED])
 
 
 def _user(user: str, name: str, agent: str, warehouse: str, *, manager: bool) -> str:

@@ -95,7 +95,7 @@ def test_while_another_run_holds_the_lock_they_are_refused_with_exit_code_3(comp
         ("", "is empty. Expected sections"),
         ("Role: [", "not valid YAML"),
         ("Rolle: {}", "Did you mean Role"),
-        ("\nUser: {c: {UserName: c, UserTypeId: 1, SalesAgentId: A9}}", "line 2: User.c.SalesAgentId: there is no SalesAgent"),
+        ("\nUser: {c: {UserName: c, UserTypeId: 1, SalesAgentId: A9}}", "line 2: User.c.SalesAgentId: there is no Sales"),
     ],
 )
 def test_a_wrong_file_is_exit_code_2_with_its_place(company: Company, text: str, said: str) -> None:
