@@ -27,7 +27,7 @@ FULL = """
       anna: [AGENTE, CAPO]
       anna2: [AGENTE]
       007: [CAPO]
-    DocumentType: {ORD: {Code: 1, DocumentFamilyId: SalesOrders, CanSendToErp: 1, NumbersRegistryId: T}}
+    DocumentType: {ORD: {Code: 1, DocumentFamilyId: SalesOrders, CanSendToErp: 1, NumbersRegistryId: T, SortPriority: 0}}
     ConsoleFreeLookup:
       Item: {1: {'': {A: Alta, B: }, X: {A: Altra}}}
     ErpStatus: {Account1: {A: Attivo, B: Bloccato}}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from kimo_assets.catalog import load_console
@@ -78,6 +79,28 @@ def test_what_is_written_as_yaml_loads_as_exactly_that(company: World, load: Loa
     assert read_settings(written(as_yaml(before))).tables == before
     loaded = load(as_yaml(before))
     assert all(changes == TableChanges(unchanged=changes.unchanged) for changes in loaded.tables.values())
+
+
+def test_a_written_file_says_codes_by_name_and_nothing_of_what_is_empty(company: World, load: Load) -> None:
+    load("User: {u: {UserName: u, UserTypeId: 1, SalesAgentId: A1}}\nUserRole: {}")
+    with company.database.connect() as connection:
+        text = as_yaml(stored_tables(connection, ["User"]))
+    assert text == "User:\n  u:\n    UserName: u\n    UserTypeId: SalesAgent\n    SalesAgentId: A1\n"
+
+
+def test_a_load_that_breaks_off_in_the_middle_leaves_everything_as_it_was(company: World, load: Load) -> None:
+    """The last table of the file cannot be written: nothing of the first ones stays."""
+    load(FULL)
+    company.execute(
+        "CREATE FUNCTION ops.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full'; END $$; "
+        'CREATE TRIGGER refuse BEFORE INSERT ON kimo."SaleType" FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse()'
+    )
+    try:
+        with pytest.raises(psycopg.Error, match="disk full"):
+            load("BusinessRule: {}\nSaleType: {V: {Mode: Normal}}")
+    finally:
+        company.execute("DROP FUNCTION ops.refuse CASCADE")
+    assert company.value('SELECT count(*) FROM kimo."BusinessRule"') == 2
 
 
 FAULTS = {
