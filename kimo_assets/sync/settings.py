@@ -15,11 +15,11 @@ from kimo_assets.catalog import ConsoleTable, Field, is_secret, load_console
 from kimo_assets.database.names import KIMO, columns, table
 from kimo_assets.errors import StoreError, in_one_line
 from kimo_assets.reports import PublishedEntity
+from kimo_assets.sync.record import installation
 from kimo_assets.sync.rules import rules_in_force
-from kimo_assets.sync.store import FORMAT, Store
+from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store
 
 SETTINGS_FILE = "settings.json"
-SETTINGS_VERSION = 2
 
 
 def publish_settings(connection: Connection, store: Store, *, load: int, zstd_level: int) -> list[PublishedEntity]:
@@ -27,11 +27,13 @@ def publish_settings(connection: Connection, store: Store, *, load: int, zstd_le
 
     Raises: StoreError when the store cannot be read or written; tablets then go on with the settings they have.
     """
+    identity = installation(connection)
     try:
+        store.claim(identity)
         with connection.transaction():
             reports, entities = _publish_tables(connection, store, zstd_level)
         # Recorded first: an object that is listed is never taken for one that is not.
-        _replace_if_changed(store, load, entities)
+        _replace_if_changed(store, identity, load, entities)
     except OSError as error:
         raise StoreError(f"the settings cannot be written to {store.url}: {in_one_line(error)}") from error
     return reports
@@ -100,8 +102,8 @@ def _rules(connection: Connection) -> sql.Composed:
     )
 
 
-def _replace_if_changed(store: Store, load: int, entities: dict[str, Any]) -> None:
-    settings = {"format": FORMAT, "version": SETTINGS_VERSION, "store": store.identity(), "load": load}
+def _replace_if_changed(store: Store, identity: str, load: int, entities: dict[str, Any]) -> None:
+    settings = {"format": FORMAT, "version": FORMAT_VERSION, "store": identity, "load": load}
     found = store.read_or_none(SETTINGS_FILE)
     if found is None or _without_load(found) != {**settings, "load": None, "entities": entities}:
         store.replace(SETTINGS_FILE, orjson.dumps(settings | {"entities": entities}))
