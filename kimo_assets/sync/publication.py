@@ -182,7 +182,7 @@ class Publication:
         if self._view.constant is not None:
             self._recount()
         self._create_moves(moves)
-        if self._view.constant is None:
+        if any(old != new for old, new, *_ in events) and self._view.constant is None:
             self._connection.execute(
                 sql.SQL(
                     "UPDATE {} AS s SET published = s.audience FROM events AS e "
@@ -208,6 +208,14 @@ class Publication:
                     "CASE WHEN x.{archived} IS NULL THEN {audience} ELSE {nobody} END AS new, true AS changed, "
                     "x.{archived} IS NULL AS live FROM {rows} AS x WHERE x.{changed} > {since}; ANALYZE events"
                 ).format(**parts, audience=sql.Literal(self._constant))
+            )
+            return
+        if compared := self._visibility.compared(self._view.entity.name, self._since or 0):
+            self._connection.execute(
+                sql.SQL(
+                    "CREATE TEMPORARY TABLE events AS SELECT key, published AS old, audience AS new, changed, live "
+                    "FROM {compared} WHERE published <> {nobody} OR audience <> {nobody}; ANALYZE events"
+                ).format(**parts, compared=compared)
             )
             return
         self._connection.execute(

@@ -56,6 +56,7 @@ class Visibility:
         self.lookups = Lookups(connection, load, loaded, kept=kept)
         self._filling: dict[str, sql.Identifier] = {}
         self._mapped: dict[str, tuple[Query, sql.Identifier]] = {}
+        self._compared: dict[str, tuple[int, sql.Identifier]] = {}
         self._compiler = Compiler(
             connection, catalog, profiles, rules, self._channel_codes, self.audiences, self.lookups, seen=self
         )
@@ -67,6 +68,7 @@ class Visibility:
         self.lookups.forget()
         self._filling.clear()
         self._mapped.clear()
+        self._compared.clear()
 
     # --- questions --------------------------------------------------------------------------------------------------
 
@@ -181,42 +183,51 @@ class Visibility:
         touched = self._touched(query, since)
         if touched is None:
             return False
-        computed = self._settled(query, touched)
+        compared = self.lookups.temporary()
         parts = {
             "target": self.lookups.table(query.entity.name),
-            "computed": computed,
+            "computed": self._settled(query, touched),
             "touched": touched,
-            "difference": self.lookups.temporary(),
+            "compared": compared,
             "load": sql.Literal(self._load),
             "nobody": sql.Literal(NOBODY_NUMBER),
         }
         self._connection.execute(
             sql.SQL(
                 """
-                CREATE TEMPORARY TABLE {difference} AS
-                SELECT d.key, coalesce(c.audience, {nobody}) AS audience, t.key IS NULL AS is_new
-                FROM {touched} AS d LEFT JOIN {computed} AS c ON c.key = d.key LEFT JOIN {target} AS t ON t.key = d.key
-                WHERE coalesce(c.audience, {nobody}) <> coalesce(t.audience, {nobody});
-                ANALYZE {difference}
+                CREATE TEMPORARY TABLE {compared} AS
+                SELECT d.key, coalesce(c.audience, {nobody}) AS audience, coalesce(t.audience, {nobody}) AS known,
+                       coalesce(t.published, {nobody}) AS published, t.key IS NULL AS is_new, d.changed, d.live
+                FROM {touched} AS d LEFT JOIN {computed} AS c ON c.key = d.key LEFT JOIN {target} AS t ON t.key = d.key;
+                ANALYZE {compared}
                 """
             ).format(**parts)
         )
+        self._compared[query.entity.name] = (since, compared)
         updated = self._connection.execute(
             sql.SQL(
                 "UPDATE {target} AS t SET before = t.audience, audience = d.audience, since = {load} "
-                "FROM {difference} AS d WHERE t.key = d.key AND NOT d.is_new"
+                "FROM {compared} AS d WHERE t.key = d.key AND NOT d.is_new AND d.audience <> d.known"
             ).format(**parts)
         )
         inserted = self._connection.execute(
             sql.SQL(
                 "INSERT INTO {target} (key, audience, since, before, published) "
-                "SELECT key, audience, {load}, NULL, {nobody} FROM {difference} WHERE is_new"
+                "SELECT key, audience, {load}, NULL, {nobody} FROM {compared} WHERE is_new AND audience <> {nobody}"
             ).format(**parts)
         )
         return updated.rowcount + inserted.rowcount > 0
 
+    def compared(self, name: str, since: int) -> sql.Identifier | None:
+        """(key, published, audience, changed, live) of all rows of which anything may have changed after load `since`.
+
+        None when that has not been found out for just this load.
+        """
+        found = self._compared.get(name)
+        return found[1] if found and found[0] == since else None
+
     def _touched(self, query: Query, since: int) -> sql.Identifier | None:
-        """A temporary table (key) of the rows to look at again; None when there is none."""
+        """A temporary table (key, changed, live) of the rows to look at again; None when there is none."""
         conditions = [
             sql.SQL("x.{} IN ({})").format(sql.Identifier(trigger.column), trigger.changed(since))
             for trigger in query.triggers
@@ -227,17 +238,24 @@ class Visibility:
         if not conditions:
             return None
         touched = self.lookups.temporary()
-        select = sql.SQL("SELECT x.{} AS key FROM {} AS x WHERE {}").format(
-            sql.Identifier(ID), table(KIMO, query.entity.name), sql.SQL(" OR ").join(conditions)
-        )
+        parts: dict[str, sql.Composable] = {
+            "rows": table(KIMO, query.entity.name),
+            "id": sql.Identifier(ID),
+            "changed": sql.SQL("x.{} > {}").format(sql.Identifier(CHANGED), sql.Literal(since)),
+            "live": sql.SQL("x.{} IS NULL").format(sql.Identifier(ARCHIVED)),
+            "where": sql.SQL(" OR ").join(conditions),
+        }
+        select = sql.SQL(
+            "SELECT x.{id}::text AS key, {changed} AS changed, {live} AS live FROM {rows} AS x WHERE {where}"
+        ).format(**parts)
         if query.own_column:
             # Whoever is seen with a row that may be seen otherwise now, and so on: all of them from the beginning.
             select = sql.SQL(
-                "WITH RECURSIVE reached AS ({} UNION SELECT x.{} FROM {} AS x JOIN reached AS r ON r.key = x.{}) "
-                "SELECT key FROM reached"
-            ).format(
-                select, sql.Identifier(ID), table(KIMO, query.entity.name), sql.Identifier(query.own_column)
-            )
+                "WITH RECURSIVE reached AS (SELECT x.{id} AS key FROM {rows} AS x WHERE {where} "
+                "UNION SELECT x.{id} FROM {rows} AS x JOIN reached AS r ON r.key = x.{own}) "
+                "SELECT x.{id}::text AS key, {changed} AS changed, {live} AS live "
+                "FROM reached AS r JOIN {rows} AS x ON x.{id} = r.key"
+            ).format(**parts, own=sql.Identifier(query.own_column))
         found = self._connection.execute(
             sql.SQL("CREATE TEMPORARY TABLE {} AS {}").format(touched, select)
         ).rowcount
