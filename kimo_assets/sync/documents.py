@@ -199,7 +199,9 @@ def _named(agent: str, user: str | None) -> str:
 
 def _manifest_bytes(store: Store, agent: str, user: str | None) -> bytes:
     folder, code = ("agents", agent) if user is None else ("users", user)
-    data = read_bytes(store, f"{folder}/{quote(code, safe='').replace('.', '%2E')}.json")
+    name = f"{folder}/{quote(code, safe='').replace('.', '%2E')}.json"
+    # The file's name holds per cent signs, which a web address encodes in turn.
+    data = read_bytes(store, quote(name) if store.url.startswith(("http:", "https:")) else name)
     if data is None:
         who = f"agent '{agent}'" if user is None else f"user '{user}'"
         raise StoreError(

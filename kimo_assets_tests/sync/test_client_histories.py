@@ -78,7 +78,7 @@ class World:
         store, columns = self.store, ("Id", "P") if private else ("Id", "V")
         rows = {key: {c: row[c] for c in columns} for key, (place, row) in self.places.items() if place == bucket}
         held = store._buckets("E", private).get(bucket)
-        if held is None or load.written[bucket] == "base" and held.rows != rows:
+        if held is None or (load.written[bucket] == "base" and held.rows != rows):
             if rows:
                 store.base("E", bucket, rows.values(), private=private, objects=2)
                 return
