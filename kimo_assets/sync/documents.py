@@ -3,6 +3,7 @@
 The objects that they list are rows.py's.
 """
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
@@ -10,10 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.store import Store
-
-FORMAT = "kimo-sync"
-VERSION = 2
+from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, MARKER, Store, manifest_path
 
 Columns = dict[str, Literal["text", "dec", "int", "bool", "enum", "date", "dt"]]
 
@@ -55,7 +53,7 @@ class Bucket(_Document):
 
     @model_validator(mode="after")
     def _chain_holds(self) -> Self:
-        for before, after in zip(self.changes, self.changes[1:], strict=False):
+        for before, after in pairwise(self.changes):
             if before.load >= after.load or before.state != after.from_state:
                 raise ValueError(f"the change of load {after.load} does not follow that of load {before.load}")
         above = self._above_base
@@ -163,13 +161,13 @@ def reason(error: Exception) -> str:
 
 def read_store_id(store: Store) -> tuple[str, int]:
     """Whose store it is, and the bytes that this took."""
-    data = read_bytes(store, "store.json")
+    data = read_bytes(store, MARKER)
     if data is None:
         raise StoreError(
-            f"There is no sync store at {store.url}: store.json is not there. Either the address is wrong, or step 3 "
+            f"There is no sync store at {store.url}: {MARKER} is not there. Either the address is wrong, or step 3 "
             "has not run yet."
         )
-    return _parsed(store, data, "store.json", _StoreMark).id, len(data)
+    return _parsed(store, data, MARKER, _StoreMark).id, len(data)
 
 
 def read_manifest(store: Store, agent: str, user: str | None = None) -> dict[str, Any]:
@@ -198,8 +196,7 @@ def _named(agent: str, user: str | None) -> str:
 
 
 def _manifest_bytes(store: Store, agent: str, user: str | None) -> bytes:
-    folder, code = ("agents", agent) if user is None else ("users", user)
-    name = f"{folder}/{quote(code, safe='').replace('.', '%2E')}.json"
+    name = manifest_path(agent) if user is None else manifest_path(user, user=True)
     # The file's name holds per cent signs, which a web address encodes in turn.
     data = read_bytes(store, quote(name) if store.url.startswith(("http:", "https:")) else name)
     if data is None:
@@ -233,11 +230,11 @@ def _document(store: Store, data: bytes, what: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise StoreError(f"{store.url}: {what} is not a JSON object.")
     found, version = document.get("format"), document.get("version")
-    if found != FORMAT or version != VERSION:
-        newer = found == FORMAT and isinstance(version, int) and version > VERSION
+    if found != FORMAT or version != FORMAT_VERSION:
+        newer = found == FORMAT and isinstance(version, int) and version > FORMAT_VERSION
         hint = " Update this program." if newer else ""
         raise StoreError(
-            f"{store.url}: {what} is {found} version {version}; this client reads {FORMAT} version {VERSION}.{hint}"
+            f"{store.url}: {what} is {found} version {version}; this client reads {FORMAT} version {FORMAT_VERSION}.{hint}"
         )
     return document
 

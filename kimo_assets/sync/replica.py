@@ -14,7 +14,8 @@ from pathlib import Path
 import orjson
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.documents import VERSION, Columns, SettingsTable
+from kimo_assets.sync.documents import Columns, SettingsTable
+from kimo_assets.sync.store import FORMAT_VERSION
 
 _AFFINITY = {"int": "INTEGER", "enum": "INTEGER", "bool": "INTEGER", "dec": "NUMERIC"}
 _BATCH = 5_000
@@ -70,13 +71,13 @@ def _claim(file: sqlite3.Connection, target: Path, store: str, agent: str, user:
     if not tables:
         for statement in _OWN_TABLES.split(";"):
             file.execute(statement)
-        file.execute("INSERT INTO _kimo_file VALUES (?, ?, ?, ?, NULL)", [VERSION, store, agent, user])
+        file.execute("INSERT INTO _kimo_file VALUES (?, ?, ?, ?, NULL)", [FORMAT_VERSION, store, agent, user])
         return
     if "_kimo_file" not in tables:
         whose = "was made by an earlier version of this client" if "_kimo_sync" in tables else "holds other tables"
         raise StoreError(f"{target} is not a SQLite file of this client: it {whose}. Give --to a new file's name.")
     version, its_store, its_agent, its_user = file.execute("SELECT version, store, agent, user FROM _kimo_file").fetchone()
-    if version != VERSION:
+    if version != FORMAT_VERSION:
         raise StoreError(f"{target} was made by another version of this client. Give --to a new file's name.")
     if (its_agent, its_user) != (agent, user):
         raise StoreError(

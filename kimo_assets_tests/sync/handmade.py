@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -83,10 +84,12 @@ class HandmadeStore:
         self.entities[name] = HandmadeEntity({"Id": "text", **columns}, private=["Id", *private] if private else [])
         return self
 
-    def base(self, name: str, bucket: int, rows: Iterable[Row], *, private: bool = False, objects: int = 1) -> "HandmadeStore":
+    def base(
+        self, name: str, bucket: int, rows: Iterable[Row], *, private: bool = False, objects: int = 1
+    ) -> "HandmadeStore":
         """The whole bucket as it is from this load on; changes that lead to what it was before stay listed."""
         by_key = {row["Id"]: row for row in rows}
-        old = self._buckets(name, private).get(bucket)
+        old = self.buckets(name, private).get(bucket)
         parts = [list(by_key.values())[start::objects] for start in range(min(objects, len(by_key)))]
         base = {
             "load": self.load,
@@ -94,13 +97,13 @@ class HandmadeStore:
             "objects": [self._object(name, private, [(None, row) for row in part]) for part in parts],
         }
         changes = old.changes if old and state_of(old.rows) == base["state"] else []
-        self._buckets(name, private)[bucket] = HandmadeBucket(by_key, base, changes)
+        self.buckets(name, private)[bucket] = HandmadeBucket(by_key, base, changes)
         return self
 
     def change(
         self, name: str, bucket: int, put: Iterable[Row] = (), removed: Iterable[str] = (), *, private: bool = False
     ) -> "HandmadeStore":
-        held, put, removed = self._buckets(name, private)[bucket], list(put), list(removed)
+        held, put, removed = self.buckets(name, private)[bucket], list(put), list(removed)
         before = state_of(held.rows)
         held.rows = {key: row for key, row in held.rows.items() if key not in removed} | {row["Id"]: row for row in put}
         flagged = [("1", {"Id": key}) for key in removed] + [("0", row) for row in put]
@@ -112,17 +115,17 @@ class HandmadeStore:
 
     def rewrite(self, name: str, bucket: int, *, private: bool = False, objects: int = 1) -> "HandmadeStore":
         """A new base of the same content."""
-        return self.base(name, bucket, self._buckets(name, private)[bucket].rows.values(), private=private, objects=objects)
+        return self.base(name, bucket, self.buckets(name, private)[bucket].rows.values(), private=private, objects=objects)
 
     def forget(self, name: str, bucket: int, kept: int, *, private: bool = False) -> "HandmadeStore":
         """Lists the last changes only, and those that the base needs."""
-        held = self._buckets(name, private)[bucket]
+        held = self.buckets(name, private)[bucket]
         needed = sum(change["load"] > held.base["load"] for change in held.changes)
         held.changes = held.changes[max(0, len(held.changes) - max(kept, needed)) :]
         return self
 
     def drop(self, name: str, bucket: int, *, private: bool = False) -> "HandmadeStore":
-        del self._buckets(name, private)[bucket]
+        del self.buckets(name, private)[bucket]
         return self
 
     def setting(self, name: str, key: list[str], columns: dict[str, str], rows: Iterable[Row]) -> "HandmadeStore":
@@ -175,7 +178,7 @@ class HandmadeStore:
     def add(self, data: bytes, rows: int | None = None, *, frames: int = 1) -> dict[str, Any]:
         """An object of this CSV, in so many frames; rows: what a manifest says, by default what is true of plain rows."""
         edges = [len(data) * n // frames for n in range(frames + 1)]
-        pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+        pieces = [data[start:end] for start, end in pairwise(edges)]
         return self.add_raw(b"".join(map(zstandard.compress, pieces)), data.count(b"\n") - 1 if rows is None else rows)
 
     def add_raw(self, data: bytes, rows: int) -> dict[str, Any]:
@@ -196,7 +199,7 @@ class HandmadeStore:
         rows = [[flag, *(row.get(c) for c in columns)] for flag, row in flagged]
         return self.add(csv_of(["_removed", *columns], rows), len(flagged))
 
-    def _buckets(self, name: str, private: bool) -> dict[int, HandmadeBucket]:
+    def buckets(self, name: str, private: bool) -> dict[int, HandmadeBucket]:
         return self.entities[name].private_buckets if private else self.entities[name].buckets
 
     @staticmethod

@@ -51,7 +51,10 @@ def objects_of(asked: list[str]) -> list[str]:
     return sorted(Path(path).name.partition(".")[0] for path in asked if "/objects/" in path)
 
 
-@pytest.mark.parametrize(("step", "count"), [("fetch", 1), ("fetch", 4), ("fetch", 8), ("write", 1), ("write", 5), ("write", 8)])
+POINTS = [(step, count) for step in ("fetch", "write") for count in (1, 5, 8)]
+
+
+@pytest.mark.parametrize(("step", "count"), POINTS)
 def test_a_killed_sync_leaves_the_old_state_and_what_it_fetched(
     store: HandmadeStore, tmp_path: Path, step: str, count: int
 ) -> None:
@@ -118,7 +121,7 @@ def test_a_full_disk_while_fetching_is_told_and_changes_nothing(store: HandmadeS
 
 def test_a_full_disk_while_writing_is_told_and_changes_nothing(store: HandmadeStore, tmp_path: Path) -> None:
     file = tmp_path / "new.sqlite"
-    with room_for(30_000), pytest.raises(StoreError, match="cannot be written .*is the disk full"):
+    with room_for(30_000), pytest.raises(StoreError, match=r"cannot be written .*is the disk full"):
         sync_agent(str(store.folder), "1", file)
     assert not file.exists()
     result = sync_agent(str(store.folder), "1", file)

@@ -77,11 +77,10 @@ class World:
     def _write(self, bucket: int, load: Load, private: bool) -> None:
         store, columns = self.store, ("Id", "P") if private else ("Id", "V")
         rows = {key: {c: row[c] for c in columns} for key, (place, row) in self.places.items() if place == bucket}
-        held = store._buckets("E", private).get(bucket)
-        if held is None or (load.written[bucket] == "base" and held.rows != rows):
-            if rows:
-                store.base("E", bucket, rows.values(), private=private, objects=2)
-                return
+        held = store.buckets("E", private).get(bucket)
+        if rows and (held is None or (load.written[bucket] == "base" and held.rows != rows)):
+            store.base("E", bucket, rows.values(), private=private, objects=2)
+            return
         if held is None:
             return
         if not rows and load.drops_empty:
