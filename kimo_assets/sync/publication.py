@@ -14,9 +14,10 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Entity
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
 from kimo_assets.sync.audiences import NOBODY_NUMBER
-from kimo_assets.sync.buckets import Bucket, Part, Placement
+from kimo_assets.sync.buckets import Bucket, Placement
 from kimo_assets.sync.objects import ObjectRecord, ObjectWriter
 from kimo_assets.sync.profiles import NOBODY
+from kimo_assets.sync.record import Record
 from kimo_assets.sync.store import Store
 from kimo_assets.sync.visibility import Visibility
 
@@ -82,6 +83,7 @@ class Publication:
         load: int,
         visibility: Visibility,
         view: View,
+        record: Record,
         since: int | None,
     ) -> None:
         self._connection = connection
@@ -95,7 +97,8 @@ class Publication:
         self._seen = visibility.lookups.table(view.entity.name)
         self._renamed: dict[int, Bucket] = {}
         self._joined: list[Bucket] = []
-        self.part = Part(connection, view.entity.name, private=view.private)
+        self._numbers = record.numbers
+        self.part = record.part(view.entity.name, private=view.private)
         self.outcome = Outcome()
 
     def run(self, newcomers: int, is_stored: Callable[[ObjectRecord], bool]) -> bool:
@@ -106,7 +109,6 @@ class Publication:
         if self._since is None:
             self.part.forget()
             self._publish_all()
-            self.part.save()
             return True
         plan = _Plan(rebased=self.part.repair(is_stored))
         plan.rebased += [
@@ -116,7 +118,6 @@ class Publication:
         if max(seen_load, loaded) > self._since:
             self._publish_events(plan)
         self._write(plan)
-        self.part.save()
         return self.part.is_touched
 
     @property
@@ -418,7 +419,7 @@ class Publication:
     def _targets(self, audience: int) -> list[Bucket]:
         if audience in self._renamed:
             return [self._renamed[audience]]
-        return self.part.targets(audience, self._mask(audience), self._visibility.profiles)
+        return self.part.targets(audience, self._mask(audience), self._visibility.profiles, self._numbers)
 
 
 def _is_of_many(mask: int) -> bool:
