@@ -14,7 +14,7 @@ from kimo_assets.errors import StoreError
 from kimo_assets.sync.client import read_manifest, sync_agent
 from kimo_assets.sync.store import Store
 from kimo_assets_tests.sync.handmade import HandmadeStore, csv_of
-from kimo_assets_tests.sync.tablets import A, B, received, refused, sync
+from kimo_assets_tests.sync.tablets import A, B, C, received, refused, sync
 
 
 def test_a_missing_object_is_named_and_nothing_changes(store: HandmadeStore, tablet: Path) -> None:
