@@ -105,7 +105,8 @@ class Publication:
         """Whether anything is published otherwise than before. newcomers: the profiles that never got this entity."""
         seen_load = 0
         if self._view.constant is None:
-            seen_load = self._visibility.entity(self._view.entity.name).changed_load
+            anew = self._since is None
+            seen_load = self._visibility.entity(self._view.entity.name, as_published=anew).changed_load
         if self._since is None:
             self.part.forget()
             self._publish_all()
@@ -364,9 +365,10 @@ class Publication:
             return {}
         values = sql.SQL(", ").join(_value(self._view.entity, name) for name in self._view.fields)
         only = buckets[0].id if len(buckets) == 1 else None
-        live = sql.SQL("x.{} IS NULL").format(sql.Identifier(ARCHIVED))
         if self._view.constant is not None:
-            select = sql.SQL("SELECT {} FROM {} AS x WHERE {}").format(values, self._rows, live)
+            select = sql.SQL("SELECT {} FROM {} AS x WHERE x.{} IS NULL").format(
+                values, self._rows, sql.Identifier(ARCHIVED)
+            )
             return self._written(select, self._view.fields, only=buckets[0].id)
         numbers = {bucket.id for bucket in buckets}
         placed = [
@@ -382,16 +384,13 @@ class Publication:
             for row in placed:
                 copy.write_row(row)
         self._connection.execute("ANALYZE placed")
-        select = sql.SQL(
-            "SELECT {} {} FROM {} AS p JOIN {} AS s ON s.audience = p.audience JOIN {} AS x ON x.{} = s.key WHERE {}"
-        ).format(
+        origin, audience = self._visibility.rows(self._view.entity)
+        select = sql.SQL("SELECT {} {} FROM {} JOIN {} AS p ON p.audience = {}").format(
             sql.SQL("" if only is not None else "p.bucket,"),
             values,
+            origin,
             sql.Identifier("pg_temp", "placed"),
-            self._seen,
-            self._rows,
-            sql.Identifier(ID),
-            live,
+            audience,
         )
         few = sum(bucket.rows for bucket in buckets) < _FEW * self.rows
         return self._written(select, self._view.fields, only=only, few=few)
