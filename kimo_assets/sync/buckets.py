@@ -19,8 +19,6 @@ _TINY_ROWS = 40
 # The base is written anew when the changes since hold so great a part of its rows, or are so many.
 _CHANGED_SHARE = 0.5
 _MAX_CHANGES = 24
-# Changes from before the base are listed while they weigh less than a part of it: who is further behind takes the base.
-_OLD_CHANGES_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,8 @@ class Bucket:
         self.rebase(load, records)
 
     def prune(self) -> None:
-        """Gives up old changes, the oldest first."""
-        room = _OLD_CHANGES_SHARE * sum(record.bytes for record in self.base)
+        """Gives up the oldest changes from before the base: together they must not weigh more than it does."""
+        room = sum(record.bytes for record in self.base)
         kept = self.later_changes
         for change in reversed(self.changes[: len(self.changes) - len(kept)]):
             room -= change.record.bytes
