@@ -142,7 +142,8 @@ class Diff:
         """Fields that an entity which only the ERP writes loses when they leave the mapping."""
         if self._entity.direction != "import":
             return []
-        return [name for name in self._entity.fields if name not in self._mapped and name != ID]
+        kept = (ID, "EntityStatus") if self._sets_status() else (ID,)
+        return [name for name in self._entity.fields if name not in self._mapped and name not in kept]
 
     def _sets_status(self) -> bool:
         return self._entity.is_held_while_pending and "EntityStatus" not in self._mapped

@@ -113,12 +113,16 @@ class Placement:
 
 @dataclass
 class Part:
-    """The buckets of an entity, or of its private columns. by_mask: each bucket by who gets it."""
+    """The buckets of an entity, or of its private columns. by_mask: each bucket by who gets it.
+
+    recounted: whether rows went from one audience to another, be it that they are in the same buckets still.
+    """
 
     by_mask: dict[int, Bucket] = field(default_factory=dict)
     placements: dict[int, Placement] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
+    recounted: bool = False
 
     def forget(self) -> None:
         """Begins from nothing."""

@@ -112,12 +112,13 @@ class Publication:
             self._publish_all()
             return True
         plan = _Plan(rebased=self.part.repair(is_stored))
-        plan.rebased += [
-            bucket for bucket in self.part.by_mask.values() if bucket.mask & newcomers and bucket.removed
-        ]
         loaded = self._visibility.lookups.loaded.get(self._view.entity.name, 0)
         if max(seen_load, loaded) > self._since:
             self._publish_events(plan)
+        # Only now: what this load removes a newcomer must not see either.
+        plan.rebased += [
+            bucket for bucket in self.part.by_mask.values() if bucket.mask & newcomers and bucket.removed
+        ]
         self._write(plan)
         return self.part.is_touched
 
@@ -271,6 +272,7 @@ class Publication:
         return row is not None and bool(row[0])
 
     def _count(self, old: int, new: int, rows: int) -> None:
+        self.part.recounted = self.part.recounted or old != new
         if old != NOBODY_NUMBER:
             self.part.placements[old].rows -= rows
         if new != NOBODY_NUMBER:

@@ -121,7 +121,7 @@ class Record:
         )
         for private in (False, True):
             part = self.parts.get((entity, private))
-            if part and part.is_touched:
+            if part and (part.is_touched or part.recounted):
                 self._save_part(entity, private, part)
 
     def _save_part(self, entity: str, private: bool, part: Part) -> None:
@@ -149,7 +149,7 @@ class Record:
             "ops.placement (entity, private, audience, shared, rows)",
             ((entity, private, audience, p.shared, p.rows) for audience, p in part.placements.items()),
         )
-        part.touched, part.dropped = set(), set()
+        part.touched, part.dropped, part.recounted = set(), set(), False
 
 
 def installation(connection: Connection) -> str:

@@ -59,18 +59,21 @@ class Intersection:
 Node = Atom | Constant | Union | Intersection
 
 
-def evaluate(node: Node, values: Sequence[int | str], live: int) -> int:
-    """The set of profiles for one combination of atom values. A set that holds none of the `live` ones names nobody."""
+def evaluate(node: Node, values: Sequence[int | str], live: int, *, fallbacks: bool = True) -> int:
+    """The set of profiles for one combination of atom values. A set that holds none of the `live` ones names nobody.
+
+    fallbacks: whether they may speak.
+    """
     match node:
         case Atom():
             return node.to_mask(values[node.position])
         case Constant():
             return node.mask
         case Intersection():
-            return reduce(and_, (evaluate(rule, values, live) for rule in node.rules))
+            return reduce(and_, (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules))
         case Union():
-            seen = reduce(or_, (evaluate(rule, values, live) for rule in node.rules), NOBODY)
-            if not seen & live:
+            seen = reduce(or_, (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules), NOBODY)
+            if not seen & live and fallbacks:
                 seen = reduce(or_, (evaluate(rule, values, live) for rule in node.fallbacks), NOBODY)
             return reduce(and_, (evaluate(rule, values, live) for rule in node.filters), seen)
 

@@ -7,7 +7,10 @@ at again that changed, or whose atoms may have.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from hashlib import blake2b
+from itertools import count
+from operator import or_
 from typing import Any, LiteralString
 
 import orjson
@@ -25,7 +28,8 @@ from kimo_assets.sync.tree import Query, evaluate
 # To be raised whenever the same tables and parameters give other sets than before.
 _MEANING = 1
 
-_MAX_GENERATIONS = 20
+# Rows that are seen with rows of the same entity are worked out anew so often, each time from what the last time gave.
+_GENERATIONS = 50
 
 
 class Visibility:
@@ -266,22 +270,64 @@ class Visibility:
         """A subquery (key, audience) of the touched live rows, or all.
 
         A scope that reads its own entity (a site its head office) begins with nobody and is repeated until it settles, so
-        that no circle of rows lets itself be seen.
+        that no circle of rows lets itself be seen. Only in a circle a fallback may speak in one generation and be silent in
+        the next, for ever: then the rules are settled without fallbacks first, and at the end nobody is forgotten again.
         """
         if query.own_column is None:
             return self._computed(query, touched)
         own = self._filling[query.entity.name]
         self._begin_with_nobody(query.entity.name, own, touched)
-        for _ in range(_MAX_GENERATIONS):
-            computed = self._computed(query, touched)
-            changed = self._connection.execute(
+        if found := self._repeated(query, touched, own):
+            return found
+        self._begin_with_nobody(query.entity.name, own, touched)
+        self._repeated(query, touched, own, fallbacks=False, limit=None)
+        if found := self._repeated(query, touched, own):
+            return found
+        self._repeated(query, touched, own, forgets=False, limit=None)
+        self._mapped.pop(query.entity.name, None)  # the atoms alone do not say it
+        among = sql.SQL("" if touched is None else "WHERE key IN (SELECT key FROM {})").format(touched)
+        return sql.SQL("(SELECT key, audience FROM {} {})").format(own, among)
+
+    def _repeated(
+        self,
+        query: Query,
+        touched: sql.Identifier | None,
+        own: sql.Identifier,
+        *,
+        fallbacks: bool = True,
+        forgets: bool = True,
+        limit: int | None = _GENERATIONS,
+    ) -> sql.Composable | None:
+        """The rows' audiences, once nothing changes any more; None when that does not come about in `limit` generations.
+
+        forgets: a row's audience becomes what is found; else that is added to it.
+        """
+        generations = count() if limit is None else range(limit)
+        for _ in generations:
+            computed = self._computed(query, touched, fallbacks=fallbacks)
+            pairs = self._connection.execute(
                 sql.SQL(
-                    "UPDATE {} AS o SET audience = c.audience FROM {} AS c WHERE o.key = c.key AND o.audience <> c.audience"
+                    "SELECT DISTINCT o.audience, c.audience FROM {} AS o JOIN {} AS c ON c.key = o.key "
+                    "WHERE o.audience <> c.audience"
                 ).format(own, computed)
+            ).fetchall()
+            becomes = {(old, new): new if forgets else self._together(old, new) for old, new in pairs}
+            if all(old == goal for (old, _), goal in becomes.items()):
+                return computed
+            steps = self._temporary(
+                [("old", "integer"), ("new", "integer"), ("goal", "integer")],
+                ((old, new, goal) for (old, new), goal in becomes.items()),
             )
-            if not changed.rowcount:
-                break
-        return computed
+            self._connection.execute(
+                sql.SQL(
+                    "UPDATE {} AS o SET audience = s.goal FROM {} AS c JOIN {} AS s ON s.new = c.audience "
+                    "WHERE o.key = c.key AND o.audience = s.old"
+                ).format(own, computed, steps)
+            )
+        return None
+
+    def _together(self, *audiences: int) -> int:
+        return self.audiences.number(reduce(or_, map(self.audiences.mask, audiences)))
 
     def _begin_with_nobody(self, name: str, own: sql.Identifier, touched: sql.Identifier | None) -> None:
         nobody = sql.Literal(NOBODY_NUMBER)
@@ -295,10 +341,12 @@ class Visibility:
             ).format(self.lookups.table(name), touched, nobody)
         self._connection.execute(sql.SQL("INSERT INTO {} (key, audience) {}; ANALYZE {}").format(own, known, own))
 
-    def _computed(self, query: Query, touched: sql.Identifier | None) -> sql.Composable:
+    def _computed(
+        self, query: Query, touched: sql.Identifier | None, *, fallbacks: bool = True
+    ) -> sql.Composable:
         """A subquery (key, audience) of the touched live rows, or all: their atoms, and these mapped to sets."""
         if not query.atoms:
-            number = self.audiences.number(evaluate(query.node, (), self.profiles.live_mask))
+            number = self.audiences.number(self._evaluate(query, (), fallbacks=fallbacks))
             return sql.SQL("(SELECT x.{}::text AS key, {} AS audience {})").format(
                 sql.Identifier(ID), sql.Literal(number), query.origin(_among(touched))
             )
@@ -311,7 +359,7 @@ class Visibility:
             )
         names = sql.SQL(", ").join(atom.name for atom in query.atoms)
         combinations = self._connection.execute(sql.SQL("SELECT DISTINCT {} FROM {}").format(names, atoms)).fetchall()
-        mapping = self._mapping(query, combinations)
+        mapping = self._mapping(query, combinations, fallbacks=fallbacks)
         if touched is None:
             self._mapped[query.entity.name] = (query, mapping)
         return sql.SQL("(SELECT x.key, m.number AS audience FROM {} AS x JOIN {} AS m ON {})").format(
@@ -325,12 +373,19 @@ class Visibility:
         yield
         self._connection.execute("SET LOCAL enable_nestloop = off")
 
-    def _mapping(self, query: Query, combinations: Iterable[tuple[int | str, ...]]) -> sql.Identifier:
+    def _evaluate(self, query: Query, values: tuple[int | str, ...], *, fallbacks: bool) -> int:
+        return evaluate(query.node, values, self.profiles.live_mask, fallbacks=fallbacks)
+
+    def _mapping(
+        self, query: Query, combinations: Iterable[tuple[int | str, ...]], *, fallbacks: bool
+    ) -> sql.Identifier:
         """A temporary table of the atoms' values and the number of their audience."""
-        live = self.profiles.live_mask
         return self._temporary(
             [*((atom.label, atom.type) for atom in query.atoms), ("number", "integer")],
-            ((*values, self.audiences.number(evaluate(query.node, values, live))) for values in combinations),
+            (
+                (*values, self.audiences.number(self._evaluate(query, values, fallbacks=fallbacks)))
+                for values in combinations
+            ),
         )
 
     def _temporary(
