@@ -27,6 +27,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @click.group()
+@common_options
 def sync() -> None:
     """What tablets get: its weight, the next sync, whether it is whole.
 
@@ -244,7 +245,7 @@ def _print_difference(out: Terminal, found: Difference, tablet: str, rows: bool)
     out.print(shown)
     for entity in found.entities if rows else ():
         _print_keys(out, entity)
-    out.say(f"The next sync fetches {size(found.bytes)} in {plural(found.objects, 'object')}.")
+    out.say(f"Besides the manifest the next sync fetches {size(found.bytes)} in {plural(found.objects, 'object')}.")
 
 
 def _named(entity: EntityDifference) -> str:

@@ -27,7 +27,7 @@ OPTIONS = [
 def test_there_are_exactly_the_commands_that_work() -> None:
     assert set(COMMANDS) == {
         "demo", "init", "mapping", "plan", "import", "undo", "status", "rejected", "retry", "entities", "check", "why",
-        "semaphore", "agent", "dev",
+        "semaphore", "agent", "sync", "dev",
     }  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def test_every_command_takes_config_and_json(name: str) -> None:
         ("import", "Import completo"),
         ("import", "entità specifiche"),
         ("agent", "Preparazione dati di Sync"),
+        ("sync", "Preparazione dati di Sync"),
         ("demo", "Import completo"),
     ],
 )
