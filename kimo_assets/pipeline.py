@@ -32,8 +32,10 @@ from kimo_assets.reports import (
 from kimo_assets.staging.promote import promote
 from kimo_assets.staging.step import StagingRun, stage_entities
 from kimo_assets.sync.garbage import collect_garbage
-from kimo_assets.sync.publish import Publisher, write_manifests
+from kimo_assets.sync.manifests import write_manifests
+from kimo_assets.sync.publish import Publisher
 from kimo_assets.sync.store import Store
+from kimo_assets.sync.weight import record_weights, weights_now
 
 STEPS = (1, 2, 3)
 
@@ -281,13 +283,14 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
                 report = _publish_one(run, publisher, name)
                 run.done(3, report)
                 reports.append(report)
-            manifests = publisher.manifests()
+            manifests = publisher.manifests(lambda user: {"id": user})
     finally:
         if is_usable(run.connection):
             run.connection.isolation_level = before
             run.connection.execute("DISCARD TEMP")
     run.progress.manifests_started(len(manifests))
     write_manifests(run.connection, store, manifests, run.progress.manifest_done)
+    record_weights(run.connection, run.load, weights_now(manifests, run.load))
     collect_garbage(run.connection, store, run.config.sync.keep_unlisted_hours)
     return reports
 

@@ -16,8 +16,8 @@ from kimo_assets.status import has_database
 from kimo_assets.sync import difference as differences
 from kimo_assets.sync import weight as weights
 from kimo_assets.sync.difference import Difference, EntityDifference
-from kimo_assets.sync.manifests import AGENTS, USERS, decode, find_manifest, paths
 from kimo_assets.sync.store import Store
+from kimo_assets.sync.stored import AGENTS, USERS, decode, find_manifest, paths
 from kimo_assets.sync.verify import Verdict, all_manifests, verify_published
 from kimo_assets.sync.weight import Weight
 

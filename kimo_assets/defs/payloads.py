@@ -10,9 +10,9 @@ from psycopg import Connection
 from kimo_assets.defs.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.runs import KimoRun
 from kimo_assets.reports import STEP_TITLES, StepReport
-from kimo_assets.sync.manifests import AGENTS, code_of, decode
 from kimo_assets.sync.plot import bytes_over_loads
 from kimo_assets.sync.store import Store
+from kimo_assets.sync.stored import AGENTS, code_of, decode
 from kimo_assets.sync.weight import PastWeight, history, weigh, weights_after
 
 AGENT_PAYLOADS = "agent_payloads"

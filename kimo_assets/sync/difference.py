@@ -14,8 +14,8 @@ from psycopg import Connection
 
 from kimo_assets.errors import ConfigError
 from kimo_assets.sync.client import read_rows
-from kimo_assets.sync.manifests import Bucket, Manifest, buckets
 from kimo_assets.sync.store import Store
+from kimo_assets.sync.stored import Bucket, Manifest, buckets
 
 # (entity, is it of `private`, bucket) -> the state that the client has of it.
 States = dict[tuple[str, bool, int], str]
@@ -23,7 +23,7 @@ States = dict[tuple[str, bool, int], str]
 _FIRST = "first sync"
 _NEW = "a bucket new for this agent"
 _COLUMNS = "other columns than at the last sync"
-_SINCE = "new since, or its changes are no longer listed so far back"
+_SINCE = "new or written anew since, as small ones always are"
 
 
 @dataclass(frozen=True)

@@ -1,113 +1,139 @@
-"""Manifests as operators' views read them: which there are, whose they are, what buckets they list. Writes nothing."""
+"""Manifests: which buckets an agent, or a user, gets; from the record, replaced one by one when they differ."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
+from psycopg import Connection
 
-from kimo_assets.errors import ConfigError, StoreError, nearest
+from kimo_assets.sync.buckets import Bucket
+from kimo_assets.sync.objects import ObjectRecord
+from kimo_assets.sync.profiles import Profile, Profiles
+from kimo_assets.sync.record import Record
 from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, manifest_path
 
-Manifest = dict[str, Any]
 
-AGENTS = "agents"
-USERS = "users"
+@dataclass
+class Manifests:
+    """All manifests of one state of the record. store: whose it is. users: what the manifest of a user says of the user."""
 
+    store: str
+    profiles: Profiles
+    record: Record
+    users: Callable[[str], dict[str, Any]]
+    # Most buckets are the same for whoever gets them: their JSON is made once.
+    _made: dict[tuple[int, int], orjson.Fragment] = field(default_factory=dict)
 
-@dataclass(frozen=True)
-class Bucket:
-    """One bucket of a manifest. listed: as the manifest has it. is_private: of the entity's columns that few may know."""
+    def __len__(self) -> int:
+        return len(self.profiles.agents) + len(self.profiles.users)
 
-    entity: str
-    is_private: bool
-    listed: dict[str, Any]
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        """(path in the store, JSON)."""
+        entities: dict[int, orjson.Fragment] = {
+            profile.position: orjson.Fragment(orjson.dumps(self._entities(profile))) for profile in self.profiles.live
+        }
+        agent_of = {profile.position: profile.agent for profile in self.profiles.live}
+        for agent, profile in self.profiles.agents.items():
+            yield manifest_path(agent), self._manifest(agent, None, entities[profile.position])
+        for user, position in self.profiles.users.items():
+            about = self.users(user)
+            yield manifest_path(user, user=True), self._manifest(agent_of[position], about, entities[position])
 
     @property
-    def changes_above_base(self) -> list[dict[str, Any]]:
-        return [change for change in self.listed["changes"] if change["load"] > self.listed["base"]["load"]]
+    def load(self) -> int:
+        return max((payload.changed_load for payload in self.record.payloads.values()), default=0)
 
-    @property
-    def first_sync(self) -> list[dict[str, Any]]:
-        """The objects that a client without this bucket fetches: the base's and the changes above it."""
-        return [*self.listed["base"]["objects"], *self.changes_above_base]
+    def _manifest(self, agent: str, user: dict[str, Any] | None, entities: orjson.Fragment) -> bytes:
+        return orjson.dumps(
+            {
+                "format": FORMAT,
+                "version": FORMAT_VERSION,
+                "store": self.store,
+                "agent": agent,
+                "user": user,
+                "load": self.load,
+                "entities": entities,
+            }
+        )
+
+    def _entities(self, profile: Profile) -> dict[str, Any]:
+        entities: dict[str, Any] = {}
+        for name, payload in sorted(self.record.payloads.items()):
+            about = payload.description
+            entities[name] = {
+                "key": about["key"],
+                "columns": about["columns"],
+                "buckets": self._buckets(name, False, profile, for_all=payload.for_all),
+            }
+            if "private" in about:
+                buckets = self._buckets(name, True, profile, for_all=False)
+                entities[name]["private"] = {"columns": about["private"], "buckets": buckets}
+        return entities
+
+    def _buckets(self, entity: str, private: bool, profile: Profile, *, for_all: bool) -> list[orjson.Fragment]:
+        since = self.record.covered.get(entity, {}).get(profile.position)
+        if since is None:
+            if not for_all:
+                return []  # who sees what has not been asked of this profile yet
+            since = self.load
+        part = self.record.parts.get((entity, private))
+        mine = [bucket for bucket in part.by_mask.values() if bucket.mask >> profile.position & 1] if part else []
+        return [self._bucket(bucket, since) for bucket in sorted(mine, key=lambda bucket: bucket.id)]
+
+    def _bucket(self, bucket: Bucket, since: int) -> orjson.Fragment:
+        """As it goes to a profile that gets the entity since that load, and must not see what was removed before."""
+        changes = [c for c in bucket.changes if c.load > bucket.base_load or c.load > since]
+        key = (bucket.id, len(changes))
+        if key not in self._made:
+            self._made[key] = orjson.Fragment(
+                orjson.dumps(
+                    {
+                        "id": bucket.id,
+                        "state": bucket.state,
+                        "rows": bucket.rows,
+                        "base": {
+                            "load": bucket.base_load,
+                            "state": bucket.base_state,
+                            "objects": [_listed(record) for record in bucket.base],
+                        },
+                        "changes": [
+                            {"load": c.load, "from": c.from_state, "state": c.state, **_listed(c.record)} for c in changes
+                        ],
+                    }
+                )
+            )
+        return self._made[key]
 
 
-def path_of(agent: str | None, user: str | None = None) -> str:
-    """Where the manifest is: the user's when there is one to name, else the agent's."""
-    if user is None:
-        return manifest_path(agent or "")
-    return f"{USERS}/{manifest_path(user).partition('/')[2]}"
+def _listed(record: ObjectRecord) -> dict[str, Any]:
+    return {"sha256": record.sha256, "rows": record.rows, "bytes": record.bytes}
 
 
-def code_of(path: str) -> str:
-    """The agent's or user's code that a manifest's path holds."""
-    return unquote(path.partition("/")[2].removesuffix(".json"))
-
-
-def paths(store: Store, folder: str) -> list[str]:
-    """The manifests of a folder, AGENTS or USERS, by code."""
-    return sorted((path for path in store.listing(folder) if path.endswith(".json")), key=code_of)
-
-
-def find_manifest(store: Store, agent: str | None, user: str | None = None) -> tuple[str, Manifest]:
-    """The path and the manifest of an agent, or of a user of theirs.
-
-    Raises: ConfigError when there is none of that name (the nearest are named); StoreError when nothing was ever
-    prepared, or the manifest cannot be read.
-    """
-    path = path_of(agent, user)
-    data = store.read_or_none(path)
-    if data is None:
-        raise _unknown(store, path)
-    manifest = decode(store, path, data)
-    if user is not None and agent not in (None, manifest["agent"]):
-        raise ConfigError(f"user '{user}' belongs to agent '{manifest['agent']}', not to '{agent}'.")
-    return path, manifest
-
-
-def _unknown(store: Store, path: str) -> Exception:
-    folder, code = path.partition("/")[0], code_of(path)
-    known = [code_of(found) for found in paths(store, folder)]
-    if not known and not store.listing(AGENTS):
-        return StoreError(f"{store.url} holds no payload yet. Prepare them: step 3 (`kimo import --step 3`).")
-    hint = nearest(code, known)
-    kind = "agent" if folder == AGENTS else "user"
-    return ConfigError(
-        f"{store.url} holds no payload for {kind} '{code}'."
-        + (f" Did you mean {' or '.join(hint)}?" if hint else "")
-        + f" {kind.capitalize()}s that step 3 has prepared for: {len(known)}; `kimo sync weight` lists them."
+def write_manifests(
+    connection: Connection, store: Store, manifests: Manifests, on_manifest: Callable[[], None]
+) -> int:
+    """Replaces the manifests that differ from the written ones, or are not there, and removes those of nobody any more."""
+    known: dict[str, str] = dict(
+        connection.execute("SELECT path, digest FROM ops.manifest_file WHERE store = %s", [store.url]).fetchall()
     )
-
-
-def decode(store: Store, path: str, data: bytes) -> Manifest:
-    """Raises: StoreError when it is no manifest of this format and version, or somebody else's."""
-    try:
-        manifest = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise StoreError(f"{store.url}: {path} is not JSON: {error}. Prepare the payloads again: step 3.") from None
-    if not _is_ours(manifest):
-        raise StoreError(f"{store.url}: {path} is no manifest of {FORMAT} version {FORMAT_VERSION}. Run step 3 again.")
-    user = manifest.get("user")
-    owner = user["id"] if user else manifest.get("agent")
-    if (owner, user is not None) != (code_of(path), path.startswith(USERS)):
-        raise StoreError(f"{store.url}: {path} is the manifest of '{owner}'. Prepare the payloads again: step 3.")
-    return manifest
-
-
-def _is_ours(manifest: Any) -> bool:
-    if not isinstance(manifest, dict) or (manifest.get("format"), manifest.get("version")) != (FORMAT, FORMAT_VERSION):
-        return False
-    return {"store", "agent", "load", "entities"} <= manifest.keys() and all(
-        "buckets" in description for description in manifest["entities"].values()
-    )
-
-
-def buckets(manifest: Manifest) -> Iterator[Bucket]:
-    """Every bucket, entity after entity."""
-    for entity, description in manifest["entities"].items():
-        for listed in description["buckets"]:
-            yield Bucket(entity, False, listed)
-        for listed in description.get("private", {}).get("buckets", ()):
-            yield Bucket(entity, True, listed)
+    written = {**store.listing("agents"), **store.listing("users")}
+    replaced: list[tuple[str, str, str]] = []
+    for path, text in manifests:
+        digest = blake2b(text, digest_size=16).hexdigest()
+        if known.pop(path, None) != digest or written.get(path) != len(text):
+            store.replace(path, text)
+            replaced.append((path, store.url, digest))
+        written.pop(path, None)
+        on_manifest()
+    for path in {*known, *written}:
+        store.remove(path)
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ops.manifest_file WHERE store <> %s OR path = ANY(%s)", [store.url, list(known)])
+        cursor.executemany(
+            "INSERT INTO ops.manifest_file (path, store, digest) VALUES (%s, %s, %s) "
+            "ON CONFLICT (path) DO UPDATE SET (store, digest) = (excluded.store, excluded.digest)",
+            replaced,
+        )
+    return len(replaced)

@@ -16,9 +16,9 @@ import zstandard
 from psycopg import Connection
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.agents import Agents
-from kimo_assets.sync.manifests import AGENTS, USERS, Bucket, Manifest, buckets, code_of, decode, path_of, paths
+from kimo_assets.sync.profiles import Profiles
 from kimo_assets.sync.store import Store, object_path
+from kimo_assets.sync.stored import AGENTS, USERS, Bucket, Manifest, buckets, code_of, decode, path_of, paths
 from kimo_assets.sync.weight import PastWeight, weights_after
 
 # What the check after each load re-reads at most: less than a second's work.
@@ -75,7 +75,7 @@ def verify_published(
 
     connection: None where there is no database, so that nobody can say which agents there should be.
     """
-    agents = Agents.read(connection).codes if connection else ()
+    agents = Profiles.read(connection).agents if connection else ()
     past = weights_after(connection) if connection else []
     load = past[0].load if past else 0
     names = all_manifests(store)

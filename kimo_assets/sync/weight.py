@@ -1,14 +1,18 @@
 """How heavy tablets' data are: what a first sync fetches, what a usual day brings, and how that was after past loads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from operator import add
 from statistics import median
 from typing import Any
 
 from psycopg import Connection
 
-from kimo_assets.sync.manifests import Bucket, Manifest, buckets
+from kimo_assets.sync.buckets import Bucket as RecordedBucket
+from kimo_assets.sync.manifests import Manifests
+from kimo_assets.sync.store import manifest_path
+from kimo_assets.sync.stored import Bucket, Manifest, buckets
 
 KEEP_LOADS = 400
 DEFAULT_DAYS = 30
@@ -128,41 +132,6 @@ def as_json(weight: Weight, mbit: float) -> dict[str, Any]:
 # --- after past loads ------------------------------------------------------------------------------------------
 
 
-def record_weights(connection: Connection, load: int, manifests: Mapping[str, Manifest]) -> None:
-    """Notes in ops.agent_weight what each manifest weighs after this load, and forgets the loads of long ago.
-
-    manifests: by path, `agents/A001.json` or `users/mrossi.json`. Call it after they were written, also when none changed:
-    a plot needs all its points. A manifest's own bytes are not counted.
-    """
-    known: dict[int, tuple[int, int, int]] = {}
-    weights = [(load, path, *_weigh_in_short(manifest, load, known)) for path, manifest in manifests.items()]
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM ops.agent_weight WHERE load = %s", [load])
-        with cursor.copy("COPY ops.agent_weight (load, manifest, rows, bytes, changed_bytes) FROM STDIN") as copy:
-            for row in weights:
-                copy.write_row(row)
-        cursor.execute(
-            "DELETE FROM ops.agent_weight WHERE load <= (SELECT load FROM ops.load ORDER BY load DESC OFFSET %s LIMIT 1)",
-            [KEEP_LOADS],
-        )
-
-
-def _weigh_in_short(manifest: Manifest, load: int, known: dict[int, tuple[int, int, int]]) -> tuple[int, int, int]:
-    """(rows, bytes, bytes that the load brought). known: of buckets, which many manifests share, by their id."""
-    rows = size = changed = 0
-    for bucket in buckets(manifest):
-        number = bucket.listed["id"]
-        if number not in known:
-            known[number] = (
-                0 if bucket.is_private else bucket.listed["rows"],
-                sum(listed["bytes"] for listed in bucket.first_sync),
-                brought_by_load(bucket).get(load, 0),
-            )
-        more = known[number]
-        rows, size, changed = rows + more[0], size + more[1], changed + more[2]
-    return rows, size, changed
-
-
 @dataclass(frozen=True)
 class PastWeight:
     """What one manifest weighed after one load. changed_bytes: what a tablet fetched that had synced before it."""
@@ -172,6 +141,62 @@ class PastWeight:
     rows: int
     bytes: int
     changed_bytes: int
+
+
+def weights_now(manifests: Manifests, load: int) -> Iterator[PastWeight]:
+    """What each manifest weighs that step 3 has made in this load, without the manifests' own bytes.
+
+    Of a bucket that has become somebody else's as a whole, changed_bytes has what changed in it, not all of it.
+    """
+    profiles, record = manifests.profiles, manifests.record
+    of_profile = {profile.position: [0, 0, 0] for profile in profiles.live}
+    for (entity, private), part in record.parts.items():
+        if entity not in record.payloads:
+            continue
+        reached = profiles.live_mask
+        if private or not record.payloads[entity].for_all:
+            reached &= sum(1 << position for position in record.covered.get(entity, ()))
+        for bucket in part.by_mask.values():
+            weight = _weigh_bucket(bucket, load, private=private)
+            for position in _positions(bucket.mask & reached):
+                total = of_profile[position]
+                total[:] = map(add, total, weight)
+    for agent, profile in profiles.agents.items():
+        yield PastWeight(load, manifest_path(agent), *of_profile[profile.position])
+    for user, position in profiles.users.items():
+        yield PastWeight(load, manifest_path(user, user=True), *of_profile[position])
+
+
+def _positions(mask: int) -> Iterator[int]:
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def _weigh_bucket(bucket: RecordedBucket, load: int, *, private: bool) -> tuple[int, int, int]:
+    """(rows, bytes, bytes that the load brought)."""
+    base = sum(record.bytes for record in bucket.base)
+    changed = next((change.record.bytes for change in bucket.changes if change.load == load), None)
+    if changed is None:
+        changed = base if bucket.base_load == load else 0
+    return 0 if private else bucket.rows, base + sum(change.record.bytes for change in bucket.later_changes), changed
+
+
+def record_weights(connection: Connection, load: int, weights: Iterable[PastWeight]) -> None:
+    """Notes in ops.agent_weight what the manifests weigh after this load, and forgets the loads of long ago.
+
+    To be called after they were written, also when none changed: a plot needs all its points.
+    """
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ops.agent_weight WHERE load = %s", [load])
+        with cursor.copy("COPY ops.agent_weight (load, manifest, rows, bytes, changed_bytes) FROM STDIN") as copy:
+            for weight in weights:
+                copy.write_row((weight.load, weight.path, weight.rows, weight.bytes, weight.changed_bytes))
+        cursor.execute(
+            "DELETE FROM ops.agent_weight WHERE load <= (SELECT load FROM ops.load ORDER BY load DESC OFFSET %s LIMIT 1)",
+            [KEEP_LOADS],
+        )
 
 
 def weights_after(connection: Connection, load: int | None = None) -> list[PastWeight]:

@@ -41,7 +41,7 @@ def hand(company: Company) -> Iterator[HandStore]:
             hand.write("A1", load, Account=[own], Item=[items], Zone=[])
             hand.write("A1", load, user="mrossi", Account=[own], Zone=[])
             hand.write("A2", load, Account=[other], Item=[items], Zone=[])
-            record_weights(connection, load, hand.manifests)
+            record_weights(connection, load, hand.weights(load))
     yield hand
     for file in sorted(hand.folder.rglob("*"), reverse=True):
         file.rmdir() if file.is_dir() else file.unlink()

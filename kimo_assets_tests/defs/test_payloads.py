@@ -14,13 +14,11 @@ from kimo_assets.database.server import Database
 from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.checks import PAYLOADS_ARE_WHOLE, in_words
 from kimo_assets.defs.payloads import AGENT_PAYLOADS, agent_metadata
-from kimo_assets.sync.store import FORMAT_VERSION, Store
+from kimo_assets.sync.store import Store
 from kimo_assets.sync.verify import all_manifests, verify
 from kimo_assets.sync.weight import record_weights, weights_after
 from kimo_assets_tests.defs.conftest import Company
 from kimo_assets_tests.sync.stores import HandStore
-
-version_2 = pytest.mark.skipif(FORMAT_VERSION != 2, reason="step 3 writes another version")
 
 
 @pytest.fixture
@@ -43,7 +41,7 @@ def ledger(own_database: Database) -> Any:
 def test_the_metadata_are_figures_to_plot_a_table_and_a_picture(hand: HandStore, ledger: Connection) -> None:
     for load in (1, 2):
         ledger.execute("INSERT INTO ops.load (title) VALUES ('import')")
-        record_weights(ledger, load, hand.manifests)
+        record_weights(ledger, load, hand.weights(load))
     weights = weights_after(ledger, 2)
     sizes = {weight.path: weight.bytes for weight in weights}
     found = agent_metadata(ledger, hand.store, weights)
@@ -74,7 +72,6 @@ def test_the_check_says_in_one_sentence_what_is_damaged_and_what_to_do(hand: Han
 # --- in runs -----------------------------------------------------------------------------------------------------
 
 
-@version_2
 def test_every_step_3_records_the_agents_and_a_check_whichever_door_it_came_through(company: Company) -> None:
     for options in ({}, {"steps": [3]}, {"entities": ["Zone"]}, {"entities": ["Zone"], "steps": [3]}):
         report = company.launch(**options)
@@ -87,7 +84,6 @@ def test_every_step_3_records_the_agents_and_a_check_whichever_door_it_came_thro
     assert len(_materializations(company)) == 4
 
 
-@version_2
 def test_a_damaged_object_fails_the_check_not_the_run_and_the_next_step_3_mends_it(company: Company) -> None:
     company.launch()
     victim = next((company.store / "objects").rglob("*.zst"))
@@ -109,7 +105,6 @@ def test_a_damaged_object_fails_the_check_not_the_run_and_the_next_step_3_mends_
     assert _evaluation(company).passed
 
 
-@version_2
 def test_the_partitions_show_what_was_written_and_what_was_reused(company: Company) -> None:
     company.launch()
     first = company.metadata("sync_payloads", "Account")
@@ -119,7 +114,6 @@ def test_the_partitions_show_what_was_written_and_what_was_reused(company: Compa
     assert (second["objects_reused"], second["objects_written"]) == (second["objects"], 0)
 
 
-@version_2
 def test_the_check_takes_less_than_a_second(company: Company) -> None:
     company.launch()
     started = time.monotonic()

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 import zstandard
 
-from kimo_assets.sync.manifests import path_of
 from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, object_path
+from kimo_assets.sync.stored import buckets, path_of
+from kimo_assets.sync.weight import PastWeight, brought_by_load, weigh
 
 Listed = dict[str, Any]
 
@@ -26,6 +27,22 @@ class HandStore:
     @property
     def store(self) -> Store:
         return Store(str(self.folder))
+
+    def __post_init__(self) -> None:
+        self.store.claim("5d8" + 29 * "0")
+
+    def weights(self, load: int) -> list[PastWeight]:
+        """What the manifests weigh after a load, as step 3 notes it."""
+        return [
+            PastWeight(
+                load,
+                path,
+                weigh(manifest, 0).rows,
+                weigh(manifest, 0).bytes,
+                sum(brought_by_load(bucket).get(load, 0) for bucket in buckets(manifest)),
+            )
+            for path, manifest in self.manifests.items()
+        ]
 
     def object(self, text: str) -> Listed:
         """An object of this CSV text, header first, as a manifest lists it."""

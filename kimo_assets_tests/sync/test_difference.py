@@ -18,8 +18,8 @@ from kimo_assets.sync.difference import (
     parts_since,
     states_of_file,
 )
-from kimo_assets.sync.manifests import Manifest
 from kimo_assets.sync.store import FORMAT_VERSION
+from kimo_assets.sync.stored import Manifest
 from kimo_assets_tests.sync.stores import HandStore, state
 
 COLUMNS = {"Account": {"Id", "Name"}}
@@ -73,7 +73,7 @@ def test_a_tablet_of_which_the_manifest_cannot_tell_gets_the_base(hand: HandStor
     assert since(hand, manifest, 3, 1, 3, 4).entities[0].by_changes == 1
     (account,) = since(hand, manifest, 1, 1, 3, 4).entities
     assert (account.by_base, account.put, account.removed) == (1, 2, 0)
-    assert account.reasons == ["new since, or its changes are no longer listed so far back"]
+    assert account.reasons == ["new or written anew since, as small ones always are"]
 
 
 def test_a_tablet_that_never_synced_gets_all_bases_and_no_object_is_read_for_it(hand: HandStore, changed: Manifest) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from kimo_assets.sync.manifests import path_of
 from kimo_assets.sync.store import object_path
+from kimo_assets.sync.stored import path_of
 from kimo_assets.sync.verify import Damage, all_manifests, count_rows, sample, verify
 from kimo_assets.sync.weight import PastWeight
 from kimo_assets_tests.sync.stores import HandStore, Listed
@@ -131,6 +131,7 @@ def test_a_manifest_that_vanished_since_it_was_listed_is_found(hand: HandStore) 
 
 def test_a_manifest_of_another_store_is_found(hand: HandStore) -> None:
     hand.store.remove("store.json")
+    hand.store.claim("f" * 32)
     assert {damage.sentence.partition(" the store")[0] for damage in damages(hand)} == {"it belongs to"}
 
 

@@ -10,9 +10,24 @@ from psycopg import Connection
 
 from kimo_assets.database.server import Database
 from kimo_assets.sync import weight as weights
-from kimo_assets.sync.manifests import Bucket
-from kimo_assets.sync.weight import brought_by_load, record_weights, transfer_seconds, weigh, weights_after
+from kimo_assets.sync.buckets import Bucket as RecordedBucket
+from kimo_assets.sync.buckets import Change
+from kimo_assets.sync.manifests import Manifests
+from kimo_assets.sync.objects import ObjectRecord
+from kimo_assets.sync.profiles import EVERYONE, Profile, Profiles
+from kimo_assets.sync.record import Payload, Record
+from kimo_assets.sync.store import Store
+from kimo_assets.sync.stored import AGENTS, USERS, Bucket, buckets, decode, paths
+from kimo_assets.sync.weight import (
+    brought_by_load,
+    record_weights,
+    transfer_seconds,
+    weigh,
+    weights_after,
+    weights_now,
+)
 from kimo_assets_tests.sync.stores import HandStore
+from kimo_assets_tests.worlds import World, agents, ids
 
 DAYS = {2: date(2026, 1, 2), 3: date(2026, 1, 2), 4: date(2026, 1, 3), 5: date(2026, 1, 4)}
 
@@ -102,11 +117,11 @@ def test_each_load_is_noted_with_what_it_brought(hand: HandStore, ledger: Connec
     base = sum(listed["bytes"] for listed in shared["base"]["objects"])
     hand.write("A1", 1, Account=[shared])
     hand.write("A2", 1, Account=[shared])
-    record_weights(ledger, 1, hand.manifests)
+    record_weights(ledger, 1, hand.weights(1))
     change = hand.change(2, "C3", "C3 C4", put="C4")
     own = hand.bucket(hand.base(1, "C3"), change, rows=2)
     hand.write("A1", 2, Account=[shared, own])
-    record_weights(ledger, 2, hand.manifests)
+    record_weights(ledger, 2, hand.weights(2))
     first, second = weights_after(ledger)
     assert (first.path, first.rows, first.changed_bytes) == ("agents/A1.json", 4, change["bytes"])
     assert (second.path, second.rows, second.bytes, second.changed_bytes) == ("agents/A2.json", 2, base, 0)
@@ -117,8 +132,8 @@ def test_each_load_is_noted_with_what_it_brought(hand: HandStore, ledger: Connec
 def test_the_same_load_noted_again_replaces_what_was_noted(hand: HandStore, ledger: Connection) -> None:
     loads(ledger, 0)
     hand.write("A1", 1, Account=[])
-    record_weights(ledger, 1, hand.manifests)
-    record_weights(ledger, 1, hand.manifests)
+    record_weights(ledger, 1, hand.weights(1))
+    record_weights(ledger, 1, hand.weights(1))
     assert len(weights_after(ledger)) == 1
 
 
@@ -138,24 +153,70 @@ def test_loads_of_long_ago_are_forgotten(hand: HandStore, ledger: Connection, mo
     loads(ledger, 3, 2, 1)
     hand.write("A1", 1, Account=[])
     for load in (1, 2, 3):
-        record_weights(ledger, load, hand.manifests)
+        record_weights(ledger, load, hand.weights(load))
     kept = ledger.execute("SELECT load FROM ops.agent_weight ORDER BY load").fetchall()
     assert kept == [(2,), (3,)]
 
 
-def test_five_hundred_agents_are_noted_in_a_moment(hand: HandStore, ledger: Connection) -> None:
+# --- what step 3 notes -------------------------------------------------------------------------------------------
+
+
+def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(world: World) -> None:
+    world.erp(
+        SalesAgent=agents("A1", "A2", "A3"),
+        User=[{"Id": "u1", "SalesAgentId": "A1", "UserTypeId": 1}],
+        Zone=ids(*(f"Z{n}" for n in range(100)), Description="zone"),
+        Account=[{"Id": f"C{n}", "Name": f"Bar {n * 7}", "SalesAgentId": f"A{n % 2 + 1}"} for n in range(300)],
+    )
+    world.done()
+    assert noted(world) == said(world)
+    assert {path for path, _ in noted(world)} == {"agents/A1.json", "agents/A2.json", "agents/A3.json", "users/u1.json"}
+    accounts = [{"Id": f"C{n}", "Name": f"Bar {n * 7}", "SalesAgentId": f"A{n % 2 + 1}"} for n in range(300)]
+    accounts[2]["Name"] = "another"
+    accounts[4]["SalesAgentId"] = "A2"
+    world.erp(Account=accounts)
+    world.done()
+    assert noted(world) == said(world)
+    changed = {path: weight[2] for (path, weight) in noted(world)}
+    assert 0 < changed["agents/A1.json"] < 1_000
+    assert changed["agents/A3.json"] == 0
+
+
+Noted = list[tuple[str, tuple[int, int, int]]]
+
+
+def noted(world: World) -> Noted:
+    with world.database.connect() as connection:
+        return sorted((one.path, (one.rows, one.bytes, one.changed_bytes)) for one in weights_after(connection))
+
+
+def said(world: World) -> Noted:
+    """The same from the manifests in the store."""
+    store = Store(world.config.sync_store)
+    found = []
+    for path in [*paths(store, AGENTS), *paths(store, USERS)]:
+        manifest = decode(store, path, store.read_or_none(path) or b"")
+        load = world.value("SELECT max(load) FROM ops.load")
+        brought = sum(brought_by_load(bucket).get(load, 0) for bucket in buckets(manifest))
+        weight = weigh(manifest, 0)
+        found.append((path, (weight.rows, weight.bytes, brought)))
+    return sorted(found)
+
+
+def test_five_hundred_agents_are_noted_in_a_moment(ledger: Connection) -> None:
     loads(ledger, 0)
-    listed = {"sha256": "0" * 64, "rows": 10, "bytes": 100}
-    changes = [{"load": n, "from": str(n - 1), "state": str(n), **listed} for n in range(2, 6)]
-
-    def bucket(number: int) -> dict[str, Any]:
-        base = {"load": 1, "state": "1", "objects": [listed]}
-        return {"id": number, "state": "5", "rows": 10, "base": base, "changes": changes}
-
-    manifests = {}
-    for agent in range(500):
-        entities = {f"E{n}": {"buckets": [bucket(n), bucket(n + 100), bucket(1_000 + 50 * agent + n)]} for n in range(50)}
-        manifests[f"agents/A{agent}.json"] = {"entities": entities}
+    profiles = Profiles(tuple(Profile(n, f"A{n}", None, 1) for n in range(500)))
+    record = Record(ledger, 1)
+    numbers = iter(range(100_000))
+    listed = ObjectRecord("0" * 64, 10, 100)
+    for entity in range(50):
+        part = record.part(f"E{entity}", private=False)
+        record.payloads[f"E{entity}"] = Payload("", {}, True)
+        for mask in (EVERYONE, (1 << 300) - 1, *(profile.bit for profile in profiles.live)):
+            changes = [Change(load, "", "", listed) for load in range(2, 6)]
+            part.by_mask[mask] = RecordedBucket(next(numbers), mask, rows=10, base_load=1, base=[listed], changes=changes)
     started = time.process_time()
-    record_weights(ledger, 1, manifests)
+    record_weights(ledger, 5, weights_now(Manifests("", profiles, record, lambda user: {}), 5))
     assert time.process_time() - started < 0.3
+    first = weights_after(ledger, 5)[0]
+    assert (first.rows, first.bytes, first.changed_bytes) == (3 * 50 * 10, 3 * 50 * 500, 3 * 50 * 100)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from kimo_assets.defs.payloads import AGENT_PAYLOADS
-from kimo_assets.sync.store import FORMAT_VERSION
 from kimo_assets_tests.ui.conftest import Ui
 
 pytestmark = pytest.mark.ui
@@ -64,8 +63,7 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Callable[[str], None]) 
     page.get_by_text("Step 1: Import da Erp a KimoIntegrator").first.wait_for()
     screenshot("overview")
 
-    if FORMAT_VERSION == 2:
-        _look_at_the_payloads(page, ui, screenshot)
+    _look_at_the_payloads(page, ui, screenshot)
 
     full = next(run for run in runs if _partitions(run) == "CustomerGroup...PromotionLine")
     page.set_viewport_size({"width": 1400, "height": 800})
