@@ -201,9 +201,8 @@ def diff(call: Call, agent: str, user: str | None, file: Path | None, since: int
     _, manifest = find_manifest(store, agent, user)
     keys = _KEYS_SHOWN if rows else 0
     if file is not None:
-        states = differences.states_of_file(file)
-        parts = differences.parts_for_states(manifest, states, differences.columns_of_file(file))
-        found = differences.difference(store, manifest, parts, states=states, keys=keys)
+        tablet = differences.read_tablet(file, manifest)
+        found = differences.difference(store, manifest, differences.parts_for(manifest, tablet), tablet=tablet, keys=keys)
     else:
         published = _publications(call)
         since = differences.before_last(manifest, published) if since is None else since

@@ -4,22 +4,25 @@ The tablet's states come from the reference client's file, or are those that a s
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 from psycopg import Connection
 
 from kimo_assets.errors import ConfigError
-from kimo_assets.sync.client import read_rows
+from kimo_assets.sync.rows import read_rows
 from kimo_assets.sync.store import Store
 from kimo_assets.sync.stored import Bucket, Manifest, buckets
 
-# (entity, is it of `private`, bucket) -> the state that the client has of it.
+# An entity, and whether it is about its private columns; with a bucket's number: the state that the client has of it.
+Name = tuple[str, bool]
 States = dict[tuple[str, bool, int], str]
 
+_PRIVATE = "_private_"
 _FIRST = "first sync"
 _NEW = "a bucket new for this agent"
 _COLUMNS = "other columns than at the last sync"
@@ -87,39 +90,69 @@ class Difference:
 # --- what a tablet has -------------------------------------------------------------------------------------------
 
 
-def states_of_file(path: Path) -> States:
-    """What the reference client's file has; nothing where there is no file yet.
+@dataclass(frozen=True)
+class Tablet:
+    """What a file of the reference client has. path None: nothing yet. tables: what each was made for, see `_made_for`."""
 
-    Raises: ConfigError for a file that is none of the reference client's.
-    """
+    path: Path | None
+    states: States
+    tables: dict[Name, Any]
+
+    def keys(self, name: Name, bucket: int, key: str) -> set[str]:
+        """The rows that it has of a bucket."""
+        if self.path is None:
+            return set()
+        with _reading(self.path) as file:
+            query = f'SELECT "{key}" FROM "{_table(name)}" WHERE _bucket = ?'
+            return {str(value) for (value,) in file.execute(query, [bucket])}
+
+
+def read_tablet(path: Path, manifest: Manifest) -> Tablet:
+    """Raises: ConfigError for a file that is none of the reference client's, or another's than the manifest's."""
     if not path.exists():
-        return {}
+        return Tablet(None, {}, {})
     try:
-        with closing(sqlite3.connect(f"file:{path.absolute().as_posix()}?mode=ro", uri=True)) as file:
-            file.row_factory = sqlite3.Row
-            rows = [dict(row) for row in file.execute("SELECT * FROM _kimo_sync")]
+        with _reading(path) as file:
+            owner = file.execute("SELECT agent, user, store FROM _kimo_file").fetchone()
+            buckets_there = file.execute("SELECT name, bucket, state FROM _kimo_bucket").fetchall()
+            tables = file.execute("SELECT name, signature FROM _kimo_table").fetchall()
     except sqlite3.DatabaseError as error:
         raise ConfigError(f"--to: {path} is no file of `kimo agent`: {error}. Name the one that it has made.") from None
-    return {
-        (row["entity"], bool(row.get("is_private", row.get("private"))), row["bucket"]): row["state"]
-        for row in rows
-        if row.get("bucket") is not None and row.get("state")
-    }
+    user = manifest.get("user")
+    if owner != (manifest["agent"], user["id"] if user else None, manifest["store"]):
+        raise ConfigError(f"--to: {path} holds other data: of agent '{owner[0]}', user {owner[1]}, store {owner[2]}.")
+    return Tablet(
+        path,
+        {(*_name(table), bucket): state for table, bucket, state in buckets_there},
+        {_name(table): orjson.loads(signature) for table, signature in tables if not table.startswith("settings_")},
+    )
 
 
-def columns_of_file(path: Path) -> dict[str, set[str]]:
-    """entity -> its columns in the reference client's file, for the tables that are there."""
-    if not path.exists():
-        return {}
-    with closing(sqlite3.connect(f"file:{path.absolute().as_posix()}?mode=ro", uri=True)) as file:
-        rows = file.execute(
-            "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
-            "WHERE t.type = 'table' AND substr(t.name, 1, 1) <> '_' AND substr(c.name, 1, 1) <> '_'"
-        ).fetchall()
-    found: dict[str, set[str]] = {}
-    for entity, column in rows:
-        found.setdefault(entity, set()).add(column)
-    return found
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        yield file
+
+
+def _table(name: Name) -> str:
+    entity, is_private = name
+    return f"{_PRIVATE}{entity}" if is_private else entity
+
+
+def _name(table: str) -> Name:
+    return table.removeprefix(_PRIVATE), table.startswith(_PRIVATE)
+
+
+def _made_for(manifest: Manifest, name: Name) -> list[Any]:
+    """Key, columns and those of them that objects fill, as the reference client notes of its tables."""
+    entity, is_private = name
+    about = manifest["entities"][entity]
+    key, columns = about["key"], about["columns"]
+    hidden = set(about.get("private", {}).get("columns", ()))
+    if is_private:
+        private = {column: kind for column, kind in columns.items() if column in hidden}
+        return [key, private, list(private)]
+    return [key, columns, [column for column in columns if column == key or column not in hidden]]
 
 
 def publications(connection: Connection) -> list[int]:
@@ -136,22 +169,17 @@ def before_last(manifest: Manifest, published: Iterable[int]) -> int:
 # --- what comes ------------------------------------------------------------------------------------------------------
 
 
-def parts_for_states(manifest: Manifest, states: States, columns: dict[str, set[str]]) -> list[Part]:
-    """What a client fetches that has these states, and tables of these columns."""
-    other = {name for name, have in columns.items() if name in manifest["entities"] and have != _columns(manifest, name)}
+def parts_for(manifest: Manifest, tablet: Tablet) -> list[Part]:
+    """What the client fetches for this file."""
 
     def part(bucket: Bucket) -> Part | None:
-        state = states.get((bucket.entity, bucket.is_private, bucket.listed["id"]))
-        if bucket.entity in other:
+        made_for = tablet.tables.get(bucket.name)
+        if made_for is not None and made_for != _made_for(manifest, bucket.name):
             return Part(bucket, bucket.changes_above_base, _COLUMNS)
-        return _part(bucket, state, (_NEW if states else _FIRST) if state is None else _too_far_behind(bucket))
+        state = tablet.states.get((*bucket.name, bucket.listed["id"]))
+        return _part(bucket, state, (_NEW if tablet.states else _FIRST) if state is None else _too_far_behind(bucket))
 
     return list(filter(None, map(part, buckets(manifest))))
-
-
-def _columns(manifest: Manifest, entity: str) -> set[str]:
-    description = manifest["entities"][entity]
-    return {*description["columns"], *description.get("private", {}).get("columns", ())}
 
 
 def _too_far_behind(bucket: Bucket) -> str:
@@ -194,23 +222,21 @@ def _part(bucket: Bucket, state: str | None, why: str) -> Part | None:
 
 
 def difference(
-    store: Store, manifest: Manifest, parts: Sequence[Part], *, states: States | None = None, keys: int = 0
+    store: Store, manifest: Manifest, parts: Sequence[Part], *, tablet: Tablet | None = None, keys: int = 0
 ) -> Difference:
-    """Reads the changes that would be fetched; the bases only where somebody wants to see keys.
+    """Reads the changes that would be fetched, and bases where rows may go by them or somebody wants to see keys.
 
-    states: of the tablet, where they are known. keys: how many of each entity to name.
+    tablet: where it is known. keys: how many of each entity to name.
     """
-    listed = {(bucket.entity, bucket.is_private, bucket.listed["id"]) for bucket in buckets(manifest)}
-    dropped = [number for number in states or () if number not in listed]
-    names = dict.fromkeys((entity, is_private) for entity, is_private, _ in dropped)
-    names |= dict.fromkeys((part.bucket.entity, part.bucket.is_private) for part in parts)
+    listed = {(*bucket.name, bucket.listed["id"]) for bucket in buckets(manifest)}
+    dropped = [(entity, is_private, number) for entity, is_private, number in (tablet.states if tablet else ())
+               if (entity, is_private, number) not in listed]  # fmt: skip
+    names = dict.fromkeys([*((entity, is_private) for entity, is_private, _ in dropped), *(p.bucket.name for p in parts)])
     entities = [
         _of_entity(
-            store,
-            manifest,
-            name,
-            [part for part in parts if (part.bucket.entity, part.bucket.is_private) == name],
-            sum(number[:2] == name for number in dropped),
+            _Replay(store, tablet, name, _key(manifest, tablet, name)),
+            [part for part in parts if part.bucket.name == name],
+            [number for *of, number in dropped if tuple(of) == name],
             keys,
         )
         for name in names
@@ -220,52 +246,85 @@ def difference(
     return Difference(manifest["agent"], user["id"] if user else None, manifest["load"], entities)
 
 
-def _of_entity(
-    store: Store, manifest: Manifest, name: tuple[str, bool], parts: Sequence[Part], dropped: int, keys: int
-) -> EntityDifference:
+def _key(manifest: Manifest, tablet: Tablet | None, name: Name) -> str:
+    """The key's column; of an entity that is no longer listed the tablet knows it."""
+    about = manifest["entities"].get(name[0])
+    return str(about["key"] if about or not tablet else tablet.tables[name][0])
+
+
+def _of_entity(replay: "_Replay", parts: Sequence[Part], dropped: Sequence[int], keys: int) -> EntityDifference:
     whole = [part for part in parts if part.why]
     changed = [part for part in parts if not part.why]
-    put: Collection[str] = ()
-    removed: Collection[str] = ()
+    put, removed = replay.run(parts if keys else changed, [*dropped, *(part.bucket.listed["id"] for part in whole)])
     more = 0
-    if parts:
-        key = manifest["entities"][name[0]]["key"]
-        put, removed = _replay(store, key, parts if keys else changed)
-        if removed and whole and not keys:
-            # What one bucket loses another may have got, among them one that comes whole.
-            put, removed = _replay(store, key, parts)
-        elif not keys:
-            more = sum(part.bucket.listed["rows"] for part in whole)
+    if removed and whole and not keys:
+        # What one bucket loses another may have got, among them one that comes whole.
+        put, removed = replay.run(parts, dropped)
+    elif not keys:
+        more = sum(part.bucket.listed["rows"] for part in whole)
     return EntityDifference(
-        *name,
+        *replay.name,
         put=len(put) + more,
         removed=len(removed),
         bytes=sum(listed["bytes"] for part in parts for listed in part.objects),
         objects=sum(len(part.objects) for part in parts),
         by_changes=len(changed),
         by_base=len(whole),
-        dropped=dropped,
+        dropped=len(dropped),
         reasons=sorted({part.why for part in whole if part.why}),
         put_keys=sorted(put)[:keys],
         removed_keys=sorted(removed)[:keys],
     )
 
 
-def _replay(store: Store, key: str, parts: Sequence[Part]) -> tuple[set[str], set[str]]:
-    """The keys that are put and those removed in the end, in the order of a sync: by load, removals first."""
-    steps: dict[int, list[tuple[int, set[str], set[str]]]] = {}
-    for part in parts:
-        number = part.bucket.listed["id"]
-        if part.why:
-            base = part.bucket.listed["base"]
-            rows = set().union(*(_keys(store, listed, key)[1] for listed in base["objects"]))
-            steps.setdefault(base["load"], []).append((number, set(), rows))
-        for change in part.changes:
-            steps.setdefault(change["load"], []).append((number, *_keys(store, change, key)))
-    return _outcome(steps, {part.bucket.listed["id"] for part in parts if part.why})
+# load -> (bucket, keys removed, keys put) of each object.
+_Steps = dict[int, list[tuple[int, set[str], set[str]]]]
 
 
-def _outcome(steps: dict[int, list[tuple[int, set[str], set[str]]]], whole: set[int]) -> tuple[set[str], set[str]]:
+@dataclass(frozen=True)
+class _Replay:
+    """A sync of one entity without its values."""
+
+    store: Store
+    tablet: Tablet | None
+    name: Name
+    key: str
+
+    def run(self, parts: Sequence[Part], emptied: Sequence[int]) -> tuple[set[str], set[str]]:
+        """The keys that are put and those removed in the end. emptied: buckets that lose all rows before anything else."""
+        steps: _Steps = {}
+        whole = {part.bucket.listed["id"] for part in parts if part.why}
+        for number in sorted({*emptied, *whole}):
+            steps.setdefault(0, []).append((number, self._held(number), set()))
+        for part in parts:
+            number = part.bucket.listed["id"]
+            if part.why:
+                base = part.bucket.listed["base"]
+                rows = set().union(*(self._keys(listed)[1] for listed in base["objects"]))
+                steps.setdefault(base["load"], []).append((number, set(), rows))
+            for change in part.changes:
+                steps.setdefault(change["load"], []).append((number, *self._keys(change)))
+        return _outcome(steps, whole)
+
+    def _held(self, bucket: int) -> set[str]:
+        if self.tablet is None or (*self.name, bucket) not in self.tablet.states:
+            return set()
+        return self.tablet.keys(self.name, bucket, self.key)
+
+    def _keys(self, listed: dict[str, Any]) -> tuple[set[str], set[str]]:
+        """The keys that an object removes, and those it puts."""
+        rows = read_rows(self.store.read_object(listed["sha256"]))
+        header = next(rows)
+        place = header.index(self.key)
+        if header[0] != "_removed":
+            return set(), {str(row[place]) for row in rows}
+        found: tuple[set[str], set[str]] = (set(), set())
+        for row in rows:
+            found[row[0] == "0"].add(str(row[place]))
+        return found
+
+
+def _outcome(steps: _Steps, whole: set[int]) -> tuple[set[str], set[str]]:
     # The bucket that each row ends in; None where it is removed.
     place: dict[str, int | None] = {}
     never_there: set[str] = set()
@@ -278,16 +337,3 @@ def _outcome(steps: dict[int, list[tuple[int, set[str], set[str]]]], whole: set[
             place |= dict.fromkeys(rows, number)
     put = {key for key, number in place.items() if number is not None}
     return put, place.keys() - put - never_there
-
-
-def _keys(store: Store, listed: dict[str, Any], key: str) -> tuple[set[str], set[str]]:
-    """The keys that an object removes, and those it puts."""
-    rows = read_rows(store.read_object(listed["sha256"]))
-    header = next(rows)
-    place = header.index(key)
-    if header[0] != "_removed":
-        return set(), {str(row[place]) for row in rows}
-    found: tuple[set[str], set[str]] = (set(), set())
-    for row in rows:
-        found[row[0] == "0"].add(str(row[place]))
-    return found

@@ -25,6 +25,10 @@ class Bucket:
     listed: dict[str, Any]
 
     @property
+    def name(self) -> tuple[str, bool]:
+        return self.entity, self.is_private
+
+    @property
     def changes_above_base(self) -> list[dict[str, Any]]:
         return [change for change in self.listed["changes"] if change["load"] > self.listed["base"]["load"]]
 

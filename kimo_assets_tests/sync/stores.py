@@ -82,6 +82,7 @@ class HandStore:
             for name, buckets in entities.items()
         }
         if private:
+            described["SalesAgent"]["columns"] = {"Id": "text", "Name": "text", "Phone": "text"}
             described["SalesAgent"]["private"] = {"columns": ["Id", "Phone"], "buckets": list(private)}
         manifest = {
             "format": FORMAT, "version": FORMAT_VERSION, "store": self.store.identity(), "agent": agent,

@@ -2,7 +2,9 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,18 +13,20 @@ from kimo_assets.sync.client import sync_agent
 from kimo_assets.sync.difference import (
     Difference,
     States,
+    Tablet,
     before_last,
-    columns_of_file,
     difference,
-    parts_for_states,
+    parts_for,
     parts_since,
-    states_of_file,
+    publications,
+    read_tablet,
 )
-from kimo_assets.sync.store import FORMAT_VERSION
-from kimo_assets.sync.stored import Manifest
+from kimo_assets.sync.store import Store
+from kimo_assets.sync.stored import Manifest, find_manifest
 from kimo_assets_tests.sync.stores import HandStore, state
+from kimo_assets_tests.worlds import World, agents, ids
 
-COLUMNS = {"Account": {"Id", "Name"}}
+COLUMNS = {"Id": "text", "Name": "text"}
 
 
 @pytest.fixture
@@ -43,7 +47,8 @@ def since(hand: HandStore, manifest: Manifest, load: int, *published: int, keys:
 
 
 def for_states(hand: HandStore, manifest: Manifest, states: States, keys: int = 9) -> Difference:
-    return difference(hand.store, manifest, parts_for_states(manifest, states, COLUMNS), states=states, keys=keys)
+    tablet = Tablet(None, states, {name[:2]: ["Id", COLUMNS, list(COLUMNS)] for name in states})
+    return difference(hand.store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=keys)
 
 
 def test_a_tablet_that_is_up_to_date_gets_nothing(hand: HandStore, changed: Manifest) -> None:
@@ -95,12 +100,6 @@ def test_a_state_from_which_no_change_leads_is_too_far_behind(hand: HandStore, c
     assert account.reasons == ["the tablet is too far behind: changes are listed from load 2 on"]
 
 
-def test_other_columns_fetch_the_base_though_the_state_is_the_same(hand: HandStore, changed: Manifest) -> None:
-    states = {("Account", False, 1): state(["C2=Bar", "C3"])}
-    (part,) = parts_for_states(changed, states, {"Account": {"Id"}})
-    assert part.why == "other columns than at the last sync"
-
-
 def test_a_row_that_moves_from_one_bucket_to_another_is_put_not_removed(hand: HandStore) -> None:
     loses = hand.bucket(hand.base(1, "C1", "C2"), hand.change(2, "C1 C2", "C2", removed="C1"), rows=1)
     gets = hand.bucket(hand.base(1, "C3"), hand.change(2, "C3", "C1 C3", put="C1"), rows=2)
@@ -145,41 +144,159 @@ def test_the_publication_before_the_last_one_is_the_last_below_the_manifests(han
 # --- the reference client's file ---------------------------------------------------------------------------------
 
 
-def test_a_file_that_is_not_there_has_no_states(tmp_path: Path) -> None:
-    assert states_of_file(tmp_path / "none.sqlite") == {}
-    assert columns_of_file(tmp_path / "none.sqlite") == {}
-    assert list(tmp_path.iterdir()) == []
+@dataclass
+class Synced:
+    """A file of the reference client beside the store."""
+
+    hand: HandStore
+    file: Path
+
+    def sync(self) -> Any:
+        return sync_agent(str(self.hand.folder), "A1", self.file)
+
+    def foretold(self, keys: int = 9) -> Difference:
+        manifest = self.hand.manifests["agents/A1.json"]
+        tablet = read_tablet(self.file, manifest)
+        return difference(self.hand.store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=keys)
+
+
+@pytest.fixture
+def synced(hand: HandStore, tmp_path: Path) -> Synced:
+    """A tablet that has C1 to C4 in two buckets, and the zone Z."""
+    first, second = hand.bucket(hand.base(1, "C1", "C2")), hand.bucket(hand.base(1, "C3", "C4"))
+    hand.write("A1", 1, Account=[first, second], Zone=[hand.bucket(hand.base(1, "Z"))])
+    made = Synced(hand, tmp_path / "tablet.sqlite")
+    made.sync()
+    return made
+
+
+def accounts(found: Difference) -> tuple[list[str], list[str]]:
+    (account,) = (entity for entity in found.entities if entity.entity == "Account")
+    return account.put_keys, account.removed_keys
+
+
+def test_a_file_after_its_sync_gets_nothing(synced: Synced) -> None:
+    assert synced.foretold().entities == []
+
+
+@pytest.mark.parametrize("keys", [0, 9])
+def test_of_a_file_it_is_known_what_it_loses_with_a_bucket_a_base_and_an_entity(synced: Synced, keys: int) -> None:
+    hand = synced.hand
+    moved = hand.change(2, "C1 C2", "C1 C2 C3", put="C3")
+    changed = hand.bucket(hand.base(1, "C1", "C2"), moved, rows=3, number=1)
+    hand.write("A1", 2, Account=[changed, hand.bucket(hand.base(2, "C5", "C6"))])
+    found = synced.foretold(keys)
+    account, zone = sorted(found.entities, key=lambda entity: entity.entity)
+    assert (account.put, account.removed, account.by_changes, account.by_base, account.dropped) == (3, 1, 1, 1, 1)
+    assert (zone.put, zone.removed, zone.dropped) == (0, 1, 1)
+    if keys:
+        assert accounts(found) == (["C3", "C5", "C6"], ["C4"])
+    assert synced.sync().objects_downloaded == found.objects
+    assert synced.foretold().entities == []
+
+
+def test_a_base_in_place_of_a_state_too_far_behind_takes_away_what_it_lacks(synced: Synced) -> None:
+    hand = synced.hand
+    second = hand.bucket(hand.base(1, "C3", "C4"), number=2)
+    hand.write("A1", 5, Account=[hand.bucket(hand.base(5, "C2", "C7"), number=1), second], Zone=[])
+    assert accounts(synced.foretold()) == (["C2", "C7"], ["C1"])
+
+
+def test_other_columns_are_seen_in_the_file(synced: Synced) -> None:
+    manifest = synced.hand.manifests["agents/A1.json"]
+    manifest["entities"]["Account"]["columns"]["Name"] = "int"
+    (account,) = synced.foretold().entities
+    assert account.reasons == ["other columns than at the last sync"]
+    assert (account.put, account.removed) == (4, 0)
+
+
+def test_private_columns_have_a_table_of_their_own_in_the_file(hand: HandStore, tmp_path: Path) -> None:
+    synced = Synced(hand, tmp_path / "tablet.sqlite")
+    public = hand.bucket(hand.base(1, "A1", "A2"))
+    private = {"id": 7, "state": "s", "rows": 1, "changes": [],
+               "base": {"load": 1, "state": "s", "objects": [hand.object("Id,Phone\nA1,12\n")]}}  # fmt: skip
+    hand.write("A1", 1, SalesAgent=[public], private=[private])
+    assert sorted((one.is_private, one.put) for one in synced.foretold().entities) == [(False, 2), (True, 1)]
+    synced.sync()
+    assert synced.foretold().entities == []
+
+
+def test_a_file_that_is_not_there_is_a_first_sync_and_is_not_made(synced: Synced) -> None:
+    synced.file.unlink()
+    found = synced.foretold()
+    assert {reason for entity in found.entities for reason in entity.reasons} == {"first sync"}
+    assert not synced.file.exists()
 
 
 @pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at as if it were one" * 9, b""])
-def test_a_file_that_is_not_the_clients_is_refused(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "other.sqlite"
-    file.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"--to: .*other\.sqlite is no file of `kimo agent`"):
-        states_of_file(file)
+def test_a_file_that_is_not_the_clients_is_refused(synced: Synced, content: bytes) -> None:
+    synced.file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"--to: .*tablet\.sqlite is no file of `kimo agent`"):
+        synced.foretold()
 
 
-@pytest.mark.skipif(FORMAT_VERSION != 2, reason="the reference client reads another version")
-def test_a_file_of_the_reference_client_is_up_to_date_until_something_changes(hand: HandStore, tmp_path: Path) -> None:
-    file = tmp_path / "tablet.sqlite"
-    base = hand.base(1, "C1", "C2")
-    bucket = hand.bucket(base)
-    manifest = hand.write("A1", 1, Account=[bucket])
-    sync_agent(str(hand.folder), "A1", file)
-    assert parts_for_states(manifest, states_of_file(file), columns_of_file(file)) == []
-    changed = hand.bucket(base, hand.change(2, "C1 C2", "C2", removed="C1"), rows=1, number=bucket["id"])
-    manifest = hand.write("A1", 2, Account=[changed])
-    states = states_of_file(file)
-    parts = parts_for_states(manifest, states, columns_of_file(file))
-    found = difference(hand.store, manifest, parts, states=states, keys=9)
-    assert [(entity.entity, entity.put_keys, entity.removed_keys) for entity in found.entities] == [("Account", [], ["C1"])]
+def test_another_agents_file_is_refused(synced: Synced) -> None:
+    manifest = synced.hand.write("A2", 1, Account=[])
+    with pytest.raises(ConfigError, match=r"tablet\.sqlite holds other data: of agent 'A1', user None"):
+        read_tablet(synced.file, manifest)
 
 
-def test_the_states_of_a_file_are_read_from_its_table(tmp_path: Path) -> None:
-    file = tmp_path / "tablet.sqlite"
-    with closing(sqlite3.connect(file)) as made, made:
-        made.execute("CREATE TABLE _kimo_sync (entity TEXT, is_private INTEGER, bucket INTEGER, state TEXT)")
-        made.execute("INSERT INTO _kimo_sync VALUES ('Account', 0, 1, 'a'), ('SalesAgent', 1, 2, 'b')")
-        made.execute("CREATE TABLE Account (Id TEXT, Name TEXT, _bucket INTEGER)")
-    assert states_of_file(file) == {("Account", False, 1): "a", ("SalesAgent", True, 2): "b"}
-    assert columns_of_file(file) == {"Account": {"Id", "Name"}}
+# --- after loads ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_foretold_after_a_load_is_what_the_sync_then_does(world: World) -> None:
+    names = {f"C{n}": f"Bar {n * 7}" for n in range(200)}
+    owners = {key: "A1" if n % 3 else "A2" for n, key in enumerate(names)}
+    world.erp(SalesAgent=agents("A1", "A2"), Zone=ids("Z1", "Z2"))
+    for change in range(4):
+        owners |= {f"C{change * 3 + 1}": "A2", f"C{change * 3}": "A1"}
+        names[f"C{100 + change}"] = "another"
+        del names[f"C{20 + change}"]
+        world.erp(Account=[{"Id": key, "Name": name, "SalesAgentId": owners[key]} for key, name in names.items()])
+        world.done()
+        for agent in ("A1", "A2"):
+            before = {key for (key,) in held(world, agent)}
+            found = foretold(world, agent)
+            done = sync_agent(world.config.sync_store, agent, world.client_file(agent))
+            after = {key for (key,) in held(world, agent)}
+            (account,) = (one for one in found.entities if one.entity == "Account")
+            assert (found.objects, found.load) == (done.objects_downloaded, done.load)
+            assert set(account.removed_keys) == before - after
+            assert after - before <= set(account.put_keys) <= after
+            assert foretold(world, agent).entities == []
+
+
+def held(world: World, agent: str) -> list[tuple[str]]:
+    file = world.client_file(agent)
+    if not file.exists():
+        return []
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("SELECT Id FROM Account").fetchall()
+
+
+def foretold(world: World, agent: str) -> Difference:
+    store = Store(world.config.sync_store)
+    _, manifest = find_manifest(store, agent)
+    tablet = read_tablet(world.client_file(agent), manifest)
+    return difference(store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=1_000)
+
+
+def test_since_the_publication_before_is_what_a_synced_tablet_gets(world: World) -> None:
+    rows = [{"Id": f"C{n}", "Name": f"Bar {n * 7}", "SalesAgentId": "A1"} for n in range(200)]
+    world.erp(SalesAgent=agents("A1"), Account=rows)
+    world.done()
+    sync_agent(world.config.sync_store, "A1", world.client_file("A1"))
+    rows[7]["Name"] = "another"
+    world.erp(Account=rows[:-1])
+    world.done()
+    world.done()
+    store = Store(world.config.sync_store)
+    _, manifest = find_manifest(store, "A1")
+    with world.database.connect() as connection:
+        published = publications(connection)
+    assert published == [1, 2, 3]
+    since = before_last(manifest, published)
+    found = difference(store, manifest, parts_since(manifest, since, published), keys=1_000)
+    assert since == 1
+    assert found.entities == foretold(world, "A1").entities
+    assert [(one.put_keys, one.removed_keys) for one in found.entities] == [(["C7"], ["C199"])]

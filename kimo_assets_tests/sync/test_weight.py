@@ -27,7 +27,7 @@ from kimo_assets.sync.weight import (
     weights_now,
 )
 from kimo_assets_tests.sync.stores import HandStore
-from kimo_assets_tests.worlds import World, agents, ids
+from kimo_assets_tests.worlds import Row, World, agents, ids
 
 DAYS = {2: date(2026, 1, 2), 3: date(2026, 1, 2), 4: date(2026, 1, 3), 5: date(2026, 1, 4)}
 
@@ -161,24 +161,35 @@ def test_loads_of_long_ago_are_forgotten(hand: HandStore, ledger: Connection, mo
 # --- what step 3 notes -------------------------------------------------------------------------------------------
 
 
-def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(world: World) -> None:
+def customers(**names: str) -> list[Row]:
+    """Three hundred of A1 and A2; names: of those that are called otherwise."""
+    return [
+        {"Id": f"C{n}", "Name": names.get(f"C{n}", f"Bar {n * 7}"), "SalesAgentId": f"A{n % 2 + 1}"} for n in range(300)
+    ]
+
+
+def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(fresh_world: World) -> None:
+    world = fresh_world
+    world.execute(
+        'CREATE TABLE IF NOT EXISTS kimo."User" '
+        '("Id" text, "SalesAgentId" text, "WarehouseId" text, "UserTypeId" integer, "Archived" boolean)'
+    )
+    world.execute(
+        """INSERT INTO kimo."User" ("Id", "SalesAgentId", "UserTypeId", "Archived") VALUES ('u1', 'A1', 1, false)"""
+    )
     world.erp(
         SalesAgent=agents("A1", "A2", "A3"),
-        User=[{"Id": "u1", "SalesAgentId": "A1", "UserTypeId": 1}],
         Zone=ids(*(f"Z{n}" for n in range(100)), Description="zone"),
-        Account=[{"Id": f"C{n}", "Name": f"Bar {n * 7}", "SalesAgentId": f"A{n % 2 + 1}"} for n in range(300)],
+        Account=customers(),
     )
     world.done()
     assert noted(world) == said(world)
-    assert {path for path, _ in noted(world)} == {"agents/A1.json", "agents/A2.json", "agents/A3.json", "users/u1.json"}
-    accounts = [{"Id": f"C{n}", "Name": f"Bar {n * 7}", "SalesAgentId": f"A{n % 2 + 1}"} for n in range(300)]
-    accounts[2]["Name"] = "another"
-    accounts[4]["SalesAgentId"] = "A2"
-    world.erp(Account=accounts)
+    assert [path for path, _ in noted(world)] == ["agents/A1.json", "agents/A2.json", "agents/A3.json", "users/u1.json"]
+    world.erp(Account=customers(C2="another"))
     world.done()
     assert noted(world) == said(world)
-    changed = {path: weight[2] for (path, weight) in noted(world)}
-    assert 0 < changed["agents/A1.json"] < 1_000
+    changed = {path: weight[2] for path, weight in noted(world)}
+    assert 0 < changed["agents/A1.json"] == changed["users/u1.json"] < 1_000
     assert changed["agents/A3.json"] == 0
 
 
