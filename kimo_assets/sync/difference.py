@@ -329,8 +329,8 @@ def _outcome(steps: _Steps, whole: set[int]) -> tuple[set[str], set[str]]:
     place: dict[str, int | None] = {}
     never_there: set[str] = set()
     for load in sorted(steps):
-        for number, gone, _ in steps[load]:
-            place |= {key: None for key in gone if place.get(key, number) == number}
+        for _, gone, _ in steps[load]:
+            place |= dict.fromkeys(gone)
         for number, _, rows in steps[load]:
             if number in whole:
                 never_there |= rows - place.keys()

@@ -154,7 +154,7 @@ def weights_now(manifests: Manifests, load: int) -> Iterator[PastWeight]:
         if entity not in record.payloads:
             continue
         reached = profiles.live_mask
-        if private or not record.payloads[entity].for_all:
+        if not record.payloads[entity].for_all:
             reached &= sum(1 << position for position in record.covered.get(entity, ()))
         for bucket in part.by_mask.values():
             weight = _weigh_bucket(bucket, load, private=private)

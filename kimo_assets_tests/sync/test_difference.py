@@ -81,6 +81,13 @@ def test_a_tablet_of_which_the_manifest_cannot_tell_gets_the_base(hand: HandStor
     assert account.reasons == ["new or written anew since, as small ones always are"]
 
 
+def test_a_bucket_that_was_made_since_comes_whole_though_it_has_changed_already(hand: HandStore) -> None:
+    change = hand.change(4, "C1", "C1 C2", put="C2")
+    manifest = hand.write("A1", 4, Account=[hand.bucket(hand.base(3, "C1"), change, rows=2)])
+    (account,) = since(hand, manifest, 2).entities
+    assert (account.by_base, account.put) == (1, 2)
+
+
 def test_a_tablet_that_never_synced_gets_all_bases_and_no_object_is_read_for_it(hand: HandStore, changed: Manifest) -> None:
     for file in (hand.folder / "objects").rglob("*.zst"):
         file.unlink()

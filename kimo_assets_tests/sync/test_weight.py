@@ -27,7 +27,7 @@ from kimo_assets.sync.weight import (
     weights_now,
 )
 from kimo_assets_tests.sync.stores import HandStore
-from kimo_assets_tests.worlds import Row, World, agents, ids
+from kimo_assets_tests.worlds import Row, World, ids
 
 DAYS = {2: date(2026, 1, 2), 3: date(2026, 1, 2), 4: date(2026, 1, 3), 5: date(2026, 1, 4)}
 
@@ -178,7 +178,7 @@ def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(fresh_worl
         """INSERT INTO kimo."User" ("Id", "SalesAgentId", "UserTypeId", "Archived") VALUES ('u1', 'A1', 1, false)"""
     )
     world.erp(
-        SalesAgent=agents("A1", "A2", "A3"),
+        SalesAgent=[{"Id": code, "Email": f"{code}@x.it"} for code in ("A1", "A2", "A3")],
         Zone=ids(*(f"Z{n}" for n in range(100)), Description="zone"),
         Account=customers(),
     )
@@ -191,6 +191,11 @@ def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(fresh_worl
     changed = {path: weight[2] for path, weight in noted(world)}
     assert 0 < changed["agents/A1.json"] == changed["users/u1.json"] < 1_000
     assert changed["agents/A3.json"] == 0
+    world.erp(SalesAgent=[{"Id": code, "Email": f"{code}@x.it"} for code in ("A1", "A2", "A3", "A4")])
+    world.done(1, 2)
+    world.done(3, entities=["Zone"], only_listed=True)
+    assert noted(world) == said(world)
+    assert dict(noted(world))["agents/A4.json"] > (0, 0, 0)
 
 
 Noted = list[tuple[str, tuple[int, int, int]]]
