@@ -198,7 +198,7 @@ def diff(call: Call, agent: str, user: str | None, file: Path | None, since: int
     if file is not None and since is not None:
         raise click.UsageError("--to knows since when; leave --since out.")
     store = Store(call.config.sync_store)
-    _, manifest = find_manifest(store, agent, user)
+    path, manifest = find_manifest(store, agent, user)
     keys = _KEYS_SHOWN if rows else 0
     if file is not None:
         tablet = differences.read_tablet(file, manifest)
@@ -210,10 +210,15 @@ def diff(call: Call, agent: str, user: str | None, file: Path | None, since: int
             raise ConfigError(f"--since: no load {since} has published yet; the last that did is {manifest['load']}.")
         parts = differences.parts_since(manifest, since, published)
         found = differences.difference(store, manifest, parts, keys=keys)
+    manifest_bytes = len(store.read_or_none(path) or b"")
     if call.as_json:
-        print_json({**found.as_json(), "since": since, "file": str(file) if file else None})
+        known = {"since": since, "file": str(file) if file else None, "manifest_bytes": manifest_bytes}
+        print_json({**found.as_json(), **known})
     else:
         _print_difference(call.out, found, _tablet(file, since), rows)
+        if found.entities:
+            fetched = f"{size(found.bytes)} in {plural(found.objects, 'object')}"
+            call.out.say(f"The next sync fetches {fetched}, and the manifest: {size(manifest_bytes)}.")
 
 
 def _publications(call: Call) -> list[int]:
@@ -244,7 +249,6 @@ def _print_difference(out: Terminal, found: Difference, tablet: str, rows: bool)
     out.print(shown)
     for entity in found.entities if rows else ():
         _print_keys(out, entity)
-    out.say(f"Besides the manifest the next sync fetches {size(found.bytes)} in {plural(found.objects, 'object')}.")
 
 
 def _named(entity: EntityDifference) -> str:
