@@ -252,6 +252,12 @@ CREATE TABLE IF NOT EXISTS ops.semaphore (
     PRIMARY KEY (source, semaphore)
 );
 
+-- The objects that settings.json lists, one of each table of the console's that has rows.
+CREATE TABLE IF NOT EXISTS ops.settings_object (
+    entity text PRIMARY KEY,
+    sha256 text NOT NULL
+);
+
 -- What each manifest (agents/<code>.json, users/<code>.json) weighed after each load, of the last 400. bytes: of a first sync;
 -- changed_bytes: what the load brought to a tablet that had synced before it.
 CREATE TABLE IF NOT EXISTS ops.agent_weight (

@@ -4,6 +4,7 @@ No file, variable or database is read here.
 """
 
 import warnings
+from collections.abc import Callable, Mapping
 
 import dagster as dg
 
@@ -16,7 +17,7 @@ from kimo_assets.defs.payloads import agent_payloads
 from kimo_assets.defs.retry import retry_rejected
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
 from kimo_assets.defs.sensors import build_sensors
-from kimo_assets.pipeline import Progress
+from kimo_assets.pipeline import Progress, Run
 
 
 def build_defs(
@@ -25,6 +26,7 @@ def build_defs(
     database: Database | None = None,
     progress: Progress | None = None,
     opened: list[KimoRun] | None = None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
 ) -> dg.Definitions:
     """The definitions of one company. What is left out is opened by a run when it needs it."""
     with warnings.catch_warnings():
@@ -37,7 +39,7 @@ def build_defs(
         asset_checks=build_checks(ASSET_OF_STEP[3]) if config.entities else [],
         jobs=[*build_jobs(config), retry_rejected] if config.entities else [],
         sensors=build_sensors(config, database) if config.entities else [],
-        resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened)},
+        resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.
         executor=dg.in_process_executor,
     )

@@ -1,6 +1,6 @@
 """Manifests: which buckets an agent, or a user, gets; from the record, replaced one by one when they differ."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -22,7 +22,7 @@ class Manifests:
     store: str
     profiles: Profiles
     record: Record
-    users: Callable[[str], dict[str, Any]]
+    users: Mapping[str, dict[str, Any] | None]
     # Most buckets are the same for whoever gets them: their JSON is made once.
     _made: dict[tuple[int, int], orjson.Fragment] = field(default_factory=dict)
 
@@ -38,7 +38,7 @@ class Manifests:
         for agent, profile in self.profiles.agents.items():
             yield manifest_path(agent), self._manifest(agent, None, entities[profile.position])
         for user, position in self.profiles.users.items():
-            about = self.users(user)
+            about = self.users[user]
             yield manifest_path(user, user=True), self._manifest(agent_of[position], about, entities[position])
 
     @property

@@ -105,7 +105,8 @@ class Publication:
         """Whether anything is published otherwise than before. newcomers: the profiles that never got this entity."""
         seen_load = 0
         if self._view.constant is None:
-            seen_load = self._visibility.entity(self._view.entity.name).changed_load
+            anew = self._since is None
+            seen_load = self._visibility.entity(self._view.entity.name, as_published=anew).changed_load
         if self._since is None:
             self.part.forget()
             self._publish_all()
@@ -181,7 +182,7 @@ class Publication:
         if self._view.constant is not None:
             self._recount()
         self._create_moves(moves)
-        if self._view.constant is None:
+        if any(old != new for old, new, *_ in events) and self._view.constant is None:
             self._connection.execute(
                 sql.SQL(
                     "UPDATE {} AS s SET published = s.audience FROM events AS e "
@@ -207,6 +208,14 @@ class Publication:
                     "CASE WHEN x.{archived} IS NULL THEN {audience} ELSE {nobody} END AS new, true AS changed, "
                     "x.{archived} IS NULL AS live FROM {rows} AS x WHERE x.{changed} > {since}; ANALYZE events"
                 ).format(**parts, audience=sql.Literal(self._constant))
+            )
+            return
+        if compared := self._visibility.compared(self._view.entity.name, self._since or 0):
+            self._connection.execute(
+                sql.SQL(
+                    "CREATE TEMPORARY TABLE events AS SELECT key, published AS old, audience AS new, changed, live "
+                    "FROM {compared} WHERE published <> {nobody} OR audience <> {nobody}; ANALYZE events"
+                ).format(**parts, compared=compared)
             )
             return
         self._connection.execute(
@@ -364,9 +373,10 @@ class Publication:
             return {}
         values = sql.SQL(", ").join(_value(self._view.entity, name) for name in self._view.fields)
         only = buckets[0].id if len(buckets) == 1 else None
-        live = sql.SQL("x.{} IS NULL").format(sql.Identifier(ARCHIVED))
         if self._view.constant is not None:
-            select = sql.SQL("SELECT {} FROM {} AS x WHERE {}").format(values, self._rows, live)
+            select = sql.SQL("SELECT {} FROM {} AS x WHERE x.{} IS NULL").format(
+                values, self._rows, sql.Identifier(ARCHIVED)
+            )
             return self._written(select, self._view.fields, only=buckets[0].id)
         numbers = {bucket.id for bucket in buckets}
         placed = [
@@ -382,16 +392,13 @@ class Publication:
             for row in placed:
                 copy.write_row(row)
         self._connection.execute("ANALYZE placed")
-        select = sql.SQL(
-            "SELECT {} {} FROM {} AS p JOIN {} AS s ON s.audience = p.audience JOIN {} AS x ON x.{} = s.key WHERE {}"
-        ).format(
+        origin, audience = self._visibility.rows(self._view.entity)
+        select = sql.SQL("SELECT {} {} FROM {} JOIN {} AS p ON p.audience = {}").format(
             sql.SQL("" if only is not None else "p.bucket,"),
             values,
+            origin,
             sql.Identifier("pg_temp", "placed"),
-            self._seen,
-            self._rows,
-            sql.Identifier(ID),
-            live,
+            audience,
         )
         few = sum(bucket.rows for bucket in buckets) < _FEW * self.rows
         return self._written(select, self._view.fields, only=only, few=few)

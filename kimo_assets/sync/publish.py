@@ -5,7 +5,7 @@ preparation, so that a crash leaves the old version whole: objects, then the rec
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -21,8 +21,9 @@ from kimo_assets.sync.manifests import Manifests
 from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import EVERYONE, NOBODY, Profiles
 from kimo_assets.sync.publication import Publication, View
-from kimo_assets.sync.record import Payload, Record
+from kimo_assets.sync.record import Payload, Record, installation
 from kimo_assets.sync.rules import business_rules
+from kimo_assets.sync.settings import user_record
 from kimo_assets.sync.store import Store, object_path
 from kimo_assets.sync.tree import Constant
 from kimo_assets.sync.visibility import Visibility
@@ -92,8 +93,9 @@ class Publisher:
         self._visibility.forget()
         self.record.read()
 
-    def manifests(self, users: Callable[[str], dict[str, Any]]) -> Manifests:
-        """What agents and users get now. users: what the manifest of a user says of the user."""
+    def manifests(self) -> Manifests:
+        """What agents and users get now."""
+        users = {user: user_record(self._connection, user) for user in self.profiles.users}
         return Manifests(self._identity, self.profiles, self.record, users)
 
     def _is_stored(self, record: ObjectRecord) -> bool:
@@ -153,17 +155,6 @@ class Publisher:
             bytes_written=sum(record.bytes for record in fresh),
             agents=len({profile.agent for profile in self.profiles.among(seeing)}),
         )
-
-
-def installation(connection: Connection) -> str:
-    """Which Kimo database this is; its sync store bears the same name."""
-    row: tuple[str] | None = connection.execute("SELECT id FROM ops.installation").fetchone()
-    if row is None:
-        row = connection.execute(
-            "INSERT INTO ops.installation VALUES (replace(gen_random_uuid()::text, '-', '')) RETURNING id"
-        ).fetchone()
-    assert row is not None, "RETURNING gives a row"  # noqa: S101
-    return row[0]
 
 
 def _is_for_all(views: Sequence[View]) -> bool:

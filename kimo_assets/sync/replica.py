@@ -74,8 +74,9 @@ def _claim(file: sqlite3.Connection, target: Path, store: str, agent: str, user:
         file.execute("INSERT INTO _kimo_file VALUES (?, ?, ?, ?, NULL)", [FORMAT_VERSION, store, agent, user])
         return
     if "_kimo_file" not in tables:
-        whose = "was made by an earlier version of this client" if "_kimo_sync" in tables else "holds other tables"
-        raise StoreError(f"{target} is not a SQLite file of this client: it {whose}. Give --to a new file's name.")
+        old = "_kimo_sync" in tables
+        whose = "was made by an earlier version of this client" if old else "is not a SQLite file of this client"
+        raise StoreError(f"{target} {whose}. Give --to a new file's name.")
     version, its_store, its_agent, its_user = file.execute("SELECT version, store, agent, user FROM _kimo_file").fetchone()
     if version != FORMAT_VERSION:
         raise StoreError(f"{target} was made by another version of this client. Give --to a new file's name.")

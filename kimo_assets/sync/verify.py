@@ -12,11 +12,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import orjson
 import zstandard
 from psycopg import Connection
 
 from kimo_assets.errors import StoreError
 from kimo_assets.sync.profiles import Profiles
+from kimo_assets.sync.settings import SETTINGS_FILE
 from kimo_assets.sync.store import Store, object_path
 from kimo_assets.sync.stored import AGENTS, USERS, Bucket, Manifest, buckets, code_of, decode, path_of, paths
 from kimo_assets.sync.weight import PastWeight, weights_after
@@ -41,8 +43,8 @@ class Damage:
 
     @property
     def concerns(self) -> list[str]:
-        """The agents and users whose data it spoils."""
-        return [code_of(path) for path in self.manifests]
+        """The agents and users whose data it spoils; of the settings it is everybody."""
+        return ["everybody" if path == SETTINGS_FILE else code_of(path) for path in self.manifests]
 
 
 @dataclass
@@ -110,7 +112,7 @@ def verify(
     seed: int = 0,
     on_object: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
-    """Reads the named manifests and what they list.
+    """Reads the named manifests, the settings, and what they list.
 
     agents: codes each of which must have a manifest. max_bytes: how much of the objects is read; of the rest it is only
     seen that they are there with their size. seed: which ones are read then. on_object: told how many of how many are done.
@@ -123,7 +125,8 @@ def verify(
         if manifest is not None:
             verdict.damages += [Damage(name, said, _RUN_AGAIN, [name]) for said in _contradictions(store, manifest)]
             for bucket in buckets(manifest):
-                _collect(bucket, name, listed)
+                _collect((*bucket.listed["base"]["objects"], *bucket.listed["changes"]), name, listed)
+    _collect(_settings(store, verdict), SETTINGS_FILE, listed)
     _verify_objects(store, listed, verdict, max_bytes, seed, on_object)
     return verdict
 
@@ -147,6 +150,20 @@ def _read(store: Store, name: str, verdict: Verdict) -> Manifest | None:
         remedy = f"delete that file, then {_RUN_AGAIN}"
         verdict.damages.append(Damage(name, str(error).partition(". ")[0], remedy, [name]))
         return None
+
+
+def _settings(store: Store, verdict: Verdict) -> list[dict[str, Any]]:
+    """The objects that settings.json lists; a store may be without."""
+    data = store.read_or_none(SETTINGS_FILE)
+    if data is None:
+        return []
+    try:
+        entities = orjson.loads(data)["entities"]
+        return [listed for table in entities.values() for listed in table["objects"]]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        remedy = f"delete that file, then {_RUN_AGAIN}"
+        verdict.damages.append(Damage(SETTINGS_FILE, "the settings are not as the format says", remedy, [SETTINGS_FILE]))
+        return []
 
 
 # --- what a manifest says of itself ------------------------------------------------------------------------------
@@ -199,8 +216,8 @@ class _Listed:
     manifests: list[str]
 
 
-def _collect(bucket: Bucket, name: str, into: dict[str, _Listed]) -> None:
-    for listed in (*bucket.listed["base"]["objects"], *bucket.listed["changes"]):
+def _collect(objects: Iterable[dict[str, Any]], name: str, into: dict[str, _Listed]) -> None:
+    for listed in objects:
         known = into.setdefault(listed["sha256"], _Listed(listed["rows"], listed["bytes"], []))
         if name not in known.manifests[-1:]:
             known.manifests.append(name)

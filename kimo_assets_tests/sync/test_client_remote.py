@@ -12,7 +12,7 @@ from kimo_assets.errors import StoreError
 from kimo_assets.sync.client import sync_agent
 from kimo_assets.sync.store import Store
 from kimo_assets_tests.sync.handmade import HandmadeStore, served
-from kimo_assets_tests.sync.test_client import received
+from kimo_assets_tests.sync.tablets import received
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import pytest
 import zstandard
 
@@ -167,6 +168,19 @@ def test_a_count_that_the_base_contradicts_is_found(hand: HandStore) -> None:
 def test_a_bucket_that_is_listed_twice_is_found(hand: HandStore) -> None:
     hand.manifests[path_of("A1")]["entities"]["Zone"]["buckets"].append(bucket_of(hand, "A1"))
     assert rewritten(hand, "A1") == ["Zone, bucket 1 is listed twice"]
+
+
+def test_the_settings_objects_are_looked_at_too(hand: HandStore) -> None:
+    listed = hand.object("Key,Value\na,1\n")
+    table = {"key": ["Key"], "columns": {"Key": "text", "Value": "text"}, "objects": [listed]}
+    hand.store.replace("settings.json", orjson.dumps({"entities": {"Setting": table}}))
+    assert damages(hand) == []
+    hand.store.remove(object_path(listed["sha256"]))
+    (damage,) = damages(hand)
+    assert (damage.sentence, damage.concerns) == ("the object is not there", ["everybody"])
+    hand.store.replace("settings.json", b"{}")
+    (damage,) = damages(hand)
+    assert (damage.sentence, damage.remedy) == ("the settings are not as the format says", DELETE)
 
 
 # --- how much is read ---------------------------------------------------------------------------------------------

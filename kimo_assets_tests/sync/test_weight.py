@@ -168,14 +168,10 @@ def customers(**names: str) -> list[Row]:
     ]
 
 
-def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(fresh_world: World) -> None:
-    world = fresh_world
+def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(world: World) -> None:
     world.execute(
-        'CREATE TABLE IF NOT EXISTS kimo."User" '
-        '("Id" text, "SalesAgentId" text, "WarehouseId" text, "UserTypeId" integer, "Archived" boolean)'
-    )
-    world.execute(
-        """INSERT INTO kimo."User" ("Id", "SalesAgentId", "UserTypeId", "Archived") VALUES ('u1', 'A1', 1, false)"""
+        """INSERT INTO kimo."User" ("Id", "UserName", "SalesAgentId", "UserTypeId", "Archived")
+        VALUES ('u1', 'u1', 'A1', 1, false)"""
     )
     world.erp(
         SalesAgent=[{"Id": code, "Email": f"{code}@x.it"} for code in ("A1", "A2", "A3")],
@@ -232,7 +228,7 @@ def test_five_hundred_agents_are_noted_in_a_moment(ledger: Connection) -> None:
             changes = [Change(load, "", "", listed) for load in range(2, 6)]
             part.by_mask[mask] = RecordedBucket(next(numbers), mask, rows=10, base_load=1, base=[listed], changes=changes)
     started = time.process_time()
-    record_weights(ledger, 5, weights_now(Manifests("", profiles, record, lambda user: {}), 5))
+    record_weights(ledger, 5, weights_now(Manifests("", profiles, record, {}), 5))
     assert time.process_time() - started < 0.3
     first = weights_after(ledger, 5)[0]
     assert (first.rows, first.bytes, first.changed_bytes) == (3 * 50 * 10, 3 * 50 * 500, 3 * 50 * 100)
