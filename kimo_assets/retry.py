@@ -44,7 +44,7 @@ def choose_retry(run: Run, names: Sequence[str]) -> Retry:
     known = _refused(run)
     loaded = [name for name in names if name in known[1] or name in known[2]]
     loaded += _orphaned_parts(run.catalog, loaded, known[2])
-    published = [name for (name,) in run.connection.execute("SELECT entity FROM ops.published")]
+    published = [name for (name,) in run.connection.execute("SELECT entity FROM ops.payload")]
     return Retry(
         refused={step: {name: count for name, count in known[step].items() if name in loaded} for step in known},
         loaded=loaded,

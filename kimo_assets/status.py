@@ -126,7 +126,7 @@ def read_status(connection: Connection, config: KimoConfig) -> Status:
 
 
 def agents_with_payload(connection: Connection) -> list[str]:
-    rows = connection.execute("SELECT agent FROM ops.manifest ORDER BY agent")
+    rows = connection.execute("SELECT agent FROM ops.profile WHERE warehouse IS NULL AND retired IS NULL ORDER BY 1")
     return [agent for (agent,) in rows]
 
 
@@ -179,8 +179,9 @@ def _dangling(connection: Connection) -> list[DanglingReference]:
 def _payloads(connection: Connection, config: KimoConfig) -> Payloads:
     row = connection.execute(
         """
-        SELECT (SELECT count(*) FROM ops.manifest), count(*), coalesce(sum(byte_count), 0)::bigint
-        FROM (SELECT DISTINCT sha256, byte_count FROM ops.published_object) AS objects
+        SELECT (SELECT count(*) FROM ops.manifest_file WHERE path LIKE 'agents/%'), count(*),
+               coalesce(sum(bytes), 0)::bigint
+        FROM (SELECT DISTINCT sha256, bytes FROM ops.bucket_object) AS objects
         """
     ).fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101

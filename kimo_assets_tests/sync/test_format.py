@@ -136,5 +136,7 @@ def test_the_store_is_marked_and_holds_nothing_else(world: World) -> None:
     world.done()
     marker = json.loads((world.store / "store.json").read_text())
     assert (marker["format"], marker["version"], len(marker["id"])) == ("kimo-sync", 2, 32)
-    assert {file.name for file in world.store.iterdir()} == {"store.json", "objects", "agents", "unfinished"}
+    assert {file.name for file in world.store.iterdir()} == {
+        "store.json", "settings.json", "objects", "agents", "unfinished",
+    }  # fmt: skip
     assert list((world.store / "unfinished").iterdir()) == []

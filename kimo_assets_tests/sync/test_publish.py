@@ -2,11 +2,11 @@
 
 import re
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kimo_assets.sync.client import sync_agent
 from kimo_assets_tests.sync.test_format import manifest_of, objects_in, rows_of, text_of
 from kimo_assets_tests.worlds import World, agents, ids, links, run_and_kill
 
@@ -215,12 +215,16 @@ def test_agents_codes_may_hold_any_character(world: World) -> None:
 # --- stores that lost something -----------------------------------------------------------------------------------
 
 
-def test_a_deleted_store_is_published_in_full_again(company: World) -> None:
-    before = {Path(name).name for name in files(company, ".")} - {"store.json"}
+def test_a_deleted_store_is_published_in_full_again_and_tablets_need_not_fetch_it_again(company: World) -> None:
+    company.seen("Contact")
+    marker = (company.store / "store.json").read_bytes()
     shutil.rmtree(company.store)
     report = company.done()
     assert {found.status for found in report.steps[3].entities.values()} == {"ok"}
-    assert {Path(name).name for name in files(company, ".")} - {"store.json"} == before
+    assert (company.store / "store.json").read_bytes() == marker
+    again = sync_agent(company.config.sync_store, "1", company.client_file("1"))
+    assert again.objects_downloaded == 0
+    sync_agent(company.config.sync_store, "1", company.folder / "new.sqlite")
     assert company.seen("Contact") == {"1": "cA cAB", "2": "cAB cB"}
 
 
