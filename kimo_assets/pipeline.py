@@ -36,6 +36,7 @@ from kimo_assets.sync.manifests import write_manifests
 from kimo_assets.sync.publish import Publisher
 from kimo_assets.sync.settings import publish_settings
 from kimo_assets.sync.store import Store
+from kimo_assets.sync.weight import record_weights, weights_now
 
 STEPS = (1, 2, 3)
 
@@ -291,6 +292,7 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
     run.progress.manifests_started(len(manifests))
     write_manifests(run.connection, store, manifests, run.progress.manifest_done)
     publish_settings(run.connection, store, load=run.load, zstd_level=run.config.sync.zstd_level)
+    record_weights(run.connection, run.load, weights_now(manifests, run.load))
     collect_garbage(run.connection, store, run.config.sync.keep_unlisted_hours)
     return reports
 

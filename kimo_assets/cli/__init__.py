@@ -14,6 +14,7 @@ from kimo_assets.cli.semaphore import semaphore
 from kimo_assets.cli.settings import settings, sync_settings
 from kimo_assets.cli.setup import init, mapping
 from kimo_assets.cli.state import status
+from kimo_assets.cli.sync import sync
 from kimo_assets.cli.undo import undo
 from kimo_assets.cli.why import why
 
@@ -37,6 +38,6 @@ def main(context: click.Context) -> None:
 
 for _command in (
     demo, init, mapping, plan, import_, undo, settings, sync_settings, status, rejected, retry, entities, check, why,
-    semaphore, agent, dev,
+    semaphore, agent, sync, dev,
 ):  # fmt: skip
     main.add_command(_command)

@@ -257,3 +257,14 @@ CREATE TABLE IF NOT EXISTS ops.settings_object (
     entity text PRIMARY KEY,
     sha256 text NOT NULL
 );
+
+-- What each manifest (agents/<code>.json, users/<code>.json) weighed after each load, of the last 400. bytes: of a first sync;
+-- changed_bytes: what the load brought to a tablet that had synced before it.
+CREATE TABLE IF NOT EXISTS ops.agent_weight (
+    load bigint NOT NULL,
+    manifest text NOT NULL,
+    rows bigint NOT NULL,
+    bytes bigint NOT NULL,
+    changed_bytes bigint NOT NULL,
+    PRIMARY KEY (load, manifest)
+);

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.metadata import entity_metadata, failures_table, step_summary
+from kimo_assets.defs.payloads import record_agent_payloads
 from kimo_assets.defs.runs import RESOURCE, KimoRun
 from kimo_assets.reports import STEP_TITLES, StepReport, by_reason
 
@@ -79,6 +80,8 @@ def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: 
         for name, entity in report.entities.items()
         if entity.status != "failed"
     }
+    if step == 3:
+        record_agent_payloads(context, kimo, report)
     if not report.failures:
         for name, values in metadata.items():
             context.add_asset_metadata(values, partition_key=name)

@@ -10,8 +10,10 @@ import dagster as dg
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
-from kimo_assets.defs.assets import build_assets
+from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets
+from kimo_assets.defs.checks import build_checks
 from kimo_assets.defs.jobs import build_jobs
+from kimo_assets.defs.payloads import agent_payloads
 from kimo_assets.defs.retry import retry_rejected
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
 from kimo_assets.defs.sensors import build_sensors
@@ -31,8 +33,10 @@ def build_defs(
         # A range of partitions in one run is what this project rests on; that it is beta is known and pinned.
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = build_assets(config) if config.entities else []
+    payloads = agent_payloads(ASSET_OF_STEP[3], owners=OWNERS, group=GROUP)
     return dg.Definitions(
-        assets=assets,
+        assets=[*assets, payloads] if config.entities else [],
+        asset_checks=build_checks(ASSET_OF_STEP[3]) if config.entities else [],
         jobs=[*build_jobs(config), retry_rejected] if config.entities else [],
         sensors=build_sensors(config, database) if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},

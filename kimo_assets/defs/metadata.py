@@ -41,6 +41,7 @@ def entity_metadata(connection: Connection, config: KimoConfig, step: int, repor
             values |= _rejected(connection, report.entity, step) | _dangling(connection, report.entity)
             values |= _sample(connection, KIMO, report.entity)
         case _:
+            values["objects_reused"] = values["objects"] - values["objects_written"]
             values["store"] = dg.MetadataValue.path(config.sync_store)
     return values | {"seconds": round(report.seconds, 3), "dagster/row_count": _row_count(report)}
 

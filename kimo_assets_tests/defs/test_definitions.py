@@ -75,8 +75,9 @@ def _asset(node: Any) -> dict[str, object]:
         "group": node.group_name,
         "kinds": sorted(node.kinds),
         "owners": list(node.owners),
-        "partitions": node.partitions_def.get_partition_keys(),
-        "backfill_policy": str(node.backfill_policy.policy_type.value),
+        "partitions": node.partitions_def.get_partition_keys() if node.partitions_def else None,
+        "backfill_policy": str(node.backfill_policy.policy_type.value) if node.backfill_policy else None,
+        "checks": sorted(check.name for check in node.check_keys),
         "description": node.description,
     }
 
@@ -85,6 +86,7 @@ def _job(job: dg.JobDefinition, assets: list[str]) -> dict[str, object]:
     selected = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
     return {
         "assets": [name for name in assets if name in selected],
+        "checks": sorted(check.name for check in job.asset_layer.asset_graph.asset_check_keys),
         "partitions": len(job.partitions_def.get_partition_keys()) if job.partitions_def else None,
         "description": job.description,
     }
@@ -178,7 +180,8 @@ def _import_definitions(file: Path) -> "subprocess.CompletedProcess[str]":
             sys.executable,
             "-c",
             "from kimo_assets.definitions import defs\n"
-            "asset = next(iter(defs.resolve_asset_graph().asset_nodes))\n"
+            "from dagster import AssetKey\n"
+            "asset = defs.resolve_asset_graph().get(AssetKey('erp_staging'))\n"
             "print(*asset.partitions_def.get_partition_keys())",
         ],
         env={**os.environ, "KIMO_CONFIG": str(file)},

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kimo_assets.defs.payloads import AGENT_PAYLOADS
 from kimo_assets_tests.ui.conftest import Ui
 
 pytestmark = pytest.mark.ui
@@ -21,10 +22,13 @@ MASK = {"ops": {"import_named_entities": {"config": {"entities": "Zone, ItemUrl"
 def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Callable[[str], None]) -> None:
     started = time.monotonic()
     page.goto(f"{ui.url}/asset-groups")
-    for asset in ASSETS:
+    for asset in (*ASSETS, AGENT_PAYLOADS):
         page.get_by_text(asset, exact=True).last.wait_for()
     assert ui.started_s + time.monotonic() - started < 40
-    assert _lineage(ui) == {"erp_staging": [], "kimo_tables": ["erp_staging"], "sync_payloads": ["kimo_tables"]}
+    assert _lineage(ui) == {
+        "erp_staging": [], "kimo_tables": ["erp_staging"], "sync_payloads": ["kimo_tables"],
+        AGENT_PAYLOADS: ["sync_payloads"],
+    }  # fmt: skip
     screenshot("lineage-empty")
 
     # Asked for at once, the runs wait for each other in the queue: the daemon looks for backfills every 30 seconds.
@@ -59,6 +63,8 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Callable[[str], None]) 
     page.get_by_text("Step 1: Import da Erp a KimoIntegrator").first.wait_for()
     screenshot("overview")
 
+    _look_at_the_payloads(page, ui, screenshot)
+
     full = next(run for run in runs if _partitions(run) == "CustomerGroup...PromotionLine")
     page.set_viewport_size({"width": 1400, "height": 800})
     page.goto(f"{ui.url}/runs/{full['runId']}")
@@ -69,10 +75,29 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Callable[[str], None]) 
     page.goto(f"{ui.url}/jobs")
     page.get_by_text("step_2_3_load_and_sync_data_creation").wait_for()
     screenshot("jobs")
-    page.set_viewport_size({"width": 1400, "height": 600})
+    page.set_viewport_size({"width": 1900, "height": 600})  # on fewer pixels the boxes hold their names alone
     page.goto(f"{ui.url}/asset-groups")
     page.get_by_text("48 partitions").last.wait_for()
     screenshot("lineage")
+
+
+def _look_at_the_payloads(page: Any, ui: Ui, screenshot: Callable[[str], None]) -> None:
+    """The biggest agents, how their bytes went as Dagster's plots and as our picture, and the check."""
+    page.goto(f"{ui.url}/assets/{AGENT_PAYLOADS}")
+    page.get_by_text("bytes of the biggest agent").first.wait_for()
+    screenshot("agents")
+    page.get_by_role("row", name="bytes over loads").get_by_text("[Show Markdown]").click()
+    picture = page.get_by_alt_text("bytes of the biggest agents")
+    picture.wait_for()
+    assert picture.evaluate("image => image.complete && image.naturalWidth") > 800
+    screenshot("agents-picture")
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Plots").click()
+    page.locator("canvas").first.wait_for()
+    screenshot("agents-plots")
+    page.goto(f"{ui.url}/assets/sync_payloads?view=checks")
+    page.get_by_text("objects are whole.").first.wait_for()
+    screenshot("check")
 
 
 def _materialize(page: Any, url: str, partitions: list[str], screenshot: Callable[[str], None] | None = None) -> None:
