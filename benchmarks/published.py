@@ -12,6 +12,7 @@ import zstandard
 from psycopg import Connection, sql
 
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, columns, table
+from kimo_assets.sync.store import unpack
 
 # A note of megabytes is a value like any other.
 csv.field_size_limit(2**31 - 1)
@@ -40,7 +41,7 @@ class Visible:
 
 def manifests(store: Path) -> dict[str, Manifest]:
     """Of every agent, by code."""
-    found = (orjson.loads(path.read_bytes()) for path in sorted((store / "agents").glob("*.json")))
+    found = (orjson.loads(unpack(path.read_bytes())) for path in sorted((store / "agents").glob("*.json.zst")))
     return {manifest["agent"]: manifest for manifest in found}
 
 

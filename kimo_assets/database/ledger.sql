@@ -227,7 +227,8 @@ CREATE TABLE IF NOT EXISTS ops.placement (
 CREATE TABLE IF NOT EXISTS ops.manifest_file (
     path text PRIMARY KEY,
     store text NOT NULL,
-    digest text NOT NULL
+    digest text NOT NULL,
+    bytes bigint NOT NULL
 );
 
 -- Objects in a store that no manifest lists, and since when that is known: removed after a grace period.

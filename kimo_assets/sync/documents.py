@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, MARKER, Store, manifest_path
+from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, MARKER, Store, manifest_path, unpack
 
 Columns = dict[str, Literal["text", "dec", "int", "bool", "enum", "date", "dt"]]
 
@@ -172,7 +172,8 @@ def read_store_id(store: Store) -> tuple[str, int]:
 
 def read_manifest(store: Store, agent: str, user: str | None = None) -> dict[str, Any]:
     """Raises: StoreError when there is none for the agent (or user), or it is not ours to read."""
-    document = _document(store, _manifest_bytes(store, agent, user), _named(agent, user))
+    what = _named(agent, user)
+    document = _document(store, _unpacked(store, _manifest_bytes(store, agent, user), what), what)
     _checked(store, document, agent, user)
     return document
 
@@ -180,7 +181,8 @@ def read_manifest(store: Store, agent: str, user: str | None = None) -> dict[str
 def read_checked_manifest(store: Store, agent: str, user: str | None) -> tuple[Manifest, int]:
     """The same as an object, and the bytes that it took."""
     data = _manifest_bytes(store, agent, user)
-    return _checked(store, _document(store, data, _named(agent, user)), agent, user), len(data)
+    what = _named(agent, user)
+    return _checked(store, _document(store, _unpacked(store, data, what), what), agent, user), len(data)
 
 
 def read_settings(store: Store) -> tuple[Settings | None, int]:
@@ -206,6 +208,13 @@ def _manifest_bytes(store: Store, agent: str, user: str | None) -> bytes:
             f"agents), or the {who.split()[0]} was not in the last load, or step 3 has not run since."
         )
     return data
+
+
+def _unpacked(store: Store, data: bytes, what: str) -> bytes:
+    try:
+        return unpack(data)
+    except ValueError as error:
+        raise StoreError(f"{store.url}: {what} cannot be read: {error}. Prepare the payloads again: step 3.") from None
 
 
 def _checked(store: Store, document: dict[str, Any], agent: str, user: str | None) -> Manifest:

@@ -12,7 +12,7 @@ from kimo_assets.sync.buckets import Bucket
 from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import Profile, Profiles
 from kimo_assets.sync.record import Record
-from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, manifest_path
+from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, manifest_path, pack
 
 
 @dataclass
@@ -115,25 +115,24 @@ def write_manifests(
     connection: Connection, store: Store, manifests: Manifests, on_manifest: Callable[[], None]
 ) -> int:
     """Replaces the manifests that differ from the written ones, or are not there, and removes those of nobody any more."""
-    known: dict[str, str] = dict(
-        connection.execute("SELECT path, digest FROM ops.manifest_file WHERE store = %s", [store.url]).fetchall()
-    )
+    rows = connection.execute("SELECT path, digest, bytes FROM ops.manifest_file WHERE store = %s", [store.url])
+    known: dict[str, tuple[str, int]] = {path: (digest, size) for path, digest, size in rows}
     written = {**store.listing("agents"), **store.listing("users")}
-    replaced: list[tuple[str, str, str]] = []
+    replaced: list[tuple[str, str, str, int]] = []
     for path, text in manifests:
         digest = blake2b(text, digest_size=16).hexdigest()
-        if known.pop(path, None) != digest or written.get(path) != len(text):
-            store.replace(path, text)
-            replaced.append((path, store.url, digest))
-        written.pop(path, None)
+        if known.pop(path, None) != (digest, written.pop(path, None)):
+            data = pack(text)
+            store.replace(path, data)
+            replaced.append((path, store.url, digest, len(data)))
         on_manifest()
     for path in {*known, *written}:
         store.remove(path)
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM ops.manifest_file WHERE store <> %s OR path = ANY(%s)", [store.url, list(known)])
         cursor.executemany(
-            "INSERT INTO ops.manifest_file (path, store, digest) VALUES (%s, %s, %s) "
-            "ON CONFLICT (path) DO UPDATE SET (store, digest) = (excluded.store, excluded.digest)",
+            "INSERT INTO ops.manifest_file (path, store, digest, bytes) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (path) DO UPDATE SET (store, digest, bytes) = (excluded.store, excluded.digest, excluded.bytes)",
             replaced,
         )
     return len(replaced)

@@ -11,12 +11,14 @@ from urllib.parse import quote
 
 import fsspec
 import orjson
+import zstandard
 
 from kimo_assets.errors import StoreError
 
 FORMAT = "kimo-sync"
 FORMAT_VERSION = 2
 MARKER = "store.json"
+MANIFEST_SUFFIX = ".json.zst"
 
 
 def object_path(sha256: str) -> str:
@@ -25,7 +27,20 @@ def object_path(sha256: str) -> str:
 
 def manifest_path(code: str, *, user: bool = False) -> str:
     """Codes may hold any character; in a file name they are percent-encoded, dots too."""
-    return f"{'users' if user else 'agents'}/{quote(code, safe='').replace('.', '%2E')}.json"
+    return f"{'users' if user else 'agents'}/{quote(code, safe='').replace('.', '%2E')}{MANIFEST_SUFFIX}"
+
+
+def pack(text: bytes) -> bytes:
+    """A manifest as it lies in the store: most of it are names of objects, and still it shrinks to a third."""
+    return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(text)
+
+
+def unpack(data: bytes) -> bytes:
+    """Raises: ValueError when these are not the bytes of a whole manifest."""
+    try:
+        return zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"it is not a zstd frame: {error}") from None
 
 
 @dataclass(frozen=True)

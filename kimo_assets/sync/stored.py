@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import orjson
 
 from kimo_assets.errors import ConfigError, StoreError, nearest
-from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, manifest_path
+from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, MANIFEST_SUFFIX, Store, manifest_path, unpack
 
 Manifest = dict[str, Any]
 
@@ -45,12 +45,12 @@ def path_of(agent: str | None, user: str | None = None) -> str:
 
 def code_of(path: str) -> str:
     """The agent's or user's code that a manifest's path holds."""
-    return unquote(path.partition("/")[2].removesuffix(".json"))
+    return unquote(path.partition("/")[2].removesuffix(MANIFEST_SUFFIX))
 
 
 def paths(store: Store, folder: str) -> list[str]:
     """The manifests of a folder, AGENTS or USERS, by code."""
-    return sorted((path for path in store.listing(folder) if path.endswith(".json")), key=code_of)
+    return sorted((path for path in store.listing(folder) if path.endswith(MANIFEST_SUFFIX)), key=code_of)
 
 
 def find_manifest(store: Store, agent: str | None, user: str | None = None) -> tuple[str, Manifest]:
@@ -86,9 +86,9 @@ def _unknown(store: Store, path: str) -> Exception:
 def decode(store: Store, path: str, data: bytes) -> Manifest:
     """Raises: StoreError when it is no manifest of this format and version, or somebody else's."""
     try:
-        manifest = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise StoreError(f"{store.url}: {path} is not JSON: {error}. Prepare the payloads again: step 3.") from None
+        manifest = orjson.loads(unpack(data))
+    except ValueError as error:
+        raise StoreError(f"{store.url}: {path} cannot be read: {error}. Prepare the payloads again: step 3.") from None
     if not _is_ours(manifest):
         raise StoreError(f"{store.url}: {path} is no manifest of {FORMAT} version {FORMAT_VERSION}. Run step 3 again.")
     user = manifest.get("user")

@@ -162,18 +162,21 @@ class HandmadeStore:
 
     def manifest_name(self, agent: str = "1", user: str | None = None) -> str:
         folder, code = ("agents", agent) if user is None else ("users", user)
-        return f"{folder}/{quote(code, safe='').replace('.', '%2E')}.json"
+        return f"{folder}/{quote(code, safe='').replace('.', '%2E')}.json.zst"
 
     def manifest(self, agent: str = "1") -> dict[str, Any]:
-        document: dict[str, Any] = json.loads((self.folder / self.manifest_name(agent)).read_text())
+        document: dict[str, Any] = json.loads(
+            zstandard.decompress((self.folder / self.manifest_name(agent)).read_bytes())
+        )
         return document
 
     def write(self, name: str, document: Any) -> None:
-        """A document as JSON; bytes and text as they are."""
+        """A document as JSON, bytes and text as they are; compressed where the name says so."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         text = document if isinstance(document, bytes | str) else json.dumps(document)
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        data = text.encode() if isinstance(text, str) else text
+        path.write_bytes(zstandard.compress(data) if name.endswith(".json.zst") else data)
 
     def add(self, data: bytes, rows: int | None = None, *, frames: int = 1) -> dict[str, Any]:
         """An object of this CSV, in so many frames; rows: what a manifest says, by default what is true of plain rows."""

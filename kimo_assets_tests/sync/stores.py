@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import zstandard
 
-from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, object_path
+from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, object_path, pack
 from kimo_assets.sync.stored import buckets, path_of
 from kimo_assets.sync.weight import PastWeight, brought_by_load, weigh
 
@@ -89,7 +89,7 @@ class HandStore:
             "user": {"id": user} if user else None, "load": load, "entities": described,
         }  # fmt: skip
         path = path_of(agent, user)
-        self.store.replace(path, orjson.dumps(manifest))
+        self.store.replace(path, pack(orjson.dumps(manifest)))
         self.manifests[path] = manifest
         return manifest
 

@@ -194,7 +194,7 @@ def test_users_of_one_agent_differ_by_their_warehouse_and_share_the_rest(world: 
     assert stock(world, "2", None) == ["aX", "aY", "aZ"]
     users(world, ("anna", "2", "Y"), ("carla", "2", "X"))
     world.done()
-    assert [file.name for file in sorted((world.store / "users").iterdir())] == ["anna.json", "carla.json"]
+    assert [file.name for file in sorted((world.store / "users").iterdir())] == ["anna.json.zst", "carla.json.zst"]
     assert stock(world, "2", "anna") == ["aY"]
 
 
@@ -203,7 +203,7 @@ def test_a_user_archived_or_of_another_kind_or_of_no_agent_gets_nothing(world: W
     users(world, ("anna", "1", None), ("boss", "1", None), ("lost", "9", None))
     world.execute("""UPDATE kimo."User" SET "UserTypeId" = 0 WHERE "Id" = 'boss'""")
     world.done()
-    assert [file.name for file in (world.store / "users").iterdir()] == ["anna.json"]
+    assert [file.name for file in (world.store / "users").iterdir()] == ["anna.json.zst"]
     world.execute("""UPDATE kimo."User" SET "Archived" = true WHERE "Id" = 'anna'""")
     world.done()
     assert list((world.store / "users").iterdir()) == []

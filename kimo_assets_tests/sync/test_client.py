@@ -11,7 +11,7 @@ def test_the_first_sync_brings_everything(store: HandmadeStore, tablet: Path) ->
     result = sync(store, tablet)
     assert received(store, tablet, "Account") == store.rows("Account") == [("A", "name A"), ("B", "name B"), ("C", "name C")]
     assert received(store, tablet, "Zone") == [("N", "old")]
-    files = [store.folder / "store.json", store.folder / "agents/1.json", *store.objects()]
+    files = [store.folder / "store.json", store.folder / "agents/1.json.zst", *store.objects()]
     assert result == SyncResult(
         agent="1", user=None, load=1, entities=2, entities_changed=2, rows=4, objects_downloaded=3,
         bytes_downloaded=sum(file.stat().st_size for file in files), rows_put=4, rows_removed=0, bases=3, changes=0,
@@ -132,7 +132,7 @@ def test_settings_are_tables_too_and_are_replaced_whole(store: HandmadeStore, ta
 def test_a_user_gets_the_users_manifest(store: HandmadeStore, tablet: Path) -> None:
     store.drop("Account", 2).publish("1", user="m.rossi")
     assert sync(store, tablet, user="m.rossi").rows == 3
-    assert (store.folder / "users/m%2Erossi.json").exists()
+    assert (store.folder / "users/m%2Erossi.json.zst").exists()
     assert "holds the data of user 'm.rossi' of agent '1'. Give agent '1' a file of its own" in refused(store, tablet)
     assert "holds no payload for user 'nobody'" in refused(store, tablet, user="nobody")
     assert "the manifest of user 'm.rossi' belongs to agent '1'" in refused(store, tablet, "2", user="m.rossi")

@@ -162,7 +162,7 @@ class Synced:
         return sync_agent(str(self.hand.folder), "A1", self.file)
 
     def foretold(self, keys: int = 9) -> Difference:
-        manifest = self.hand.manifests["agents/A1.json"]
+        manifest = self.hand.manifests["agents/A1.json.zst"]
         tablet = read_tablet(self.file, manifest)
         return difference(self.hand.store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=keys)
 
@@ -210,7 +210,7 @@ def test_a_base_in_place_of_a_state_too_far_behind_takes_away_what_it_lacks(sync
 
 
 def test_other_columns_are_seen_in_the_file(synced: Synced) -> None:
-    manifest = synced.hand.manifests["agents/A1.json"]
+    manifest = synced.hand.manifests["agents/A1.json.zst"]
     manifest["entities"]["Account"]["columns"]["Name"] = "int"
     (account,) = synced.foretold().entities
     assert account.reasons == ["other columns than at the last sync"]

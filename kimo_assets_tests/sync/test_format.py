@@ -21,7 +21,8 @@ def text_of(store: Path, sha256: str) -> str:
 
 
 def manifest_of(store: Path, agent: str) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((store / "agents" / f"{agent}.json").read_text(encoding="utf-8"))
+    data = (store / "agents" / f"{agent}.json.zst").read_bytes()
+    manifest: dict[str, Any] = json.loads(zstandard.ZstdDecompressor().decompress(data))
     return manifest
 
 

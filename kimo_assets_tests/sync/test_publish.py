@@ -164,7 +164,7 @@ def test_a_column_that_is_no_longer_mapped_leaves_the_payload(company: World) ->
 def test_the_manifest_of_an_agent_who_is_no_more_is_removed(company: World) -> None:
     company.erp(SalesAgent=agents("1"))
     company.done(allow_shrink=True)
-    assert [file.name for file in (company.store / "agents").iterdir()] == ["1.json"]
+    assert [file.name for file in (company.store / "agents").iterdir()] == ["1.json.zst"]
     assert company.seen("Account") == {"1": "A AB"}
 
 
@@ -194,7 +194,7 @@ def test_a_new_agent_published_alone_gets_nothing_that_only_the_others_see(world
 def test_agents_that_only_links_name_get_no_manifest(company: World) -> None:
     company.erp(SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B 9", "AB 1", "AB 9"))
     company.done()
-    assert {file.name for file in (company.store / "agents").iterdir()} == {"1.json", "2.json"}
+    assert {file.name for file in (company.store / "agents").iterdir()} == {"1.json.zst", "2.json.zst"}
     assert company.seen("Account") == {"1": "A AB", "2": ""}
 
 
@@ -209,7 +209,7 @@ def test_agents_codes_may_hold_any_character(world: World) -> None:
     assert world.seen("Account") == {code: f"of {code}" for code in codes}
     written = list((world.store / "agents").iterdir())
     assert len(written) == len(codes)
-    assert all(re.fullmatch(r"[\w~%-]+\.json", file.name, re.ASCII) for file in written)
+    assert all(re.fullmatch(r"[\w~%-]+\.json\.zst", file.name, re.ASCII) for file in written)
 
 
 # --- stores that lost something -----------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def test_a_cut_object_is_written_again(company: World) -> None:
 
 
 def test_a_missing_manifest_is_written_again(company: World) -> None:
-    (company.store / "agents" / "1.json").unlink()
+    (company.store / "agents" / "1.json.zst").unlink()
     company.done()
     assert company.seen("Account") == {"1": "A AB", "2": "AB B"}
 
@@ -277,7 +277,7 @@ def test_an_entity_that_cannot_be_published_keeps_its_old_payload_and_the_others
 
 @pytest.mark.parametrize("moment", ["between objects", "between objects and manifests"])
 def test_a_publication_killed_on_its_way_leaves_the_old_manifests_whole(company: World, moment: str) -> None:
-    before = {agent: (company.store / "agents" / f"{agent}.json").read_bytes() for agent in "12"}
+    before = {agent: (company.store / "agents" / f"{agent}.json.zst").read_bytes() for agent in "12"}
     company.erp(
         SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 2", "B 1", "AB 1", "AB 2"),
         Zone=[{"Id": "N", "Description": "changed"}],
@@ -285,7 +285,7 @@ def test_a_publication_killed_on_its_way_leaves_the_old_manifests_whole(company:
     *_, last = company.done(1, 2).steps[2].entities
     run_and_kill(company, 3, at_step=3, at_entity=None if moment.endswith("manifests") else last)
 
-    assert {agent: (company.store / "agents" / f"{agent}.json").read_bytes() for agent in "12"} == before
+    assert {agent: (company.store / "agents" / f"{agent}.json.zst").read_bytes() for agent in "12"} == before
     assert company.seen("Account") == {"1": "A AB", "2": "AB B"}
 
     company.done(3)

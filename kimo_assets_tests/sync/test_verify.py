@@ -76,7 +76,7 @@ def test_a_damaged_object_is_named_with_all_whom_it_concerns(
     (damage,) = damages(hand)
     assert damage.what == path
     assert damage.remedy == remedy
-    assert damage.manifests == ["agents/A1.json", "agents/A2.json", "users/u2.json"]
+    assert damage.manifests == ["agents/A1.json.zst", "agents/A2.json.zst", "users/u2.json.zst"]
     assert re.search(said, damage.sentence)
 
 
@@ -86,7 +86,7 @@ def test_an_object_with_other_rows_than_promised_is_found(hand: HandStore) -> No
     hand.write("A1", 4, Account=manifest["entities"]["Account"]["buckets"])
     (damage,) = damages(hand)
     assert damage.sentence == "the object has 1 rows, its manifest says 7"
-    assert damage.manifests == ["agents/A1.json"]
+    assert damage.manifests == ["agents/A1.json.zst"]
 
 
 def test_what_is_no_zstd_under_its_right_name_is_found(hand: HandStore) -> None:
@@ -113,20 +113,20 @@ def test_an_agent_without_a_manifest_is_found(hand: HandStore) -> None:
     ],
 )
 def test_a_manifest_that_is_none_is_found(hand: HandStore, text: bytes, said: str) -> None:
-    hand.store.replace("agents/A2.json", text)
+    hand.store.replace("agents/A2.json.zst", text)
     (damage,) = damages(hand)
     assert said in damage.sentence
-    assert (damage.what, damage.remedy) == ("agents/A2.json", DELETE)
+    assert (damage.what, damage.remedy) == ("agents/A2.json.zst", DELETE)
 
 
 def test_a_manifest_in_anothers_place_is_found(hand: HandStore) -> None:
-    hand.store.replace("agents/A2.json", hand.store.read_or_none("agents/A1.json") or b"")
+    hand.store.replace("agents/A2.json.zst", hand.store.read_or_none("agents/A1.json.zst") or b"")
     (damage,) = damages(hand)
     assert "agents/A2.json is the manifest of 'A1'" in damage.sentence
 
 
 def test_a_manifest_that_vanished_since_it_was_listed_is_found(hand: HandStore) -> None:
-    (damage,) = verify(hand.store, ["agents/A9.json"]).damages
+    (damage,) = verify(hand.store, ["agents/A9.json.zst"]).damages
     assert damage.sentence == "the manifest is not there"
 
 
@@ -205,7 +205,7 @@ def test_every_object_is_read_in_the_end_as_loads_go_by(hand: HandStore) -> None
 
 def test_a_sample_is_the_heaviest_and_some_others_and_the_same_for_the_same_load() -> None:
     names = [f"agents/A{n:02}.json" for n in range(40)]
-    weights = [PastWeight(7, path, 1, 1, 1) for path in ("agents/gone.json", *reversed(names))]
+    weights = [PastWeight(7, path, 1, 1, 1) for path in ("agents/gone.json.zst", *reversed(names))]
     chosen = sample(names, weights, 7)
     assert chosen[:3] == names[:-4:-1]
     assert len(chosen) == len(set(chosen)) == 8

@@ -123,10 +123,10 @@ def test_each_load_is_noted_with_what_it_brought(hand: HandStore, ledger: Connec
     hand.write("A1", 2, Account=[shared, own])
     record_weights(ledger, 2, hand.weights(2))
     first, second = weights_after(ledger)
-    assert (first.path, first.rows, first.changed_bytes) == ("agents/A1.json", 4, change["bytes"])
-    assert (second.path, second.rows, second.bytes, second.changed_bytes) == ("agents/A2.json", 2, base, 0)
+    assert (first.path, first.rows, first.changed_bytes) == ("agents/A1.json.zst", 4, change["bytes"])
+    assert (second.path, second.rows, second.bytes, second.changed_bytes) == ("agents/A2.json.zst", 2, base, 0)
     assert [one.changed_bytes for one in weights_after(ledger, 1)] == [base, base]
-    assert weights.history(ledger, ["agents/A1.json"], 10) == {"agents/A1.json": [(1, base), (2, first.bytes)]}
+    assert weights.history(ledger, ["agents/A1.json.zst"], 10) == {"agents/A1.json.zst": [(1, base), (2, first.bytes)]}
 
 
 def test_the_same_load_noted_again_replaces_what_was_noted(hand: HandStore, ledger: Connection) -> None:
@@ -139,7 +139,7 @@ def test_the_same_load_noted_again_replaces_what_was_noted(hand: HandStore, ledg
 
 def test_a_usual_day_leaves_out_each_manifests_first_load(hand: HandStore, ledger: Connection) -> None:
     loads(ledger, 3, 2, 1)
-    path = "agents/A1.json"
+    path = "agents/A1.json.zst"
     for load, changed in ((1, 9_000), (2, 100), (3, 300)):
         ledger.execute("INSERT INTO ops.agent_weight VALUES (%s, %s, 1, 9000, %s)", [load, path, changed])
     ledger.execute("INSERT INTO ops.agent_weight VALUES (3, 'agents/new.json', 1, 9000, 9000)")
@@ -180,18 +180,19 @@ def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(world: Wor
     )
     world.done()
     assert noted(world) == said(world)
-    assert [path for path, _ in noted(world)] == ["agents/A1.json", "agents/A2.json", "agents/A3.json", "users/u1.json"]
+    found = [path.removesuffix(".json.zst") for path, _ in noted(world)]
+    assert found == ["agents/A1", "agents/A2", "agents/A3", "users/u1"]
     world.erp(Account=customers(C2="another"))
     world.done()
     assert noted(world) == said(world)
     changed = {path: weight[2] for path, weight in noted(world)}
-    assert 0 < changed["agents/A1.json"] == changed["users/u1.json"] < 1_000
-    assert changed["agents/A3.json"] == 0
+    assert 0 < changed["agents/A1.json.zst"] == changed["users/u1.json.zst"] < 1_000
+    assert changed["agents/A3.json.zst"] == 0
     world.erp(SalesAgent=[{"Id": code, "Email": f"{code}@x.it"} for code in ("A1", "A2", "A3", "A4")])
     world.done(1, 2)
     world.done(3, entities=["Zone"], only_listed=True)
     assert noted(world) == said(world)
-    assert dict(noted(world))["agents/A4.json"] > (0, 0, 0)
+    assert dict(noted(world))["agents/A4.json.zst"] > (0, 0, 0)
 
 
 Noted = list[tuple[str, tuple[int, int, int]]]
