@@ -1,0 +1,354 @@
+"""Histories: what happens to a company and its tablets one event after another, and what must be true after each.
+
+What an agent gets of an entity is what the oracle says of the rows of schema kimo when step 3 last ran for that entity.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+
+from kimo_assets.catalog import load_catalog
+from kimo_assets.database.server import Database
+from kimo_assets.errors import ConfigError
+from kimo_assets.pipeline import run_undo
+from kimo_assets.reports import ImportReport
+from kimo_assets.sync.client import sync_agent
+from kimo_assets_tests.sync import store_reading
+from kimo_assets_tests.sync.company import TABLES, Company, Edit
+from kimo_assets_tests.sync.oracle import Oracle, Tables, Viewer
+from kimo_assets_tests.worlds import World, run_and_kill
+
+View = dict[str, dict[str, Any]]
+Keys = frozenset[str]
+LIFECYCLE = {"EntityStatus", "SyncReference"}
+
+
+# --- what was published -------------------------------------------------------------------------------------------
+
+
+def live_rows(world: World, entities: Sequence[str]) -> Tables:
+    """entity -> Id -> row of schema kimo, archived ones left out."""
+    catalog = load_catalog()
+    tables: dict[str, dict[str, Any]] = {}
+    with world.database.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        for name in entities:
+            columns = ", ".join(f'"{column}"' for column in catalog[name].fields)
+            rows = cursor.execute(f'SELECT {columns} FROM kimo."{name}" WHERE _archived_load IS NULL')
+            tables[name] = {row["Id"]: row for row in rows}
+    return tables
+
+
+def payload_columns(world: World) -> dict[str, list[str]]:
+    """entity -> what its payload has: the columns read from the ERP, the Id, and the life cycle of what agents edit."""
+    catalog = load_catalog()
+    found: dict[str, set[str]] = {}
+    for name, column in world.rows(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'integrator'"
+    ):
+        found.setdefault(name, {"Id"}).add(column)
+    for name, columns in found.items():
+        columns |= LIFECYCLE if catalog[name].is_held_while_pending else set()
+    return {name: [field for field in catalog[name].fields if field in columns] for name, columns in found.items()}
+
+
+@dataclass(frozen=True)
+class Published:
+    """One entity as it was when step 3 ran for it: the company's rows, and the columns of its payload."""
+
+    entity: str
+    oracle: Oracle
+    columns: list[str]
+    _views: dict[Viewer, View] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        fields = load_catalog()[self.entity].fields
+        return {name: "text" if fields[name].is_open_enum else fields[name].type for name in self.columns}
+
+    def view(self, viewer: Viewer) -> View:
+        """Id -> the row as a tablet has it, its values comparable."""
+        if viewer not in self._views:
+            rows = self.oracle.view(viewer, self.entity, self.columns)
+            self._views[viewer] = {
+                key: {name: comparable(value, self.kinds[name]) for name, value in row.items()} for key, row in rows.items()
+            }
+        return self._views[viewer]
+
+    def of_a_newcomer(self, viewer: Viewer) -> View:
+        """What an agent would have been given had it been there."""
+        agents = {**self.oracle.rows("SalesAgent"), viewer.agent: {"Id": viewer.agent}}
+        return Published(self.entity, Oracle({**self.oracle.tables, "SalesAgent": agents}), self.columns).view(viewer)
+
+    def seers(self, key: str) -> frozenset[Viewer]:
+        return self.oracle.seers(self.entity, key)
+
+
+def comparable(value: Any, kind: str) -> Any:
+    """The same for a value of PostgreSQL's, a payload's and a tablet's."""
+    if value is None:
+        return None
+    match kind:
+        case "dec":
+            return Decimal(str(value)).normalize()
+        case "int" | "enum" | "bool":
+            return int(value)
+        case _ if isinstance(value, date | datetime):
+            return str(value)
+    return value
+
+
+# --- events -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Event:
+    """Rows of the ERP change, then something runs, then some tablets sync.
+
+    what: the name of one of the things that History.do knows. entities: of a restricted run, by name.
+    """
+
+    what: str
+    entities: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    tablets: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        changes = "".join(f"\n       {edit}" for edit in self.edits)
+        return f"{self.what} {' '.join(self.entities)}; tablets {' '.join(sorted(self.tablets)) or 'none'} sync{changes}"
+
+
+@dataclass
+class History:
+    """A company under events. `spare` is a second database, for publishing the same from nothing."""
+
+    world: World
+    spare: Database
+    company: Company
+    published: dict[str, Published] = field(default_factory=dict)
+    agents: Keys = frozenset()
+    # What agents were ever given, and at the last publication at which the row and they were there.
+    ever: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    last: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for folder in ("data", "tablets", "spare"):
+            shutil.rmtree(self.world.folder / folder, ignore_errors=True)
+        self.world.settings = {"sync": {"keep_unlisted_hours": 0}}
+        self._write_erp(list(TABLES))
+
+    def play(self, event: Event) -> None:
+        self.events.append(event)
+        for edit in event.edits:
+            rows = self.company[edit.entity]
+            rows.pop(edit.key, None)
+            rows.update({edit.key: edit.row} if edit.row else {})
+        self._write_erp(sorted({edit.entity for edit in event.edits}))
+        try:
+            self.do(event)
+            self.check(event.tablets)
+        except Exception as error:
+            error.add_note("after these events:" + "".join(f"\n  {n}. {event}" for n, event in enumerate(self.events)))
+            raise
+
+    def _write_erp(self, names: Sequence[str]) -> None:
+        self.world.erp(**{name: list(self.company[name].values()) for name in names})
+
+    def do(self, event: Event) -> None:
+        all_or_some = {"entities": event.entities, "only_listed": True, "allow_shrink": True}
+        match event.what:
+            case "import":
+                self._ran(self.world.done(allow_shrink=True))
+            case "import with linked":
+                self._ran(self.world.done(entities=event.entities, allow_shrink=True))
+            case "import only":
+                self._ran(self.world.done(**all_or_some))
+            case "load":
+                self.world.done(1, 2, **all_or_some)
+            case "publish":
+                self._ran(self.world.done(3, **all_or_some))
+            case "undo":
+                self._undo()
+            case "killed in step 3":
+                # All is taken back: what was published stays as it was.
+                run_and_kill(self.world, 1, 2, 3, at_step=3, at_entity=event.entities[0])
+            case "killed before the manifests":
+                self._killed_before_manifests()
+            case "store emptied":
+                shutil.rmtree(self.world.store, ignore_errors=True)
+                self._ran(self.world.done(3))
+            case "object deleted":
+                self._delete_object()
+                self._ran(self.world.done(3))
+            case "from scratch":
+                self._ran(self.world.done(3))
+                self.compare_from_scratch()
+            case _:
+                raise AssertionError(event.what)
+
+    def _undo(self) -> None:
+        try:
+            report = run_undo(self.world.config, self.world.database)
+        except ConfigError:
+            return
+        assert report.success, report.failures
+        self._ran(report)
+
+    def _killed_before_manifests(self) -> None:
+        """What it has published is on record, and in the manifests after the next run; agents still have the old ones."""
+        run_and_kill(self.world, 1, 2, 3, at_step=3, at_entity=None)
+        self.check(frozenset())
+        self._note(list(TABLES))
+        self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
+
+    def _delete_object(self) -> None:
+        found = sorted((self.world.store / "objects").rglob("*.zst"))
+        if found:
+            found[len(self.events) * 7 % len(found)].unlink()
+
+    # --- what must be given ---------------------------------------------------------------------------------------
+
+    def _ran(self, report: ImportReport) -> None:
+        self._note([name for name, found in report.steps[3].entities.items() if found.status != "skipped"])
+
+    def _note(self, names: Sequence[str]) -> None:
+        tables, columns = live_rows(self.world, list(TABLES)), payload_columns(self.world)
+        oracle = Oracle(tables)
+        self.agents = frozenset(oracle.rows("SalesAgent"))
+        for name in names:
+            self.published[name] = Published(name, oracle, columns[name])
+            for viewer in oracle.everyone:
+                given = self.ever.setdefault((viewer.agent, name), set())
+                given |= self.published[name].view(viewer).keys()
+                last = self.last.setdefault((viewer.agent, name), set())
+                last -= oracle.rows(name).keys()
+                last |= self.published[name].view(viewer).keys()
+
+    def check(self, tablets: Keys) -> None:
+        """All that an agent can fetch, and what the named tablets and new ones then hold."""
+        found = store_reading.manifests(self.world.store)
+        expected = {store_reading.file_of(agent): agent for agent in self.agents}
+        assert found.keys() == expected.keys(), "the store has manifests of other agents than Kimo"
+        for file, agent in expected.items():
+            manifest = found[file]
+            assert manifest["agent"] == agent
+            assert manifest["entities"].keys() == self.published.keys(), f"agent {agent}: other entities"
+            self._check_objects(agent, manifest)
+            self._compare("read anew", agent, store_reading.rows_for_a_new_client(self.world.store, manifest))
+            if agent in tablets:
+                for name in ("old", "new"):
+                    self._compare(f"{name} tablet", agent, self._synced(agent, name))
+
+    def _synced(self, agent: str, name: str) -> dict[str, dict[str, Any]]:
+        file = self.world.folder / "tablets" / f"{agent} {name}.sqlite"
+        file.parent.mkdir(exist_ok=True)
+        if name == "new":
+            file.unlink(missing_ok=True)
+        sync_agent(self.world.config.sync_store, agent, file)
+        return tablet_content(file, {name: found.columns for name, found in self.published.items()})
+
+    def _compare(self, how: str, agent: str, content: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        viewer = Viewer(agent)
+        for name, published in self.published.items():
+            found = {
+                key: {column: comparable(value, published.kinds[column]) for column, value in row.items()}
+                for key, row in content[name].items()
+            }
+            expected = published.view(viewer)
+            if viewer not in published.oracle.everyone:
+                # It came after this entity's step 3: it may have what it would have been given, or nothing yet.
+                expected = {key: row for key, row in published.of_a_newcomer(viewer).items() if key in found}
+            if found != expected:
+                raise AssertionError(f"{how}, agent {agent}, {name}: {difference(found, expected)}")
+
+    def _check_objects(self, agent: str, manifest: dict[str, Any]) -> None:
+        """No object holds a row that the agent does not see, or a key that it never saw."""
+        viewer = Viewer(agent)
+        for part in store_reading.parts(manifest):
+            published = self.published[part.entity]
+            content = store_reading.read(self.world.store, part)
+            rows, place = published.oracle.rows(part.entity), (agent, part.entity)
+            if viewer not in published.oracle.everyone:
+                seen = set(published.of_a_newcomer(viewer))
+            elif part.is_private:
+                seen = {key for key in rows if viewer in published.seers(key)}
+            else:
+                seen = set(published.view(viewer))
+            gone = self.last.get(place, set()) - rows.keys()
+            foreign = content.rows.keys() - seen - gone
+            assert not foreign, f"agent {agent} can fetch the foreign rows {sorted(foreign)} in {part}"
+            unknown = content.removed - self.ever.get(place, set())
+            assert not unknown, f"agent {agent} can fetch keys {sorted(unknown)} that it never saw in {part}"
+
+    def compare_from_scratch(self) -> None:
+        """What new clients get of the store, and of one into which the same database was published from nothing."""
+        scratch = from_scratch(self.world, self.spare)
+        ours, theirs = store_reading.manifests(self.world.store), store_reading.manifests(scratch.store)
+        assert ours.keys() == theirs.keys()
+        for file, manifest in ours.items():
+            mine = store_reading.rows_for_a_new_client(self.world.store, manifest)
+            other = store_reading.rows_for_a_new_client(scratch.store, theirs[file])
+            for name in {**mine, **other}:
+                told = difference(mine.get(name, {}), other.get(name, {}))
+                assert not told, f"{file}, {name}, published step by step and from scratch: {told}"
+
+
+def tablet_content(file: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, View]:
+    with closing(sqlite3.connect(file)) as tablet:
+        tablet.row_factory = sqlite3.Row
+        names = {name for (name,) in tablet.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert {name for name in names if not name.startswith(("_", "sqlite_"))} == columns.keys()
+        rows = {name: tablet.execute(f'SELECT * FROM "{name}"').fetchall() for name in columns}
+    return {
+        name: {row["Id"]: {column: row[column] for column in columns[name]} for row in found} for name, found in rows.items()
+    }
+
+
+def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    def pairs() -> Iterator[str]:
+        for key in sorted(found.keys() & expected.keys()):
+            for column in {**found[key], **expected[key]}:
+                mine, right = found[key].get(column, "no such column"), expected[key].get(column, "no such column")
+                if mine != right:
+                    yield f"{key}.{column} is {mine!r} instead of {right!r}"
+
+    told = {
+        "too many": sorted(found.keys() - expected.keys()),
+        "missing": sorted(expected.keys() - found.keys()),
+        "wrong": list(pairs()),
+    }
+    return "; ".join(f"{what}: {', '.join(which)}" for what, which in told.items() if which)
+
+
+# What the engine remembers of what it has published; without it, it starts from nothing. Those of version 1, then of 2.
+PUBLICATION_STATE = [
+    "published", "published_object", "manifest", "visibility", "unlisted_object",
+    "payload", "covered", "bucket", "bucket_object", "placement", "lookup", "audience", "profile", "manifest_file",
+]  # fmt: skip
+
+
+def from_scratch(world: World, spare: Database) -> World:
+    """The same database, copied over the spare one, with nothing published: then published into an empty store."""
+    copied, target = (conninfo_to_dict(database.dsn)["dbname"] for database in (world.database, spare))
+    with Database(make_conninfo(spare.dsn, dbname="postgres"), "").connect() as connection:
+        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [copied])
+        connection.execute(f"DROP DATABASE {target} WITH (FORCE)")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {target} TEMPLATE {copied} STRATEGY file_copy")  # type: ignore[arg-type]
+    scratch = World(world.folder / "spare", spare, {name: {} for name in TABLES}, world.settings, world.erp_file.url)
+    scratch.folder.mkdir(exist_ok=True)
+    shutil.rmtree(scratch.store, ignore_errors=True)
+    there = [name for (name,) in scratch.rows("SELECT relname FROM pg_class WHERE relnamespace = 'ops'::regnamespace")]
+    scratch.execute(f"TRUNCATE {', '.join(f'ops.{name}' for name in PUBLICATION_STATE if name in there)}")
+    scratch.execute("DROP SCHEMA IF EXISTS sync CASCADE; CREATE SCHEMA sync")
+    scratch.done(3)
+    return scratch

@@ -1,0 +1,76 @@
+"""Random histories of random companies: after every event each agent can fetch, and has after a sync, just what is right."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from kimo_assets.database.server import Database
+from kimo_assets_tests.conftest import EMPTY_AGAIN
+from kimo_assets_tests.sync.company import AGENTS, TABLES, edits, random_company
+from kimo_assets_tests.sync.history import Event, History
+from kimo_assets_tests.worlds import World
+
+# How often each happens, the most ordinary first.
+HAPPENINGS = {
+    "import": 5, "import with linked": 2, "import only": 4, "load": 2, "publish": 4, "undo": 2, "store emptied": 1,
+    "object deleted": 1, "killed in step 3": 1, "killed before the manifests": 1, "from scratch": 1,
+}  # fmt: skip
+RESTRICTED = {"import with linked", "import only", "load", "publish", "killed in step 3"}
+
+
+def events() -> st.SearchStrategy[Event]:
+    def of(what: str) -> st.SearchStrategy[Event]:
+        some = st.lists(st.sampled_from(list(TABLES)), min_size=1, max_size=6, unique=True).map(tuple)
+        return st.builds(
+            Event,
+            st.just(what),
+            some if what in RESTRICTED else st.just(()),
+            st.lists(edits(), max_size=6).map(tuple),
+            st.frozensets(st.sampled_from(AGENTS)),
+        )
+
+    return st.sampled_from([what for what, times in HAPPENINGS.items() for _ in range(times)]).flatmap(of)
+
+
+@pytest.fixture
+def databases(new_database: Callable[[], Database]) -> tuple[Database, Database]:
+    return new_database(), new_database()
+
+
+def histories(
+    folder: Path, databases: tuple[Database, Database], examples: int, length: int, phases: Sequence[Phase]
+) -> dict[str, int]:
+    """Plays random histories; returns how often each thing happened."""
+    happened: dict[str, int] = {}
+
+    @settings(
+        max_examples=examples, deadline=None, derandomize=True, database=None, phases=phases,
+        suppress_health_check=list(HealthCheck), print_blob=False,
+    )  # fmt: skip
+    @given(seed=st.integers(0, 1_000_000), told=st.lists(events(), min_size=length, max_size=length + 2))
+    def play(seed: int, told: list[Event]) -> None:
+        with databases[0].connect() as connection:
+            connection.execute(EMPTY_AGAIN)
+        history = History(World(folder, databases[0]), databases[1], random_company(seed))
+        for event in [*told, Event("from scratch", tablets=frozenset(AGENTS))]:
+            history.play(event)
+            happened[event.what] = happened.get(event.what, 0) + 1
+
+    play()
+    return happened
+
+
+def test_every_agent_has_exactly_its_rows_after_any_history(tmp_path: Path, databases: tuple[Database, Database]) -> None:
+    happened = histories(tmp_path, databases, examples=6, length=6, phases=[Phase.generate])
+    print(happened)
+    assert happened.keys() == HAPPENINGS.keys(), "a thing that never happened is not tested"
+
+
+@pytest.mark.stress
+def test_every_agent_has_exactly_its_rows_after_many_long_histories(
+    tmp_path: Path, databases: tuple[Database, Database]
+) -> None:
+    histories(tmp_path, databases, examples=150, length=12, phases=[Phase.generate, Phase.shrink])
