@@ -109,6 +109,7 @@ TABLES: dict[str, Table] = {
     "ItemListPrice": table(
         "p", 7, ItemId=maybe(ITEMS), AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS), UnitPrice=["9.90", "12.5"]
     ),
+    "SirioSalesCondition": table("y", 5, ItemId=maybe(ITEMS), AccountId=maybe(ACCOUNTS)),
     "WarehousePerSalesAgent": table("L", 4, WarehouseId=["P", "Q"], SalesAgentId=maybe(AGENTS)),
     "ItemOfflineAvailability": table(
         "a", 6, ItemId=maybe(ITEMS), WarehouseId=maybe("PQ"), WarehouseAvailability=["5", "0.5"]

@@ -244,9 +244,3 @@ def plain(value: str) -> str:
     """Rule values as people write them: True, yes and 1 are one."""
     folded = value.strip().casefold()
     return {"true": "1", "yes": "1", "false": "0", "no": "0"}.get(folded, folded)
-
-
-def kinds_of(scope: scopes.Scope) -> set[str]:
-    """The kinds of scope in a scope, those inside it too."""
-    inner = [*getattr(scope, "rules", ()), *getattr(scope, "filters", ()), *getattr(scope, "modes", {}).values()]
-    return {scope.kind}.union(*map(kinds_of, inner))
