@@ -145,6 +145,13 @@ TABLES: dict[str, Table] = {
     "BusinessRuleFromErp": Table(list(RULES), dict(RULES), _rule),
 }  # fmt: skip
 
+# The entities that have a column of words that nothing depends on, and which one.
+WORDY = {
+    name: next(column for column, values in found.columns.items() if values is WORDS)
+    for name, found in TABLES.items()
+    if any(values is WORDS for values in found.columns.values())
+}
+
 Company = dict[str, dict[str, Row]]
 
 

@@ -4,18 +4,14 @@ What an agent gets of an entity is what the oracle says of the rows of schema ki
 """
 
 import shutil
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import dict_row
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.database.server import Database
@@ -24,97 +20,30 @@ from kimo_assets.pipeline import run_undo
 from kimo_assets.reports import ImportReport
 from kimo_assets.sync.client import sync_agent
 from kimo_assets_tests.sync import store_reading
-from kimo_assets_tests.sync.company import TABLES, Company, Edit
-from kimo_assets_tests.sync.oracle import Oracle, Tables, Viewer
+from kimo_assets_tests.sync.company import TABLES, WORDY, Company, Edit
+from kimo_assets_tests.sync.letter_client import LetterClient
+from kimo_assets_tests.sync.oracle import Oracle, Viewer
+from kimo_assets_tests.sync.published import (
+    Published,
+    View,
+    comparable,
+    difference,
+    live_rows,
+    payload_columns,
+    tablet_content,
+)
 from kimo_assets_tests.worlds import World, run_and_kill
 
-View = dict[str, dict[str, Any]]
 Keys = frozenset[str]
-LIFECYCLE = {"EntityStatus", "SyncReference"}
-
-
-# --- what was published -------------------------------------------------------------------------------------------
-
-
-def live_rows(world: World, entities: Sequence[str]) -> Tables:
-    """entity -> Id -> row of schema kimo, archived ones left out."""
-    catalog = load_catalog()
-    tables: dict[str, dict[str, Any]] = {}
-    with world.database.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        for name in entities:
-            columns = ", ".join(f'"{column}"' for column in catalog[name].fields)
-            rows = cursor.execute(f'SELECT {columns} FROM kimo."{name}" WHERE _archived_load IS NULL')
-            tables[name] = {row["Id"]: row for row in rows}
-    return tables
-
-
-def payload_columns(world: World) -> dict[str, list[str]]:
-    """entity -> what its payload has: the columns read from the ERP, the Id, and the life cycle of what agents edit."""
-    catalog = load_catalog()
-    found: dict[str, set[str]] = {}
-    for name, column in world.rows(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'integrator'"
-    ):
-        found.setdefault(name, {"Id"}).add(column)
-    for name, columns in found.items():
-        columns |= LIFECYCLE if catalog[name].is_held_while_pending else set()
-    return {name: [field for field in catalog[name].fields if field in columns] for name, columns in found.items()}
-
-
-@dataclass(frozen=True)
-class Published:
-    """One entity as it was when step 3 ran for it: the company's rows, and the columns of its payload."""
-
-    entity: str
-    oracle: Oracle
-    columns: list[str]
-    _views: dict[Viewer, View] = field(default_factory=dict, compare=False, repr=False)
-
-    @cached_property
-    def kinds(self) -> dict[str, str]:
-        fields = load_catalog()[self.entity].fields
-        return {name: "text" if fields[name].is_open_enum else fields[name].type for name in self.columns}
-
-    def view(self, viewer: Viewer) -> View:
-        """Id -> the row as a tablet has it, its values comparable."""
-        if viewer not in self._views:
-            rows = self.oracle.view(viewer, self.entity, self.columns)
-            self._views[viewer] = {
-                key: {name: comparable(value, self.kinds[name]) for name, value in row.items()} for key, row in rows.items()
-            }
-        return self._views[viewer]
-
-    def of_a_newcomer(self, viewer: Viewer) -> View:
-        """What an agent would have been given had it been there."""
-        agents = {**self.oracle.rows("SalesAgent"), viewer.agent: {"Id": viewer.agent}}
-        return Published(self.entity, Oracle({**self.oracle.tables, "SalesAgent": agents}), self.columns).view(viewer)
-
-    def seers(self, key: str) -> frozenset[Viewer]:
-        return self.oracle.seers(self.entity, key)
-
-
-def comparable(value: Any, kind: str) -> Any:
-    """The same for a value of PostgreSQL's, a payload's and a tablet's."""
-    if value is None:
-        return None
-    match kind:
-        case "dec":
-            return Decimal(str(value)).normalize()
-        case "int" | "enum" | "bool":
-            return int(value)
-        case _ if isinstance(value, date | datetime):
-            return str(value)
-    return value
-
-
-# --- events -------------------------------------------------------------------------------------------------------
+Content = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Event:
     """Rows of the ERP change, then something runs, then some tablets sync.
 
-    what: the name of one of the things that History.do knows. entities: of a restricted run, by name.
+    what: the name of one of the things that History.do knows. entities: of a restricted run, where it is killed, or whose
+    columns change.
     """
 
     what: str
@@ -139,6 +68,9 @@ class History:
     # What agents were ever given, and at the last publication at which the row and they were there.
     ever: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     last: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    # The entities whose text column the ERP has not, and the clients that go by the letter.
+    narrow: set[str] = field(default_factory=set)
+    clients: dict[str, LetterClient] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -162,7 +94,10 @@ class History:
             raise
 
     def _write_erp(self, names: Sequence[str]) -> None:
-        self.world.erp(**{name: list(self.company[name].values()) for name in names})
+        for name in names:
+            dropped = WORDY[name] if name in self.narrow else None
+            rows = self.company[name].values()
+            self.world.erp(**{name: [{column: row[column] for column in row if column != dropped} for row in rows]})
 
     def do(self, event: Event) -> None:
         all_or_some = {"entities": event.entities, "only_listed": True, "allow_shrink": True}
@@ -177,6 +112,10 @@ class History:
                 self.world.done(1, 2, **all_or_some)
             case "publish":
                 self._ran(self.world.done(3, **all_or_some))
+            case "columns change":
+                self.narrow.symmetric_difference_update(event.entities)
+                self._write_erp(event.entities)
+                self._ran(self.world.done(allow_shrink=True))
             case "undo":
                 self._undo()
             case "killed in step 3":
@@ -184,6 +123,8 @@ class History:
                 run_and_kill(self.world, 1, 2, 3, at_step=3, at_entity=event.entities[0])
             case "killed before the manifests":
                 self._killed_before_manifests()
+            case "killed among the manifests":
+                self._killed_among_manifests()
             case "store emptied":
                 shutil.rmtree(self.world.store, ignore_errors=True)
                 self._ran(self.world.done(3))
@@ -211,6 +152,17 @@ class History:
         self._note(list(TABLES))
         self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
 
+    def _killed_among_manifests(self) -> None:
+        """Each agent has all of the old or all of the new; the next run replaces the manifests that are left."""
+        before, old = store_reading.manifests(self.world.store), dict(self.published)
+        killed_among_manifests(self.world)
+        self._note(list(TABLES))
+        for file, manifest in store_reading.manifests(self.world.store).items():
+            rows = store_reading.rows_for_a_new_client(self.world.store, manifest)
+            valid = old if manifest == before.get(file) else self.published
+            self._compare("read after the kill", manifest["agent"], rows, valid)
+        self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
+
     def _delete_object(self) -> None:
         found = sorted((self.world.store / "objects").rglob("*.zst"))
         if found:
@@ -228,11 +180,11 @@ class History:
         for name in names:
             self.published[name] = Published(name, oracle, columns[name])
             for viewer in oracle.everyone:
-                given = self.ever.setdefault((viewer.agent, name), set())
-                given |= self.published[name].view(viewer).keys()
+                seen = self.published[name].view(viewer)
+                self.ever.setdefault((viewer.agent, name), set()).update(seen)
                 last = self.last.setdefault((viewer.agent, name), set())
-                last -= oracle.rows(name).keys()
-                last |= self.published[name].view(viewer).keys()
+                last.difference_update(oracle.rows(name))
+                last.update(seen)
 
     def check(self, tablets: Keys) -> None:
         """All that an agent can fetch, and what the named tablets and new ones then hold."""
@@ -244,12 +196,17 @@ class History:
             assert manifest["agent"] == agent
             assert manifest["entities"].keys() == self.published.keys(), f"agent {agent}: other entities"
             self._check_objects(agent, manifest)
-            self._compare("read anew", agent, store_reading.rows_for_a_new_client(self.world.store, manifest))
+            self._compare(
+                "read anew", agent, store_reading.rows_for_a_new_client(self.world.store, manifest), self.published
+            )
             if agent in tablets:
                 for name in ("old", "new"):
-                    self._compare(f"{name} tablet", agent, self._synced(agent, name))
+                    self._compare(f"{name} tablet", agent, self._synced(agent, name), self.published)
+                if manifest["version"] > 1:
+                    client = self.clients.setdefault(agent, LetterClient(self.world.store))
+                    self._compare("client by the letter", agent, client.sync(manifest), self.published)
 
-    def _synced(self, agent: str, name: str) -> dict[str, dict[str, Any]]:
+    def _synced(self, agent: str, name: str) -> dict[str, View]:
         file = self.world.folder / "tablets" / f"{agent} {name}.sqlite"
         file.parent.mkdir(exist_ok=True)
         if name == "new":
@@ -257,9 +214,9 @@ class History:
         sync_agent(self.world.config.sync_store, agent, file)
         return tablet_content(file, {name: found.columns for name, found in self.published.items()})
 
-    def _compare(self, how: str, agent: str, content: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    def _compare(self, how: str, agent: str, content: Content, valid: Mapping[str, Published]) -> None:
         viewer = Viewer(agent)
-        for name, published in self.published.items():
+        for name, published in valid.items():
             found = {
                 key: {column: comparable(value, published.kinds[column]) for column, value in row.items()}
                 for key, row in content[name].items()
@@ -278,6 +235,8 @@ class History:
             published = self.published[part.entity]
             content = store_reading.read(self.world.store, part)
             rows, place = published.oracle.rows(part.entity), (agent, part.entity)
+            public = getattr(load_catalog()[part.entity].scope, "everyone_columns", ())
+            assert part.is_private or not public or set(content.columns) <= set(public), f"{part} tells {content.columns}"
             if viewer not in published.oracle.everyone:
                 seen = set(published.of_a_newcomer(viewer))
             elif part.is_private:
@@ -303,33 +262,6 @@ class History:
                 assert not told, f"{file}, {name}, published step by step and from scratch: {told}"
 
 
-def tablet_content(file: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, View]:
-    with closing(sqlite3.connect(file)) as tablet:
-        tablet.row_factory = sqlite3.Row
-        names = {name for (name,) in tablet.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        assert {name for name in names if not name.startswith(("_", "sqlite_"))} == columns.keys()
-        rows = {name: tablet.execute(f'SELECT * FROM "{name}"').fetchall() for name in columns}
-    return {
-        name: {row["Id"]: {column: row[column] for column in columns[name]} for row in found} for name, found in rows.items()
-    }
-
-
-def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-    def pairs() -> Iterator[str]:
-        for key in sorted(found.keys() & expected.keys()):
-            for column in {**found[key], **expected[key]}:
-                mine, right = found[key].get(column, "no such column"), expected[key].get(column, "no such column")
-                if mine != right:
-                    yield f"{key}.{column} is {mine!r} instead of {right!r}"
-
-    told = {
-        "too many": sorted(found.keys() - expected.keys()),
-        "missing": sorted(expected.keys() - found.keys()),
-        "wrong": list(pairs()),
-    }
-    return "; ".join(f"{what}: {', '.join(which)}" for what, which in told.items() if which)
-
-
 # What the engine remembers of what it has published; without it, it starts from nothing. Those of version 1, then of 2.
 PUBLICATION_STATE = [
     "published", "published_object", "manifest", "visibility", "unlisted_object",
@@ -352,3 +284,28 @@ def from_scratch(world: World, spare: Database) -> World:
     scratch.execute("DROP SCHEMA IF EXISTS sync CASCADE; CREATE SCHEMA sync")
     scratch.done(3)
     return scratch
+
+
+_KILLED_AMONG_MANIFESTS = """
+import os, sys
+from kimo_assets.config import load_config
+from kimo_assets.database.server import Database
+from kimo_assets.pipeline import Progress, run_import
+
+class Killer(Progress):
+    done = 0
+
+    def manifest_done(self):
+        self.done += 1
+        if self.done == 2:
+            os.kill(os.getpid(), 9)
+
+run_import(load_config(sys.argv[1]), Database(sys.argv[2], ""), allow_shrink=True, progress=Killer())
+"""
+
+
+def killed_among_manifests(world: World) -> None:
+    """A whole import in a process that gets a SIGKILL after the second manifest; with fewer agents it comes to its end."""
+    told = [sys.executable, "-c", _KILLED_AMONG_MANIFESTS, str(world.config.path), world.database.dsn]
+    done = subprocess.run(told, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode in (0, -9), done.stderr

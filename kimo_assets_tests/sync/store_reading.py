@@ -60,11 +60,11 @@ def parts(manifest: dict[str, Any]) -> Iterator[Part]:
                 is_private = has_private and "columns" not in listed
                 yield Part(name, listed["sha256"], listed["rows"], listed["bytes"], is_private, load=position)
         else:
-            yield from _bucket_parts(name, entity["buckets"], is_private=False)
-            yield from _bucket_parts(name, entity.get("private", {}).get("buckets", []), is_private=True)
+            yield from bucket_parts(name, entity["buckets"], is_private=False)
+            yield from bucket_parts(name, entity.get("private", {}).get("buckets", []), is_private=True)
 
 
-def _bucket_parts(name: str, buckets: list[dict[str, Any]], *, is_private: bool) -> Iterator[Part]:
+def bucket_parts(name: str, buckets: list[dict[str, Any]], *, is_private: bool) -> Iterator[Part]:
     for bucket in buckets:
         base = bucket["base"]
         for listed in base["objects"]:
@@ -142,7 +142,7 @@ def _joined(
         if owner == name:
             mine = private if is_private else public
             assert bucket is None or not mine & rows.keys(), f"{name}: {mine & rows.keys()} are in two buckets"
-            mine |= rows.keys()
+            mine.update(rows)
             for key, values in rows.items():
                 found[key] = found.get(key, dict.fromkeys(entity["columns"])) | values
     assert not private or private <= public, f"{name}: {private - public} are private only"

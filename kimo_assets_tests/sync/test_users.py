@@ -6,8 +6,8 @@ import pytest
 
 from kimo_assets_tests.sync import store_reading
 from kimo_assets_tests.sync.company import TABLES, random_company
-from kimo_assets_tests.sync.history import Published, comparable, difference, live_rows, payload_columns
 from kimo_assets_tests.sync.oracle import Oracle, Viewer
+from kimo_assets_tests.sync.published import Published, comparable, difference, live_rows, payload_columns
 from kimo_assets_tests.worlds import World
 
 # Users of one agent in two warehouses and without one, of another agent, of agents that are not there, of other types.
