@@ -32,7 +32,8 @@ from kimo_assets.reports import (
 from kimo_assets.staging.promote import promote
 from kimo_assets.staging.step import StagingRun, stage_entities
 from kimo_assets.sync.garbage import collect_garbage
-from kimo_assets.sync.publish import Publisher, write_manifests
+from kimo_assets.sync.manifests import read_manifests, write_manifests
+from kimo_assets.sync.publish import Publisher, installation
 from kimo_assets.sync.store import Store
 
 STEPS = (1, 2, 3)
@@ -281,7 +282,9 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
                 report = _publish_one(run, publisher, name)
                 run.done(3, report)
                 reports.append(report)
-            manifests = publisher.manifests()
+            manifests = read_manifests(
+                run.connection, installation(run.connection), publisher.profiles, lambda user: {"id": user}
+            )
     finally:
         if is_usable(run.connection):
             run.connection.isolation_level = before

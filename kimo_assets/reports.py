@@ -101,9 +101,14 @@ class ReloadedEntity(LoadedEntity):
 
 @dataclass(frozen=True)
 class PublishedEntity(EntityReport):
-    """Step 3. rows: distinct rows some agent sees; bytes: compressed; agents: how many see any."""
+    """Step 3. rows: distinct rows some agent sees; bytes: compressed; agents: how many see any.
+
+    rows_put, rows_removed: of these, new or seen otherwise or with other values than before, and no longer seen by anybody.
+    """
 
     rows: int = 0
+    rows_put: int = 0
+    rows_removed: int = 0
     objects: int = 0
     objects_written: int = 0
     bytes: int = 0

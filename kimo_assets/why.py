@@ -11,8 +11,9 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError, StoreError, nearest
-from kimo_assets.sync.agents import Agents
 from kimo_assets.sync.client import read_manifest, read_rows
+from kimo_assets.sync.profiles import Profiles
+from kimo_assets.sync.publication import REMOVED
 from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.store import Store
 from kimo_assets.sync.trace import Link, Tracer
@@ -71,17 +72,26 @@ def _is_published(config: KimoConfig, agent: str, entity: str, key: str) -> bool
         return None
     if description is None:
         return None
-    for listed in description["objects"]:
+    return any(_holds(store, bucket, description["key"], key) for bucket in description["buckets"])
+
+
+def _holds(store: Store, bucket: dict[str, Any], key_column: str, key: str) -> bool:
+    found = False
+    base = bucket["base"]
+    later = [change for change in bucket["changes"] if change["load"] > base["load"]]
+    for listed in (*base["objects"], *later):
         rows = read_rows(store.read_object(listed["sha256"]))
-        place = next(rows).index(description["key"])
-        if any(row[place] == key for row in rows):
-            return True
-    return False
+        header = next(rows)
+        place = header.index(key_column)
+        for row in rows:
+            if row[place] == key:
+                found = header[0] != REMOVED or row[0] == "0"
+    return found
 
 
 def _answer(connection: Connection, config: KimoConfig, agent: str, entity: Entity, key: str) -> Answer:
-    agents = Agents.read(connection)
-    _require_agent(agents, agent)
+    profiles = Profiles.read(connection)
+    _require_agent(profiles, agent)
     row = connection.execute(
         sql.SQL("SELECT {}, {} FROM {} WHERE {} = %s").format(
             sql.Identifier(CHANGED), sql.Identifier(ARCHIVED), table(KIMO, entity.name), sql.Identifier(ID)
@@ -97,7 +107,7 @@ def _answer(connection: Connection, config: KimoConfig, agent: str, entity: Enti
         return Answer(agent, entity.name, key, False, sentence, change=change)
     catalog = load_catalog()
     visibility = Visibility(
-        connection, catalog, agents, rules=business_rules(connection), channel_codes=config.sync.channel_codes
+        connection, catalog, profiles, rules=business_rules(connection), channel_codes=config.sync.channel_codes
     )
     chain = Tracer(connection, catalog, visibility, agent).trace(entity, key)
     sees = chain is not None and chain.passes
@@ -105,9 +115,9 @@ def _answer(connection: Connection, config: KimoConfig, agent: str, entity: Enti
     return Answer(agent, entity.name, key, sees, sentence, change=change, chain=chain)
 
 
-def _require_agent(agents: Agents, agent: str) -> None:
-    if agent not in agents.codes:
-        hint = nearest(agent, agents.codes)
+def _require_agent(profiles: Profiles, agent: str) -> None:
+    if agent not in profiles.agents:
+        hint = nearest(agent, list(profiles.agents))
         raise ConfigError(
             f"'{agent}' is no agent here." + (f" Did you mean {' or '.join(hint)}?" if hint else "")
             + " Agents are the live rows of SalesAgent."

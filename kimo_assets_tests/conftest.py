@@ -36,10 +36,11 @@ EMPTY_AGAIN = """
 DO $$ DECLARE used text; BEGIN
     PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid();
-    DROP SCHEMA integrator, plan, history CASCADE;
+    DROP SCHEMA integrator, plan, history, sync CASCADE;
     CREATE SCHEMA integrator;
     CREATE SCHEMA plan;
     CREATE SCHEMA history;
+    CREATE SCHEMA sync;
     SELECT string_agg(c.oid::regclass::text, ', ') INTO used FROM pg_class AS c
         WHERE c.relkind = 'r' AND c.relnamespace IN ('kimo'::regnamespace, 'ops'::regnamespace)
           AND pg_relation_size(c.oid) > 0 AND c.relname <> 'schema_version';

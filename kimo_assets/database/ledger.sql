@@ -137,38 +137,95 @@ CREATE TABLE IF NOT EXISTS ops.reference_check (
     PRIMARY KEY (entity, field)
 );
 
--- What step 3 published last per entity. inputs: a digest of all that decides its content.
-CREATE TABLE IF NOT EXISTS ops.published (
+-- Whose the sync store is: this database's.
+CREATE TABLE IF NOT EXISTS ops.installation (id text PRIMARY KEY);
+
+-- What the first commits kept of step 3; it is prepared anew.
+DROP TABLE IF EXISTS ops.published_object, ops.published, ops.visibility, ops.manifest;
+
+-- Who sees what, kept from one preparation to the next; one table a lookup.
+CREATE SCHEMA IF NOT EXISTS sync;
+
+-- The different views on the data: agents, and agents with a user's own warehouse. position: the bit in masks, never given again.
+CREATE TABLE IF NOT EXISTS ops.profile (
+    position integer PRIMARY KEY,
+    agent text NOT NULL,
+    warehouse text,
+    since bigint NOT NULL,
+    retired bigint
+);
+
+-- Numbers of sets of profiles. mask: hexadecimal; with a minus sign it is all but some, whoever comes.
+CREATE TABLE IF NOT EXISTS ops.audience (number integer PRIMARY KEY, mask text NOT NULL UNIQUE);
+
+-- The tables of schema sync. definition: a digest of all that decides their content, beside tables.
+CREATE TABLE IF NOT EXISTS ops.lookup (
+    name text PRIMARY KEY,
+    definition text NOT NULL,
+    refreshed_load bigint NOT NULL,
+    changed_load bigint NOT NULL
+);
+
+-- What step 3 published per entity: when it last looked, and when it last changed anything. description: as in manifests.
+-- for_all: whoever comes sees all of it.
+CREATE TABLE IF NOT EXISTS ops.payload (
     entity text PRIMARY KEY,
-    load bigint NOT NULL,
-    inputs text NOT NULL,
-    description jsonb NOT NULL,
-    row_count bigint NOT NULL,
+    checked_load bigint NOT NULL,
+    changed_load bigint NOT NULL,
+    definition text NOT NULL,
+    description json NOT NULL,
+    for_all boolean NOT NULL,
     published_at timestamptz NOT NULL DEFAULT now()
 );
 
--- The objects of the published entities, and the agents whose manifests list them (NULL: all).
-CREATE TABLE IF NOT EXISTS ops.published_object (
-    entity text NOT NULL REFERENCES ops.published ON DELETE CASCADE,
+-- Which profiles an entity has been published for, and since which load.
+CREATE TABLE IF NOT EXISTS ops.covered (
+    entity text NOT NULL,
     position integer NOT NULL,
-    sha256 text NOT NULL,
-    row_count bigint NOT NULL,
-    byte_count bigint NOT NULL,
-    field_names text[],
-    agents text[],
+    load bigint NOT NULL,
     PRIMARY KEY (entity, position)
 );
 
--- Who sees which rows of an entity, digested; recomputed when `inputs` changes.
-CREATE TABLE IF NOT EXISTS ops.visibility (
-    entity text PRIMARY KEY,
-    inputs text NOT NULL,
-    digest text NOT NULL
+-- The buckets of the published entities: pieces that go to the same profiles, each a base and the changes since.
+CREATE SEQUENCE IF NOT EXISTS ops.bucket_number;
+CREATE TABLE IF NOT EXISTS ops.bucket (
+    id bigint PRIMARY KEY,
+    entity text NOT NULL,
+    private boolean NOT NULL,
+    mask text NOT NULL,
+    state text NOT NULL,
+    rows bigint NOT NULL,
+    removed bigint NOT NULL,
+    base_load bigint NOT NULL,
+    base_state text NOT NULL
+);
+CREATE INDEX IF NOT EXISTS bucket_entity ON ops.bucket (entity);
+CREATE TABLE IF NOT EXISTS ops.bucket_object (
+    bucket bigint NOT NULL,
+    position integer NOT NULL,
+    is_base boolean NOT NULL,
+    load bigint NOT NULL,
+    from_state text,
+    state text,
+    sha256 text NOT NULL,
+    rows bigint NOT NULL,
+    bytes bigint NOT NULL,
+    PRIMARY KEY (bucket, position)
+);
+
+-- Into which buckets rows of an audience go: one of their own (shared), or one of each profile. rows: how many there are.
+CREATE TABLE IF NOT EXISTS ops.placement (
+    entity text NOT NULL,
+    private boolean NOT NULL,
+    audience integer NOT NULL,
+    shared boolean NOT NULL,
+    rows bigint NOT NULL,
+    PRIMARY KEY (entity, private, audience)
 );
 
 -- The manifests as last written, so that equal ones are not written again.
-CREATE TABLE IF NOT EXISTS ops.manifest (
-    agent text PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS ops.manifest_file (
+    path text PRIMARY KEY,
     store text NOT NULL,
     digest text NOT NULL
 );

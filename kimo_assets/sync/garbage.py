@@ -14,7 +14,7 @@ def collect_garbage(connection: Connection, store: Store, grace_hours: float) ->
     another machine's, and an object that is listed again after a while starts anew. The caller holds the lock, so nothing
     is being published meanwhile.
     """
-    identity = store.identity()
+    identity = store.url
     unlisted = set(store.listing("objects")) - set(_listed(connection))
     _note(connection, identity, unlisted)
     rows = connection.execute(
@@ -28,7 +28,7 @@ def collect_garbage(connection: Connection, store: Store, grace_hours: float) ->
 
 
 def _listed(connection: Connection) -> Iterable[str]:
-    rows = connection.execute("SELECT DISTINCT sha256 FROM ops.published_object")
+    rows = connection.execute("SELECT DISTINCT sha256 FROM ops.bucket_object")
     return (object_path(sha256) for (sha256,) in rows)
 
 

@@ -1,8 +1,14 @@
-"""What the filter rows of one promotion say together about agents (fact sheet, section 11). Sets of agents are masks."""
+"""What the filter rows of a promotion say together about who sees it (fact sheet, section 11)."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from kimo_assets.catalog import scopes
+from psycopg import Connection, sql
+
+from kimo_assets.catalog import Catalog, scopes
+from kimo_assets.database.names import ARCHIVED, ID, KIMO, table
+from kimo_assets.sync.audiences import NOBODY_NUMBER
+from kimo_assets.sync.profiles import EVERYONE, NOBODY
 
 
 @dataclass
@@ -41,11 +47,83 @@ class PromotionGate:
             self.has_restriction = True
             self.named |= mask
 
-    def mask(self, everyone: int) -> int:
+    def mask(self) -> int:
         """An excluded customer shuts no agent out: others of theirs may still take part."""
         if self.wrong_channel:
             return 0
         if self.has_exclusive:
             return self.exclusive & ~self.excluded
-        seen = everyone if self.generic or not self.has_restriction else self.named
+        seen = EVERYONE if self.generic or not self.has_restriction else self.named
         return seen & ~self.excluded
+
+
+@dataclass(frozen=True)
+class PromotionFilters:
+    """The filter rows of all promotions. accounts: a lookup (key, audience) of who sees each account.
+
+    agents: the profiles of an agent's code; audience: the set of profiles that a number stands for.
+    """
+
+    connection: Connection
+    catalog: Catalog
+    scope: scopes.ViaPromotionFilter
+    accounts: sql.Identifier
+    agents: Callable[[str], int]
+    audience: Callable[[int], int]
+
+    def masks(self, channel_codes: set[str]) -> dict[str, int]:
+        """Who sees each promotion that has filters: who is named by them, directly or through a customer."""
+        gates: dict[str, PromotionGate] = {}
+        for promotion, kind, key, included, mask in (*self._direct(), *self._through_customers()):
+            gates.setdefault(promotion, PromotionGate()).add(self.scope, kind, key, included, mask, channel_codes)
+        return {promotion: gate.mask() for promotion, gate in gates.items()}
+
+    def _direct(self) -> Iterator[tuple[str, str, str, bool, int]]:
+        statement = sql.SQL("{} {} WHERE {}").format(self._select, self._filters, self._live)
+        for promotion, kind, key, is_included in self.connection.execute(statement):
+            if kind not in self.scope.account_types:
+                mask = self.agents(key) if kind in self.scope.agent_types else NOBODY
+                yield promotion, kind or "", key, is_included, mask
+
+    def _through_customers(self) -> Iterator[tuple[str, str, str, bool, int]]:
+        for kind, column in self._account_columns().items():
+            statement = sql.SQL(
+                '{}, v.audience {} LEFT JOIN {} AS a ON a.{} = f."EncodingKey" AND a.{} IS NULL '
+                'LEFT JOIN {} AS v ON v.key = a."Id" WHERE {} AND f."EncodingType" = {}'
+            ).format(
+                self._select,
+                self._filters,
+                table(KIMO, "Account"),
+                sql.Identifier(column),
+                sql.Identifier(ARCHIVED),
+                self.accounts,
+                self._live,
+                sql.Literal(kind),
+            )
+            for promotion, _, key, is_included, audience in self.connection.execute(statement):
+                yield promotion, kind, key, is_included, self.audience(audience or NOBODY_NUMBER)
+
+    @property
+    def _select(self) -> sql.Composed:
+        return sql.SQL(
+            'SELECT DISTINCT f.{}, f."EncodingType", coalesce(f."EncodingKey", \'\'), coalesce(f.{}, true)'
+        ).format(sql.Identifier(self.scope.link_column), sql.Identifier(self.scope.included_column))
+
+    @property
+    def _filters(self) -> sql.Composed:
+        return sql.SQL("FROM {} AS f").format(table(KIMO, self.scope.link))
+
+    @property
+    def _live(self) -> sql.Composed:
+        return sql.SQL("f.{} IS NULL").format(sql.Identifier(ARCHIVED))
+
+    def _account_columns(self) -> dict[str, str]:
+        """Encoding type -> the column of Account that its key is compared with."""
+        typed = self.catalog[self.scope.link].fields["EncodingKey"].references_by
+        account = self.catalog["Account"]
+        columns: dict[str, str] = {}
+        for kind in self.scope.account_types:
+            target = typed.targets[kind] if typed else ""
+            by_target = (name for name, found in account.hard_references.items() if found.target == target)
+            columns[kind] = ID if target == "Account" else next(by_target)
+        return columns

@@ -4,32 +4,28 @@ import contextlib
 import hashlib
 import os
 import tempfile
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import fsspec
 import orjson
-import zstandard
 
 from kimo_assets.errors import StoreError
 
 FORMAT = "kimo-sync"
-FORMAT_VERSION = 1
-
-_MAX_IN_MEMORY_BYTES = 1 << 20
+FORMAT_VERSION = 2
+MARKER = "store.json"
 
 
 def object_path(sha256: str) -> str:
     return f"objects/{sha256[:2]}/{sha256}.csv.zst"
 
 
-def manifest_path(agent: str) -> str:
+def manifest_path(code: str, *, user: bool = False) -> str:
     """Codes may hold any character; in a file name they are percent-encoded, dots too."""
-    return f"agents/{quote(agent, safe='').replace('.', '%2E')}.json"
+    return f"{'users' if user else 'agents'}/{quote(code, safe='').replace('.', '%2E')}.json"
 
 
 @dataclass(frozen=True)
@@ -43,19 +39,39 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self._files, self._root = fsspec.core.url_to_fs(url)
-        self._is_local = "file" in (self._files.protocol, *self._files.protocol)
+        self.is_local = "file" in (self._files.protocol, *self._files.protocol)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def identity(self) -> str:
-        """What tells this store from another, or from itself emptied: made with the store, then constant."""
-        text = self.read_or_none("store.json")
-        if text is not None:
-            return str(orjson.loads(text)["id"])
-        marker = {"format": FORMAT, "version": FORMAT_VERSION, "id": uuid.uuid4().hex}
-        self.replace("store.json", orjson.dumps(marker))
-        return str(marker["id"])
+    def identity(self) -> str | None:
+        """Whose store this is, as its marker says; None when it has none, or one of a version that nobody reads any more.
+
+        Raises: StoreError when something else is in its place.
+        """
+        text = self.read_or_none(MARKER)
+        if text is None:
+            return None
+        try:
+            marker = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            marker = None
+        if not isinstance(marker, dict) or marker.get("format") != FORMAT:
+            raise StoreError(f"{self.url} is not a sync store: its {MARKER} says something else. Name another folder.")
+        return str(marker["id"]) if marker.get("version") == FORMAT_VERSION else None
+
+    def claim(self, identity: str) -> None:
+        """Marks the store as that of `identity`. Raises: StoreError when it is somebody else's, or cannot be written."""
+        found = self.identity()
+        if found == identity:
+            return
+        if found is not None:
+            raise StoreError(
+                f"{self.url} is the sync store of another Kimo database ({found}): preparing payloads into it would replace "
+                "theirs. Name another folder or URL under `sync: store:` in kimo.yaml; if that database is gone for good, "
+                f"delete {MARKER} there."
+            )
+        self.replace(MARKER, orjson.dumps({"format": FORMAT, "version": FORMAT_VERSION, "id": identity}))
 
     def read_or_none(self, name: str) -> bytes | None:
         try:
@@ -65,7 +81,7 @@ class Store:
 
     def replace(self, name: str, data: bytes) -> None:
         """The file's content changes at once: a reader sees the old or the new one, never a part."""
-        if self._is_local:
+        if self.is_local:
             with self._temporary() as file:
                 file.write_bytes(data)
                 self._move(file, name)
@@ -80,25 +96,13 @@ class Store:
         """Whether the object is there, whole as far as its size tells."""
         path = self._path(object_path(sha256))
         try:
-            found = os.stat(path).st_size if self._is_local else self._files.size(path)
+            found = os.stat(path).st_size if self.is_local else self._files.size(path)
         except FileNotFoundError:
             return False
         return bool(found == size)
 
-    def add_object(self, file: Path, sha256: str) -> StoredObject:
-        """Moves a finished file to the place its hash names, unless it is there already."""
-        size = file.stat().st_size
-        if self._holds(sha256, size):
-            return StoredObject(sha256, size, False)
-        name = object_path(sha256)
-        if self._is_local:
-            self._move(file, name)
-        else:
-            self._files.put_file(str(file), self._path(name))
-        return StoredObject(sha256, size, True)
-
     def add_bytes(self, data: bytes, sha256: str) -> StoredObject:
-        """The same for an object that is not a file yet."""
+        """Puts an object at the place its hash names, unless it is there already."""
         if self._holds(sha256, len(data)):
             return StoredObject(sha256, len(data), False)
         self.replace(object_path(sha256), data)
@@ -122,13 +126,10 @@ class Store:
         found = self._files.find(self._path(folder), detail=True)
         return {path.removeprefix(self._root).lstrip("/"): info["size"] for path, info in found.items()}
 
-    def writer(self, level: int) -> "ObjectWriter":
-        return ObjectWriter(self, level)
-
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:
         """A file on the store's own disk when that is local, so that it can be moved into place."""
-        folder = f"{self._root}/unfinished" if self._is_local else None
+        folder = f"{self._root}/unfinished" if self.is_local else None
         try:
             handle, name = tempfile.mkstemp(dir=folder)
         except FileNotFoundError:
@@ -149,53 +150,3 @@ class Store:
         except FileNotFoundError:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.replace(file, target)
-
-
-class ObjectWriter:
-    """Compresses, hashes and stores one object as it is written; nothing is visible before `finish`.
-
-    Most objects are small: these are kept in memory, and one that is stored already never becomes a file.
-    """
-
-    def __init__(self, store: Store, level: int) -> None:
-        self._store = store
-        self._compressor = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
-        self._hash = hashlib.sha256()
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._stack = contextlib.ExitStack()
-        self._file: Path | None = None
-        self._out: Any = None
-        self.rows = 0
-
-    def write(self, data: bytes, rows: int) -> None:
-        self.rows += rows
-        self._emit(self._compressor.compress(data))
-
-    def _emit(self, data: bytes) -> None:
-        self._hash.update(data)
-        if self._out:
-            self._out.write(data)
-            return
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > _MAX_IN_MEMORY_BYTES:
-            self._go_on_in_a_file()
-
-    def _go_on_in_a_file(self) -> None:
-        self._file = self._stack.enter_context(self._store._temporary())
-        self._out = self._stack.enter_context(self._file.open("wb"))
-        self._out.write(b"".join(self._pieces))
-        self._pieces = []
-
-    def finish(self) -> StoredObject:
-        with self._stack:
-            self._emit(self._compressor.flush())
-            sha256 = self._hash.hexdigest()
-            if self._file is None:
-                return self._store.add_bytes(b"".join(self._pieces), sha256)
-            self._out.close()
-            return self._store.add_object(self._file, sha256)
-
-    def abandon(self) -> None:
-        self._stack.close()

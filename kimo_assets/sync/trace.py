@@ -9,7 +9,8 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.catalog.wording import scope_in_words
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, table
-from kimo_assets.sync.visibility import Intersection, Node, Query, Union, Visibility, evaluate
+from kimo_assets.sync.tree import Intersection, Node, Query, Union, evaluate
+from kimo_assets.sync.visibility import Visibility
 
 _MAX_DEPTH = 4
 _LISTED = 8
@@ -41,7 +42,8 @@ class Tracer:
         self._catalog = catalog
         self._visibility = visibility
         self._agent = agent
-        self._bit = visibility.agents.mask([agent])
+        self._bit = visibility.profiles.agents[agent].bit
+        self._live = visibility.profiles.live_mask
 
     def trace(self, entity: Entity, key: str, depth: int = 0) -> Link | None:
         """The chain of one live row; None when there is none."""
@@ -64,7 +66,7 @@ class Tracer:
     def _link(
         self, node: Node, query: Query, values: tuple[int | str, ...], row: Mapping[str, Any], depth: int
     ) -> Link:
-        passes = bool(evaluate(node, values) & self._bit)
+        passes = bool(evaluate(node, values, self._live) & self._bit)
         scope, *rules = query.scopes_of.get(id(node), [None])
         facts = [self._rule(rule) for rule in rules if isinstance(rule, scopes.ByBusinessRule)]
         if isinstance(scope, scopes.AnyOf) and isinstance(node, Union):
@@ -86,7 +88,7 @@ class Tracer:
         self, node: Union, query: Query, values: tuple[int | str, ...], row: Mapping[str, Any], depth: int
     ) -> list[Link]:
         below = [self._link(rule, query, values, row, depth) for rule in node.rules]
-        if not any(evaluate(rule, values) for rule in node.rules):
+        if not any(evaluate(rule, values, self._live) & self._live for rule in node.rules):
             below += [self._link(rule, query, values, row, depth) for rule in node.fallbacks]
         if node.filters:
             filters = [self._link(rule, query, values, row, depth) for rule in node.filters]

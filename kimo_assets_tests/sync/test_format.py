@@ -25,12 +25,26 @@ def manifest_of(store: Path, agent: str) -> dict[str, Any]:
     return manifest
 
 
+def objects_in(entity: dict[str, Any]) -> list[tuple[str, bool]]:
+    """(SHA-256, whether it is a change) of all objects that lead from nothing to what is in the entity now, in order."""
+    found: list[tuple[str, bool]] = []
+    for part in (entity, entity.get("private", {"buckets": []})):
+        for bucket in part["buckets"]:
+            found += [(listed["sha256"], False) for listed in bucket["base"]["objects"]]
+            later = [change for change in bucket["changes"] if change["load"] > bucket["base"]["load"]]
+            found += [(change["sha256"], True) for change in later]
+    return found
+
+
 def rows_of(store: Path, agent: str, entity: str) -> dict[str, dict[str, str]]:
-    """An agent's rows by Id; a later object's row prevails, column by column."""
+    """An agent's rows by Id, for whom it is the first sync."""
     rows: dict[str, dict[str, str]] = {}
-    for listed in manifest_of(store, agent)["entities"][entity]["objects"]:
-        for row in csv.DictReader(io.StringIO(text_of(store, listed["sha256"]), newline="")):
-            rows[row["Id"]] = rows.get(row["Id"], {}) | row
+    for sha256, _ in objects_in(manifest_of(store, agent)["entities"][entity]):
+        for row in csv.DictReader(io.StringIO(text_of(store, sha256), newline="")):
+            if row.pop("_removed", "0") == "1":
+                del rows[row["Id"]]
+            else:
+                rows[row["Id"]] = rows.get(row["Id"], {}) | row
     return rows
 
 
@@ -49,8 +63,10 @@ def test_a_manifest_and_its_objects_say_all_that_a_client_needs(world: World) ->
     manifest = manifest_of(world.store, "1")
     assert {key: value for key, value in manifest.items() if key != "entities"} == {
         "format": "kimo-sync",
-        "version": 1,
+        "version": 2,
+        "store": json.loads((world.store / "store.json").read_text())["id"],
         "agent": "1",
+        "user": None,
         "load": load,
     }
     assert sorted(manifest["entities"]) == ["Account", "SalesAgent", "SalesAgentPerAccount"]
@@ -61,7 +77,10 @@ def test_a_manifest_and_its_objects_say_all_that_a_client_needs(world: World) ->
         "FreeBoolean1": "bool", "Name": "text", "PriceListsReferenceDate": "date", "ProcurementLeadTime": "int",
         "SyncReference": "text",
     }  # fmt: skip
-    (listed,) = account["objects"]
+    (bucket,) = account["buckets"]
+    assert set(bucket) == {"id", "state", "rows", "base", "changes"}
+    assert (bucket["rows"], bucket["base"]["load"], bucket["base"]["state"]) == (1, load, bucket["state"])
+    (listed,) = bucket["base"]["objects"]
     assert set(listed) == {"sha256", "rows", "bytes"}
     assert listed["rows"] == 1
     path = world.store / "objects" / listed["sha256"][:2] / f"{listed['sha256']}.csv.zst"
@@ -74,15 +93,32 @@ def test_a_manifest_and_its_objects_say_all_that_a_client_needs(world: World) ->
     assert set(rows_of(world.store, "2", "Account")) == {"B"}
 
 
-def test_partial_objects_name_their_columns(world: World) -> None:
+def test_what_only_oneself_may_know_of_an_agent_is_in_objects_of_its_own(world: World) -> None:
     world.erp(SalesAgent=[{"Id": "1", "Phone": "p1"}, {"Id": "2", "Phone": "p2"}])
     world.done()
-    public, own = manifest_of(world.store, "1")["entities"]["SalesAgent"]["objects"]
-    assert public["columns"] == ["Id"]
-    assert text_of(world.store, public["sha256"]) == "Id\n1\n2\n"
-    assert "columns" not in own
-    assert text_of(world.store, own["sha256"]) == "Id,Phone\n1,p1\n"
+    agents_ = manifest_of(world.store, "1")["entities"]["SalesAgent"]
+    assert agents_["private"]["columns"] == ["Id", "Phone"]
+    (public, _), (own, _) = objects_in(agents_)
+    assert text_of(world.store, public) == "Id\n1\n2\n"
+    assert text_of(world.store, own) == "Id,Phone\n1,p1\n"
     assert rows_of(world.store, "1", "SalesAgent") == {"1": {"Id": "1", "Phone": "p1"}, "2": {"Id": "2"}}
+
+
+def test_a_change_names_the_rows_that_are_gone_and_gives_the_others_whole(world: World) -> None:
+    zones = [{"Id": f"{n:03}", "Description": f"zone {n}"} for n in range(100)]
+    world.erp(SalesAgent=agents("1"), Zone=zones)
+    first = world.done().load
+    world.erp(Zone=[*zones[2:], {"Id": "new", "Description": "new"}, {"Id": "001", "Description": "other"}])
+    second = world.done().load
+    (bucket,) = manifest_of(world.store, "1")["entities"]["Zone"]["buckets"]
+    (change,) = bucket["changes"]
+    assert (bucket["rows"], bucket["base"]["load"], change["load"]) == (100, first, second)
+    assert (change["from"], change["state"]) == (bucket["base"]["state"], bucket["state"])
+    text = text_of(world.store, change["sha256"])
+    assert sorted(text.splitlines()) == sorted(
+        ["_removed,Id,Description", "1,000,", "0,001,other", "0,new,new"]
+    )
+    assert len(rows_of(world.store, "1", "Zone")) == 100
 
 
 def test_no_value_is_an_unquoted_empty_field_and_the_empty_string_a_quoted_one(world: World) -> None:
@@ -90,22 +126,15 @@ def test_no_value_is_an_unquoted_empty_field_and_the_empty_string_a_quoted_one(w
     world.done(1, 2)
     world.execute("""UPDATE kimo."Zone" SET "SalesAgentId" = ''""")
     world.done(3)
-    (listed,) = manifest_of(world.store, "1")["entities"]["Zone"]["objects"]
-    assert text_of(world.store, listed["sha256"]) == 'Id,Description,SalesAgentId\nN,,""\n'
+    ((sha256, _),) = objects_in(manifest_of(world.store, "1")["entities"]["Zone"])
+    assert text_of(world.store, sha256) == 'Id,Description,SalesAgentId\nN,,""\n'
     assert world.received("1", "SELECT Description, SalesAgentId FROM Zone") == [(None, "")]
-
-
-def test_rows_are_in_the_order_of_their_ids_so_that_equal_data_are_equal_objects(world: World) -> None:
-    world.erp(SalesAgent=agents("1"), Zone=ids("b", "B", "a", "é", "_"))
-    world.done()
-    (listed,) = manifest_of(world.store, "1")["entities"]["Zone"]["objects"]
-    assert text_of(world.store, listed["sha256"]) == "Id\nB\n_\na\nb\né\n"
 
 
 def test_the_store_is_marked_and_holds_nothing_else(world: World) -> None:
     world.erp(SalesAgent=agents("1"), Zone=ids("N"))
     world.done()
     marker = json.loads((world.store / "store.json").read_text())
-    assert (marker["format"], marker["version"], len(marker["id"])) == ("kimo-sync", 1, 32)
+    assert (marker["format"], marker["version"], len(marker["id"])) == ("kimo-sync", 2, 32)
     assert {file.name for file in world.store.iterdir()} == {"store.json", "objects", "agents", "unfinished"}
     assert list((world.store / "unfinished").iterdir()) == []

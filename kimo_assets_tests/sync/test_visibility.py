@@ -75,15 +75,15 @@ def test_an_agent_knows_all_of_itself_and_of_its_colleagues_code_and_name_only(w
 def test_no_object_that_an_agent_may_fetch_holds_a_colleagues_private_columns(world: World) -> None:
     from kimo_assets.sync.client import read_manifest
     from kimo_assets.sync.store import Store
-    from kimo_assets_tests.sync.test_format import text_of
+    from kimo_assets_tests.sync.test_format import objects_in, text_of
 
     seen(world, "SalesAgent", SalesAgent=[{"Id": code, "FreeText1": f"secret {code}"} for code in "123"])
     store = Store(str(world.store))
     for code in "123":
         listed = [
-            text_of(world.store, found["sha256"])
+            text_of(world.store, sha256)
             for entity in read_manifest(store, code)["entities"].values()
-            for found in entity["objects"]
+            for sha256, _ in objects_in(entity)
         ]
         assert any(f"secret {code}" in text for text in listed)
         assert not any(f"secret {other}" in text for other in set("123") - {code} for text in listed)

@@ -119,7 +119,7 @@ def read(
     data, rows = bytearray(), 0
     driver: Any = connection.connection  # psycopg's, which SQLAlchemy's types do not know
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in _rows(driver.pgconn, copy):
+        for row in arriving_rows(driver.pgconn, copy):
             data += row
             rows += 1
             if len(data) >= segments.SEGMENT_BYTES:
@@ -129,7 +129,7 @@ def read(
         yield Segment(bytes(data), rows)
 
 
-def _rows(pgconn: PGconn, copy: Copy) -> Iterator[Buffer]:
+def arriving_rows(pgconn: PGconn, copy: Copy) -> Iterator[Buffer]:
     """PostgreSQL sends a message per row: psycopg waits for one, and those that came with it are taken from libpq.
 
     Through psycopg's own loop each would cost three times as much.

@@ -1,0 +1,267 @@
+"""Buckets: pieces of an entity that go to the same profiles, each a base and the changes since; and their record in ops.
+
+What the numbers below decide is only what is cheaper; that a client ends with the right rows does not depend on them.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from kimo_assets.sync.audiences import as_text
+from kimo_assets.sync.objects import ObjectRecord
+from kimo_assets.sync.profiles import NOBODY, Profiles
+
+# What few profiles share gets a bucket of its own when that spares this many rows being written again, profile by profile.
+_FEW_PROFILES = 8
+_SHARED_ROWS = 2_000
+
+# A bucket of so few rows is written anew rather than changed: the change would weigh as much.
+_TINY_ROWS = 40
+# The base is written anew when the changes since hold so great a part of its rows, or are so many.
+_CHANGED_SHARE = 0.5
+_MAX_CHANGES = 24
+# Changes from before the base are listed while they weigh less than a part of it: who is further behind takes the base.
+_OLD_CHANGES_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one load did to a bucket: the object that leads from one state to the next."""
+
+    load: int
+    from_state: str
+    state: str
+    record: ObjectRecord
+
+
+@dataclass
+class Bucket:
+    """mask: who gets it. rows: in it now. removed: rows that left it since the base, which still holds them."""
+
+    id: int
+    mask: int
+    state: str = ""
+    rows: int = 0
+    removed: int = 0
+    base_load: int = 0
+    base_state: str = ""
+    base: list[ObjectRecord] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def is_new(self) -> bool:
+        return not self.base_load
+
+    @property
+    def is_tiny(self) -> bool:
+        return max(self.rows, self.base_rows) <= _TINY_ROWS
+
+    @property
+    def base_rows(self) -> int:
+        return sum(record.rows for record in self.base)
+
+    @property
+    def later_changes(self) -> list[Change]:
+        """Those that lead from the base to what is in it now."""
+        return [change for change in self.changes if change.load > self.base_load]
+
+    @property
+    def records(self) -> Iterator[ObjectRecord]:
+        yield from self.base
+        yield from (change.record for change in self.changes)
+
+    def wants_base(self, changed_rows: int) -> bool:
+        """Whether the base should be written anew at a change of so many rows."""
+        later = self.later_changes
+        changed = changed_rows + sum(change.record.rows for change in later)
+        return len(later) >= _MAX_CHANGES or changed > _CHANGED_SHARE * self.base_rows
+
+    def change(self, load: int, record: ObjectRecord) -> None:
+        state = _digest(f"{self.state}:{record.sha256}")
+        self.changes.append(Change(load, self.state, state, record))
+        self.state = state
+
+    def rebase(self, load: int, records: list[ObjectRecord]) -> None:
+        """A base of what is in it now: of the same state, but of other objects."""
+        self.base, self.base_load, self.base_state, self.removed = records, load, self.state, 0
+
+    def begin_anew(self, load: int, records: list[ObjectRecord]) -> None:
+        """A base that no change has led to: its state is named after its content."""
+        self.changes, self.state = [], _digest(" ".join(record.sha256 for record in records))
+        self.rebase(load, records)
+
+    def prune(self) -> None:
+        """Gives up old changes, the oldest first."""
+        room = _OLD_CHANGES_SHARE * sum(record.bytes for record in self.base)
+        kept = self.later_changes
+        for change in reversed(self.changes[: len(self.changes) - len(kept)]):
+            room -= change.record.bytes
+            if room < 0 or len(kept) >= _MAX_CHANGES:
+                break
+            kept.insert(0, change)
+        self.changes = kept
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass
+class Placement:
+    """Where rows of one audience go: into a bucket of their own (shared), or into one of each of its profiles."""
+
+    shared: bool
+    rows: int
+
+
+class Part:
+    """The buckets of an entity, or of its private columns, as the ledger has them. by_mask: each bucket by who gets it."""
+
+    def __init__(self, connection: Connection, entity: str, *, private: bool) -> None:
+        self._connection = connection
+        self._entity = entity
+        self._private = private
+        self._touched: set[int] = set()
+        self._dropped: set[int] = set()
+        self.by_mask = {bucket.mask: bucket for bucket in _read(connection, entity, private)}
+        placed = connection.execute(
+            "SELECT audience, shared, rows FROM ops.placement WHERE entity = %s AND private = %s", [entity, private]
+        )
+        self.placements = {audience: Placement(shared, rows) for audience, shared, rows in placed}
+
+    def forget(self) -> None:
+        """Begins from nothing."""
+        self._dropped |= {bucket.id for bucket in self.by_mask.values()}
+        self.by_mask, self.placements = {}, {}
+
+    def place(self, audience: int, mask: int, rows: int) -> Placement:
+        """The placement of an audience; of one that has no rows yet it is decided by how many come."""
+        if audience not in self.placements:
+            self.placements[audience] = Placement(_is_shared(mask, rows), 0)
+        return self.placements[audience]
+
+    def targets(self, audience: int, mask: int, profiles: Profiles) -> list[Bucket]:
+        """The buckets that rows of a placed audience go into, made where they are not there yet."""
+        if mask == NOBODY:
+            return []
+        if self.placements[audience].shared:
+            return [self._bucket(mask)]
+        return [self._bucket(profile.bit) for profile in profiles.among(mask)]
+
+    def _bucket(self, mask: int) -> Bucket:
+        if mask not in self.by_mask:
+            row = self._connection.execute("SELECT nextval('ops.bucket_number')").fetchone()
+            assert row is not None, "a sequence gives a number"  # noqa: S101
+            self.by_mask[mask] = Bucket(row[0], mask)
+        return self.by_mask[mask]
+
+    def rename(self, bucket: Bucket, mask: int) -> None:
+        """All its rows go to others now: the bucket goes with them."""
+        del self.by_mask[bucket.mask]
+        bucket.mask = mask
+        self.by_mask[mask] = bucket
+        self.touch(bucket)
+
+    def touch(self, bucket: Bucket) -> None:
+        self._touched.add(bucket.id)
+
+    @property
+    def is_touched(self) -> bool:
+        return bool(self._touched or self._dropped)
+
+    def repair(self, is_stored: Callable[[ObjectRecord], bool]) -> list[Bucket]:
+        """Gives up changes that are not in the store; returns the buckets that cannot be read without a new base."""
+        broken = []
+        for bucket in self.by_mask.values():
+            if all(map(is_stored, bucket.records)):
+                continue
+            lost = [change for change in bucket.changes if not is_stored(change.record)]
+            if lost:
+                bucket.changes = bucket.changes[bucket.changes.index(lost[-1]) + 1 :]
+            if not all(map(is_stored, bucket.base)) or any(change.load > bucket.base_load for change in lost):
+                broken.append(bucket)
+            self.touch(bucket)
+        return broken
+
+    def drop(self, bucket: Bucket) -> None:
+        self._dropped.add(self.by_mask.pop(bucket.mask).id)
+
+    def save(self) -> None:
+        """Writes what was touched into the ledger."""
+        touched = [bucket for bucket in self.by_mask.values() if bucket.id in self._touched]
+        gone = [*self._dropped, *(bucket.id for bucket in touched)]
+        self._connection.execute("DELETE FROM ops.bucket_object WHERE bucket = ANY(%s)", [gone])
+        self._connection.execute("DELETE FROM ops.bucket WHERE id = ANY(%s)", [gone])
+        _copy(
+            self._connection,
+            "ops.bucket (id, entity, private, mask, state, rows, removed, base_load, base_state)",
+            (
+                (b.id, self._entity, self._private, as_text(b.mask), b.state, b.rows, b.removed, b.base_load, b.base_state)
+                for b in touched
+            ),
+        )
+        _copy(
+            self._connection,
+            "ops.bucket_object (bucket, position, is_base, load, from_state, state, sha256, rows, bytes)",
+            (row for bucket in touched for row in _object_rows(bucket)),
+        )
+        self._save_placements()
+
+    def _save_placements(self) -> None:
+        self._connection.execute(
+            "DELETE FROM ops.placement WHERE entity = %s AND private = %s", [self._entity, self._private]
+        )
+        _copy(
+            self._connection,
+            "ops.placement (entity, private, audience, shared, rows)",
+            (
+                (self._entity, self._private, audience, placement.shared, placement.rows)
+                for audience, placement in self.placements.items()
+                if placement.rows
+            ),
+        )
+
+
+def _read(connection: Connection, entity: str, private: bool) -> list[Bucket]:
+    found = connection.execute(
+        "SELECT id, mask, state, rows, removed, base_load, base_state FROM ops.bucket "
+        "WHERE entity = %s AND private = %s",
+        [entity, private],
+    )
+    buckets = {number: Bucket(number, int(mask, 16), *values) for number, mask, *values in found}
+    objects = connection.execute(
+        "SELECT bucket, is_base, load, from_state, state, sha256, rows, bytes FROM ops.bucket_object "
+        "WHERE bucket = ANY(%s) ORDER BY bucket, position",
+        [list(buckets)],
+    )
+    for number, is_base, load, from_state, state, *values in objects:
+        if is_base:
+            buckets[number].base.append(ObjectRecord(*values))
+        else:
+            buckets[number].changes.append(Change(load, from_state, state, ObjectRecord(*values)))
+    return list(buckets.values())
+
+
+def _copy(connection: Connection, target: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _is_shared(mask: int, rows: int) -> bool:
+    if mask < 0:
+        return True  # all but some, whoever comes
+    count = mask.bit_count()
+    return count == 1 or count > _FEW_PROFILES or rows * (count - 1) >= _SHARED_ROWS
+
+
+def _object_rows(bucket: Bucket) -> Iterator[Sequence[int | bool | str | None]]:
+    for position, r in enumerate(bucket.base):
+        yield (bucket.id, position, True, bucket.base_load, None, None, r.sha256, r.rows, r.bytes)
+    for position, c in enumerate(bucket.changes, len(bucket.base)):
+        r = c.record
+        yield (bucket.id, position, False, c.load, c.from_state, c.state, r.sha256, r.rows, r.bytes)
+
