@@ -128,8 +128,8 @@ class History:
             case "store emptied":
                 shutil.rmtree(self.world.store, ignore_errors=True)
                 self._ran(self.world.done(3))
-            case "object deleted":
-                self._delete_object()
+            case "objects deleted":
+                self._delete_objects()
                 self._ran(self.world.done(3))
             case "from scratch":
                 self._ran(self.world.done(3))
@@ -163,10 +163,10 @@ class History:
             self._compare("read after the kill", manifest["agent"], rows, valid)
         self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
 
-    def _delete_object(self) -> None:
+    def _delete_objects(self) -> None:
         found = sorted((self.world.store / "objects").rglob("*.zst"))
-        if found:
-            found[len(self.events) * 7 % len(found)].unlink()
+        for file in found[len(self.events) % 3 :: 3]:
+            file.unlink()
 
     # --- what must be given ---------------------------------------------------------------------------------------
 

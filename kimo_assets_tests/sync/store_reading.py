@@ -4,9 +4,10 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -60,20 +61,27 @@ def parts(manifest: dict[str, Any]) -> Iterator[Part]:
                 is_private = has_private and "columns" not in listed
                 yield Part(name, listed["sha256"], listed["rows"], listed["bytes"], is_private, load=position)
         else:
-            yield from bucket_parts(name, entity["buckets"], is_private=False)
-            yield from bucket_parts(name, entity.get("private", {}).get("buckets", []), is_private=True)
+            for bucket in entity["buckets"]:
+                yield from bucket_parts(name, bucket, is_private=False)
+            for bucket in entity.get("private", {}).get("buckets", []):
+                yield from bucket_parts(name, bucket, is_private=True)
 
 
-def bucket_parts(name: str, buckets: list[dict[str, Any]], *, is_private: bool) -> Iterator[Part]:
-    for bucket in buckets:
-        base = bucket["base"]
-        for listed in base["objects"]:
-            yield Part(name, listed["sha256"], listed["rows"], listed["bytes"], is_private, bucket["id"], load=base["load"])
-        for change in bucket["changes"]:
-            yield Part(
-                name, change["sha256"], change["rows"], change["bytes"], is_private, bucket["id"], True, change["load"],
-                change["load"] > base["load"],
-            )  # fmt: skip
+def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iterator[Part]:
+    """The base's objects, then the changes; they must lead from one state to the next, and to the bucket's."""
+    base, changes = bucket["base"], bucket["changes"]
+    later = [change for change in changes if change["load"] > base["load"]]
+    assert changes[len(changes) - len(later) :] == later, f"{name}, bucket {bucket['id']}: loads go back"
+    assert [base["state"], *(change["state"] for change in later)][-1] == bucket["state"]
+    assert not later or later[0]["from"] == base["state"]
+    assert all(before["state"] == after["from"] for before, after in pairwise(changes)), f"{name}: a gap in {changes}"
+    for listed in base["objects"]:
+        yield Part(name, listed["sha256"], listed["rows"], listed["bytes"], is_private, bucket["id"], load=base["load"])
+    for change in changes:
+        yield Part(
+            name, change["sha256"], change["rows"], change["bytes"], is_private, bucket["id"], True, change["load"],
+            change in later,
+        )  # fmt: skip
 
 
 @cache
@@ -129,12 +137,13 @@ def rows_for_a_new_client(store: Path, manifest: dict[str, Any]) -> dict[str, di
             for key in content.removed:
                 assert rows.pop(key, None) is not None, f"{part} removes {key}, which is not in its bucket"
             rows.update(content.rows)
-    return {name: _joined(name, entity, by_place) for name, entity in manifest["entities"].items()}
+    return {name: joined(name, entity, by_place) for name, entity in manifest["entities"].items()}
 
 
-def _joined(
-    name: str, entity: dict[str, Any], by_place: dict[tuple[str, bool, int | None], dict[str, Values]]
+def joined(
+    name: str, entity: dict[str, Any], by_place: Mapping[tuple[str, bool, int | None], dict[str, Values]]
 ) -> dict[str, Values]:
+    """The rows of all buckets together, private columns beside the others. by_place: entity, whether private, bucket."""
     found: dict[str, Values] = {}
     public: set[str] = set()
     private: set[str] = set()

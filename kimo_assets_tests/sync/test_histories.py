@@ -16,7 +16,7 @@ from kimo_assets_tests.worlds import World
 # How often each happens, the most ordinary first.
 HAPPENINGS = {
     "import": 5, "import with linked": 2, "import only": 4, "load": 2, "publish": 4, "undo": 2, "store emptied": 1,
-    "object deleted": 1, "killed in step 3": 1, "killed before the manifests": 1, "killed among the manifests": 1,
+    "objects deleted": 1, "killed in step 3": 1, "killed before the manifests": 1, "killed among the manifests": 1,
     "from scratch": 1, "columns change": 1,
 }  # fmt: skip
 RESTRICTED = {"import with linked", "import only", "load", "publish", "killed in step 3", "columns change"}

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kimo_assets.catalog import load_catalog, scopes
-from kimo_assets.sync.agents import Agents
+from kimo_assets.sync.profiles import Profiles
 from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.trace import Tracer
 from kimo_assets.sync.visibility import Visibility
@@ -245,11 +245,11 @@ def received(world: World, entities: dict[str, Seen]) -> Iterator[tuple[str, str
 def traced(world: World, entities: dict[str, Seen]) -> Iterator[tuple[str, str, set[str]]]:
     """What `kimo why` says of every row."""
     with world.database.connect() as connection, connection.transaction(force_rollback=True):
-        agents, catalog = Agents.read(connection), load_catalog()
+        profiles, catalog = Profiles.read(connection), load_catalog()
         visibility = Visibility(
-            connection, catalog, agents, rules=business_rules(connection), channel_codes=world.config.sync.channel_codes
+            connection, catalog, profiles, rules=business_rules(connection), channel_codes=world.config.sync.channel_codes
         )
-        for agent in agents.codes:
+        for agent in profiles.agents:
             tracer = Tracer(connection, catalog, visibility, agent)
             for entity, rows in entities.items():
                 chains = {key: tracer.trace(catalog[entity], key) for key in rows}
