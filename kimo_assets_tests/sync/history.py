@@ -71,6 +71,8 @@ class History:
     # The entities whose text column the ERP has not, and the clients that go by the letter.
     narrow: set[str] = field(default_factory=set)
     clients: dict[str, LetterClient] = field(default_factory=dict)
+    # What the store has held in its time: whether the histories meet all that there is in it.
+    met: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -191,6 +193,7 @@ class History:
         found = store_reading.manifests(self.world.store)
         expected = {store_reading.file_of(agent): agent for agent in self.agents}
         assert found.keys() == expected.keys(), "the store has manifests of other agents than Kimo"
+        self.met |= store_reading.features(list(found.values()))
         for file, agent in expected.items():
             manifest = found[file]
             assert manifest["agent"] == agent

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -82,6 +83,26 @@ def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iter
             name, change["sha256"], change["rows"], change["bytes"], is_private, bucket["id"], True, change["load"],
             change in later,
         )  # fmt: skip
+
+
+def features(found: list[dict[str, Any]]) -> set[str]:
+    """What occurs in the manifests, in words."""
+    buckets = [
+        bucket
+        for manifest in found
+        for entity in manifest["entities"].values()
+        for bucket in (*entity["buckets"], *entity.get("private", {}).get("buckets", []))
+    ]
+    times = Counter(bucket["id"] for bucket in buckets)
+    met = {
+        "a change": any(bucket["changes"] for bucket in buckets),
+        "a shared bucket": any(1 < count < len(found) for count in times.values()),
+        "a base after changes": any(0 < change["load"] == b["base"]["load"] for b in buckets for change in b["changes"]),
+        "changes from before the base": any(
+            change["load"] < bucket["base"]["load"] for bucket in buckets for change in bucket["changes"]
+        ),
+    }
+    return {what for what, is_met in met.items() if is_met}
 
 
 @cache

@@ -29,6 +29,7 @@ def test_a_circle_of_head_offices_is_seen_by_the_only_reference_agent_in_it(worl
     assert seen_in_circle(world, "1", None) == {"1": "A B", "2": ""}
 
 
+@SWINGS
 def test_in_a_circle_where_nobody_is_linked_every_reference_agent_sees_its_own(world: World) -> None:
     seen = seen_in_circle(world, "1", "2")
     assert "A" in seen["1"].split()
