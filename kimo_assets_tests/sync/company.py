@@ -179,6 +179,22 @@ LINKS = [
 ]  # fmt: skip
 
 
+# What most edits are about, so that changes of the same few tables pile up.
+HOT = ["Account", "SalesAgentPerAccount", "Contact", "Item", "Zone", "Activity"]
+
+
+def random_edits(seed: int, count: int) -> tuple[Edit, ...]:
+    """Edits of the hot tables: other values mostly, now and then a row is gone."""
+    random = Random(seed)
+    found: list[Edit] = []
+    for _ in range(count):
+        name = random.choice(HOT)
+        key = random.choice(list(TABLES[name].ids))
+        row = TABLES[name].row(key, {column: random.choice(values) for column, values in TABLES[name].columns.items()})
+        found.append(Edit(name, key, row if random.random() < 0.8 else None))
+    return tuple(found)
+
+
 def edits() -> st.SearchStrategy[Edit]:
     def rows(place: tuple[str, str]) -> st.SearchStrategy[Edit]:
         entity, key = place
@@ -188,4 +204,6 @@ def edits() -> st.SearchStrategy[Edit]:
     def places(entity: str) -> st.SearchStrategy[tuple[str, str]]:
         return st.tuples(st.just(entity), st.sampled_from(list(TABLES[entity].ids)))
 
-    return st.one_of(st.sampled_from(LINKS), st.sampled_from(list(TABLES))).flatmap(places).flatmap(rows)
+    return (
+        st.one_of(st.sampled_from(HOT), st.sampled_from(LINKS), st.sampled_from(list(TABLES))).flatmap(places).flatmap(rows)
+    )

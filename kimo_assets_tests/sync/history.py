@@ -65,9 +65,9 @@ class History:
     company: Company
     published: dict[str, Published] = field(default_factory=dict)
     agents: Keys = frozenset()
-    # What agents were ever given, and at the last publication at which the row and they were there.
+    # By agent and entity: what it was ever given, and what it lost because the row vanished, not because others got it.
     ever: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    last: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    vanished: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     # The entities whose text column the ERP has not, and the clients that go by the letter.
     narrow: set[str] = field(default_factory=set)
     clients: dict[str, LetterClient] = field(default_factory=dict)
@@ -180,13 +180,14 @@ class History:
         oracle = Oracle(tables)
         self.agents = frozenset(oracle.rows("SalesAgent"))
         for name in names:
-            self.published[name] = Published(name, oracle, columns[name])
+            before, after = self.published.get(name), Published(name, oracle, columns[name])
+            self.published[name] = after
             for viewer in oracle.everyone:
-                seen = self.published[name].view(viewer)
-                self.ever.setdefault((viewer.agent, name), set()).update(seen)
-                last = self.last.setdefault((viewer.agent, name), set())
-                last.difference_update(oracle.rows(name))
-                last.update(seen)
+                seen, place = after.view(viewer).keys(), (viewer.agent, name)
+                lost = before.view(viewer).keys() - seen if before else set()
+                gone = self.vanished.get(place, set()) - lost - seen
+                self.vanished[place] = gone | (lost - oracle.rows(name).keys())
+                self.ever[place] = self.ever.get(place, set()) | seen
 
     def check(self, tablets: Keys) -> None:
         """All that an agent can fetch, and what the named tablets and new ones then hold."""
@@ -232,7 +233,10 @@ class History:
                 raise AssertionError(f"{how}, agent {agent}, {name}: {difference(found, expected)}")
 
     def _check_objects(self, agent: str, manifest: dict[str, Any]) -> None:
-        """No object holds a row that the agent does not see, or a key that it never saw."""
+        """No object holds a row that the agent does not see, or a key that it never saw.
+
+        A row that vanished may stay in a base as the agent last had it, also when the row comes back to others.
+        """
         viewer = Viewer(agent)
         for part in store_reading.parts(manifest):
             published = self.published[part.entity]
@@ -246,8 +250,7 @@ class History:
                 seen = {key for key in rows if viewer in published.seers(key)}
             else:
                 seen = set(published.view(viewer))
-            gone = self.last.get(place, set()) - rows.keys()
-            foreign = content.rows.keys() - seen - gone
+            foreign = content.rows.keys() - seen - self.vanished.get(place, set())
             assert not foreign, f"agent {agent} can fetch the foreign rows {sorted(foreign)} in {part}"
             unknown = content.removed - self.ever.get(place, set())
             assert not unknown, f"agent {agent} can fetch keys {sorted(unknown)} that it never saw in {part}"
