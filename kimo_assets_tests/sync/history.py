@@ -32,7 +32,7 @@ from kimo_assets_tests.sync.published import (
     payload_columns,
     tablet_content,
 )
-from kimo_assets_tests.worlds import World, run_and_kill
+from kimo_assets_tests.worlds import World
 
 Keys = frozenset[str]
 Content = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -122,7 +122,7 @@ class History:
                 self._undo()
             case "killed in step 3":
                 # All is taken back: what was published stays as it was.
-                run_and_kill(self.world, 1, 2, 3, at_step=3, at_entity=event.entities[0])
+                import_and_kill(self.world, event.entities[0])
             case "killed before the manifests":
                 self._killed_before_manifests()
             case "killed among the manifests":
@@ -149,7 +149,7 @@ class History:
 
     def _killed_before_manifests(self) -> None:
         """What it has published is on record, and in the manifests after the next run; agents still have the old ones."""
-        run_and_kill(self.world, 1, 2, 3, at_step=3, at_entity=None)
+        import_and_kill(self.world, "the manifests")
         self.check(frozenset())
         self._note(list(TABLES))
         self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
@@ -157,7 +157,7 @@ class History:
     def _killed_among_manifests(self) -> None:
         """Each agent has all of the old or all of the new; the next run replaces the manifests that are left."""
         before, old = store_reading.manifests(self.world.store), dict(self.published)
-        killed_among_manifests(self.world)
+        import_and_kill(self.world, "the second manifest")
         self._note(list(TABLES))
         for file, manifest in store_reading.manifests(self.world.store).items():
             rows = store_reading.rows_for_a_new_client(self.world.store, manifest)
@@ -292,26 +292,38 @@ def from_scratch(world: World, spare: Database) -> World:
     return scratch
 
 
-_KILLED_AMONG_MANIFESTS = """
+_KILLED_IMPORT = """
 import os, sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import Progress, run_import
 
-class Killer(Progress):
-    done = 0
+config, dsn, moment = sys.argv[1:]
 
-    def manifest_done(self):
-        self.done += 1
-        if self.done == 2:
+class Killer(Progress):
+    manifests = 0
+
+    def reached(self, what):
+        if what == moment:
             os.kill(os.getpid(), 9)
 
-run_import(load_config(sys.argv[1]), Database(sys.argv[2], ""), allow_shrink=True, progress=Killer())
+    def entity_started(self, step, entity):
+        self.reached(entity if step == 3 else "")
+
+    def manifests_started(self, agents):
+        self.reached("the manifests")
+
+    def manifest_done(self):
+        self.manifests += 1
+        self.reached("the second manifest" if self.manifests == 2 else "")
+
+run_import(load_config(config), Database(dsn, ""), allow_shrink=True, progress=Killer())
 """
 
 
-def killed_among_manifests(world: World) -> None:
-    """A whole import in a process that gets a SIGKILL after the second manifest; with fewer agents it comes to its end."""
-    told = [sys.executable, "-c", _KILLED_AMONG_MANIFESTS, str(world.config.path), world.database.dsn]
+def import_and_kill(world: World, moment: str) -> None:
+    """A whole import in a process that gets a SIGKILL when step 3 comes to the entity, to "the manifests", or past
+    "the second manifest"; with fewer of these it comes to its end."""
+    told = [sys.executable, "-c", _KILLED_IMPORT, str(world.config.path), world.database.dsn, moment]
     done = subprocess.run(told, cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert done.returncode in (0, -9), done.stderr
+    assert done.returncode == -9 or (done.returncode, moment) == (0, "the second manifest"), done.stderr
