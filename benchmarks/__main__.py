@@ -7,11 +7,13 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scenarios import SCENARIOS, Bench, Result
+from benchmarks.bench import Bench, Result
+from benchmarks.scenarios import SCENARIOS
 from benchmarks.summary import ratios
 
 _PACKAGES = (
@@ -26,6 +28,7 @@ def main() -> int:
         folder=options.work,
         repetitions={"small": options.repeat or 3, "medium": options.repeat or 3, "large": options.repeat or 1},
         loaders_python=options.loaders_python,
+        agents=options.agents,
         say=lambda line: print(line, flush=True),
     )
     results: list[Result] = []
@@ -53,21 +56,37 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, help="default: 3 for medium, 1 for large")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "kimo-benchmarks",
                         help="folder for companies and servers; companies stay there for the next time")  # fmt: skip
+    parser.add_argument("--agents", type=int, default=5,
+                        help="how many agents sync, and are written by the peers of step 3; default: 5; 0: all")  # fmt: skip
     parser.add_argument("--loaders-python", help="an interpreter that has dlt[postgres], sqlalchemy and pyarrow")
     options = parser.parse_args()
     options.scale = options.scale or ["medium", "large"]
     return options
 
 
+# What a result is of, and what else is told of it.
+_NAMES = ("scenario", "scale", "source", "loader", "through", "run", "peer", "agent")
+_COUNTS = ("objects_written", "bytes_written", "store_files", "store_bytes", "objects_downloaded", "bytes_downloaded",
+           "changed_rows", "changed_bytes", "rows", "bytes", "all_seconds", "all_bytes")  # fmt: skip
+
+
 def _line(result: Result) -> str:
-    words = [str(result[key]) for key in ("scenario", "scale", "source", "loader", "through", "run") if key in result]
+    words = [str(result[key]) for key in _NAMES if key in result]
     if "error" in result:
         return f"{' '.join(words)}: {result['error']}"
     if "steps" not in result:
-        return f"{' '.join(words)}: {_figures(result)}"
+        return f"{' '.join(words)}: {', '.join(_parts(result))}"
     parts = [f"step {number}: {_figures(step)}" for number, step in result["steps"].items()]
     parts += [f"floor {name}: {_figures(floor)}" for name, floor in result.get("floors", {}).items()]
     return "\n  ".join([f"{' '.join(words)}:", *parts])
+
+
+def _parts(result: Result) -> Iterator[str]:
+    if "seconds" in result:
+        yield _figures(result)
+    yield from (f"{name} {result[name]:,}" for name in _COUNTS if name in result)
+    if "floor" in result:
+        yield f"floor: {_figures(result['floor'])}, bytes {result['floor']['bytes']:,}"
 
 
 def _figures(usage: dict[str, Any]) -> str:

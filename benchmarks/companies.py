@@ -92,3 +92,67 @@ def _rows(source: sqlite3.Connection, table: Table) -> Iterator[Sequence[Any]]:
             yield [None if place in dates and value in (-1, "-1") else value for place, value in enumerate(row)]
         else:
             yield row
+
+
+# --- the network changes ---------------------------------------------------------------------------------------------------
+
+_ASSIGNED = ("TrademarkPerUser", "WarehousePerSalesAgent", "VisibilityFilterPerSalesAgent")
+# What is read again after one of the changes below.
+NETWORK = ["SalesAgent", "SalesAgentPerAccount", *_ASSIGNED]
+_FOLLOWED = "RUOLO = 'T' AND CESSATO = 0"
+
+
+def move_account(erp: Path, agents: Sequence[str]) -> tuple[str, str, str]:
+    """One row of the ERP: a customer with a typical number of orders is followed by another of these agents.
+
+    Returns the customer, and from whom to whom: the first of the agents who has customers, and the next one of the others.
+    """
+    with sqlite3.connect(erp) as connection:
+        for former in agents:
+            customers = connection.execute(
+                "SELECT r.CODCLI FROM AGENTI_CLIENTI AS r JOIN ANAGRAFICA_CLIENTI AS c ON c.CODCLI = r.CODCLI "
+                "JOIN ORDINI_TESTATE AS o ON o.CODCLI = r.CODCLI "
+                f"WHERE r.CODAGE = ? AND {_FOLLOWED} AND c.ATTIVO = 1 "
+                "AND NOT EXISTS (SELECT 1 FROM AGENTI_CLIENTI AS s WHERE s.CODCLI = r.CODCLI AND s.RUOLO = 'S') "
+                "GROUP BY 1 ORDER BY count(*), 1",
+                [former],
+            ).fetchall()
+            if customers:
+                break
+        else:
+            raise SystemExit(f"{erp}: none of the agents {', '.join(agents)} has a customer with orders")
+        (customer,) = customers[len(customers) // 2]
+        latter = next(agent for agent in agents if agent != former)
+        connection.execute(
+            f"UPDATE AGENTI_CLIENTI SET CODAGE = ? WHERE CODAGE = ? AND CODCLI = ? AND {_FOLLOWED}",
+            [latter, former, customer],
+        )
+    connection.close()
+    return customer, former, latter
+
+
+def add_agent(erp: Path, like: str) -> str:
+    """A new agent without customers yet, with the trademarks, warehouses and filters of a colleague. Returns the code."""
+    code = "NEW"
+    with sqlite3.connect(erp) as connection:
+        _copy_rows(connection, "AGENTI", "CODAGE", like, code)
+        for table in _ASSIGNED:
+            _copy_rows(connection, table, "SalesAgentId", like, code)
+    connection.close()
+    return code
+
+
+def _copy_rows(connection: sqlite3.Connection, table: str, column: str, like: str, code: str) -> None:
+    names = [found.name for found in TABLES[table].columns]
+    values = ", ".join("?1" if name == column else f'"{name}"' for name in names)
+    connection.execute(f'INSERT INTO "{table}" SELECT {values} FROM "{table}" WHERE "{column}" = ?2', [code, like])
+
+
+def remove_agent(erp: Path) -> str:
+    """An agent leaves, with all that names them in the network; the customers stay with whoever else follows them."""
+    with sqlite3.connect(erp) as connection:
+        (code,) = connection.execute(f"SELECT max(CODAGE) FROM AGENTI_CLIENTI WHERE {_FOLLOWED}").fetchone()
+        for table, column in (("AGENTI", "CODAGE"), ("AGENTI_CLIENTI", "CODAGE"), *((t, "SalesAgentId") for t in _ASSIGNED)):
+            connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = ?', [code])
+    connection.close()
+    return str(code)

@@ -1,21 +1,27 @@
 """The floors: what moving the same rows costs when nothing but moving is done.
 
 Step 1's is COPY from one plain table into another, typed as the catalogue says, without constraint, key or hash; step
-3's is each published table's live rows as CSV through zstd 3, once. psql moves the bytes, so that no row costs
+3's is each row that some agent sees, whole, as CSV through zstd 3, once. psql moves the bytes, so that no row costs
 anything in Python; tables of few rows go through one connection, for a process each would be all that is measured.
 """
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import zstandard
 from psycopg import Connection, sql
 
-from kimo_assets.catalog import Catalog
+from benchmarks.meter import Meter
+from benchmarks.published import Visible, visible_rows
+from benchmarks.servers import postmaster_of, psql_of
+from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.catalog.model import Field
-from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING, columns, table
+from kimo_assets.database.names import ID, STAGING, columns, table
+from kimo_assets.database.server import Database
 
 _FEW_ROWS = 10_000
 _BLOCK = 1 << 20
@@ -78,27 +84,38 @@ def _copy_many(server: Server, create: str, copy_out: str, copy_in: str) -> None
 
 
 def write_once(
-    connection: Connection, server: Server, catalog: Catalog, published: dict[str, tuple[Sequence[str], int]]
+    connection: Connection, server: Server, catalog: Catalog, visible: dict[str, Visible]
 ) -> dict[str, int]:
-    """Compresses each published table's live rows. published: entity -> (fields, rows). Returns rows and bytes."""
+    """Compresses each row that somebody sees, once. Returns rows and bytes."""
     rows_written = bytes_written = 0
-    for name, (fields, rows) in published.items():
+    for name, seen in visible.items():
         values = sql.SQL(", ").join(
-            sql.SQL("{}::integer" if catalog[name].fields[field].type == "bool" else "{}").format(sql.Identifier(field))
-            for field in fields
+            sql.SQL("x.{}::integer" if catalog[name].fields[field].type == "bool" else "x.{}").format(sql.Identifier(field))
+            for field in seen.fields
         )
-        copy_out = sql.SQL("COPY (SELECT {} FROM {} WHERE {} IS NULL) TO STDOUT (FORMAT csv)").format(
-            values, table(KIMO, name), sql.Identifier(ARCHIVED)
-        )
-        blocks = _blocks(connection, server, copy_out.as_string(connection), rows)
+        copy_out = sql.SQL("COPY (SELECT {} {}) TO STDOUT (FORMAT csv)").format(values, seen.origin)
+        blocks = _blocks(connection, server, copy_out.as_string(connection), seen.rows)
         with tempfile.TemporaryFile() as file:
             compressor = zstandard.ZstdCompressor(level=3).compressobj()
             for block in blocks:
                 file.write(compressor.compress(block))
             file.write(compressor.flush())
             bytes_written += file.tell()
-        rows_written += rows
+        rows_written += seen.rows
     return {"rows": rows_written, "bytes": bytes_written}
+
+
+def measured_write_once(database: Database, postgres: Path, store: Path) -> dict[str, Any]:
+    """The floor of step 3, of what a preparation into an empty store has left. postgres: the server's folder."""
+    server = Server(psql_of(postgres), database.dsn)
+    with database.connect() as connection, Meter([postmaster_of(postgres)]) as meter:
+        visible = visible_rows(connection, store)
+        connection.execute("CHECKPOINT")
+        meter.lap()
+        totals = write_once(connection, server, load_catalog(), visible)
+        usage = meter.lap()
+        connection.execute("DROP SCHEMA floor CASCADE")
+    return usage.as_json() | totals
 
 
 def _blocks(connection: Connection, server: Server, copy_out: str, rows: int) -> Iterator[bytes]:

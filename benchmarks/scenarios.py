@@ -5,42 +5,23 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import companies
+from benchmarks.bench import CHANGED_SHARE, Bench, Result
 from benchmarks.child import WorkError, run
+from benchmarks.payloads import payloads
 from benchmarks.servers import postmaster_of, server_of
 from kimo_assets.config import load_config
 from kimo_assets.database.server import open_database
 from kimo_assets.demo import change_company
-
-Result = dict[str, Any]
-Say = Callable[[str], None]
 
 MYSQL_VARIABLE = "KIMO_BENCH_MYSQL_URL"
 
 # The entities whose tables the general loaders get, and these tables.
 LARGEST = {"ItemListPrice": "LISTINI_RIGHE", "ErpDocumentLine": "ORDINI_RIGHE"}
 _BY_INSERT = ("multi", "default")
-_CHANGED_SHARE = 0.02
-
-
-@dataclass(frozen=True)
-class Bench:
-    """folder: for companies and servers; loaders_python: an interpreter that has dlt, if not this one."""
-
-    folder: Path
-    repetitions: dict[str, int]
-    loaders_python: str | None
-    say: Say
-
-    def pristine(self, scale: str) -> Path:
-        return companies.company(self.folder / "companies", scale)
-
-    def times(self, scale: str) -> range:
-        return range(self.repetitions.get(scale, 3))
 
 
 @contextmanager
@@ -75,7 +56,7 @@ def _three_imports(bench: Bench, scale: str, kind: str, repetition: int) -> Iter
         work: dict[str, Any] = {"config": str(config), "postmasters": postmasters}
         yield about | {"run": "first"} | run("imports", **work, with_floors=True)
         yield about | {"run": "unchanged"} | run("imports", **work)
-        change_company(directory, _CHANGED_SHARE)
+        change_company(directory, CHANGED_SHARE)
         if url:
             companies.put_into_postgresql(directory / "erp.sqlite", url)
         yield about | {"run": "changed"} | run("imports", **work)
@@ -108,8 +89,8 @@ def _loaders_once(
     yield {"loader": "ours"} | ours["steps"]["1"]
     source_url = url or f"sqlite:///{directory / 'erp.sqlite'}"
     for reader in ("auto", "cursor"):
-        work = {"config": str(config), "source_url": source_url, "entities": entities, "postmasters": postmasters}
-        yield {"loader": f"reading only, {reader}"} | run("extraction", reader=reader, **work)
+        work: dict[str, Any] = {"source_url": source_url, "entities": entities, "postmasters": postmasters}
+        yield {"loader": f"reading only, {reader}"} | run("extraction", config=str(config), reader=reader, **work)
     with _target(directory) as (target, postmaster):
         for loader, method, python in _others(bench):
             if method in _BY_INSERT and not with_slow:
@@ -173,7 +154,7 @@ def plans(bench: Bench, scale: str) -> Iterator[Result]:
         config = companies.fresh_copy(bench.pristine(scale), directory)
         run("plans", config=str(config), what="import", keep_loads=5, steps=[1, 2, 3])
         for keep_loads in (0, 5):
-            change_company(directory, _CHANGED_SHARE, seed=10 * repetition + keep_loads)
+            change_company(directory, CHANGED_SHARE, seed=10 * repetition + keep_loads)
             for name, steps in (("plan", []), ("step 1", [1]), ("step 2", [2]), ("step 3", [3])):
                 about = {"scenario": "plans", "scale": scale, "repetition": repetition, "run": f"{name}, keep {keep_loads}"}
                 what = "plan" if name == "plan" else "import"
@@ -187,4 +168,5 @@ SCENARIOS: dict[str, Callable[[Bench, str], Iterator[Result]]] = {
     "loaders": loaders,
     "dagster": dagster,
     "plans": plans,
+    "payloads": payloads,
 }

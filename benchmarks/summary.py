@@ -39,6 +39,9 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
             for name in others:
                 memory = by_loader[name]["python_peak_mb"] / by_loader["ours"]["python_peak_mb"]
                 yield f"{about}: {name} / ours, memory", memory
+        case "payloads":
+            yield from ((f"{about}: {name}", value) for name, value in _of_payloads(group))
+            return
         case "plans":
             pairs = list(_against_the_import({result["run"]: result for result in group}))
         case _:
@@ -88,3 +91,40 @@ def _dagster_share(group: list[Result]) -> Iterable[tuple[str, float]]:
             f"dagster: seconds more with imports, {name}",
             through["seconds"] + through["import_s"] - plain["seconds"] - plain["import_s"],
         )
+
+
+def _of_payloads(group: list[Result]) -> Iterable[tuple[str, float]]:
+    prepared = {result["run"]: result for result in group if "store_bytes" in result}
+    full, floor = prepared["full"], prepared["full"]["floor"]
+    yield from _wall_and_cpu("full / writing once", full, floor)
+    yield "full / smallest possible, bytes", full["bytes_written"] / floor["bytes"]
+    yield "full / smallest possible, bytes without manifests", full["object_bytes_written"] / floor["bytes"]
+    for name, result in prepared.items():
+        yield f"{name}, seconds", result["seconds"]
+        yield f"{name}, memory, MB", result["python_peak_mb"] + result["backend_peak_mb"]
+        if result is not full:
+            yield from _wall_and_cpu(f"{name} / full", result, full)
+            yield f"{name} / full, bytes written", result["bytes_written"] / full["bytes_written"]
+    yield from _of_downloads([result for result in group if "changed_bytes" in result])
+    for peer in (result for result in group if "all_bytes" in result):
+        name = f"{peer['peer']} / full" + (f" (extrapolated from {peer['agents']} agents)" if peer["extrapolated"] else "")
+        yield from _wall_and_cpu(name, {key: peer[f"all_{key}"] for key in ("seconds", "cpu_s")}, full)
+        yield f"{name}, bytes", peer["all_bytes"] / full["bytes_written"]
+    ours = sum(result["bytes_downloaded"] for result in group if result["run"] == "sync, 2 % changed")
+    for peer in (result for result in group if result["run"].startswith("peer's download")):
+        yield f"{peer['run']}, {peer['peer']} / ours, bytes", peer["bytes_downloaded"] / ours
+
+
+def _wall_and_cpu(name: str, ours: Result, theirs: Result) -> Iterable[tuple[str, float]]:
+    yield f"{name}, wall", ours["seconds"] / theirs["seconds"]
+    yield f"{name}, cpu", ours["cpu_s"] / theirs["cpu_s"]
+
+
+def _of_downloads(syncs: list[Result]) -> Iterable[tuple[str, float]]:
+    """Over the agents of a run together; where nothing changed there is no ratio, but the bytes are told."""
+    for run in dict.fromkeys(result["run"] for result in syncs):
+        of_run = [result for result in syncs if result["run"] == run]
+        downloaded, changed = (sum(r[key] for r in of_run) for key in ("bytes_downloaded", "changed_bytes"))
+        yield f"{run}, bytes an agent", downloaded / len(of_run)
+        if changed:
+            yield f"{run} / changed rows, bytes", downloaded / changed

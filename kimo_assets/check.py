@@ -19,6 +19,7 @@ from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import EntityMapping, KimoConfig, SystemId
 from kimo_assets.database.server import open_database
 from kimo_assets.errors import KimoError, SourceError
+from kimo_assets.loading.rules import LoadRules
 from kimo_assets.sources.complaints import complaint
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.limits import time_limit
@@ -85,7 +86,8 @@ def check(
     mapped = _count(len(config.entities), "entity", "entities")
     yield Finding("ok", "configuration", f"{config.path}, {mapped} mapped")
     yield from _check_choice(config)
-    yield _check_database(config)
+    finding, config = _check_database(config)
+    yield finding
     looking = _Looking(config, chosen, timeout_s, on_entity)
     for source in config.sources:
         yield from looking.at_source(source)
@@ -105,18 +107,21 @@ def _check_choice(config: KimoConfig) -> Iterator[Finding]:
         yield Finding("warning", "configuration", message)
 
 
-def _check_database(config: KimoConfig) -> Finding:
+def _check_database(config: KimoConfig) -> tuple[Finding, KimoConfig]:
+    """What is to be said of Kimo's database; the configuration, with the statuses that the console decodes."""
     try:
         database = open_database(config)
         with database.connect() as connection:
             version = connection.info.parameter_status("server_version")
+            decoded = LoadRules.of(config).with_console(connection).erp_statuses
     except (KimoError, psycopg.Error) as error:
-        return Finding("error", "database", _sentence(error))
+        return Finding("error", "database", _sentence(error)), config
+    complete = config.model_copy(update={"erp_statuses": decoded})
     if config.database.url == "embedded":
-        return Finding("ok", "database", f"PostgreSQL {version}, embedded under {config.data_dir}")
+        return Finding("ok", "database", f"PostgreSQL {version}, embedded under {config.data_dir}"), complete
     address = conninfo_to_dict(database.dsn)
     place = f"{address.get('host', 'localhost')}/{address.get('dbname', '')}"
-    return Finding("ok", "database", f"PostgreSQL {version}, {place}")
+    return Finding("ok", "database", f"PostgreSQL {version}, {place}"), complete
 
 
 # --- a source and its entities ------------------------------------------------------------------------------
@@ -343,7 +348,8 @@ def _status_in_words(misfit: Misfit, selection: Selection, config: KimoConfig) -
     kind = _status_kind(selection, misfit.field)
     found = f"{_count(misfit.rows or 0, 'row')} with a status, e.g. {misfit.example!r}"
     if kind not in config.erp_statuses:
-        return f"{misfit.column}: {found}, and nothing decodes them: add erp_statuses.{kind}"
+        where = f"add erp_statuses.{kind}, or ErpStatus.{kind} to the settings"
+        return f"{misfit.column}: {found}, and nothing decodes them: {where}"
     return f"{misfit.column}: {found}, that erp_statuses.{kind} does not decode: {_REFUSED}, unless it is added there"
 
 

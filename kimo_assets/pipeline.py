@@ -32,8 +32,9 @@ from kimo_assets.reports import (
 from kimo_assets.staging.promote import promote
 from kimo_assets.staging.step import StagingRun, stage_entities
 from kimo_assets.sync.garbage import collect_garbage
-from kimo_assets.sync.manifests import read_manifests, write_manifests
-from kimo_assets.sync.publish import Publisher, installation
+from kimo_assets.sync.manifests import write_manifests
+from kimo_assets.sync.publish import Publisher
+from kimo_assets.sync.settings import publish_settings
 from kimo_assets.sync.store import Store
 
 STEPS = (1, 2, 3)
@@ -282,15 +283,14 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
                 report = _publish_one(run, publisher, name)
                 run.done(3, report)
                 reports.append(report)
-            manifests = read_manifests(
-                run.connection, installation(run.connection), publisher.profiles, lambda user: {"id": user}
-            )
+            manifests = publisher.manifests()
     finally:
         if is_usable(run.connection):
             run.connection.isolation_level = before
             run.connection.execute("DISCARD TEMP")
     run.progress.manifests_started(len(manifests))
     write_manifests(run.connection, store, manifests, run.progress.manifest_done)
+    publish_settings(run.connection, store, load=run.load, zstd_level=run.config.sync.zstd_level)
     collect_garbage(run.connection, store, run.config.sync.keep_unlisted_hours)
     return reports
 

@@ -12,6 +12,7 @@ from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError, StoreError, nearest
 from kimo_assets.sync.client import read_manifest, read_rows
+from kimo_assets.sync.lookups import SYNC
 from kimo_assets.sync.profiles import Profiles
 from kimo_assets.sync.publication import REMOVED
 from kimo_assets.sync.rules import business_rules
@@ -30,11 +31,22 @@ class LastChange:
 
 
 @dataclass(frozen=True)
+class Before:
+    """saw: whether the agent saw the row until the preparation of load `by.load`, which found who sees it changed."""
+
+    by: LastChange
+    saw: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {"saw": self.saw, "until": vars(self.by)}
+
+
+@dataclass(frozen=True)
 class Answer:
     """sees: by the tables as they are now; None when there is no such row to see. sentence: the answer in words.
 
     published: whether what step 3 last prepared for the agent holds the row; None when nothing was prepared.
-    chain: link by link, for a row that is there.
+    before: how it was before that last changed; None when it never did. chain: link by link, for a row that is there.
     """
 
     agent: str
@@ -44,12 +56,14 @@ class Answer:
     sentence: str
     published: bool | None = None
     change: LastChange | None = None
+    before: Before | None = None
     chain: Link | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
             **{name: getattr(self, name) for name in ("agent", "entity", "key", "sees", "sentence", "published")},
             "change": vars(self.change) if self.change else None,
+            "before": self.before.as_json() if self.before else None,
             "chain": self.chain.as_json() if self.chain else None,
         }
 
@@ -60,6 +74,7 @@ def why(config: KimoConfig, database: Database, agent: str, entity: Entity, key:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         with connection.transaction(force_rollback=True):
             answer = _answer(connection, config, agent, entity, key)
+            answer = replace(answer, before=_before(connection, agent, entity.name, key))
     return replace(answer, published=_is_published(config, agent, entity.name, key))
 
 
@@ -122,6 +137,27 @@ def _require_agent(profiles: Profiles, agent: str) -> None:
             f"'{agent}' is no agent here." + (f" Did you mean {' or '.join(hint)}?" if hint else "")
             + " Agents are the live rows of SalesAgent."
         )  # fmt: skip
+
+
+def _before(connection: Connection, agent: str, entity: str, key: str) -> Before | None:
+    """From what step 3 keeps of who sees each row; an entity that all see alike has nothing kept."""
+    target = sql.Identifier(SYNC, entity)
+    if connection.execute("SELECT to_regclass(%s)", [target.as_string(connection)]).fetchone() == (None,):
+        return None
+    row = connection.execute(
+        sql.SQL(
+            "SELECT s.since, a.mask FROM {} AS s LEFT JOIN ops.audience AS a ON a.number = s.before "
+            "WHERE s.key = %s AND s.before IS NOT NULL"
+        ).format(target),
+        [key],
+    ).fetchone()
+    profile = connection.execute(
+        "SELECT position FROM ops.profile WHERE agent = %s AND warehouse IS NULL AND retired IS NULL", [agent]
+    ).fetchone()
+    by = _load(connection, row[0]) if row else None
+    if row is None or profile is None or by is None:
+        return None
+    return Before(by, bool(int(row[1] or "0", 16) >> profile[0] & 1))
 
 
 def _not_there(connection: Connection, entity: Entity, key: str) -> str:

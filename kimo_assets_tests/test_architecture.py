@@ -43,7 +43,7 @@ def test_imports_go_only_down_siblings_keep_apart_and_only_defs_knows_dagster() 
 def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str, broken: str) -> None:
     for name in ("definitions", "cli", "defs", "pipeline", "config", "reports", "transforms", "errors", "demo", "sync"):
         write(tmp_path, name, "")
-    for name in ("sources/readers", "staging/stage", "loading/load", "catalog/model", "database/ddl", "defs/assets"):
+    for name in ("sources/readers", "staging/stage", "loading/load", "catalog/model", "database/ddl", "settings/load"):
         write(tmp_path, name, "")
     write(tmp_path, "defs/assets", "import dagster")
     (tmp_path / "setup.cfg").write_text((ROOT / "setup.cfg").read_text())

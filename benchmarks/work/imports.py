@@ -56,7 +56,7 @@ def run(
         raise SystemExit(f"the import failed: {report.failures}")
     result: dict[str, Any] = {"steps": {step: _step(step, usage, report) for step, usage in laps.steps.items()}}
     if with_floors:
-        result["floors"] = _floors(database, postgres, report)
+        result["floors"] = _floors(database, postgres, Path(loaded.sync_store), report)
     return result
 
 
@@ -69,24 +69,15 @@ def _step(step: int, usage: Usage, report: ImportReport) -> dict[str, Any]:
     return usage.as_json() | totals | {"slowest": {entity["entity"]: entity["seconds"] for entity in slowest}}
 
 
-def _floors(database: Database, postgres: Path, report: ImportReport) -> dict[str, Any]:
-    catalog = load_catalog()
+def _floors(database: Database, postgres: Path, store: Path, report: ImportReport) -> dict[str, Any]:
     server = floors.Server(psql_of(postgres), database.dsn)
     found: dict[str, Any] = {}
     with database.connect() as connection, Meter([postmaster_of(postgres)]) as meter:
         staged = {name: entity.staged for name, entity in report.steps[1].entities.items()}  # type: ignore[attr-defined]
         connection.execute("CHECKPOINT")
         meter.lap()
-        rows = floors.copy_staged(connection, server, catalog, staged)
+        rows = floors.copy_staged(connection, server, load_catalog(), staged)
         found["copy"] = meter.lap().as_json() | {"rows": rows}
-        if 3 in report.steps:
-            described = connection.execute(
-                "SELECT entity, description -> 'columns', row_count FROM ops.published WHERE row_count > 0"
-            )
-            published: dict[str, tuple[Sequence[str], int]] = {
-                name: (list(fields), count) for name, fields, count in described
-            }
-            meter.lap()
-            totals = floors.write_once(connection, server, catalog, published)
-            found["write_once"] = meter.lap().as_json() | totals
+    if 3 in report.steps:
+        found["write_once"] = floors.measured_write_once(database, postgres, store)
     return found

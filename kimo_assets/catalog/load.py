@@ -16,21 +16,28 @@ from kimo_assets.catalog.scopes import Scope
 # Every scalar stays text: enum codes such as 01 and labels such as No are not YAML's to interpret.
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _SCOPE: TypeAdapter[Scope] = TypeAdapter(Scope)
+_FOLDER = files("kimo_assets.catalog") / "data"
+# The other files are an area of entities each.
+_NO_AREAS = ("console.yaml", "enums.yaml")
 
 
 @cache
 def load_catalog() -> Catalog:
     """The catalogue of this package, read once per process."""
-    folder = files("kimo_assets.catalog") / "data"
-    shared = _read(folder / "enums.yaml")
-    areas = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+    shared = data_file("enums.yaml")
+    areas = sorted((f for f in _FOLDER.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
     entities = {
         name: _entity(name, area.name.removesuffix(".yaml"), raw, shared)
         for area in areas
-        if area.name != "enums.yaml"
+        if area.name not in _NO_AREAS
         for name, raw in _read(area).items()
     }
     return Catalog(entities)
+
+
+def data_file(name: str) -> dict[str, Any]:
+    """A file of the catalogue's data, every scalar a text."""
+    return _read(_FOLDER / name)
 
 
 def _read(file: Traversable) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from kimo_assets.cli.imports import demo, import_
 from kimo_assets.cli.plan import plan
 from kimo_assets.cli.rejected import rejected, retry
 from kimo_assets.cli.semaphore import semaphore
+from kimo_assets.cli.settings import settings, sync_settings
 from kimo_assets.cli.setup import init, mapping
 from kimo_assets.cli.state import status
 from kimo_assets.cli.undo import undo
@@ -35,6 +36,7 @@ def main(context: click.Context) -> None:
 
 
 for _command in (
-    demo, init, mapping, plan, import_, undo, status, rejected, retry, entities, check, why, semaphore, agent, dev,
+    demo, init, mapping, plan, import_, undo, settings, sync_settings, status, rejected, retry, entities, check, why,
+    semaphore, agent, dev,
 ):  # fmt: skip
     main.add_command(_command)

@@ -1,7 +1,7 @@
 """kimo import and kimo demo: the steps, run as the same Dagster job that the UI runs."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +14,10 @@ from kimo_assets.cli.summary import print_report
 from kimo_assets.cli.tables import plural
 from kimo_assets.demo import SCALES, DemoCompany, generate_company
 from kimo_assets.errors import KimoError
-from kimo_assets.pipeline import STEPS
+from kimo_assets.pipeline import STEPS, Run
 from kimo_assets.reports import ImportReport
 from kimo_assets.saved_plan import id_in_file
+from kimo_assets.settings import load_settings, read_settings
 from kimo_assets.status import agents_with_payload
 
 _STEPS: dict[str, tuple[int, ...]] = {"1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3)}
@@ -87,7 +88,10 @@ def import_(
         click.get_current_context().exit(EXIT_FAILED)
 
 
-def launched(call: Call, how: Literal["launch_import", "launch_retry", "launch_undo"], **options: Any) -> ImportReport:
+Launcher = Literal["launch_import", "launch_retry", "launch_settings", "launch_undo"]
+
+
+def launched(call: Call, how: Launcher, **options: Any) -> ImportReport:
     """The report of a job that is run here, with its progress on stderr; stopped from outside, it says so in a sentence."""
     config, database = call.config, call.database
     # Dagster takes seconds to import: not before the configuration was found to be right.
@@ -148,13 +152,23 @@ def demo(call: Call, scale: str, directory: Path) -> None:
     """
     company = _generate(call, directory, scale)
     call.config_path = company.config_path
-    report = launched(call, "launch_import")
+    report = launched(call, "launch_import", before_step={3: company_settings(company)})
     if call.as_json:
         print_json({**report.as_json(), "company": _company_as_json(company)})
     print_report(call, report, STEPS)
     if not report.success:
         click.get_current_context().exit(EXIT_FAILED)
     _say_what_next(call, company)
+
+
+def company_settings(company: DemoCompany) -> Callable[[Run], None]:
+    """Loads the company's settings, which name agents: after these are there, and before anything is published."""
+
+    def load(run: Run) -> None:
+        loaded = load_settings(run.connection, read_settings(company.settings_path))
+        run.said(f"{company.settings_path.name}: {plural(len(loaded.tables), 'section')} of settings")
+
+    return load
 
 
 def _generate(call: Call, directory: Path, scale: str) -> DemoCompany:
@@ -175,6 +189,7 @@ def _company_as_json(company: DemoCompany) -> dict[str, Any]:
         "directory": str(company.directory),
         "config": str(company.config_path),
         "erp": str(company.erp_path),
+        "settings": str(company.settings_path),
         "scale": company.scale,
         "rows": company.rows,
         "wrong_rows": [
@@ -192,6 +207,7 @@ def _say_what_next(call: Call, company: DemoCompany) -> None:
         call.kimo("dev") + (" (or: make dev)" if shortcut else ""): "the UI, at http://127.0.0.1:3000",
         call.kimo("rejected"): "the refused rows, and why",
         call.kimo("status"): "what Kimo holds, and how fresh it is",
+        call.kimo("settings", "show", "User"): "the users; settings.yaml is the file they came from",
         call.kimo("agent", agent, "--to", f"{agent.lower()}.sqlite"): f"what agent {agent} has on the tablet",
     }
     say = call.err if call.as_json else call.out

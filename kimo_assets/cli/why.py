@@ -36,6 +36,11 @@ def why(call: Call, agent: str, entity: str, key: str) -> None:
     if answer.change:
         change = answer.change
         out.say(f"Last changed by load {change.load}, {plain(change.title)}, {moment(change.started_at)}.")
+    if answer.before:
+        saw = "saw it" if answer.before.saw else "did not see it"
+        by = answer.before.by
+        when = f"load {by.load}, {plain(by.title)}, {moment(by.started_at)}"
+        out.say(f"Who sees it changed with {when}: before, the agent {saw}.")
     out.say(_on_the_tablet(answer))
     if answer.chain:
         out.print(_tree(answer.chain))

@@ -68,6 +68,10 @@ class Document:
             raise _not_yaml(self.file, error) from None
         return self._expand(values, ())
 
+    def texts(self) -> Any:
+        """The values with every scalar as the text that stands there, or None; no variable is looked up."""
+        return _texts(self._node) if self._node else None
+
     def place(self, path: Sequence[str]) -> str:
         """`file, line N: the.key` of the path, or of the nearest key above it."""
         # A single mapping may stand without the list that the model makes of it.
@@ -94,6 +98,14 @@ class Document:
         if name not in os.environ:
             raise ConfigError(f"{self.place(path)}: the environment variable {name} is not set")
         return os.environ[name]
+
+
+def _texts(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): _texts(value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_texts(value) for value in node.value]
+    return None if node.tag == "tag:yaml.org,2002:null" else node.value
 
 
 def _not_yaml(file: Path, error: Exception) -> ConfigError:

@@ -1,15 +1,17 @@
 """Every table of ours, derived from the catalogue: domains that validate, kimo.*, integrator.*, and the ledger in ops.*.
 
+Schema kimo holds the entities, which imports fill, and the console's tables, which `kimo settings load` fills.
+
 `ensure_schema` is idempotent and cheap when nothing is missing. What the rows mean is staging's and loading's business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from importlib.resources import files
 
 from psycopg import Connection, sql
 
-from kimo_assets.catalog import Catalog, Entity
+from kimo_assets.catalog import Catalog, ConsoleTable, Entity, load_console
 from kimo_assets.catalog.model import Field
 from kimo_assets.database.names import (
     ARCHIVED,
@@ -27,10 +29,14 @@ from kimo_assets.database.names import (
 
 
 def ensure_schema(connection: Connection, catalog: Catalog) -> None:
-    """Creates what is missing: schemas, domains, the ledger, and the kimo table of every entity."""
+    """Creates what is missing: schemas, domains, the ledger, the kimo table of every entity and of the console's."""
     statements = [files("kimo_assets.database").joinpath("ledger.sql").read_text(encoding="utf-8")]
-    statements += [domain.as_string(connection) for domain in _domains(catalog)]
+    console = load_console().values()
+    fields = [field for entity in catalog.entities.values() for field in entity.fields.values()]
+    fields += [field for described in console for field in described.fields.values()]
+    statements += [domain.as_string(connection) for domain in _domains(fields)]
     statements += [kimo_table(catalog[name]).as_string(connection) for name in catalog.load_order]
+    statements += [console_table(described).as_string(connection) for described in console]
     script = ";\n".join(statements)
     version = blake2b(script.encode(), digest_size=16).hexdigest()
     with connection.transaction():
@@ -49,11 +55,9 @@ def _installed_version(connection: Connection) -> str | None:
     return row[0] if row else None
 
 
-def _domains(catalog: Catalog) -> list[sql.Composed]:
-    fields: dict[str, Field] = {}
-    for entity in catalog.entities.values():
-        fields |= {codes_domain(f): f for f in entity.fields.values() if f.type == "enum" and f.codes}
-    return [_codes_domain(name, field) for name, field in sorted(fields.items())]
+def _domains(fields: Iterable[Field]) -> list[sql.Composed]:
+    coded = {codes_domain(f): f for f in fields if f.type == "enum" and f.codes}
+    return [_codes_domain(name, field) for name, field in sorted(coded.items())]
 
 
 def _codes_domain(name: str, field: Field) -> sql.Composed:
@@ -79,6 +83,21 @@ def kimo_table(entity: Entity) -> sql.Composed:
     return sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(
         table(KIMO, entity.name), sql.SQL(", ").join(fields + bookkeeping)
     )
+
+
+def console_table(described: ConsoleTable) -> sql.Composed:
+    """kimo.<table of the console>: nothing imports it, so it has no bookkeeping."""
+    definitions = [sql.SQL("{}{}").format(_column(f), _console_constraint(described, f)) for f in described.fields.values()]
+    key = sql.SQL("PRIMARY KEY ({})").format(columns(described.key))
+    return sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(
+        table(KIMO, described.name), sql.SQL(", ").join([*definitions, key])
+    )
+
+
+def _console_constraint(described: ConsoleTable, field: Field) -> sql.SQL:
+    if field.type == "bool":
+        return sql.SQL(" NOT NULL DEFAULT false")
+    return sql.SQL(" NOT NULL" if field.name in (*described.key, *described.required) else "")
 
 
 def staging_table(

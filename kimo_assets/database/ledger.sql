@@ -251,3 +251,9 @@ CREATE TABLE IF NOT EXISTS ops.semaphore (
     seen_since timestamptz,
     PRIMARY KEY (source, semaphore)
 );
+
+-- The objects that settings.json lists, one of each table of the console's that has rows.
+CREATE TABLE IF NOT EXISTS ops.settings_object (
+    entity text PRIMARY KEY,
+    sha256 text NOT NULL
+);

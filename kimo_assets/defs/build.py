@@ -4,6 +4,7 @@ No file, variable or database is read here.
 """
 
 import warnings
+from collections.abc import Callable, Mapping
 
 import dagster as dg
 
@@ -14,7 +15,7 @@ from kimo_assets.defs.jobs import build_jobs
 from kimo_assets.defs.retry import retry_rejected
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
 from kimo_assets.defs.sensors import build_sensors
-from kimo_assets.pipeline import Progress
+from kimo_assets.pipeline import Progress, Run
 
 
 def build_defs(
@@ -23,6 +24,7 @@ def build_defs(
     database: Database | None = None,
     progress: Progress | None = None,
     opened: list[KimoRun] | None = None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
 ) -> dg.Definitions:
     """The definitions of one company. What is left out is opened by a run when it needs it."""
     with warnings.catch_warnings():
@@ -33,7 +35,7 @@ def build_defs(
         assets=assets,
         jobs=[*build_jobs(config), retry_rejected] if config.entities else [],
         sensors=build_sensors(config, database) if config.entities else [],
-        resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened)},
+        resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.
         executor=dg.in_process_executor,
     )

@@ -12,6 +12,7 @@ from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.plan import plan_import
 from kimo_assets.defs.recording import record_entities
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.settings import settings_sync_data_creation
 from kimo_assets.defs.undo import undo_load
 from kimo_assets.pipeline import STEPS, Run, apply_plan_step, find_plan, run_step
 from kimo_assets.reports import StepReport
@@ -38,7 +39,7 @@ def build_jobs(config: KimoConfig) -> list[Any]:
         )
         for name, chosen in STEPS_OF_JOB.items()
     ]
-    return [*steps, import_entities, plan_import, undo_load]
+    return [*steps, settings_sync_data_creation, import_entities, plan_import, undo_load]
 
 
 class MaskConfig(dg.Config):

@@ -17,9 +17,10 @@ from kimo_assets.defs.instance import CODE_LOCATION, dagster_home
 from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
 from kimo_assets.defs.retry import RETRY_JOB, RETRY_OP
 from kimo_assets.defs.runs import KimoRun
+from kimo_assets.defs.settings import SETTINGS_JOB, SETTINGS_OP
 from kimo_assets.defs.undo import UNDO_JOB
 from kimo_assets.errors import ContractError, KimoError
-from kimo_assets.pipeline import STEPS, Progress
+from kimo_assets.pipeline import STEPS, Progress, Run
 from kimo_assets.reports import ImportReport
 
 # The command shows progress of its own; Dagster's every event would bury it, and is in the UI anyway.
@@ -39,9 +40,11 @@ def launch_import(
     allow_shrink: bool = False,
     plan: str = "",
     progress: Progress | None = None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
 ) -> ImportReport:
     """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named ones.
 
+    before_step: what has to be done before a step, of an asset job.
     Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the entities is in
     the report.
     """
@@ -57,7 +60,7 @@ def launch_import(
             return _run_op_job(defs, instance, ENTITIES_JOB, "import_named_entities", mask)
         return _run_all(defs, instance, config, name, allow_shrink)
 
-    return _launch(config, database, run, progress)
+    return _launch(config, database, run, progress, before_step)
 
 
 def launch_undo(
@@ -85,16 +88,32 @@ def launch_retry(
     )
 
 
+def launch_settings(config: KimoConfig, database: Database, *, progress: Progress | None = None) -> ImportReport:
+    """Prepares the settings alone. Raises: LockedError; StoreError when the store cannot be written.
+
+    The report has a step 3 whose entities are the console's tables.
+    """
+    return _launch(
+        config, database, lambda defs, instance: _run_op_job(defs, instance, SETTINGS_JOB, SETTINGS_OP, {}), progress
+    )
+
+
 _RunJob = Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult]
 
 
-def _launch(config: KimoConfig, database: Database, run: _RunJob, progress: Progress | None) -> ImportReport:
+def _launch(
+    config: KimoConfig,
+    database: Database,
+    run: _RunJob,
+    progress: Progress | None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+) -> ImportReport:
     """Runs a job on the company's Dagster instance. Raises: what has refused the run, or LockedError before there is one."""
     with exclusive(database):
         pass  # refused here, a second import leaves no failed run behind
     started = time.monotonic()
     opened: list[KimoRun] = []
-    defs = build_defs(config, database=database, progress=progress, opened=opened)
+    defs = build_defs(config, database=database, progress=progress, opened=opened, before_step=before_step)
     home = dagster_home(config, database)
     with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
         # Otherwise Dagster's storage connects for every statement: a third of a small import's time.

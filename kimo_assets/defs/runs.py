@@ -1,6 +1,6 @@
 """The resource that a Dagster run shares among its steps: one lock, one load number, one connection."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TypeVar
 
@@ -18,16 +18,26 @@ Result = TypeVar("Result")
 
 
 class KimoRun:
-    """Opened at the first step that needs it, and closed with the Dagster run, whatever happened."""
+    """Opened at the first step that needs it, and closed with the Dagster run, whatever happened.
+
+    before_step: what has to be done before a step of the run begins.
+    """
 
     def __init__(
-        self, config: KimoConfig, database: Database | None, progress: Progress, title: str, run_id: str
+        self,
+        config: KimoConfig,
+        database: Database | None,
+        progress: Progress,
+        title: str,
+        run_id: str,
+        before_step: Mapping[int, Callable[[Run], None]] | None = None,
     ) -> None:
         self.config = config
         self._database = database
         self._progress = progress
         self._title = title
         self._run_id = run_id
+        self._before_step = before_step or {}
         self._stack = ExitStack()
         self._run: Run | None = None
         self.refused: KimoError | None = None
@@ -40,6 +50,8 @@ class KimoRun:
         allow_shrink: bool = False,
         log: Callable[[str], None] = lambda line: None,
     ) -> StepReport:
+        if number in self._before_step:
+            self.do(self._before_step[number], log)
         return self.do(lambda run: run_step(run, number, entities, allow_shrink=allow_shrink), log)
 
     def do(self, work: Callable[[Run], Result], log: Callable[[str], None] = lambda line: None) -> Result:
@@ -86,7 +98,11 @@ class KimoRun:
 
 
 def kimo_resource(
-    config: KimoConfig, database: Database | None, progress: Progress, opened: list[KimoRun] | None = None
+    config: KimoConfig,
+    database: Database | None,
+    progress: Progress,
+    opened: list[KimoRun] | None = None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
 ) -> dg.ResourceDefinition:
     """`opened`: where whoever executes in this process finds the run afterwards."""
 
@@ -94,7 +110,7 @@ def kimo_resource(
         dagster_run = context.run
         title = dagster_run.job_name if dagster_run else "materialize"
         run_id = dagster_run.run_id if dagster_run else ""
-        kimo = KimoRun(config, database, progress, _TITLES.get(title, title), run_id)
+        kimo = KimoRun(config, database, progress, _TITLES.get(title, title), run_id, before_step)
         if opened is not None:
             opened.append(kimo)
         try:
@@ -112,6 +128,7 @@ _TITLES = {
     "step_2_load_from_integrator": "Step 2: Caricamento da KimoIntegrator",
     "step_3_sync_data_creation": "Step 3: Preparazione dati di Sync",
     "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
+    "settings_sync_data_creation": "Preparazione dati di Sync delle sole impostazioni",
     "import_entities": "Import (entità specifiche)",
     "undo_load": "Annullamento di un caricamento",
     "retry_rejected": "Riprova delle righe scartate",

@@ -58,7 +58,7 @@ def write_agents(erp: ErpWriter, agents: Agents, seed: int) -> None:
     erp.fill_rows("AGENTI", _agent_rows(agents, draws_for(seed, "AGENTI/addresses")))
     erp.fill_rows("ZONE", _zone_rows(agents))
     erp.fill_rows("TrademarkPerUser", _trademark_rows(agents, draws_for(seed, "TrademarkPerUser")))
-    erp.fill_rows("WarehousePerSalesAgent", _warehouse_rows(agents))
+    erp.fill_rows("WarehousePerSalesAgent", warehouse_rows(agents))
     erp.fill_rows("VisibilityFilterPerSalesAgent", _filter_rows(agents))
 
 
@@ -112,7 +112,7 @@ def trademark_code(trademark: str) -> str:
     return f"M{TRADEMARKS.index(trademark) + 1:03d}"
 
 
-def _warehouse_rows(agents: Agents) -> list[tuple[str, str]]:
+def warehouse_rows(agents: Agents) -> list[tuple[str, str]]:
     """The central warehouse and those of the agent's provinces; area managers see all."""
     rows = []
     for i, agent in enumerate(agents.codes):

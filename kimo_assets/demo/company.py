@@ -1,4 +1,4 @@
-"""Making a demo company: the ERP, its pictures, kimo.yaml."""
+"""Making a demo company: the ERP, its pictures, kimo.yaml, the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from kimo_assets.demo.pictures import choose_pictures, draw_pictures, write_pict
 from kimo_assets.demo.prices import write_prices
 from kimo_assets.demo.promotions import write_promotions
 from kimo_assets.demo.scales import SCALES, Scale
+from kimo_assets.demo.settings import settings_yaml
 from kimo_assets.demo.stock import write_stock
 from kimo_assets.demo.visits import write_visits
 from kimo_assets.demo.wrong_rows import WRONG_ROWS, plant_wrong_rows
@@ -23,6 +24,7 @@ from kimo_assets.errors import ConfigError
 ERP_FILE = "erp.sqlite"
 IMAGES_DIRECTORY = "images"
 CONFIG_FILE = "kimo.yaml"
+SETTINGS_FILE = "settings.yaml"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class DemoCompany:
     scale: str
     config_path: Path
     erp_path: Path
+    settings_path: Path
     rows: dict[str, int]
     wrong_rows: dict[tuple[str, str], int]
 
@@ -55,13 +58,15 @@ def generate_company(
     directory.mkdir(parents=True, exist_ok=True)
     # First of all, so that a directory left by a crash can be written over.
     config_path.write_text(kimo_yaml(), encoding="utf-8")
+    settings_path = directory / SETTINGS_FILE
+    settings_path.write_text(settings_yaml(draw_agents(size, seed)), encoding="utf-8")
     with new_erp(erp_path, on_progress) as (erp, connection):
         items = _write_tables(erp, size, seed)
         pictures = choose_pictures(items, size)
         write_picture_rows(erp, pictures)
         wrong = plant_wrong_rows(connection)
     draw_pictures(pictures, directory / IMAGES_DIRECTORY)
-    return DemoCompany(directory, scale, config_path, erp_path, _rows(erp), wrong)
+    return DemoCompany(directory, scale, config_path, erp_path, settings_path, _rows(erp), wrong)
 
 
 def _scale(name: str) -> Scale:
@@ -71,18 +76,18 @@ def _scale(name: str) -> Scale:
 
 
 def _check_directory(directory: Path) -> None:
-    config_path = directory / CONFIG_FILE
-    if config_path.exists():
-        with config_path.open(encoding="utf-8", errors="replace") as file:
-            if file.readline().startswith(MARKER):
-                return
-        raise ConfigError(
-            f"{config_path} was not made by the demo: choose an empty directory for the demo company."
-        )
-    if (directory / ERP_FILE).exists():
+    for made in (directory / CONFIG_FILE, directory / SETTINGS_FILE):
+        if made.exists() and not _is_ours(made):
+            raise ConfigError(f"{made} was not made by the demo: choose an empty directory for the demo company.")
+    if (directory / ERP_FILE).exists() and not (directory / CONFIG_FILE).exists():
         raise ConfigError(
             f"{directory} holds an {ERP_FILE} of its own: choose an empty directory for the demo company."
         )
+
+
+def _is_ours(made: Path) -> bool:
+    with made.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().startswith(MARKER)
 
 
 def _write_tables(erp: ErpWriter, scale: Scale, seed: int) -> Items:

@@ -120,7 +120,8 @@ def _staged(connection: Connection, entity: Entity, rules: LoadRules) -> tuple[s
     """
     for area in (rules.area, INTEGRATOR):
         if identity := staged_identity(connection, entity.name, area):
-            return area.schema, "/".join(filter(None, (identity, rules.digest(entity))))
+            decoded = set(rules.codes(entity)) and set(staged_fields(connection, entity, area.schema))
+            return area.schema, "/".join(filter(None, (identity, rules.digest(entity, decoded))))
     raise ContractError(f"{entity.name} has never been staged: run step 1 for it first")
 
 

@@ -1,10 +1,11 @@
 """What a load is told from outside: guards, the decoding of statuses, whether its changes can be taken back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import orjson
+from psycopg import Connection
 
 from kimo_assets.catalog import Entity
 from kimo_assets.config import GuardsConfig, KimoConfig
@@ -15,8 +16,8 @@ from kimo_assets.database.names import INTEGRATOR, StagingArea
 class LoadRules:
     """area: where the snapshots are staged. allow_shrink: guards are noted rather than obeyed.
 
-    erp_statuses: kind (`Account1`) -> code -> description; a kind without codes is decoded by nobody, so nothing is
-    refused because of it. keep_history: before-images are kept, so that the load can be undone.
+    erp_statuses: kind (`Account1`) -> code -> description, of kimo.yaml; a kind without codes is decoded by nobody, so
+    nothing is refused because of it. keep_history: before-images are kept, so that the load can be undone.
     """
 
     guards: GuardsConfig = field(default_factory=GuardsConfig)
@@ -31,6 +32,15 @@ class LoadRules:
     ) -> "LoadRules":
         return cls(config.guards, config.erp_statuses, config.history.keep_loads > 0, allow_shrink, area)
 
+    def with_console(self, connection: Connection) -> "LoadRules":
+        """The same, with the statuses that the console decodes (kimo."ErpStatus") beside those of kimo.yaml."""
+        statuses: dict[str, dict[str, str]] = {}
+        for kind, code, description in connection.execute('SELECT "Type", "ValueId", "Description" FROM kimo."ErpStatus"'):
+            statuses.setdefault(kind, {})[code] = description or ""
+        for kind, codes in self.erp_statuses.items():
+            statuses[kind] = {**statuses.get(kind, {}), **codes}
+        return replace(self, erp_statuses=statuses)
+
     def codes(self, entity: Entity) -> dict[str, list[str]]:
         """Status field -> the codes that are decoded, of the fields of which any is."""
         return {
@@ -39,8 +49,8 @@ class LoadRules:
             if (codes := self.erp_statuses.get(kind))
         }
 
-    def digest(self, entity: Entity) -> str:
-        """Changes when the same snapshot would be loaded another way; empty for an entity that no rule is about."""
-        codes = self.codes(entity)
+    def digest(self, entity: Entity, fields: Collection[str]) -> str:
+        """Changes when a snapshot of these fields would be loaded another way; empty where no rule is about any of them."""
+        codes = {field: codes for field, codes in self.codes(entity).items() if field in fields}
         text = orjson.dumps(codes, option=orjson.OPT_SORT_KEYS)
         return blake2b(text, digest_size=8).hexdigest() if codes else ""

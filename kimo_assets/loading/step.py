@@ -29,6 +29,7 @@ def load_entities(
     on_comparison: OnComparison = lambda comparison: None,
 ) -> list[LoadedEntity]:
     """Loads the named entities, in the given order, inside the caller's transaction; then recounts what points nowhere."""
+    rules = rules.with_console(connection)
     reports = []
     for name in names:
         on_start(name)

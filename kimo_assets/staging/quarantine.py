@@ -61,7 +61,8 @@ RULES: dict[str, Reason] = {
         "the field's transformation makes nothing of this row", "la trasformazione del campo non riesce su questa riga"
     ),
     "unknown_erp_status": Reason(
-        "the status has no entry among erp_statuses in kimo.yaml", "lo stato non è tra quelli decodificati (erp_statuses)"
+        "the status has no entry among erp_statuses in kimo.yaml or ErpStatus of the settings",
+        "lo stato non è tra quelli decodificati (erp_statuses, o stati ERP delle impostazioni)",
     ),
 }
 

@@ -21,6 +21,7 @@ class Audiences:
         self._mask_of: dict[int, int] = {number: int(mask, 16) for number, mask in rows} | {NOBODY_NUMBER: NOBODY}
         self._number_of = {mask: number for number, mask in self._mask_of.items()}
         self._next = max(self._mask_of) + 1
+        self._new: list[tuple[int, str]] = []
 
     def mask(self, number: int) -> int:
         return self._mask_of[number]
@@ -29,12 +30,15 @@ class Audiences:
         if mask not in self._number_of:
             self._number_of[mask] = self._next
             self._mask_of[self._next] = mask
-            if self._kept:
-                self._connection.execute(
-                    "INSERT INTO ops.audience (number, mask) VALUES (%s, %s)", [self._next, as_text(mask)]
-                )
+            self._new.append((self._next, as_text(mask)))
             self._next += 1
         return self._number_of[mask]
+
+    def save(self) -> None:
+        """Writes the new ones into the ledger: before anything that names them is committed."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO ops.audience (number, mask) VALUES (%s, %s)", self._new)
+        self._new.clear()
 
 
 def as_text(mask: int) -> str:

@@ -1,16 +1,12 @@
-"""Buckets: pieces of an entity that go to the same profiles, each a base and the changes since; and their record in ops.
+"""Buckets: pieces of an entity that go to the same profiles, each a base and the changes since.
 
 What the numbers below decide is only what is cheaper; that a client ends with the right rows does not depend on them.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
 
-from psycopg import Connection
-
-from kimo_assets.sync.audiences import as_text
 from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import NOBODY, Profiles
 
@@ -117,24 +113,18 @@ class Placement:
     rows: int
 
 
+@dataclass
 class Part:
-    """The buckets of an entity, or of its private columns, as the ledger has them. by_mask: each bucket by who gets it."""
+    """The buckets of an entity, or of its private columns. by_mask: each bucket by who gets it."""
 
-    def __init__(self, connection: Connection, entity: str, *, private: bool) -> None:
-        self._connection = connection
-        self._entity = entity
-        self._private = private
-        self._touched: set[int] = set()
-        self._dropped: set[int] = set()
-        self.by_mask = {bucket.mask: bucket for bucket in _read(connection, entity, private)}
-        placed = connection.execute(
-            "SELECT audience, shared, rows FROM ops.placement WHERE entity = %s AND private = %s", [entity, private]
-        )
-        self.placements = {audience: Placement(shared, rows) for audience, shared, rows in placed}
+    by_mask: dict[int, Bucket] = field(default_factory=dict)
+    placements: dict[int, Placement] = field(default_factory=dict)
+    touched: set[int] = field(default_factory=set)
+    dropped: set[int] = field(default_factory=set)
 
     def forget(self) -> None:
         """Begins from nothing."""
-        self._dropped |= {bucket.id for bucket in self.by_mask.values()}
+        self.dropped |= {bucket.id for bucket in self.by_mask.values()}
         self.by_mask, self.placements = {}, {}
 
     def place(self, audience: int, mask: int, rows: int) -> Placement:
@@ -143,19 +133,17 @@ class Part:
             self.placements[audience] = Placement(_is_shared(mask, rows), 0)
         return self.placements[audience]
 
-    def targets(self, audience: int, mask: int, profiles: Profiles) -> list[Bucket]:
-        """The buckets that rows of a placed audience go into, made where they are not there yet."""
+    def targets(self, audience: int, mask: int, profiles: Profiles, numbers: Iterator[int]) -> list[Bucket]:
+        """The buckets that rows of a placed audience go into, made where they are not there yet, with the next number."""
         if mask == NOBODY:
             return []
         if self.placements[audience].shared:
-            return [self._bucket(mask)]
-        return [self._bucket(profile.bit) for profile in profiles.among(mask)]
+            return [self._bucket(mask, numbers)]
+        return [self._bucket(profile.bit, numbers) for profile in profiles.among(mask)]
 
-    def _bucket(self, mask: int) -> Bucket:
+    def _bucket(self, mask: int, numbers: Iterator[int]) -> Bucket:
         if mask not in self.by_mask:
-            row = self._connection.execute("SELECT nextval('ops.bucket_number')").fetchone()
-            assert row is not None, "a sequence gives a number"  # noqa: S101
-            self.by_mask[mask] = Bucket(row[0], mask)
+            self.by_mask[mask] = Bucket(next(numbers), mask)
         return self.by_mask[mask]
 
     def rename(self, bucket: Bucket, mask: int) -> None:
@@ -166,11 +154,11 @@ class Part:
         self.touch(bucket)
 
     def touch(self, bucket: Bucket) -> None:
-        self._touched.add(bucket.id)
+        self.touched.add(bucket.id)
 
     @property
     def is_touched(self) -> bool:
-        return bool(self._touched or self._dropped)
+        return bool(self.touched or self.dropped)
 
     def repair(self, is_stored: Callable[[ObjectRecord], bool]) -> list[Bucket]:
         """Gives up changes that are not in the store; returns the buckets that cannot be read without a new base."""
@@ -187,68 +175,7 @@ class Part:
         return broken
 
     def drop(self, bucket: Bucket) -> None:
-        self._dropped.add(self.by_mask.pop(bucket.mask).id)
-
-    def save(self) -> None:
-        """Writes what was touched into the ledger."""
-        touched = [bucket for bucket in self.by_mask.values() if bucket.id in self._touched]
-        gone = [*self._dropped, *(bucket.id for bucket in touched)]
-        self._connection.execute("DELETE FROM ops.bucket_object WHERE bucket = ANY(%s)", [gone])
-        self._connection.execute("DELETE FROM ops.bucket WHERE id = ANY(%s)", [gone])
-        _copy(
-            self._connection,
-            "ops.bucket (id, entity, private, mask, state, rows, removed, base_load, base_state)",
-            (
-                (b.id, self._entity, self._private, as_text(b.mask), b.state, b.rows, b.removed, b.base_load, b.base_state)
-                for b in touched
-            ),
-        )
-        _copy(
-            self._connection,
-            "ops.bucket_object (bucket, position, is_base, load, from_state, state, sha256, rows, bytes)",
-            (row for bucket in touched for row in _object_rows(bucket)),
-        )
-        self._save_placements()
-
-    def _save_placements(self) -> None:
-        self._connection.execute(
-            "DELETE FROM ops.placement WHERE entity = %s AND private = %s", [self._entity, self._private]
-        )
-        _copy(
-            self._connection,
-            "ops.placement (entity, private, audience, shared, rows)",
-            (
-                (self._entity, self._private, audience, placement.shared, placement.rows)
-                for audience, placement in self.placements.items()
-                if placement.rows
-            ),
-        )
-
-
-def _read(connection: Connection, entity: str, private: bool) -> list[Bucket]:
-    found = connection.execute(
-        "SELECT id, mask, state, rows, removed, base_load, base_state FROM ops.bucket "
-        "WHERE entity = %s AND private = %s",
-        [entity, private],
-    )
-    buckets = {number: Bucket(number, int(mask, 16), *values) for number, mask, *values in found}
-    objects = connection.execute(
-        "SELECT bucket, is_base, load, from_state, state, sha256, rows, bytes FROM ops.bucket_object "
-        "WHERE bucket = ANY(%s) ORDER BY bucket, position",
-        [list(buckets)],
-    )
-    for number, is_base, load, from_state, state, *values in objects:
-        if is_base:
-            buckets[number].base.append(ObjectRecord(*values))
-        else:
-            buckets[number].changes.append(Change(load, from_state, state, ObjectRecord(*values)))
-    return list(buckets.values())
-
-
-def _copy(connection: Connection, target: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
-    with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+        self.dropped.add(self.by_mask.pop(bucket.mask).id)
 
 
 def _is_shared(mask: int, rows: int) -> bool:
@@ -256,12 +183,3 @@ def _is_shared(mask: int, rows: int) -> bool:
         return True  # all but some, whoever comes
     count = mask.bit_count()
     return count == 1 or count > _FEW_PROFILES or rows * (count - 1) >= _SHARED_ROWS
-
-
-def _object_rows(bucket: Bucket) -> Iterator[Sequence[int | bool | str | None]]:
-    for position, r in enumerate(bucket.base):
-        yield (bucket.id, position, True, bucket.base_load, None, None, r.sha256, r.rows, r.bytes)
-    for position, c in enumerate(bucket.changes, len(bucket.base)):
-        r = c.record
-        yield (bucket.id, position, False, c.load, c.from_state, c.state, r.sha256, r.rows, r.bytes)
-

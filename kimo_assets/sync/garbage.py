@@ -28,7 +28,7 @@ def collect_garbage(connection: Connection, store: Store, grace_hours: float) ->
 
 
 def _listed(connection: Connection) -> Iterable[str]:
-    rows = connection.execute("SELECT DISTINCT sha256 FROM ops.bucket_object")
+    rows = connection.execute("SELECT sha256 FROM ops.bucket_object UNION SELECT sha256 FROM ops.settings_object")
     return (object_path(sha256) for (sha256,) in rows)
 
 

@@ -1,139 +1,114 @@
-"""Manifests: which buckets an agent, or a user, gets; from the record in ops, replaced one by one when they differ."""
+"""Manifests: which buckets an agent, or a user, gets; from the record, replaced one by one when they differ."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 from psycopg import Connection
 
+from kimo_assets.sync.buckets import Bucket
+from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import Profile, Profiles
+from kimo_assets.sync.record import Record
 from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, manifest_path
 
 
-@dataclass(frozen=True)
-class _Bucket:
-    """A bucket's JSON, as it goes to whoever gets it; older: the changes that were before the base, for who is behind."""
-
-    entity: str
-    private: bool
-    mask: int
-    head: dict[str, Any]
-    older: list[dict[str, Any]]
-    later: list[dict[str, Any]]
-
-    def for_one_since(self, load: int) -> dict[str, Any]:
-        """As it goes to a profile that gets the entity since that load, and has no need of what was before."""
-        older = [change for change in self.older if change["load"] > load]
-        return {**self.head, "changes": [*older, *self.later]}
-
-
-@dataclass(frozen=True)
+@dataclass
 class Manifests:
-    """All manifests of one state of the record."""
+    """All manifests of one state of the record. store: whose it is. users: what the manifest of a user says of the user."""
 
     store: str
-    load: int
     profiles: Profiles
-    _descriptions: Mapping[str, dict[str, Any]]
-    _for_all: frozenset[str]
-    _buckets: list[_Bucket]
-    _covered: Mapping[tuple[str, int], int]
-    _users: Callable[[str], dict[str, Any]]
-
-    def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(path in the store, manifest)."""
-        by_position: dict[int, dict[str, Any]] = {}
-        for agent, profile in self.profiles.agents.items():
-            by_position[profile.position] = self._entities(profile)
-            yield manifest_path(agent), self._manifest(agent, None, by_position[profile.position])
-        profile_of = {profile.position: profile for profile in self.profiles.live}
-        for user, position in self.profiles.users.items():
-            if position not in by_position:
-                by_position[position] = self._entities(profile_of[position])
-            agent = profile_of[position].agent
-            yield manifest_path(user, user=True), self._manifest(agent, self._users(user), by_position[position])
+    record: Record
+    users: Mapping[str, dict[str, Any] | None]
+    # Most buckets are the same for whoever gets them: their JSON is made once.
+    _made: dict[tuple[int, int], orjson.Fragment] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.profiles.agents) + len(self.profiles.users)
 
-    def _manifest(self, agent: str, user: dict[str, Any] | None, entities: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "version": FORMAT_VERSION,
-            "store": self.store,
-            "agent": agent,
-            "user": user,
-            "load": self.load,
-            "entities": entities,
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        """(path in the store, JSON)."""
+        entities: dict[int, orjson.Fragment] = {
+            profile.position: orjson.Fragment(orjson.dumps(self._entities(profile))) for profile in self.profiles.live
         }
+        agent_of = {profile.position: profile.agent for profile in self.profiles.live}
+        for agent, profile in self.profiles.agents.items():
+            yield manifest_path(agent), self._manifest(agent, None, entities[profile.position])
+        for user, position in self.profiles.users.items():
+            about = self.users[user]
+            yield manifest_path(user, user=True), self._manifest(agent_of[position], about, entities[position])
+
+    @property
+    def load(self) -> int:
+        return max((payload.changed_load for payload in self.record.payloads.values()), default=0)
+
+    def _manifest(self, agent: str, user: dict[str, Any] | None, entities: orjson.Fragment) -> bytes:
+        return orjson.dumps(
+            {
+                "format": FORMAT,
+                "version": FORMAT_VERSION,
+                "store": self.store,
+                "agent": agent,
+                "user": user,
+                "load": self.load,
+                "entities": entities,
+            }
+        )
 
     def _entities(self, profile: Profile) -> dict[str, Any]:
         entities: dict[str, Any] = {}
-        for name, description in self._descriptions.items():
-            entities[name] = {"key": description["key"], "columns": description["columns"], "buckets": []}
-            if "private" in description:
-                entities[name]["private"] = {"columns": description["private"], "buckets": []}
-        for bucket in self._buckets:
-            since = self._covered.get((bucket.entity, profile.position))
-            if since is None and bucket.entity in self._for_all and not bucket.private:
-                since = self.load
-            # What was prepared before the profile was there has not been looked at with its eyes.
-            if since is not None and bucket.mask >> profile.position & 1:
-                entity = entities[bucket.entity]
-                (entity["private"] if bucket.private else entity)["buckets"].append(bucket.for_one_since(since))
+        for name, payload in sorted(self.record.payloads.items()):
+            about = payload.description
+            entities[name] = {
+                "key": about["key"],
+                "columns": about["columns"],
+                "buckets": self._buckets(name, False, profile, for_all=payload.for_all),
+            }
+            if "private" in about:
+                buckets = self._buckets(name, True, profile, for_all=False)
+                entities[name]["private"] = {"columns": about["private"], "buckets": buckets}
         return entities
 
+    def _buckets(self, entity: str, private: bool, profile: Profile, *, for_all: bool) -> list[orjson.Fragment]:
+        since = self.record.covered.get(entity, {}).get(profile.position)
+        if since is None:
+            if not for_all:
+                return []  # who sees what has not been asked of this profile yet
+            since = self.load
+        part = self.record.parts.get((entity, private))
+        mine = [bucket for bucket in part.by_mask.values() if bucket.mask >> profile.position & 1] if part else []
+        return [self._bucket(bucket, since) for bucket in sorted(mine, key=lambda bucket: bucket.id)]
 
-def read_manifests(
-    connection: Connection, store: str, profiles: Profiles, users: Callable[[str], dict[str, Any]]
-) -> Manifests:
-    """From the record in ops. users: what the manifest of a user says of the user."""
-    payloads = connection.execute(
-        "SELECT entity, description, for_all, changed_load FROM ops.payload ORDER BY entity"
-    ).fetchall()
-    covered = connection.execute("SELECT entity, position, load FROM ops.covered").fetchall()
-    return Manifests(
-        store,
-        max((load for *_, load in payloads), default=0),
-        profiles,
-        {name: description for name, description, *_ in payloads},
-        frozenset(name for name, _, for_all, _ in payloads if for_all),
-        list(_read_buckets(connection)),
-        {(entity, position): load for entity, position, load in covered},
-        users,
-    )
+    def _bucket(self, bucket: Bucket, since: int) -> orjson.Fragment:
+        """As it goes to a profile that gets the entity since that load, and must not see what was removed before."""
+        changes = [c for c in bucket.changes if c.load > bucket.base_load or c.load > since]
+        key = (bucket.id, len(changes))
+        if key not in self._made:
+            self._made[key] = orjson.Fragment(
+                orjson.dumps(
+                    {
+                        "id": bucket.id,
+                        "state": bucket.state,
+                        "rows": bucket.rows,
+                        "base": {
+                            "load": bucket.base_load,
+                            "state": bucket.base_state,
+                            "objects": [_listed(record) for record in bucket.base],
+                        },
+                        "changes": [
+                            {"load": c.load, "from": c.from_state, "state": c.state, **_listed(c.record)} for c in changes
+                        ],
+                    }
+                )
+            )
+        return self._made[key]
 
 
-def _read_buckets(connection: Connection) -> Iterator[_Bucket]:
-    objects: dict[int, list[tuple[Any, ...]]] = {}
-    for number, *values in connection.execute(
-        "SELECT bucket, is_base, load, from_state, state, sha256, rows, bytes FROM ops.bucket_object "
-        "ORDER BY bucket, position"
-    ):
-        objects.setdefault(number, []).append(tuple(values))
-    buckets = connection.execute(
-        "SELECT id, entity, private, mask, state, rows, base_load, base_state FROM ops.bucket ORDER BY entity, id"
-    )
-    for number, entity, private, mask, state, rows, base_load, base_state in buckets:
-        base: list[dict[str, Any]] = []
-        older: list[dict[str, Any]] = []
-        later: list[dict[str, Any]] = []
-        for is_base, load, from_state, to_state, sha256, count, size in objects.get(number, ()):
-            listed = {"sha256": sha256, "rows": count, "bytes": size}
-            if is_base:
-                base.append(listed)
-            else:
-                change = {"load": load, "from": from_state, "state": to_state, **listed}
-                (later if load > base_load else older).append(change)
-        head = {
-            "id": number,
-            "state": state,
-            "rows": rows,
-            "base": {"load": base_load, "state": base_state, "objects": base},
-        }
-        yield _Bucket(entity, private, int(mask, 16), head, older, later)
+def _listed(record: ObjectRecord) -> dict[str, Any]:
+    return {"sha256": record.sha256, "rows": record.rows, "bytes": record.bytes}
 
 
 def write_manifests(
@@ -145,15 +120,14 @@ def write_manifests(
     )
     written = {**store.listing("agents"), **store.listing("users")}
     replaced: list[tuple[str, str, str]] = []
-    for path, manifest in manifests:
-        text = orjson.dumps(manifest)
+    for path, text in manifests:
         digest = blake2b(text, digest_size=16).hexdigest()
         if known.pop(path, None) != digest or written.get(path) != len(text):
             store.replace(path, text)
             replaced.append((path, store.url, digest))
         written.pop(path, None)
         on_manifest()
-    for path in (*known, *written):
+    for path in {*known, *written}:
         store.remove(path)
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM ops.manifest_file WHERE store <> %s OR path = ANY(%s)", [store.url, list(known)])

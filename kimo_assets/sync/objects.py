@@ -13,7 +13,7 @@ from kimo_assets.sources.readers.copy_out import arriving_rows
 from kimo_assets.sync.store import Store, StoredObject
 
 # So much CSV waits in memory, over all buckets, until it is compressed; each time a zstd frame of its own a bucket.
-_PENDING_BYTES = 24 << 20
+_PENDING_BYTES = 96 << 20
 # An object is so big at most: what a tablet has to fetch again after a cut, and holds in memory at a time.
 _OBJECT_BYTES = 8 << 20
 # So much compressed is held in memory, over all buckets, before what there is becomes objects.

@@ -104,8 +104,6 @@ class Profiles:
 
 
 def _users(connection: Connection, agents: set[str]) -> dict[str, tuple[str, str | None]]:
-    if connection.execute("SELECT to_regclass('kimo.\"User\"')").fetchone() == (None,):
-        return {}
     rows = connection.execute(
         'SELECT "Id", "SalesAgentId", "WarehouseId" FROM kimo."User" '
         'WHERE "UserTypeId" = %s AND NOT "Archived" ORDER BY "Id"',

@@ -87,16 +87,18 @@ class PromotionFilters:
 
     def _through_customers(self) -> Iterator[tuple[str, str, str, bool, int]]:
         for kind, column in self._account_columns().items():
+            # First which audiences each group of customers has: far fewer than customers.
             statement = sql.SQL(
-                '{}, v.audience {} LEFT JOIN {} AS a ON a.{} = f."EncodingKey" AND a.{} IS NULL '
-                'LEFT JOIN {} AS v ON v.key = a."Id" WHERE {} AND f."EncodingType" = {}'
+                "{}, r.audience {} LEFT JOIN (SELECT DISTINCT a.{} AS key, v.audience FROM {} AS a "
+                'JOIN {} AS v ON v.key = a."Id" WHERE a.{} IS NULL) AS r ON r.key = f."EncodingKey" '
+                'WHERE {} AND f."EncodingType" = {}'
             ).format(
                 self._select,
                 self._filters,
-                table(KIMO, "Account"),
                 sql.Identifier(column),
-                sql.Identifier(ARCHIVED),
+                table(KIMO, "Account"),
                 self.accounts,
+                sql.Identifier(ARCHIVED),
                 self._live,
                 sql.Literal(kind),
             )

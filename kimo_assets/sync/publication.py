@@ -14,9 +14,10 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Entity
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
 from kimo_assets.sync.audiences import NOBODY_NUMBER
-from kimo_assets.sync.buckets import Bucket, Part, Placement
+from kimo_assets.sync.buckets import Bucket, Placement
 from kimo_assets.sync.objects import ObjectRecord, ObjectWriter
 from kimo_assets.sync.profiles import NOBODY
+from kimo_assets.sync.record import Record
 from kimo_assets.sync.store import Store
 from kimo_assets.sync.visibility import Visibility
 
@@ -82,6 +83,7 @@ class Publication:
         load: int,
         visibility: Visibility,
         view: View,
+        record: Record,
         since: int | None,
     ) -> None:
         self._connection = connection
@@ -95,18 +97,19 @@ class Publication:
         self._seen = visibility.lookups.table(view.entity.name)
         self._renamed: dict[int, Bucket] = {}
         self._joined: list[Bucket] = []
-        self.part = Part(connection, view.entity.name, private=view.private)
+        self._numbers = record.numbers
+        self.part = record.part(view.entity.name, private=view.private)
         self.outcome = Outcome()
 
     def run(self, newcomers: int, is_stored: Callable[[ObjectRecord], bool]) -> bool:
         """Whether anything is published otherwise than before. newcomers: the profiles that never got this entity."""
         seen_load = 0
         if self._view.constant is None:
-            seen_load = self._visibility.entity(self._view.entity.name).changed_load
+            anew = self._since is None
+            seen_load = self._visibility.entity(self._view.entity.name, as_published=anew).changed_load
         if self._since is None:
             self.part.forget()
             self._publish_all()
-            self.part.save()
             return True
         plan = _Plan(rebased=self.part.repair(is_stored))
         plan.rebased += [
@@ -116,7 +119,6 @@ class Publication:
         if max(seen_load, loaded) > self._since:
             self._publish_events(plan)
         self._write(plan)
-        self.part.save()
         return self.part.is_touched
 
     @property
@@ -180,7 +182,7 @@ class Publication:
         if self._view.constant is not None:
             self._recount()
         self._create_moves(moves)
-        if self._view.constant is None:
+        if any(old != new for old, new, *_ in events) and self._view.constant is None:
             self._connection.execute(
                 sql.SQL(
                     "UPDATE {} AS s SET published = s.audience FROM events AS e "
@@ -206,6 +208,14 @@ class Publication:
                     "CASE WHEN x.{archived} IS NULL THEN {audience} ELSE {nobody} END AS new, true AS changed, "
                     "x.{archived} IS NULL AS live FROM {rows} AS x WHERE x.{changed} > {since}; ANALYZE events"
                 ).format(**parts, audience=sql.Literal(self._constant))
+            )
+            return
+        if compared := self._visibility.compared(self._view.entity.name, self._since or 0):
+            self._connection.execute(
+                sql.SQL(
+                    "CREATE TEMPORARY TABLE events AS SELECT key, published AS old, audience AS new, changed, live "
+                    "FROM {compared} WHERE published <> {nobody} OR audience <> {nobody}; ANALYZE events"
+                ).format(**parts, compared=compared)
             )
             return
         self._connection.execute(
@@ -363,9 +373,10 @@ class Publication:
             return {}
         values = sql.SQL(", ").join(_value(self._view.entity, name) for name in self._view.fields)
         only = buckets[0].id if len(buckets) == 1 else None
-        live = sql.SQL("x.{} IS NULL").format(sql.Identifier(ARCHIVED))
         if self._view.constant is not None:
-            select = sql.SQL("SELECT {} FROM {} AS x WHERE {}").format(values, self._rows, live)
+            select = sql.SQL("SELECT {} FROM {} AS x WHERE x.{} IS NULL").format(
+                values, self._rows, sql.Identifier(ARCHIVED)
+            )
             return self._written(select, self._view.fields, only=buckets[0].id)
         numbers = {bucket.id for bucket in buckets}
         placed = [
@@ -381,16 +392,13 @@ class Publication:
             for row in placed:
                 copy.write_row(row)
         self._connection.execute("ANALYZE placed")
-        select = sql.SQL(
-            "SELECT {} {} FROM {} AS p JOIN {} AS s ON s.audience = p.audience JOIN {} AS x ON x.{} = s.key WHERE {}"
-        ).format(
+        origin, audience = self._visibility.rows(self._view.entity)
+        select = sql.SQL("SELECT {} {} FROM {} JOIN {} AS p ON p.audience = {}").format(
             sql.SQL("" if only is not None else "p.bucket,"),
             values,
+            origin,
             sql.Identifier("pg_temp", "placed"),
-            self._seen,
-            self._rows,
-            sql.Identifier(ID),
-            live,
+            audience,
         )
         few = sum(bucket.rows for bucket in buckets) < _FEW * self.rows
         return self._written(select, self._view.fields, only=only, few=few)
@@ -418,7 +426,7 @@ class Publication:
     def _targets(self, audience: int) -> list[Bucket]:
         if audience in self._renamed:
             return [self._renamed[audience]]
-        return self.part.targets(audience, self._mask(audience), self._visibility.profiles)
+        return self.part.targets(audience, self._mask(audience), self._visibility.profiles, self._numbers)
 
 
 def _is_of_many(mask: int) -> bool:

@@ -17,10 +17,13 @@ from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.config import SyncConfig
 from kimo_assets.database.names import ID, STAGING
 from kimo_assets.reports import PublishedEntity
+from kimo_assets.sync.manifests import Manifests
 from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import EVERYONE, NOBODY, Profiles
 from kimo_assets.sync.publication import Publication, View
+from kimo_assets.sync.record import Payload, Record, installation
 from kimo_assets.sync.rules import business_rules
+from kimo_assets.sync.settings import user_record
 from kimo_assets.sync.store import Store, object_path
 from kimo_assets.sync.tree import Constant
 from kimo_assets.sync.visibility import Visibility
@@ -38,8 +41,10 @@ class Publisher:
         self._config = config
         self._store = store
         self._load = load
-        store.claim(installation(connection))
+        self._identity = installation(connection)
+        store.claim(self._identity)
         self.profiles = Profiles.read(connection, load)
+        self.record = Record(connection, load)
         self._visibility = Visibility(
             connection,
             catalog,
@@ -60,25 +65,38 @@ class Publisher:
         views = self._views(entity, fields)
         description = _description(entity, fields, views)
         definition = _digest(description, [view.constant for view in views])
-        known = self._connection.execute(
-            "SELECT definition, checked_load FROM ops.payload WHERE entity = %s", [name]
-        ).fetchone()
-        since = known[1] if known and known[0] == definition else None
-        newcomers = self._newcomers(name, anew=since is None)
+        known = self.record.payloads.get(name)
+        since = known.checked_load if known and known.definition == definition else None
+        new = self.record.newcomers(name, (profile.position for profile in self.profiles.live), anew=since is None)
+        newcomers = sum(1 << position for position in new)
         publications = [
             Publication(
-                self._connection, self._store, self._config.zstd_level, self._load, self._visibility, view, since
+                self._connection,
+                self._store,
+                self._config.zstd_level,
+                self._load,
+                self._visibility,
+                view,
+                self.record,
+                since,
             )
             for view in views
         ]
         changes = [publication.run(newcomers, self._is_stored) for publication in publications]
         changed = any(changes) or since is None
-        self._record(name, definition, description, for_all=_is_for_all(views), changed=changed)
+        self._visibility.audiences.save()
+        self.record.save(name, Payload(definition, description, _is_for_all(views)), changed=changed)
         return self._report(name, started, publications, changed=changed)
 
     def forget(self) -> None:
         """To be called after a failure: what was computed for it has been taken back with its savepoint."""
         self._visibility.forget()
+        self.record.read()
+
+    def manifests(self) -> Manifests:
+        """What agents and users get now."""
+        users = {user: user_record(self._connection, user) for user in self.profiles.users}
+        return Manifests(self._identity, self.profiles, self.record, users)
 
     def _is_stored(self, record: ObjectRecord) -> bool:
         """Whether the object is in the store still, whole as far as its size tells."""
@@ -87,6 +105,16 @@ class Publisher:
     @cached_property
     def _stored(self) -> dict[str, int]:
         return self._store.listing("objects")
+
+    @cached_property
+    def _staged(self) -> dict[str, set[str]]:
+        """entity -> the columns of its snapshot."""
+        rows = self._connection.execute(
+            "SELECT c.relname, array_agg(a.attname::text) FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid "
+            "WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1",
+            [STAGING],
+        )
+        return {name: set(columns) for name, columns in rows}
 
     # --- what is published of an entity -------------------------------------------------------------------------------
 
@@ -101,48 +129,8 @@ class Publisher:
 
     def _fields(self, entity: Entity) -> list[str]:
         """The mapped fields, the Id, and the life-cycle columns of what agents may edit."""
-        rows = self._connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
-            [STAGING, entity.name],
-        )
-        wanted = {name for (name,) in rows} | {ID} | (set(_LIFECYCLE) if entity.is_held_while_pending else set())
+        wanted = self._staged.get(entity.name, set()) | {ID} | (set(_LIFECYCLE) if entity.is_held_while_pending else set())
         return [name for name in entity.fields if name in wanted]
-
-    def _newcomers(self, name: str, *, anew: bool) -> int:
-        """The profiles that get the entity for the first time, as a mask; from now on they are known to."""
-        if anew:
-            self._connection.execute("DELETE FROM ops.covered WHERE entity = %s", [name])
-        rows = self._connection.execute("SELECT position FROM ops.covered WHERE entity = %s", [name])
-        known = {position for (position,) in rows}
-        new = [profile for profile in self.profiles.live if profile.position not in known]
-        if new:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(
-                    "INSERT INTO ops.covered (entity, position, load) VALUES (%s, %s, %s)",
-                    [(name, profile.position, self._load) for profile in new],
-                )
-        return sum(profile.bit for profile in new)
-
-    def _record(
-        self, name: str, definition: str, description: dict[str, Any], *, for_all: bool, changed: bool
-    ) -> None:
-        self._connection.execute(
-            """
-            INSERT INTO ops.payload (entity, checked_load, changed_load, definition, description, for_all)
-            VALUES (%(entity)s, %(load)s, %(load)s, %(definition)s, %(description)s, %(for_all)s)
-            ON CONFLICT (entity) DO UPDATE SET checked_load = %(load)s, definition = %(definition)s,
-                description = %(description)s, for_all = %(for_all)s, published_at = now(),
-                changed_load = CASE WHEN %(changed)s THEN %(load)s ELSE ops.payload.changed_load END
-            """,
-            {
-                "entity": name,
-                "load": self._load,
-                "definition": definition,
-                "description": orjson.dumps(description).decode(),
-                "for_all": for_all,
-                "changed": changed,
-            },
-        )
 
     def _report(
         self, name: str, started: float, publications: Sequence[Publication], *, changed: bool
@@ -167,17 +155,6 @@ class Publisher:
             bytes_written=sum(record.bytes for record in fresh),
             agents=len({profile.agent for profile in self.profiles.among(seeing)}),
         )
-
-
-def installation(connection: Connection) -> str:
-    """Which Kimo database this is; its sync store bears the same name."""
-    row: tuple[str] | None = connection.execute("SELECT id FROM ops.installation").fetchone()
-    if row is None:
-        row = connection.execute(
-            "INSERT INTO ops.installation VALUES (replace(gen_random_uuid()::text, '-', '')) RETURNING id"
-        ).fetchone()
-    assert row is not None, "RETURNING gives a row"  # noqa: S101
-    return row[0]
 
 
 def _is_for_all(views: Sequence[View]) -> bool:

@@ -27,7 +27,7 @@ OPTIONS = [
 def test_there_are_exactly_the_commands_that_work() -> None:
     assert set(COMMANDS) == {
         "demo", "init", "mapping", "plan", "import", "undo", "status", "rejected", "retry", "entities", "check", "why",
-        "semaphore", "agent", "dev",
+        "semaphore", "agent", "dev", "settings", "sync-settings",
     }  # fmt: skip
 
 
@@ -58,6 +58,7 @@ def test_every_command_takes_config_and_json(name: str) -> None:
         ("import", "entità specifiche"),
         ("agent", "Preparazione dati di Sync"),
         ("demo", "Import completo"),
+        ("sync-settings", "Preparazione dati di Sync delle sole impostazioni"),
     ],
 )
 def test_help_names_the_vendors_menu(command: str, menu: str) -> None:

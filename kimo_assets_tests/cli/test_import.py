@@ -118,7 +118,7 @@ def test_the_demo_makes_imports_and_says_what_next(tmp_path: Path) -> None:
         [*kimo, "demo", "--dir", "company"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert made.returncode == 0, made.stderr
-    assert max(map(len, made.stdout.splitlines()[:-5])) <= 100
+    assert max(map(len, made.stdout.splitlines()[:-6])) <= 100
     assert "rows refused, all of them new: kimo --config company/kimo.yaml rejected" in made.stdout
     assert "kimo --config company/kimo.yaml dev" in made.stdout
     agent = made.stdout.partition("kimo --config company/kimo.yaml agent ")[2].split()[0]
@@ -129,5 +129,10 @@ def test_the_demo_makes_imports_and_says_what_next(tmp_path: Path) -> None:
         text=True,
     )
     assert synced.returncode == 0, synced.stderr
+    assert "settings.yaml: 17 sections of settings" in made.stderr
+    users = subprocess.run(
+        [*kimo, "settings", "show", "User", "--config", "company/kimo.yaml"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "User: 17 rows" in users.stdout, users.stderr
     with closing(sqlite3.connect(tmp_path / "a.sqlite")) as tablet:
         assert tablet.execute('SELECT count(*) > 0 FROM "Account"').fetchone() == (1,)

@@ -42,6 +42,18 @@ def test_it_says_when_the_tablet_does_not_know_yet(changed: Company) -> None:
     assert "does not hold the row, because step 3 has not run since that changed" in result.stdout
 
 
+def test_it_says_how_it_was_before_who_sees_the_row_changed(new_company: NewCompany) -> None:
+    company = new_company()
+    company.kimo("import")
+    assert company.json("why", "A2", "Account", "C1")["before"] is None
+    company.sql("UPDATE CLIENTI SET CODAGE = 'A2' WHERE CODCLI = 'C1'")
+    assert company.kimo("import").exit_code == 0
+    assert "Who sees it changed with load 2" in company.kimo("why", "A2", "Account", "C1").stdout
+    assert company.json("why", "A2", "Account", "C1")["before"]["saw"] is False
+    assert company.json("why", "A1", "Account", "C1")["before"]["saw"] is True
+    assert company.json("why", "A1", "Account", "C2")["before"] is None
+
+
 def test_a_row_that_left_the_erp_is_seen_by_nobody(changed: Company) -> None:
     answer = changed.json("why", "A2", "Account", "C2")
     assert answer["sees"] is False

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import Connection, sql
 
-from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog import load_catalog, load_console
 from kimo_assets.catalog.model import Field
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.copy import copy_rows
@@ -17,15 +17,40 @@ from kimo_assets.staging.rejected import rejected_rows
 from kimo_assets_tests.worlds import World, ids, url_of
 
 
-def test_every_entity_has_a_table_with_every_field_of_the_catalogue(connection: Connection) -> None:
+def test_every_entity_and_every_table_of_the_console_has_every_field_of_the_catalogue(connection: Connection) -> None:
     found = connection.execute(
         "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns "
         "WHERE table_schema = 'kimo' GROUP BY 1"
     )
     bookkeeping = {"_hash", "_changed_load", "_archived_load"}
     assert {name: set(names) - bookkeeping for name, names in found} == {
-        entity.name: set(entity.fields) for entity in load_catalog().entities.values()
+        described.name: set(described.fields)
+        for described in (*load_catalog().entities.values(), *load_console().values())
     }
+
+
+def test_the_table_of_users_has_the_columns_that_step_3_relies_on_and_no_bookkeeping(connection: Connection) -> None:
+    users = connection.execute(
+        "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns "
+        "WHERE table_schema = 'kimo' AND table_name = 'User' ORDER BY ordinal_position"
+    ).fetchall()
+    described = {name: (kind, nullable, default) for name, kind, nullable, default in users}
+    assert described["Id"][0] == "character varying"
+    assert described["Archived"] == ("boolean", "NO", "false")
+    assert {"UserName", "SalesAgentId", "WarehouseId", "UserTypeId", "Language"} <= set(described)
+    assert not {name for name in described if name.startswith("_")}
+
+
+def test_a_database_of_before_there_were_settings_is_completed(fresh_world: World) -> None:
+    names = ", ".join(f'kimo."{name}"' for name in load_console())
+    fresh_world.execute(
+        f"DROP TABLE {names}, ops.settings_object; DROP DOMAIN ops.enum_m1_0_1_2_3; "
+        "UPDATE ops.schema_version SET version = 'older'"
+    )
+    with fresh_world.database.connect() as connection:
+        ensure_schema(connection, load_catalog())
+    for name in load_console():
+        assert fresh_world.rows(f'SELECT * FROM kimo."{name}"') == []
 
 
 def test_making_the_schema_again_changes_nothing(own_database: Database) -> None:

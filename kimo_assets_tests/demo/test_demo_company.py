@@ -308,7 +308,7 @@ def test_an_unknown_scale_is_refused(tmp_path: Path) -> None:
         generate_company(tmp_path, "huge")
 
 
-@pytest.mark.parametrize("file", ["kimo.yaml", "erp.sqlite"])
+@pytest.mark.parametrize("file", ["kimo.yaml", "erp.sqlite", "settings.yaml"])
 def test_somebody_elses_directory_is_left_alone(tmp_path: Path, file: str) -> None:
     (tmp_path / file).write_text("sources: {}\n")
     with pytest.raises(ConfigError, match="choose an empty directory"):

@@ -1,174 +1,147 @@
-"""The reference client: exact, and its file stays as it was when anything is wrong with the store."""
+"""The reference client: what a sync brings, and only that."""
 
-import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import pytest
-import zstandard
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from psycopg import sql
-
-from kimo_assets.database.server import Database
-from kimo_assets.errors import StoreError
-from kimo_assets.sync.client import read_rows, sync_agent
-from kimo_assets_tests.sync.test_format import manifest_of
-from kimo_assets_tests.worlds import World, agents, ids, links
+from kimo_assets.sync.client import SyncResult
+from kimo_assets_tests.sync.handmade import HandmadeStore
+from kimo_assets_tests.sync.tablets import A, B, C, query, received, refused, sync
 
 
-@pytest.fixture
-def company(world: World) -> World:
-    """An agent who has synced once, and news for it in the store."""
-    world.erp(
-        SalesAgent=agents("1", "2"),
-        Account=ids("A"),
-        SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1"),
-        Zone=[{"Id": "N", "Description": "old"}],
-    )
-    world.done()
-    world.sync("1").close()
-    world.erp(Zone=[{"Id": "N", "Description": "new"}], Account=[*ids("A", Name="new")])
-    world.done()
-    return world
-
-
-def content(world: World) -> list[tuple[Any, ...]]:
-    """What the first agent's file holds of the zones."""
-    with closing(sqlite3.connect(world.client_file("1"))) as file:
-        return file.execute("SELECT Description FROM Zone").fetchall()
-
-
-def object_file(world: World, entity: str) -> Path:
-    (listed,) = manifest_of(world.store, "1")["entities"][entity]["objects"]
-    return world.store / "objects" / listed["sha256"][:2] / f"{listed['sha256']}.csv.zst"
-
-
-def refused(world: World, agent: str = "1") -> str:
-    """Why a sync fails; the agent's file must not have changed."""
-    file = world.client_file("1")
-    before = content(world)
-    with pytest.raises(StoreError) as raised:
-        sync_agent(str(world.store), agent, file)
-    assert content(world) == before == [("old",)]
-    return str(raised.value)
-
-
-def test_a_later_sync_brings_the_difference_only(company: World) -> None:
-    result = sync_agent(str(company.store), "1", company.client_file("1"))
-    assert (result.entities, result.entities_changed, result.objects_downloaded) == (4, 2, 2)
-    again = sync_agent(str(company.store), "1", company.client_file("1"))
-    assert (again.entities_changed, again.objects_downloaded, again.rows) == (0, 0, result.rows)
-
-
-def test_a_missing_object_is_named_and_nothing_changes(company: World) -> None:
-    object_file(company, "Zone").unlink()
-    message = refused(company)
-    assert object_file(company, "Zone").name.removesuffix(".csv.zst") in message
-    assert "step 3" in message
-
-
-def test_a_damaged_object_is_named_and_nothing_changes(company: World) -> None:
-    path = object_file(company, "Zone")
-    path.write_bytes(path.read_bytes()[:-1] + b"\x00")
-    assert "is damaged" in refused(company)
-    assert path.name in refused(company)
-
-
-def test_an_object_with_other_rows_than_its_manifest_says_is_refused(company: World) -> None:
-    path = company.store / "agents" / "1.json"
-    manifest = manifest_of(company.store, "1")
-    manifest["entities"]["Zone"]["objects"][0]["rows"] = 2
-    path.write_text(json.dumps(manifest))
-    assert "has 1 rows, its manifest says 2" in refused(company)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"agent": "2"}, "belongs to agent '2'"),
-        ({"format": "another"}, "another version 1"),
-        ({"version": 2}, "kimo-sync version 2; this client reads kimo-sync version 1"),
-    ],
-)
-def test_a_foreign_manifest_is_refused(company: World, change: dict[str, Any], said: str) -> None:
-    path = company.store / "agents" / "1.json"
-    path.write_text(json.dumps(manifest_of(company.store, "1") | change))
-    assert said in refused(company)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
-def test_a_manifest_that_is_none_is_refused(company: World, text: str) -> None:
-    (company.store / "agents" / "1.json").write_text(text)
-    assert "the manifest of agent '1'" in refused(company)
-
-
-def test_an_unknown_agent_is_told_so(company: World) -> None:
-    assert "holds no payload for agent '9'" in refused(company, "9")
-
-
-def test_a_file_belongs_to_one_agent(company: World) -> None:
-    assert "holds the data of agent '1'" in refused(company, "2")
-
-
-def test_a_file_that_is_something_else_is_left_alone(company: World, tmp_path: Path) -> None:
-    other = tmp_path / "notes.txt"
-    other.write_text("not a database, but somebody's notes " * 100)
-    with pytest.raises(StoreError, match="is not a SQLite file of this client"):
-        sync_agent(str(company.store), "1", other)
-    assert other.read_text().startswith("not a database")
-
-
-def test_an_entity_that_is_no_longer_published_leaves_the_file(company: World) -> None:
-    manifest = manifest_of(company.store, "1")
-    del manifest["entities"]["Zone"]
-    (company.store / "agents" / "1.json").write_text(json.dumps(manifest))
-    assert company.received("1", "SELECT name FROM sqlite_master WHERE name = 'Zone'") == []
-
-
-def test_texts_of_all_kinds_arrive_as_they_left(world: World) -> None:
-    texts = [
-        "plain", 'say "hi"', '"', '""', '","', "a,b", ",", "two\nlines", "\n", "windows\r\nline", "old\rline",
-        ' " ', '"\n"', '\n"', "\\.", "è 🚚", "tab\t", " spaces ", "NULL", '""\n""', '"a","b"', "x" * 200_000,
-    ]  # fmt: skip
-    world.erp(
-        SalesAgent=agents("1"),
-        Account=[{"Id": f"{n:02}", "ContactInfo": text, "SalesAgentId": "1"} for n, text in enumerate(texts)],
-    )
-    world.done()
-    rows = world.received("1", "SELECT Id, ContactInfo FROM Account ORDER BY Id")
-    assert rows == [(f"{n:02}", text) for n, text in enumerate(texts)]
-
-
-def test_values_have_the_types_of_their_fields(world: World) -> None:
-    world.erp(
-        SalesAgent=agents("1"),
-        Account=[
-            {"Id": "007", "SalesAgentId": "1", "Discount1": "10.25", "FreeBoolean1": 1, "AccountTypeId": 1,
-             "Name": "42", "ProcurementLeadTime": "7", "PriceListsReferenceDate": "2026-01-31"},
-        ],
+def test_the_first_sync_brings_everything(store: HandmadeStore, tablet: Path) -> None:
+    result = sync(store, tablet)
+    assert received(store, tablet, "Account") == store.rows("Account") == [("A", "name A"), ("B", "name B"), ("C", "name C")]
+    assert received(store, tablet, "Zone") == [("N", "old")]
+    files = [store.folder / "store.json", store.folder / "agents/1.json", *store.objects()]
+    assert result == SyncResult(
+        agent="1", user=None, load=1, entities=2, entities_changed=2, rows=4, objects_downloaded=3,
+        bytes_downloaded=sum(file.stat().st_size for file in files), rows_put=4, rows_removed=0, bases=3, changes=0,
     )  # fmt: skip
-    world.done()
-    columns = "Id, Discount1, FreeBoolean1, AccountTypeId, Name, ProcurementLeadTime, PriceListsReferenceDate"
-    assert world.received("1", f"SELECT {columns} FROM Account") == [("007", 10.25, 1, 1, "42", 7, "2026-01-31")]
 
 
-# Characters that CSV, zstandard's blocks or a terminal might trip over, and any others that PostgreSQL takes.
-_TEXT = st.text(
-    st.one_of(st.sampled_from("\",\n\r\\. \t;'0"), st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
-)
-_ROWS = st.lists(st.tuples(st.uuids().map(str), *[st.none() | _TEXT] * 3), min_size=1, max_size=8)
+def test_a_sync_without_news_fetches_two_small_files_and_leaves_the_file_alone(store: HandmadeStore, tablet: Path) -> None:
+    sync(store, tablet)
+    before = tablet.read_bytes(), tablet.stat().st_mtime_ns
+    for object_file in store.objects():
+        object_file.unlink()
+    again = sync(store, tablet)
+    assert (again.entities_changed, again.objects_downloaded, again.rows_put, again.rows) == (0, 0, 0, 4)
+    assert (tablet.read_bytes(), tablet.stat().st_mtime_ns) == before
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=_ROWS)
-def test_whatever_postgresql_writes_as_csv_is_read_back_exactly(database: Database, rows: list[tuple[Any, ...]]) -> None:
-    values = sql.SQL(", ").join(sql.SQL("({}, {}::text, {}::text, {}::text)").format(*map(sql.Literal, row)) for row in rows)
-    statement = sql.SQL("COPY (SELECT * FROM (VALUES {}) AS v) TO STDOUT (FORMAT csv)").format(values)
-    with database.connect() as connection, connection.cursor().copy(statement) as copy:
-        data = b"".join(bytes(block) for block in copy)
-    header, *read = read_rows(zstandard.compress(b"a,b,c,d\n" + data))
-    assert header == ["a", "b", "c", "d"]
-    assert [tuple(row) for row in read] == rows
+def test_a_later_sync_brings_the_changes_only(store: HandmadeStore, tablet: Path) -> None:
+    sync(store, tablet)
+    for object_file in store.objects():
+        object_file.unlink()
+    store.change("Account", 1, put=[A | {"Name": "new"}], removed=["B"]).publish()
+    result = sync(store, tablet)
+    assert received(store, tablet, "Account") == [("A", "new"), ("C", "name C")]
+    assert (result.entities_changed, result.objects_downloaded, result.changes, result.bases) == (1, 1, 1, 0)
+    assert (result.rows_put, result.rows_removed, result.rows) == (1, 1, 3)
+
+
+def test_a_client_that_was_away_too_long_starts_at_the_base(store: HandmadeStore, tablet: Path) -> None:
+    sync(store, tablet)
+    store.change("Account", 1, put=[A | {"Name": "newer"}]).publish()
+    store.change("Account", 1, removed=["B"]).rewrite("Account", 1, objects=2).forget("Account", 1, 1).publish()
+    store.change("Account", 1, put=[B | {"Name": "again"}]).publish()
+    result = sync(store, tablet)
+    assert received(store, tablet, "Account") == [("A", "newer"), ("B", "again"), ("C", "name C")]
+    assert (result.bases, result.changes) == (1, 1)
+
+
+def test_a_row_that_was_in_another_bucket_meanwhile_is_there_still(store: HandmadeStore, tablet: Path) -> None:
+    """Bucket 1 has its old state again, so a client has nothing to do with it; it must not lose the row to bucket 2."""
+    sync(store, tablet)
+    store.change("Account", 1, removed=["A"]).change("Account", 2, put=[A]).publish()
+    store.change("Account", 1, put=[A]).change("Account", 2, removed=["A"], put=[C | {"Name": "new"}]).publish()
+    sync(store, tablet)
+    assert received(store, tablet, "Account") == store.rows("Account")
+
+
+def test_a_client_that_has_a_state_of_long_ago_takes_the_last_way_from_it(store: HandmadeStore, tablet: Path) -> None:
+    sync(store, tablet)
+    for name in ("x", "name A", "y"):
+        store.change("Account", 1, put=[A | {"Name": name}]).publish()
+    assert sync(store, tablet).changes == 1
+    assert received(store, tablet, "Account") == store.rows("Account")
+
+
+def test_a_bucket_that_is_not_listed_any_more_leaves_with_its_rows(store: HandmadeStore, tablet: Path) -> None:
+    sync(store, tablet)
+    store.drop("Account", 2).publish()
+    assert sync(store, tablet).rows_removed == 1
+    assert received(store, tablet, "Account") == store.rows("Account")
+
+
+def test_an_entity_that_is_no_longer_published_leaves_the_file(store: HandmadeStore, tablet: Path) -> None:
+    sync(store, tablet)
+    del store.entities["Zone"]
+    store.publish()
+    assert sync(store, tablet).entities_changed == 1
+    assert query(tablet, "SELECT name FROM sqlite_master WHERE name = 'Zone'") == []
+
+
+def test_an_entity_without_rows_has_a_table(store: HandmadeStore, tablet: Path) -> None:
+    store.entity("Contact", Name="text").base("Account", 9, []).publish()
+    assert sync(store, tablet).entities_changed == 3
+    assert received(store, tablet, "Contact") == []
+
+
+def test_an_entity_of_other_columns_is_taken_from_its_bases(store: HandmadeStore, tablet: Path) -> None:
+    sync(store, tablet)
+    store.entity("Account", Name="text", Phone="text")
+    store.base("Account", 1, [A | {"Phone": ""}, B]).base("Account", 2, [C]).publish()
+    sync(store, tablet)
+    assert received(store, tablet, "Account") == [("A", "name A", ""), ("B", "name B", None), ("C", "name C", None)]
+
+
+def test_private_columns_complete_the_rows_of_which_the_agent_may_know_them(store: HandmadeStore, tablet: Path) -> None:
+    known = [{"Id": "A", "Phone": "1"}]
+    store.entity("SalesAgent", private=["Phone"], Name="text", Phone="text")
+    store.base("SalesAgent", 4, [A, B]).base("SalesAgent", 5, known, private=True).publish()
+    sync(store, tablet)
+    assert received(store, tablet, "SalesAgent") == [("A", "name A", "1"), ("B", "name B", None)]
+
+    store.change("SalesAgent", 5, put=[{"Id": "A", "Phone": "2"}], private=True).publish()
+    assert sync(store, tablet).entities_changed == 1
+    assert received(store, tablet, "SalesAgent") == [("A", "name A", "2"), ("B", "name B", None)]
+
+    store.change("SalesAgent", 4, put=[A | {"Name": "new"}]).drop("SalesAgent", 5, private=True).publish()
+    sync(store, tablet)
+    assert received(store, tablet, "SalesAgent") == [("A", "new", None), ("B", "name B", None)]
+
+
+def test_settings_are_tables_too_and_are_replaced_whole(store: HandmadeStore, tablet: Path) -> None:
+    columns = {"Role": "text", "Key": "text", "Value": "text"}
+    rows = [{"Role": None, "Key": "k", "Value": "1"}, {"Role": "r", "Key": "k", "Value": ""}]
+    store.setting("Account", ["Role", "Key"], columns, rows).publish()
+    assert sync(store, tablet).rows_put == 6
+    assert query(tablet, "SELECT * FROM settings_Account ORDER BY 3") == [("r", "k", ""), (None, "k", "1")]
+
+    store.setting("Account", ["Role", "Key"], columns, rows[1:]).publish()
+    result = sync(store, tablet)
+    assert (result.objects_downloaded, result.entities_changed) == (1, 0)
+    assert query(tablet, "SELECT * FROM settings_Account") == [("r", "k", "")]
+    assert sync(store, tablet).objects_downloaded == 0
+
+    (store.folder / "settings.json").unlink()
+    sync(store, tablet)
+    assert query(tablet, "SELECT name FROM sqlite_master WHERE name LIKE 'settings%'") == []
+
+
+def test_a_user_gets_the_users_manifest(store: HandmadeStore, tablet: Path) -> None:
+    store.drop("Account", 2).publish("1", user="m.rossi")
+    assert sync(store, tablet, user="m.rossi").rows == 3
+    assert (store.folder / "users/m%2Erossi.json").exists()
+    assert "holds the data of user 'm.rossi' of agent '1'. Give agent '1' a file of its own" in refused(store, tablet)
+    assert "holds no payload for user 'nobody'" in refused(store, tablet, user="nobody")
+    assert "the manifest of user 'm.rossi' belongs to agent '1'" in refused(store, tablet, "2", user="m.rossi")
+
+
+def test_progress_is_told_in_bytes(store: HandmadeStore, tablet: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    sync(store, tablet, on_progress=lambda *what: told.append(what))
+    total = sum(file.stat().st_size for file in store.objects())
+    assert [what for what, _, _ in told] == ["fetch"] * 3 + ["write"] * 3
+    assert told[2] == ("fetch", total, total)
+    assert told[5] == ("write", total, total)

@@ -1,0 +1,59 @@
+"""The console's tables as they stand in schema kimo, and as the text of a settings file."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+from psycopg import Connection, sql
+
+from kimo_assets.catalog import ConsoleTable, load_console
+from kimo_assets.database.names import KIMO, columns, table
+from kimo_assets.settings.values import text_of
+
+Key = tuple[Any, ...]
+Rows = dict[Key, dict[str, Any]]
+"""A table: the values of the key's columns -> all columns by name, in the order of the key."""
+
+
+def stored_tables(connection: Connection, names: Iterable[str]) -> dict[str, Rows]:
+    """The named tables, as they are now."""
+    return {name: _stored(connection, load_console()[name]) for name in names}
+
+
+def _stored(connection: Connection, described: ConsoleTable) -> Rows:
+    names = list(described.fields)
+    rows = connection.execute(
+        sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
+            columns(names), table(KIMO, described.name), columns(described.key)
+        )
+    )
+    found = (dict(zip(names, row, strict=True)) for row in rows)
+    return {tuple(row[name] for name in described.key): row for row in found}
+
+
+def as_yaml(tables: Mapping[str, Rows]) -> str:
+    """A settings file of these tables, which reads back as exactly them."""
+    document = {name: _nested(load_console()[name], rows) for name, rows in tables.items()}
+    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=120)
+
+
+def _nested(described: ConsoleTable, rows: Rows) -> dict[Any, Any]:
+    section: dict[Any, Any] = {}
+    for key, row in rows.items():
+        place = section
+        for part in key[:-2]:
+            place = place.setdefault(part, {})
+        if not described.values:
+            place.setdefault(key[-2], []).append(key[-1])
+            continue
+        for part in key[-2:-1]:
+            place = place.setdefault(part, {})
+        place[key[-1]] = _leaf(described, row)
+    return section
+
+
+def _leaf(described: ConsoleTable, row: Mapping[str, Any]) -> Any:
+    said = {name: text_of(described.fields[name], row[name]) for name in described.values}
+    if len(described.values) == 1:
+        return said[described.values[0]]
+    return {name: value for name, value in said.items() if value is not None and value is not False}
