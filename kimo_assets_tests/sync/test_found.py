@@ -91,3 +91,18 @@ def test_an_agent_who_comes_later_does_not_learn_of_rows_that_were_gone_before(w
     world.erp(SalesAgent=agents("1", "2"))
     world.done()
     assert "000" not in keys_in_objects(world, "2", "Zone")
+
+
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="placements are not saved where no bucket is touched")
+def test_a_profile_that_leaves_takes_nothing_from_the_others(world: World) -> None:
+    """Rows of agent 1 and its users' profiles: when one goes, the audience is another, the buckets are the same."""
+    world.erp(SalesAgent=agents("1"), WarehousePerSalesAgent=[{"Id": "L", "WarehouseId": "P", "SalesAgentId": "1"}])
+    for houses in ("PQ", "P", ""):
+        world.execute('DELETE FROM kimo."User"')
+        for house in houses:
+            world.execute(
+                'INSERT INTO kimo."User" ("Id", "UserName", "SalesAgentId", "WarehouseId", "UserTypeId", "Archived") '
+                f"VALUES ('{house}', '{house}', '1', '{house}', 1, false)"
+            )
+        world.done()
+    assert world.received("1", "SELECT Id FROM WarehousePerSalesAgent") == [("L",)]
