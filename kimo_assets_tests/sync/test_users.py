@@ -81,7 +81,7 @@ def test_each_user_gets_what_the_oracle_says_whatever_was_published_before(compa
     assert {user for user, _ in differing} >= {"anna", "bea", "e.rossi@ditta"}
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="test_found.py: test_a_profile_that_leaves_takes_nothing_from_the_others")
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="test_found.py: a profile that leaves")
 def test_a_user_that_moves_to_another_warehouse_or_agent_or_leaves_is_followed(company: World) -> None:
     import_with(company, 1, USERS)
     moved: list[User] = [
