@@ -106,3 +106,14 @@ def test_a_profile_that_leaves_takes_nothing_from_the_others(world: World) -> No
             )
         world.done()
     assert world.received("1", "SELECT Id FROM WarehousePerSalesAgent") == [("L",)]
+
+
+@pytest.mark.xfail(strict=True, reason="an entity of which nobody sees any row any more keeps the buckets it had")
+def test_reports_about_nothing_that_is_known_any_more_are_taken_from_all(world: World) -> None:
+    report = {"Id": "r", "StatisticReportTypeId": "t", "EntityType": "Zone", "EntityId": "N"}
+    world.erp(SalesAgent=agents("1"), Zone=ids("N"), StatisticReport=[report])
+    world.done()
+    assert world.seen("StatisticReport") == {"1": "r"}
+    world.erp(StatisticReport=[{**report, "EntityType": "Nothing"}])
+    world.done()
+    assert world.seen("StatisticReport") == {"1": ""}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kimo_assets.database.server import Database
 from kimo_assets.sync import buckets
+from kimo_assets.sync.record import installation
 from kimo_assets_tests.conftest import EMPTY_AGAIN
 from kimo_assets_tests.sync.company import AGENTS, TABLES, WORDY, edits, random_company, random_edits
 from kimo_assets_tests.sync.history import Event, History
@@ -73,6 +74,8 @@ def numbers_of_the_engine(numbers: dict[str, float]) -> Iterator[None]:
 def start(folder: Path, databases: tuple[Database, Database], seed: int) -> History:
     with databases[0].connect() as connection:
         connection.execute(EMPTY_AGAIN)
+        # A database has its name before anything is published into its store.
+        installation(connection)
     return History(World(folder, databases[0]), databases[1], random_company(seed))
 
 
