@@ -1,0 +1,179 @@
+"""The sync store read by the letter of docs/sync-format.md, with neither the engine's nor the reference client's code."""
+
+import hashlib
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import zstandard
+
+Values = dict[str, str | None]
+_FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^,"\n]*))(,|\n)')
+
+
+@dataclass(frozen=True)
+class Part:
+    """An object that a manifest lists. bucket: None in version 1. load: of a base (from 0 in version 1) or a change."""
+
+    entity: str
+    sha256: str
+    row_count: int
+    byte_count: int
+    is_private: bool = False
+    bucket: int | None = None
+    is_change: bool = False
+    load: int = 0
+    is_needed: bool = True
+
+
+@dataclass(frozen=True)
+class Content:
+    """An object: its columns, the rows it puts (by Id) and the keys that it removes."""
+
+    columns: tuple[str, ...]
+    rows: dict[str, Values]
+    removed: frozenset[str]
+
+
+def file_of(code: str) -> str:
+    return quote(code, safe="").replace(".", "%2E") + ".json"
+
+
+def manifests(store: Path, folder: str = "agents") -> dict[str, dict[str, Any]]:
+    """file name -> manifest, of all that are in the folder."""
+    found = (store / folder).glob("*.json")
+    return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in found}
+
+
+def parts(manifest: dict[str, Any]) -> Iterator[Part]:
+    """All objects that the manifest lists; those that a new client needs are `is_needed`."""
+    for name, entity in manifest["entities"].items():
+        if manifest["version"] == 1:
+            has_private = any("columns" in listed for listed in entity["objects"])
+            for position, listed in enumerate(entity["objects"]):
+                is_private = has_private and "columns" not in listed
+                yield Part(name, listed["sha256"], listed["rows"], listed["bytes"], is_private, load=position)
+        else:
+            for bucket in entity["buckets"]:
+                yield from bucket_parts(name, bucket, is_private=False)
+            for bucket in entity.get("private", {}).get("buckets", []):
+                yield from bucket_parts(name, bucket, is_private=True)
+
+
+def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iterator[Part]:
+    """The base's objects, then the changes; they must lead from one state to the next, and to the bucket's."""
+    base, changes = bucket["base"], bucket["changes"]
+    later = [change for change in changes if change["load"] > base["load"]]
+    assert changes[len(changes) - len(later) :] == later, f"{name}, bucket {bucket['id']}: loads go back"
+    assert [base["state"], *(change["state"] for change in later)][-1] == bucket["state"]
+    assert not later or later[0]["from"] == base["state"]
+    assert all(before["state"] == after["from"] for before, after in pairwise(changes)), f"{name}: a gap in {changes}"
+    for listed in base["objects"]:
+        yield Part(name, listed["sha256"], listed["rows"], listed["bytes"], is_private, bucket["id"], load=base["load"])
+    for change in changes:
+        yield Part(
+            name, change["sha256"], change["rows"], change["bytes"], is_private, bucket["id"], True, change["load"],
+            change in later,
+        )  # fmt: skip
+
+
+def features(found: list[dict[str, Any]]) -> set[str]:
+    """What occurs in the manifests, in words."""
+    buckets = [
+        bucket
+        for manifest in found
+        for entity in manifest["entities"].values()
+        for bucket in (*entity["buckets"], *entity.get("private", {}).get("buckets", []))
+    ]
+    times = Counter(bucket["id"] for bucket in buckets)
+    met = {
+        "a change": any(bucket["changes"] for bucket in buckets),
+        "a shared bucket": any(1 < count < len(found) for count in times.values()),
+        "a base after changes": any(0 < change["load"] == b["base"]["load"] for b in buckets for change in b["changes"]),
+        "changes from before the base": any(
+            change["load"] < bucket["base"]["load"] for bucket in buckets for change in bucket["changes"]
+        ),
+    }
+    return {what for what, is_met in met.items() if is_met}
+
+
+@cache
+def _content(data: bytes) -> Content:
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as raw:
+        records = list(_records(raw.read().decode("utf-8")))
+    header = [str(name) for name in records[0]]
+    columns = tuple(name for name in header if name != "_removed")
+    rows: dict[str, Values] = {}
+    removed: set[str] = set()
+    for record in records[1:]:
+        values = dict(zip(header, record, strict=True))
+        mark, key = values.pop("_removed", "0"), str(values["Id"])
+        assert key not in rows.keys() | removed, f"{key} is in an object twice"
+        if mark == "1":
+            assert not any(value for name, value in values.items() if name != "Id"), f"more than the key of {key} is told"
+            removed.add(key)
+        else:
+            rows[key] = values
+    return Content(columns, rows, frozenset(removed))
+
+
+def _records(text: str) -> Iterator[list[str | None]]:
+    """An unquoted empty field is None, a quoted one the empty string."""
+    position, record = 0, []
+    while position < len(text):
+        match = _FIELD.match(text, position)
+        assert match, f"no CSV: {text[position : position + 80]!r}"
+        quoted, bare, separator = match.groups()
+        record.append(quoted.replace('""', '"') if quoted is not None else bare or None)
+        position = match.end()
+        if separator == "\n":
+            yield record
+            record = []
+
+
+def read(store: Path, part: Part) -> Content:
+    """The object, its hash, size and count verified."""
+    data = (store / "objects" / part.sha256[:2] / f"{part.sha256}.csv.zst").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == part.sha256
+    content = _content(data)
+    assert (len(data), len(content.rows) + len(content.removed)) == (part.byte_count, part.row_count), part
+    return content
+
+
+def rows_for_a_new_client(store: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Values]]:
+    """entity -> Id -> the row that a client has which takes everything anew; columns that nothing tells are None."""
+    by_place: dict[tuple[str, bool, int | None], dict[str, Values]] = {}
+    for part in sorted(parts(manifest), key=lambda part: (part.is_change, part.load)):
+        if part.is_needed:
+            content = read(store, part)
+            rows = by_place.setdefault((part.entity, part.is_private, part.bucket), {})
+            for key in content.removed:
+                assert rows.pop(key, None) is not None, f"{part} removes {key}, which is not in its bucket"
+            rows.update(content.rows)
+    return {name: joined(name, entity, by_place) for name, entity in manifest["entities"].items()}
+
+
+def joined(
+    name: str, entity: dict[str, Any], by_place: Mapping[tuple[str, bool, int | None], dict[str, Values]]
+) -> dict[str, Values]:
+    """The rows of all buckets together, private columns beside the others. by_place: entity, whether private, bucket."""
+    found: dict[str, Values] = {}
+    public: set[str] = set()
+    private: set[str] = set()
+    for (owner, is_private, bucket), rows in sorted(by_place.items(), key=lambda item: item[0][1]):
+        if owner == name:
+            mine = private if is_private else public
+            assert bucket is None or not mine & rows.keys(), f"{name}: {mine & rows.keys()} are in two buckets"
+            mine.update(rows)
+            for key, values in rows.items():
+                found[key] = found.get(key, dict.fromkeys(entity["columns"])) | values
+    assert not private or private <= public, f"{name}: {private - public} are private only"
+    return found
