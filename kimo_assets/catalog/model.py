@@ -18,6 +18,10 @@ MAX_ID_CHARS = 50
 PENDING_STATUSES = (3, 5, 6, 7, 8, 9, 10)
 
 
+# Of an editable row: its state between Kimo and the ERP, which is Kimo's to set.
+LIFECYCLE = ("EntityStatus", "SyncReference", "UploadToServerTimeStamp")
+
+
 @dataclass(frozen=True)
 class Reference:
     """A foreign key. `soft` ones are looked at by nobody: they are known not to hold in real data.

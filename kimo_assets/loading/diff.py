@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Entity
-from kimo_assets.catalog.model import PENDING_STATUSES
+from kimo_assets.catalog.model import LIFECYCLE, PENDING_STATUSES
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, OPS, columns, table
 from kimo_assets.reports import LoadedEntity
 
@@ -142,8 +142,7 @@ class Diff:
         """Fields that an entity which only the ERP writes loses when they leave the mapping."""
         if self._entity.direction != "import":
             return []
-        kept = (ID, "EntityStatus") if self._sets_status() else (ID,)
-        return [name for name in self._entity.fields if name not in self._mapped and name not in kept]
+        return [name for name in self._entity.fields if name not in self._mapped and name not in (ID, *LIFECYCLE)]
 
     def _sets_status(self) -> bool:
         return self._entity.is_held_while_pending and "EntityStatus" not in self._mapped

@@ -13,16 +13,13 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity
-from kimo_assets.catalog.model import PENDING_STATUSES
+from kimo_assets.catalog.model import LIFECYCLE, PENDING_STATUSES
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, columns, table
 from kimo_assets.errors import ConfigError
 from kimo_assets.reports import LoadedEntity
 
 _HISTORY = "history"
 _LOAD = "_load"
-
-# Kimo's own life-cycle columns are Kimo's: no import has set them, so taking one back leaves them.
-_LIFECYCLE = ("EntityStatus", "SyncReference", "UploadToServerTimeStamp")
 
 
 @dataclass(frozen=True)
@@ -205,7 +202,8 @@ class _Undo:
         return {"updated": 0, "archived": 0, "held": 0, **dict(rows)}
 
     def apply(self) -> None:
-        restored = [name for name in (*self._entity.fields, HASH, ARCHIVED) if name not in (ID, *_LIFECYCLE)]
+        # No import has set the life-cycle columns, so taking one back leaves them.
+        restored = [name for name in (*self._entity.fields, HASH, ARCHIVED) if name not in (ID, *LIFECYCLE)]
         self._execute(
             "UPDATE {kimo} AS k SET {assignments}, {changed} = {load} "
             "FROM difference AS d JOIN wanted AS w ON w.{id} = d.id WHERE d.kind = 'updated' AND k.{id} = d.id",

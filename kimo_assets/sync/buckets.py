@@ -19,6 +19,8 @@ _TINY_ROWS = 40
 # The base is written anew when the changes since hold so great a part of its rows, or are so many.
 _CHANGED_SHARE = 0.5
 _MAX_CHANGES = 24
+# Changes from before the base are listed while they weigh less than so great a part of it: who is further behind takes it.
+_OLD_CHANGES_SHARE = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ class Bucket:
         self.rebase(load, records)
 
     def prune(self) -> None:
-        """Gives up the oldest changes from before the base: together they must not weigh more than it does."""
-        room = sum(record.bytes for record in self.base)
+        """Gives up old changes, the oldest first."""
+        room = _OLD_CHANGES_SHARE * sum(record.bytes for record in self.base)
         kept = self.later_changes
         for change in reversed(self.changes[: len(self.changes) - len(kept)]):
             room -= change.record.bytes

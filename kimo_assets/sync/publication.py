@@ -111,6 +111,8 @@ class Publication:
             self.part.forget()
             self._publish_all()
             return True
+        if self._view.constant == NOBODY:
+            return False
         plan = _Plan(rebased=self.part.repair(is_stored))
         loaded = self._visibility.lookups.loaded.get(self._view.entity.name, 0)
         if max(seen_load, loaded) > self._since:

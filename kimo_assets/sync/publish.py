@@ -19,7 +19,7 @@ from kimo_assets.database.names import ID, STAGING
 from kimo_assets.reports import PublishedEntity
 from kimo_assets.sync.manifests import Manifests
 from kimo_assets.sync.objects import ObjectRecord
-from kimo_assets.sync.profiles import EVERYONE, NOBODY, Profiles
+from kimo_assets.sync.profiles import EVERYONE, Profiles
 from kimo_assets.sync.publication import Publication, View
 from kimo_assets.sync.record import Payload, Record, installation
 from kimo_assets.sync.rules import business_rules
@@ -125,7 +125,7 @@ class Publisher:
             return [View(entity, public, False, EVERYONE), View(entity, private, True, None)]
         node = self._visibility.compile(entity).node
         constant = node.mask if isinstance(node, Constant) else None
-        return [] if constant == NOBODY else [View(entity, fields, False, constant)]
+        return [View(entity, fields, False, constant)]
 
     def _fields(self, entity: Entity) -> list[str]:
         """The mapped fields, the Id, and the life-cycle columns of what agents may edit."""

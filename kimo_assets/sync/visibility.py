@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from hashlib import blake2b
-from itertools import count
 from operator import or_
 from typing import Any, LiteralString
 
@@ -28,8 +27,8 @@ from kimo_assets.sync.tree import Query, evaluate
 # To be raised whenever the same tables and parameters give other sets than before.
 _MEANING = 1
 
-# Rows that are seen with rows of the same entity are worked out anew so often, each time from what the last time gave.
-_GENERATIONS = 50
+# Circles of different lengths come round together only after a long time: so many generations tell that there are some.
+_MAX_GENERATIONS = 100
 
 
 class Visibility:
@@ -280,10 +279,10 @@ class Visibility:
         if found := self._repeated(query, touched, own):
             return found
         self._begin_with_nobody(query.entity.name, own, touched)
-        self._repeated(query, touched, own, fallbacks=False, limit=None)
+        self._repeated(query, touched, own, fallbacks=False)
         if found := self._repeated(query, touched, own):
             return found
-        self._repeated(query, touched, own, forgets=False, limit=None)
+        self._repeated(query, touched, own, forgets=False)
         self._mapped.pop(query.entity.name, None)  # the atoms alone do not say it
         among = sql.SQL("" if touched is None else "WHERE key IN (SELECT key FROM {})").format(touched)
         return sql.SQL("(SELECT key, audience FROM {} {})").format(own, among)
@@ -296,14 +295,14 @@ class Visibility:
         *,
         fallbacks: bool = True,
         forgets: bool = True,
-        limit: int | None = _GENERATIONS,
     ) -> sql.Composable | None:
-        """The rows' audiences, once nothing changes any more; None when that does not come about in `limit` generations.
+        """The rows' audiences, once nothing changes any more; None when they come round to what they were before.
 
-        forgets: a row's audience becomes what is found; else that is added to it.
+        forgets: a row's audience becomes what is found; else that is added to it. Then, and without fallbacks, sets only
+        grow, and nothing comes round.
         """
-        generations = count() if limit is None else range(limit)
-        for _ in generations:
+        been: set[int] = set()
+        while len(been) < _MAX_GENERATIONS:
             computed = self._computed(query, touched, fallbacks=fallbacks)
             pairs = self._connection.execute(
                 sql.SQL(
@@ -324,7 +323,18 @@ class Visibility:
                     "WHERE o.key = c.key AND o.audience = s.old"
                 ).format(own, computed, steps)
             )
+            if fallbacks and forgets:
+                state = self._digest_of(own)
+                if state in been:
+                    return None
+                been.add(state)
         return None
+
+    def _digest_of(self, own: sql.Identifier) -> int:
+        row = self._connection.execute(
+            sql.SQL("SELECT bit_xor(hashtextextended(key || ' ' || audience, 0)) FROM {}").format(own)
+        ).fetchone()
+        return row[0] if row else 0
 
     def _together(self, *audiences: int) -> int:
         return self.audiences.number(reduce(or_, map(self.audiences.mask, audiences)))

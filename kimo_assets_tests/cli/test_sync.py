@@ -71,7 +71,7 @@ def test_an_agents_weight_by_entity_the_heaviest_first(company: Company, hand: H
 
 def test_a_usual_day_is_the_median_of_the_days_after_the_first_load(company: Company, hand: HandStore) -> None:
     found = company.json("sync", "weight", "A1")
-    change = hand.manifests["agents/A1.json"]["entities"]["Account"]["buckets"][0]["changes"][0]["bytes"]
+    change = hand.manifests["agents/A1.json.zst"]["entities"]["Account"]["buckets"][0]["changes"][0]["bytes"]
     by_name = {entity["entity"]: entity["daily_bytes"] for entity in found["entities"]}
     assert by_name == {"Account": change // 2, "Item": 0, "Zone": 0}
     assert found["daily_bytes"] == change // 2
@@ -175,12 +175,12 @@ def test_a_whole_store_is_said_to_be_whole(company: Company, hand: HandStore) ->
 def test_damage_is_named_with_what_to_do_and_is_an_exit_code(company: Company, hand: HandStore) -> None:
     victim = max((hand.folder / "objects").rglob("*.zst"), key=lambda file: file.stat().st_size)
     victim.unlink()
-    hand.store.remove("agents/A2.json")
+    hand.store.remove("agents/A2.json.zst")
     result = company.kimo("sync", "verify")
     assert result.exit_code == 1
     path = victim.relative_to(hand.folder)
     assert f"{path}: the object is not there; run step 3 again: it writes what is missing. Concerns A1." in result.stdout
-    assert "agents/A2.json: agent A2 has no manifest; run step 3 again" in result.stdout
+    assert "agents/A2.json.zst: agent A2 has no manifest; run step 3 again" in result.stdout
     assert "2 damages: 2 of 2 manifests read" in result.stdout
     found: Any = company.json("sync", "verify")
     assert (found["whole"], len(found["damages"])) == (False, 2)

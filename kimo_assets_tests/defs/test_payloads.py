@@ -47,9 +47,9 @@ def test_the_metadata_are_figures_to_plot_a_table_and_a_picture(hand: HandStore,
     found = agent_metadata(ledger, hand.store, weights)
     assert (found["agents"], found["users"], found["bytes this load brings"]) == (12, 1, 0)
     assert found["bytes"] == sum(sizes.values())
-    assert found["bytes of the biggest agent"] == found["bytes A11"] == sizes["agents/A11.json"]
+    assert found["bytes of the biggest agent"] == found["bytes A11"] == sizes["agents/A11.json.zst"]
     assert [name for name in found if name.startswith("bytes A")] == [f"bytes A{n}" for n in range(11, 1, -1)]
-    assert found["biggest agents"].value.splitlines()[2] == f"| A11 | 1101 | {sizes['agents/A11.json']} | 0 | Account |"
+    assert found["biggest agents"].value.splitlines()[2] == f"| A11 | 1101 | {sizes['agents/A11.json.zst']} | 0 | Account |"
     drawn = ElementTree.fromstring(_picture(found["bytes over loads"].value))
     lines = [line.get("points", "").split() for line in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
     assert [len(points) for points in lines] == [2] * 10

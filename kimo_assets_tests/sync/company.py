@@ -59,10 +59,9 @@ def table(first: str, count: int, /, **columns: list[Any]) -> Table:
 
 
 def _head_offices(row: Row) -> Row:
-    """Customers' heads come before them. Of those in a ring nobody is reference agent or creator."""
+    """Customers' heads come before them, but for those in a ring."""
     if row["Id"] in RINGED:
-        head = RINGED[ord(row["HeadOfficeId"] or "A") % len(RINGED)]
-        return row | {"HeadOfficeId": head, "CreatorId": None, "SalesAgentId": None}
+        return row | {"HeadOfficeId": RINGED[ord(row["HeadOfficeId"] or "A") % len(RINGED)]}
     head = row["HeadOfficeId"]
     return row | {"HeadOfficeId": head if head and (head < row["Id"] or head in RINGED) else None}
 
@@ -134,7 +133,7 @@ TABLES: dict[str, Table] = {
         "k", 6, AccountEncodingType=[0, 0, 1, 2, None], AccountEncodingKey=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS),
         ItemEncodingType=[0, 0, 1, None], ItemEncodingKey=maybe(ITEMS), Value=["1", "2.5"],
     ),
-    "Budget": table("b", 5, SalesAgentId=maybe(AGENTS), Description=WORDS, EntityStatus=[0]),
+    "Budget": table("b", 5, SalesAgentId=maybe(AGENTS), Description=WORDS),
     "BudgetPerSalesAgent": table("L", 4, BudgetId=["b0", "b1", "b2"], SalesAgentId=maybe(AGENTS)),
     "BudgetLine": table("h", 5, BudgetId=["b0", "b1", "b2", "b3", None], AccountId=maybe(ACCOUNTS), Quantity=["1", "2"]),
     "EntitySyncReferenceForAccount": table("e", 4, UserId=maybe(AGENTS), EntityId=[*ACCOUNTS], SyncReference=["x", "y"]),

@@ -206,9 +206,8 @@ class History:
             if agent in tablets:
                 for name in ("old", "new"):
                     self._compare(f"{name} tablet", agent, self._synced(agent, name), self.published)
-                if manifest["version"] > 1:
-                    client = self.clients.setdefault(agent, LetterClient(self.world.store))
-                    self._compare("client by the letter", agent, client.sync(manifest), self.published)
+                client = self.clients.setdefault(agent, LetterClient(self.world.store))
+                self._compare("client by the letter", agent, client.sync(manifest), self.published)
 
     def _synced(self, agent: str, name: str) -> dict[str, View]:
         file = self.world.folder / "tablets" / f"{agent} {name}.sqlite"
@@ -268,9 +267,9 @@ class History:
                 assert not told, f"{file}, {name}, published step by step and from scratch: {told}"
 
 
-# What the engine remembers of what it has published; without it, it starts from nothing. Those of version 1, then of 2.
+# What the engine remembers of what it has published; without it, it starts from nothing.
 PUBLICATION_STATE = [
-    "published", "published_object", "manifest", "visibility", "unlisted_object",
+    "unlisted_object",
     "payload", "covered", "bucket", "bucket_object", "placement", "lookup", "audience", "profile", "manifest_file",
 ]  # fmt: skip
 

@@ -21,14 +21,14 @@ _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^,"\n]*))(,|\n)')
 
 @dataclass(frozen=True)
 class Part:
-    """An object that a manifest lists. bucket: None in version 1. load: of a base (from 0 in version 1) or a change."""
+    """An object that a manifest lists. load: of its base or change."""
 
     entity: str
     sha256: str
     row_count: int
     byte_count: int
     is_private: bool = False
-    bucket: int | None = None
+    bucket: int = 0
     is_change: bool = False
     load: int = 0
     is_needed: bool = True
@@ -44,28 +44,22 @@ class Content:
 
 
 def file_of(code: str) -> str:
-    return quote(code, safe="").replace(".", "%2E") + ".json"
+    return quote(code, safe="").replace(".", "%2E") + ".json.zst"
 
 
 def manifests(store: Path, folder: str = "agents") -> dict[str, dict[str, Any]]:
     """file name -> manifest, of all that are in the folder."""
-    found = (store / folder).glob("*.json")
-    return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in found}
+    found = (store / folder).glob("*.json.zst")
+    return {file.name: json.loads(zstandard.decompress(file.read_bytes())) for file in found}
 
 
 def parts(manifest: dict[str, Any]) -> Iterator[Part]:
     """All objects that the manifest lists; those that a new client needs are `is_needed`."""
     for name, entity in manifest["entities"].items():
-        if manifest["version"] == 1:
-            has_private = any("columns" in listed for listed in entity["objects"])
-            for position, listed in enumerate(entity["objects"]):
-                is_private = has_private and "columns" not in listed
-                yield Part(name, listed["sha256"], listed["rows"], listed["bytes"], is_private, load=position)
-        else:
-            for bucket in entity["buckets"]:
-                yield from bucket_parts(name, bucket, is_private=False)
-            for bucket in entity.get("private", {}).get("buckets", []):
-                yield from bucket_parts(name, bucket, is_private=True)
+        for bucket in entity["buckets"]:
+            yield from bucket_parts(name, bucket, is_private=False)
+        for bucket in entity.get("private", {}).get("buckets", []):
+            yield from bucket_parts(name, bucket, is_private=True)
 
 
 def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iterator[Part]:
@@ -150,7 +144,7 @@ def read(store: Path, part: Part) -> Content:
 
 def rows_for_a_new_client(store: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Values]]:
     """entity -> Id -> the row that a client has which takes everything anew; columns that nothing tells are None."""
-    by_place: dict[tuple[str, bool, int | None], dict[str, Values]] = {}
+    by_place: dict[tuple[str, bool, int], dict[str, Values]] = {}
     for part in sorted(parts(manifest), key=lambda part: (part.is_change, part.load)):
         if part.is_needed:
             content = read(store, part)
@@ -162,16 +156,16 @@ def rows_for_a_new_client(store: Path, manifest: dict[str, Any]) -> dict[str, di
 
 
 def joined(
-    name: str, entity: dict[str, Any], by_place: Mapping[tuple[str, bool, int | None], dict[str, Values]]
+    name: str, entity: dict[str, Any], by_place: Mapping[tuple[str, bool, int], dict[str, Values]]
 ) -> dict[str, Values]:
     """The rows of all buckets together, private columns beside the others. by_place: entity, whether private, bucket."""
     found: dict[str, Values] = {}
     public: set[str] = set()
     private: set[str] = set()
-    for (owner, is_private, bucket), rows in sorted(by_place.items(), key=lambda item: item[0][1]):
+    for (owner, is_private, _), rows in sorted(by_place.items(), key=lambda item: item[0][1]):
         if owner == name:
             mine = private if is_private else public
-            assert bucket is None or not mine & rows.keys(), f"{name}: {mine & rows.keys()} are in two buckets"
+            assert not mine & rows.keys(), f"{name}: {mine & rows.keys()} are in two buckets"
             mine.update(rows)
             for key, values in rows.items():
                 found[key] = found.get(key, dict.fromkeys(entity["columns"])) | values

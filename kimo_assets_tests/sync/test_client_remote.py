@@ -54,7 +54,7 @@ def uploaded(made: HandmadeStore, url: str) -> None:
     """By what the engine writes stores with."""
     there = Store(url)
     for path in sorted(made.folder.rglob("*.*")):
-        if path.suffix == ".zst":
+        if path.name.endswith(".csv.zst"):
             there.add_bytes(path.read_bytes(), path.name.partition(".")[0])
         else:
             there.replace(str(path.relative_to(made.folder)), path.read_bytes())

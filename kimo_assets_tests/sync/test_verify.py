@@ -9,7 +9,7 @@ import orjson
 import pytest
 import zstandard
 
-from kimo_assets.sync.store import object_path
+from kimo_assets.sync.store import object_path, pack
 from kimo_assets.sync.stored import path_of
 from kimo_assets.sync.verify import Damage, all_manifests, count_rows, sample, verify
 from kimo_assets.sync.weight import PastWeight
@@ -107,13 +107,13 @@ def test_an_agent_without_a_manifest_is_found(hand: HandStore) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"{", "is not JSON"),
+        (b"{", "cannot be read"),
         (b"[]", "is no manifest of kimo-sync"),
         (b'{"format": "kimo-sync", "version": 99}', "is no manifest of kimo-sync"),
     ],
 )
 def test_a_manifest_that_is_none_is_found(hand: HandStore, text: bytes, said: str) -> None:
-    hand.store.replace("agents/A2.json.zst", text)
+    hand.store.replace("agents/A2.json.zst", pack(text))
     (damage,) = damages(hand)
     assert said in damage.sentence
     assert (damage.what, damage.remedy) == ("agents/A2.json.zst", DELETE)
@@ -122,7 +122,7 @@ def test_a_manifest_that_is_none_is_found(hand: HandStore, text: bytes, said: st
 def test_a_manifest_in_anothers_place_is_found(hand: HandStore) -> None:
     hand.store.replace("agents/A2.json.zst", hand.store.read_or_none("agents/A1.json.zst") or b"")
     (damage,) = damages(hand)
-    assert "agents/A2.json is the manifest of 'A1'" in damage.sentence
+    assert "agents/A2.json.zst is the manifest of 'A1'" in damage.sentence
 
 
 def test_a_manifest_that_vanished_since_it_was_listed_is_found(hand: HandStore) -> None:
