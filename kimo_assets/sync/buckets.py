@@ -143,7 +143,7 @@ class Part:
             return []
         if self.placements[audience].shared:
             return [self._bucket(mask, numbers)]
-        return [self._bucket(profile.bit, numbers) for profile in profiles.among(mask)]
+        return [self._bucket(bit, numbers) for bit in _bits(mask & profiles.live_mask)]
 
     def _bucket(self, mask: int, numbers: Iterator[int]) -> Bucket:
         if mask not in self.by_mask:
@@ -180,6 +180,13 @@ class Part:
 
     def drop(self, bucket: Bucket) -> None:
         self.dropped.add(self.by_mask.pop(bucket.mask).id)
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        lowest = mask & -mask
+        yield lowest
+        mask ^= lowest
 
 
 def _is_shared(mask: int, rows: int) -> bool:

@@ -1,8 +1,9 @@
 """Rows out of PostgreSQL into objects: CSV, split by bucket, compressed, named by their hash, put into the store."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -12,13 +13,16 @@ from psycopg import Connection, sql
 from kimo_assets.sources.readers.copy_out import arriving_rows
 from kimo_assets.sync.store import Store, StoredObject
 
-# So much CSV waits in memory, over all buckets, until it is compressed; each time a zstd frame of its own a bucket.
-_PENDING_BYTES = 96 << 20
+# After so much CSV what has come of the bigger buckets is compressed, a zstd frame of its own a bucket; after more, of all.
+_BATCH_BYTES = 16 << 20
+_PENDING_BYTES = 80 << 20
+_BIGGER_ROWS = 4_000
 # An object is so big at most: what a tablet has to fetch again after a cut, and holds in memory at a time.
 _OBJECT_BYTES = 8 << 20
 # So much compressed is held in memory, over all buckets, before what there is becomes objects.
 _COMPRESSED_BYTES = 96 << 20
 _UPLOADS = 16
+_PRESSES = 2
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,18 @@ class ObjectRecord:
 
 @dataclass
 class _Bucket:
+    """lines: not compressed yet. frames: compressed, or being. done: its finished objects, and counts: their rows."""
+
     lines: list[bytes] = field(default_factory=list)
-    frames: list[bytes] = field(default_factory=list)
-    compressed: int = 0
+    frames: list["Future[bytes]"] = field(default_factory=list)
     rows: int = 0
     done: list["Future[StoredObject]"] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
+
+    @property
+    def compressed(self) -> int:
+        """Bytes of its frames, which have to be done."""
+        return sum(len(frame.result()) for frame in self.frames)
 
 
 class ObjectWriter:
@@ -47,11 +57,15 @@ class ObjectWriter:
     def __init__(self, store: Store, header: bytes, level: int, *, whole: bool = False) -> None:
         self._store = store
         self._header = header
-        self._compressor = zstandard.ZstdCompressor(level=level, write_checksum=True)
+        self._level = level
+        self._mine = threading.local()
+        self._batches = 0
+        self._under_way: list[Future[bytes]] = []
         self._whole = whole
         self._buckets: dict[bytes, _Bucket] = {}
-        self._compressed = 0
         self._stack = ExitStack()
+        # While rows come in, those before them are compressed: zstd does not need the interpreter.
+        self._presses = self._stack.enter_context(ThreadPoolExecutor(_PRESSES, thread_name_prefix="zstd"))
         # A disk is written to at once; of requests to an object store many are under way.
         workers = 1 if store.is_local else _UPLOADS
         self._pool = self._stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="objects"))
@@ -68,7 +82,8 @@ class ObjectWriter:
                     self._split(rows)
                 else:
                     self._gather(str(only).encode(), rows)
-            self._compress_all()
+            for bucket in self._buckets.values():
+                self._compress(bucket)
             self._finish_all()
             return {int(number): _records(bucket) for number, bucket in self._buckets.items()}
 
@@ -82,8 +97,8 @@ class ObjectWriter:
                 bucket = buckets[number] = _Bucket()
             bucket.lines.append(line)
             pending += len(line)
-            if pending > _PENDING_BYTES:
-                self._compress_all()
+            if pending > _BATCH_BYTES:
+                self._compress_some()
                 pending = 0
 
     def _gather(self, number: bytes, rows: Iterator[memoryview | bytearray | bytes]) -> None:
@@ -92,29 +107,50 @@ class ObjectWriter:
         for row in rows:
             lines.append(bytes(row))
             pending += len(row)
-            if pending > _PENDING_BYTES // 8:
-                self._compress(bucket)
+            if pending > _BATCH_BYTES // 2:
+                self._compress_some()
                 lines, pending = bucket.lines, 0
         if not bucket.lines and not bucket.frames and not bucket.done:
             del self._buckets[number]
 
-    def _compress_all(self) -> None:
+    def _compress_some(self) -> None:
+        """Hands what has come to the other threads, once they are done with what came before."""
+        wait(self._under_way)
+        self._under_way = []
+        self._finish_some()
+        self._batches += 1
+        is_much = self._batches * _BATCH_BYTES > _PENDING_BYTES
         for bucket in self._buckets.values():
-            if bucket.lines:
+            if is_much or len(bucket.lines) >= _BIGGER_ROWS:
                 self._compress(bucket)
-        if self._compressed > _COMPRESSED_BYTES and not self._whole:
-            self._finish_all()
+        if is_much:
+            self._batches = 0
+
+    def _finish_some(self) -> None:
+        """What is big enough becomes objects; or all, when it is too much together."""
+        if self._whole:
+            return
+        is_much = sum(bucket.compressed for bucket in self._buckets.values()) > _COMPRESSED_BYTES
+        for bucket in self._buckets.values():
+            if bucket.compressed > _OBJECT_BYTES or (is_much and bucket.frames):
+                self._finish(bucket)
 
     def _compress(self, bucket: _Bucket) -> None:
-        start = [] if bucket.frames else [self._header]
-        frame = self._compressor.compress(b"".join([*start, *bucket.lines]))
+        if not bucket.lines:
+            return
+        lines = bucket.lines if bucket.frames else [self._header, *bucket.lines]
+        frame = self._presses.submit(self._pressed, lines)
         bucket.frames.append(frame)
-        bucket.compressed += len(frame)
+        self._under_way.append(frame)
         bucket.rows += len(bucket.lines)
         bucket.lines = []
-        self._compressed += len(frame)
-        if bucket.compressed > _OBJECT_BYTES and not self._whole:
-            self._finish(bucket)
+
+    def _pressed(self, lines: list[bytes]) -> bytes:
+        # A compressor is one thread's.
+        if not hasattr(self._mine, "compressor"):
+            self._mine.compressor = zstandard.ZstdCompressor(level=self._level, write_checksum=True)
+        pressed: bytes = self._mine.compressor.compress(b"".join(lines))
+        return pressed
 
     def _finish_all(self) -> None:
         for bucket in self._buckets.values():
@@ -122,12 +158,13 @@ class ObjectWriter:
                 self._finish(bucket)
 
     def _finish(self, bucket: _Bucket) -> None:
-        data = b"".join(bucket.frames)
-        sha256 = hashlib.sha256(data).hexdigest()
-        bucket.done.append(self._pool.submit(self._store.add_bytes, data, sha256))
+        data = b"".join(frame.result() for frame in bucket.frames)
+        bucket.done.append(self._pool.submit(self._stored, data))
         bucket.counts.append(bucket.rows)
-        self._compressed -= bucket.compressed
-        bucket.frames, bucket.compressed, bucket.rows = [], 0, 0
+        bucket.frames, bucket.rows = [], 0
+
+    def _stored(self, data: bytes) -> StoredObject:
+        return self._store.add_bytes(data, hashlib.sha256(data).hexdigest())
 
 
 def _records(bucket: _Bucket) -> list[ObjectRecord]:
