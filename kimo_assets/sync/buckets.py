@@ -65,6 +65,10 @@ class Bucket:
         return [change for change in self.changes if change.load > self.base_load]
 
     @property
+    def last_load(self) -> int:
+        return max([self.base_load, *(change.load for change in self.changes)])
+
+    @property
     def records(self) -> Iterator[ObjectRecord]:
         yield from self.base
         yield from (change.record for change in self.changes)

@@ -16,7 +16,7 @@ from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
 from kimo_assets.sync.audiences import NOBODY_NUMBER, Audiences
 from kimo_assets.sync.lookups import Lookup, Lookups
-from kimo_assets.sync.profiles import EVERYONE, NOBODY, SEPARATOR, Profiles
+from kimo_assets.sync.profiles import EVERYONE, NOBODY, SEPARATOR, Profiles, changed_agents
 from kimo_assets.sync.tree import Constant, Intersection, Node, Query, ToMask, Trigger, Union
 
 # An atom's value for a row whose key is empty. Audiences count from 0, which is nobody.
@@ -111,6 +111,9 @@ class Compiler:
             case scopes.AllOf():
                 return Intersection(tuple(self._node(rule, query) for rule in scope.rules))
             case scopes.AnyOf():
+                if any(rule.optional for rule in scope.rules):
+                    # Whether a rule names anybody depends on who there is.
+                    query.parameters.append(self.profiles.described())
                 return Union(
                     tuple(self._node(rule, query) for rule in scope.rules if not rule.optional),
                     tuple(self._node(rule, query) for rule in scope.rules if rule.optional),
@@ -127,6 +130,7 @@ class Compiler:
 
     def _agent_column(self, scope: scopes.AgentColumn, query: Query) -> Node:
         blank = EVERYONE if scope.blank else NOBODY
+        query.triggers.append(Trigger(scope.column, changed_agents, self.profiles.changed_load))
         expression = sql.SQL("coalesce(x.{}, '')").format(sql.Identifier(scope.column))
         return query.add(expression, "text", lambda code: self.profiles.mask([str(code)]) if code else blank)
 
@@ -178,12 +182,14 @@ class Compiler:
         alias = query.join(table(KIMO, scope.parent), ID, scope.column)
         changed = partial(_changed_rows, table(KIMO, scope.parent), ID, CHANGED)
         query.triggers.append(Trigger(scope.column, changed, self.lookups.loaded.get(scope.parent, 0)))
+        owned = partial(_rows_of_changed_agents, table(KIMO, scope.parent), scope.parent_agent_column)
+        query.triggers.append(Trigger(scope.column, owned, self.profiles.changed_load))
         owner = sql.SQL("coalesce({}.{}, '')").format(alias, sql.Identifier(scope.parent_agent_column))
         # Without its head a line is of no use: the owner sees it only together with that.
         return Intersection((parent, query.add(owner, "text", lambda code: self.profiles.mask([str(code)]))))
 
     def _via_link(self, scope: scopes.ViaLink, query: Query) -> Node:
-        lookup = self.lookups.linked(scope.link, scope.link_column, scope.link_agent_column)
+        lookup = self._agents_by(scope.link, scope.link_column, scope.link_agent_column)
         return self._listed(lookup, scope, query, self.profiles.mask_of_text)
 
     def _via_shared_filter(self, scope: scopes.ViaSharedFilter, query: Query) -> Node:
@@ -239,6 +245,7 @@ class Compiler:
         link = "WarehousePerSalesAgent"
         linked = self._linked_agents(link, "WarehouseId", scope.column, query)
         own = self.profiles.with_own_warehouse
+        query.parameters.append([profile for profile in self.profiles.described() if profile[2] is not None])
         unrestricted = ~(self._assigned(link, query) | own)
         value = sql.SQL("CASE WHEN x.{column} IS NULL THEN {none} ELSE x.{column} || {of} || {linked} END").format(
             column=sql.Identifier(scope.column), none=sql.Literal(_UNLISTED), of=sql.Literal(_OF), linked=linked
@@ -256,8 +263,11 @@ class Compiler:
 
     def _linked_agents(self, link: str, link_column: str, column: str, query: Query) -> sql.Composed:
         """The agents whom the link gives what the row's column names, as an expression."""
-        alias = self._joined(self.lookups.linked(link, link_column, "SalesAgentId"), column, query)
+        alias = self._joined(self._agents_by(link, link_column, "SalesAgentId"), column, query)
         return sql.SQL("coalesce({}.linked, '')").format(alias)
+
+    def _agents_by(self, link: str, key: str, agent: str) -> Lookup:
+        return self.lookups.linked(link, key, agent, agents_changed_load=self.profiles.changed_load)
 
     def _assigned(self, link: str, query: Query) -> int:
         """All profiles to whose agent the link gives anything."""
@@ -330,6 +340,12 @@ class Compiler:
 def _changed_rows(target: sql.Identifier, key: str, load: str, since: int) -> sql.Composed:
     return sql.SQL("SELECT {} FROM {} WHERE {} > {}").format(
         sql.Identifier(key), target, sql.Identifier(load), sql.Literal(since)
+    )
+
+
+def _rows_of_changed_agents(target: sql.Identifier, agent: str, since: int) -> sql.Composed:
+    return sql.SQL("SELECT {} FROM {} WHERE {} IN ({})").format(
+        sql.Identifier(ID), target, sql.Identifier(agent), changed_agents(since)
     )
 
 

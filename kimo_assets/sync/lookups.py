@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from psycopg import Connection, sql
 
 from kimo_assets.database.names import ARCHIVED, KIMO, table
-from kimo_assets.sync.profiles import SEPARATOR
+from kimo_assets.sync.profiles import SEPARATOR, changed_agents
 
 SYNC = "sync"
 _TEMPORARY = "pg_temp"
@@ -80,8 +80,12 @@ class Lookups:
         self._fresh[name] = Lookup(self.table(name), changed_load)
         return self._fresh[name]
 
-    def linked(self, link: str, key: str, value: str) -> Lookup:
-        """(key, linked): the live rows' values per key as one text; NULL for a key that has none any more."""
+    def linked(self, link: str, key: str, value: str, *, agents_changed_load: int = 0) -> Lookup:
+        """(key, linked): the live rows' values per key as one text; NULL for a key that has none any more.
+
+        agents_changed_load: where the values are agents, the last load by which any of them means other profiles: these
+        count as changed.
+        """
         name = f"{link}.{key}.{value}"
         if found := self._fresh.get(name):
             return found
@@ -91,7 +95,22 @@ class Lookups:
             self.create(name, _select_linked(link, key, value), "linked")
         elif self.loaded.get(link, 0) > state.refreshed_load:
             changed = self.merge(name, _select_linked(link, key, value), "linked")
+        if state and agents_changed_load > state.refreshed_load:
+            changed = self._mark_changed_agents(name, link, key, value, state.refreshed_load) or changed
         return self.refreshed(name, "", changed=changed)
+
+    def _mark_changed_agents(self, name: str, link: str, key: str, value: str, since: int) -> bool:
+        marked = self._connection.execute(
+            sql.SQL("UPDATE {} SET since = {} WHERE key IN (SELECT {} FROM {} WHERE {} IN ({}))").format(
+                self.table(name),
+                sql.Literal(self._load),
+                sql.Identifier(key),
+                table(KIMO, link),
+                sql.Identifier(value),
+                changed_agents(since),
+            )
+        )
+        return marked.rowcount > 0
 
     def create(self, name: str, select: sql.Composable, value: str) -> None:
         """A lookup's table from a query (key, value)."""

@@ -1,6 +1,6 @@
 """Manifests: which buckets an agent, or a user, gets; from the record, replaced one by one when they differ."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from psycopg import Connection
 
-from kimo_assets.sync.buckets import Bucket
+from kimo_assets.sync.buckets import Bucket, Change, Part
 from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import Profile, Profiles
 from kimo_assets.sync.record import Record
@@ -31,21 +31,30 @@ class Manifests:
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         """(path in the store, JSON)."""
-        entities: dict[int, orjson.Fragment] = {
-            profile.position: orjson.Fragment(orjson.dumps(self._entities(profile))) for profile in self.profiles.live
-        }
+        bodies = {profile.position: self._body(profile) for profile in self.profiles.live}
         agent_of = {profile.position: profile.agent for profile in self.profiles.live}
         for agent, profile in self.profiles.agents.items():
-            yield manifest_path(agent), self._manifest(agent, None, entities[profile.position])
+            yield manifest_path(agent), self._manifest(agent, None, bodies[profile.position])
         for user, position in self.profiles.users.items():
             about = self.users[user]
-            yield manifest_path(user, user=True), self._manifest(agent_of[position], about, entities[position])
+            yield manifest_path(user, user=True), self._manifest(agent_of[position], about, bodies[position])
 
-    @property
-    def load(self) -> int:
-        return max((payload.changed_load for payload in self.record.payloads.values()), default=0)
+    def _body(self, profile: Profile) -> tuple[int, orjson.Fragment]:
+        """(the last load that changed anything of it, the entities)."""
+        entities: dict[str, Any] = {}
+        load = 0
+        for name, payload in sorted(self.record.payloads.items()):
+            about = payload.description
+            public = self._buckets(name, False, profile, for_all=payload.for_all)
+            private = self._buckets(name, True, profile, for_all=False)
+            entities[name] = {"key": about["key"], "columns": about["columns"], "buckets": self._listed(public)}
+            if "private" in about:
+                entities[name]["private"] = {"columns": about["private"], "buckets": self._listed(private)}
+            load = max([load, *(bucket.last_load for bucket, _ in (*public, *private))])
+        return load, orjson.Fragment(orjson.dumps(entities))
 
-    def _manifest(self, agent: str, user: dict[str, Any] | None, entities: orjson.Fragment) -> bytes:
+    def _manifest(self, agent: str, user: dict[str, Any] | None, body: tuple[int, orjson.Fragment]) -> bytes:
+        load, entities = body
         return orjson.dumps(
             {
                 "format": FORMAT,
@@ -53,38 +62,29 @@ class Manifests:
                 "store": self.store,
                 "agent": agent,
                 "user": user,
-                "load": self.load,
+                "load": load,
                 "entities": entities,
             }
         )
 
-    def _entities(self, profile: Profile) -> dict[str, Any]:
-        entities: dict[str, Any] = {}
-        for name, payload in sorted(self.record.payloads.items()):
-            about = payload.description
-            entities[name] = {
-                "key": about["key"],
-                "columns": about["columns"],
-                "buckets": self._buckets(name, False, profile, for_all=payload.for_all),
-            }
-            if "private" in about:
-                buckets = self._buckets(name, True, profile, for_all=False)
-                entities[name]["private"] = {"columns": about["private"], "buckets": buckets}
-        return entities
-
-    def _buckets(self, entity: str, private: bool, profile: Profile, *, for_all: bool) -> list[orjson.Fragment]:
+    def _buckets(
+        self, entity: str, private: bool, profile: Profile, *, for_all: bool
+    ) -> list[tuple[Bucket, list[Change]]]:
+        """The profile's buckets, each with the changes that it may see: none from before it got the entity."""
         since = self.record.covered.get(entity, {}).get(profile.position)
-        if since is None:
-            if not for_all:
-                return []  # who sees what has not been asked of this profile yet
-            since = self.load
-        part = self.record.parts.get((entity, private))
-        mine = [bucket for bucket in part.by_mask.values() if bucket.mask >> profile.position & 1] if part else []
-        return [self._bucket(bucket, since) for bucket in sorted(mine, key=lambda bucket: bucket.id)]
+        if since is None and not for_all:
+            return []  # who sees what has not been asked of this profile yet
+        part = self.record.parts.get((entity, private), Part())
+        mine = (bucket for bucket in part.by_mask.values() if bucket.mask >> profile.position & 1)
+        return [
+            (bucket, bucket.later_changes if since is None else [c for c in bucket.changes if _is_for(bucket, c, since)])
+            for bucket in sorted(mine, key=lambda bucket: bucket.id)
+        ]
 
-    def _bucket(self, bucket: Bucket, since: int) -> orjson.Fragment:
-        """As it goes to a profile that gets the entity since that load, and must not see what was removed before."""
-        changes = [c for c in bucket.changes if c.load > bucket.base_load or c.load > since]
+    def _listed(self, buckets: Iterable[tuple[Bucket, list[Change]]]) -> list[orjson.Fragment]:
+        return [self._bucket(bucket, changes) for bucket, changes in buckets]
+
+    def _bucket(self, bucket: Bucket, changes: list[Change]) -> orjson.Fragment:
         key = (bucket.id, len(changes))
         if key not in self._made:
             self._made[key] = orjson.Fragment(
@@ -96,10 +96,10 @@ class Manifests:
                         "base": {
                             "load": bucket.base_load,
                             "state": bucket.base_state,
-                            "objects": [_listed(record) for record in bucket.base],
+                            "objects": [_object(record) for record in bucket.base],
                         },
                         "changes": [
-                            {"load": c.load, "from": c.from_state, "state": c.state, **_listed(c.record)} for c in changes
+                            {"load": c.load, "from": c.from_state, "state": c.state, **_object(c.record)} for c in changes
                         ],
                     }
                 )
@@ -107,7 +107,11 @@ class Manifests:
         return self._made[key]
 
 
-def _listed(record: ObjectRecord) -> dict[str, Any]:
+def _is_for(bucket: Bucket, change: Change, since: int) -> bool:
+    return change.load > bucket.base_load or change.load > since
+
+
+def _object(record: ObjectRecord) -> dict[str, Any]:
     return {"sha256": record.sha256, "rows": record.rows, "bytes": record.bytes}
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from psycopg import Connection
+from psycopg import Connection, sql
 
 # Between codes in texts that PostgreSQL aggregates; no code holds it.
 SEPARATOR = "\x1f"
@@ -39,10 +39,11 @@ class Profile:
 
 @dataclass(frozen=True)
 class Profiles:
-    """The profiles in use. users: user -> the position of its profile."""
+    """The profiles in use. users: user -> the position of its profile. changed_load: the last that brought or took one."""
 
     live: tuple[Profile, ...]
     users: dict[str, int] = field(default_factory=dict)
+    changed_load: int = 0
     _masks: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -58,7 +59,7 @@ class Profiles:
         else:
             live = _remembered(connection, wanted, load)
         positions = {(profile.agent, profile.warehouse): profile.position for profile in live}
-        return cls(tuple(live), {user: positions[profile] for user, profile in users.items()})
+        return cls(tuple(live), {user: positions[profile] for user, profile in users.items()}, _changed_load(connection))
 
     @cached_property
     def live_mask(self) -> int:
@@ -99,8 +100,18 @@ class Profiles:
         return (profile for profile in self.live if mask >> profile.position & 1)
 
     def described(self) -> list[Sequence[int | str | None]]:
-        """What masks mean: whatever was computed with other profiles has to be computed again."""
+        """What masks mean."""
         return [(profile.position, profile.agent, profile.warehouse) for profile in self.live]
+
+
+def _changed_load(connection: Connection) -> int:
+    row = connection.execute("SELECT coalesce(max(greatest(since, retired)), 0) FROM ops.profile").fetchone()
+    return row[0] if row else 0
+
+
+def changed_agents(since: int) -> sql.Composed:
+    """The agents of whom a profile came or went after that load: what names them means other profiles now."""
+    return sql.SQL("SELECT agent FROM ops.profile WHERE since > {0} OR retired > {0}").format(sql.Literal(since))
 
 
 def _users(connection: Connection, agents: set[str]) -> dict[str, tuple[str, str | None]]:

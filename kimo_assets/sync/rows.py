@@ -72,10 +72,13 @@ def _records(block: str) -> Iterator[list[str | None]]:
 def _split(block: str) -> Iterator[str]:
     lines = iter(block[:-1].split("\n"))
     for line in lines:
-        record = line
-        while record.count('"') % 2:
-            record += "\n" + next(lines)
-        yield record
+        if not line.count('"') % 2:
+            yield line
+            continue
+        pieces = [line, next(lines)]
+        while not pieces[-1].count('"') % 2:
+            pieces.append(next(lines))
+        yield "\n".join(pieces)
 
 
 _FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"|([^,"]*))(,|\Z)')

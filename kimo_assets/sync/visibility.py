@@ -423,7 +423,7 @@ class Visibility:
         if found := self.lookups.fresh(name):
             return found
         accounts = self.entity("Account")
-        definition = self._digest(scope.model_dump())
+        definition = self._digest(scope.model_dump(), self.profiles.described())
         state = self.lookups.state(name)
         decided = max(accounts.changed_load, *(self.lookups.loaded.get(e, 0) for e in (scope.link, "Account")))
         if state and state.definition == definition and decided <= state.refreshed_load:
@@ -448,7 +448,7 @@ class Visibility:
         return self.lookups.refreshed(name, definition, changed=changed)
 
     def _digest(self, *parts: Any) -> str:
-        about = [_MEANING, self.profiles.described(), sorted(self._channel_codes), *parts]
+        about = [_MEANING, sorted(self._channel_codes), *parts]
         return blake2b(orjson.dumps(about, default=str), digest_size=16).hexdigest()
 
     def own(self, entity: str) -> sql.Identifier:
