@@ -142,7 +142,7 @@ def test_a_file_where_the_store_should_be_fails_in_one_sentence(company: World) 
 def test_a_full_disk_fails_the_entities_that_do_not_fit_and_the_next_run_repairs(company: World) -> None:
     before = manifest_of(company.store, "1")
     company.erp(Zone=[{"Id": f"Z{n:05}", "Description": os.urandom(20).hex()} for n in range(20_000)])
-    company.done(1, 2)
+    company.done(1, 2, allow_shrink=True)
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
