@@ -72,7 +72,8 @@ def test_a_killed_sync_leaves_the_old_state_and_what_it_fetched(
         asked.clear()
         result = sync_agent(url, "1", file)
         assert kept.isdisjoint(objects_of(asked))
-        assert result.objects_downloaded == len(BUCKETS) - len(kept) == len(objects_of(asked))
+        # What the dead one had asked for last the server may note only now: some are asked for twice.
+        assert result.objects_downloaded == len(BUCKETS) - len(kept) == len(set(objects_of(asked)))
     assert content(file) == store.rows("Account")
     assert not (tmp_path / "tablet.sqlite.part").exists()
 

@@ -13,6 +13,7 @@ from kimo_assets.sync.client import sync_agent
 from kimo_assets.sync.store import Store
 from kimo_assets_tests.sync.handmade import HandmadeStore, served
 from kimo_assets_tests.sync.tablets import received
+from kimo_assets_tests.worlds import World, agents, ids, links
 
 
 @pytest.fixture
@@ -103,3 +104,24 @@ def test_a_store_behind_a_web_server(store: HandmadeStore, tmp_path: Path) -> No
             sync_agent(f"{url}/nowhere", agent, file)
     with pytest.raises(StoreError, match=r"The sync store http://127.0.0.1:\d+ cannot be read: Client"):
         sync_agent(url, agent, file)
+
+
+def test_step_3_prepares_at_an_s3_server_what_the_client_fetches_there(world: World, s3: str) -> None:
+    world.settings = {"sync": {"store": s3, "keep_unlisted_hours": 0}}
+    zones = [{"Id": f"Z{n:03}", "Description": f"zone {n}"} for n in range(200)]
+    world.erp(
+        SalesAgent=agents("1", "2"), Account=ids("A", "B"), Zone=zones,
+        SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B 2"),
+    )  # fmt: skip
+    world.done()
+    assert world.seen("Account") == {"1": "A", "2": "B"}
+    assert {found.status for found in world.done().steps[3].entities.values()} == {"unchanged"}
+    world.erp(SalesAgent=agents("1"), Zone=[*zones[1:], {"Id": "new", "Description": "new"}])
+    world.done(allow_shrink=True)
+    assert world.seen("Account") == {"1": "A"}
+    assert len(world.received("1", 'SELECT Id FROM "Zone"')) == 200
+    with pytest.raises(StoreError, match="holds no payload for agent '2'"):
+        world.received("2", 'SELECT Id FROM "Zone"')
+    s3fs.S3FileSystem().rm("kimo/sync/objects", recursive=True)
+    world.done()
+    assert len(world.received("1", 'SELECT Id FROM "Zone"')) == 200
