@@ -4,8 +4,9 @@
 Beside every value stands the load that last changed it, so that what depends on it knows which rows to look at again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 from psycopg import Connection, sql
 
@@ -159,6 +160,24 @@ class Lookups:
     @property
     def kind(self) -> sql.SQL:
         return sql.SQL("" if self._kept else "TEMPORARY")
+
+    def filled(
+        self, columns: Sequence[tuple[str, LiteralString]], rows: Iterable[Sequence[int | str | bool]]
+    ) -> sql.Identifier:
+        """A temporary table of these rows. columns: name and type."""
+        target = self.temporary()
+        definitions = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns
+        )
+        self._connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(target, definitions))
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+        self._connection.execute(sql.SQL("ANALYZE {}").format(target))
+        return target
 
     def temporary(self) -> sql.Identifier:
         """A name for one more temporary table."""

@@ -166,7 +166,7 @@ class Publication:
     # --- what changed -------------------------------------------------------------------------------------------------
 
     def _publish_events(self, plan: _Plan) -> None:
-        """pg_temp.events: the rows that changed; pg_temp.moves: into and out of which buckets they go."""
+        """pg_temp.events: the rows that changed; _moves: a table of into and out of which buckets they go."""
         self._find_events()
         events: list[Event] = self._connection.execute(
             "SELECT old, new, changed, live, count(*) FROM events GROUP BY 1, 2, 3, 4"
@@ -184,7 +184,8 @@ class Publication:
             self._plan(plan, bucket, tally)
         if self._view.constant is not None:
             self._recount()
-        self._create_moves(moves)
+        columns = [("old", "integer"), ("new", "integer"), ("changed", "boolean"), ("live", "boolean")]
+        self._moves = self._visibility.lookups.filled([*columns, ("bucket", "bigint"), ("removed", "boolean")], moves)
         if any(old != new for old, new, *_ in events) and self._view.constant is None:
             self._connection.execute(
                 sql.SQL(
@@ -324,17 +325,6 @@ class Publication:
         if tally.leaving or bucket.wants_base(tally.rows):
             plan.rebased.append(bucket)
 
-    def _create_moves(self, moves: Iterable[Sequence[Any]]) -> None:
-        self._connection.execute("DROP TABLE IF EXISTS pg_temp.moves")
-        self._connection.execute(
-            "CREATE TEMPORARY TABLE moves "
-            "(old integer, new integer, changed boolean, live boolean, bucket bigint, removed boolean)"
-        )
-        with self._connection.cursor() as cursor, cursor.copy("COPY moves FROM STDIN") as copy:
-            for move in moves:
-                copy.write_row(move)
-        self._connection.execute("ANALYZE moves")
-
     # --- objects ------------------------------------------------------------------------------------------------------
 
     def _write(self, plan: _Plan) -> None:
@@ -365,10 +355,10 @@ class Publication:
             for name in self._view.fields
         )
         select = sql.SQL(
-            "SELECT m.bucket, m.removed::integer, {} FROM events AS e JOIN {} AS x ON x.{} = e.key JOIN moves AS m "
+            "SELECT m.bucket, m.removed::integer, {} FROM events AS e JOIN {} AS x ON x.{} = e.key JOIN {} AS m "
             "ON m.old = e.old AND m.new = e.new AND m.changed = e.changed AND m.live = e.live WHERE m.bucket = ANY({})"
         ).format(
-            values, self._rows, sql.Identifier(ID), sql.Literal([bucket.id for bucket in buckets])
+            values, self._rows, sql.Identifier(ID), self._moves, sql.Literal([bucket.id for bucket in buckets])
         )
         return self._written(select, [REMOVED, *self._view.fields], few=True, whole=True)
 
@@ -383,25 +373,22 @@ class Publication:
             )
             return self._written(select, self._view.fields, only=buckets[0].id)
         numbers = {bucket.id for bucket in buckets}
-        placed = [
-            (audience, bucket.id)
-            for audience, placement in self.part.placements.items()
-            if placement.rows
-            for bucket in self._targets(audience)
-            if bucket.id in numbers
-        ]
-        self._connection.execute("DROP TABLE IF EXISTS pg_temp.placed")
-        self._connection.execute("CREATE TEMPORARY TABLE placed (audience integer, bucket bigint)")
-        with self._connection.cursor() as cursor, cursor.copy("COPY placed FROM STDIN") as copy:
-            for row in placed:
-                copy.write_row(row)
-        self._connection.execute("ANALYZE placed")
+        placed = self._visibility.lookups.filled(
+            [("audience", "integer"), ("bucket", "bigint")],
+            (
+                (audience, bucket.id)
+                for audience, placement in self.part.placements.items()
+                if placement.rows
+                for bucket in self._targets(audience)
+                if bucket.id in numbers
+            ),
+        )
         origin, audience = self._visibility.rows(self._view.entity)
         select = sql.SQL("SELECT {} {} FROM {} JOIN {} AS p ON p.audience = {}").format(
             sql.SQL("" if only is not None else "p.bucket,"),
             values,
             origin,
-            sql.Identifier("pg_temp", "placed"),
+            placed,
             audience,
         )
         few = sum(bucket.rows for bucket in buckets) < _FEW * self.rows

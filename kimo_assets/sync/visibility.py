@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import reduce
 from hashlib import blake2b
 from operator import or_
-from typing import Any, LiteralString
+from typing import Any
 
 import orjson
 from psycopg import Connection, sql
@@ -313,7 +313,7 @@ class Visibility:
             becomes = {(old, new): new if forgets else self._together(old, new) for old, new in pairs}
             if all(old == goal for (old, _), goal in becomes.items()):
                 return computed
-            steps = self._temporary(
+            steps = self.lookups.filled(
                 [("old", "integer"), ("new", "integer"), ("goal", "integer")],
                 ((old, new, goal) for (old, new), goal in becomes.items()),
             )
@@ -390,32 +390,13 @@ class Visibility:
         self, query: Query, combinations: Iterable[tuple[int | str, ...]], *, fallbacks: bool
     ) -> sql.Identifier:
         """A temporary table of the atoms' values and the number of their audience."""
-        return self._temporary(
+        return self.lookups.filled(
             [*((atom.label, atom.type) for atom in query.atoms), ("number", "integer")],
             (
                 (*values, self.audiences.number(self._evaluate(query, values, fallbacks=fallbacks)))
                 for values in combinations
             ),
         )
-
-    def _temporary(
-        self, columns: Sequence[tuple[str, LiteralString]], rows: Iterable[Sequence[int | str]]
-    ) -> sql.Identifier:
-        target = self.lookups.temporary()
-        definitions = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns
-        )
-        # Numbers are given while the rows are made, which may ask the ledger: not in the middle of a COPY.
-        content = list(rows)
-        self._connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(target, definitions))
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy,
-        ):
-            for row in content:
-                copy.write_row(row)
-        self._connection.execute(sql.SQL("ANALYZE {}").format(target))
-        return target
 
     def promotions(self, scope: scopes.ViaPromotionFilter) -> Lookup:
         """(key, audience) of the promotions that have filters."""
@@ -438,7 +419,7 @@ class Visibility:
         )
         masks = filters.masks(self._channel_codes)
         columns = [("key", "text"), ("audience", "integer")]
-        rows = self._temporary(columns, ((key, self.audiences.number(mask)) for key, mask in masks.items()))
+        rows = self.lookups.filled(columns, ((key, self.audiences.number(mask)) for key, mask in masks.items()))
         select = sql.SQL("SELECT key, audience FROM {}").format(rows)
         changed = True
         if state is None:
@@ -456,7 +437,7 @@ class Visibility:
         if found := self.lookups.fresh(entity):
             return found.table
         if entity not in self._filling:
-            self._filling[entity] = self._temporary([("key", "text"), ("audience", "integer")], ())
+            self._filling[entity] = self.lookups.filled([("key", "text"), ("audience", "integer")], ())
         return self._filling[entity]
 
 
