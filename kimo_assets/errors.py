@@ -116,3 +116,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 def in_one_line(error: Exception) -> str:
     """The error's message as one sentence of a report."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def reason(error: Exception) -> str:
+    """The same of an error of somebody else's, whose kind is half of what it says."""
+    return f"{type(error).__name__}: {in_one_line(error)}"

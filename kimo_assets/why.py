@@ -1,5 +1,6 @@
 """Why an agent does (not) see a row: what an operator needs on the phone. Only reads."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError, StoreError, nearest
 from kimo_assets.sync.client import read_manifest, read_rows
 from kimo_assets.sync.lookups import SYNC
-from kimo_assets.sync.profiles import Profiles
+from kimo_assets.sync.profiles import Profile, Profiles
 from kimo_assets.sync.publication import REMOVED
 from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.store import Store
@@ -50,6 +51,7 @@ class Answer:
     """
 
     agent: str
+    user: str | None
     entity: str
     key: str
     sees: bool | None
@@ -61,28 +63,32 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            **{name: getattr(self, name) for name in ("agent", "entity", "key", "sees", "sentence", "published")},
+            **{name: getattr(self, name) for name in ("agent", "user", "entity", "key", "sees", "sentence", "published")},
             "change": vars(self.change) if self.change else None,
             "before": self.before.as_json() if self.before else None,
             "chain": self.chain.as_json() if self.chain else None,
         }
 
 
-def why(config: KimoConfig, database: Database, agent: str, entity: Entity, key: str) -> Answer:
-    """The answer by the tables as they are now. Raises: ConfigError for an agent who is none."""
+def why(
+    config: KimoConfig, database: Database, agent: str, entity: Entity, key: str, *, user: str | None = None
+) -> Answer:
+    """The answer by the tables as they are now. Raises: ConfigError for an agent who is none, or a user not of theirs."""
     with database.connect() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         with connection.transaction(force_rollback=True):
-            answer = _answer(connection, config, agent, entity, key)
-            answer = replace(answer, before=_before(connection, agent, entity.name, key))
-    return replace(answer, published=_is_published(config, agent, entity.name, key))
+            profiles = Profiles.read(connection)
+            profile = _profile(profiles, agent, user)
+            answer = _answer(connection, config, profiles, profile, user, entity, key)
+            answer = replace(answer, before=_before(connection, profile, entity.name, key))
+    return replace(answer, published=_is_published(config, agent, user, entity.name, key))
 
 
-def _is_published(config: KimoConfig, agent: str, entity: str, key: str) -> bool | None:
+def _is_published(config: KimoConfig, agent: str, user: str | None, entity: str, key: str) -> bool | None:
     """Whether the agent's next sync brings (or leaves) the row, by the payloads as they are in the store."""
     store = Store(config.sync_store)
     try:
-        description = read_manifest(store, agent)["entities"].get(entity)
+        description = read_manifest(store, agent, user)["entities"].get(entity)
     except StoreError:
         return None
     if description is None:
@@ -104,9 +110,16 @@ def _holds(store: Store, bucket: dict[str, Any], key_column: str, key: str) -> b
     return found
 
 
-def _answer(connection: Connection, config: KimoConfig, agent: str, entity: Entity, key: str) -> Answer:
-    profiles = Profiles.read(connection)
-    _require_agent(profiles, agent)
+def _answer(
+    connection: Connection,
+    config: KimoConfig,
+    profiles: Profiles,
+    profile: Profile,
+    user: str | None,
+    entity: Entity,
+    key: str,
+) -> Answer:
+    agent = profile.agent
     row = connection.execute(
         sql.SQL("SELECT {}, {} FROM {} WHERE {} = %s").format(
             sql.Identifier(CHANGED), sql.Identifier(ARCHIVED), table(KIMO, entity.name), sql.Identifier(ID)
@@ -114,32 +127,44 @@ def _answer(connection: Connection, config: KimoConfig, agent: str, entity: Enti
         [key],
     ).fetchone()
     if row is None:
-        return Answer(agent, entity.name, key, None, _not_there(connection, entity, key))
+        return Answer(agent, user, entity.name, key, None, _not_there(connection, entity, key))
     changed, archived = row
     change = _load(connection, archived or changed)
     if archived is not None:
         sentence = f"nobody sees it: load {archived} archived it, because the ERP no longer sent it"
-        return Answer(agent, entity.name, key, False, sentence, change=change)
+        return Answer(agent, user, entity.name, key, False, sentence, change=change)
     catalog = load_catalog()
     visibility = Visibility(
         connection, catalog, profiles, rules=business_rules(connection), channel_codes=config.sync.channel_codes
     )
-    chain = Tracer(connection, catalog, visibility, agent).trace(entity, key)
+    chain = Tracer(connection, catalog, visibility, profile).trace(entity, key)
     sees = chain is not None and chain.passes
-    sentence = "the agent sees it" if sees else "the agent does not see it"
-    return Answer(agent, entity.name, key, sees, sentence, change=change, chain=chain)
+    sentence = f"the {'user' if user else 'agent'} {'sees' if sees else 'does not see'} it"
+    return Answer(agent, user, entity.name, key, sees, sentence, change=change, chain=chain)
 
 
-def _require_agent(profiles: Profiles, agent: str) -> None:
+def _profile(profiles: Profiles, agent: str, user: str | None) -> Profile:
     if agent not in profiles.agents:
-        hint = nearest(agent, list(profiles.agents))
         raise ConfigError(
-            f"'{agent}' is no agent here." + (f" Did you mean {' or '.join(hint)}?" if hint else "")
-            + " Agents are the live rows of SalesAgent."
-        )  # fmt: skip
+            f"'{agent}' is no agent here.{_hint(agent, profiles.agents)} Agents are the live rows of SalesAgent."
+        )
+    if user is None:
+        return profiles.agents[agent]
+    of_agent = {name: profile for name, profile in profiles.of_users().items() if profile.agent == agent}
+    if user not in of_agent:
+        raise ConfigError(
+            f"agent '{agent}' has no user '{user}'.{_hint(user, of_agent)} `kimo settings show User` lists the users; "
+            "archived ones, and those of another type than SalesAgent, have no tablet."
+        )
+    return of_agent[user]
 
 
-def _before(connection: Connection, agent: str, entity: str, key: str) -> Before | None:
+def _hint(name: str, known: Iterable[str]) -> str:
+    found = nearest(name, list(known))
+    return f" Did you mean {' or '.join(found)}?" if found else ""
+
+
+def _before(connection: Connection, profile: Profile, entity: str, key: str) -> Before | None:
     """From what step 3 keeps of who sees each row; an entity that all see alike has nothing kept."""
     target = sql.Identifier(SYNC, entity)
     if connection.execute("SELECT to_regclass(%s)", [target.as_string(connection)]).fetchone() == (None,):
@@ -151,13 +176,15 @@ def _before(connection: Connection, agent: str, entity: str, key: str) -> Before
         ).format(target),
         [key],
     ).fetchone()
-    profile = connection.execute(
-        "SELECT position FROM ops.profile WHERE agent = %s AND warehouse IS NULL AND retired IS NULL", [agent]
+    # The bit that step 3 has given it: those of this answer are the answer's own.
+    kept = connection.execute(
+        "SELECT position FROM ops.profile WHERE agent = %s AND warehouse IS NOT DISTINCT FROM %s AND retired IS NULL",
+        [profile.agent, profile.warehouse],
     ).fetchone()
     by = _load(connection, row[0]) if row else None
-    if row is None or profile is None or by is None:
+    if row is None or kept is None or by is None:
         return None
-    return Before(by, bool(int(row[1] or "0", 16) >> profile[0] & 1))
+    return Before(by, bool(int(row[1] or "0", 16) >> kept[0] & 1))
 
 
 def _not_there(connection: Connection, entity: Entity, key: str) -> str:

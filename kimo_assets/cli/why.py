@@ -17,22 +17,24 @@ from kimo_assets.why import why as find
 @click.argument("agent", metavar="AGENT")
 @click.argument("entity", metavar="ENTITY")
 @click.argument("key", metavar="KEY")
+@click.option("--user", metavar="USER", help="As this user of the agent's sees it: by their own warehouse.")
 @common_options
 @click.pass_obj
-def why(call: Call, agent: str, entity: str, key: str) -> None:
+def why(call: Call, agent: str, entity: str, key: str, user: str | None) -> None:
     """Why this agent does (not) see this row.
 
     Follows the scope of the entity link by link, with the values that decide: the agent's customers, a ship-to's
     head office, filters, trademarks, warehouses, business rules. KEY is the row's Id. The answer is made by what
     prepares the payloads (Step 3: Preparazione dati di Sync), so the two cannot disagree.
     """
-    answer = find(call.config, call.database, agent, find_entity(load_catalog(), entity), key)
+    answer = find(call.config, call.database, agent, find_entity(load_catalog(), entity), key, user=user)
     if call.as_json:
         print_json(answer.as_json())
         return
     style = "green" if answer.sees else "bold red"
     out = call.out
-    out.say(Text.assemble(f"Agent {agent}, {answer.entity} {plain(key)}: ", (answer.sentence, style)))
+    whose = f"Agent {agent}, user {user}" if user else f"Agent {agent}"
+    out.say(Text.assemble(f"{whose}, {answer.entity} {plain(key)}: ", (answer.sentence, style)))
     if answer.change:
         change = answer.change
         out.say(f"Last changed by load {change.load}, {plain(change.title)}, {moment(change.started_at)}.")

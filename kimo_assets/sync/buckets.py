@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from kimo_assets.sync.objects import ObjectRecord
-from kimo_assets.sync.profiles import NOBODY, Profiles
+from kimo_assets.sync.profiles import NOBODY, Profiles, bits
 
 # What few profiles share gets a bucket of its own when that spares this many rows being written again, profile by profile.
 _FEW_PROFILES = 8
@@ -147,7 +147,7 @@ class Part:
             return []
         if self.placements[audience].shared:
             return [self._bucket(mask, numbers)]
-        return [self._bucket(bit, numbers) for bit in _bits(mask & profiles.live_mask)]
+        return [self._bucket(bit, numbers) for bit in bits(mask & profiles.live_mask)]
 
     def _bucket(self, mask: int, numbers: Iterator[int]) -> Bucket:
         if mask not in self.by_mask:
@@ -184,13 +184,6 @@ class Part:
 
     def drop(self, bucket: Bucket) -> None:
         self.dropped.add(self.by_mask.pop(bucket.mask).id)
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        lowest = mask & -mask
-        yield lowest
-        mask ^= lowest
 
 
 def _is_shared(mask: int, rows: int) -> bool:

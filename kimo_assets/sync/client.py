@@ -19,7 +19,6 @@ from kimo_assets.sync.documents import (
     ListedObject,
     Manifest,
     Settings,
-    open_store,
     read_checked_manifest,
     read_manifest,
     read_settings,
@@ -91,7 +90,7 @@ def sync_agent(
 
     Raises: StoreError for whatever is wrong with store or file; the file then stays as it was.
     """
-    store = open_store(store_url)
+    store = Store(store_url.rstrip("/"))
     store_id, mark_bytes = read_store_id(store)
     manifest, manifest_bytes = read_checked_manifest(store, agent, user)
     settings, settings_bytes = read_settings(store)

@@ -3,6 +3,7 @@
 The objects that they list are rows.py's.
 """
 
+from collections import Counter
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import quote
@@ -63,6 +64,9 @@ class Bucket(_Document):
             not above and self.base.state != self.state
         ):
             raise ValueError("base and changes do not lead to the bucket's state")
+        based = sum(listed.rows for listed in self.base.objects)
+        if not above and based != self.rows:
+            raise ValueError(f"it is said to have {self.rows} rows, its base has {based}")
         return self
 
     def way_from(self, state: str | None) -> tuple[Base | None, list[Change]]:
@@ -77,12 +81,6 @@ class Bucket(_Document):
 
 class _WithBuckets(_Document):
     buckets: list[Bucket]
-
-    @model_validator(mode="after")
-    def _ids_differ(self) -> Self:
-        if len({bucket.id for bucket in self.buckets}) != len(self.buckets):
-            raise ValueError("two buckets have one id")
-        return self
 
 
 class Private(_WithBuckets):
@@ -111,6 +109,14 @@ class Manifest(_Document):
     load: int
     entities: dict[str, Entity]
 
+    @model_validator(mode="after")
+    def _ids_differ(self) -> Self:
+        parts = [part for entity in self.entities.values() for part in (entity, entity.private) if part]
+        twice = [number for number, times in Counter(b.id for part in parts for b in part.buckets).items() if times > 1]
+        if twice:
+            raise ValueError(f"bucket {twice[0]} is listed twice")
+        return self
+
 
 class SettingsTable(_Document):
     key: Annotated[list[str], Field(min_length=1)]
@@ -137,31 +143,9 @@ class _StoreMark(_Document):
 _Kind = TypeVar("_Kind", bound=_Document)
 
 
-def open_store(url: str) -> Store:
-    """Raises: StoreError when what reads this kind of address is not installed."""
-    try:
-        return Store(url.rstrip("/"))
-    except (ImportError, ValueError) as error:
-        raise StoreError(f"The sync store {url} cannot be opened: {error}") from None
-
-
-def read_bytes(store: Store, name: str) -> bytes | None:
-    """A small file of the store; None when it is not there. Raises: StoreError when that cannot be told."""
-    try:
-        return store.read_or_none(name)
-    except (NotADirectoryError, IsADirectoryError):
-        return None
-    except Exception as error:  # each kind of store has exceptions of its own
-        raise StoreError(f"The sync store {store.url} cannot be read: {reason(error)}") from error
-
-
-def reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
 def read_store_id(store: Store) -> tuple[str, int]:
     """Whose store it is, and the bytes that this took."""
-    data = read_bytes(store, MARKER)
+    data = store.read_or_none(MARKER)
     if data is None:
         raise StoreError(
             f"There is no sync store at {store.url}: {MARKER} is not there. Either the address is wrong, or step 3 "
@@ -178,6 +162,13 @@ def read_manifest(store: Store, agent: str, user: str | None = None) -> dict[str
     return document
 
 
+def parse_manifest(store: Store, data: bytes, what: str) -> dict[str, Any]:
+    """A manifest's file as JSON. Raises: StoreError when it is none, or contradicts itself, as the format has it."""
+    document = _document(store, _unpacked(store, data, what), what)
+    _validated(store, document, what, Manifest)
+    return document
+
+
 def read_checked_manifest(store: Store, agent: str, user: str | None) -> tuple[Manifest, int]:
     """The same as an object, and the bytes that it took."""
     data = _manifest_bytes(store, agent, user)
@@ -187,7 +178,7 @@ def read_checked_manifest(store: Store, agent: str, user: str | None) -> tuple[M
 
 def read_settings(store: Store) -> tuple[Settings | None, int]:
     """The settings that all users share, if the store has any, and the bytes that they took."""
-    data = read_bytes(store, "settings.json")
+    data = store.read_or_none("settings.json")
     if data is None:
         return None, 0
     return _parsed(store, data, "settings.json", Settings), len(data)
@@ -200,7 +191,7 @@ def _named(agent: str, user: str | None) -> str:
 def _manifest_bytes(store: Store, agent: str, user: str | None) -> bytes:
     name = manifest_path(agent) if user is None else manifest_path(user, user=True)
     # The file's name holds per cent signs, which a web address encodes in turn.
-    data = read_bytes(store, quote(name) if store.url.startswith(("http:", "https:")) else name)
+    data = store.read_or_none(quote(name) if store.url.startswith(("http:", "https:")) else name)
     if data is None:
         who = f"agent '{agent}'" if user is None else f"user '{user}'"
         raise StoreError(

@@ -22,7 +22,7 @@ class Manifests:
     store: str
     profiles: Profiles
     record: Record
-    users: Mapping[str, dict[str, Any] | None]
+    users: Mapping[str, dict[str, Any]]
     # Most buckets are the same for whoever gets them: their JSON is made once.
     _made: dict[tuple[int, int], orjson.Fragment] = field(default_factory=dict)
 
@@ -32,12 +32,11 @@ class Manifests:
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         """(path in the store, JSON)."""
         bodies = {profile.position: self._body(profile) for profile in self.profiles.live}
-        agent_of = {profile.position: profile.agent for profile in self.profiles.live}
         for agent, profile in self.profiles.agents.items():
             yield manifest_path(agent), self._manifest(agent, None, bodies[profile.position])
-        for user, position in self.profiles.users.items():
+        for user, profile in self.profiles.of_users().items():
             about = self.users[user]
-            yield manifest_path(user, user=True), self._manifest(agent_of[position], about, bodies[position])
+            yield manifest_path(user, user=True), self._manifest(profile.agent, about, bodies[profile.position])
 
     def _body(self, profile: Profile) -> tuple[int, orjson.Fragment]:
         """(the last load that changed anything of it, the entities)."""
@@ -123,13 +122,18 @@ def write_manifests(
     known: dict[str, tuple[str, int]] = {path: (digest, size) for path, digest, size in rows}
     written = {**store.listing("agents"), **store.listing("users")}
     replaced: list[tuple[str, str, str, int]] = []
-    for path, text in manifests:
-        digest = blake2b(text, digest_size=16).hexdigest()
-        if known.pop(path, None) != (digest, written.pop(path, None)):
+
+    def differing() -> Iterator[tuple[str, bytes]]:
+        for path, text in manifests:
+            digest = blake2b(text, digest_size=16).hexdigest()
+            if known.pop(path, None) == (digest, written.pop(path, None)):
+                on_manifest()
+                continue
             data = pack(text)
-            store.replace(path, data)
             replaced.append((path, store.url, digest, len(data)))
-        on_manifest()
+            yield path, data
+
+    store.replace_all(differing(), on_manifest)
     for path in {*known, *written}:
         store.remove(path)
     with connection.transaction(), connection.cursor() as cursor:

@@ -11,7 +11,7 @@ import zstandard
 from psycopg import Connection, sql
 
 from kimo_assets.sources.readers.copy_out import arriving_rows
-from kimo_assets.sync.store import Store, StoredObject
+from kimo_assets.sync.store import AT_ONCE, Store, StoredObject
 
 # After so much CSV what has come of the bigger buckets is compressed, a zstd frame of its own a bucket; after more, of all.
 _BATCH_BYTES = 16 << 20
@@ -21,7 +21,6 @@ _BIGGER_ROWS = 4_000
 _OBJECT_BYTES = 8 << 20
 # So much compressed is held in memory, over all buckets, before what there is becomes objects.
 _COMPRESSED_BYTES = 96 << 20
-_UPLOADS = 16
 _PRESSES = 2
 
 
@@ -67,8 +66,10 @@ class ObjectWriter:
         # While rows come in, those before them are compressed: zstd does not need the interpreter.
         self._presses = self._stack.enter_context(ThreadPoolExecutor(_PRESSES, thread_name_prefix="zstd"))
         # A disk is written to at once; of requests to an object store many are under way.
-        workers = 1 if store.is_local else _UPLOADS
+        workers = 1 if store.is_local else AT_ONCE
         self._pool = self._stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="objects"))
+        # Rows come faster than a slow store takes them: what waits for it is bounded too.
+        self._room = threading.BoundedSemaphore(2 * workers)
 
     def write(
         self, connection: Connection, select: sql.Composable, *, only: int | None = None
@@ -159,12 +160,16 @@ class ObjectWriter:
 
     def _finish(self, bucket: _Bucket) -> None:
         data = b"".join(frame.result() for frame in bucket.frames)
+        self._room.acquire()
         bucket.done.append(self._pool.submit(self._stored, data))
         bucket.counts.append(bucket.rows)
         bucket.frames, bucket.rows = [], 0
 
     def _stored(self, data: bytes) -> StoredObject:
-        return self._store.add_bytes(data, hashlib.sha256(data).hexdigest())
+        try:
+            return self._store.add_bytes(data, hashlib.sha256(data).hexdigest())
+        finally:
+            self._room.release()
 
 
 def _records(bucket: _Bucket) -> list[ObjectRecord]:

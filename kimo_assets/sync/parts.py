@@ -12,8 +12,8 @@ from pathlib import Path
 
 import fsspec
 
-from kimo_assets.errors import StoreError
-from kimo_assets.sync.documents import ListedObject, reason
+from kimo_assets.errors import StoreError, reason
+from kimo_assets.sync.documents import ListedObject
 from kimo_assets.sync.store import Store, object_path
 
 _AT_ONCE = 6

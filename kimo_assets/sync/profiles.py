@@ -77,6 +77,10 @@ class Profiles:
         """agent -> the profile without settings of a user's own."""
         return {profile.agent: profile for profile in self.live if profile.warehouse is None}
 
+    def of_users(self) -> dict[str, Profile]:
+        by_position = {profile.position: profile for profile in self.live}
+        return {user: by_position[position] for user, position in self.users.items()}
+
     @cached_property
     def with_own_warehouse(self) -> int:
         return sum(profile.bit for profile in self.live if profile.warehouse is not None)
@@ -97,11 +101,23 @@ class Profiles:
         return self._masks[text]
 
     def among(self, mask: int) -> Iterator[Profile]:
-        return (profile for profile in self.live if mask >> profile.position & 1)
+        return (self._by_bit[bit] for bit in bits(mask & self.live_mask))
+
+    @cached_property
+    def _by_bit(self) -> dict[int, Profile]:
+        return {profile.bit: profile for profile in self.live}
 
     def described(self) -> list[Sequence[int | str | None]]:
         """What masks mean."""
         return [(profile.position, profile.agent, profile.warehouse) for profile in self.live]
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The single bits of a set that is not cofinite."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest
+        mask ^= lowest
 
 
 def _changed_load(connection: Connection) -> int:

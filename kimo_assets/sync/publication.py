@@ -72,33 +72,35 @@ class _Plan:
     rebased: list[Bucket] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """What all publications of one preparation share. load: its number."""
+
+    connection: Connection
+    store: Store
+    zstd_level: int
+    load: int
+    visibility: Visibility
+    record: Record
+
+
 class Publication:
     """since: the load up to which everything is published; None: nothing is."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        store: Store,
-        zstd_level: int,
-        load: int,
-        visibility: Visibility,
-        view: View,
-        record: Record,
-        since: int | None,
-    ) -> None:
-        self._connection = connection
-        self._store = store
-        self._level = zstd_level
-        self._load = load
-        self._visibility = visibility
+    def __init__(self, preparation: Preparation, view: View, since: int | None) -> None:
+        self._connection = preparation.connection
+        self._store = preparation.store
+        self._level = preparation.zstd_level
+        self._load = preparation.load
+        self._visibility = visibility = preparation.visibility
         self._view = view
         self._since = since
         self._rows = table(KIMO, view.entity.name)
         self._seen = visibility.lookups.table(view.entity.name)
         self._renamed: dict[int, Bucket] = {}
         self._joined: list[Bucket] = []
-        self._numbers = record.numbers
-        self.part = record.part(view.entity.name, private=view.private)
+        self._numbers = preparation.record.numbers
+        self.part = preparation.record.part(view.entity.name, private=view.private)
         self.outcome = Outcome()
 
     def run(self, newcomers: int, is_stored: Callable[[ObjectRecord], bool]) -> bool:

@@ -20,16 +20,16 @@ from kimo_assets.reports import PublishedEntity
 from kimo_assets.sync.manifests import Manifests
 from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import EVERYONE, Profiles
-from kimo_assets.sync.publication import Publication, View
+from kimo_assets.sync.publication import Preparation, Publication, View
 from kimo_assets.sync.record import Payload, Record, installation
 from kimo_assets.sync.rules import business_rules
-from kimo_assets.sync.settings import user_record
+from kimo_assets.sync.settings import user_records
 from kimo_assets.sync.store import Store, object_path
 from kimo_assets.sync.tree import Constant
 from kimo_assets.sync.visibility import Visibility
 
-# Kimo's own life-cycle columns travel with editable entities even where the ERP does not know them.
-_LIFECYCLE = ("EntityStatus", "SyncReference")
+# Kimo's own columns that travel with editable entities even where the ERP does not know them.
+_LIFECYCLE_SENT = ("EntityStatus", "SyncReference")
 
 
 class Publisher:
@@ -38,9 +38,7 @@ class Publisher:
     def __init__(self, connection: Connection, catalog: Catalog, config: SyncConfig, store: Store, *, load: int) -> None:
         self._connection = connection
         self._catalog = catalog
-        self._config = config
         self._store = store
-        self._load = load
         self._identity = installation(connection)
         store.claim(self._identity)
         self.profiles = Profiles.read(connection, load)
@@ -54,6 +52,7 @@ class Publisher:
             load=load,
             kept=True,
         )
+        self._preparation = Preparation(connection, store, config.zstd_level, load, self._visibility, self.record)
 
     def publish(self, name: str) -> PublishedEntity:
         """Brings the entity's buckets up to date with its rows and with who sees them."""
@@ -69,19 +68,7 @@ class Publisher:
         since = known.checked_load if known and known.definition == definition else None
         new = self.record.newcomers(name, (profile.position for profile in self.profiles.live), anew=since is None)
         newcomers = sum(1 << position for position in new)
-        publications = [
-            Publication(
-                self._connection,
-                self._store,
-                self._config.zstd_level,
-                self._load,
-                self._visibility,
-                view,
-                self.record,
-                since,
-            )
-            for view in views
-        ]
+        publications = [Publication(self._preparation, view, since) for view in views]
         changes = [publication.run(newcomers, self._is_stored) for publication in publications]
         changed = any(changes) or since is None
         self._visibility.audiences.save()
@@ -95,8 +82,7 @@ class Publisher:
 
     def manifests(self) -> Manifests:
         """What agents and users get now."""
-        users = {user: user_record(self._connection, user) for user in self.profiles.users}
-        return Manifests(self._identity, self.profiles, self.record, users)
+        return Manifests(self._identity, self.profiles, self.record, user_records(self._connection))
 
     def _is_stored(self, record: ObjectRecord) -> bool:
         """Whether the object is in the store still, whole as far as its size tells."""
@@ -129,7 +115,8 @@ class Publisher:
 
     def _fields(self, entity: Entity) -> list[str]:
         """The mapped fields, the Id, and the life-cycle columns of what agents may edit."""
-        wanted = self._staged.get(entity.name, set()) | {ID} | (set(_LIFECYCLE) if entity.is_held_while_pending else set())
+        sent = _LIFECYCLE_SENT if entity.is_held_while_pending else ()
+        wanted = self._staged.get(entity.name, set()) | {ID, *sent}
         return [name for name in entity.fields if name in wanted]
 
     def _report(

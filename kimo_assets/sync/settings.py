@@ -13,7 +13,6 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import ConsoleTable, Field, is_secret, load_console
 from kimo_assets.database.names import KIMO, columns, table
-from kimo_assets.errors import StoreError, in_one_line
 from kimo_assets.reports import PublishedEntity
 from kimo_assets.sync.record import installation
 from kimo_assets.sync.rules import rules_in_force
@@ -28,14 +27,11 @@ def publish_settings(connection: Connection, store: Store, *, load: int, zstd_le
     Raises: StoreError when the store cannot be read or written; tablets then go on with the settings they have.
     """
     identity = installation(connection)
-    try:
-        store.claim(identity)
-        with connection.transaction():
-            reports, entities = _publish_tables(connection, store, zstd_level)
-        # Recorded first: an object that is listed is never taken for one that is not.
-        _replace_if_changed(store, identity, load, entities)
-    except OSError as error:
-        raise StoreError(f"the settings cannot be written to {store.url}: {in_one_line(error)}") from error
+    store.claim(identity)
+    with connection.transaction():
+        reports, entities = _publish_tables(connection, store, zstd_level)
+    # Recorded first: an object that is listed is never taken for one that is not.
+    _replace_if_changed(store, identity, load, entities)
     return reports
 
 
@@ -118,21 +114,17 @@ def _without_load(text: bytes) -> Any:
     return {**found, "load": None} if isinstance(found, dict) else None
 
 
-def user_record(connection: Connection, user_id: str) -> dict[str, Any] | None:
-    """What a user's own manifest says of the user, as the console knows it; nobody else gets it.
-
-    None when there is no such user, or the user is archived.
-    """
-    row = connection.execute(
+def user_records(connection: Connection) -> dict[str, dict[str, Any]]:
+    """By their ids, what the own manifests of the users say of them, as the console knows it; archived ones have none."""
+    rows = connection.execute(
         """
         SELECT u."Id", coalesce(u."Name", u."UserName"), u."UserName", u."SalesAgentId", u."WarehouseId", u."Language",
                u."LayoutId", u."NumbersRegistryId",
                ARRAY(SELECT r."RoleId" FROM kimo."UserRole" AS r WHERE r."UserId" = u."Id" ORDER BY 1)
-        FROM kimo."User" AS u WHERE u."Id" = %s AND NOT u."Archived"
-        """,
-        [user_id],
-    ).fetchone()
-    return None if row is None else dict(zip(_USER_MEMBERS, row, strict=True))
+        FROM kimo."User" AS u WHERE NOT u."Archived"
+        """
+    )
+    return {row[0]: dict(zip(_USER_MEMBERS, row, strict=True)) for row in rows}
 
 
 _USER_MEMBERS = ("id", "name", "user_name", "agent", "warehouse", "language", "layout", "numbers_registry", "roles")

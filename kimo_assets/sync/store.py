@@ -4,7 +4,8 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -13,12 +14,20 @@ import fsspec
 import orjson
 import zstandard
 
-from kimo_assets.errors import StoreError
+from kimo_assets.errors import StoreError, reason
 
 FORMAT = "kimo-sync"
 FORMAT_VERSION = 2
 MARKER = "store.json"
 MANIFEST_SUFFIX = ".json.zst"
+
+# So many requests to an object store are under way at a time.
+AT_ONCE = 16
+
+_MEND = (
+    ". Mend what `sync: store:` in kimo.yaml names, its place or its rights, and run step 3 again: "
+    "tablets keep what they have."
+)
 
 
 def object_path(sha256: str) -> str:
@@ -51,10 +60,22 @@ class StoredObject:
 
 
 class Store:
+    """Every method raises StoreError, saying which store and why, when it cannot do its work."""
+
     def __init__(self, url: str) -> None:
         self.url = url
-        self._files, self._root = fsspec.core.url_to_fs(url)
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise StoreError(f"The sync store {url} cannot be opened: {error}") from None
         self.is_local = "file" in (self._files.protocol, *self._files.protocol)
+
+    @contextlib.contextmanager
+    def _asked(self, doing: str, hint: str = "") -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # each kind of store has exceptions of its own
+            raise StoreError(f"The sync store {self.url} cannot be {doing}: {reason(error)}{hint}") from error
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -89,32 +110,42 @@ class Store:
         self.replace(MARKER, orjson.dumps({"format": FORMAT, "version": FORMAT_VERSION, "id": identity}))
 
     def read_or_none(self, name: str) -> bytes | None:
-        try:
+        with self._asked("read"), contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return bytes(self._files.cat_file(self._path(name)))
-        except FileNotFoundError:
-            return None
+        return None
 
     def replace(self, name: str, data: bytes) -> None:
         """The file's content changes at once: a reader sees the old or the new one, never a part."""
+        with self._asked("written", _MEND):
+            if self.is_local:
+                with self._temporary() as file:
+                    file.write_bytes(data)
+                    self._move(file, name)
+            else:
+                self._files.pipe_file(self._path(name), data)
+
+    def replace_all(self, files: Iterable[tuple[str, bytes]], on_file: Callable[[], None] = lambda: None) -> None:
+        """The same of many: of requests to an object store some are under way at a time."""
         if self.is_local:
-            with self._temporary() as file:
-                file.write_bytes(data)
-                self._move(file, name)
-        else:
-            self._files.pipe_file(self._path(name), data)
+            for name, data in files:
+                self.replace(name, data)
+                on_file()
+            return
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="files") as pool:
+            for done in [pool.submit(self.replace, name, data) for name, data in files]:
+                done.result()
+                on_file()
 
     def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with self._asked("written", _MEND), contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._path(name))
 
     def _holds(self, sha256: str, size: int) -> bool:
         """Whether the object is there, whole as far as its size tells."""
         path = self._path(object_path(sha256))
-        try:
-            found = os.stat(path).st_size if self.is_local else self._files.size(path)
-        except FileNotFoundError:
-            return False
-        return bool(found == size)
+        with self._asked("read"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return bool(size == (os.stat(path).st_size if self.is_local else self._files.size(path)))
+        return False
 
     def add_bytes(self, data: bytes, sha256: str) -> StoredObject:
         """Puts an object at the place its hash names, unless it is there already."""
@@ -137,8 +168,9 @@ class Store:
 
     def listing(self, folder: str) -> dict[str, int]:
         """The files below a folder of the store, each with its size in bytes."""
-        self._files.invalidate_cache()
-        found = self._files.find(self._path(folder), detail=True)
+        with self._asked("read"):
+            self._files.invalidate_cache()
+            found = self._files.find(self._path(folder), detail=True)
         return {path.removeprefix(self._root).lstrip("/"): info["size"] for path, info in found.items()}
 
     @contextlib.contextmanager

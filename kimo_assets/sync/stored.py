@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
-
 from kimo_assets.errors import ConfigError, StoreError, nearest
-from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, MANIFEST_SUFFIX, Store, manifest_path, unpack
+from kimo_assets.sync.documents import parse_manifest
+from kimo_assets.sync.store import MANIFEST_SUFFIX, Store, manifest_path
 
 Manifest = dict[str, Any]
 
@@ -85,25 +84,12 @@ def _unknown(store: Store, path: str) -> Exception:
 
 def decode(store: Store, path: str, data: bytes) -> Manifest:
     """Raises: StoreError when it is no manifest of this format and version, or somebody else's."""
-    try:
-        manifest = orjson.loads(unpack(data))
-    except ValueError as error:
-        raise StoreError(f"{store.url}: {path} cannot be read: {error}. Prepare the payloads again: step 3.") from None
-    if not _is_ours(manifest):
-        raise StoreError(f"{store.url}: {path} is no manifest of {FORMAT} version {FORMAT_VERSION}. Run step 3 again.")
+    manifest = parse_manifest(store, data, path)
     user = manifest.get("user")
     owner = user["id"] if user else manifest.get("agent")
     if (owner, user is not None) != (code_of(path), path.startswith(USERS)):
         raise StoreError(f"{store.url}: {path} is the manifest of '{owner}'. Prepare the payloads again: step 3.")
     return manifest
-
-
-def _is_ours(manifest: Any) -> bool:
-    if not isinstance(manifest, dict) or (manifest.get("format"), manifest.get("version")) != (FORMAT, FORMAT_VERSION):
-        return False
-    return {"store", "agent", "load", "entities"} <= manifest.keys() and all(
-        "buckets" in description for description in manifest["entities"].values()
-    )
 
 
 def buckets(manifest: Manifest) -> Iterator[Bucket]:

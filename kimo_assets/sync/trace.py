@@ -9,6 +9,7 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.catalog.wording import scope_in_words
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, table
+from kimo_assets.sync.profiles import Profile
 from kimo_assets.sync.tree import Intersection, Node, Query, Union, evaluate
 from kimo_assets.sync.visibility import Visibility
 
@@ -35,14 +36,15 @@ class Link:
 
 
 class Tracer:
-    """Traces rows of schema kimo for one agent."""
+    """Traces rows of schema kimo for one profile: an agent, or a user of theirs."""
 
-    def __init__(self, connection: Connection, catalog: Catalog, visibility: Visibility, agent: str) -> None:
+    def __init__(self, connection: Connection, catalog: Catalog, visibility: Visibility, profile: Profile) -> None:
         self._connection = connection
         self._catalog = catalog
         self._visibility = visibility
-        self._agent = agent
-        self._bit = visibility.profiles.agents[agent].bit
+        self._agent = profile.agent
+        self._warehouse = profile.warehouse
+        self._bit = profile.bit
         self._live = visibility.profiles.live_mask
 
     def trace(self, entity: Entity, key: str, depth: int = 0) -> Link | None:
@@ -113,6 +115,8 @@ class Tracer:
             case scopes.ViaTrademark():
                 wanted = ("TrademarkId", row.get(scope.column))
                 yield self._linked(scope.agent_link, wanted, "SalesAgentId", self._agent)
+            case scopes.ViaWarehouse() if self._warehouse is not None:
+                yield f"the user's own warehouse is {self._warehouse}, and no other counts"
             case scopes.ViaWarehouse():
                 wanted = ("WarehouseId", row.get(scope.column))
                 yield self._linked("WarehousePerSalesAgent", wanted, "SalesAgentId", self._agent)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from kimo_assets.errors import StoreError
 from kimo_assets.sync.profiles import Profiles
 from kimo_assets.sync.settings import SETTINGS_FILE
 from kimo_assets.sync.store import Store, object_path
-from kimo_assets.sync.stored import AGENTS, USERS, Bucket, Manifest, buckets, code_of, decode, path_of, paths
+from kimo_assets.sync.stored import AGENTS, USERS, Manifest, buckets, code_of, decode, path_of, paths
 from kimo_assets.sync.weight import PastWeight, weights_after
 
 # What the check after each load re-reads at most: less than a second's work.
@@ -123,7 +122,6 @@ def verify(
     for name in names:
         manifest = _read(store, name, verdict)
         if manifest is not None:
-            verdict.damages += [Damage(name, said, _RUN_AGAIN, [name]) for said in _contradictions(store, manifest)]
             for bucket in buckets(manifest):
                 _collect((*bucket.listed["base"]["objects"], *bucket.listed["changes"]), name, listed)
     _collect(_settings(store, verdict), SETTINGS_FILE, listed)
@@ -145,8 +143,12 @@ def _read(store: Store, name: str, verdict: Verdict) -> Manifest | None:
         verdict.damages.append(Damage(name, "the manifest is not there", _RUN_AGAIN, [name]))
         return None
     try:
-        return decode(store, name, data)
+        manifest = decode(store, name, data)
+        if manifest["store"] != store.identity():
+            raise StoreError(f"{store.url}: {name} is of the store {manifest['store']}, not of this one")
+        return manifest
     except StoreError as error:
+        # Step 3 takes a manifest of the right size for whole.
         remedy = f"delete that file, then {_RUN_AGAIN}"
         verdict.damages.append(Damage(name, str(error).partition(". ")[0], remedy, [name]))
         return None
@@ -164,44 +166,6 @@ def _settings(store: Store, verdict: Verdict) -> list[dict[str, Any]]:
         remedy = f"delete that file, then {_RUN_AGAIN}"
         verdict.damages.append(Damage(SETTINGS_FILE, "the settings are not as the format says", remedy, [SETTINGS_FILE]))
         return []
-
-
-# --- what a manifest says of itself ------------------------------------------------------------------------------
-
-
-def _contradictions(store: Store, manifest: Manifest) -> Iterator[str]:
-    if manifest["store"] != store.identity():
-        yield f"it belongs to the store {manifest['store']}, not to this one"
-    numbers: set[int] = set()
-    for bucket in buckets(manifest):
-        number = bucket.listed["id"]
-        where = f"{bucket.entity}{' (private)' if bucket.is_private else ''}, bucket {number}"
-        if number in numbers:
-            yield f"{where} is listed twice"
-        numbers.add(number)
-        yield from (f"{where}: {said}" for said in _broken_chain(bucket))
-
-
-def _broken_chain(bucket: Bucket) -> Iterator[str]:
-    """Where following the changes would not lead to the bucket's state."""
-    base, changes = bucket.listed["base"], bucket.listed["changes"]
-    loads = [change["load"] for change in changes]
-    if loads != sorted(set(loads)):
-        yield f"its changes are of the loads {', '.join(map(str, loads))}, which do not ascend"
-    for before, after in pairwise(changes):
-        if before["state"] != after["from"]:
-            yield f"the change of load {after['load']} starts from {after['from']}, the one before ends at {before['state']}"
-    above = bucket.changes_above_base
-    if above and above[0]["from"] != base["state"]:
-        yield f"the change of load {above[0]['load']} starts from {above[0]['from']}, the base is {base['state']}"
-    below = changes[: len(changes) - len(above)]
-    if below and below[-1]["state"] != base["state"]:
-        yield f"the change of load {below[-1]['load']} ends at {below[-1]['state']}, the base is {base['state']}"
-    end = above[-1]["state"] if above else base["state"]
-    if end != bucket.listed["state"]:
-        yield f"it is said to be in the state {bucket.listed['state']}, but ends at {end}"
-    if not above and (rows := sum(listed["rows"] for listed in base["objects"])) != bucket.listed["rows"]:
-        yield f"it is said to have {bucket.listed['rows']} rows, its base has {rows}"
 
 
 # --- the objects -----------------------------------------------------------------------------------------------------

@@ -158,20 +158,13 @@ def weights_now(manifests: Manifests, load: int) -> Iterator[PastWeight]:
             reached &= sum(1 << position for position in record.covered.get(entity, ()))
         for bucket in part.by_mask.values():
             weight = _weigh_bucket(bucket, load, private=private)
-            for position in _positions(bucket.mask & reached):
-                total = of_profile[position]
+            for profile in profiles.among(bucket.mask & reached):
+                total = of_profile[profile.position]
                 total[:] = map(add, total, weight)
     for agent, profile in profiles.agents.items():
         yield PastWeight(load, manifest_path(agent), *of_profile[profile.position])
     for user, position in profiles.users.items():
         yield PastWeight(load, manifest_path(user, user=True), *of_profile[position])
-
-
-def _positions(mask: int) -> Iterator[int]:
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
 
 
 def _weigh_bucket(bucket: RecordedBucket, load: int, *, private: bool) -> tuple[int, int, int]:

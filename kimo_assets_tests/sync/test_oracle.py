@@ -249,8 +249,8 @@ def traced(world: World, entities: dict[str, Seen]) -> Iterator[tuple[str, str, 
         visibility = Visibility(
             connection, catalog, profiles, rules=business_rules(connection), channel_codes=world.config.sync.channel_codes
         )
-        for agent in profiles.agents:
-            tracer = Tracer(connection, catalog, visibility, agent)
+        for agent, profile in profiles.agents.items():
+            tracer = Tracer(connection, catalog, visibility, profile)
             for entity, rows in entities.items():
                 chains = {key: tracer.trace(catalog[entity], key) for key in rows}
                 yield agent, entity, {key for key, chain in chains.items() if chain and chain.passes}

@@ -45,7 +45,7 @@ def rewritten(hand: HandStore, agent: str) -> list[str]:
     """What is said of the agent's manifest after a test has changed it."""
     manifest = hand.manifests[path_of(agent)]
     hand.write(agent, manifest["load"], **{name: found["buckets"] for name, found in manifest["entities"].items()})
-    return [damage.sentence for damage in damages(hand) if damage.what == path_of(agent)]
+    return [d.sentence.rpartition(": ")[2] for d in damages(hand) if (d.what, d.remedy) == (path_of(agent), DELETE)]
 
 
 def test_a_whole_store_is_whole(hand: HandStore) -> None:
@@ -107,9 +107,9 @@ def test_an_agent_without_a_manifest_is_found(hand: HandStore) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"{", "cannot be read"),
-        (b"[]", "is no manifest of kimo-sync"),
-        (b'{"format": "kimo-sync", "version": 99}', "is no manifest of kimo-sync"),
+        (b"{", "is not JSON"),
+        (b"[]", "is not a JSON object"),
+        (b'{"format": "kimo-sync", "version": 99}', "is kimo-sync version 99"),
     ],
 )
 def test_a_manifest_that_is_none_is_found(hand: HandStore, text: bytes, said: str) -> None:
@@ -133,41 +133,38 @@ def test_a_manifest_that_vanished_since_it_was_listed_is_found(hand: HandStore) 
 def test_a_manifest_of_another_store_is_found(hand: HandStore) -> None:
     hand.store.remove("store.json")
     hand.store.claim("f" * 32)
-    assert {damage.sentence.partition(" the store")[0] for damage in damages(hand)} == {"it belongs to"}
+    assert {damage.remedy for damage in damages(hand)} == {DELETE}
+    assert all("not of this one" in damage.sentence for damage in damages(hand))
 
 
 def test_a_chain_that_does_not_lead_to_its_state_is_found(hand: HandStore) -> None:
     bucket_of(hand, "A1", 1)["state"] = "f00"
-    (said,) = rewritten(hand, "A1")
-    assert re.fullmatch(r"Account, bucket 2: it is said to be in the state f00, but ends at \w+", said)
+    assert rewritten(hand, "A1") == ["base and changes do not lead to the bucket's state"]
 
 
 def test_a_chain_that_breaks_at_its_base_is_found(hand: HandStore) -> None:
     bucket_of(hand, "A1", 1)["base"]["state"] = "ba5e"
-    assert [said.partition("load ")[2] for said in rewritten(hand, "A1")] == [
-        f"4 starts from {bucket_of(hand, 'A1', 1)['changes'][1]['from']}, the base is ba5e",
-        f"2 ends at {bucket_of(hand, 'A1', 1)['changes'][0]['state']}, the base is ba5e",
-    ]
+    assert rewritten(hand, "A1") == ["the change of load 4 does not start at the base"]
 
 
 def test_a_chain_that_breaks_between_two_changes_is_found(hand: HandStore) -> None:
     bucket_of(hand, "A1", 1)["changes"][0]["state"] = "f00"
-    assert any("starts from" in said and said.endswith("ends at f00") for said in rewritten(hand, "A1"))
+    assert rewritten(hand, "A1") == ["the change of load 4 does not follow that of load 2"]
 
 
 def test_changes_that_do_not_ascend_are_found(hand: HandStore) -> None:
     bucket_of(hand, "A1", 1)["changes"].reverse()
-    assert any("its changes are of the loads 4, 2, which do not ascend" in said for said in rewritten(hand, "A1"))
+    assert rewritten(hand, "A1") == ["the change of load 2 does not follow that of load 4"]
 
 
 def test_a_count_that_the_base_contradicts_is_found(hand: HandStore) -> None:
     bucket_of(hand, "A1")["rows"] = 9
-    assert rewritten(hand, "A1") == ["Account, bucket 1: it is said to have 9 rows, its base has 2"]
+    assert rewritten(hand, "A1") == ["it is said to have 9 rows, its base has 2"]
 
 
 def test_a_bucket_that_is_listed_twice_is_found(hand: HandStore) -> None:
     hand.manifests[path_of("A1")]["entities"]["Zone"]["buckets"].append(bucket_of(hand, "A1"))
-    assert rewritten(hand, "A1") == ["Zone, bucket 1 is listed twice"]
+    assert rewritten(hand, "A1") == ["bucket 1 is listed twice"]
 
 
 def test_the_settings_objects_are_looked_at_too(hand: HandStore) -> None:
