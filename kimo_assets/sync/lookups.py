@@ -47,10 +47,14 @@ class Lookups:
         self.loaded = loaded
         self._count = 0
         self.forget()
+        self._were_kept = frozenset(self._states)
 
     def forget(self) -> None:
-        """Reads the ledger again, as after a transaction that was taken back."""
-        rows = self._connection.execute("SELECT name, definition, refreshed_load, changed_load FROM ops.lookup")
+        """Reads the ledger again, as after a transaction that was taken back. A table that is lost has to be made anew."""
+        rows = self._connection.execute(
+            "SELECT name, definition, refreshed_load, changed_load FROM ops.lookup "
+            "WHERE to_regclass(format('sync.%I', name)) IS NOT NULL"
+        )
         self._states = {name: State(*values) for name, *values in rows} if self._kept else {}
         self._fresh: dict[str, Lookup] = {}
 
@@ -59,6 +63,10 @@ class Lookups:
 
     def state(self, name: str) -> State | None:
         return self._states.get(name)
+
+    def was_kept(self, name: str) -> bool:
+        """Whether the table was there before this preparation, and so knows what is published."""
+        return name in self._were_kept
 
     def fresh(self, name: str) -> Lookup | None:
         """The lookup, if it has been brought up to date in this preparation."""

@@ -65,7 +65,9 @@ class Publisher:
         description = _description(entity, fields, views)
         definition = _digest(description, [view.constant for view in views])
         known = self.record.payloads.get(name)
-        since = known.checked_load if known and known.definition == definition else None
+        # Without its table of who sees each row nobody knows any more which of them are published.
+        is_known = all(view.constant is not None for view in views) or self._visibility.lookups.was_kept(name)
+        since = known.checked_load if known and known.definition == definition and is_known else None
         new = self.record.newcomers(name, (profile.position for profile in self.profiles.live), anew=since is None)
         newcomers = sum(1 << position for position in new)
         publications = [Publication(self._preparation, view, since) for view in views]

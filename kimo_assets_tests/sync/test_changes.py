@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+import pytest
+
+from kimo_assets.catalog import load_catalog
+from kimo_assets.errors import ConfigError
 from kimo_assets.sync.client import SyncResult, sync_agent
+from kimo_assets.why import why
 from kimo_assets_tests.sync.test_format import manifest_of, text_of
 from kimo_assets_tests.worlds import Row, World, agents, ids, links
 
@@ -207,3 +212,29 @@ def test_a_user_archived_or_of_another_kind_or_of_no_agent_gets_nothing(world: W
     world.execute("""UPDATE kimo."User" SET "Archived" = true WHERE "Id" = 'anna'""")
     world.done()
     assert list((world.store / "users").iterdir()) == []
+
+
+def test_why_goes_by_the_users_own_warehouse(world: World) -> None:
+    world.erp(
+        SalesAgent=agents("1"),
+        Item=ids("I"),
+        Warehouse=ids("X", "Z"),
+        WarehousePerSalesAgent=links("WarehouseId", "SalesAgentId", "X 1"),
+        ItemOfflineAvailability=[{"Id": f"a{house}", "ItemId": "I", "WarehouseId": house} for house in "XZ"],
+    )
+    users(world, ("anna", "1", "Z"), ("bruno", "1", None))
+    world.done()
+    entity = load_catalog()["ItemOfflineAvailability"]
+
+    def answer(key: str, user: str | None) -> tuple[bool | None, bool | None]:
+        found = why(world.config, world.database, "1", entity, key, user=user)
+        return found.sees, found.published
+
+    assert {(key, user): answer(key, user) for key in ("aX", "aZ") for user in (None, "bruno", "anna")} == {
+        ("aX", None): (True, True), ("aX", "bruno"): (True, True), ("aX", "anna"): (False, False),
+        ("aZ", None): (False, False), ("aZ", "bruno"): (False, False), ("aZ", "anna"): (True, True),
+    }  # fmt: skip
+    chain = why(world.config, world.database, "1", entity, "aX", user="anna").chain
+    assert "the user's own warehouse is Z, and no other counts" in str(chain)
+    with pytest.raises(ConfigError, match=r"agent '1' has no user 'ana'\. Did you mean anna"):
+        answer("aX", "ana")

@@ -1,14 +1,16 @@
 """Wrong input and faults: a clear sentence, the old version stays readable, and the next run repairs."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kimo_assets.database.locks import exclusive
-from kimo_assets.errors import LockedError
+from kimo_assets.errors import LockedError, StoreError
 from kimo_assets.sync.client import sync_agent
 from kimo_assets_tests.sync.test_changes import users
 from kimo_assets_tests.sync.test_format import manifest_of
@@ -109,54 +111,112 @@ def test_a_store_of_another_kimo_database_is_refused(company: World) -> None:
     before = manifest_of(company.store, "1")
     marker = company.store / "store.json"
     marker.write_text(marker.read_text().replace(before["store"], "0" * 32))
-    with pytest.raises(Exception, match="is the sync store of another Kimo database"):
+    with pytest.raises(StoreError, match="is the sync store of another Kimo database"):
         company.run(3)
     assert manifest_of(company.store, "1") == before
 
 
 def test_a_folder_that_is_something_else_is_refused(company: World) -> None:
     (company.store / "store.json").write_text('{"name": "a shop"}')
-    with pytest.raises(Exception, match="is not a sync store"):
+    with pytest.raises(StoreError, match="is not a sync store"):
         company.run(3)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_store_that_cannot_be_written_fails_with_its_name(company: World) -> None:
-    company.erp(Zone=ids("N"))
-    for folder in (company.store, *company.store.rglob("*")):
-        if folder.is_dir():
-            folder.chmod(0o500)
-    report = company.run()
-    assert set(report.failures[3]) == {"Zone"}
+def step_3_in_a_process(company: World, before: str) -> dict[str, Any]:
+    """Step 3 in a process that does something to itself when it begins: its failures, or what it raised."""
+    program = f"""
+import json, sys
+from kimo_assets.config import load_config
+from kimo_assets.database.server import Database
+from kimo_assets.errors import KimoError
+from kimo_assets.pipeline import Progress, run_import
+class Told(Progress):
+    def step_started(self, step, entities):
+        exec({before!r})
+try:
+    report = run_import(load_config(sys.argv[1]), Database(sys.argv[2], ""), steps=[3], progress=Told())
+    print(json.dumps(report.failures.get(3, {{}})))
+except KimoError as error:
+    print(json.dumps({{type(error).__name__: str(error)}}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(company.config.path), company.database.dsn],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    failures: dict[str, Any] = json.loads(done.stdout)
+    return failures
+
+
+# Rights mean nothing to root unless it gives up the power to pass them over (Linux: CAP_DAC_OVERRIDE).
+WITHOUT_PRIVILEGE = """
+import ctypes, os
+if os.geteuid() == 0:
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, data) == 0
+    data[0] &= ~0b110
+    assert libc.capset(header, data) == 0
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="privileges of Linux")
+def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_changes(company: World) -> None:
+    before = manifest_of(company.store, "1")
+    company.erp(Zone=[{**zone, "Description": "new"} for zone in ZONES])
+    company.done(1, 2)
+    folders = [company.store, *(found for found in company.store.rglob("*") if found.is_dir())]
+    for folder in folders:
+        folder.chmod(0o500)
+    try:
+        failures = step_3_in_a_process(company, WITHOUT_PRIVILEGE)
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+    assert set(failures) == {"Zone"}
+    assert f"The sync store {company.store} cannot be written: PermissionError" in failures["Zone"]
+    assert "Mend what `sync: store:` in kimo.yaml names" in failures["Zone"]
+    assert manifest_of(company.store, "1") == before
+    company.done(3)
+    assert company.received("1", "SELECT DISTINCT Description FROM Zone") == [("new",)]
 
 
 def test_a_file_where_the_store_should_be_fails_in_one_sentence(company: World) -> None:
     company.settings = {"sync": {"store": str(company.folder / "file")}}
     (company.folder / "file").write_text("no folder")
-    with pytest.raises(Exception, match="file"):
+    with pytest.raises(StoreError, match=r"^The sync store \S+/file cannot be written: \w+: .* run step 3 again"):
         company.run(3)
     company.settings = {}
     company.done()
+
+
+def test_an_object_store_that_nobody_answers_for_fails_in_one_sentence(company: World) -> None:
+    company.settings = {"sync": {"store": "s3://kimo/sync"}}
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    (failure,) = step_3_in_a_process(company, f"import os; os.environ |= {nowhere!r}").items()
+    assert failure[0] == "StoreError"
+    assert failure[1].startswith("The sync store s3://kimo/sync cannot be read: EndpointConnectionError: Could not connect")
+    company.settings = {}
+    company.done()
+
+
+def test_a_kind_of_store_that_is_not_installed_says_so(company: World) -> None:
+    company.settings = {"sync": {"store": "gopher://kimo/sync"}}
+    with pytest.raises(StoreError, match=r"^The sync store gopher://kimo/sync cannot be opened: "):
+        company.run(3)
 
 
 def test_a_full_disk_fails_the_entities_that_do_not_fit_and_the_next_run_repairs(company: World) -> None:
     before = manifest_of(company.store, "1")
     company.erp(Zone=[{"Id": f"Z{n:05}", "Description": os.urandom(20).hex()} for n in range(20_000)])
     company.done(1, 2, allow_shrink=True)
-    limited = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "from kimo_assets.config import load_config; from kimo_assets.database.server import Database; "
-        "from kimo_assets.pipeline import run_import; "
-        "report = run_import(load_config(sys.argv[1]), Database(sys.argv[2], ''), steps=[3]); "
-        "print(report.failures[3])"
+    failures = step_3_in_a_process(
+        company,
+        "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
     )
-    done = subprocess.run(
-        [sys.executable, "-c", limited, str(company.config.path), company.database.dsn],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True,
-    )  # fmt: skip
-    assert "'Zone': " in done.stdout, done.stderr
-    assert "File too large" in done.stdout
+    assert set(failures) == {"Zone"}
+    assert "cannot be written: OSError: [Errno 27] File too large" in failures["Zone"]
     assert manifest_of(company.store, "1")["entities"]["Zone"] == before["entities"]["Zone"]
     company.done(3)
     assert len(company.seen("Zone")["1"].split()) == 20_000

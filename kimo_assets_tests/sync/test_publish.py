@@ -228,6 +228,20 @@ def test_a_deleted_store_is_published_in_full_again_and_tablets_need_not_fetch_i
     assert company.seen("Contact") == {"1": "cA cAB", "2": "cAB cB"}
 
 
+def test_without_what_was_kept_of_who_sees_what_everything_is_published_anew(company: World) -> None:
+    before = {entity: company.seen(entity) for entity in ("Account", "Contact", "SalesAgent", "Zone")}
+    company.execute("DROP SCHEMA sync CASCADE; CREATE SCHEMA sync")
+    company.erp(Zone=[{"Id": "N", "Description": "other"}])
+    report = company.done().steps[3].entities
+    assert report["Account"].counts()["rows"] == 3
+    assert {entity: company.seen(entity) for entity in before} == before
+    new = company.folder / "new.sqlite"
+    assert sync_agent(company.config.sync_store, "1", new).rows == sync_agent(
+        company.config.sync_store, "1", company.client_file("1")
+    ).rows
+    assert {found.status for found in company.done().steps[3].entities.values()} == {"unchanged"}
+
+
 def test_a_missing_object_is_written_again(company: World) -> None:
     (sha256,) = objects_of(company, "1", "Zone")
     path = company.store / "objects" / sha256[:2] / f"{sha256}.csv.zst"
