@@ -249,11 +249,14 @@ class Killer(Progress):
 
 
 _KILLED_RUN = """
+import signal
 import sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import run_import, run_undo
 from kimo_assets_tests.worlds import Killer
+# What a shell runs in the background ignores Ctrl-C, and so do all its children: Python then raises nothing.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 config, dsn, steps, step, entity, number, reading = sys.argv[1:]
 told = {
     "title": "the killed run",
@@ -287,6 +290,7 @@ def _run_killed(
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert done.returncode == -number, done.stderr
     return done

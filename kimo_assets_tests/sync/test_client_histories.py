@@ -76,24 +76,25 @@ class World:
 
     def _write(self, bucket: int, load: Load, private: bool) -> None:
         store, columns = self.store, ("Id", "P") if private else ("Id", "V")
+        number = bucket + 10 if private else bucket  # no two buckets of a store have one number
         rows = {key: {c: row[c] for c in columns} for key, (place, row) in self.places.items() if place == bucket}
-        held = store.buckets("E", private).get(bucket)
+        held = store.buckets("E", private).get(number)
         if rows and (held is None or (load.written[bucket] == "base" and held.rows != rows)):
-            store.base("E", bucket, rows.values(), private=private, objects=2)
+            store.base("E", number, rows.values(), private=private, objects=2)
             return
         if held is None:
             return
         if not rows and load.drops_empty:
-            store.drop("E", bucket, private=private)
+            store.drop("E", number, private=private)
             return
         put = [row for key, row in rows.items() if held.rows.get(key) != row]
         removed = held.rows.keys() - rows.keys()
         if put or removed:
-            store.change("E", bucket, put, removed, private=private)
+            store.change("E", number, put, removed, private=private)
         if load.written[bucket] == "both":
-            store.rewrite("E", bucket, private=private)
+            store.rewrite("E", number, private=private)
         if bucket in load.kept:
-            store.forget("E", bucket, load.kept[bucket], private=private)
+            store.forget("E", number, load.kept[bucket], private=private)
 
     def require_synced(self, file: Path) -> None:
         sync_agent(str(self.store.folder), "1", file)
