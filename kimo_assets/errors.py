@@ -14,6 +14,8 @@ KimoError
 ├── GuardError             a snapshot looks wrong; yesterday's data stay
 ├── PlanMovedError         what a saved plan was about has changed since: plan again
 ├── LockedError            another import or export is running
+├── ImagesError            the pictures' folder, or the public one, cannot be used: mend it
+├── GeocodingError         Google refuses to go on: the key, its rights or its budget
 ├── StoreError             the sync store holds something it should not, or lacks something it should hold
 └── RunFailedError         a run ended with failed entities, each named
 
@@ -90,6 +92,14 @@ class PlanMovedError(KimoError):
 
 class LockedError(KimoError):
     """Another import or export holds the lock."""
+
+
+class ImagesError(KimoError):
+    """A folder of pictures, or the public folder, cannot be read or written at all. Single pictures are never an error."""
+
+
+class GeocodingError(KimoError):
+    """Google's service refuses to go on, or cannot be reached at all. What it answered before is kept."""
 
 
 class StoreError(KimoError):

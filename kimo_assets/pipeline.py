@@ -19,6 +19,8 @@ from kimo_assets.database import ledger
 from kimo_assets.database.locks import exclusive, is_usable
 from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError, in_one_line
+from kimo_assets.geocoding import positions
+from kimo_assets.images import references
 from kimo_assets.loading import history
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.loading.step import load_entities, undo_loads
@@ -39,6 +41,9 @@ from kimo_assets.sync.store import Store
 from kimo_assets.sync.weight import record_weights, weights_now
 
 STEPS = (1, 2, 3)
+
+# What Kimo makes itself, brought up to date before it is published with what it is about.
+_MAKERS = {references.ENTITY: references.refresh, positions.ENTITY: positions.refresh}
 
 
 class Progress:
@@ -61,6 +66,11 @@ class Progress:
     def manifests_started(self, agents: int) -> None: ...
 
     def manifest_done(self) -> None: ...
+
+    def task_started(self, title: str, total: int | None) -> None:
+        """A side job has so many pieces of work to do; None when nobody knows."""
+
+    def task_advanced(self, pieces: int) -> None: ...
 
 
 @dataclass
@@ -280,6 +290,7 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
         with run.connection.transaction():
             # Whole tables are joined by computed values of which the planner can only guess how many there are.
             run.connection.execute("SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off")
+            names = [*names, *_make(run, names)]
             publisher = Publisher(run.connection, run.catalog, run.config.sync, store, load=run.load)
             for name in names:
                 run.progress.entity_started(3, name)
@@ -297,6 +308,15 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
     record_weights(run.connection, run.load, weights_now(manifests, run.load))
     collect_garbage(run.connection, store, run.config.sync.keep_unlisted_hours)
     return reports
+
+
+def _make(run: Run, names: Sequence[str]) -> list[str]:
+    """The tables that Kimo makes itself about these entities, as far as it has made any."""
+    about = run.catalog.made_about(names)
+    for name in about:
+        _MAKERS[name](run.connection, run.load)
+    made = run.connection.execute("SELECT entity FROM ops.loaded WHERE entity = ANY(%s)", [about])
+    return run.catalog.in_load_order(name for (name,) in made)
 
 
 def _publish_one(run: Run, publisher: Publisher, name: str) -> PublishedEntity:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Status = Literal["ok", "unchanged", "failed", "skipped"]
 Step = Literal[1, 2, 3]
@@ -155,6 +155,42 @@ class ImportReport:
     @property
     def failures(self) -> dict[int, dict[str, str]]:
         return {number: step.failures for number, step in self.steps.items() if step.failures}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that a task could not do and went past: what (a file, a URL, a customer), and why, in a sentence."""
+
+    what: str
+    why: str
+
+
+class TaskListener(Protocol):
+    """Told how a side job gets on, in the thread that runs it. total: pieces of work, None when nobody knows how many."""
+
+    def task_started(self, title: str, total: int | None) -> None: ...
+
+    def task_advanced(self, pieces: int) -> None: ...
+
+    def said(self, line: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What one of the menu's side jobs did. title: the menu's entry. notes: sentences for whoever reads the result.
+
+    counts: figures by name, also those that are zero. problems: all of them, most important first.
+    """
+
+    title: str
+    seconds: float
+    counts: dict[str, int]
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    run_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "seconds": round(self.seconds, 3)}
 
 
 def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

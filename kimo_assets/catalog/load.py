@@ -18,7 +18,8 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _SCOPE: TypeAdapter[Scope] = TypeAdapter(Scope)
 _FOLDER = files("kimo_assets.catalog") / "data"
 # The other files are an area of entities each.
-_NO_AREAS = ("console.yaml", "enums.yaml")
+_MADE = "made.yaml"
+_NO_AREAS = ("console.yaml", "enums.yaml", _MADE)
 
 
 @cache
@@ -32,7 +33,8 @@ def load_catalog() -> Catalog:
         if area.name not in _NO_AREAS
         for name, raw in _read(area).items()
     }
-    return Catalog(entities)
+    made = {name: _entity(name, "made", raw, shared) for name, raw in data_file(_MADE).items()}
+    return Catalog(entities, made)
 
 
 def data_file(name: str) -> dict[str, Any]:
@@ -57,4 +59,5 @@ def _entity(
         unique_keys=tuple(tuple(key) for key in raw.get("unique_keys", [])),
         scope=_SCOPE.validate_python(raw["agent_scope"]),
         owner_field=raw.get("owner"),
+        follows=tuple(raw.get("follows", ())),
     )

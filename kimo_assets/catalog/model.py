@@ -10,7 +10,7 @@ from kimo_assets.catalog.scopes import AgentColumn, Scope
 from kimo_assets.errors import UnknownEntityError
 
 FieldType = Literal["text", "dec", "int", "bool", "enum", "date", "dt"]
-Direction = Literal["import", "import+export", "export"]
+Direction = Literal["import", "import+export", "export", "made"]
 
 MAX_ID_CHARS = 50
 
@@ -71,6 +71,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Entity:
+    """follows: of one that Kimo makes itself, the entities it is about."""
+
     name: str
     category: str
     direction: Direction
@@ -79,6 +81,7 @@ class Entity:
     unique_keys: tuple[tuple[str, ...], ...]
     scope: Scope
     owner_field: str | None = None
+    follows: tuple[str, ...] = ()
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -128,19 +131,31 @@ class Entity:
 
 @dataclass(frozen=True)
 class Catalog:
+    """entities: the vendor's; made: tables of their shape that Kimo makes itself, which nothing imports."""
+
     entities: Mapping[str, Entity]
+    made: Mapping[str, Entity] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Entity:
-        if name not in self.entities:
-            raise UnknownEntityError(name, self.entities)
-        return self.entities[name]
+        if name not in self.all:
+            raise UnknownEntityError(name, self.all)
+        return self.all[name]
+
+    @cached_property
+    def all(self) -> Mapping[str, Entity]:
+        return {**self.entities, **self.made}
+
+    def made_about(self, names: Iterable[str]) -> list[str]:
+        """What Kimo makes itself about any of these."""
+        about = set(names)
+        return [entity.name for entity in self.made.values() if about & set(entity.follows)]
 
     def owned_by(self, name: str) -> list[str]:
         return [e.name for e in self.entities.values() if e.owner == name]
 
     @cached_property
     def load_order(self) -> list[str]:
-        """Every entity after those its hard references point to; equal ones by category, then name."""
+        """Every entity after those its hard references point to; equal ones by category, then name. The made ones are last."""
         sorter = TopologicalSorter(
             {
                 e.name: {r.target for r in e.hard_references.values()} - {e.name}
@@ -153,7 +168,7 @@ class Catalog:
             ready = sorted(sorter.get_ready(), key=lambda name: (self.entities[name].category, name))
             order += ready
             sorter.done(*ready)
-        return order
+        return [*order, *self.made]
 
     def in_load_order(self, names: Iterable[str]) -> list[str]:
         rank = {name: i for i, name in enumerate(self.load_order)}

@@ -13,7 +13,7 @@ from kimo_assets.cli.tables import NONE, Terminal, category_title, plural, table
 from kimo_assets.config import KimoConfig, is_configured
 from kimo_assets.errors import UnknownEntityError
 
-_DIRECTIONS = {"import": "import", "import+export": "import, export", "export": "export"}
+_DIRECTIONS = {"import": "import", "import+export": "import, export", "export": "export", "made": "made by Kimo"}
 
 
 @click.command()
@@ -52,9 +52,9 @@ def _config_if_any(call: Call) -> KimoConfig | None:
 
 def find_entity(catalog: Catalog, name: str) -> Entity:
     """By name, ignoring case. Raises: UnknownEntityError with the nearest names."""
-    by_fold = {known.casefold(): known for known in catalog.entities}
+    by_fold = {known.casefold(): known for known in catalog.all}
     if name.casefold() not in by_fold:
-        raise UnknownEntityError(name, catalog.entities)
+        raise UnknownEntityError(name, catalog.all)
     return catalog[by_fold[name.casefold()]]
 
 
@@ -70,12 +70,12 @@ def _mapped_from(entity: str, config: KimoConfig | None) -> str | None:
 
 def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
     if call.as_json:
-        print_json([_summary(entity, config) for entity in catalog.entities.values()])
+        print_json([_summary(entity, config) for entity in catalog.all.values()])
         return
     words = ("Entity", "Mapped from", "Direction", "Part of")
     shown = table(None, (*words, "Fields"), left=words)
     category = None
-    for entity in sorted(catalog.entities.values(), key=lambda found: (found.category, found.name)):
+    for entity in sorted(catalog.all.values(), key=lambda found: (found.category, found.name)):
         if entity.category != category:
             category = entity.category
             shown.add_row(Text(category_title(category), style="bold"))
@@ -89,7 +89,7 @@ def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
         )
     call.out.print(shown)
     mapped = "there is no kimo.yaml here" if config is None else f"{len(config.entities)} mapped in {config.path}"
-    call.out.say(f"{plural(len(catalog.entities), 'entity', 'entities')}; {mapped}.")
+    call.out.say(f"{plural(len(catalog.entities), 'entity', 'entities')} and {len(catalog.made)} that Kimo makes; {mapped}.")
 
 
 def _summary(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from kimo_assets.catalog import Catalog, Entity, load_catalog
 from kimo_assets.config.document import CONFIG_VARIABLE, Document
 from kimo_assets.config.models import (
     EntityMapping,
+    ImagesConfig,
     ImportConfig,
     KimoConfig,
 )
@@ -71,11 +72,25 @@ def _resolved(config: KimoConfig, file: Path) -> KimoConfig:
             "data_dir": folder / config.data_dir,
             "sources": sources,
             "sync": sync,
+            "images": _with_absolute_folders(config.images, folder),
             "import_": _with_absolute_task(config.import_, folder),
         }
     )
     resolved._path = file
     return resolved
+
+
+def _with_absolute_folders(section: ImagesConfig, folder: Path) -> ImagesConfig:
+    def absolute(place: str) -> str:
+        return place if "://" in place else str(folder / place)
+
+    return section.model_copy(
+        update={
+            "source": section.source and absolute(section.source),
+            "sources": {entity: absolute(place) for entity, place in section.sources.items()},
+            "public": section.public and folder / section.public,
+        }
+    )
 
 
 def _with_absolute_task(section: ImportConfig, folder: Path) -> ImportConfig:
@@ -119,6 +134,10 @@ def _check_urls(config: KimoConfig, document: "Document") -> None:
 
 def _check_names(config: KimoConfig, document: Document, catalog: Catalog) -> None:
     for name, mappings in config.entities.items():
+        if name in catalog.made:
+            raise ConfigError(
+                f"{document.place(('entities', name))}: {name} is made by Kimo itself, it cannot be imported. Take it out"
+            )
         if name not in catalog.entities:
             raise ConfigError(f"{document.place(('entities', name))}: {UnknownEntityError(name, catalog.entities)}")
         if catalog[name].direction == "export":

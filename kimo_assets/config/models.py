@@ -152,6 +152,67 @@ class ImportConfig(Section):
     semaphore_wait_s: Annotated[float, Field(ge=0)] = 1800
 
 
+IMAGE_ENTITIES = ("ItemImage", "ManufacturerImage", "TrademarkImage", "PromotionImage")
+ImageEntity = Literal["ItemImage", "ManufacturerImage", "TrademarkImage", "PromotionImage"]
+
+
+class DownloadConfig(Section):
+    """Pictures from URLs. allowed_hosts: `host` or `host:port` that may be asked although their address is a private one.
+
+    at_once, per_host: requests under way. timeout_s: of a whole picture, however many bytes still come.
+    max_age_hours: how long a picture is taken for up to date without asking for it again.
+    """
+
+    at_once: Annotated[int, Field(ge=1, le=64)] = 8
+    per_host: Annotated[int, Field(ge=1, le=16)] = 2
+    attempts: Annotated[int, Field(ge=1, le=10)] = 4
+    timeout_s: Annotated[float, Field(gt=0)] = 60
+    max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    max_age_hours: Annotated[float, Field(ge=0)] = 0
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class ImagesConfig(Section):
+    """Pictures. source: the folder, or fsspec URL, that FilePath counts from; sources: another one for an entity.
+
+    public: the folder that Kimo's server serves. max_size_px: the longer side of a published picture; thumbnail_px: the side
+    of its square thumbnail. Where these are silent, the console's ItemsImages\\SourceDirectory,
+    PromotionsImages\\SourceDirectory, ItemsImages\\MaxSize and Thumbnail\\ItemSize hold; without those 1200 and 200 px.
+    keep_unused_days: how long a picture stays that no row names any more. max_megapixels, max_file_mb: more is refused
+    unread. processes: 0 takes all cores.
+    """
+
+    source: str | None = None
+    sources: dict[ImageEntity, str] = {}
+    public: Path | None = None
+    max_size_px: Annotated[int | None, Field(ge=16, le=8000)] = None
+    thumbnail_px: Annotated[int | None, Field(ge=16, le=2000)] = None
+    quality: Annotated[int, Field(ge=30, le=95)] = 85
+    keep_unused_days: Annotated[float, Field(ge=0)] = 7
+    max_megapixels: Annotated[float, Field(gt=0, le=1000)] = 150
+    max_file_mb: Annotated[float, Field(gt=0, le=2000)] = 100
+    processes: Annotated[int, Field(ge=0, le=64)] = 0
+    download: DownloadConfig = DownloadConfig()
+
+
+class GeocodingConfig(Section):
+    """Coordinates from Google. key_variable: the environment variable that holds the key.
+
+    country: the ISO code of addresses that name none. daily_budget: calls a day at most. keep_days: how long a coordinate
+    may be kept (Google's terms: 30 days at most). price_per_1000: what 1,000 calls cost, for `kimo geocode --preview`.
+    """
+
+    key_variable: str = "GOOGLE_MAPS_API_KEY"
+    base_url: str = "https://maps.googleapis.com"
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "IT"
+    language: str = "it"
+    queries_per_second: Annotated[int, Field(ge=1, le=50)] = 10
+    daily_budget: Annotated[int, Field(ge=1)] = 2500
+    keep_days: Annotated[float, Field(gt=0, le=30)] = 30
+    price_per_1000: Annotated[float, Field(ge=0)] = 5.0
+    timeout_s: Annotated[float, Field(gt=0)] = 10
+
+
 class EntityMapping(Section):
     """Where an entity comes from. fields: Kimo's field -> the source's column; others map by equal name.
 
@@ -225,6 +286,8 @@ class KimoConfig(Section):
     import_: Annotated[ImportConfig, Field(alias="import")] = ImportConfig()
     guards: GuardsConfig = GuardsConfig()
     history: HistoryConfig = HistoryConfig()
+    images: ImagesConfig = ImagesConfig()
+    geocoding: GeocodingConfig = GeocodingConfig()
     erp_statuses: dict[str, dict[str, str]] = {}
     entities: dict[str, Mappings] = {}
     _path: Path = PrivateAttr(default=Path("kimo.yaml"))
@@ -255,6 +318,10 @@ class KimoConfig(Section):
     @property
     def sync_store(self) -> str:
         return self.sync.store or str(self.data_dir / "sync")
+
+    @property
+    def public_folder(self) -> Path:
+        return self.images.public or self.data_dir / "public"
 
     def choose(self, names: list[str], *, only_listed: bool = False) -> list[str]:
         """The mapped entities a run is about: the named ones and, unless only_listed, their linked ones.

@@ -32,7 +32,7 @@ def ensure_schema(connection: Connection, catalog: Catalog) -> None:
     """Creates what is missing: schemas, domains, the ledger, the kimo table of every entity and of the console's."""
     statements = [files("kimo_assets.database").joinpath("ledger.sql").read_text(encoding="utf-8")]
     console = load_console().values()
-    fields = [field for entity in catalog.entities.values() for field in entity.fields.values()]
+    fields = [field for entity in catalog.all.values() for field in entity.fields.values()]
     fields += [field for described in console for field in described.fields.values()]
     statements += [domain.as_string(connection) for domain in _domains(fields)]
     statements += [kimo_table(catalog[name]).as_string(connection) for name in catalog.load_order]

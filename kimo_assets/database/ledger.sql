@@ -126,6 +126,69 @@ CREATE TABLE IF NOT EXISTS ops.plan (
     applied_load bigint
 );
 
+-- Pictures. One row per place that one comes from: a file's path (with its folder) or a URL. What is public of it stays also
+-- when the place cannot be read any more. size, modified: of the file; etag, last_modified: what the server said.
+-- recipe: by what settings it was made. status: ok, failed (why: problem), missing. kind, source_width, source_height: of the original.
+CREATE TABLE IF NOT EXISTS ops.picture (
+    source text COLLATE "C" PRIMARY KEY,
+    size bigint,
+    modified bigint,
+    etag text,
+    last_modified text,
+    sha256 text,
+    recipe text,
+    kind text,
+    source_width integer,
+    source_height integer,
+    status text NOT NULL,
+    problem text,
+    path text,
+    thumbnail_path text,
+    width integer,
+    height integer,
+    bytes bigint,
+    media_type text,
+    checked_at timestamptz NOT NULL DEFAULT now(),
+    changed_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What a row's FilePath, or Url, means: the place of a picture, or why there is none.
+CREATE TABLE IF NOT EXISTS ops.picture_name (
+    entity text NOT NULL,
+    written text COLLATE "C" NOT NULL,
+    source text COLLATE "C",
+    problem text,
+    PRIMARY KEY (entity, written)
+);
+
+-- Public files that no row needs any more, and since when.
+CREATE TABLE IF NOT EXISTS ops.unused_picture (path text PRIMARY KEY, since timestamptz NOT NULL DEFAULT now());
+
+-- Addresses. written: as the customer's row has it, its parts joined (geocoding.positions); query: what Google is asked for it,
+-- NULL when there is nothing to ask, and then why.
+CREATE TABLE IF NOT EXISTS ops.address (
+    written text COLLATE "C" PRIMARY KEY,
+    query text COLLATE "C",
+    problem text
+);
+
+-- Google's answers. status: Google's own word. Coordinates are forgotten after the days that its terms allow, place ids are not.
+CREATE TABLE IF NOT EXISTS ops.geocode (
+    query text COLLATE "C" PRIMARY KEY,
+    status text NOT NULL,
+    latitude double precision,
+    longitude double precision,
+    location_type text,
+    partial_match boolean,
+    place_id text,
+    formatted_address text,
+    province text,
+    answered_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Calls of Google's service, by day of its own clock (Pacific time), for the daily budget.
+CREATE TABLE IF NOT EXISTS ops.geocode_call (day date PRIMARY KEY, calls bigint NOT NULL);
+
 -- References that point nowhere, per referencing field, as last counted.
 CREATE TABLE IF NOT EXISTS ops.reference_check (
     entity text NOT NULL,

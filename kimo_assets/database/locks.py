@@ -12,18 +12,24 @@ from kimo_assets.errors import LockedError
 _KEY = "kimo_assets: import or export"
 
 
+# The side jobs: each its own, beside imports and exports.
+IMAGES = "kimo_assets: images"
+GEOCODING = "kimo_assets: geocoding"
+_BUSY = {IMAGES: "another import of pictures", GEOCODING: "another geocoding"}
+
+
 @contextmanager
-def exclusive(database: Database) -> Iterator[Connection]:
+def exclusive(database: Database, key: str = _KEY) -> Iterator[Connection]:
     """Holds the lock while the block runs. Raises: LockedError with the name of the run that holds it."""
     with database.connect() as connection:
-        taken = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [_KEY]).fetchone()
+        taken = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [key]).fetchone()
         if taken != (True,):
-            raise LockedError(_holder(connection))
+            raise LockedError(_holder(connection) if key == _KEY else f"{_BUSY[key]} is running; wait until it has ended")
         try:
             yield connection
         finally:
             if is_usable(connection):
-                connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [_KEY])
+                connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [key])
 
 
 def is_usable(connection: Connection) -> bool:

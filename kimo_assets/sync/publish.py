@@ -116,7 +116,9 @@ class Publisher:
         return [View(entity, fields, False, constant)]
 
     def _fields(self, entity: Entity) -> list[str]:
-        """The mapped fields, the Id, and the life-cycle columns of what agents may edit."""
+        """The mapped fields, the Id, and the life-cycle columns of what agents may edit; all of what Kimo makes itself."""
+        if entity.direction == "made":
+            return list(entity.fields)
         sent = _LIFECYCLE_SENT if entity.is_held_while_pending else ()
         wanted = self._staged.get(entity.name, set()) | {ID, *sent}
         return [name for name in entity.fields if name in wanted]

@@ -1,0 +1,85 @@
+"""The menu's side jobs: pictures from files, pictures from URLs, coordinates. Each under a lock of its own, beside imports.
+
+What a job found is kept in ops at once; the tables that agents get are brought up to date at its end, and at the start of
+every step 3 (pipeline.py), whoever comes first.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import psycopg
+from psycopg import Connection
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database import ledger
+from kimo_assets.database.locks import GEOCODING, IMAGES, exclusive
+from kimo_assets.database.server import Database
+from kimo_assets.errors import GeocodingError, LockedError
+from kimo_assets.geocoding import positions
+from kimo_assets.geocoding import run as geocoding
+from kimo_assets.images import download, files, references
+from kimo_assets.images.settings import image_settings
+from kimo_assets.reports import TaskListener, TaskReport
+
+# How long a job waits at its end for an import to give the tables free.
+_PATIENCE_S = 60.0
+_PAUSE_S = 1.0
+
+Refresh = Callable[[Connection, int], int]
+
+
+def import_files(config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None) -> TaskReport:
+    """Raises: LockedError; ImagesError when a folder cannot be used; ConfigError."""
+    with exclusive(database, IMAGES) as connection:
+        report = files.import_files(connection, image_settings(connection, config), listener)
+        return _handed_over(database, report, references.refresh, run_id)
+
+
+def download_images(config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None) -> TaskReport:
+    """Raises: LockedError; ImagesError when the public folder cannot be used; ConfigError."""
+    with exclusive(database, IMAGES) as connection:
+        report = download.download_images(connection, image_settings(connection, config), listener)
+        return _handed_over(database, report, references.refresh, run_id)
+
+
+def geocode_addresses(
+    config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None
+) -> TaskReport:
+    """Raises: LockedError; GeocodingError when Google refuses to go on: what was answered before is kept."""
+    section = config.geocoding
+    with exclusive(database, GEOCODING) as connection:
+        try:
+            report = geocoding.geocode_addresses(connection, section, os.environ.get(section.key_variable), listener)
+        except GeocodingError:
+            _hand_over(database, geocoding.TITLE, positions.refresh, run_id)
+            raise
+        return _handed_over(database, report, positions.refresh, run_id)
+
+
+def _handed_over(database: Database, report: TaskReport, refresh: Refresh, run_id: str | None) -> TaskReport:
+    note = _hand_over(database, report.title, refresh, run_id)
+    return replace(report, run_id=run_id, notes=(*report.notes, *([note] if note else [])))
+
+
+def _hand_over(database: Database, title: str, refresh: Refresh, run_id: str | None) -> str | None:
+    """Brings the table that agents get up to date, as a load of its own if anything differs; or says who will do it."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            with exclusive(database) as connection:
+                _refresh_as_a_load(connection, title, refresh, run_id)
+            return None
+        except LockedError as error:
+            if time.monotonic() > deadline:
+                return f"The next step 3 takes it over: {error}."
+            time.sleep(_PAUSE_S)
+
+
+def _refresh_as_a_load(connection: Connection, title: str, refresh: Refresh, run_id: str | None) -> None:
+    with connection.transaction() as transaction:
+        load = ledger.begin_load(connection, title, run_id)
+        if not refresh(connection, load):
+            raise psycopg.Rollback(transaction)
+        ledger.end_load(connection, load, success=True)
