@@ -1,7 +1,7 @@
 """The menu's side jobs: pictures from files, pictures from URLs, coordinates. Each under a lock of its own, beside imports.
 
-What a job found is kept in ops at once; the tables that agents get are brought up to date at its end, and at the start of
-every step 3 (pipeline.py), whoever comes first.
+What a job found is kept in ops at once; the tables that agents get are brought up to date at its end, and at the start
+of every step 3 (pipeline.py), whoever comes first.
 """
 
 import os

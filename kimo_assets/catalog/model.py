@@ -155,7 +155,7 @@ class Catalog:
 
     @cached_property
     def load_order(self) -> list[str]:
-        """Every entity after those its hard references point to; equal ones by category, then name. The made ones are last."""
+        """Every entity after those its hard references point to; equal ones by category, then name. Made ones are last."""
         sorter = TopologicalSorter(
             {
                 e.name: {r.target for r in e.hard_references.values()} - {e.name}

@@ -97,13 +97,13 @@ def launched(call: Call, how: Launcher, **options: Any) -> ImportReport:
     # Dagster takes seconds to import: not before the configuration was found to be right.
     with call.err.status("Starting ..."):
         from kimo_assets.defs import launch
-    with shown_progress(call.err) as progress, _stopped_in_words():
+    with shown_progress(call.err) as progress, stopped_in_words():
         report: ImportReport = getattr(launch, how)(config, database, progress=progress, **options)
     return report
 
 
 @contextmanager
-def _stopped_in_words() -> Iterator[None]:
+def stopped_in_words() -> Iterator[None]:
     """A `kill` or a closed terminal ends a run as Ctrl-C does: recorded as ended, so that it blocks no queue."""
     stopped: list[int] = []
 

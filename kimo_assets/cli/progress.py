@@ -85,6 +85,17 @@ class TerminalProgress(Progress):
         if self._step is not None:
             self._bars.advance(self._step)
 
+    def task_started(self, title: str, total: int | None) -> None:
+        self._complete()
+        self._total = total or 0
+        self._step = self._bars.add_task(title, total=total, detail="" if total is None else f"{total:,}")
+
+    def task_advanced(self, pieces: int) -> None:
+        if self._step is not None:
+            self._bars.advance(self._step, pieces)
+            done = next(task.completed for task in self._bars.tasks if task.id == self._step)
+            self._update(self._step, detail=f"{done:,.0f}" + (f" of {self._total:,}" if self._total else ""))
+
     def _show_so_far(self) -> None:
         done = self._started - len(self._current)
         self._update(self._step, completed=done, detail=f"{done} of {plural(self._total, 'entity', 'entities')}")
@@ -112,6 +123,10 @@ class _Current:
     rows: int = 0
 
 
+# How often a log hears that a long task goes on.
+_TELLING_S = 10.0
+
+
 class PlainProgress(Progress):
     """A line per entity when it is done: for logs, cron's mails, pipes."""
 
@@ -137,6 +152,17 @@ class PlainProgress(Progress):
 
     def manifests_started(self, agents: int) -> None:
         self._say(f"Manifests: {plural(agents, 'agent')}")
+
+    def task_started(self, title: str, total: int | None) -> None:
+        """Then a line now and then, so that a log tells that it goes on."""
+        self._title, self._total, self._done, self._told_at = title, total, 0, time.monotonic()
+        self._say(title + ("" if total is None else f": {total:,}"))
+
+    def task_advanced(self, pieces: int) -> None:
+        self._done += pieces
+        if time.monotonic() - self._told_at >= _TELLING_S:
+            self._told_at = time.monotonic()
+            self._say(f"  {self._title}: {self._done:,}" + (f" of {self._total:,}" if self._total else ""))
 
     def _say(self, line: str) -> None:
         self._err.say(line.rstrip())

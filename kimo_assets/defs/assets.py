@@ -6,9 +6,10 @@ import dagster as dg
 from pydantic import Field
 
 from kimo_assets.config import KimoConfig
-from kimo_assets.defs.metadata import entity_metadata, failures_table, step_summary
+from kimo_assets.defs.metadata import failures_table, recorded_metadata, step_summary
 from kimo_assets.defs.payloads import record_agent_payloads
 from kimo_assets.defs.runs import RESOURCE, KimoRun
+from kimo_assets.defs.tasks import GEOPOSITIONS, PUBLIC_IMAGES
 from kimo_assets.reports import STEP_TITLES, StepReport, by_reason
 
 ASSET_OF_STEP = {1: "erp_staging", 2: "kimo_tables", 3: "sync_payloads"}
@@ -58,7 +59,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         _materialize(context, 2, allow_shrink=config.allow_shrink)
 
     @dg.asset(
-        deps=[kimo_tables],
+        deps=[kimo_tables, PUBLIC_IMAGES, GEOPOSITIONS],
         kinds={"csv", "file"},
         description=f"{STEP_TITLES[3]}. For every agent exactly the visible rows: objects shared by the "
         "agents who see the same, and a manifest per agent, replaced at once. What did not change "
@@ -75,11 +76,7 @@ def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: 
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     report = kimo.step(step, context.partition_keys, allow_shrink=allow_shrink, log=context.log.info)
     context.log.info(step_summary(report))
-    metadata = {
-        name: entity_metadata(kimo.open().connection, kimo.config, step, entity)
-        for name, entity in report.entities.items()
-        if entity.status != "failed"
-    }
+    metadata = recorded_metadata(kimo.open().connection, kimo.config, report)
     if step == 3:
         record_agent_payloads(context, kimo, report)
     if not report.failures:

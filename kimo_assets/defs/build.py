@@ -17,6 +17,7 @@ from kimo_assets.defs.payloads import agent_payloads
 from kimo_assets.defs.retry import retry_rejected
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
 from kimo_assets.defs.sensors import build_sensors
+from kimo_assets.defs.tasks import TASK_JOBS, task_assets
 from kimo_assets.pipeline import Progress, Run
 
 
@@ -34,10 +35,11 @@ def build_defs(
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = build_assets(config) if config.entities else []
     payloads = agent_payloads(ASSET_OF_STEP[3], owners=OWNERS, group=GROUP)
+    of_tasks = task_assets(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     return dg.Definitions(
-        assets=[*assets, payloads] if config.entities else [],
+        assets=[*assets, payloads, *of_tasks] if config.entities else [],
         asset_checks=build_checks(ASSET_OF_STEP[3]) if config.entities else [],
-        jobs=[*build_jobs(config), retry_rejected] if config.entities else [],
+        jobs=[*build_jobs(config), retry_rejected, *TASK_JOBS] if config.entities else [],
         sensors=build_sensors(config, database) if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.

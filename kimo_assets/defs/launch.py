@@ -18,10 +18,11 @@ from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
 from kimo_assets.defs.retry import RETRY_JOB, RETRY_OP
 from kimo_assets.defs.runs import KimoRun
 from kimo_assets.defs.settings import SETTINGS_JOB, SETTINGS_OP
+from kimo_assets.defs.tasks import OP_OF_TASK
 from kimo_assets.defs.undo import UNDO_JOB
 from kimo_assets.errors import ContractError, KimoError
 from kimo_assets.pipeline import STEPS, Progress, Run
-from kimo_assets.reports import ImportReport
+from kimo_assets.reports import ImportReport, TaskReport
 
 # The command shows progress of its own; Dagster's every event would bury it, and is in the UI anyway.
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -98,6 +99,18 @@ def launch_settings(config: KimoConfig, database: Database, *, progress: Progres
     )
 
 
+def launch_task(config: KimoConfig, database: Database, *, job: str, progress: Progress | None = None) -> TaskReport:
+    """One of the menu's side jobs. Raises: what has refused it (tasks.py), or ended it."""
+    result, opened, _ = _run(
+        config, database, lambda defs, instance: _run_op_job(defs, instance, job, OP_OF_TASK[job], None), progress
+    )
+    if opened and opened[0].refused:
+        raise opened[0].refused
+    if not opened or opened[0].task_report is None or not result.success:
+        raise _what_broke(result)
+    return opened[0].task_report
+
+
 _RunJob = Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult]
 
 
@@ -111,6 +124,17 @@ def _launch(
     """Runs a job on the company's Dagster instance. Raises: what has refused the run, or LockedError before there is one."""
     with exclusive(database):
         pass  # refused here, a second import leaves no failed run behind
+    return _report(*_run(config, database, run, progress, before_step))
+
+
+def _run(
+    config: KimoConfig,
+    database: Database,
+    run: _RunJob,
+    progress: Progress | None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+) -> tuple[dg.ExecuteInProcessResult, list[KimoRun], float]:
+    """The run, what of ours it has opened, and its seconds."""
     started = time.monotonic()
     opened: list[KimoRun] = []
     defs = build_defs(config, database=database, progress=progress, opened=opened, before_step=before_step)
@@ -119,17 +143,17 @@ def _launch(
         # Otherwise Dagster's storage connects for every statement: a third of a small import's time.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
         result = run(defs, instance)
-    return _report(result, opened, time.monotonic() - started)
+    return result, opened, time.monotonic() - started
 
 
 def _run_op_job(
-    defs: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, config: Mapping[str, Any]
+    defs: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, config: Mapping[str, Any] | None
 ) -> dg.ExecuteInProcessResult:
     """A job of one op, with this configuration."""
     return defs.resolve_job_def(job).execute_in_process(
         instance=instance,
         tags=_TAGS,
-        run_config={"ops": {op: {"config": dict(config)}}, "loggers": _LOGGERS},
+        run_config={"loggers": _LOGGERS} | ({} if config is None else {"ops": {op: {"config": dict(config)}}}),
         raise_on_error=False,
     )
 

@@ -29,6 +29,26 @@ _NAMING = ("Id", "Name", "Description", "Label", "Code")
 MetadataValues = dict[str, Any]
 
 
+def recorded_metadata(connection: Connection, config: KimoConfig, report: StepReport) -> dict[str, MetadataValues]:
+    """partition -> what it shows, of the entities that did not fail.
+
+    What Kimo makes itself has no partition: its figures stand with the entities it is about, beside theirs.
+    """
+    catalog = load_catalog()
+    done = {name: entity for name, entity in report.entities.items() if entity.status != "failed"}
+    found = {
+        name: entity_metadata(connection, config, report.step, entity)
+        for name, entity in done.items()
+        if name not in catalog.made
+    }
+    for name, entity in done.items():
+        if name in catalog.made:
+            beside = {f"{name}: {count}": value for count, value in _counts(entity).items()}
+            for partition in found.keys() & set(catalog[name].follows):
+                found[partition] |= beside
+    return found
+
+
 def entity_metadata(connection: Connection, config: KimoConfig, step: int, report: EntityReport) -> MetadataValues:
     """What one partition shows: what happened, how many rows, which refused, a sample, where things are."""
     values: MetadataValues = {"status": report.status, **_counts(report)}

@@ -4,7 +4,7 @@ import dagster as dg
 
 from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.checks import record_check
-from kimo_assets.defs.metadata import entity_metadata
+from kimo_assets.defs.metadata import recorded_metadata
 from kimo_assets.defs.payloads import record_agent_payloads
 from kimo_assets.defs.runs import KimoRun
 from kimo_assets.reports import StepReport
@@ -16,10 +16,11 @@ def record_entities(
     """A materialization per entity of the step that did not fail, in the layer's asset; after step 3 also the agents' and
     the check, as the assets' own jobs do.
     """
-    for name, entity in report.entities.items():
-        if entity.status != "failed" and not (only_changed and entity.status == "unchanged"):
-            metadata = entity_metadata(kimo.open().connection, kimo.config, report.step, entity)
-            context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[report.step], partition=name, metadata=metadata))
+    if only_changed:
+        changed = {name: entity for name, entity in report.entities.items() if entity.status != "unchanged"}
+        report = StepReport(report.step, changed)
+    for name, metadata in recorded_metadata(kimo.open().connection, kimo.config, report).items():
+        context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[report.step], partition=name, metadata=metadata))
     if report.step == 3:
         record_agent_payloads(context, kimo, report)
         record_check(context, kimo, ASSET_OF_STEP[3])

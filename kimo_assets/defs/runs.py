@@ -10,7 +10,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.errors import KimoError, LockedError
 from kimo_assets.pipeline import Progress, Run, open_run, run_step
-from kimo_assets.reports import StepReport
+from kimo_assets.reports import StepReport, TaskReport
 
 RESOURCE = "kimo"
 
@@ -34,13 +34,14 @@ class KimoRun:
     ) -> None:
         self.config = config
         self._database = database
-        self._progress = progress
+        self.progress = progress
         self._title = title
         self._run_id = run_id
         self._before_step = before_step or {}
         self._stack = ExitStack()
         self._run: Run | None = None
         self.refused: KimoError | None = None
+        self.task_report: TaskReport | None = None
 
     def step(
         self,
@@ -76,13 +77,22 @@ class KimoRun:
             self._run = self._take_lock(self.database())
         return self._run
 
+    def task(self, work: Callable[[KimoConfig, Database, Progress, str], TaskReport]) -> TaskReport:
+        """Does a side job, which takes no part in the run's lock. An error that has a sentence of its own ends it so."""
+        try:
+            self.task_report = work(self.config, self.database(), self.progress, self._run_id)
+        except KimoError as error:
+            self.refused = error
+            raise dg.Failure(str(error), allow_retries=False) from None
+        return self.task_report
+
     def database(self) -> Database:
         return self._database or open_database(self.config)
 
     def _take_lock(self, database: Database) -> Run:
         try:
             return self._stack.enter_context(
-                open_run(self.config, database, title=self._title, run_id=self._run_id, progress=self._progress)
+                open_run(self.config, database, title=self._title, run_id=self._run_id, progress=self.progress)
             )
         except LockedError as error:
             self.refused = error
@@ -130,6 +140,9 @@ _TITLES = {
     "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
     "settings_sync_data_creation": "Preparazione dati di Sync delle sole impostazioni",
     "import_entities": "Import (entità specifiche)",
+    "import_files": "Importazione file immagini articoli",
+    "download_items_images": "Download immagini da url",
+    "geocode_addresses": "Geocodifica Account",
     "undo_load": "Annullamento di un caricamento",
     "retry_rejected": "Riprova delle righe scartate",
     "__ASSET_JOB": "Materialize",

@@ -25,7 +25,7 @@ def test_every_entity_and_every_table_of_the_console_has_every_field_of_the_cata
     bookkeeping = {"_hash", "_changed_load", "_archived_load"}
     assert {name: set(names) - bookkeeping for name, names in found} == {
         described.name: set(described.fields)
-        for described in (*load_catalog().entities.values(), *load_console().values())
+        for described in (*load_catalog().all.values(), *load_console().values())
     }
 
 

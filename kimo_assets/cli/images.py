@@ -1,0 +1,36 @@
+"""kimo images: pictures from files and from URLs into the public folder, and what is wrong with them."""
+
+import click
+
+from kimo_assets.cli.command import Call, common_options
+from kimo_assets.cli.tasks import run_task
+
+
+@click.group()
+@common_options
+def images() -> None:
+    """Pictures of items, manufacturers, trademarks and promotions: import, download, look for what is wrong."""
+
+
+@images.command("import")
+@common_options
+@click.pass_obj
+def import_(call: Call) -> None:
+    """Import the picture files that rows name (Importazione file immagini articoli).
+
+    New and changed files of `images: source:` become public pictures with a thumbnail; originals are only read.
+    What cannot be used is listed, and everything else goes on.
+    """
+    run_task(call, "import_files")
+
+
+@images.command()
+@common_options
+@click.pass_obj
+def download(call: Call) -> None:
+    """Download the pictures at the addresses of ItemUrl (Download immagini da url).
+
+    What has not changed since the last time costs one small answer. Private addresses are refused unless
+    `images: download: allowed_hosts:` names them.
+    """
+    run_task(call, "download_items_images")

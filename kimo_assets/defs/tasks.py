@@ -1,0 +1,138 @@
+"""The menu's side jobs as jobs of one op each, and the two assets that they record what they did in."""
+
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+
+from kimo_assets import tasks
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.server import Database
+from kimo_assets.defs.metadata import MetadataValues, markdown_table
+from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.pipeline import Progress
+from kimo_assets.reports import TaskListener, TaskReport
+
+PUBLIC_IMAGES = "public_images"
+GEOPOSITIONS = "geopositions"
+
+_PROBLEMS_SHOWN = 50
+
+Task = Callable[[KimoConfig, Database, TaskListener, str], TaskReport]
+
+
+def task_assets(upstream: str, *, owners: Sequence[str], group: str) -> list[dg.AssetSpec]:
+    return [
+        dg.AssetSpec(
+            PUBLIC_IMAGES,
+            deps=[upstream],
+            group_name=group,
+            owners=owners,
+            kinds={"file"},
+            description=f"{menu_title('import_files')}, {menu_title('download_items_images')}. The pictures that rows name, "
+            "checked and made small, in the public folder, each with a square thumbnail. Both jobs record here what they "
+            "made, and what could not be used and why. Agents get the names with the next step 3 (PublicImage).",
+        ),
+        dg.AssetSpec(
+            GEOPOSITIONS,
+            deps=[upstream],
+            group_name=group,
+            owners=owners,
+            kinds={"postgres"},
+            description=f"{menu_title('geocode_addresses')}. Where customers and ship-to sites are, as Google answers for "
+            "their addresses, and how well it knows: a picture, a table by province, and the addresses to correct. Agents "
+            "get the coordinates with the next step 3 (EntityGeoposition).",
+        ),
+    ]
+
+
+def _record(context: dg.OpExecutionContext, asset: str, task: Task) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    report = kimo.task(lambda config, database, progress, run_id: task(config, database, _Logged(context, progress), run_id))
+    context.log.info(in_words(report))
+    metadata = task_metadata(report)
+    context.log_event(dg.AssetMaterialization(asset, metadata=metadata))
+    context.add_output_metadata(metadata)
+
+
+class _Logged:
+    """Passes on what a task tells, and keeps its lines in the run's log."""
+
+    def __init__(self, context: dg.OpExecutionContext, progress: Progress) -> None:
+        self._context = context
+        self.task_started = progress.task_started
+        self.task_advanced = progress.task_advanced
+        self._said = progress.said
+
+    def said(self, line: str) -> None:
+        self._said(line)
+        self._context.log.info(line)
+
+
+def in_words(report: TaskReport) -> str:
+    """A report for the run's log: its figures, its notes, and how much is in the table of problems."""
+    figures = ", ".join(f"{name} {count:,}" for name, count in report.counts.items() if count)
+    lines = [f"{report.title}: {figures or 'nothing to do'}", *report.notes]
+    if report.problems:
+        first = report.problems[0]
+        lines.append(f"{len(report.problems)} could not be done; all are in the asset's metadata. {first.what}: {first.why}")
+    return "\n".join(lines)
+
+
+def task_metadata(report: TaskReport) -> MetadataValues:
+    """Every count by name, also when it is zero: a plot needs all its points."""
+    values: MetadataValues = {**report.counts, "problems": len(report.problems), "seconds": round(report.seconds, 3)}
+    if report.problems:
+        rows = [[problem.what, problem.why] for problem in report.problems[:_PROBLEMS_SHOWN]]
+        values["what could not be done"] = dg.MetadataValue.md(markdown_table(["what", "why"], rows))
+    if report.notes:
+        values["notes"] = dg.MetadataValue.md("\n\n".join(report.notes))
+    return values
+
+
+def _op(name: str, asset: str, task: Task, description: str) -> dg.OpDefinition:
+    @dg.op(name=name, required_resource_keys={RESOURCE}, out=dg.Out(dg.Nothing), description=description)
+    def run(context: dg.OpExecutionContext) -> None:
+        _record(context, asset, task)
+
+    return run
+
+
+def _job(name: str, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
+    @dg.job(name=name, description=f"{menu_title(name)}. {description}")
+    def job() -> None:
+        op()
+
+    return job
+
+
+TASK_JOBS = [
+    _job(
+        "import_files",
+        _op(
+            "import_picture_files", PUBLIC_IMAGES, tasks.import_files,
+            "Files that are new or changed become public pictures; those that no row names any more leave after some days.",
+        ),
+        "The picture files that items, manufacturers, trademarks and promotions name, from `images: source:` of kimo.yaml "
+        "into the public folder. Goes on past what it cannot use; may run beside an import.",
+    ),
+    _job(
+        "download_items_images",
+        _op(
+            "download_pictures", PUBLIC_IMAGES, tasks.download_images,
+            "Asks every picture's server whether it has changed; what has is fetched, checked and made public.",
+        ),
+        "The pictures at the addresses of ItemUrl with UrlTypeId 1. What has not changed costs one small answer. Goes on "
+        "past what it cannot use; may run beside an import.",
+    ),
+    _job(
+        "geocode_addresses",
+        _op(
+            "ask_for_coordinates", GEOPOSITIONS, tasks.geocode_addresses,
+            "Asks Google for each distinct address that is new, changed or answered too long ago, within the day's budget.",
+        ),
+        "Customers and ship-to sites get coordinates. Each answer is kept at once; a run that is stopped goes on where it "
+        "was. Needs a key of Google's in the environment; without one it says so.",
+    ),
+]  # fmt: skip
+OP_OF_TASK = {"import_files": "import_picture_files", "download_items_images": "download_pictures",
+              "geocode_addresses": "ask_for_coordinates"}  # fmt: skip
