@@ -160,8 +160,8 @@ class ExportFormats(Section):
     """How values are written for the ERP: IntegratorSystemSetting's settings of an export.
 
     date, datetime: DateExportFormat and DateTimeExportFormat; where silent, the source's own `formats`, else the column's
-    own type. boolean: BooleanFormat (zero_one: 1 and 0). null_date, null_boolean, null_number, null_text: what is written for no
-    value; NULL where silent. case: StringCase. single_line: SingleLineStrings. shipment_site_split, item_split:
+    own type. boolean: BooleanFormat (zero_one: 1 and 0). null_date, null_boolean, null_number, null_text: what is written
+    for no value; NULL where silent. case: StringCase. single_line: SingleLineStrings. shipment_site_split, item_split:
     ShipmentSiteIdSplitChar and ItemIdSplitChar, after which a document's id begins. idrolab_item: IdrolabItemId.
     """
 

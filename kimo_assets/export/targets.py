@@ -1,4 +1,4 @@
-"""The ERP's tables as they are, and what is written into them: only the columns that exist there, each value checked first."""
+"""The ERP's tables as they are, and what is written into them: only columns that exist there, each value checked first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
