@@ -307,7 +307,7 @@ _FLOOR = re.compile(
     r"(?:n\.?\s*)?(?:\d+\s?/?\s?[a-z]?|[a-z])|(?:piano|p\.no)\s*(?:terra|rialzato|primo|secondo|terzo|quarto|quinto|(?P<level>\d+)\s?°?)|"
     r"(?:primo|secondo|terzo|quarto|quinto|\d+\s?°)\s*piano|p\.\s?(?:t|terra)\.?)\)?(?=[\s,;)-]|$)"
 )
-_NUMBER_SIGN = re.compile(r"(?i)(?:,\s*|(?<=\s)|(?<=^))(?:n\s*[.°]+|nr\.?|num\.?|numero|civ(?:ico)?\.?|n)\s*[.°]*\s*(?=\d)")
+_NUMBER_SIGN = re.compile(r"(?i)(?:\s*,\s*|\s+|^)(?:n\s*[.°]+|nr\.?|num\.?|numero|civ(?:ico)?\.?|n)\s*[.°]*\s*(?=\d)")
 _COMMA_BEFORE_NUMBER = re.compile(r"(?<!\d)\s*,\s*(?=\d+(?:\s?/?\s?[^\W\d_]{1,3})?(?:\s*[-/]\s*\d+)?(?:\s?/?\s?[^\W\d_])?\s*(?:,|$))")
 _LETTER_OF_NUMBER = re.compile(r"(?<=\d)\s*[/ ]?\s*(?:([^\W\d_])(?=\s*(?:,|$))|/\s*([^\W\d_])(?![^\W_]))")
 _RANGE = re.compile(r"(?<=\d)\s*([-/])\s*(?=\d)")
