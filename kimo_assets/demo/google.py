@@ -96,6 +96,7 @@ class GoogleStandIn:
         self._delay_s = delay_s
         self._next: deque[tuple[str, str | None]] = deque()
         self._of_address: dict[str, str | list[dict[str, Any]]] = {}
+        self._listener: Callable[[Asked], None] = lambda asked: None
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
@@ -126,6 +127,10 @@ class GoogleStandIn:
         """Addresses with these words in them get this status or fault, or these results."""
         self._of_address[part_of_address] = what
 
+    def on_call(self, listener: Callable[[Asked], None]) -> None:
+        """Tells of each call as it comes in, before it is answered."""
+        self._listener = listener
+
     # --- HTTP ------------------------------------------------------------------------------------------------------
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -153,6 +158,7 @@ class GoogleStandIn:
             asked = Asked(self._clock(), parameters.get("address", ""), parameters.get("components", ""), parameters)
             self.asked.append(asked)
             what, message = self._what(asked)
+        self._listener(asked)
         if self._delay_s:
             self._ended.wait(self._delay_s)
         if isinstance(what, list):
@@ -216,7 +222,7 @@ def results(address: str) -> list[dict[str, Any]]:
     luck = _share(address)
     if street and luck > 0.985:
         return []
-    latitude, longitude = _spot(f"{post_code} {city}", *_AREAS.get(post_code[:2], _MIDDLE), within=0.11)
+    latitude, longitude = _spot(f"{post_code} {city}", *_AREAS.get(post_code[:2], _MIDDLE), within=0.2)
     found = _HOUSE.match(street)
     name, number = (found["street"], found["number"]) if found else (street, "")
     if street:
