@@ -39,7 +39,7 @@ def main(context: click.Context) -> None:
 
 
 for _command in (
-    demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, status, rejected, retry, entities, check,
-    why, semaphore, agent, sync, dev,
+    demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, status, rejected, retry, entities,
+    check, why, semaphore, agent, sync, dev,
 ):  # fmt: skip
     main.add_command(_command)

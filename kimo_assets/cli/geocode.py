@@ -17,11 +17,13 @@ _CELL_CHARS = 90
 
 
 @click.command()
-@click.option("--preview", "only_preview", is_flag=True, help="Say how many calls a run would make and what they cost; ask nothing.")
-@click.option("--list", "only_list", is_flag=True, help="Show the addresses to correct, and the provinces; ask nothing.")
+@click.option(
+    "--preview", "only_preview", is_flag=True, help="How many calls a run would make and what they cost; asks nothing."
+)
+@click.option("--list", "only_list", is_flag=True, help="The addresses to correct, and the provinces; asks nothing.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Draw where the customers are, coloured by how well that is known, as SVG; ask nothing.",
+    help="Where the customers are, coloured by how well that is known, as SVG in a file; asks nothing.",
 )  # fmt: skip
 @common_options
 @click.pass_obj
@@ -107,7 +109,8 @@ def _plot(call: Call, file: Path) -> None:
     try:
         file.write_text(positions_svg(positions), encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--plot: {file} cannot be written: {error.strerror}. Name a file in a folder that is there.") from error
+        where = f"--plot: {file} cannot be written ({error.strerror})"
+        raise ConfigError(f"{where}: name a file in a folder that is there.") from error
     if call.as_json:
         print_json({"file": str(file), "positions": len(positions)})
     else:

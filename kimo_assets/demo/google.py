@@ -1,11 +1,11 @@
-"""A stand-in for Google's Geocoding API on this machine: the same format over HTTP, invented coordinates, any error on demand.
+"""A stand-in for Google's Geocoding API on this machine: its format over HTTP, invented coordinates, any error on demand.
 
     with GoogleStandIn() as google:
         google.url  # geocoding: base_url of kimo.yaml
         google.answer_with(*["OVER_QUERY_LIMIT"] * 2)  # the next two calls; then it answers again
 
-An address gets the same answer on any machine and day: near the middle of its post code's area, with places of a street close
-together. It answers nobody but this machine, and knows nothing of real streets.
+An address gets the same answer on any machine and day: near the middle of its post code's area, with places of a street
+close together. It answers nobody but this machine, and knows nothing of real streets.
 """
 
 import json
@@ -75,7 +75,7 @@ class Asked:
 
 
 class GoogleStandIn:
-    """key: the only one that is accepted; any that looks like one, unless it is given. per_second: faster callers are told so.
+    """key: the only one that is accepted; unless given, any that looks like one. per_second: faster callers are told so.
 
     clock: seconds, for `Asked.at` and the pace. delay_s: how long an answer takes.
     """

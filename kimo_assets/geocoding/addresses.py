@@ -1,4 +1,4 @@
-"""From the columns of an account to what Google is asked: Italian addresses in one spelling, so that equal ones are asked once.
+"""From the columns of an account to what Google is asked: Italian addresses in one spelling, so that each is asked once.
 
 Only what no reader of the address would miss is changed: abbreviations are written out, case and punctuation made alike,
 floors and "presso" left out. What is ambiguous stays as it is. Addresses of other countries keep all but their blanks.
@@ -104,7 +104,9 @@ def _italian(line: str, post_code: str, city: str, province: str, country: str) 
 
 # --- text -----------------------------------------------------------------------------------------------------------
 
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "º": "°", "–": "-", "—": "-", "_": " ", "\\": "/", '"': " "})
+_QUOTES = str.maketrans(
+    {"’": "'", "‘": "'", "`": "'", "´": "'", "º": "°", "–": "-", "—": "-", "_": " ", "\\": "/", '"': " "}
+)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\ufeff]")
 _NOTHING = re.compile(r"(?i)^(n\.?d\.?|n\.?a\.?|x+|nd|null|none|nessuno|da definire|-+)$")
 
@@ -123,14 +125,18 @@ def _trimmed(text: str) -> str:
     return " ".join(text.split()).strip(" ,;:-/.")
 
 
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # Words that Italian writes small inside names.
-_SMALL = frozenset(
-    "a ad al allo alla ai agli alle da dal dallo dalla dai dagli dalle di del dello della dei degli delle e ed in nel nello nella "
-    "nei negli nelle con su sul sullo sulla sui sugli sulle tra fra per bis ter quater km".split()
+_SMALL = _set(
+    "a ad al allo alla ai agli alle da dal dallo dalla dai dagli dalle di del dello della dei degli delle e ed in nel nello "
+    "nella nei negli nelle con su sul sullo sulla sui sugli sulle tra fra per bis ter quater km"
 )
 _ROMAN = re.compile(r"^(?=[ivxlc])(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})$")
 # Roman figures that are Italian words too, small or not: only the first letter is certain.
-_NOT_ROMAN = frozenset(("li", "di", "mi", "ci", "vi", "c", "l"))
+_NOT_ROMAN = _set("li di mi ci vi c l")
 _WORD = re.compile(r"[^\W_]+(?:'(?=\W|$))?")
 
 
@@ -153,7 +159,7 @@ def _cased(match: re.Match[str], text: str) -> str:
     return word[0].upper() + word[1:]
 
 
-_ELIDED = frozenset(("d", "dell", "all", "dall", "sull", "nell", "l"))
+_ELIDED = _set("d dell all dall sull nell l")
 
 
 # --- abbreviations --------------------------------------------------------------------------------------------------
@@ -176,12 +182,14 @@ def _compiled(table: dict[str, str], *, only_first: bool) -> list[tuple[re.Patte
 # Kinds of streets, where a line or a part of it begins.
 _KINDS = _compiled(
     {
-        "Viale": "v.le", "Via": "via v", "Piazza": "p.zza p.za p.zz pzza", "Piazzale": "p.le p.zzale", "Piazzetta": "p.tta p.zzetta",
-        "Corso": "c.so", "Largo": "l.go", "Lungomare": "lungom l.mare", "Borgo": "b.go", "Vicolo": "v.lo vic", "Galleria": "gall",
-        "Contrada": "c.da contr ctr", "Località": "loc loc.tà loc.ta localita localita'", "Frazione": "fraz fr f.ne fraz.ne",
-        "Strada Provinciale": "s.p strada.prov str.prov", "Strada Statale": "s.s strada.stat str.stat", "Strada Regionale": "s.r!",
-        "Strada": "str s.da", "Traversa": "trav", "Salita": "sal", "Regione": "reg", "Circonvallazione": "circ circonv",
-        "Zona Industriale": "z.i z.ind zona.ind zona.ind.le zona.industr zona.i!", "Zona Artigianale": "z.a zona.art zona.art.le",
+        "Viale": "v.le", "Via": "via v", "Piazza": "p.zza p.za p.zz pzza", "Piazzale": "p.le p.zzale",
+        "Piazzetta": "p.tta p.zzetta", "Corso": "c.so", "Largo": "l.go", "Lungomare": "lungom l.mare", "Borgo": "b.go",
+        "Vicolo": "v.lo vic", "Galleria": "gall", "Contrada": "c.da contr ctr",
+        "Località": "loc loc.tà loc.ta localita localita'", "Frazione": "fraz fr f.ne fraz.ne",
+        "Strada Provinciale": "s.p strada.prov str.prov", "Strada Statale": "s.s strada.stat str.stat",
+        "Strada Regionale": "s.r!", "Strada": "str s.da", "Traversa": "trav", "Salita": "sal", "Regione": "reg",
+        "Circonvallazione": "circ circonv", "Zona Industriale": "z.i z.ind zona.ind zona.ind.le zona.industr zona.i!",
+        "Zona Artigianale": "z.a zona.art zona.art.le",
         "Centro Commerciale": "c.c centro.comm centro.comm.le centro.c!", "Calle": "c.lle", "Fondamenta": "fond f.ta",
     },
     only_first=True,
@@ -190,7 +198,8 @@ _ROADS = ("Strada Provinciale", "Strada Statale", "Strada Regionale")
 # Words inside a line.
 _WORDS = _compiled(
     {
-        "Fratelli": "f.lli", "Generale": "gen!", "Martiri": "mart!", "Madonna": "mad!", "Monsignor": "mons!", "Ingegner": "ing!",
+        "Fratelli": "f.lli", "Generale": "gen!", "Martiri": "mart!", "Madonna": "mad!", "Monsignor": "mons!",
+        "Ingegner": "ing!",
         "Professor": "prof!", "Dottor": "dott! dr!", "Avvocato": "avv!", "Cavalier": "cav!", "Onorevole": "on!",
         "Santissima": "ss.ma", "Santissimo": "ss.mo", "Zona Industriale": "z.i!", "Porto": "p.to", "Monte": "m.te",
         "Castello": "cast!", "Ponte": "p.te", "Nazionale": "naz.le", "Provinciale": "prov.le", "Comunale": "com.le",
@@ -204,19 +213,20 @@ _TOWN_WORDS = _compiled(
 )
 
 _SAINT = re.compile(r"(?i)(?<![\w'.])s\.\s*(?=([^\W\d_]+))")
-_MEN = frozenset(
-    "benedetto bernardino bernardo biagio carlo casciano cataldo cesario cipriano colombano cristoforo daniele damiano demetrio "
-    "dionigi domenico donato donà felice ferdinando filippo fermo floriano francesco gabriele gaetano gavino gennaro genesio "
-    "germano giacomo gimignano giorgio giovanni girolamo giuliano giuseppe giustino giusto gottardo gregorio lazzaro leo "
-    "leonardo leone leucio liberale lorenzo luca luigi marcello marco mariano marino martino marzano massimo matteo mauro "
-    "maurizio michele miniato nazario nazzaro nicola nicolò nicolo niccolò pancrazio paolo pellegrino pier pietro pio polo "
-    "prospero quirico remo rocco romano romualdo ruffillo sabino salvatore salvo sebastiano secondo severino severo silvestro "
-    "sisto teodoro tommaso valentino venanzio vendemiano vincenzo vitale vito vittore vittorino zeno zenone stino".split()
+_MEN = _set(
+    "benedetto bernardino bernardo biagio carlo casciano cataldo cesario cipriano colombano cristoforo daniele "
+    "damiano demetrio dionigi domenico donato donà felice ferdinando filippo fermo floriano francesco gabriele "
+    "gaetano gavino gennaro genesio germano giacomo gimignano giorgio giovanni girolamo giuliano giuseppe giustino "
+    "giusto gottardo gregorio lazzaro leo leonardo leone leucio liberale lorenzo luca luigi marcello marco mariano "
+    "marino martino marzano massimo matteo mauro maurizio michele miniato nazario nazzaro nicola nicolò nicolo "
+    "niccolò pancrazio paolo pellegrino pier pietro pio polo prospero quirico remo rocco romano romualdo ruffillo "
+    "sabino salvatore salvo sebastiano secondo severino severo sisto silvestro teodoro tommaso valentino venanzio "
+    "vendemiano vincenzo vitale vito vittore vittorino zeno zenone stino"
 )
-_WOMEN = frozenset(
-    "barbara brigida caterina cecilia chiara colomba croce cristina domenica fiora fosca francesca giuliana giusta giustina "
-    "liberata lucia marcella margherita maria marina marinella marta martina monica ninfa paola reparata rita rosa rosalia "
-    "severa sofia teresa tecla venera vittoria viola ".split()
+_WOMEN = _set(
+    "barbara brigida caterina cecilia chiara colomba croce cristina domenica fiora fosca francesca giuliana giusta "
+    "giustina liberata lucia marcella margherita maria marina marinella marta martina monica ninfa paola reparata "
+    "rita rosa rosalia severa sofia teresa tecla venera vittoria viola"
 )
 
 
@@ -300,7 +310,10 @@ def _province_in_city(city: str, known: str) -> tuple[str, str]:
 
 # --- street -----------------------------------------------------------------------------------------------------------
 
-_AT = re.compile(r"(?i)(?<!\w)(?:c/\s*o\.?|presso|p/o)\s+[^,;]*?(?=\s+-\s|,|;|\s+(?=(?:via|v\.le|viale|p\.?zza|piazza|corso|c\.so)\b)|$)")
+_AT = re.compile(
+    r"(?i)(?<!\w)(?:c/\s*o\.?|presso|p/o)\s+[^,;]*?"
+    r"(?=\s+-\s|,|;|\s+(?=(?:via|v\.le|viale|p\.?zza|piazza|corso|c\.so)\b)|$)"
+)
 _NO_NUMBER = re.compile(r"(?i)[\s,]+(?:s\.?\s?n\.?\s?c\.?|s\.\s?n\.?|s/n|senza numero(?: civico)?|sn)\s*(?=,|;|\s-\s|$)")
 _FLOOR = re.compile(
     r"(?i)[\s,;(-]+(?:(?:int(?:erno)?|sc(?:ala)?|pal(?:azzina)?|edificio|ed|app(?:artamento)?|uff(?:icio)?|stanza)\.?\s*"
@@ -308,7 +321,9 @@ _FLOOR = re.compile(
     r"(?:primo|secondo|terzo|quarto|quinto|\d+\s?°)\s*piano|p\.\s?(?:t|terra)\.?)\)?(?=[\s,;)-]|$)"
 )
 _NUMBER_SIGN = re.compile(r"(?i)(?:\s*,\s*|\s+|^)(?:n\s*[.°]+|nr\.?|num\.?|numero|civ(?:ico)?\.?|n)\s*[.°]*\s*(?=\d)")
-_COMMA_BEFORE_NUMBER = re.compile(r"(?<!\d)\s*,\s*(?=\d+(?:\s?/?\s?[^\W\d_]{1,3})?(?:\s*[-/]\s*\d+)?(?:\s?/?\s?[^\W\d_])?\s*(?:,|$))")
+_COMMA_BEFORE_NUMBER = re.compile(
+    r"(?<!\d)\s*,\s*(?=\d+(?:\s?/?\s?[^\W\d_]{1,3})?(?:\s*[-/]\s*\d+)?(?:\s?/?\s?[^\W\d_])?\s*(?:,|$))"
+)
 _LETTER_OF_NUMBER = re.compile(r"(?<=\d)\s*[/ ]?\s*(?:([^\W\d_])(?=\s*(?:,|$))|/\s*([^\W\d_])(?![^\W_]))")
 _RANGE = re.compile(r"(?<=\d)\s*([-/])\s*(?=\d)")
 _DOT_BEFORE_LETTER = re.compile(r"(?<=[^\W\d_])\.\s*(?=[^\W_])")
@@ -319,7 +334,7 @@ _GLUED = re.compile(r"(?i)^(s\.?[sp]\.?|sr|s\.r\.?)\s?(?:n\.?°?\s*)?(?=\d)")
 
 
 def _street(line: str) -> str:
-    line = _without_host(line)
+    line = re.sub(r"(?<=\d)\s+-\s+(?=\d{1,3}\b)", "-", _without_host(line))
     line = re.sub(r"\s+[-;]\s+|\s*;\s*|\s*[()]\s*", ", ", line)
     line = _FLOOR.sub(_floor, _NO_NUMBER.sub("", _FLOOR.sub(_floor, line)))
     parts = [part for part in (_part(part) for part in _as_words(line).split(", ")) if part]
@@ -340,7 +355,7 @@ def _without_host(line: str) -> str:
 
 def _part(text: str) -> str:
     """What stands between two commas."""
-    text = _GLUED.sub(lambda found: "S.P. " if "p" in found[1].lower() else "S.R. " if "r" in found[1].lower() else "S.S. ", text)
+    text = _GLUED.sub(lambda found: f"S.{found[1].upper().strip('.')[-1]}. ", text)
     text = _kind_written_out(_trimmed(_NUMBER_SIGN.sub(", ", f" {text} ")))
     text = _written_out(text, _WORDS)
     text = _DOT_AFTER_WORD.sub("", _DOT_BEFORE_LETTER.sub(". ", text))
@@ -353,7 +368,7 @@ def _kind_written_out(text: str) -> str:
     """The kind of the street in full. S.S. and the like are roads only before a number: others are saints."""
     for pattern, kind in _KINDS:
         found = pattern.match(text)
-        if found and (kind not in _ROADS or re.match(r"(?:n[.°\s]*)?\d|[^\W\d_]+", text[found.end() :]) and _is_road(text, found)):
+        if found and (kind not in _ROADS or _is_road(text, found)):
             return f"{kind} {text[found.end() :]}"
     return text
 

@@ -1,7 +1,7 @@
 """Asking Google, with its own library: one call at a time, at the allowed pace, and what each answer means.
 
-The library retries some errors by itself, unseen, and its throttle lets one call too many pass and counts only calls that went
-well. Both are switched off: every call is counted, paced and retried here. Nothing said here holds the key.
+The library retries some errors by itself, unseen, and its throttle lets one call too many pass and counts only calls that
+went well. Both are switched off: every call is counted, paced and retried here. Nothing said here holds the key.
 """
 
 import time
@@ -108,8 +108,8 @@ class Geocoder:
         self._key = key.strip()
         if not self._key.startswith(KEYS_BEGIN_WITH):
             raise GeocodingError(
-                f"The key in the variable {config.key_variable} is no key of Google Maps: these begin with {KEYS_BEGIN_WITH}. "
-                "Copy it from the Google Cloud console (APIs & Services, Credentials)."
+                f"The key in the variable {config.key_variable} is no key of Google Maps: these begin with "
+                f"{KEYS_BEGIN_WITH}. Copy it from the Google Cloud console (APIs & Services, Credentials)."
             )
         self._may_call = may_call
         self._said = said
@@ -200,8 +200,8 @@ class Geocoder:
 
 
 _OVER_DAILY_LIMIT = (
-    "Google answers no more today ({status}){said}. See in the Google Cloud console whether the project has a billing account "
-    "with a valid means of payment, and what its daily quota of the Geocoding API is; then run again."
+    "Google answers no more today ({status}){said}. See in the Google Cloud console whether the project has a billing "
+    "account with a valid means of payment, and what its daily quota of the Geocoding API is; then run again."
 )
 _DENIED = (
     "Google refuses the key (REQUEST_DENIED){said}. In the Google Cloud console: is it the key that the variable {variable} "

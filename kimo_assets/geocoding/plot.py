@@ -1,7 +1,7 @@
 """Where the customers are, coloured by how well that is known: an SVG of its own, without anybody's map beneath.
 
-Google's terms forbid its points on the maps of others, so there are lines of latitude and longitude only. Positions are drawn
-in the cells of a fine grid: tens of thousands of customers make a small file, and the same ones always the same file.
+Google's terms forbid its points on the maps of others, so there are lines of latitude and longitude only. Positions are
+drawn in the cells of a fine grid: tens of thousands of customers make a small file, and the same ones always the same file.
 """
 
 import math
@@ -14,7 +14,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.geocoding.positions import GEOCODED
 
-# From the best to the worst, which is drawn over the others; a person's last. Apart for the colour-blind too (Okabe and Ito).
+# From the best to the worst, drawn in this order; a person's last. Apart for the colour-blind too (Okabe and Ito).
 QUALITIES: Mapping[str, tuple[str, str]] = {
     "ROOFTOP": ("to the house", "#0072b2"),
     "RANGE_INTERPOLATED": ("between two house numbers", "#56b4e9"),
@@ -51,7 +51,7 @@ def read_positions(connection: Connection) -> list[Position]:
 
 
 def _quality(name: str | None) -> str:
-    return name if name in QUALITIES else _OTHER
+    return name if name and name in QUALITIES else _OTHER
 
 
 _LONGEST_SIDE = 640
@@ -116,7 +116,8 @@ class _Frame:
 
     def lines(self) -> list[str]:
         """The border, and lines of latitude and longitude at round degrees, with their labels."""
-        parts = [f'<rect x="{_LEFT}" y="{_TOP}" width="{self.width}" height="{self.height}" fill="#f7f7f7" stroke="#bbbbbb"/>']
+        size = f'width="{self.width}" height="{self.height}"'
+        parts = [f'<rect x="{_LEFT}" y="{_TOP}" {size} fill="#f7f7f7" stroke="#bbbbbb"/>']
         for latitude in _round_degrees(self.south, self.north):
             y = _TOP + self.y(latitude)
             parts.append(f'<path d="M{_LEFT} {y:.1f}h{self.width}" stroke="#dddddd"/>')

@@ -16,11 +16,13 @@ _ACCOUNTS_NAMED = 3
 # Today's customers and ship-to sites, with what is known of their address. Without an address: not looked at yet.
 _ACCOUNTS = sql.SQL(
     """
-    SELECT a."Id" AS id, a."Name" AS name, {by_person} AS by_person, d.query, d.problem, d.written IS NULL AS unseen,
+    SELECT a."Id" AS id, a."Name" AS name, {by_person} AS by_person, d.query, d.problem,
         coalesce(d.province, g.province) AS province, g.status, g.latitude IS NOT NULL AS found, g.location_type,
-        coalesce(g.partial_match, false) AS partial, g.formatted_address, coalesce(g.location_type = ANY({coarse}), false) AS coarse,
+        coalesce(g.partial_match, false) AS partial, g.formatted_address,
+        coalesce(g.location_type = ANY({coarse}), false) AS coarse,
         d.problem IS NULL AND (g.query IS NULL OR g.status = 'EXPIRED') AS waiting
-    FROM kimo."Account" AS a LEFT JOIN ops.address AS d ON d.written = {written} LEFT JOIN ops.geocode AS g ON g.query = d.query
+    FROM kimo."Account" AS a LEFT JOIN ops.address AS d ON d.written = {written}
+        LEFT JOIN ops.geocode AS g ON g.query = d.query
     WHERE a._archived_load IS NULL AND a."AccountTypeId" = ANY({types})
     """
 ).format(
@@ -67,7 +69,7 @@ def totals(connection: Connection) -> Totals:
 class Province:
     """The accounts of a province. code: empty where neither the address nor Google tells it.
 
-    precise: found to the house, and as it was asked; coarse, partial: found all the same.
+    coarse, partial: found all the same, and counted there too.
     """
 
     code: str
@@ -157,7 +159,10 @@ def _correction(
     return Correction(query, what, why, kind, accounts)
 
 
-def _why(problem: str | None, status: str | None, location_type: str | None, partial: bool, found: str | None) -> tuple[str, str]:
+def _why(
+    problem: str | None, status: str | None, location_type: str | None, partial: bool, found: str | None
+) -> tuple[str, str]:
+    """One of _KINDS, and what is wrong and to be done."""
     if problem:
         return "not askable", problem
     if status == "INVALID_REQUEST":
@@ -169,5 +174,6 @@ def _why(problem: str | None, status: str | None, location_type: str | None, par
     if partial:
         return "partial", f"Google found something similar only: {found} (partial match). Correct what differs."
     if location_type == "GEOMETRIC_CENTER":
-        return location_type, f"Only the middle of the street or place: {found} (GEOMETRIC_CENTER). Fill in the house number."
+        why = f"Only the middle of the street or place: {found} (GEOMETRIC_CENTER). Fill in the house number."
+        return location_type, why
     return "", ""

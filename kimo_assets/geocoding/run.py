@@ -1,7 +1,7 @@
 """geocode_addresses: the addresses that are new, changed or too old are asked, and the answers kept as they come.
 
-One call after the other: with several on their way, a run that is killed would lose as many answers. Google answers in a tenth
-or a fifth of a second, so that a day's budget of thousands takes minutes.
+One call after the other: with several on their way, a run that is killed would lose as many answers. Google answers in a
+tenth or a fifth of a second, so that a day's budget of thousands takes minutes.
 """
 
 import math
@@ -41,7 +41,7 @@ def geocode_addresses(
     clock: Clock = time.monotonic,
     sleep: Sleep = time.sleep,
 ) -> TaskReport:
-    """Asks what is due, as far as the day's budget goes. connection: in autocommit mode, so that every answer is kept at once.
+    """Asks what is due, as far as the day's budget goes. connection: in autocommit mode: each answer is kept at once.
 
     Raises: GeocodingError when Google refuses the key or answers nobody; answers until then are kept.
     """
@@ -169,8 +169,8 @@ def _ask_all(
                 break
             if in_a_row == _FAILED_IN_A_ROW:
                 raise GeocodingError(
-                    f"{config.base_url}: {in_a_row} addresses in a row got no answer; the last one: {reply.why}. See whether "
-                    f"this machine reaches the server, and run again: {_kept(outcome)}"
+                    f"{config.base_url}: {in_a_row} addresses in a row got no answer; the last one: {reply.why}. See "
+                    f"whether this machine reaches the server, and run again. {_kept(outcome)}"
                 )
             listener.task_advanced(1)
     finally:
@@ -201,7 +201,9 @@ def _take(connection: Connection, config: GeocodingConfig, query: str, reply: Re
 
 
 def _kept(outcome: _Outcome) -> str:
-    return f"the {outcome.answered:,} answers of this run are kept." if outcome.answered else "nothing was answered in this run."
+    if not outcome.answered:
+        return "Nothing was answered in this run."
+    return f"What was answered in this run ({outcome.answered:,}) is kept."
 
 
 def _due(connection: Connection, config: GeocodingConfig) -> Sequence[tuple[str, str, bool]]:
@@ -264,7 +266,8 @@ def forget_expired(connection: Connection, config: GeocodingConfig) -> int:
             interval,
         )
         return connection.execute(
-            "UPDATE ops.geocode SET (status, latitude, longitude, location_type, partial_match, formatted_address, province) = "
+            "UPDATE ops.geocode SET "
+            "(status, latitude, longitude, location_type, partial_match, formatted_address, province) = "
             "('EXPIRED', NULL, NULL, NULL, NULL, NULL, NULL) "
             "WHERE latitude IS NOT NULL AND answered_at <= now() - make_interval(secs => %s)",
             interval,

@@ -1,4 +1,4 @@
-"""Customers with addresses in a Kimo database, and a local server that speaks as Google does; the client library is the real one."""
+"""Customers with addresses in a Kimo database, and a local server that speaks as Google does, to the real client library."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -115,8 +115,8 @@ def customers(own_database: Database, google: GoogleStandIn) -> Customers:
 
 
 def result(
-    latitude: float = 43.6, longitude: float = 13.5, kind: str = "ROOFTOP", *, post_code: str = "60121", province: str = "AN",
-    types: tuple[str, ...] = ("street_address",), **more: Any,
+    latitude: float = 43.6, longitude: float = 13.5, kind: str = "ROOFTOP", *, post_code: str = "60121",
+    province: str = "AN", types: tuple[str, ...] = ("street_address",), **more: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """One of Google's results, in its format."""
     return {

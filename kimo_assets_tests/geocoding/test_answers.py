@@ -1,6 +1,8 @@
 """What each of Google's statuses and each fault of the network comes to, by the real client library over HTTP."""
 
 import logging
+import traceback
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -85,7 +87,7 @@ def test_too_many_calls_for_minutes_end_the_run_in_order(three: Customers, fault
     [
         ("OVER_DAILY_LIMIT", None, ("OVER_DAILY_LIMIT", "You must enable Billing", "billing account")),
         ("OVER_QUERY_LIMIT", "You have exceeded your daily request quota for this API.", ("daily request quota", "quota")),
-        ("REQUEST_DENIED", None, ("The provided API key is invalid", "GOOGLE_MAPS_API_KEY", "Geocoding API enabled", "restrictions")),
+        ("REQUEST_DENIED", None, ("The provided API key is invalid", "GOOGLE_MAPS_API_KEY", "API enabled", "restrictions")),
         ("REQUEST_DENIED", "This API project is not authorized to use this API.", ("not authorized to use this API",)),
     ],
 )  # fmt: skip
@@ -164,13 +166,13 @@ def test_nobody_there_at_all(customers: Customers) -> None:
     for number in range(9):
         customers.add(f"D{number}", f"Via Roma {number}", "60121", "Ancona")
     customers.settings["base_url"] = "http://127.0.0.1:9"
-    with pytest.raises(GeocodingError, match="127.0.0.1:9: 5 addresses in a row got no answer; the last one: the server cannot be"):
+    with pytest.raises(GeocodingError, match="in a row got no answer; the last one: the server cannot be reached"):
         customers.run()
 
 
 @pytest.mark.parametrize(
     "fault",
-    ["REQUEST_DENIED", "OVER_DAILY_LIMIT", "OVER_QUERY_LIMIT", "UNKNOWN_ERROR", "500", "cut", "garbage", "404", "other format"],
+    ["REQUEST_DENIED", "OVER_DAILY_LIMIT", "OVER_QUERY_LIMIT", "UNKNOWN_ERROR", "500", "cut", "garbage", "404"],
 )
 def test_the_key_is_in_no_message_and_no_log(
     customers: Customers, fault: str, caplog: pytest.LogCaptureFixture
@@ -180,14 +182,21 @@ def test_the_key_is_in_no_message_and_no_log(
         customers.add(f"C{number}", f"Via Roma {number}", "60121", "Ancona")
     message = f"The key {KEY} is not good." if fault in MESSAGES else None
     customers.google.answer_with(*[fault] * 60, message=message)
-    told = [*customers.listener.lines]
-    try:
-        told.append(str(customers.run()))
-    except GeocodingError as error:
-        told.append(str(error))
-        assert error.__context__ is None
-        assert error.__cause__ is None
-    assert KEY not in "".join([*told, *customers.listener.lines, caplog.text])
+    with suppress(GeocodingError):
+        caplog.handler.stream.write(str(customers.run()))
+    told = caplog.text + "".join(customers.listener.lines)
+    assert KEY not in told
+
+
+@pytest.mark.parametrize("fault", ["REQUEST_DENIED", "500", "cut", "garbage"])
+def test_the_key_is_in_no_error_nor_in_what_it_came_from(customers: Customers, fault: str) -> None:
+    for number in range(6):
+        customers.add(f"C{number}", f"Via Roma {number}", "60121", "Ancona")
+    customers.google.answer_with(*[fault] * 60, message=f"The key {KEY} is not good." if fault in MESSAGES else None)
+    with pytest.raises(GeocodingError) as raised:
+        customers.run()
+    assert KEY not in "".join(traceback.format_exception(raised.value))
+    assert (raised.value.__context__, raised.value.__cause__) == (None, None)
 
 
 # --- which result ---------------------------------------------------------------------------------------------------
@@ -207,7 +216,8 @@ def test_of_several_results_the_one_in_the_post_code_then_in_the_province_is_kep
 
 def test_the_middle_of_a_country_or_region_is_no_position(customers: Customers) -> None:
     customers.add("C1", "Via Alfa 1", "60121", "Ancona", "AN")
-    customers.google.always_answer("Alfa", [result(42.8, 12.8, "APPROXIMATE", types=("country", "political"), partial_match=True)])
+    italy = result(42.8, 12.8, "APPROXIMATE", types=("country", "political"), partial_match=True)
+    customers.google.always_answer("Alfa", [italy])
     assert customers.run().counts["zero results"] == 1
     assert statuses(customers) == ["ZERO_RESULTS"]
 

@@ -10,7 +10,7 @@ from kimo_assets_tests.geocoding.dying import geocode, geocode_and_die
 from kimo_assets_tests.killing import forkserver
 
 # Each address has four moments: before and after its call is counted, before and after its answer is kept.
-_ADDRESSES = 3
+_ADDRESSES = 2
 _MOMENTS = 4 * _ADDRESSES
 
 
