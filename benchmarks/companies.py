@@ -156,3 +156,16 @@ def remove_agent(erp: Path) -> str:
             connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = ?', [code])
     connection.close()
     return str(code)
+
+
+def write_addresses_as_several_hands(erp: Path) -> None:
+    """Every third address in capitals, every third abbreviated with a comma before the number; the rest stays."""
+    with sqlite3.connect(erp) as connection:
+        connection.execute("UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = upper(INDIRIZZO), CITTA = upper(CITTA) WHERE rowid % 3 = 0")
+        for whole, short in (("Viale ", "V.le "), ("Piazza ", "P.zza "), ("Corso ", "C.so "), ("Via ", "V. ")):
+            connection.execute(
+                "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = replace(INDIRIZZO, ?, ?), PROV = '(' || PROV || ')' "
+                "WHERE rowid % 3 = 1 AND INDIRIZZO LIKE ? || '%'",
+                [whole, short, whole],
+            )
+    connection.close()
