@@ -159,9 +159,11 @@ def remove_agent(erp: Path) -> str:
 
 
 def write_addresses_as_several_hands(erp: Path) -> None:
-    """Every third address in capitals, every third abbreviated with a comma before the number; the rest stays."""
+    """Every third address in capitals, every third abbreviated and with its province in parentheses; the rest stays."""
     with sqlite3.connect(erp) as connection:
-        connection.execute("UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = upper(INDIRIZZO), CITTA = upper(CITTA) WHERE rowid % 3 = 0")
+        connection.execute(
+            "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = upper(INDIRIZZO), CITTA = upper(CITTA) WHERE rowid % 3 = 0"
+        )
         for whole, short in (("Viale ", "V.le "), ("Piazza ", "P.zza "), ("Corso ", "C.so "), ("Via ", "V. ")):
             connection.execute(
                 "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = replace(INDIRIZZO, ?, ?), PROV = '(' || PROV || ')' "

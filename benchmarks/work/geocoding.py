@@ -1,6 +1,6 @@
-"""Every address of an imported company asked at a stand-in for Google on this machine, without waiting for the allowed pace."""
+"""Every address of an imported company asked at a stand-in for Google on this machine, as fast as it goes."""
 
-import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ def run(config: str) -> dict[str, Any]:
             ).format(WRITTEN, sql.Literal(list(ACCOUNT_TYPES)))
         ).fetchone() or (0, 0)
         with Meter([postmaster_of(Path(loaded.data_dir) / "postgres")]) as meter:
-            report = geocode_addresses(connection, section, DEMO_KEY, _Nobody(), clock=time.monotonic, sleep=lambda _: None)
+            # By this clock a second passes from one look at it to the next: no call is ever too early.
+            seconds = count()
+            report = geocode_addresses(connection, section, DEMO_KEY, _Nobody(), clock=lambda: float(next(seconds)))
             usage = meter.lap()
         calls = google.calls
     return usage.as_json() | {

@@ -226,7 +226,7 @@ def results(address: str) -> list[dict[str, Any]]:
     found = _HOUSE.match(street)
     name, number = (found["street"], found["number"]) if found else (street, "")
     if street:
-        latitude, longitude = _spot(f"{name} {city}", latitude, longitude, within=0.012)
+        latitude, longitude = _spot(f"{name} {city}", latitude, longitude, within=0.03)
     if number:
         latitude, longitude = _spot(f"{number} {name}", latitude, longitude, within=0.002)
     location_type, kind = _quality(street, number, luck)

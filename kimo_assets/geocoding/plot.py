@@ -14,16 +14,18 @@ from psycopg import Connection, sql
 
 from kimo_assets.geocoding.positions import GEOCODED
 
-# From the best to the worst, drawn in this order; a person's last. Apart for the colour-blind too (Okabe and Ito).
+# From the best to the worst; a person's last. Apart for the colour-blind too (Okabe and Ito).
 QUALITIES: Mapping[str, tuple[str, str]] = {
     "ROOFTOP": ("to the house", "#0072b2"),
-    "RANGE_INTERPOLATED": ("between two house numbers", "#56b4e9"),
-    "GEOMETRIC_CENTER": ("middle of a street or place", "#e69f00"),
-    "partial": ("only part of the address matched", "#cc79a7"),
+    "RANGE_INTERPOLATED": ("between house numbers", "#56b4e9"),
+    "GEOMETRIC_CENTER": ("middle of a street, a place", "#e69f00"),
+    "partial": ("matched in part", "#cc79a7"),
     "APPROXIMATE": ("only the area", "#d55e00"),
     "by person": ("set by a person", "#009e73"),
 }
 _OTHER = "APPROXIMATE"
+_NAMES = list(QUALITIES)
+_ORDER = {quality: number for number, quality in enumerate(_NAMES)}
 
 
 @dataclass(frozen=True)
@@ -150,24 +152,29 @@ def _degrees(value: float, positive: str, negative: str) -> str:
 
 
 def _marks(frame: _Frame, positions: Iterable[Position]) -> list[str]:
-    """One path for each quality and size: a cell shows the worst of the qualities in it."""
-    order = list(QUALITIES)
-    cells: dict[tuple[int, int], list[int]] = {}
+    """One path for each quality and size."""
+    cells: dict[tuple[int, int], Counter[int]] = {}
     for position in positions:
         cell = int(frame.y(position.latitude) / _CELL), int(frame.x(position.longitude) / _CELL)
-        found = cells.setdefault(cell, [0, 0])
-        found[0] += 1
-        found[1] = max(found[1], order.index(position.quality))
+        cells.setdefault(cell, Counter())[_ORDER[position.quality]] += 1
     drawn: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for cell, (count, quality) in sorted(cells.items()):
-        size = max(size for least, size in _SIZES if count >= least)
-        drawn.setdefault((quality, size), []).append(cell)
+    for cell, counts in sorted(cells.items()):
+        for quality, count in _shown(counts):
+            size = max(size for least, size in _SIZES if count >= least)
+            drawn.setdefault((quality, size), []).append(cell)
     # Big marks first, or they would hide small ones.
-    ordered = sorted(drawn.items(), key=lambda entry: (entry[0][0], -entry[0][1]))
-    paths = [_path(order[quality], size, marked) for (quality, size), marked in ordered]
+    ordered = sorted(drawn.items(), key=lambda entry: (-entry[0][1], entry[0][0]))
+    paths = [_path(_NAMES[quality], size, marked) for (quality, size), marked in ordered]
     offset = _CELL / 2
     move = f'transform="translate({_LEFT + offset:g} {_TOP + offset:g}) scale({_CELL})"'
-    return [f'<g {move} fill="none" stroke-linecap="round" stroke-opacity="0.85">', *paths, "</g>"]
+    return [f'<g {move} fill="none" stroke-linecap="round">', *paths, "</g>"]
+
+
+def _shown(counts: Mapping[int, int]) -> list[tuple[int, int]]:
+    """Of a cell the most frequent quality, of equal ones the worst; and the worst of all, as a small mark in a large one."""
+    most, count = max(counts.items(), key=lambda entry: (entry[1], entry[0]))
+    worst = max(counts)
+    return [(most, count)] if worst <= most or count < _SIZES[1][0] else [(most, count), (worst, 1)]
 
 
 def _path(quality: str, size: int, cells: Iterable[tuple[int, int]]) -> str:
@@ -190,7 +197,7 @@ def _legend(x: float, counts: Mapping[str, int]) -> list[str]:
         parts.append(f'<circle cx="{x + 6}" cy="{y - 4}" r="5" fill="{colour}"/>')
         parts.append(_text(x + 20, y, f"{count:,}{share} {meaning}", "start"))
     y = _TOP + 40 + 24 * len(QUALITIES)
-    parts.append(_text(x, y, "Larger dots: 4, 16, 64 or more in one place.", "start", colour="#777777"))
+    parts.append(_text(x, y, "Larger dots: 4, 16, 64 or more.", "start", colour="#777777"))
     return parts
 
 

@@ -63,7 +63,8 @@ def test_the_job_asks_within_the_budget_and_hands_the_positions_over(
 ) -> None:
     report = run(config, monkeypatch)(customers.database)
     assert (report.counts["asked"], report.counts["waiting"], customers.google.calls) == (1, 1, 1)
-    assert customers.rows('SELECT "EntityId", "Status" FROM kimo."EntityGeoposition" ORDER BY 1') == [("C1", "OK"), ("C2", "OK")]
+    sent = customers.rows('SELECT "EntityId", "Status" FROM kimo."EntityGeoposition" ORDER BY 1')
+    assert sent == [("C1", "OK"), ("C2", "OK")]
     assert kimo(config, "--preview").stdout.startswith("A run would make 1 call ")
 
 

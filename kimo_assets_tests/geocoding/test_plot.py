@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from kimo_assets.geocoding.plot import QUALITIES, Position, positions_svg, read_positions
-from kimo_assets_tests.geocoding.conftest import Customers, result
+from kimo_assets_tests.geocoding.conftest import Customers
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -15,8 +15,8 @@ def italy(count: int) -> list[Position]:
     """Spread without chance over where Italy is, in all qualities."""
     names = list(QUALITIES)
     return [
-        Position(37 + 10 * (number * 0.754877666 % 1), 7 + 11 * (number * 0.569840296 % 1), names[number % 97 % len(names)])
-        for number in range(count)
+        Position(37 + 10 * (n * 0.754877666 % 1), 7 + 11 * (n * 0.569840296 % 1), names[n % 97 % len(names)])
+        for n in range(count)
     ]
 
 
@@ -41,10 +41,13 @@ def test_the_legend_counts_each_quality_and_the_axes_have_degrees() -> None:
     assert {"44° N", "45° N", "10° E", "12° E"} <= set(words)
 
 
-def test_a_cell_shows_its_worst_quality_and_how_many_are_in_it() -> None:
-    svg = positions_svg([Position(43.6, 13.5, "ROOFTOP")] * 20 + [Position(43.6, 13.5, "APPROXIMATE"), Position(45, 9, "ROOFTOP")])
-    strokes = re.findall(r'<path stroke="(#\w+)" stroke-width="([\d.]+)"', svg)
-    assert strokes == [(QUALITIES["ROOFTOP"][1], "1.00"), (QUALITIES["APPROXIMATE"][1], "2.67")]
+def test_a_cell_shows_how_many_are_in_it_what_most_are_and_the_worst() -> None:
+    here, there = (43.6, 13.5), (45.0, 9.0)
+    many = [Position(*here, "ROOFTOP")] * 20 + [Position(*here, "partial"), Position(*here, "APPROXIMATE")]
+    few = [Position(*there, "ROOFTOP"), Position(*there, "GEOMETRIC_CENTER")]
+    strokes = re.findall(r'<path stroke="(#\w+)" stroke-width="([\d.]+)"', positions_svg(many + few))
+    expected = [("ROOFTOP", "2.67"), ("GEOMETRIC_CENTER", "1.00"), ("APPROXIMATE", "1.00")]
+    assert strokes == [(QUALITIES[name][1], width) for name, width in expected]
 
 
 def test_distances_are_kept_in_the_middle_latitude() -> None:
@@ -57,22 +60,22 @@ def test_distances_are_kept_in_the_middle_latitude() -> None:
     assert int(frame[1]) == pytest.approx(int(frame[2]), rel=0.02)
 
 
-@pytest.mark.parametrize("positions", [[], [Position(43.6, 13.5, "ROOFTOP")], [Position(0, 0, "partial"), Position(0, 179, "partial")]])
-def test_nobody_one_place_and_the_whole_world_are_pictures_too(positions: list[Position]) -> None:
-    svg = positions_svg(positions)
+@pytest.mark.parametrize("places", [[], [(43.6, 13.5)], [(0, 0), (0, 179)]])
+def test_nobody_one_place_and_the_whole_world_are_pictures_too(places: list[tuple[float, float]]) -> None:
+    svg = positions_svg([Position(*place, "partial") for place in places])
     ElementTree.fromstring(svg)
     assert "nan" not in svg
     assert len(svg) < 5_000
 
 
 def test_positions_are_read_with_how_they_are_known(customers: Customers) -> None:
-    customers.insert("EntityGeoposition", Id="1", EntityType="Account", EntityId="A", Origin=1, Latitude=43.5, Longitude=13.5,
-                     LocationType="ROOFTOP", PartialMatch=False)  # fmt: skip
-    customers.insert("EntityGeoposition", Id="2", EntityType="Account", EntityId="B", Origin=1, Latitude=43.6, Longitude=13.5,
-                     LocationType="ROOFTOP", PartialMatch=True)  # fmt: skip
+    customers.insert("EntityGeoposition", Id="1", EntityType="Account", EntityId="A", Origin=1, Latitude=43.5,
+                     Longitude=13.5, LocationType="ROOFTOP", PartialMatch=False)  # fmt: skip
+    customers.insert("EntityGeoposition", Id="2", EntityType="Account", EntityId="B", Origin=1, Latitude=43.6,
+                     Longitude=13.5, LocationType="ROOFTOP", PartialMatch=True)  # fmt: skip
     customers.insert("EntityGeoposition", Id="3", EntityType="Account", EntityId="C", Origin=1, Status="ZERO_RESULTS")
     customers.place("D", 43.7, 13.5)
     with customers.database.connect() as connection:
         found = read_positions(connection)
-    assert sorted((one.latitude, one.quality) for one in found) == [(43.5, "ROOFTOP"), (43.6, "partial"), (43.7, "by person")]
-    assert result()["types"] == ["street_address"]
+    qualities = sorted((one.latitude, one.quality) for one in found)
+    assert qualities == [(43.5, "ROOFTOP"), (43.6, "partial"), (43.7, "by person")]

@@ -6,7 +6,8 @@ from kimo_assets_tests.geocoding.conftest import Customers, result
 
 def test_provinces_count_what_is_known_of_their_accounts(customers: Customers) -> None:
     answers = {
-        "Alfa": [result()], "Beta": [result(kind="APPROXIMATE")], "Gamma": [result(partial_match=True)], "Delta": "ZERO_RESULTS",
+        "Alfa": [result()], "Beta": [result(kind="APPROXIMATE")], "Gamma": [result(partial_match=True)],
+        "Delta": "ZERO_RESULTS",
     }  # fmt: skip
     for number, (name, answer) in enumerate(answers.items()):
         customers.google.always_answer(name, answer)
