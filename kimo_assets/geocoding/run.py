@@ -193,11 +193,15 @@ def _take(connection: Connection, config: GeocodingConfig, query: str, reply: Re
             )
             return False
         case Kind.OVER_LIMIT:
-            outcome.notes.append(f"{reply.why}, after minutes of waiting too: the run has ended, the next one goes on.")
+            outcome.notes.append(f"{_as_sentence(reply.why)}, after minutes of waiting too: the next run goes on from here.")
             return False
         case _:
-            outcome.failed[query] = f"{reply.why[:1].upper()}{reply.why[1:]}. The next run tries again."
+            outcome.failed[query] = f"{_as_sentence(reply.why)}. The next run tries again."
     return True
+
+
+def _as_sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _kept(outcome: _Outcome) -> str:

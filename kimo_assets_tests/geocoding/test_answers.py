@@ -77,7 +77,7 @@ def test_too_many_calls_for_minutes_end_the_run_in_order(three: Customers, fault
     three.google.answer_with(*[fault] * 50)
     report = three.run()
     assert 100 < sum(three.listener.slept) < 200
-    assert "the next one goes on" in report.notes[0]
+    assert "the next run goes on" in report.notes[0]
     assert "3 addresses wait" in report.notes[1]
     assert statuses(three) == []
 
