@@ -193,6 +193,49 @@ class TaskReport:
         return {**asdict(self), "seconds": round(self.seconds, 3)}
 
 
+@dataclass(frozen=True)
+class HeldRecord:
+    """A record that could not be sent: it stays as it is, and the next export tries again."""
+
+    entity: str
+    id: str
+    sync_reference: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class ExportedEntity:
+    """What an export did with the heads of one entity. rows: heads and their parts that were written to the ERP.
+
+    ready: heads that were to be sent; sent + held + waiting = ready. held: could not be sent; waiting: for another record.
+    recovered: of a run that was killed, found at the ERP or sent again.
+    """
+
+    entity: str
+    ready: int = 0
+    sent: int = 0
+    held: int = 0
+    waiting: int = 0
+    recovered: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """held: the records that could not be sent, or wait for another one, and why."""
+
+    seconds: float
+    entities: dict[str, ExportedEntity]
+    held: tuple[HeldRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    load: int | None = None
+    run_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "seconds": round(self.seconds, 3)}
+
+
 def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """A source that cannot be reached fails many entities with one sentence: it is said once."""
     grouped: dict[str, list[str]] = {}

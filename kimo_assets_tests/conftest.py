@@ -36,8 +36,11 @@ EMPTY_AGAIN = """
 DO $$ DECLARE used text; BEGIN
     PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid();
-    DROP SCHEMA integrator, plan, history, sync CASCADE;
-    CREATE SCHEMA integrator;
+    DROP SCHEMA plan, history, sync CASCADE;
+    SELECT string_agg(c.oid::regclass::text, ', ') INTO used FROM pg_class AS c
+        WHERE c.relkind IN ('r', 'v') AND c.relnamespace = 'integrator'::regnamespace AND c.relname <> 'outbox';
+    IF used IS NOT NULL THEN EXECUTE 'DROP TABLE ' || used || ' CASCADE'; END IF;
+    TRUNCATE integrator.outbox;
     CREATE SCHEMA plan;
     CREATE SCHEMA history;
     CREATE SCHEMA sync;

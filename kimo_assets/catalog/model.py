@@ -124,6 +124,11 @@ class Entity:
         }
 
     @property
+    def is_sent_to_erp(self) -> bool:
+        """Whether rows go to the ERP by themselves, by their EntityStatus: heads, not the lines that travel with them."""
+        return "EntityStatus" in self.fields and self.direction in ("import+export", "export", "made")
+
+    @property
     def is_held_while_pending(self) -> bool:
         """Whether Kimo edits these rows, so that an import must not overwrite pending edits."""
         return "EntityStatus" in self.fields and self.direction != "export"
@@ -152,6 +157,17 @@ class Catalog:
 
     def owned_by(self, name: str) -> list[str]:
         return [e.name for e in self.entities.values() if e.owner == name]
+
+    @cached_property
+    def sent_to_erp(self) -> list[str]:
+        """The heads that are exported, each after those that it may refer to: a new customer before the order of theirs."""
+        heads = {entity.name for entity in self.all.values() if entity.is_sent_to_erp}
+        return [name for name in self.load_order if name in heads]
+
+    def sent_with(self, head: str) -> list[str]:
+        """The parts that travel with a head, or not at all."""
+        parts = (self.entities[name] for name in self.owned_by(head))
+        return [part.name for part in parts if "SyncReference" in part.fields and not part.is_sent_to_erp]
 
     @cached_property
     def load_order(self) -> list[str]:

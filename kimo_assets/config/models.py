@@ -156,6 +156,61 @@ IMAGE_ENTITIES = ("ItemImage", "ManufacturerImage", "TrademarkImage", "Promotion
 ImageEntity = Literal["ItemImage", "ManufacturerImage", "TrademarkImage", "PromotionImage"]
 
 
+class ExportFormats(Section):
+    """How values are written for the ERP: IntegratorSystemSetting's settings of an export.
+
+    date, datetime: DateExportFormat and DateTimeExportFormat; where silent, the source's own `formats`, else the column's
+    own type. boolean: BooleanFormat (zero_one: 1 and 0). null_date, null_boolean, null_number, null_text: what is written
+    for no value; NULL where silent. case: StringCase. single_line: SingleLineStrings. shipment_site_split, item_split:
+    ShipmentSiteIdSplitChar and ItemIdSplitChar, after which a document's id begins. idrolab_item: IdrolabItemId.
+    """
+
+    date: WrittenDate | None = None
+    datetime: WrittenDate | None = None
+    boolean: Literal["zero_one"] | None = None
+    null_date: Annotated[str | None, BeforeValidator(_day_or_code)] = None
+    null_boolean: Annotated[str | None, BeforeValidator(_code)] = None
+    null_number: Annotated[str | None, BeforeValidator(_code)] = None
+    null_text: Annotated[str | None, BeforeValidator(_code)] = None
+    case: Literal["invariant", "upper"] = "invariant"
+    single_line: bool = False
+    shipment_site_split: Annotated[str | None, Field(min_length=1, max_length=1)] = None
+    item_split: Annotated[str | None, Field(min_length=1, max_length=1)] = None
+    idrolab_item: Annotated[str | None, BeforeValidator(_code)] = None
+
+
+class ExportMapping(Section):
+    """Where an entity goes. table: of the ERP's, by default of the entity's name. fields: Kimo's field -> the ERP's column.
+
+    Every other field goes into the column of its own name, where there is one. transform: Kimo's field -> the steps that
+    make what is written.
+    """
+
+    table: str | None = None
+    fields: dict[str, str] = {}
+    transform: dict[str, Annotated[Transformation, PlainValidator(parse)]] = {}
+
+
+def _export_shorthand(value: Any) -> Any:
+    """`Document: ORDERS` means `Document: {table: ORDERS}`; an empty value means the table of the same name."""
+    return {"table": value} if isinstance(value, str) else {} if value is None else value
+
+
+class ExportConfig(Section):
+    """What Kimo created or edited, into the ERP's tables. Only what `entities` lists is exported.
+
+    batch: heads to a transaction of the ERP's. marker: a table of ours beside the ERP's, made where it may be, by which a
+    batch is known to have arrived whatever the ERP did with its rows since.
+    """
+
+    source: SystemId = "erp"
+    batch: Annotated[int, Field(ge=1, le=10_000)] = 200
+    marker: str = "KimoExportBatch"
+    semaphore_wait_s: Annotated[float, Field(ge=0)] = 600
+    formats: ExportFormats = ExportFormats()
+    entities: dict[str, Annotated[ExportMapping, BeforeValidator(_export_shorthand)]] = {}
+
+
 class DownloadConfig(Section):
     """Pictures from URLs. allowed_hosts: `host` or `host:port` that may be asked although their address is a private one.
 
@@ -288,6 +343,7 @@ class KimoConfig(Section):
     history: HistoryConfig = HistoryConfig()
     images: ImagesConfig = ImagesConfig()
     geocoding: GeocodingConfig = GeocodingConfig()
+    export: ExportConfig = ExportConfig()
     erp_statuses: dict[str, dict[str, str]] = {}
     entities: dict[str, Mappings] = {}
     _path: Path = PrivateAttr(default=Path("kimo.yaml"))

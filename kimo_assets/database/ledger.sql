@@ -192,6 +192,66 @@ CREATE TABLE IF NOT EXISTS ops.geocode (
 -- Calls of Google's service, by day of its own clock (Pacific time), for the daily budget.
 CREATE TABLE IF NOT EXISTS ops.geocode_call (day date PRIMARY KEY, calls bigint NOT NULL);
 
+-- Export. A batch goes to the ERP in one transaction of the ERP's. state: exporting (nothing of it is committed there),
+-- committing (it may be), exported, or taken back (nothing of it arrived: its records are to be sent again).
+CREATE TABLE IF NOT EXISTS ops.export_batch (
+    batch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    load bigint NOT NULL,
+    run_id text,
+    source text NOT NULL,
+    entity text NOT NULL,
+    state text NOT NULL,
+    records bigint NOT NULL DEFAULT 0,
+    has_marker boolean NOT NULL DEFAULT false,
+    began_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz
+);
+CREATE INDEX IF NOT EXISTS export_batch_open ON ops.export_batch (state) WHERE state IN ('exporting', 'committing');
+
+-- KimoIntegrator's outbox: the rows of a batch as they were when it was made, head and parts, in the order of the ERP's tables.
+-- fields: of that entity, by name; values: as PostgreSQL writes them.
+CREATE TABLE IF NOT EXISTS integrator.outbox (
+    batch bigint NOT NULL,
+    position bigint NOT NULL,
+    entity text NOT NULL,
+    id text NOT NULL,
+    head_id text NOT NULL,
+    fields text[] NOT NULL,
+    values text[] NOT NULL,
+    PRIMARY KEY (batch, position)
+);
+
+-- One row per head and batch it went with: the life of a record between Kimo and the ERP. id: Kimo's, as it was then.
+-- outcome: sent, held (why: problem), acknowledged (erp_id), refused by the ERP (problem).
+CREATE TABLE IF NOT EXISTS ops.export_record (
+    entity text NOT NULL,
+    id text NOT NULL,
+    batch bigint NOT NULL,
+    sync_reference text,
+    parts bigint NOT NULL DEFAULT 0,
+    outcome text,
+    problem text,
+    erp_id text,
+    marked_at timestamptz NOT NULL DEFAULT now(),
+    sent_at timestamptz,
+    answered_at timestamptz,
+    PRIMARY KEY (entity, id, batch)
+);
+CREATE INDEX IF NOT EXISTS export_record_batch ON ops.export_record (batch);
+CREATE INDEX IF NOT EXISTS export_record_reference ON ops.export_record (sync_reference);
+
+-- Records that cannot be sent as they are, and why: as of the last export. since: when that was first found.
+CREATE TABLE IF NOT EXISTS ops.export_held (
+    entity text NOT NULL,
+    id text NOT NULL,
+    sync_reference text,
+    why text NOT NULL,
+    is_waiting boolean NOT NULL DEFAULT false,
+    since timestamptz NOT NULL DEFAULT now(),
+    load bigint NOT NULL,
+    PRIMARY KEY (entity, id)
+);
+
 -- References that point nowhere, per referencing field, as last counted.
 CREATE TABLE IF NOT EXISTS ops.reference_check (
     entity text NOT NULL,

@@ -12,6 +12,7 @@ from kimo_assets.demo.agents import trademark_code
 from kimo_assets.demo.codes import ean13
 from kimo_assets.demo.draws import Draws, chance, choose, days, distinct, draws_for, slices, weighted
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
+from kimo_assets.demo.names import MAKERS_SITE
 from kimo_assets.demo.products import (
     ENGLISH,
     FAMILIES,
@@ -311,7 +312,7 @@ def _association(sources: list[str], others: list[str]) -> Chunk:
 
 
 def _urls(items: Items, draws: Draws) -> list[Chunk]:
-    """Product sheets and films of some items, and a few pictures kept on the makers' sites."""
+    """Product sheets and films of some items, and a few pictures kept on the makers' site, which the demo plays itself."""
     site = "https://media.distribuzioniadriatiche.example"
     sheets = np.flatnonzero(chance(draws, 4, items.active))
     pictures = np.sort(distinct(draws, items.active, 12))
@@ -329,7 +330,7 @@ def _urls(items: Items, draws: Draws) -> list[Chunk]:
             "Id": list(range(len(codes) + 1, len(codes) + 13)),
             "ItemId": pictured,
             "UrlTypeId": 1,
-            "Url": [f"{site}/img/{code.lower()}.jpg" for code in pictured],
+            "Url": [f"http://{MAKERS_SITE}/img/{code.lower()}.jpg" for code in pictured],
             **common,
         },
     ]

@@ -6,7 +6,7 @@ The format itself is defined by `kimo_assets.config`.
 from textwrap import dedent, indent
 
 from kimo_assets.demo.erp_tables import AREAS, Table
-from kimo_assets.demo.names import COMPANY
+from kimo_assets.demo.names import COMPANY, MAKERS_SITE
 
 MARKER = "# kimo demo company"
 """First line of the file: what allows the demo to write over it."""
@@ -20,6 +20,12 @@ data_dir: ./data
 sources:
   erp:
     url: sqlite:///erp.sqlite        # relative to this file
+
+# Pictures: files of the ERP's, and the makers' site, which `kimo demo --download` plays on this machine.
+images:
+  source: ./images
+  download:
+    allowed_hosts: ["{MAKERS_SITE}"]
 
 # A table that lost more than this since the last import is not taken (Import completo).
 guards: {{max_shrink: 0.30, min_shrink_rows: 50}}

@@ -1,13 +1,16 @@
 """Product pictures: flat packshots drawn with Pillow, and the ItemImage rows that name them.
 
-Every picture belongs to one item. Most files are plain names; some rows name them as a Windows program would.
+Every picture belongs to one item. Most files are plain names; some rows name them as a Windows program would. On purpose,
+one file is missing, one is cut off in the middle, and one is named by no row.
 """
 
 import unicodedata
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +64,13 @@ def choose_pictures(items: Items, scale: Scale) -> list[Picture]:
     return [_picture(items, number, i) for i, number in enumerate(numbers)]
 
 
+MISSING_FILE, CUT_FILE, UNNAMED_FILE = "scansione_0412.jpg", "retro_etichetta.jpg", "vecchio_logo.jpg"
+
+
 def write_picture_rows(erp: ErpWriter, pictures: list[Picture]) -> None:
-    erp.fill_rows("ItemImage", [(i, p.item, p.file_path, p.caption, 1) for i, p in enumerate(pictures, 1)])
+    named = [(p.item, p.file_path, p.caption, 1) for p in pictures]
+    named += [(pictures[0].item, file, "", 2) for file in (MISSING_FILE, CUT_FILE)]
+    erp.fill_rows("ItemImage", [(i, *row) for i, row in enumerate(named, 1)])
 
 
 def draw_pictures(pictures: list[Picture], directory: Path) -> None:
@@ -70,6 +78,20 @@ def draw_pictures(pictures: list[Picture], directory: Path) -> None:
         (directory / picture.file).parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda picture: _save(picture, directory / picture.file), pictures))
+    whole = (directory / pictures[0].file).read_bytes()
+    (directory / CUT_FILE).write_bytes(whole[: len(whole) // 2])
+    (directory / UNNAMED_FILE).write_bytes(drawn_for(UNNAMED_FILE))
+
+
+def drawn_for(code: str) -> bytes:
+    """A JPEG for any code, the same one each time."""
+    number = zlib.crc32(code.encode())
+    shape = sorted(_SHAPES)[number % len(_SHAPES)]
+    file = BytesIO()
+    _drawn(Picture("", "", code.upper(), "", TRADEMARKS[number % len(TRADEMARKS)], shape, number), False).save(
+        file, "JPEG", quality=88
+    )
+    return file.getvalue()
 
 
 def _picture(items: Items, number: int, place: int) -> Picture:
@@ -93,19 +115,23 @@ def _picture(items: Items, number: int, place: int) -> Picture:
 
 
 def _save(picture: Picture, path: Path) -> None:
-    dark, pale = _PALETTE[picture.colour % len(_PALETTE)]
     is_transparent = path.suffix == ".png"
+    small = _drawn(picture, is_transparent)
+    if is_transparent:
+        small.save(path, optimize=False, compress_level=3)
+    else:
+        small.save(path, quality=88)
+
+
+def _drawn(picture: Picture, is_transparent: bool) -> Image.Image:
+    dark, pale = _PALETTE[picture.colour % len(_PALETTE)]
     canvas = _transparent() if is_transparent else _background(pale)
     draw = ImageDraw.Draw(canvas)
     if not is_transparent:
         _ellipse(draw, 22, 86, 78, 94, _shade(pale, 80))
     _SHAPES[picture.shape](draw, dark)
     _label(draw, picture, dark, pale)
-    small = canvas.reduce(_SMOOTHING)
-    if is_transparent:
-        small.save(path, optimize=False, compress_level=3)
-    else:
-        small.save(path, quality=88)
+    return canvas.reduce(_SMOOTHING)
 
 
 def _transparent() -> Image.Image:

@@ -1,0 +1,69 @@
+"""The makers' web site that some pictures of the demo come from, played on this machine: real HTTP, drawn on demand.
+
+It answers conditional requests, so that a second download shows what an unchanged picture costs; one picture is missing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
+from threading import Thread
+
+from kimo_assets.demo.names import MAKERS_SITE
+from kimo_assets.demo.pictures import drawn_for
+from kimo_assets.errors import ConfigError
+
+_PICTURES = "/img/"
+# Items whose code's hash begins so have no picture there any more.
+_MISSING = "0"
+
+
+class _Site(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        code = PurePosixPath(self.path).stem
+        if not self.path.startswith(_PICTURES) or sha256(code.encode()).hexdigest().startswith(_MISSING):
+            self._answer(404, b"not here\n", "text/plain")
+            return
+        picture = drawn_for(code)
+        mark = f'"{sha256(picture).hexdigest()[:16]}"'
+        if self.headers.get("If-None-Match") == mark:
+            self._answer(304, b"", "image/jpeg", mark)
+        else:
+            self._answer(200, picture, "image/jpeg", mark)
+
+    def _answer(self, status: int, body: bytes, kind: str, mark: str | None = None) -> None:
+        self.send_response(status)
+        if mark:
+            self.send_header("ETag", mark)
+        if status != 304:
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the run says what it fetched."""
+
+
+@contextmanager
+def makers_site() -> Iterator[str]:
+    """Serves the site while the block runs; its address. Raises: ConfigError when its port is taken."""
+    host, _, port = MAKERS_SITE.partition(":")
+    try:
+        server = ThreadingHTTPServer((host, int(port)), _Site)
+    except OSError as error:
+        raise ConfigError(
+            f"the makers' site of the demo cannot listen on {MAKERS_SITE} ({error.strerror}): end what uses that port"
+        ) from None
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://{MAKERS_SITE}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
