@@ -10,7 +10,9 @@ from click.testing import CliRunner, Result
 from kimo_assets import tasks
 from kimo_assets.cli import main
 from kimo_assets.config import load_config
+from kimo_assets.database.server import Database
 from kimo_assets.errors import GeocodingError
+from kimo_assets.reports import TaskReport
 from kimo_assets_tests.geocoding.conftest import KEY, Customers, Listener
 from kimo_assets_tests.worlds import url_of
 
@@ -41,12 +43,10 @@ def kimo(config: Path, *arguments: str) -> Result:
     return result
 
 
-def run(config: Path, monkeypatch: pytest.MonkeyPatch, key: str | None = KEY):  # type: ignore[no-untyped-def]
+def run(config: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> TaskReport:
     """As the job runs it, without Dagster around it."""
-    if key:
-        monkeypatch.setenv("GOOGLE_MAPS_API_KEY", key)
-    loaded = load_config(config)
-    return lambda database: tasks.geocode_addresses(loaded, database, Listener())
+    monkeypatch.setenv("GOOGLE_MAPS_API_KEY", KEY)
+    return tasks.geocode_addresses(load_config(config), database, Listener())
 
 
 def test_a_preview_tells_calls_cost_and_days(config: Path, customers: Customers) -> None:
@@ -61,7 +61,7 @@ def test_a_preview_tells_calls_cost_and_days(config: Path, customers: Customers)
 def test_the_job_asks_within_the_budget_and_hands_the_positions_over(
     config: Path, customers: Customers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = run(config, monkeypatch)(customers.database)
+    report = run(config, customers.database, monkeypatch)
     assert (report.counts["asked"], report.counts["waiting"], customers.google.calls) == (1, 1, 1)
     sent = customers.rows('SELECT "EntityId", "Status" FROM kimo."EntityGeoposition" ORDER BY 1')
     assert sent == [("C1", "OK"), ("C2", "OK")]
@@ -74,13 +74,11 @@ def test_what_was_answered_before_a_refusal_is_handed_over(
     config.write_text(config.read_text(encoding="utf-8").replace("daily_budget: 1", "daily_budget: 9"), encoding="utf-8")
     customers.google.always_answer("Zeta", "REQUEST_DENIED")
     with pytest.raises(GeocodingError, match=r"REQUEST_DENIED.*What was answered in this run \(1\) is kept"):
-        run(config, monkeypatch)(customers.database)
+        run(config, customers.database, monkeypatch)
     assert customers.rows('SELECT count(*) FROM kimo."EntityGeoposition"') == [(2,)]
 
 
-def test_the_list_names_what_to_correct_and_the_provinces(
-    config: Path, customers: Customers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_list_names_what_to_correct_and_the_provinces(config: Path, customers: Customers) -> None:
     customers.settings["daily_budget"] = 100
     customers.run()
     said = kimo(config, "--list").stdout
@@ -95,7 +93,7 @@ def test_the_list_names_what_to_correct_and_the_provinces(
 
 
 def test_a_plot_is_a_file(config: Path, customers: Customers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run(config, monkeypatch)(customers.database)
+    run(config, customers.database, monkeypatch)
     file = tmp_path / "customers.svg"
     assert "2 positions drawn" in kimo(config, "--plot", str(file)).stdout
     assert file.read_text(encoding="utf-8").startswith("<svg")
