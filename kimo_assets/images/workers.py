@@ -151,7 +151,11 @@ class _Shop:
                 raise queue.Empty
             worker = _Worker(self._options)
             self._workers.add(worker)
-        worker.wait_until_ready()
+        try:
+            worker.wait_until_ready()
+        except BaseException:
+            self._retire(worker)
+            raise
         return worker
 
     def _retire(self, worker: "_Worker") -> None:
@@ -197,7 +201,7 @@ class _Worker:
         self._process.kill()
 
     def end(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # it is dead, and what was not yet sent is lost
             self._stdin.close()
         self._process.wait()
         self._stdout.close()

@@ -101,7 +101,9 @@ def test_a_profile_is_brought_to_srgb_under_transparency_too() -> None:
     assert blue > 190 > 20 > red
 
 
-@pytest.mark.parametrize("profile", [b"no profile at all", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()])
+@pytest.mark.parametrize(
+    "profile", [b"no profile at all", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()]
+)
 def test_a_profile_that_cannot_be_meant_is_as_good_as_none(profile: bytes) -> None:
     assert all(map(near, corners(shown(encoded(quarters(), "PNG", icc_profile=profile))), QUARTERS))
 
@@ -216,9 +218,7 @@ def test_hidden_colours_do_not_shine_through_edges() -> None:
      ((5000, 1), (1200, 1)), ((1, 1), (1, 1))],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_the_longer_side_is_bounded_and_never_enlarged(
-    kind: str, size: tuple[int, int], expected: tuple[int, int]
-) -> None:
+def test_the_longer_side_is_bounded_and_never_enlarged(kind: str, size: tuple[int, int], expected: tuple[int, int]) -> None:
     made = render(encoded(Image.new("RGB", size, RED), kind), RECIPE)
     assert (made.width, made.height) == expected == opened(made.data).size
     assert opened(made.thumbnail).size == (200, 200)
