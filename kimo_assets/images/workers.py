@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ class Outcome:
     lasting: bool = True
 
 
-def make_all(pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: int) -> Iterator[Outcome]:
+def make_all(pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: int) -> Generator[Outcome, None, None]:
     """In the order in which they get done. processes: 0 takes all cores. Raises: ImagesError: nothing can be written."""
     count = min(processes or _cores(), len(pieces))
     shop = _Shop(pieces, recipe, public)

@@ -58,9 +58,7 @@ def test_an_audit_finds_each_kind_of_wrong(messy: Company) -> None:
     assert found.unnamed == [f"{foto}/spare.jpg", f"{foto}/tWO.jpg"]
     assert found.waiting == []
     (duplicate,) = found.duplicates
-    assert duplicate == Duplicate(
-        duplicate.sha256, (f"{foto}/copy.jpg", f"{foto}/good.jpg"), ("ItemImage C", "ItemImage G")
-    )
+    assert duplicate == Duplicate(duplicate.sha256, (f"{foto}/copy.jpg", f"{foto}/good.jpg"), ("ItemImage C", "ItemImage G"))
     assert {picture.name: picture.marks for picture in found.pictures} == {
         "good.jpg": ("duplicate",),
         "COPY.jpg": ("duplicate",),

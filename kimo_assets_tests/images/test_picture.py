@@ -306,7 +306,7 @@ def test_bombs_are_refused_before_they_are_decoded() -> None:
     filters = list(warnings.filters)
     for data in (png_header(60_000, 60_000), bomb):
         assert "megapixels; at most 150 are decoded (`images: max_megapixels:`)" in _refused(data)
-    assert Image.MAX_IMAGE_PIXELS == guard
+    assert guard == Image.MAX_IMAGE_PIXELS
     assert warnings.filters == filters
 
 
