@@ -13,6 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from PIL import Image
+
 from kimo_assets.images.picture import PictureError, Recipe, check_size, render
 from kimo_assets.images.public import publish
 
@@ -26,6 +28,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     options = json.loads(tasks.readline())
     recipe, public = Recipe(**options["recipe"]), Path(options["public"])
+    # Pillow's own guard, which also knows a TIFF whose tiles are larger than itself; here it is nobody else's.
+    Image.MAX_IMAGE_PIXELS = recipe.max_pixels
     results.write(READY)
     results.flush()
     while line := tasks.readline():

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
+from PIL import Image
 
 from kimo_assets.errors import ContractError, ImagesError
 from kimo_assets.images import folder, workers
@@ -211,6 +212,14 @@ def test_a_raised_limit_lets_in_what_was_refused_for_it(company: Company) -> Non
     company.rows(V="a.jpg")
     assert "`images: max_megapixels:`" in company.run().problems[0].why
     company.configure(max_megapixels=1)
+    assert company.run().counts["made"] == 1
+
+
+def test_a_raised_limit_is_above_pillows_own_too(company: Company) -> None:
+    """Which is 179 million pixels, and holds in whoever runs the job."""
+    company.configure(max_megapixels=200)
+    company.file("a.tif", encoded(Image.new("1", (18_000, 10_000)), "TIFF", compression="group4"))
+    company.rows(V="a.tif")
     assert company.run().counts["made"] == 1
 
 
