@@ -3,7 +3,69 @@
 Imports nothing but Pillow and the standard library: worker processes start with it.
 """
 
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+
+from PIL import Image, ImageChops, ImageCms
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+# What to change when pictures are made in another way than before: all are then made anew.
+_VERSION = 1
+
+# A JPEG is decoded at 1/2, 1/4 or 1/8 as long as so much more than what is needed is left for the filter.
+_DRAFT_GAP = 1.5
+_REDUCING_GAP = 2.0
+
+_READERS: dict[str, type[ImageFile]] = {
+    "JPEG": JpegImageFile, "PNG": PngImageFile, "WEBP": WebPImageFile, "GIF": GifImageFile, "TIFF": TiffImageFile,
+    "BMP": BmpImageFile,
+}  # fmt: skip
+_SIGNATURES = (
+    ("JPEG", rb"\xff\xd8\xff"),
+    ("PNG", rb"\x89PNG\r\n\x1a\n"),
+    ("WEBP", rb"RIFF....WEBP"),
+    ("GIF", rb"GIF8[79]a"),
+    ("TIFF", rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
+    ("BMP", rb"BM"),
+)
+_READ = "expected JPEG, PNG, WebP, GIF, TIFF or BMP"
+_OTHERS = (
+    ("a HEIC or AVIF picture", rb"....ftyp(heic|heix|hevc|mif1|msf1|avif|avis)"),
+    ("a PDF document", rb"%PDF-"),
+    ("an icon", rb"\0\0\x01\0"),
+    ("a Photoshop file", rb"8BPS"),
+    ("a ZIP archive", rb"PK\x03\x04"),
+    ("an SVG drawing", rb"(?s)\s*(<\?xml.*?)?<svg\b"),
+    ("a web page or other text", rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]"),
+    ("text", rb"[\t\n\r\x20-\x7e]+\Z"),
+)
+_HEAD_BYTES = 512
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_LYING = (5, 6, 7, 8)
+
+# The colour space of a profile, as ICC writes it -> the mode of the pictures that it describes.
+_PROFILED = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_WITH_ALPHA = {"LA": "L", "RGBA": "RGB"}
 
 
 class PictureError(Exception):
@@ -20,10 +82,20 @@ class Recipe:
     max_pixels: int = 150_000_000
     max_bytes: int = 100_000_000
 
+    @property
+    def of_made(self) -> str:
+        """What a picture's looks depend on: one that was made by the same need not be made again."""
+        return f"{_VERSION}, {self.max_size_px} px, {self.thumbnail_px} px, quality {self.quality}"
+
+    @property
+    def of_failed(self) -> str:
+        """What a refusal depends on: only other settings, or other bytes, may end otherwise."""
+        return f"{self.of_made}, at most {self.max_pixels} pixels, {self.max_bytes} bytes"
+
 
 @dataclass(frozen=True)
 class Original:
-    """What a picture is before anything is done with it. kind: JPEG, PNG, WEBP, GIF, TIFF or BMP."""
+    """What a picture is before anything is done with it, upright. kind: JPEG, PNG, WEBP, GIF, TIFF or BMP."""
 
     kind: str
     width: int
@@ -43,5 +115,203 @@ class Rendition:
 
 
 def render(data: bytes, recipe: Recipe) -> Rendition:
-    """Raises: PictureError."""
-    raise NotImplementedError
+    """The same bytes for the same input. Raises: PictureError."""
+    kind = _kind(data, recipe)
+    with _complaints(kind):
+        image = _READERS[kind](io.BytesIO(data))
+    stored = image.size
+    _check_pixels(stored, recipe)
+    with _complaints(kind):
+        _draft(image, recipe)
+        image.load()
+        orientation = _orientation(image)
+        picture = _in_srgb(_bounded(_plain(image), recipe.max_size_px), image.info.get("icc_profile"))
+        if orientation in _UPRIGHT:
+            picture = picture.transpose(_UPRIGHT[orientation])
+        picture = _without_needless_alpha(picture)
+        original = Original(kind, *(reversed(stored) if orientation in _LYING else stored))
+        media_type = "image/png" if picture.mode in _WITH_ALPHA else "image/jpeg"
+        thumbnail = _square(picture, recipe.thumbnail_px)
+        return Rendition(original, media_type, *picture.size, _encoded(picture, recipe), _encoded(thumbnail, recipe))
+
+
+def check_size(count: int, recipe: Recipe) -> None:
+    """Whether a file of so many bytes is read at all. Raises: PictureError."""
+    if count > recipe.max_bytes:
+        raise PictureError(
+            f"the file has {_mega(count)} MB; at most {_mega(recipe.max_bytes)} MB are read (`images: max_file_mb:`)"
+        )
+
+
+# --- before it is decoded ---------------------------------------------------------------------------------------
+
+
+def _kind(data: bytes, recipe: Recipe) -> str:
+    """What the first bytes say it is; a file's name says nothing."""
+    if not data:
+        raise PictureError("the file is empty")
+    check_size(len(data), recipe)
+    head = data[:_HEAD_BYTES]
+    for kind, signature in _SIGNATURES:
+        if re.match(signature, head, re.DOTALL):
+            return kind
+    for what, signature in _OTHERS:
+        if re.match(signature, head, re.DOTALL):
+            raise PictureError(f"this is {what}, not a picture that can be read ({_READ})")
+    raise PictureError(f"this is no picture that can be read ({_READ})")
+
+
+def _check_pixels(size: tuple[int, int], recipe: Recipe) -> None:
+    """Our own check, beside which Pillow's would only be a warning of the whole process: the readers are called directly."""
+    width, height = size
+    if width * height > recipe.max_pixels:
+        raise PictureError(
+            f"the picture has {width} x {height} pixels, {_mega(width * height)} megapixels; at most "
+            f"{_mega(recipe.max_pixels)} are decoded (`images: max_megapixels:`)"
+        )
+
+
+def _mega(count: int) -> str:
+    return f"{count / 1_000_000:,.1f}".removesuffix(".0")
+
+
+@contextmanager
+def _complaints(kind: str) -> Iterator[None]:
+    """Decoders raise about every kind of error there is over damaged bytes."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except MemoryError:
+        raise PictureError("there is not enough memory to decode the picture") from None
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(f"the {kind} is damaged or cut off: {said}") from error
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------
+
+
+def _draft(image: ImageFile, recipe: Recipe) -> None:
+    width, height = _target(image.size, recipe.max_size_px)
+    image.draft(None, (round(width * _DRAFT_GAP), round(height * _DRAFT_GAP)))
+
+
+def _orientation(image: ImageFile) -> int:
+    """Of a picture that is loaded: Pillow turns TIFFs itself then. Damaged metadata say nothing."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:
+        return 1
+
+
+def _plain(image: ImageFile) -> Image.Image:
+    """In a mode that can be resized well: L, LA, RGB, RGBA or CMYK."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _eight_bits(image)
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        is_opaque = image.mode == "P" and "transparency" not in image.info
+        return image.convert("RGB" if is_opaque else "RGBA")
+    if image.mode == "CMYK" and isinstance(image, JpegImageFile) and "adobe" not in image.info:
+        # Only Adobe's are written inverted, but Pillow takes all for such.
+        return ImageChops.invert(image)
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        return image
+    return image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, "RGB"))
+
+
+def _eight_bits(image: ImageFile) -> Image.Image:
+    """Grey values of 12, 16 or 32 bits, or real numbers, scaled; a mere conversion would cut them off at 255."""
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    if image.mode.startswith("I;16"):
+        white = (1 << tags.get(BITSPERSAMPLE, (16,))[0]) - 1
+        table = [min(255, (value * 255 + white // 2) // white) for value in range(1 << 16)]
+        grey = image.convert("I").point(table, "L")
+    else:
+        low, high = image.getextrema()
+        white = _white(float(high))  # type: ignore[arg-type]
+        low = min(0.0, float(low))  # type: ignore[arg-type]
+        scale = 255 / (white - low)
+        grey = image.convert("F").point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
+    return ImageChops.invert(grey) if tags.get(PHOTOMETRIC_INTERPRETATION) == 0 else grey
+
+
+def _white(highest: float) -> float:
+    """What is white in a picture whose numbers have no range of their own: that of the kind which the highest fits into."""
+    return next((white for white in (1.0, 255.0, 65535.0) if highest <= white), highest)
+
+
+# --- making -----------------------------------------------------------------------------------------------------
+
+
+def _target(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Never enlarged."""
+    scale = longest / max(size)
+    if scale >= 1:
+        return size
+    width, height = (max(1, round(side * scale)) for side in size)
+    return width, height
+
+
+def _bounded(image: Image.Image, longest: int) -> Image.Image:
+    size = _target(image.size, longest)
+    if size == image.size:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """L, LA, RGB or RGBA. A profile that cannot be read, or is of another colour space, is as good as none."""
+    colours = image.convert(_WITH_ALPHA[image.mode]) if image.mode in _WITH_ALPHA else image
+    transform = _to_srgb(profile, colours.mode) if profile else None
+    if transform is not None:
+        converted = transform.apply(colours)
+    elif colours.mode == "CMYK":
+        converted = colours.convert("RGB")
+    else:
+        return image
+    if image.mode in _WITH_ALPHA:
+        converted.putalpha(image.getchannel("A"))
+    return converted
+
+
+@lru_cache(maxsize=16)
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    try:
+        described = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if _PROFILED.get(described.profile.xcolor_space) != mode:
+            return None
+        if mode == "RGB" and (described.profile.profile_description or "").startswith("sRGB"):
+            return None
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(described, srgb, mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                                       ImageCms.Flags.BLACKPOINTCOMPENSATION)  # fmt: skip
+    except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
+        return None
+
+
+def _without_needless_alpha(image: Image.Image) -> Image.Image:
+    if image.mode in _WITH_ALPHA and image.getchannel("A").getextrema() == (255, 255):
+        return image.convert(_WITH_ALPHA[image.mode])
+    return image
+
+
+def _square(image: Image.Image, side: int) -> Image.Image:
+    """The whole picture in the middle of a square: white around it, or nothing where pictures have transparency."""
+    small = _bounded(image, side)
+    square = Image.new(image.mode, (side, side), 0 if image.mode in _WITH_ALPHA else "white")
+    square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
+    return square
+
+
+def _encoded(image: Image.Image, recipe: Recipe) -> bytes:
+    # Writers take a comment or a profile from here too.
+    image.info = {}
+    file = io.BytesIO()
+    if image.mode in _WITH_ALPHA:
+        image.save(file, "PNG")
+    else:
+        image.save(file, "JPEG", quality=recipe.quality, optimize=True, subsampling="4:2:0")
+    return file.getvalue()

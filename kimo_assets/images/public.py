@@ -1,9 +1,27 @@
 """The public folder: files named after their content, so that they can be cached for ever; never half-written."""
 
+import errno
+import hashlib
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kimo_assets.images.picture import Rendition
+
+PICTURES, THUMBNAILS = "images", "thumbnails"
+_ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
+_NAME_CHARS = 32
+_OURS = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
+
+# Files that are being written; what a killed process left of them goes after this time.
+_UNFINISHED = ".unfinished"
+_SWEPT_AFTER_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -19,5 +37,106 @@ class PublicPicture:
 
 
 def publish(public: Path, rendition: Rendition) -> PublicPicture:
-    """Writes both files, unless they are there. Raises: OSError."""
-    raise NotImplementedError
+    """Writes both files, unless they are there. Raises: OSError.
+
+    The name is made of both: another size of thumbnails gives other names, as whoever cached the old ones never asks again.
+    """
+    content = hashlib.sha256(rendition.data)
+    content.update(rendition.thumbnail)
+    name = content.hexdigest()[:_NAME_CHARS]
+    file = f"{name[:2]}/{name}.{_ENDINGS[rendition.media_type]}"
+    path, thumbnail_path = f"{PICTURES}/{file}", f"{THUMBNAILS}/{file}"
+    _write(public, thumbnail_path, rendition.thumbnail)
+    _write(public, path, rendition.data)
+    return PublicPicture(path, thumbnail_path, rendition.width, rendition.height, len(rendition.data), rendition.media_type)
+
+
+def check(public: Path) -> None:
+    """Raises: OSError when nothing can be written there."""
+    for kind in (PICTURES, THUMBNAILS):
+        _write(public, f"{kind}/.writable", b"")
+        _remove_file(public, f"{kind}/.writable")
+
+
+def listing(public: Path) -> dict[str, int]:
+    """path -> bytes of the pictures and thumbnails there; files of other names are somebody else's. Raises: OSError."""
+    return {
+        path: entry.stat(follow_symlinks=False).st_size
+        for path, entry in _files(public)
+        if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+    }
+
+
+def remove(public: Path, paths: Iterable[str]) -> None:
+    """Removes pictures, and their thumbnails, that may be gone already. Raises: OSError."""
+    for path in paths:
+        _remove_file(public, path)
+        _remove_file(public, thumbnail_of(path))
+
+
+def thumbnail_of(path: str) -> str:
+    return f"{THUMBNAILS}/{path.removeprefix(PICTURES + '/')}"
+
+
+def sweep(public: Path) -> None:
+    """Removes what killed processes left half-written. Raises: OSError."""
+    long_ago = time.time() - _SWEPT_AFTER_S
+    for path, entry in list(_files(public)):
+        if entry.name.endswith(_UNFINISHED) and entry.stat(follow_symlinks=False).st_mtime < long_ago:
+            _remove_file(public, path)
+
+
+def _files(public: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    for kind in (PICTURES, THUMBNAILS):
+        for folder in _entries(public / kind):
+            if folder.is_dir(follow_symlinks=False):
+                for entry in _entries(Path(folder.path)):
+                    yield f"{kind}/{folder.name}/{entry.name}", entry
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+
+
+def _write(public: Path, path: str, data: bytes) -> None:
+    file = public / path
+    _make_folder(public, file.parent)
+    if _is_there(file, len(data)):
+        return
+    # Made by open, not by tempfile, so that the server may read it as far as the umask says.
+    unfinished = file.with_name(f".{file.stem}.{secrets.token_hex(8)}{_UNFINISHED}")
+    try:
+        with open(unfinished, "xb") as target:
+            target.write(data)
+        os.replace(unfinished, file)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def _is_there(file: Path, size: int) -> bool:
+    """Whole as far as its size tells: a power cut may leave a name without content."""
+    try:
+        found = file.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size
+
+
+def _make_folder(public: Path, folder: Path) -> None:
+    if not folder.resolve().is_relative_to(public.resolve()):
+        raise OSError(errno.EPERM, "a link that leads outside the public folder", str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove_file(public: Path, path: str) -> None:
+    file = public / path
+    if not file.parent.resolve().is_relative_to(public.resolve()):
+        raise OSError(errno.EPERM, "a link that leads outside the public folder", str(file.parent))
+    with suppress(FileNotFoundError):
+        file.unlink()
