@@ -474,10 +474,10 @@ def _in_words(error: Exception, received: int) -> FetchError:
     match cause:
         case NameResolutionError():
             return _unreachable("its name is not known (DNS); correct the URL in the ERP, or this machine's DNS")
+        case NewConnectionError():
+            return _unreachable(str(cause).rpartition(": ")[2].lower())
         case ConnectTimeoutError():
             return _unreachable("it does not answer")
-        case NewConnectionError():
-            return _unreachable(str(cause).rpartition(": ")[2])
         case TlsError() | ssl.SSLError():
             return _of_tls(cause)
         case DecodeError():
@@ -499,7 +499,7 @@ def _of_tls(error: BaseException) -> FetchError:
     said = str(error)
     if "certificate" not in said.lower():
         return FetchError("no encrypted connection (TLS) comes about with the server", is_passing=True, is_unreachable=True)
-    why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it is another server's"
+    why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".") or "it is another server's"
     return FetchError(
         f"the server's certificate is not good ({why}). Its owner has to renew it; if an authority of your own has signed "
         "it, name the authority's file in REQUESTS_CA_BUNDLE"
@@ -510,4 +510,4 @@ def _cause(error: BaseException) -> BaseException:
     """What lies under requests' and urllib3's wrappings."""
     within = [getattr(error, "reason", None), *error.args]
     inner = next((one for one in within if isinstance(one, Exception)), None)
-    return _cause(inner) if inner else error
+    return error if inner is None or isinstance(error, DecodeError) else _cause(inner)
