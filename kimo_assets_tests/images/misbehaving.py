@@ -75,7 +75,10 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class MisbehavingServer:
-    """asked: the paths, in their order. seen: the headers of each. connections: how many were opened. peak: requests at once."""
+    """asked: the paths, in their order. seen: the headers of each. connections: how many were opened.
+
+    peak: the most requests that were under way at once.
+    """
 
     tls: ssl.SSLContext | None = None
     asked: list[str] = field(default_factory=list)
