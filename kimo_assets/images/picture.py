@@ -135,6 +135,14 @@ def render(data: bytes, recipe: Recipe) -> Rendition:
         return Rendition(original, media_type, *picture.size, _encoded(picture, recipe), _encoded(thumbnail, recipe))
 
 
+def check_size(count: int, recipe: Recipe) -> None:
+    """Whether a file of so many bytes is read at all. Raises: PictureError."""
+    if count > recipe.max_bytes:
+        raise PictureError(
+            f"the file has {_mega(count)} MB; at most {_mega(recipe.max_bytes)} MB are read (`images: max_file_mb:`)"
+        )
+
+
 # --- before it is decoded ---------------------------------------------------------------------------------------
 
 
@@ -142,10 +150,7 @@ def _kind(data: bytes, recipe: Recipe) -> str:
     """What the first bytes say it is; a file's name says nothing."""
     if not data:
         raise PictureError("the file is empty")
-    if len(data) > recipe.max_bytes:
-        raise PictureError(
-            f"the file has {_mega(len(data))} MB; at most {_mega(recipe.max_bytes)} MB are read (`images: max_file_mb:`)"
-        )
+    check_size(len(data), recipe)
     head = data[:_HEAD_BYTES]
     for kind, signature in _SIGNATURES:
         if re.match(signature, head, re.DOTALL):

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
 import time
@@ -16,6 +17,7 @@ from kimo_assets.images.picture import Rendition
 PICTURES, THUMBNAILS = "images", "thumbnails"
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
 _NAME_CHARS = 32
+_OURS = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
 
 # Files that are being written; what a killed process left of them goes after this time.
 _UNFINISHED = ".unfinished"
@@ -57,11 +59,11 @@ def check(public: Path) -> None:
 
 
 def listing(public: Path) -> dict[str, int]:
-    """path -> bytes of the pictures and thumbnails there. Raises: OSError."""
+    """path -> bytes of the pictures and thumbnails there; files of other names are somebody else's. Raises: OSError."""
     return {
         path: entry.stat(follow_symlinks=False).st_size
         for path, entry in _files(public)
-        if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False)
+        if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
     }
 
 
