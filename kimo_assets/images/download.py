@@ -1,29 +1,31 @@
 """download_items_images: the pictures at the URLs of ItemUrl, into the public folder.
 
-Threads fetch (fetch.py), others decode; this one hands out the URLs, host by host in turn, and writes down what became of each
-as it comes. So a run that is killed loses the pictures under way, and the next one goes on from there.
+Threads fetch (fetch.py), processes of their own decode and write (workers.py); this thread hands out the URLs, host by host
+in turn, and writes down what became of each as it comes. A run that is killed loses what was under way; the next goes on.
 """
 
-import hashlib
-import os
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from psycopg import Connection, sql
 
 from kimo_assets.database.names import KIMO, table
-from kimo_assets.errors import ImagesError
+from kimo_assets.errors import ImagesError, in_one_line
 from kimo_assets.images import ledger, public
 from kimo_assets.images.addresses import Guard, RefusedError, check_url, place_of, shown
 from kimo_assets.images.fetch import Fetched, Fetcher, FetchError, Limits, Validators
 from kimo_assets.images.ledger import FAILED, MISSING, OK, Record
-from kimo_assets.images.picture import Original, PictureError, Recipe, render
+from kimo_assets.images.picture import Original
 from kimo_assets.images.references import URL_OF_IMAGE
 from kimo_assets.images.settings import ImageSettings
+from kimo_assets.images.workers import Outcome, Piece, _cores, _DeadError, _Worker
 from kimo_assets.reports import Problem, TaskListener, TaskReport
 
 TITLE = "Download immagini da url"
@@ -48,6 +50,7 @@ class Known:
 
     is_good: bool = False
     is_public: bool = False
+    size: int | None = None
     sha256: str | None = None
     etag: str | None = None
     last_modified: str | None = None
@@ -70,13 +73,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a URL. record: None for one that is refused as it is written, and so has no place in ops.picture."""
+    """What became of a URL. record: None for one that is refused as it is written, and so has no place in ops.picture.
+
+    count: the figure of the report that it is one of. why: what is wrong. is_kept: the picture of before stays public.
+    """
 
     url: str
     count: str
     record: Record | None = None
     why: str | None = None
-    bytes: int = 0
+    is_kept: bool = False
 
 
 def download_images(
@@ -84,13 +90,11 @@ def download_images(
 ) -> TaskReport:
     """Raises: ImagesError when the public folder cannot be used. fetcher: for tests."""
     started = time.monotonic()
-    with _public_folder(settings):
-        public.check(settings.public)
-        ledger.forget_lost(connection, settings.public)
+    _prepare(connection, settings)
     refused = _name_pictures(connection)
     wanted, not_due = _wanted(connection, settings)
     listener.task_started(TITLE, len(wanted))
-    run = _Run(connection, settings, listener, fetcher or _fetcher(settings))
+    run = _Run(connection, settings, listener, fetcher or _fetcher(settings), _Makers(settings))
     run.note(refused)
     run.download(wanted)
     removed = _tidy(connection, settings)
@@ -110,7 +114,7 @@ def _fetcher(settings: ImageSettings) -> Fetcher:
     return Fetcher(limits, Guard(config.allowed_hosts))
 
 
-# --- which URLs there are ---------------------------------------------------------------------------------------------------
+# --- which URLs there are -----------------------------------------------------------------------------------------------
 
 _LIVE = sql.SQL(
     """(SELECT r."ItemId" AS item, r."Url" AS written, btrim(r."Url", E' \\t\\r\\n') AS url FROM {rows} AS r
@@ -137,15 +141,14 @@ _NAME = sql.SQL(
 
 _WANTED = sql.SQL(
     """
-    SELECT l.url, coalesce(p.path IS NOT NULL AND p.recipe = %(recipe)s, false), p.path IS NOT NULL, p.sha256, p.etag,
-        p.last_modified, p.recipe, p.kind, p.source_width, p.source_height,
+    SELECT l.url, coalesce(p.path IS NOT NULL AND p.recipe = %(recipe)s, false), p.path IS NOT NULL, p.size, p.sha256,
+        p.etag, p.last_modified, p.recipe, p.kind, p.source_width, p.source_height,
         coalesce(p.status = 'ok' AND p.recipe = %(recipe)s AND p.path IS NOT NULL AND p.checked_at > now() - %(age)s, false)
-    FROM (SELECT DISTINCT url FROM {live} AS l) AS l JOIN ops.picture_name AS n ON n.entity = %(entity)s AND n.source = l.url
-        AND n.written = (SELECT min(m.written) FROM ops.picture_name AS m WHERE m.entity = n.entity AND m.source = l.url)
+    FROM (SELECT DISTINCT source AS url FROM ops.picture_name WHERE entity = %(entity)s AND source IS NOT NULL) AS l
     LEFT JOIN ops.picture AS p ON p.source = l.url
-    ORDER BY l.url COLLATE "C"
+    ORDER BY l.url
     """
-).format(live=_LIVE)
+)
 
 
 def _name_pictures(connection: Connection) -> list[Result]:
@@ -169,29 +172,27 @@ def _refusal(url: str) -> str | None:
 def _wanted(connection: Connection, settings: ImageSettings) -> tuple[list[Wanted], int]:
     """The URLs to ask, and how many of the good ones were asked not long ago."""
     age = timedelta(hours=settings.config.download.max_age_hours)
-    rows = connection.execute(_WANTED, {"entity": ENTITY, "recipe": _in_short(settings.recipe), "age": age})
+    rows = connection.execute(_WANTED, {"entity": ENTITY, "recipe": settings.recipe.of_made, "age": age})
     wanted, not_due = [], 0
-    for url, good, is_public, sha256, etag, modified, recipe, kind, width, height, is_fresh in rows:
+    for url, good, is_public, size, sha256, etag, modified, recipe, kind, width, height, is_fresh in rows:
         if is_fresh:
             not_due += 1
             continue
         original = Original(kind, width, height) if kind else None
-        known = Known(good, is_public, sha256, etag, modified, recipe, original)
+        known = Known(good, is_public, size, sha256, etag, modified, recipe, original)
         wanted.append(Wanted(url, place_of(check_url(url)), known))
     return wanted, not_due
 
 
-def _in_short(recipe: Recipe) -> str:
-    """What of the settings changes a picture: not the limits for originals."""
-    return f"{recipe.max_size_px} px, {recipe.thumbnail_px} px, quality {recipe.quality}"
-
-
-# --- the work ---------------------------------------------------------------------------------------------------------------
+# --- the work -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class _Host:
-    """The URLs of a host that are left, and how it fares. in_a_row: pictures that failed through no fault of their own."""
+    """The URLs of a host that are left, and how it fares.
+
+    unwell_in_a_row: pictures that it might have given, had it been well; down_in_a_row: those that it did not answer for.
+    """
 
     left: deque[Wanted] = field(default_factory=deque)
     under_way: int = 0
@@ -242,85 +243,140 @@ class _Hosts:
         return tuple(given_up)
 
 
+class _Makers:
+    """Makes pictures, a process for each thread that does: what a server sends may cost the process its life."""
+
+    def __init__(self, settings: ImageSettings) -> None:
+        self.count = settings.config.processes or _cores()
+        self._options = {"recipe": asdict(settings.recipe), "public": str(settings.public)}
+        self._of_thread = threading.local()
+        self._workers: set[_Worker] = set()
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def make(self, url: str, data: bytes, known: str | None) -> Outcome:
+        """known: the hash of the content that is public. Raises: ImagesError when the public folder cannot be written."""
+        piece = Piece(url, "", len(data), known)
+        try:
+            return self._worker().make(piece, data)
+        except _DeadError as death:
+            self._retire()
+            return Outcome(piece, problem=str(death), lasting=False)
+
+    def close(self) -> None:
+        """Ends the processes, whatever they do."""
+        with self._lock:
+            self._is_closed = True
+            for worker in self._workers:
+                worker.kill()
+
+    def join(self) -> None:
+        """After close, when no thread makes any more."""
+        for worker in self._workers:
+            worker.end()
+
+    def _retire(self) -> None:
+        worker: _Worker | None = getattr(self._of_thread, "worker", None)
+        if worker:
+            self._of_thread.worker = None
+            with self._lock:
+                self._workers.discard(worker)
+            worker.end()
+
+    def _worker(self) -> _Worker:
+        worker: _Worker | None = getattr(self._of_thread, "worker", None)
+        if worker:
+            return worker
+        with self._lock:
+            if self._is_closed:
+                raise _DeadError("stopped before it was made")
+            worker = _Worker(self._options)
+            self._workers.add(worker)
+        worker.wait_until_ready()
+        self._of_thread.worker = worker
+        return worker
+
+
 class _Run:
     """Counts, failures and notes grow as results come."""
 
     def __init__(
-        self, connection: Connection, settings: ImageSettings, listener: TaskListener, fetcher: Fetcher
+        self,
+        connection: Connection,
+        settings: ImageSettings,
+        listener: TaskListener,
+        fetcher: Fetcher,
+        makers: _Makers,
     ) -> None:
         self._connection = connection
         self._settings = settings
         self._listener = listener
         self._fetcher = fetcher
-        self._makers = settings.config.processes or os.cpu_count() or 1
-        self._recipe = _in_short(settings.recipe)
+        self._makers = makers
         self._fetching: dict[Future[Fetched], Wanted] = {}
-        self._making: dict[Future[Result], Wanted] = {}
+        self._making: dict[Future[Outcome], tuple[Wanted, Fetched]] = {}
         self.counts = dict.fromkeys(("asked", "made", "unchanged", "missing", "failed", "refused", "bytes"), 0)
         self.failures: list[Result] = []
         self.notes: list[str] = []
 
     def download(self, wanted: Sequence[Wanted]) -> None:
-        """Ends soon when it is interrupted: what is under way is cut off, what is finished is kept."""
+        """Ends soon when it is interrupted: what is under way is cut off."""
         config = self._settings.config.download
         hosts = _Hosts(wanted, config.per_host)
         fetchers = ThreadPoolExecutor(config.at_once, thread_name_prefix="fetch")
-        makers = ThreadPoolExecutor(self._makers, thread_name_prefix="make")
+        makers = ThreadPoolExecutor(self._makers.count, thread_name_prefix="make")
         try:
             self._hand_out(hosts, fetchers)
             while self._fetching or self._making:
-                done, _ = wait([*self._fetching, *self._making], _PAUSE_S, FIRST_COMPLETED)
+                under_way: list[Future[Any]] = [*self._fetching, *self._making]
+                done, _ = wait(under_way, _PAUSE_S, FIRST_COMPLETED)
                 self.note([result for future in done for result in self._results(future, hosts, makers)])
                 self._hand_out(hosts, fetchers)
         finally:
             self._fetcher.stop()
+            self._makers.close()
             for pool in (fetchers, makers):
                 pool.shutdown(cancel_futures=True)
+            self._makers.join()
             self._fetcher.close()
 
     def _hand_out(self, hosts: _Hosts, fetchers: ThreadPoolExecutor) -> None:
         at_once = self._settings.config.download.at_once
-        while len(self._fetching) < at_once and len(self._making) < self._makers * _WAITING:
+        while len(self._fetching) < at_once and len(self._making) < self._makers.count * _WAITING:
             one = hosts.next()
             if one is None:
                 return
             self.counts["asked"] += 1
             self._fetching[fetchers.submit(self._fetcher.fetch, one.url, one.known.validators)] = one
 
-    def _results(
-        self, future: Future[Fetched] | Future[Result], hosts: _Hosts, makers: ThreadPoolExecutor
-    ) -> Iterator[Result]:
+    def _results(self, future: Future[Any], hosts: _Hosts, makers: ThreadPoolExecutor) -> Iterator[Result]:
         if future in self._making:
-            del self._making[future]
-            yield future.result()
+            yield self._made(*self._making.pop(future), future.result())
             return
         one = self._fetching.pop(future)
         try:
-            fetched = future.result()
+            fetched: Fetched = future.result()
         except FetchError as error:
             yield _not_fetched(one, error)
             yield from self._given_up(one, error, hosts.failed(one.place, error))
             return
         hosts.answered(one.place)
-        self.counts["bytes"] += len(fetched.data or b"")
         if fetched.data is None:
-            yield _unchanged(one, one.known.sha256, fetched.validators)
-        else:
-            self._making[makers.submit(self._made, one, fetched.data, fetched.validators)] = one
+            yield _unchanged(one, fetched, one.known.size)
+            return
+        self.counts["bytes"] += len(fetched.data)
+        known = one.known.sha256 if one.known.is_good else None
+        self._making[makers.submit(self._makers.make, one.url, fetched.data, known)] = one, fetched
 
-    def _made(self, one: Wanted, data: bytes, validators: Validators) -> Result:
-        sha256 = hashlib.sha256(data).hexdigest()
-        if one.known.is_good and sha256 == one.known.sha256:
-            return _unchanged(one, sha256, validators)
-        try:
-            rendition = render(data, self._settings.recipe)
-        except PictureError as error:
-            return _failed(one, FAILED, "failed", f"what the server gives is not to be used: {error}")
-        with _public_folder(self._settings):
-            picture = public.publish(self._settings.public, rendition)
+    def _made(self, one: Wanted, fetched: Fetched, outcome: Outcome) -> Result:
+        if outcome.problem:
+            return _failed(one, FAILED, "failed", f"what the server gives is not to be used: {outcome.problem}")
+        if not outcome.public:
+            return _unchanged(one, fetched, outcome.piece.size)
+        validators = fetched.validators
         record = Record(
-            one.url, OK, size=len(data), etag=validators.etag, last_modified=validators.last_modified, sha256=sha256,
-            recipe=self._recipe, original=rendition.original, public=picture,
+            one.url, OK, size=outcome.piece.size, etag=validators.etag, last_modified=validators.last_modified,
+            sha256=outcome.sha256, recipe=self._settings.recipe.of_made, original=outcome.original, public=outcome.public,
         )  # fmt: skip
         return Result(one.url, "made", record)
 
@@ -348,71 +404,75 @@ class _Run:
 
 
 def _not_fetched(one: Wanted, error: FetchError) -> Result:
-    match error.kind:
-        case "missing":
-            return _failed(one, MISSING, "missing", str(error))
-        case "refused":
-            return _failed(one, FAILED, "refused", str(error))
-    return _failed(one, FAILED, "failed", str(error))
+    if error.kind == "missing":
+        return _failed(one, MISSING, "missing", str(error))
+    return _failed(one, FAILED, "refused" if error.kind == "refused" else "failed", str(error))
 
 
 def _failed(one: Wanted, status: str, count: str, why: str) -> Result:
     """What is known of the picture that is public stays known: it is asked for again as the one we have."""
     known = one.known
     record = Record(
-        one.url, status, etag=known.etag, last_modified=known.last_modified, sha256=known.sha256, recipe=known.recipe,
-        problem=why, original=known.original,
+        one.url, status, size=known.size, etag=known.etag, last_modified=known.last_modified, sha256=known.sha256,
+        recipe=known.recipe, problem=why, original=known.original,
     )  # fmt: skip
-    return Result(one.url, count, record, f"{why}. The picture of before stays" if known.is_public else why)
+    return Result(one.url, count, record, why, known.is_public)
 
 
-def _unchanged(one: Wanted, sha256: str | None, validators: Validators) -> Result:
-    record = Record(one.url, OK, etag=validators.etag, last_modified=validators.last_modified, sha256=sha256)
+def _unchanged(one: Wanted, fetched: Fetched, size: int | None) -> Result:
+    validators = fetched.validators
+    record = Record(one.url, OK, size=size, etag=validators.etag, last_modified=validators.last_modified)
     return Result(one.url, "unchanged", record)
 
 
-# --- before and after -------------------------------------------------------------------------------------------------------
+# --- before and after ---------------------------------------------------------------------------------------------------
+
+
+def _prepare(connection: Connection, settings: ImageSettings) -> None:
+    with _public_folder(settings):
+        public.check(settings.public)
+        ledger.forget_lost(connection, settings.public)
 
 
 def _tidy(connection: Connection, settings: ImageSettings) -> int:
+    """How many public pictures went."""
     ledger.forget_unnamed(connection)
     with _public_folder(settings):
         return ledger.remove_unused(connection, settings.public, settings.config.keep_unused_days)
 
 
-class _public_folder:  # noqa: N801 (reads as a block)
-    """A block that uses the public folder: it cannot be done without. Raises: ImagesError."""
-
-    def __init__(self, settings: ImageSettings) -> None:
-        self._folder = settings.public
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise ImagesError(
-                f"The public folder cannot be used: {error.filename or self._folder}: {error.strerror or error}. What was made "
-                "before is kept. Mend the folder, its rights or the disk (`images: public:` in kimo.yaml), and start again."
-            ) from error
+@contextmanager
+def _public_folder(settings: ImageSettings) -> Iterator[None]:
+    """A block that cannot do without the folder. Raises: ImagesError."""
+    try:
+        yield
+    except OSError as error:
+        raise ImagesError(
+            f"The public folder {settings.public} cannot be used: {error.strerror or in_one_line(error)}"
+            f"{f' ({error.filename})' if error.filename else ''}. Mend it or its rights, or name another one under "
+            "`images: public:` in kimo.yaml."
+        ) from error
 
 
 _ITEMS = sql.SQL(
-    'SELECT url, array_agg(DISTINCT item ORDER BY item) FROM {live} AS l WHERE url = ANY(%s) GROUP BY url'
+    "SELECT url, array_agg(DISTINCT item ORDER BY item) FROM {live} AS l WHERE url = ANY(%s) GROUP BY url"
 ).format(live=_LIVE)
 
 
 def _problems(connection: Connection, failures: Sequence[Result]) -> tuple[Problem, ...]:
-    """One for each URL. First those whose picture nobody has, then by reason."""
-    items = dict(connection.execute(_ITEMS, [[failure.url for failure in failures]]).fetchall())
-    order: Callable[[Result], tuple[bool, str, str]] = lambda f: ((f.why or "").endswith("stays"), f.count, f.url)  # noqa: E731
+    """One for each URL; first those of which no picture is public."""
+    items: dict[str, list[str | None]] = dict(connection.execute(_ITEMS, [[failure.url for failure in failures]]).fetchall())
+    in_order = sorted(failures, key=lambda failure: (failure.is_kept, failure.count, failure.url))
     return tuple(
-        Problem(f"{shown(failure.url)} ({_in_words(items.get(failure.url, []))})", failure.why or "")
-        for failure in sorted(failures, key=order)
+        Problem(
+            f"{shown(failure.url)} ({_items(items.get(failure.url, []))})",
+            f"{failure.why}{'. The picture of before stays' if failure.is_kept else ''}",
+        )
+        for failure in in_order
     )
 
 
-def _in_words(items: Sequence[str]) -> str:
-    named = ", ".join(items[:_ITEMS_NAMED])
+def _items(items: Sequence[str | None]) -> str:
+    named = ", ".join(item or "?" for item in items[:_ITEMS_NAMED])
     more = f" and {len(items) - _ITEMS_NAMED:,} more" if len(items) > _ITEMS_NAMED else ""
     return f"{'item' if len(items) == 1 else 'items'} {named}{more}"
