@@ -51,8 +51,17 @@ class Found:
     def without_place(self) -> list[Named]:
         return [named for named in self.named if named.entity not in self.places]
 
-    def listing_of(self, entity: str) -> Listing:
-        return self.listings[self.places[entity]]
+    @property
+    def notes(self) -> Iterator[str]:
+        """What nobody could look at."""
+        for listing in self.listings.values():
+            if listing.unnameable:
+                yield (
+                    f"{listing.place}: {listing.unnameable:,} files have names that are not UTF-8, so no row can name them; "
+                    "rename them."
+                )
+            for folder, why in listing.unreadable.items():
+                yield f"{listing.place}: the folder '{folder}' cannot be read ({why}); its pictures stay as they were."
 
 
 def import_files(connection: Connection, settings: ImageSettings, listener: TaskListener) -> TaskReport:
@@ -77,7 +86,7 @@ def import_files(connection: Connection, settings: ImageSettings, listener: Task
     problems = [*_without_source(found), *problems_of_rows(connection)]
     counts = _totals(connection, found, made) | {"removed": removed, "bytes": size}
     seconds = time.monotonic() - started
-    return TaskReport(TITLE, seconds, counts, tuple(problems), tuple(_notes(found)))
+    return TaskReport(TITLE, seconds, counts, tuple(problems), tuple(found.notes))
 
 
 def look(connection: Connection, settings: ImageSettings) -> Found:
@@ -207,7 +216,7 @@ def _copy_names(connection: Connection, found: Found) -> dict[str, tuple[str, St
     """Returns the files that are named: source -> place, stamp."""
     files: dict[str, tuple[str, Stamp]] = {}
     with connection.cursor() as cursor, cursor.copy("COPY name_now FROM STDIN") as copy:
-        for entity, written, listing, meaning in _meanings(found):
+        for entity, written, listing, meaning in meanings(found):
             source = None if meaning.path is None else listing.source(meaning.path)
             copy.write_row((entity, written, meaning.state, source, meaning.problem))
             if meaning.state == "found" and source and meaning.path:
@@ -215,7 +224,8 @@ def _copy_names(connection: Connection, found: Found) -> dict[str, tuple[str, St
     return files
 
 
-def _meanings(found: Found) -> Iterator[tuple[str, str, Listing, Meaning]]:
+def meanings(found: Found) -> Iterator[tuple[str, str, Listing, Meaning]]:
+    """entity, FilePath, the listing it counts from, and what it means there."""
     names = {place: Names(listing) for place, listing in found.listings.items()}
     for of in found.named:
         if place := found.places.get(of.entity):
@@ -340,14 +350,3 @@ def _without_source(found: Found) -> Iterator[Problem]:
             f"{of.entity}: {of.rows:,} row{'' if of.rows == 1 else 's'}",
             "no folder is named for their files; name it under `images: source:` in kimo.yaml",
         )
-
-
-def _notes(found: Found) -> Iterator[str]:
-    for listing in found.listings.values():
-        if listing.unnameable:
-            yield (
-                f"{listing.place}: {listing.unnameable:,} files have names that are not UTF-8, so no row can name them; "
-                "rename them."
-            )
-        for folder, why in listing.unreadable.items():
-            yield f"{listing.place}: the folder '{folder}' cannot be read ({why}); its pictures stay as they were."
