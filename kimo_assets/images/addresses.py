@@ -18,6 +18,7 @@ Address = IPv4Address | IPv6Address
 Resolver = Callable[[str, int], list[str]]
 
 _SCHEMES = {"http": 80, "https": 443}
+_LONGEST_SHOWN = 300
 _NO_URL = "this is no URL: expected https://host/path. Correct it in the ERP"
 _ODD_IN_HOST = re.compile(r"[\s\\%]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -132,11 +133,13 @@ def place_of(parts: SplitResult) -> tuple[str, int]:
 
 
 def shown(url: str) -> str:
-    """The URL for a message: without what may be secret, credentials and the query."""
+    """The URL for a message: short, and without what may be secret, credentials and the query."""
     rest, mark, _ = url.partition("?")
     before, slashes, after = rest.partition("#")[0].rpartition("//")
     host, slash, path = after.partition("/")
-    return f"{before}{slashes}{host.rpartition('@')[2]}{slash}{path}{'?…' if mark else ''}"
+    text = f"{before}{slashes}{host.rpartition('@')[2]}{slash}{path}"
+    plain = "".join(character if character.isprintable() else "�" for character in text)
+    return f"{plain[:_LONGEST_SHOWN]}{'…' if len(plain) > _LONGEST_SHOWN else ''}{'?…' if mark else ''}"
 
 
 def _private(host: str, port: int, address: str, kind: str) -> str:

@@ -50,6 +50,8 @@ _LONGEST_WAIT_S = 120.0
 _CHUNK = 65536
 # So much of an answer that is no picture is read, so that its connection can be used again.
 _SMALL = 65536
+# Of an ETag, or of a date: longer ones are not kept.
+_LONGEST_VALIDATOR = 500
 # Pools of connections that are kept, one a host.
 _HOSTS = 256
 
@@ -58,7 +60,8 @@ _PASSING = {429, 500, 502, 503, 504}
 _GONE = {404: "the server has no such picture (404)", 410: "the server says that the picture is gone for good (410)"}
 _HEADERS = {
     "User-Agent": "kimo_assets",
-    "Accept": "image/*, */*;q=0.5",
+    # Not image/*: a server that can choose would send AVIF, or what comes next.
+    "Accept": "image/jpeg, image/png, image/webp, image/gif, image/tiff, image/bmp, */*;q=0.1",
     # Pictures are compressed already; what unpacks to more than it may is cut like anything else.
     "Accept-Encoding": "identity",
 }
@@ -223,7 +226,7 @@ class Fetcher:
         status = answer.status_code
         if status == 200:
             data = self._body(answer, attempt)
-            return Fetched(data, Validators(answer.headers.get("ETag"), answer.headers.get("Last-Modified")))
+            return Fetched(data, Validators(_validator(answer, "ETag"), _validator(answer, "Last-Modified")))
         _drain(answer, attempt)
         if status == 304 and known.headers():
             return Fetched(None, known)
@@ -413,6 +416,12 @@ def dial(address: str, port: int, timeout_s: float) -> socket.socket:
 # --- answers --------------------------------------------------------------------------------------------------------------
 
 
+def _validator(answer: requests.Response, name: str) -> str | None:
+    """None for one that could be neither kept nor sent back."""
+    value = answer.headers.get(name, "").strip()
+    return value if value.isprintable() and 0 < len(value) <= _LONGEST_VALIDATOR else None
+
+
 def _target(answer: requests.Response) -> str | None:
     location = answer.headers.get("Location")
     if answer.status_code not in _REDIRECTS or not location:
@@ -423,7 +432,7 @@ def _target(answer: requests.Response) -> str | None:
     try:
         return urljoin(answer.url, location).partition("#")[0]
     except ValueError:
-        raise FetchError("the server redirects to what is no URL. Correct the URL in the ERP") from None
+        raise FetchError("the server redirects to what is no URL. Correct the URL in the ERP", "refused") from None
 
 
 def _drain(answer: requests.Response, attempt: _Try) -> None:
@@ -482,7 +491,7 @@ def _in_words(error: Exception, received: int) -> FetchError:
             return _of_tls(cause)
         case DecodeError():
             return FetchError("the server says that the picture is packed, but it does not unpack")
-        case requests.exceptions.InvalidURL() | UnicodeError():
+        case requests.exceptions.InvalidURL() | requests.exceptions.MissingSchema() | UnicodeError():
             return FetchError("this is no URL: expected https://host/path. Correct it in the ERP", "refused")
     return FetchError(
         f"the server broke off before the whole picture was there ({received:,} bytes had come). Try later",

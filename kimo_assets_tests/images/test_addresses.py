@@ -4,7 +4,9 @@ import socket
 from ipaddress import ip_address
 
 import pytest
+from pydantic import ValidationError
 
+from kimo_assets.config.models import DownloadConfig
 from kimo_assets.images.addresses import Guard, RefusedError, check_url, inside, place_of, resolve_host, shown
 from kimo_assets_tests.images.misbehaving import Names
 
@@ -104,6 +106,12 @@ def test_the_entry_to_add_names_the_port_where_it_is_not_the_usual_one() -> None
         Guard().addresses("10.0.0.5", 8080)
 
 
+@pytest.mark.parametrize("entry", ["https://intra.test", "intra.test/pictures", "*.intra.test", "me@intra.test", "a b", ""])
+def test_an_entry_that_would_never_allow_anything_is_refused(entry: str) -> None:
+    with pytest.raises(ValidationError, match="expected a host, or host:port, such as pictures.local:8080"):
+        DownloadConfig(allowed_hosts=(entry,))
+
+
 def test_a_name_that_nobody_knows_is_no_refusal() -> None:
     with pytest.raises(socket.gaierror):
         Guard(resolve=Names()).addresses("nowhere.test", 80)
@@ -159,6 +167,8 @@ def test_a_good_url_has_a_place(url: str, place: tuple[str, int]) -> None:
         ("https://user:sec@ret@shop.test/a.jpg", "https://shop.test/a.jpg"),
         ("user:secret@shop.test/a.jpg", "shop.test/a.jpg"),
         ("https://user:secret@shop.test:port/a.jpg", "https://shop.test:port/a.jpg"),
+        ("https://shop.test/a\x00\r\n.jpg", "https://shop.test/a���.jpg"),
+        (f"https://shop.test/{'a' * 1000}?b", f"https://shop.test/{'a' * 282}…?…"),
     ],
 )
 def test_a_url_is_shown_without_what_may_be_secret(url: str, text: str) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ImagesError
+from kimo_assets.images import workers
 from kimo_assets.images.addresses import Guard
 from kimo_assets.images.download import download_images
 from kimo_assets.images.fetch import Fetcher, Limits
@@ -285,6 +286,22 @@ def test_what_is_gone_from_the_server_is_called_missing(shop: Shop, server: Misb
         "the server has no such picture (404): correct the URL in the ERP, or take its row out"
     )
     assert shop.rows("SELECT status FROM ops.picture") == [("missing",)]
+
+
+def test_a_picture_that_costs_the_process_its_life_costs_nothing_else(
+    shop: Shop, server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dies = (
+        "import kimo_assets.images.worker as worker\n"
+        "make = worker.render\n"
+        "worker.render = lambda data, recipe: exit(7) if len(data) == 300 else make(data, recipe)\n"
+        "worker.main()"
+    )
+    monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-P", "-c", dies))
+    shop.has(*[server.on(f"/{number}", picture(RED if number % 2 else RED[:300])) for number in range(6)])
+    report = shop.run()
+    assert counts(report) == {"urls": 6, "asked": 6, "made": 3, "failed": 3}
+    assert {"ended with code 7" in problem.why for problem in report.problems} == {True}
 
 
 # --- hosts ----------------------------------------------------------------------------------------------------------------

@@ -315,6 +315,19 @@ def test_a_name_that_nobody_knows_is_unreachable(make: Make) -> None:
     assert error.is_unreachable
 
 
+@pytest.mark.parametrize(
+    "host", ["a..b", "...", "xn--", "xn--a-ä", "-a-.test", "*.test", "ä" * 70 + ".test", "a" * 70 + ".test", "[::1", "a_b.test"]
+)
+def test_a_host_that_is_none_is_no_reason_to_stop(make: Make, host: str) -> None:
+    error = failure(make(resolve=Names()), f"http://{host}/a.jpg")
+    assert "this is no URL" in str(error) or "its name is not known" in str(error)
+
+
+@pytest.mark.parametrize("etag", ["a\0b", "x" * 501, "\t", "a\x1bb"])
+def test_an_etag_that_could_not_be_sent_back_is_not_kept(server: MisbehavingServer, make: Make, etag: str) -> None:
+    assert make().fetch(server.on("/a.jpg", picture(DATA, ETag=etag))).validators == Validators()
+
+
 # --- redirects ------------------------------------------------------------------------------------------------------------
 
 
@@ -360,11 +373,13 @@ def test_so_many_redirects_and_no_more(server: MisbehavingServer, make: Make, al
         ("http://2130706433/a.jpg", r"2130706433 is a loopback address \(127.0.0.1\)"),
         ("http://[::ffff:10.0.0.1]/a.jpg", "is a private address"),
         ("//10.0.0.1/a.jpg", "10.0.0.1 is a private address"),
+        ("/a\0b.jpg", "this is no URL"),
+        ("http://[::1/a.jpg", "no URL"),
     ],
 )
 def test_a_redirect_to_where_we_do_not_go_is_refused(server: MisbehavingServer, make: Make, to: str, why: str) -> None:
     error = failure(make(), server.on("/a.jpg", redirect(to)))
-    assert error.kind == "refused"
+    assert error.kind == "refused", error
     with pytest.raises(FetchError, match=why):
         raise error
     assert server.asked == ["/a.jpg"]
