@@ -316,7 +316,8 @@ def test_a_name_that_nobody_knows_is_unreachable(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["a..b", "...", "xn--", "xn--a-ä", "-a-.test", "*.test", "ä" * 70 + ".test", "a" * 70 + ".test", "[::1", "a_b.test"]
+    "host",
+    ["a..b", "...", "xn--", "xn--a-ä", "-a-.test", "*.test", "ä" * 70 + ".test", "a" * 70 + ".test", "[::1", "a_b.test"],
 )
 def test_a_host_that_is_none_is_no_reason_to_stop(make: Make, host: str) -> None:
     error = failure(make(resolve=Names()), f"http://{host}/a.jpg")
