@@ -187,14 +187,15 @@ def lying_length(data: bytes, said: int) -> Behaviour:
     return lambda talk: talk.answer(200, data, length=said)
 
 
-def slow_drip(data: bytes = b"x" * 1000, *, headers: bool = False) -> Behaviour:
-    """A byte every now and then: no silence is ever long. headers: these drip, and never end."""
+def slow_drip(*, headers: bool = False, length: bool = True) -> Behaviour:
+    """A byte every now and then: no silence is ever long. headers: these drip, and never end. length: whether it is said."""
 
     def behave(talk: Conversation) -> None:
         talk.close = True
-        talk.send(b"HTTP/1.1 200 OK\r\n" if headers else b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        said = b"Content-Length: 1000000\r\n" if length else b"Connection: close\r\n"
+        talk.send(b"HTTP/1.1 200 OK\r\n" + (b"" if headers else said + b"\r\n"))
         while not talk.server.closing.wait(0.02):
-            talk.send(b"X-Drip: 1\r\n" if headers else data[:1])
+            talk.send(b"X-Drip: 1\r\n" if headers else b"x")
 
     return behave
 

@@ -192,7 +192,7 @@ def test_more_bytes_than_said_do_not_get_into_the_next_answer(server: Misbehavin
 # --- time -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("behaviour", [slow_drip(), slow_drip(headers=True), silent()])
+@pytest.mark.parametrize("behaviour", [slow_drip(), slow_drip(length=False), slow_drip(headers=True), silent()])
 def test_each_try_ends_at_its_deadline_however_the_bytes_drip(
     server: MisbehavingServer, make: Make, behaviour: Behaviour
 ) -> None:
@@ -200,6 +200,13 @@ def test_each_try_ends_at_its_deadline_however_the_bytes_drip(
     assert "the server took longer than 0.2 seconds (" in str(error)
     assert "raise images: download: timeout_s: in kimo.yaml" in str(error)
     assert server.asked_for("/a.jpg") == 2
+
+
+def test_a_drip_on_a_connection_that_was_good_is_cut_as_well(server: MisbehavingServer, make: Make) -> None:
+    fetcher = make(timeout_s=0.3, attempts=1)
+    assert fetcher.fetch(server.on("/a.jpg", picture(DATA))).data == DATA
+    assert "longer than 0.3 seconds" in str(failure(fetcher, server.on("/b.jpg", slow_drip())))
+    assert server.connections == 1
 
 
 def test_the_deadline_is_that_of_all_hops_together(server: MisbehavingServer, make: Make) -> None:
