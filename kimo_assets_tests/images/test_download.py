@@ -204,6 +204,19 @@ def test_pictures_asked_for_not_long_ago_are_left_alone(shop: Shop, server: Misb
     assert counts(shop.run()) == {"urls": 2, "asked": 2, "missing": 1, "unchanged": 1}
 
 
+def test_a_picture_that_failed_is_asked_for_again_however_young_the_one_of_before_is(
+    shop: Shop, server: MisbehavingServer
+) -> None:
+    shop.has(server.on("/a.jpg", picture(RED)))
+    shop.run()
+    server.on("/a.jpg", status(403))
+    assert counts(shop.run()) == {"urls": 1, "asked": 1, "failed": 1}
+    server.on("/a.jpg", picture(RED))
+    shop.download["max_age_hours"] = 24
+    assert counts(shop.run()) == {"urls": 1, "asked": 1, "unchanged": 1}
+    assert counts(shop.run()) == {"urls": 1, "not_due": 1}
+
+
 def test_other_settings_make_every_picture_again_without_conditions(shop: Shop, server: MisbehavingServer) -> None:
     shop.has(server.on("/a.jpg", picture(RED, ETag='"1"')))
     shop.download["max_age_hours"] = 24
