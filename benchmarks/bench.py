@@ -18,7 +18,7 @@ CHANGED_SHARE = 0.02
 class Bench:
     """folder: for companies and servers; loaders_python: an interpreter that has dlt, if not this one.
 
-    agents: how many are synced, and written by the peers of step 3; 0 for all.
+    agents: how many are synced, and written by the peers of step 3; 0 for all. pictures: how many large ones are imported.
     """
 
     folder: Path
@@ -26,6 +26,7 @@ class Bench:
     loaders_python: str | None
     agents: int
     say: Say
+    pictures: int = 2000
 
     def pristine(self, scale: str) -> Path:
         return companies.company(self.folder / "companies", scale)

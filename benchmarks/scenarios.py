@@ -12,6 +12,7 @@ from benchmarks import companies
 from benchmarks.bench import CHANGED_SHARE, Bench, Result
 from benchmarks.child import WorkError, run
 from benchmarks.downloads import downloads
+from benchmarks.images import images
 from benchmarks.payloads import payloads
 from benchmarks.servers import postmaster_of, server_of
 from kimo_assets.config import load_config
@@ -171,4 +172,5 @@ SCENARIOS: dict[str, Callable[[Bench, str], Iterator[Result]]] = {
     "plans": plans,
     "payloads": payloads,
     "downloads": downloads,
+    "images": images,
 }

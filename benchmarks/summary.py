@@ -44,6 +44,9 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
             return
         case "downloads":
             pairs = list(_against_the_plain_loop({result["run"]: result for result in group}))
+        case "images":
+            yield from ((f"images: {name}", value) for name, value in _of_images(group))
+            return
         case "plans":
             pairs = list(_against_the_import({result["run"]: result for result in group}))
         case _:
@@ -98,6 +101,19 @@ def _dagster_share(group: list[Result]) -> Iterable[tuple[str, float]]:
             f"dagster: seconds more with imports, {name}",
             through["seconds"] + through["import_s"] - plain["seconds"] - plain["import_s"],
         )
+
+
+def _of_images(group: list[Result]) -> Iterable[tuple[str, float]]:
+    by_run = {result.get("peer", result["run"]): result for result in group}
+    first, unchanged = by_run["first"], by_run["unchanged"]
+    yield "pictures a second", first["pictures_per_s"]
+    for peer in ("resize", "thumbnail"):
+        yield f"ours / Pillow's {peer} loop, pictures a second", first["pictures_per_s"] / by_run[peer]["pictures_per_s"]
+        per_picture = by_run[peer]["cpu_s"] / by_run[peer]["pictures"]
+        yield f"ours / Pillow's {peer} loop, cpu a picture", first["cpu_s"] / first["pictures"] / per_picture
+    yield "unchanged, seconds for 10,000", unchanged["seconds"] * 10_000 / unchanged["pictures"]
+    yield "memory of the parent, MB", first["python_peak_mb"]
+    yield "memory of the largest worker, MB", first["worker_peak_mb"]
 
 
 def _of_payloads(group: list[Result]) -> Iterable[tuple[str, float]]:

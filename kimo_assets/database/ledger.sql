@@ -152,7 +152,7 @@ CREATE TABLE IF NOT EXISTS ops.picture (
     changed_at timestamptz NOT NULL DEFAULT now()
 );
 
--- What a row's FilePath, or Url, means: the place of a picture, or why there is none.
+-- What a row's FilePath, or Url, means: the place of a picture, and why there is none or which other files would fit as well.
 CREATE TABLE IF NOT EXISTS ops.picture_name (
     entity text NOT NULL,
     written text COLLATE "C" NOT NULL,

@@ -6,6 +6,7 @@ are made. What was made is kept at once, so that a killed run goes on where it w
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from psycopg import Connection, sql
@@ -129,7 +130,7 @@ def _check_not_unmounted(connection: Connection, listing: Listing) -> None:
     ).fetchone()
     if before and before[0]:
         raise ImagesError(
-            f"The pictures' folder {listing.place} is empty, although {before[0]:,} pictures came from it before. Nothing "
+            f"The pictures' folder {listing.place} is empty, although pictures came from it before ({before[0]:,}). Nothing "
             "was changed. Is its drive mounted? If it is meant to be empty, put any file there."
         )
 
@@ -247,14 +248,15 @@ def _work(
 ) -> tuple[int, int]:
     """How many pictures were made, and of how many bytes."""
     made: list[int] = []
-    outcomes = make_all(pieces, settings.recipe, settings.public, settings.config.processes)
-    for batch in _batches(outcomes):
-        records = [_record(outcome, stamps[outcome.piece.source], settings.recipe) for outcome in batch]
-        with connection.transaction():
-            ledger.keep(connection, [record for record in records if _is_same(record)])
-            ledger.save(connection, [record for record in records if not _is_same(record)])
-        made += [record.public.bytes for record in records if record.public]
-        listener.task_advanced(len(batch))
+    # Closed whatever happens here, so that no process goes on for nobody.
+    with closing(make_all(pieces, settings.recipe, settings.public, settings.config.processes)) as outcomes:
+        for batch in _batches(outcomes):
+            records = [_record(outcome, stamps[outcome.piece.source], settings.recipe) for outcome in batch]
+            with connection.transaction():
+                ledger.keep(connection, [record for record in records if _is_same(record)])
+                ledger.save(connection, [record for record in records if not _is_same(record)])
+            made += [record.public.bytes for record in records if record.public]
+            listener.task_advanced(len(batch))
     return len(made), sum(made)
 
 

@@ -164,8 +164,6 @@ def _kind(data: bytes, recipe: Recipe) -> str:
 def _check_pixels(size: tuple[int, int], recipe: Recipe) -> None:
     """Our own check, beside which Pillow's would only be a warning of the whole process: the readers are called directly."""
     width, height = size
-    if width < 1 or height < 1:
-        raise PictureError(f"the picture is {width} x {height} pixels large: there is nothing to see")
     if width * height > recipe.max_pixels:
         raise PictureError(
             f"the picture has {width} x {height} pixels, {_mega(width * height)} megapixels; at most "

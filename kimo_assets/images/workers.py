@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ class Outcome:
     lasting: bool = True
 
 
-def make_all(pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: int) -> Iterator[Outcome]:
+def make_all(pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: int) -> Generator[Outcome, None, None]:
     """In the order in which they get done. processes: 0 takes all cores. Raises: ImagesError: nothing can be written."""
     count = min(processes or _cores(), len(pieces))
     shop = _Shop(pieces, recipe, public)
@@ -151,7 +151,11 @@ class _Shop:
                 raise queue.Empty
             worker = _Worker(self._options)
             self._workers.add(worker)
-        worker.wait_until_ready()
+        try:
+            worker.wait_until_ready()
+        except BaseException:
+            self._retire(worker)
+            raise
         return worker
 
     def _retire(self, worker: "_Worker") -> None:
@@ -197,7 +201,7 @@ class _Worker:
         self._process.kill()
 
     def end(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # it is dead, and what was not yet sent is lost
             self._stdin.close()
         self._process.wait()
         self._stdout.close()
