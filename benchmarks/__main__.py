@@ -101,6 +101,8 @@ def _figures(usage: dict[str, Any]) -> str:
     """Wall and CPU seconds, memory, rows a second, and how busy the machine was."""
     rows = usage.get("read") or usage.get("rows")
     speed = f", {rows / usage['seconds']:,.0f} rows/s" if rows else ""
+    if "pictures" in usage:
+        speed = f", {usage['pictures'] / usage['seconds']:,.0f} pictures/s"
     if "wrong_rows" in usage:
         speed += f", {usage['wrong_rows']} rows wrong ({usage['wrong_rows_but_for_empty']} if empty may be NULL)"
     return (

@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import companies
 from benchmarks.bench import CHANGED_SHARE, Bench, Result
 from benchmarks.child import WorkError, run
+from benchmarks.downloads import downloads
 from benchmarks.geocoding import geocoding
 from benchmarks.images import images
 from benchmarks.payloads import payloads
@@ -172,5 +173,6 @@ SCENARIOS: dict[str, Callable[[Bench, str], Iterator[Result]]] = {
     "plans": plans,
     "payloads": payloads,
     "geocoding": geocoding,
+    "downloads": downloads,
     "images": images,
 }

@@ -45,6 +45,8 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
         case "geocoding":
             yield from ((f"{about}: {name}", value) for name, value in _of_geocoding(group))
             return
+        case "downloads":
+            pairs = list(_against_the_plain_loop({result["run"]: result for result in group}))
         case "images":
             yield from ((f"images: {name}", value) for name, value in _of_images(group))
             return
@@ -56,6 +58,11 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
     for name, ours, theirs in pairs:
         yield f"{about}: {name}, wall", ours["seconds"] / theirs["seconds"]
         yield f"{about}: {name}, cpu", ours["cpu_s"] / theirs["cpu_s"]
+
+
+def _against_the_plain_loop(by_run: dict[str, Result]) -> Iterable[tuple[str, Result, Result]]:
+    for name in ("first", "unchanged"):
+        yield f"{name} / plain loop", by_run[name], by_run[f"plain loop, {name}"]
 
 
 def _against_the_import(by_run: dict[str, Result]) -> Iterable[tuple[str, Result, Result]]:

@@ -211,10 +211,20 @@ class ExportConfig(Section):
     entities: dict[str, Annotated[ExportMapping, BeforeValidator(_export_shorthand)]] = {}
 
 
+def _host(value: str) -> str:
+    if not value or any(character in value for character in "/@?#*\\") or len(value.split()) != 1:
+        raise ValueError("expected a host, or host:port, such as pictures.local:8080: without https://, path or wildcard")
+    return value
+
+
+Host = Annotated[str, AfterValidator(_host)]
+
+
 class DownloadConfig(Section):
     """Pictures from URLs. allowed_hosts: `host` or `host:port` that may be asked although their address is a private one.
 
-    at_once, per_host: requests under way. timeout_s: of a whole picture, however many bytes still come.
+    at_once, per_host: requests under way. attempts: tries at a picture, with waits between. timeout_s: of a try, with its
+    redirects, however many bytes still come.
     max_age_hours: how long a picture is taken for up to date without asking for it again.
     """
 
@@ -224,7 +234,7 @@ class DownloadConfig(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 60
     max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
     max_age_hours: Annotated[float, Field(ge=0)] = 0
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[Host, ...] = ()
 
 
 class ImagesConfig(Section):
