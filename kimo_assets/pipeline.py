@@ -21,6 +21,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError, in_one_line
 from kimo_assets.export.run import ExportRun, export_to_erp
 from kimo_assets.geocoding import positions
+from kimo_assets.geocoding.run import forget_expired
 from kimo_assets.images import references
 from kimo_assets.loading import history
 from kimo_assets.loading.rules import LoadRules
@@ -299,6 +300,8 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
     """Objects and their record on one snapshot of schema kimo; then, committed, the manifests."""
     store = Store(run.config.sync_store)
     reports: list[EntityReport] = []
+    # Outside the transaction: a geocoding that goes on meanwhile may change the same rows.
+    forget_expired(run.connection, run.config.geocoding)
     before = run.connection.isolation_level
     run.connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:

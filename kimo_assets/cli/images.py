@@ -3,6 +3,7 @@
 import click
 
 from kimo_assets.cli.command import Call, common_options
+from kimo_assets.cli.images_audit import audit
 from kimo_assets.cli.tasks import run_task
 
 
@@ -34,3 +35,6 @@ def download(call: Call) -> None:
     `images: download: allowed_hosts:` names them.
     """
     run_task(call, "download_items_images")
+
+
+images.add_command(audit)

@@ -3,6 +3,7 @@
 Here is how things look in the UI: what stands first, how wide a table is. What figures mean is the reports'.
 """
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -226,6 +227,11 @@ def _step_table(report: StepReport) -> str:
     names = [name for name, value in entities[0].counts().items() if not isinstance(value, dict)]
     rows = [[e.entity, e.status, *(e.counts()[name] for name in names), round(e.seconds, 2)] for e in entities]
     return markdown_table(["entity", "status", *names, "seconds"], rows)
+
+
+def picture(title: str, data: bytes, kind: str) -> dg.MarkdownMetadataValue:
+    """What the UI shows of a picture: an image of Markdown whose address is the picture itself. kind: png, svg+xml."""
+    return dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{b64encode(data).decode()})")
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -1,13 +1,12 @@
 """The asset agent_payloads: what the agents' data weigh after each step 3, recorded by whoever does the step."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from statistics import median
 
 import dagster as dg
 from psycopg import Connection
 
-from kimo_assets.defs.metadata import MetadataValues, markdown_table
+from kimo_assets.defs.metadata import MetadataValues, markdown_table, picture
 from kimo_assets.defs.runs import KimoRun
 from kimo_assets.reports import STEP_TITLES, StepReport
 from kimo_assets.sync.plot import bytes_over_loads
@@ -55,6 +54,7 @@ def agent_metadata(connection: Connection, store: Store, weights: Sequence[PastW
     agents = [weight for weight in weights if weight.path.startswith(AGENTS)]
     biggest = agents[:_BIGGEST]
     lines = history(connection, [weight.path for weight in biggest], _LOADS_SHOWN)
+    named = {code_of(path): line for path, line in lines.items()}
     return {
         "agents": len(agents),
         "users": len(weights) - len(agents),
@@ -63,7 +63,7 @@ def agent_metadata(connection: Connection, store: Store, weights: Sequence[PastW
         "bytes of the biggest agent": biggest[0].bytes if biggest else 0,
         "bytes this load brings": sum(weight.changed_bytes for weight in agents),
         "biggest agents": dg.MetadataValue.md(_table(store, biggest)),
-        "bytes over loads": _picture(bytes_over_loads({code_of(path): line for path, line in lines.items()})),
+        "bytes over loads": picture("bytes of the biggest agents", bytes_over_loads(named).encode(), "svg+xml"),
         **{f"bytes {code_of(weight.path)}": weight.bytes for weight in biggest},
     }
 
@@ -78,7 +78,3 @@ def _heaviest(store: Store, path: str) -> str | None:
     return None if data is None else weigh(decode(store, path, data), 0).heaviest
 
 
-def _picture(svg: str) -> dg.MarkdownMetadataValue:
-    """What the UI shows of a picture: an image of Markdown whose address is the picture itself."""
-    encoded = b64encode(svg.encode()).decode()
-    return dg.MetadataValue.md(f"![bytes of the biggest agents](data:image/svg+xml;base64,{encoded})")

@@ -3,12 +3,18 @@
 from collections.abc import Callable, Sequence
 
 import dagster as dg
+from psycopg import Connection
 
 from kimo_assets import tasks
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
-from kimo_assets.defs.metadata import MetadataValues, markdown_table
+from kimo_assets.defs.metadata import MetadataValues, markdown_table, picture
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.geocoding.plot import positions_svg, read_positions
+from kimo_assets.geocoding.report import provinces
+from kimo_assets.images.audit import audit
+from kimo_assets.images.settings import image_settings
+from kimo_assets.images.sheet import contact_sheet
 from kimo_assets.pipeline import Progress
 from kimo_assets.reports import TaskListener, TaskReport
 
@@ -16,6 +22,7 @@ PUBLIC_IMAGES = "public_images"
 GEOPOSITIONS = "geopositions"
 
 _PROBLEMS_SHOWN = 50
+_ON_SHEET = 48
 
 Task = Callable[[KimoConfig, Database, TaskListener, str], TaskReport]
 
@@ -45,13 +52,42 @@ def task_assets(upstream: str, *, owners: Sequence[str], group: str) -> list[dg.
     ]
 
 
-def _record(context: dg.OpExecutionContext, asset: str, task: Task) -> None:
+Shown = Callable[[Connection, KimoConfig, TaskReport], MetadataValues]
+
+
+def _record(context: dg.OpExecutionContext, asset: str, task: Task, shown: Shown) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     report = kimo.task(lambda config, database, progress, run_id: task(config, database, _Logged(context, progress), run_id))
     context.log.info(in_words(report))
     metadata = task_metadata(report)
-    context.log_event(dg.AssetMaterialization(asset, metadata=metadata))
     context.add_output_metadata(metadata)
+    with kimo.database().connect() as connection:
+        metadata |= shown(connection, kimo.config, report)
+    context.log_event(dg.AssetMaterialization(asset, metadata=metadata))
+
+
+def _pictures(connection: Connection, config: KimoConfig, report: TaskReport) -> MetadataValues:
+    """A contact sheet, when there is something new to see: every event of a run is kept."""
+    if not report.counts.get("made"):
+        return {}
+    settings = image_settings(connection, config)
+    audited = audit(connection, settings)
+    return {
+        **{f"audit: {kind}": count for kind, count in audited.counts.items()},
+        "contact sheet": picture("contact sheet", contact_sheet(settings.public, audited.pictures, _ON_SHEET), "png"),
+    }
+
+
+def _positions(connection: Connection, config: KimoConfig, report: TaskReport) -> MetadataValues:
+    """Where the customers are, and the provinces, when there is something new to see."""
+    if not report.counts.get("answered"):
+        return {}
+    found = [of.as_json() for of in provinces(connection)]
+    table = markdown_table([*found[0]], [[*of.values()] for of in found]) if found else "no customers"
+    return {
+        "positions": picture("where the customers are", positions_svg(read_positions(connection)).encode(), "svg+xml"),
+        "by province": dg.MetadataValue.md(table),
+    }
 
 
 class _Logged:
@@ -89,7 +125,7 @@ def task_metadata(report: TaskReport) -> MetadataValues:
     return values
 
 
-def _op(name: str, asset: str, task: Task, description: str) -> dg.OpDefinition:
+def _op(name: str, asset: str, task: Task, shown: Shown, description: str) -> dg.OpDefinition:
     @dg.op(
         name=name,
         required_resource_keys={RESOURCE},
@@ -98,7 +134,7 @@ def _op(name: str, asset: str, task: Task, description: str) -> dg.OpDefinition:
         description=description,
     )
     def run(context: dg.OpExecutionContext) -> None:
-        _record(context, asset, task)
+        _record(context, asset, task, shown)
 
     return run
 
@@ -115,7 +151,7 @@ TASK_JOBS = [
     _job(
         "import_files",
         _op(
-            "import_picture_files", PUBLIC_IMAGES, tasks.import_files,
+            "import_picture_files", PUBLIC_IMAGES, tasks.import_files, _pictures,
             "Files that are new or changed become public pictures; those that no row names any more leave after some days.",
         ),
         "The picture files that items, manufacturers, trademarks and promotions name, from `images: source:` of kimo.yaml "
@@ -124,7 +160,7 @@ TASK_JOBS = [
     _job(
         "download_items_images",
         _op(
-            "download_pictures", PUBLIC_IMAGES, tasks.download_images,
+            "download_pictures", PUBLIC_IMAGES, tasks.download_images, _pictures,
             "Asks every picture's server whether it has changed; what has is fetched, checked and made public.",
         ),
         "The pictures at the addresses of ItemUrl with UrlTypeId 1. What has not changed costs one small answer. Goes on "
@@ -133,7 +169,7 @@ TASK_JOBS = [
     _job(
         "geocode_addresses",
         _op(
-            "ask_for_coordinates", GEOPOSITIONS, tasks.geocode_addresses,
+            "ask_for_coordinates", GEOPOSITIONS, tasks.geocode_addresses, _positions,
             "Asks Google for each distinct address that is new, changed or answered too long ago, within the day's budget.",
         ),
         "Customers and ship-to sites get coordinates. Each answer is kept at once; a run that is stopped goes on where it "

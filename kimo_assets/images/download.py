@@ -25,7 +25,7 @@ from kimo_assets.images.ledger import FAILED, MISSING, OK, Record
 from kimo_assets.images.picture import Original
 from kimo_assets.images.references import URL_OF_IMAGE
 from kimo_assets.images.settings import ImageSettings
-from kimo_assets.images.workers import Outcome, Piece, _cores, _DeadError, _Worker
+from kimo_assets.images.workers import DeadWorkerError, Outcome, Piece, Worker, cores
 from kimo_assets.reports import Problem, TaskListener, TaskReport
 
 TITLE = "Download immagini da url"
@@ -247,10 +247,10 @@ class _Makers:
     """Makes pictures, a process for each thread that does: what a server sends may cost the process its life."""
 
     def __init__(self, settings: ImageSettings) -> None:
-        self.count = settings.config.processes or _cores()
+        self.count = settings.config.processes or cores()
         self._options = {"recipe": asdict(settings.recipe), "public": str(settings.public)}
         self._of_thread = threading.local()
-        self._workers: set[_Worker] = set()
+        self._workers: set[Worker] = set()
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -259,7 +259,7 @@ class _Makers:
         piece = Piece(url, "", len(data), known)
         try:
             return self._worker().make(piece, data)
-        except _DeadError as death:
+        except DeadWorkerError as death:
             self._retire()
             return Outcome(piece, problem=str(death), lasting=False)
 
@@ -276,21 +276,21 @@ class _Makers:
             worker.end()
 
     def _retire(self) -> None:
-        worker: _Worker | None = getattr(self._of_thread, "worker", None)
+        worker: Worker | None = getattr(self._of_thread, "worker", None)
         if worker:
             self._of_thread.worker = None
             with self._lock:
                 self._workers.discard(worker)
             worker.end()
 
-    def _worker(self) -> _Worker:
-        worker: _Worker | None = getattr(self._of_thread, "worker", None)
+    def _worker(self) -> Worker:
+        worker: Worker | None = getattr(self._of_thread, "worker", None)
         if worker:
             return worker
         with self._lock:
             if self._is_closed:
-                raise _DeadError("stopped before it was made")
-            worker = _Worker(self._options)
+                raise DeadWorkerError("stopped before it was made")
+            worker = Worker(self._options)
             self._workers.add(worker)
         worker.wait_until_ready()
         self._of_thread.worker = worker

@@ -57,7 +57,7 @@ class Outcome:
 
 def make_all(pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: int) -> Generator[Outcome, None, None]:
     """In the order in which they get done. processes: 0 takes all cores. Raises: ImagesError: nothing can be written."""
-    count = min(processes or _cores(), len(pieces))
+    count = min(processes or cores(), len(pieces))
     shop = _Shop(pieces, recipe, public)
     attendants = [threading.Thread(target=shop.attend, name=f"pictures {i}", daemon=True) for i in range(count)]
     try:
@@ -72,7 +72,7 @@ def make_all(pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: i
                 attendant.join()
 
 
-def _cores() -> int:
+def cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -89,7 +89,7 @@ class _Shop:
             self._todo.put(piece)
         self._results: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._workers: set[_Worker] = set()
+        self._workers: set[Worker] = set()
         self._is_closed = False
 
     def next_result(self) -> Outcome:
@@ -102,7 +102,7 @@ class _Shop:
                 return result
 
     def attend(self) -> None:
-        worker: _Worker | None = None
+        worker: Worker | None = None
         try:
             while not self._is_closed:
                 piece = self._todo.get_nowait()
@@ -113,7 +113,7 @@ class _Shop:
                 worker = worker or self._new_worker()
                 try:
                     self._results.put(worker.make(piece, data))
-                except _DeadError as death:
+                except DeadWorkerError as death:
                     self._retire(worker)
                     worker = None
                     self._results.put(Outcome(piece, problem=str(death), lasting=False))
@@ -145,11 +145,11 @@ class _Shop:
         except Exception as error:  # each kind of store has exceptions of its own
             return Outcome(piece, problem=f"it cannot be read: {reason(error)}", lasting=False)
 
-    def _new_worker(self) -> "_Worker":
+    def _new_worker(self) -> "Worker":
         with self._lock:
             if self._is_closed:
                 raise queue.Empty
-            worker = _Worker(self._options)
+            worker = Worker(self._options)
             self._workers.add(worker)
         try:
             worker.wait_until_ready()
@@ -158,17 +158,17 @@ class _Shop:
             raise
         return worker
 
-    def _retire(self, worker: "_Worker") -> None:
+    def _retire(self, worker: "Worker") -> None:
         with self._lock:
             self._workers.discard(worker)
         worker.end()
 
 
-class _DeadError(Exception):
+class DeadWorkerError(Exception):
     """A worker ended in the middle of a picture."""
 
 
-class _Worker:
+class Worker:
     """A process that makes pictures."""
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -186,15 +186,15 @@ class _Worker:
             raise ContractError(f"The process that makes pictures could not start: {self._last_words()}")
 
     def make(self, piece: Piece, data: bytes | None) -> Outcome:
-        """Raises: _DeadError."""
+        """Raises: DeadWorkerError."""
         where = {"path": piece.source, "root": piece.place} if data is None else {"bytes": len(data)}
         try:
             self._send({**where, "known": piece.known}, data or b"")
         except BrokenPipeError:
-            raise _DeadError(self._last_words()) from None
+            raise DeadWorkerError(self._last_words()) from None
         line = self._line()
         if not line.endswith(b"\n"):
-            raise _DeadError(self._last_words())
+            raise DeadWorkerError(self._last_words())
         return _outcome(piece, json.loads(line))
 
     def kill(self) -> None:
