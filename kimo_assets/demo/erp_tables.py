@@ -492,7 +492,10 @@ VISITS = (
     _kimo("ActivityAssignee", "ActivityId INTEGER; AssigneeId VARCHAR(10); AssigneeType INTEGER"),
 )
 
-_ANSWER = "Id INTEGER; SyncReference VARCHAR(50); EntityId VARCHAR(10); UserId VARCHAR(10); ElaboratedOnErpTimeStamp DATETIME"
+_ANSWER = (
+    "Id INTEGER; SyncReference VARCHAR(50); EntityId VARCHAR(10); UserId VARCHAR(10); "
+    "ElaboratedOnErpTimeStamp DATETIME"
+)
 
 ANSWERS = (
     _kimo("EntitySyncReferenceForAccount", _ANSWER, indexed="SyncReference"),

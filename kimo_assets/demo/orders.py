@@ -1,6 +1,6 @@
 """What agents would have made on their tablets, in schema kimo as the Kimo server leaves it (fact sheet, sections 9 and 10).
 
-Orders with their lines, new and edited customers, visits, cashings, and what is not to be sent. Sending is the export's work.
+Orders with their lines, new and edited customers, visits, cashings, and what is not to be sent. Sending is the export's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +48,7 @@ _NOTES = (
     "Chiama Ö. Müller prima di partire; 2ª consegna dell'anno",
     "Auguri 🎉\r\n\r\nSconto già concordato col capoarea",
 )
+_OF_THE_TOWN = ("AddressPostCode", "AddressCity", "AddressCountrySubdivision", "ZoneId")
 _REFERENCES = ("", "", "Vs. mail", "WhatsApp", "Ordine a voce")
 _TOO_LONG = "Il cliente ha dettato: consegnare solo di mattina, mai di lunedì, e chiamare sempre prima. " * 4
 _SUBJECTS = ("Giro visite", "Presentazione novità", "Raccolta ordine", "Degustazione caffè")
@@ -141,7 +142,7 @@ class _Tour:
             **self._life(agent),
             "Name": name, "NickName": name.split(" di ")[0][:100], "AccountTypeId": 1, "CreationReason": _NEW_ACCOUNT,
             "AddressLine": f"{STREETS[dice[6] % len(STREETS)]} {1 + dice[7] % 200}",
-            **{field: neighbour[field] for field in ("AddressPostCode", "AddressCity", "AddressCountrySubdivision", "ZoneId")},
+            **{field: neighbour[field] for field in _OF_THE_TOWN},
             "AddressCountry": "IT", "VatNumber": vat, "FiscalCode": vat, "Phone": f"07{dice[5] % 40 + 10} {dice[6]:06d}",
             "Mail": f"info@{slug(name)}.example", "CertifiedMail": f"{slug(name)}@pec.example",
             "UniqueOfficeCode": f"K{dice[7]:06d}", "CustomerTypeId": 1 if " di " in name and "& C." not in name else 2,
@@ -261,7 +262,7 @@ class _Tour:
             statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table(KIMO, entity), columns(names))
             with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in rows:
-                    copy.write_row((*row.values(), self._load))
+                    copy.write_row((*(None if value == "" else value for value in row.values()), self._load))
             self._tell(entity)
 
     def _update(self, entity: str, rows: Sequence[Row]) -> int:
@@ -386,7 +387,8 @@ def _followed_customers(connection: Connection) -> list[tuple[str, str]]:
     """(agent, customer) of customers that may buy and that nobody is editing."""
     pairs = connection.execute(
         """
-        SELECT l."SalesAgentId", a."Id" FROM kimo."SalesAgentPerAccount" AS l JOIN kimo."Account" AS a ON a."Id" = l."AccountId"
+        SELECT l."SalesAgentId", a."Id"
+        FROM kimo."SalesAgentPerAccount" AS l JOIN kimo."Account" AS a ON a."Id" = l."AccountId"
         WHERE l._archived_load IS NULL AND a._archived_load IS NULL AND a._hash IS NOT NULL AND a."AccountTypeId" = 1
           AND a."Locked" IS NOT TRUE AND coalesce(a."EntityStatus", 0) IN (0, 2)
         ORDER BY 1, 2
@@ -424,11 +426,13 @@ def _items(connection: Connection, die: int) -> list[Row]:
         return cursor.execute(
             """
             WITH chosen AS (
-                SELECT * FROM kimo."Item" WHERE _archived_load IS NULL AND "ItemType" = 0 ORDER BY md5("Id" || %s), "Id" LIMIT %s
+                SELECT * FROM kimo."Item" WHERE _archived_load IS NULL AND "ItemType" = 0
+                ORDER BY md5("Id" || %s), "Id" LIMIT %s
             )
             SELECT DISTINCT ON (i."Id") i."Id", i."Description", i."TrademarkId", i."VatRateId", v."Value",
                 u."SalesUomId", u."UnitsPerPack"
-            FROM chosen AS i JOIN kimo."VatRate" AS v ON v."Id" = i."VatRateId" JOIN kimo."ItemUom" AS u ON u."ItemId" = i."Id"
+            FROM chosen AS i JOIN kimo."VatRate" AS v ON v."Id" = i."VatRateId"
+            JOIN kimo."ItemUom" AS u ON u."ItemId" = i."Id"
             WHERE v._archived_load IS NULL AND u._archived_load IS NULL
             ORDER BY i."Id", u."Priority", u."Id"
             """,
