@@ -1,7 +1,7 @@
 """A stand-in for the demo's ERP: it takes over what Kimo has exported into the KIMO_* tables, and answers.
 
-New customers get a code, orders become orders of the ERP's, visits and payments are entered. What cannot be entered yet, since
-its customer was refused or is not known, stays where Kimo has put it: the next pick-up looks at it again.
+New customers get a code, orders become orders of the ERP's, visits and payments are entered. What cannot be entered yet,
+since its customer was refused or is not known, stays where Kimo has put it: the next pick-up looks at it again.
 """
 
 import sqlite3
@@ -65,11 +65,13 @@ def _reading(connection: sqlite3.Connection, erp_path: Path) -> Iterator[None]:
     """Holds the semaphore, as an ERP should that does not want to read half an export."""
     table = EXPORT_SEMAPHORE.name
     try:
-        taken = connection.execute(f"UPDATE {table} SET Status = ? WHERE coalesce(Status, 0) = ?", [_ERP_READS, _IDLE]).rowcount
+        take = f"UPDATE {table} SET Status = ? WHERE coalesce(Status, 0) = ?"
+        taken = connection.execute(take, [_ERP_READS, _IDLE]).rowcount
         status = connection.execute(f"SELECT Status FROM {table}").fetchone()
     except sqlite3.OperationalError as error:
         raise ConfigError(
-            f"{erp_path} cannot be picked up from ({error}): a company of an earlier version is made anew by `kimo demo`."
+            f"{erp_path}: {error}. A company that was made by an earlier version is made anew by `kimo demo`; if somebody "
+            "else writes to it, try again when they have ended."
         ) from None
     if not taken:
         doing = "Kimo is writing to it" if status == (_KIMO_WRITES,) else "somebody is at work there"
@@ -99,7 +101,7 @@ class _PickUp:
         self._values = {"now": now, "today": now[:10], "year": now[2:4], "every": refuse_every}
 
     def run(self) -> PickedUp:
-        broken = self._count(_BROKEN)
+        broken = self._count(f"SELECT {_BROKEN}")
         customers = self._customers()
         orders = self._orders()
         visits = self._visits()
@@ -113,13 +115,12 @@ class _PickUp:
         self._make("customer", _CUSTOMER)
         pairs = _pairs("KIMO_CLIENTI", "ANAGRAFICA_CLIENTI")
         source = "FROM customer AS c JOIN KIMO_CLIENTI AS k ON k.rowid = c.place"
-        new = self._insert(
-            "ANAGRAFICA_CLIENTI", {"CODCLI": "c.code", "ATTIVO": "1", **pairs}, f"{source} WHERE c.known IS NULL AND NOT c.refused"
-        )
+        newcomers = f"{source} WHERE c.known IS NULL AND NOT c.refused"
+        new = self._insert("ANAGRAFICA_CLIENTI", {"CODCLI": "c.code", "ATTIVO": "1", **pairs}, newcomers)
         self._insert(
             "AGENTI_CLIENTI",
             {"CODAGE": "k.CODAGE", "CODCLI": "c.code", "RUOLO": "'T'", "DAL": ":today", "CESSATO": "0"},
-            f"{source} WHERE c.known IS NULL AND NOT c.refused AND k.CODAGE <> ''",
+            f"{newcomers} AND k.CODAGE <> ''",
         )
         assigned = ", ".join(f"{column} = {value}" for column, value in pairs.items())
         edited = self._execute(
@@ -137,10 +138,10 @@ class _PickUp:
         orders = self._insert(
             "ORDINI_TESTATE",
             {
-                "IDORD": "t.code", "NUMERO": "t.number", "CODCLI": "t.customer", "STATO_EVASIONE": "1", "DATA_EVASIONE": "'-1'",
-                "RAGSOC": "(SELECT RAGSOC FROM ANAGRAFICA_CLIENTI WHERE CODCLI = t.customer)",
+                "IDORD": "t.code", "NUMERO": "t.number", "CODCLI": "t.customer",
+                "STATO_EVASIONE": "1", "DATA_EVASIONE": "'-1'", "RAGSOC": "(SELECT RAGSOC FROM ANAGRAFICA_CLIENTI WHERE CODCLI = t.customer)",
                 "RIF_KIMO": "k.SYNCREF", "TIPODOC": "k.TIPODOC", "CODAGE": "k.CODAGE",
-                **_pairs("KIMO_ORDINI", "ORDINI_TESTATE", but=("AccountId",)),
+                **_pairs("KIMO_ORDINI", "ORDINI_TESTATE", but=("AccountId", "Number")),
             },
             "FROM taken_order AS t JOIN KIMO_ORDINI AS k ON k.rowid = t.place",
         )  # fmt: skip
@@ -179,7 +180,8 @@ class _PickUp:
         return {"visits": visits}
 
     def _payments(self) -> dict[str, int]:
-        self._make("paid", "SELECT IDPARTITA AS id, SUM(INCASSATO) AS amount, MAX(DATA_INCASSO) AS day FROM KIMO_INCASSI GROUP BY 1")
+        paid = "SELECT IDPARTITA AS id, SUM(INCASSATO) AS amount, MAX(DATA_INCASSO) AS day FROM KIMO_INCASSI GROUP BY 1"
+        self._make("paid", paid)
         known = "IDPARTITA IN (SELECT IDPARTITA FROM PARTITE_APERTE)"
         payments = self._count(f"SELECT COUNT(*) FROM KIMO_INCASSI WHERE {known}")
         refused = self._count(f"SELECT COUNT(*) FROM KIMO_INCASSI WHERE NOT {known}")
@@ -188,14 +190,13 @@ class _PickUp:
             f"STATO = CASE WHEN RESIDUO - paid.amount < 0.005 THEN 1 ELSE STATO END, DATA_PAGAMENTO = {_day('paid.day')} "
             "FROM paid WHERE paid.id = IDPARTITA"
         )
-        self._answer(
-            "ReceivableInstallment", f"SELECT SYNCREF, CASE WHEN {known} THEN IDPARTITA ELSE '' END, UTENTE FROM KIMO_INCASSI"
-        )
+        answers = f"SELECT SYNCREF, CASE WHEN {known} THEN IDPARTITA ELSE '' END, UTENTE FROM KIMO_INCASSI"
+        self._answer("ReceivableInstallment", answers)
         self._execute("DELETE FROM KIMO_INCASSI")
         return {"payments": payments, "refused_payments": refused}
 
     def _answer(self, entity: str, query: str) -> None:
-        """The answers to a query of (SyncReference, the ERP's id or nothing, agent): one to a SyncReference, the last one."""
+        """Writes what a query of (SyncReference, the ERP's id or nothing, agent) gives: one answer to a SyncReference."""
         table = f"EntitySyncReferenceFor{entity}"
         self._make("answer", query, names="sync, entity, user")
         self._execute(
@@ -251,11 +252,14 @@ _CODE_OF_CUSTOMER = """
              (SELECT EntityId FROM EntitySyncReferenceForAccount WHERE SyncReference = {1} AND EntityId <> ''))
 """
 
-_BROKEN = """
-    SELECT (SELECT COUNT(*) FROM KIMO_ORDINI WHERE ID_KIMO NOT IN (SELECT IDORD_KIMO FROM KIMO_ORDINI_RIGHE))
-         + (SELECT COUNT(*) FROM KIMO_ORDINI_RIGHE WHERE IDORD_KIMO NOT IN (SELECT ID_KIMO FROM KIMO_ORDINI))
-         + (SELECT COUNT(*) FROM KIMO_VISITE_AGENTI WHERE ID_VISITA NOT IN (SELECT ID_KIMO FROM KIMO_VISITE))
-"""
+_BROKEN = " + ".join(
+    f"(SELECT COUNT(*) FROM {table} WHERE coalesce({column}, '') NOT IN (SELECT coalesce({other}, '') FROM {whole}))"
+    for table, column, whole, other in (
+        ("KIMO_ORDINI", "ID_KIMO", "KIMO_ORDINI_RIGHE", "IDORD_KIMO"),
+        ("KIMO_ORDINI_RIGHE", "IDORD_KIMO", "KIMO_ORDINI", "ID_KIMO"),
+        ("KIMO_VISITE_AGENTI", "ID_VISITA", "KIMO_VISITE", "ID_KIMO"),
+    )
+)
 
 # The last of what came for a customer counts. known: the code that the ERP has for it already.
 _ARRIVED_CUSTOMER = f"""
@@ -275,7 +279,7 @@ _CUSTOMER = """
 
 _ARRIVED_ORDER = f"""
     SELECT rowid AS place, ID_KIMO AS id, {_CODE_OF_CUSTOMER.format("KIMO_ORDINI.CODCLI", "KIMO_ORDINI.CODCLI")} AS customer,
-        SYNCREF IN (SELECT RIF_KIMO FROM ORDINI_TESTATE)
+        SYNCREF IN (SELECT RIF_KIMO FROM ORDINI_TESTATE WHERE RIF_KIMO IS NOT NULL)
             OR ROW_NUMBER() OVER (PARTITION BY SYNCREF ORDER BY rowid) > 1 AS is_repeated,
         ID_KIMO IN (SELECT IDORD_KIMO FROM KIMO_ORDINI_RIGHE) AS is_whole
     FROM KIMO_ORDINI
