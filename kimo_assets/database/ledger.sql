@@ -191,6 +191,8 @@ CREATE TABLE IF NOT EXISTS ops.geocode_call (day date PRIMARY KEY, calls bigint 
 
 -- Export. A batch goes to the ERP in one transaction of the ERP's. state: exporting (nothing of it is committed there),
 -- committing (it may be), exported, or taken back (nothing of it arrived: its records are to be sent again).
+-- is_unproved: while it was committing the ERP was free to take its rows away, so that their absence tells nothing.
+-- fields: of the outbox's rows, by entity, in the order of their values.
 CREATE TABLE IF NOT EXISTS ops.export_batch (
     batch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     load bigint NOT NULL,
@@ -200,26 +202,28 @@ CREATE TABLE IF NOT EXISTS ops.export_batch (
     state text NOT NULL,
     records bigint NOT NULL DEFAULT 0,
     has_marker boolean NOT NULL DEFAULT false,
+    is_unproved boolean NOT NULL DEFAULT false,
+    fields jsonb NOT NULL DEFAULT '{}',
     began_at timestamptz NOT NULL DEFAULT now(),
     ended_at timestamptz
 );
 CREATE INDEX IF NOT EXISTS export_batch_open ON ops.export_batch (state) WHERE state IN ('exporting', 'committing');
 
 -- KimoIntegrator's outbox: the rows of a batch as they were when it was made, head and parts, in the order of the ERP's tables.
--- fields: of that entity, by name; values: as PostgreSQL writes them.
-CREATE TABLE IF NOT EXISTS integrator.outbox (
+-- values: as PostgreSQL writes them. Not logged: a batch that the server's own crash interrupts is made anew.
+CREATE UNLOGGED TABLE IF NOT EXISTS integrator.outbox (
     batch bigint NOT NULL,
     position bigint NOT NULL,
     entity text NOT NULL,
     id text NOT NULL,
     head_id text NOT NULL,
-    fields text[] NOT NULL,
     values text[] NOT NULL,
     PRIMARY KEY (batch, position)
 );
 
 -- One row per head and batch it went with: the life of a record between Kimo and the ERP. id: Kimo's, as it was then.
--- outcome: sent, held (why: problem), acknowledged (erp_id), refused by the ERP (problem).
+-- outcome: sent, held (why: problem), taken back, acknowledged (erp_id), refused by the ERP (problem).
+-- written_reference: what the ERP's row has for a SyncReference, where no marker tells of the batch.
 CREATE TABLE IF NOT EXISTS ops.export_record (
     entity text NOT NULL,
     id text NOT NULL,
@@ -229,6 +233,7 @@ CREATE TABLE IF NOT EXISTS ops.export_record (
     outcome text,
     problem text,
     erp_id text,
+    written_reference text,
     marked_at timestamptz NOT NULL DEFAULT now(),
     sent_at timestamptz,
     answered_at timestamptz,
