@@ -139,7 +139,8 @@ class _PickUp:
             "ORDINI_TESTATE",
             {
                 "IDORD": "t.code", "NUMERO": "t.number", "CODCLI": "t.customer",
-                "STATO_EVASIONE": "1", "DATA_EVASIONE": "'-1'", "RAGSOC": "(SELECT RAGSOC FROM ANAGRAFICA_CLIENTI WHERE CODCLI = t.customer)",
+                "STATO_EVASIONE": "1", "DATA_EVASIONE": "'-1'",
+                "RAGSOC": "(SELECT RAGSOC FROM ANAGRAFICA_CLIENTI WHERE CODCLI = t.customer)",
                 "RIF_KIMO": "k.SYNCREF", "TIPODOC": "k.TIPODOC", "CODAGE": "k.CODAGE",
                 **_pairs("KIMO_ORDINI", "ORDINI_TESTATE", but=("AccountId", "Number")),
             },
