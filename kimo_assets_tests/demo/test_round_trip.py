@@ -263,9 +263,8 @@ class Erp:
             self.put("KIMO_ORDINI_RIGHE", SYNCREF=f"{key}-{number}", IDORD_KIMO=key, RIGA=number, CODART="X", QTA=2)
 
     def answers(self, entity: str) -> list[tuple[Any, ...]]:
-        return self.ask(
-            f"SELECT SyncReference, EntityId, UserId, ElaboratedOnErpTimeStamp FROM EntitySyncReferenceFor{entity} ORDER BY 1"
-        )
+        table = f"EntitySyncReferenceFor{entity}"
+        return self.ask(f"SELECT SyncReference, EntityId, UserId, ElaboratedOnErpTimeStamp FROM {table} ORDER BY 1")
 
     def left(self) -> dict[str, int]:
         counts = {table.name: self.ask(f"SELECT COUNT(*) FROM {table.name}")[0][0] for table in EXPORTED}
@@ -300,9 +299,9 @@ def test_a_new_customer_gets_the_next_code_its_agent_and_its_order(erp: Erp) -> 
     assert erp.answers("Account") == [("new-1", code, "A001", "2026-01-16 05:30:00")]
     assert erp.ask("SELECT RAGSOC, ATTIVO FROM ANAGRAFICA_CLIENTI WHERE CODCLI = ?", code) == [("Bar new-1", 1)]
     assert erp.ask("SELECT CODAGE, CESSATO FROM AGENTI_CLIENTI WHERE CODCLI = ?", code) == [("A001", 0)]
-    order = "SELECT IDORD, CODCLI, RAGSOC, DATA_ORDINE, DATA_CONSEGNA, STATO_EVASIONE, IMPONIBILE, ANNOTAZIONI FROM ORDINI_TESTATE"
-    taken = erp.ask(f"{order} WHERE RIF_KIMO = 'order-1'")
-    assert taken == [("OC26-001001", code, "Bar new-1", "2026-01-15", "-1", 1, 10.5, "🚚")]
+    order = "IDORD, CODCLI, RAGSOC, DATA_ORDINE, DATA_CONSEGNA, STATO_EVASIONE, IMPONIBILE, ANNOTAZIONI"
+    taken = erp.ask(f"SELECT {order} FROM ORDINI_TESTATE WHERE RIF_KIMO = 'order-1'")
+    assert taken == [("OC26-001001", code, "Bar new-1", "2026-01-15", -1, 1, 10.5, "🚚")]
     lines = erp.ask("SELECT RIGA, QTA, QTA_EVASA, QTA_RESIDUA FROM ORDINI_RIGHE WHERE IDORD = 'OC26-001001' ORDER BY RIGA")
     assert lines == [(1, 2, 0, 2), (2, 2, 0, 2), (3, 2, 0, 2)]
     assert erp.left() == {}
@@ -350,7 +349,8 @@ def test_every_so_many_new_customers_are_refused_on_request(erp: Erp) -> None:
 
 
 def test_visits_and_payments_are_entered_and_answered(erp: Erp) -> None:
-    key, due = erp.ask("SELECT IDPARTITA, RESIDUO FROM PARTITE_APERTE WHERE STATO = 0 AND RESIDUO > 10 AND PAGATO = 0 LIMIT 1")[0]
+    unpaid = "STATO = 0 AND RESIDUO > 10 AND PAGATO = 0"
+    key, due = erp.ask(f"SELECT IDPARTITA, RESIDUO FROM PARTITE_APERTE WHERE {unpaid} LIMIT 1")[0]
     erp.put("KIMO_VISITE", ID_KIMO="visit-1", SYNCREF="visit-1", CODCLI="C000001", CODAGE="A002", UTENTE="A002", STATO=2)
     erp.put("KIMO_VISITE_AGENTI", SYNCREF="part-1", ID_VISITA="visit-1", CODAGE="A002")
     erp.put("KIMO_VISITE", ID_KIMO="visit-2", SYNCREF="visit-2", CODCLI="nobody", CODAGE="A002", UTENTE="A002", STATO=2)
@@ -405,7 +405,7 @@ def test_there_must_be_an_erp_of_todays_demo(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="kimo demo --dir"):
         pick_up(tmp_path / "erp.sqlite")
     sqlite3.connect(tmp_path / "erp.sqlite").close()
-    with pytest.raises(ConfigError, match="no such table: ExportToErpSemaphore. .* made anew by `kimo demo`"):
+    with pytest.raises(ConfigError, match=r"no such table: ExportToErpSemaphore\. .* made anew by `kimo demo`"):
         pick_up(tmp_path / "erp.sqlite")
 
 
@@ -424,7 +424,9 @@ def taken(office: Office, sent: ExportReport) -> PickedUp:
     return taken
 
 
-def test_all_that_is_ready_is_sent_and_the_too_long_order_is_held_with_its_reason(made: MadeOrders, sent: ExportReport) -> None:
+def test_all_that_is_ready_is_sent_and_the_too_long_order_is_held_with_its_reason(
+    made: MadeOrders, sent: ExportReport
+) -> None:
     assert {name: done.sent for name, done in sent.entities.items()} == {
         "Account": made.new_customers + made.edited_customers,
         "Document": made.orders,
