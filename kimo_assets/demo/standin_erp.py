@@ -98,7 +98,7 @@ class _PickUp:
 
     def __init__(self, connection: sqlite3.Connection, now: str, refuse_every: int) -> None:
         self._connection = connection
-        self._values = {"now": now, "today": now[:10], "year": now[2:4], "every": refuse_every}
+        self._values: dict[str, str | int] = {"now": now, "today": now[:10], "year": now[2:4], "every": refuse_every}
 
     def run(self) -> PickedUp:
         broken = self._count(f"SELECT {_BROKEN}")
