@@ -320,7 +320,7 @@ def test_the_export_lists_tables_columns_and_transformations(tmp_path: Path) -> 
         ("{Notes: NOTE}", "{Note: NOTE}", "7: export.entities.Document.fields.Note: Document has no field 'Note'. Did you"),
         ("trim", "trimm", "8: export.entities.Document.transform.Notes.0: there is no transformation `trimm`. Did you"),
         ("number ~", "numer ~", "8: export.entities.Document.transform.FreeText1: reads 'numer', and Document has no "),
-        ("FreeText1: {", "SyncReference: {", "8: export.entities.Document.transform.SyncReference: the answer of "),
+        ("FreeText1: {", "SyncReference: {", "8: export.entities.Document.transform.SyncReference: the ERP's answer is"),
         ("  entities", "  source: crm\n  entities", "4: export.source: source 'crm' is not among `sources`"),
         ("  entities", "  batch: 0\n  entities", "4: export.batch: Input should be greater than or equal to 1, got 0"),
     ],

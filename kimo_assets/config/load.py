@@ -207,7 +207,7 @@ def _check_steps_out(document: Document, entity: Entity, mapping: ExportMapping,
     for field, transformation in mapping.transform.items():
         place = document.place((*path, "transform", field))
         if field == "SyncReference":
-            raise ConfigError(f"{place}: the answer of the ERP is bound by the SyncReference, so it goes as it is. Take it out")
+            raise ConfigError(f"{place}: the ERP's answer is bound by the SyncReference, so it goes as it is. Take it out")
         for column in transformation.columns(field):
             if column.casefold() not in by_fold:
                 raise ConfigError(f"{place}: reads '{column}', and {entity.name} has no such field.{_hint(column, entity)}")
