@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Engine, inspect, text, types
+from sqlalchemy import Dialect, Engine, inspect, text, types
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector
@@ -77,7 +77,7 @@ class Reflection:
         if schema not in self._names:
             self._names[schema] = [*table_names(self._inspector, schema), *view_names(self._inspector, schema)]
         names = self._names[schema]
-        alike = [found for found in names if found.casefold() == name.casefold()]
+        alike = sorted(found for found in names if found.casefold() == name.casefold())
         if name in names or len(alike) == 1:
             return schema, name if name in names else alike[0]
         if alike:
@@ -87,7 +87,7 @@ class Reflection:
         raise NoTable(f"there is no table or view {wanted} in {address(self.engine)}{hint}")
 
     def _column(self, one: Any, all_columns: Sequence[Any], key: Sequence[str], known: "_Known | None") -> ErpColumn:
-        column = _of_type(one["name"], one["type"], self.dialect, self.engine)
+        column = column_of_type(one["name"], one["type"], self.dialect, self.engine.dialect)
         is_rowid = self.dialect == "sqlite" and key == [one["name"]] and column.type.upper() == "INTEGER"
         counts = one.get("autoincrement") is True or "nextval(" in str(one.get("default") or "")
         column = replace(
@@ -231,9 +231,14 @@ _WHOLE_BITS: tuple[tuple[type[Any], int], ...] = (
 )
 
 
-def _of_type(name: str, kind: Any, dialect: str, engine: Engine) -> ErpColumn:
+def column_of_type(name: str, kind: Any, dialect: str, compiling: Dialect, **more: Any) -> ErpColumn:
+    """What the type alone says of a column. more: what is known beside it."""
+    return replace(_of_type(name, kind, dialect, compiling), **more)
+
+
+def _of_type(name: str, kind: Any, dialect: str, compiling: Dialect) -> ErpColumn:
     try:
-        written = str(kind.compile(engine.dialect))
+        written = str(kind.compile(compiling))
     except Exception:  # a type that SQLAlchemy can read and not write
         written = type(kind).__name__
     untyped = isinstance(kind, types.NullType)
