@@ -234,7 +234,7 @@ def note_unproved(outbox: Outbox, number: int, name: str) -> list[HeldRecord]:
 
 
 def append(connection: Connection, target: Table, rows: Sequence[tuple[Any, ...]], *, is_view: bool = False) -> None:
-    """Appends the rows by the fastest way that the dialect has; in the caller's transaction."""
+    """Appends rows of the driver's own values by the fastest way that it has; in the caller's transaction."""
     if not rows:
         return
     dialect = connection.dialect
@@ -242,15 +242,8 @@ def append(connection: Connection, target: Table, rows: Sequence[tuple[Any, ...]
         _copy(connection, target, rows)
         return
     statement = _insert(connection, target)
-    processors = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in target.columns]
     for start in range(0, len(rows), _CHUNK):
-        chunk = rows[start : start + _CHUNK]
-        if any(processors):
-            chunk = [
-                tuple(process(value) if process else value for process, value in zip(processors, row, strict=True))
-                for row in chunk
-            ]
-        connection.exec_driver_sql(statement, list(chunk))
+        connection.exec_driver_sql(statement, list(rows[start : start + _CHUNK]))
 
 
 def _copy(connection: Connection, target: Table, rows: Sequence[tuple[Any, ...]]) -> None:
