@@ -115,8 +115,9 @@ CREATE TABLE IF NOT EXISTS ops.change (
     PRIMARY KEY (load, entity)
 );
 
--- The newest load that can no longer be taken back, because its history was given up.
+-- The newest load that can no longer be taken back, because its history was given up. why: unless for its age.
 CREATE TABLE IF NOT EXISTS ops.horizon (load bigint NOT NULL);
+ALTER TABLE ops.horizon ADD COLUMN IF NOT EXISTS why text;
 
 -- The plan whose snapshots schema plan keeps: one at a time. document: what `kimo plan --save` wrote into the file.
 CREATE TABLE IF NOT EXISTS ops.plan (
@@ -253,6 +254,30 @@ CREATE TABLE IF NOT EXISTS ops.export_held (
     load bigint NOT NULL,
     PRIMARY KEY (entity, id)
 );
+
+-- The ERP's answers that imports have applied, the last one to each record: each counts once. erp_id: NULL when it refused.
+-- id: the record's when it came.
+CREATE TABLE IF NOT EXISTS ops.export_answer (
+    entity text NOT NULL,
+    sync_reference text COLLATE "C" NOT NULL,
+    elaborated_at timestamp NOT NULL,
+    erp_id text COLLATE "C",
+    id text COLLATE "C" NOT NULL,
+    load bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (entity, sync_reference)
+);
+CREATE INDEX IF NOT EXISTS export_answer_erp_id ON ops.export_answer (entity, erp_id);
+
+-- Ids of Kimo's that gave way to the ERP's. Tablets that have not synced since still write the old ones.
+CREATE TABLE IF NOT EXISTS ops.bound_id (
+    entity text NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    erp_id text COLLATE "C" NOT NULL,
+    load bigint NOT NULL,
+    PRIMARY KEY (entity, id)
+);
+CREATE INDEX IF NOT EXISTS bound_id_erp_id ON ops.bound_id (entity, erp_id);
 
 -- References that point nowhere, per referencing field, as last counted.
 CREATE TABLE IF NOT EXISTS ops.reference_check (
