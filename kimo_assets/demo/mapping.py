@@ -53,10 +53,15 @@ _TRANSFORMS = {
       transform:
         AppOrigin: {constant: TABLET}                  # always the same (FixedValueAsString)
         DocumentTypeId: {lookup: {ORD: OC}}            # the console's types by the ERP's codes
+        Number: {RemovePrefix: T}                      # T12 of the tablets' numbers is 12 here
 """,
     "DocumentLine": """\
       transform:
         SaleTypeId: {lookup: {VEN: V, OMT: OT, OMI: OI, SCM: SM, PRO: VP}, default: V}
+""",
+    "ReceivableInstallment": """\
+      transform:
+        Id: StringToInteger                            # IDPARTITA is a number of the ERP's own
 """,
 }
 

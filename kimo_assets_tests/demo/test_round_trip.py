@@ -451,14 +451,44 @@ def test_the_erp_is_as_right_as_before(office: Office, taken: PickedUp) -> None:
     assert all_broken_rules(read_entities(office.company.directory)) == Counter(office.company.wrong_rows)
 
 
+def test_what_the_erp_took_goes_by_its_ids_and_only_the_refused_customer_by_kimos(
+    office: Office, made: MadeOrders, taken: PickedUp
+) -> None:
+    states = office.rows(
+        """
+        SELECT a."EntityStatus", a."Id" = a."SyncReference", a."Id" = nullif(s."EntityId", ''), count(*)
+        FROM kimo."Account" AS a JOIN kimo."EntitySyncReferenceForAccount" AS s USING ("SyncReference") GROUP BY 1, 2, 3
+        """
+    )
+    assert set(states) == {
+        (2, False, True, taken.new_customers + taken.edited_customers),
+        (1, True, None, taken.refused_customers),
+    }
+    dangling = """
+        SELECT count(*) FROM kimo."Document" AS d
+        WHERE NOT EXISTS (SELECT FROM kimo."Account" WHERE "Id" = d."AccountId" AND _archived_load IS NULL)
+    """
+    assert office.value(dangling) == 0
+    visits = """
+        SELECT count(*) FROM kimo."Activity" AS a JOIN kimo."ActivityAssignee" AS p ON p."ActivityId" = a."Id"
+        JOIN kimo."EntitySyncReferenceForActivity" AS s ON s."EntityId" = a."Id" WHERE a."EntityStatus" IN (0, 2)
+        AND a._archived_load IS NULL AND p._archived_load IS NULL
+    """
+    assert office.value(visits) == made.visits
+    cashed = """
+        SELECT count(*) FROM kimo."ReceivableInstallment" AS r
+        JOIN kimo."EntitySyncReferenceForReceivableInstallment" AS s ON s."EntityId" = r."Id" WHERE r."EntityStatus" IN (0, 2)
+    """
+    assert office.value(cashed) == made.cashings
+
+
 def test_every_order_comes_back_as_the_erps_own_with_the_same_total(office: Office, taken: PickedUp) -> None:
     pairs = office.rows(
         """
         SELECT e."Amount" = d."Amount", e."AmountIncludingVat" = d."AmountIncludingVat", e."SalesAgentId" = d."CreatorId",
-            e."AccountId" = coalesce(nullif(s."EntityId", ''), d."AccountId"),
+            e."AccountId" = d."AccountId",
             (SELECT sum(l."Amount") FROM kimo."ErpDocumentLine" AS l WHERE l."ErpDocumentId" = e."Id") = d."Amount"
         FROM kimo."Document" AS d JOIN kimo."ErpDocument" AS e ON e."SourceReference" = d."SyncReference"
-        LEFT JOIN kimo."EntitySyncReferenceForAccount" AS s ON s."SyncReference" = d."AccountId"
         """
     )
     assert Counter(pairs) == {(True,) * 5: taken.orders}
@@ -466,12 +496,16 @@ def test_every_order_comes_back_as_the_erps_own_with_the_same_total(office: Offi
 
 def test_an_agent_has_the_new_customer_under_the_erps_code(office: Office, taken: PickedUp, tmp_path: Path) -> None:
     answered = office.rows(
-        'SELECT "UserId", "EntityId" FROM kimo."EntitySyncReferenceForAccount" WHERE "EntityId" > \'C000600\''
+        """
+        SELECT s."UserId", s."EntityId", s."SyncReference" FROM kimo."EntitySyncReferenceForAccount" AS s
+        JOIN kimo."Account" AS a ON a."Id" = s."EntityId" WHERE a."CreationReason" = 2
+        """
     )
     assert len(answered) == taken.new_customers
-    agent, code = answered[0]
+    agent, code, reference = answered[0]
     sync_agent(office.config.sync_store, agent, tmp_path / "agent.sqlite")
     with closing(sqlite3.connect(tmp_path / "agent.sqlite")) as file:
-        assert file.execute('SELECT "Id" FROM "Account" WHERE "Id" = ?', [code]).fetchall() == [(code,)]
+        known = file.execute('SELECT "Id" FROM "Account" WHERE "Id" IN (?, ?)', [code, reference]).fetchall()
+        assert known == [(code,)]
         orders = file.execute('SELECT count(*) FROM "ErpDocument" WHERE "AccountId" = ?', [code]).fetchone()
     assert orders == (1,)
