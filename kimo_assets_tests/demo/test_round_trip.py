@@ -456,14 +456,16 @@ def test_what_the_erp_took_goes_by_its_ids_and_only_the_refused_customer_by_kimo
 ) -> None:
     states = office.rows(
         """
-        SELECT a."EntityStatus", a."Id" = a."SyncReference", a."Id" = nullif(s."EntityId", ''), count(*)
+        SELECT a."EntityStatus" IN (0, 2), a."Id" = a."SyncReference", a."Id" = nullif(s."EntityId", ''), count(*)
         FROM kimo."Account" AS a JOIN kimo."EntitySyncReferenceForAccount" AS s USING ("SyncReference") GROUP BY 1, 2, 3
         """
     )
     assert set(states) == {
-        (2, False, True, taken.new_customers + taken.edited_customers),
-        (1, True, None, taken.refused_customers),
+        (True, False, True, taken.new_customers + taken.edited_customers),
+        (False, True, None, taken.refused_customers),
     }
+    outcomes = office.rows("SELECT outcome, count(*) FROM ops.export_record WHERE entity = 'Account' GROUP BY 1 ORDER BY 1")
+    assert outcomes == [("acknowledged", taken.new_customers + taken.edited_customers), ("refused", taken.refused_customers)]
     dangling = """
         SELECT count(*) FROM kimo."Document" AS d
         WHERE NOT EXISTS (SELECT FROM kimo."Account" WHERE "Id" = d."AccountId" AND _archived_load IS NULL)
@@ -477,7 +479,8 @@ def test_what_the_erp_took_goes_by_its_ids_and_only_the_refused_customer_by_kimo
     assert office.value(visits) == made.visits
     cashed = """
         SELECT count(*) FROM kimo."ReceivableInstallment" AS r
-        JOIN kimo."EntitySyncReferenceForReceivableInstallment" AS s ON s."EntityId" = r."Id" WHERE r."EntityStatus" IN (0, 2)
+        JOIN kimo."EntitySyncReferenceForReceivableInstallment" AS s ON s."EntityId" = r."Id"
+        WHERE r."EntityStatus" IN (0, 2)
     """
     assert office.value(cashed) == made.cashings
 
