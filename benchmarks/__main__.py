@@ -67,7 +67,8 @@ def _options() -> argparse.Namespace:
 # What a result is of, and what else is told of it.
 _NAMES = ("scenario", "scale", "source", "loader", "through", "run", "peer", "agent")
 _COUNTS = ("objects_written", "bytes_written", "store_files", "store_bytes", "objects_downloaded", "bytes_downloaded",
-           "changed_rows", "changed_bytes", "rows", "bytes", "all_seconds", "all_bytes")  # fmt: skip
+           "changed_rows", "changed_bytes", "rows", "bytes", "all_seconds", "all_bytes",
+           "accounts", "written", "asked_once", "calls", "saved")  # fmt: skip
 
 
 def _line(result: Result) -> str:

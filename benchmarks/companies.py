@@ -156,3 +156,18 @@ def remove_agent(erp: Path) -> str:
             connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = ?', [code])
     connection.close()
     return str(code)
+
+
+def write_addresses_as_several_hands(erp: Path) -> None:
+    """Every third address in capitals, every third abbreviated and with its province in parentheses; the rest stays."""
+    with sqlite3.connect(erp) as connection:
+        connection.execute(
+            "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = upper(INDIRIZZO), CITTA = upper(CITTA) WHERE rowid % 3 = 0"
+        )
+        for whole, short in (("Viale ", "V.le "), ("Piazza ", "P.zza "), ("Corso ", "C.so "), ("Via ", "V. ")):
+            connection.execute(
+                "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = replace(INDIRIZZO, ?, ?), PROV = '(' || PROV || ')' "
+                "WHERE rowid % 3 = 1 AND INDIRIZZO LIKE ? || '%'",
+                [whole, short, whole],
+            )
+    connection.close()

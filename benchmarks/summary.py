@@ -42,6 +42,9 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
         case "payloads":
             yield from ((f"{about}: {name}", value) for name, value in _of_payloads(group))
             return
+        case "geocoding":
+            yield from ((f"{about}: {name}", value) for name, value in _of_geocoding(group))
+            return
         case "plans":
             pairs = list(_against_the_import({result["run"]: result for result in group}))
         case _:
@@ -91,6 +94,16 @@ def _dagster_share(group: list[Result]) -> Iterable[tuple[str, float]]:
             f"dagster: seconds more with imports, {name}",
             through["seconds"] + through["import_s"] - plain["seconds"] - plain["import_s"],
         )
+
+
+def _of_geocoding(group: list[Result]) -> Iterable[tuple[str, float]]:
+    for result in group:
+        if result["calls"]:
+            yield f"{result['run']}: calls / accounts", result["calls"] / result["accounts"]
+            yield f"{result['run']}: calls / addresses as written", result["calls"] / result["written"]
+            yield f"{result['run']}: answers a second", result["calls"] / result["seconds"]
+        else:
+            yield f"{result['run']}: seconds", result["seconds"]
 
 
 def _of_payloads(group: list[Result]) -> Iterable[tuple[str, float]]:

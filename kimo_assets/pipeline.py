@@ -19,6 +19,7 @@ from kimo_assets.database import ledger
 from kimo_assets.database.locks import exclusive, is_usable
 from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError, in_one_line
+from kimo_assets.export.run import ExportRun, export_to_erp
 from kimo_assets.geocoding import positions
 from kimo_assets.images import references
 from kimo_assets.loading import history
@@ -26,6 +27,7 @@ from kimo_assets.loading.rules import LoadRules
 from kimo_assets.loading.step import load_entities, undo_loads
 from kimo_assets.reports import (
     EntityReport,
+    ExportReport,
     ImportReport,
     PublishedEntity,
     StagedEntity,
@@ -104,6 +106,12 @@ class Run:
         self.progress.said(line)
         self.log(line)
 
+    def task_started(self, title: str, total: int | None) -> None:
+        self.progress.task_started(title, total)
+
+    def task_advanced(self, pieces: int) -> None:
+        self.progress.task_advanced(pieces)
+
     def finished(self, step: int, reports: Iterable[EntityReport]) -> StepReport:
         self.steps[step] = StepReport(step, {report.entity: report for report in reports})
         return self.steps[step]
@@ -180,6 +188,13 @@ def run_plan(
                 break
     success = not any(step.failures for step in run.steps.values())
     return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
+
+
+def run_export(run: Run) -> ExportReport:
+    """Everything that is ready, to the ERP. Raises: SourceError, SemaphoreError, ExportError."""
+    return export_to_erp(
+        ExportRun(run.config, run.connection, run.connect, run.load, run, run.run_id, run.catalog)
+    )
 
 
 def find_plan(run: Run, plan_id: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""kimo import and kimo demo: the steps, run as the same Dagster job that the UI runs."""
+"""kimo import: the steps, run as the same Dagster job that the UI runs."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -9,19 +9,14 @@ from typing import Any, Literal
 import click
 
 from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.progress import bars, shown_progress
+from kimo_assets.cli.progress import shown_progress
 from kimo_assets.cli.summary import print_report
-from kimo_assets.cli.tables import plural
-from kimo_assets.demo import SCALES, DemoCompany, generate_company
 from kimo_assets.errors import KimoError
-from kimo_assets.pipeline import STEPS, Run
+from kimo_assets.pipeline import STEPS
 from kimo_assets.reports import ImportReport
 from kimo_assets.saved_plan import id_in_file
-from kimo_assets.settings import load_settings, read_settings
-from kimo_assets.status import agents_with_payload
 
 _STEPS: dict[str, tuple[int, ...]] = {"1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3)}
-_COMPANY = Path("demo-company")
 
 
 def names_of(text: str, option: str) -> list[str]:
@@ -123,95 +118,3 @@ def stopped_in_words() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@click.command()
-@click.option(
-    "--scale",
-    type=click.Choice(list(SCALES)),
-    default="small",
-    show_default=True,
-    help="How big: 600, 8,000 or 50,000 customers; seconds, or some minutes for large.",
-)
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=_COMPANY,
-    show_default=True,
-    metavar="DIR",
-    help="Where the company is made: its ERP (SQLite), pictures, kimo.yaml and data.",
-)
-@common_options
-@click.pass_obj
-def demo(call: Call, scale: str, directory: Path) -> None:
-    """Make a demo company with an ERP of its own and import it (Import completo).
-
-    The company is an invented Italian distributor. Some of its rows are wrong on purpose, so that there is
-    something to see in `kimo rejected`. Again in the same folder: the ERP is made anew and imported over it.
-    """
-    company = _generate(call, directory, scale)
-    call.config_path = company.config_path
-    report = launched(call, "launch_import", before_step={3: company_settings(company)})
-    if call.as_json:
-        print_json({**report.as_json(), "company": _company_as_json(company)})
-    print_report(call, report, STEPS)
-    if not report.success:
-        click.get_current_context().exit(EXIT_FAILED)
-    _say_what_next(call, company)
-
-
-def company_settings(company: DemoCompany) -> Callable[[Run], None]:
-    """Loads the company's settings, which name agents: after these are there, and before anything is published."""
-
-    def load(run: Run) -> None:
-        loaded = load_settings(run.connection, read_settings(company.settings_path))
-        run.said(f"{company.settings_path.name}: {plural(len(loaded.tables), 'section')} of settings")
-
-    return load
-
-
-def _generate(call: Call, directory: Path, scale: str) -> DemoCompany:
-    if not call.err.is_terminal:
-        call.err.say(f"Making a {scale} company in {directory} ...")
-        return generate_company(directory, scale)
-    with bars(call.err) as shown:
-        task = shown.add_task(f"Making a {scale} company", total=None, detail="")
-        return generate_company(
-            directory,
-            scale,
-            on_progress=lambda table, rows: shown.update(task, detail=f"{table}: {rows:,} rows"),
-        )
-
-
-def _company_as_json(company: DemoCompany) -> dict[str, Any]:
-    return {
-        "directory": str(company.directory),
-        "config": str(company.config_path),
-        "erp": str(company.erp_path),
-        "settings": str(company.settings_path),
-        "scale": company.scale,
-        "rows": company.rows,
-        "wrong_rows": [
-            {"entity": entity, "rule": rule, "rows": rows} for (entity, rule), rows in company.wrong_rows.items()
-        ],
-    }
-
-
-def _say_what_next(call: Call, company: DemoCompany) -> None:
-    with call.database.connect() as connection:
-        agents = agents_with_payload(connection)
-    agent = agents[0] if agents else "AGENT"
-    shortcut = company.directory == _COMPANY and Path("Makefile").exists()
-    lines = {
-        call.kimo("dev") + (" (or: make dev)" if shortcut else ""): "the UI, at http://127.0.0.1:3000",
-        call.kimo("rejected"): "the refused rows, and why",
-        call.kimo("status"): "what Kimo holds, and how fresh it is",
-        call.kimo("settings", "show", "User"): "the users; settings.yaml is the file they came from",
-        call.kimo("agent", agent, "--to", f"{agent.lower()}.sqlite"): f"what agent {agent} has on the tablet",
-    }
-    say = call.err if call.as_json else call.out
-    say.print(f"\n{company.directory} holds the company; {plural(len(agents), 'agent')} can sync. What next:")
-    width = max(map(len, lines))
-    for command, what in lines.items():
-        say.print(f"  {command:<{width}}  {what}", soft_wrap=True)

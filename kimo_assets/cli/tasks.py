@@ -14,17 +14,22 @@ _CELL_CHARS = 90
 
 def run_task(call: Call, job: str) -> TaskReport:
     """Runs the job, prints its report (or its document) and returns it. Raises: what has refused or ended it."""
-    config, database = call.config, call.database
-    # Dagster takes seconds to import: not before the configuration was found to be right.
-    with call.err.status("Starting ..."):
-        from kimo_assets.defs.launch import launch_task
-    with shown_progress(call.err) as progress, stopped_in_words():
-        report = launch_task(config, database, job=job, progress=progress)
+    report = do_task(call, job)
     if call.as_json:
         print_json(report.as_json())
     else:
         print_task(call, report)
     return report
+
+
+def do_task(call: Call, job: str) -> TaskReport:
+    """Runs the job with its progress on stderr."""
+    config, database = call.config, call.database
+    # Dagster takes seconds to import: not before the configuration was found to be right.
+    with call.err.status("Starting ..."):
+        from kimo_assets.defs.launch import launch_task
+    with shown_progress(call.err) as progress, stopped_in_words():
+        return launch_task(config, database, job=job, progress=progress)
 
 
 def print_task(call: Call, report: TaskReport) -> None:

@@ -166,14 +166,17 @@ CREATE TABLE IF NOT EXISTS ops.picture_name (
 CREATE TABLE IF NOT EXISTS ops.unused_picture (path text PRIMARY KEY, since timestamptz NOT NULL DEFAULT now());
 
 -- Addresses. written: as the customer's row has it, its parts joined (geocoding.positions); query: what Google is asked for it,
--- NULL when there is nothing to ask, and then why.
+-- NULL when there is nothing to ask, and then why; rules: by which version of the rules, and for which country, it was made.
 CREATE TABLE IF NOT EXISTS ops.address (
     written text COLLATE "C" PRIMARY KEY,
     query text COLLATE "C",
-    problem text
+    problem text,
+    province text,
+    rules text NOT NULL DEFAULT ''
 );
+CREATE INDEX IF NOT EXISTS address_query ON ops.address (query);
 
--- Google's answers. status: Google's own word. Coordinates are forgotten after the days that its terms allow, place ids are not.
+-- Google's answers. status: Google's own word, or EXPIRED: after the days that its terms allow, all but the place id is forgotten.
 CREATE TABLE IF NOT EXISTS ops.geocode (
     query text COLLATE "C" PRIMARY KEY,
     status text NOT NULL,

@@ -8,7 +8,7 @@ from pydantic import Field
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.metadata import failures_table, recorded_metadata, step_summary
 from kimo_assets.defs.payloads import record_agent_payloads
-from kimo_assets.defs.runs import RESOURCE, KimoRun
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.defs.tasks import GEOPOSITIONS, PUBLIC_IMAGES
 from kimo_assets.reports import STEP_TITLES, StepReport, by_reason
 
@@ -32,6 +32,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         "partitions_def": partitions,
         "backfill_policy": dg.BackfillPolicy.single_run(),
         "required_resource_keys": {RESOURCE},
+        "pool": DATA_POOL,
         "owners": OWNERS,
         # One group: of several, the UI shows closed boxes instead of the assets.
         "group_name": GROUP,

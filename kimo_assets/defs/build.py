@@ -12,6 +12,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets
 from kimo_assets.defs.checks import build_checks
+from kimo_assets.defs.export import export_to_erp, outbox_asset
 from kimo_assets.defs.jobs import build_jobs
 from kimo_assets.defs.payloads import agent_payloads
 from kimo_assets.defs.retry import retry_rejected
@@ -35,11 +36,12 @@ def build_defs(
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = build_assets(config) if config.entities else []
     payloads = agent_payloads(ASSET_OF_STEP[3], owners=OWNERS, group=GROUP)
+    outbox = outbox_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     of_tasks = task_assets(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     return dg.Definitions(
-        assets=[*assets, payloads, *of_tasks] if config.entities else [],
+        assets=[*assets, payloads, *of_tasks, outbox] if config.entities else [],
         asset_checks=build_checks(ASSET_OF_STEP[3]) if config.entities else [],
-        jobs=[*build_jobs(config), retry_rejected, *TASK_JOBS] if config.entities else [],
+        jobs=[*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp] if config.entities else [],
         sensors=build_sensors(config, database) if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.

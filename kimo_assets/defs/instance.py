@@ -27,8 +27,9 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
             "class": "LocalComputeLogManager",
             "config": {"base_dir": str(home / "logs")},
         },
-        # One run at a time: an import and another wait for each other in the queue.
-        "concurrency": {"runs": {"max_concurrent_runs": 1}},
+        # One run of a pool at a time: an import and another, or an export, wait for each other in the queue; pictures and
+        # coordinates are fetched beside them.
+        "concurrency": {"pools": {"granularity": "run", "default_limit": 1}, "runs": {"max_concurrent_runs": 4}},
         "run_coordinator": {
             "module": "dagster._core.run_coordinator",
             "class": "QueuedRunCoordinator",

@@ -11,7 +11,7 @@ from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.plan import plan_import
 from kimo_assets.defs.recording import record_entities
-from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
 from kimo_assets.defs.settings import settings_sync_data_creation
 from kimo_assets.defs.undo import undo_load
 from kimo_assets.pipeline import STEPS, Run, apply_plan_step, find_plan, run_step
@@ -66,6 +66,7 @@ class MaskConfig(dg.Config):
 
 @dg.op(
     required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
     description="Resolves the linked entities, does the chosen steps, and records each entity in each layer's asset.",
 )

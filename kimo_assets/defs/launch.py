@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,7 @@ from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
+from kimo_assets.defs.export import EXPORT_JOB, EXPORT_OP
 from kimo_assets.defs.instance import CODE_LOCATION, dagster_home
 from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
 from kimo_assets.defs.retry import RETRY_JOB, RETRY_OP
@@ -22,7 +24,7 @@ from kimo_assets.defs.tasks import OP_OF_TASK
 from kimo_assets.defs.undo import UNDO_JOB
 from kimo_assets.errors import ContractError, KimoError
 from kimo_assets.pipeline import STEPS, Progress, Run
-from kimo_assets.reports import ImportReport, TaskReport
+from kimo_assets.reports import ExportReport, ImportReport, TaskReport
 
 # The command shows progress of its own; Dagster's every event would bury it, and is in the UI anyway.
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -109,6 +111,20 @@ def launch_task(config: KimoConfig, database: Database, *, job: str, progress: P
     if not opened or opened[0].task_report is None or not result.success:
         raise _what_broke(result)
     return opened[0].task_report
+
+
+def launch_export(config: KimoConfig, database: Database, *, progress: Progress | None = None) -> ExportReport:
+    """Sends everything that is ready. Raises: LockedError before there is a run; what has refused or ended it."""
+    with exclusive(database):
+        pass  # refused here, a second export leaves no failed run behind
+    result, opened, _ = _run(
+        config, database, lambda defs, instance: _run_op_job(defs, instance, EXPORT_JOB, EXPORT_OP, None), progress
+    )
+    if opened and opened[0].refused:
+        raise opened[0].refused
+    if not opened or opened[0].export_report is None or not result.success:
+        raise _what_broke(result)
+    return replace(opened[0].export_report, run_id=result.run_id)
 
 
 _RunJob = Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import markdown_table
-from kimo_assets.defs.runs import RESOURCE, KimoRun
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.preview import Sample
 from kimo_assets.plan import Plan, PlannedEntity, PlanProgress, make_plan
@@ -39,6 +39,7 @@ class _Log(PlanProgress):
 
 @dg.op(
     required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
     description="Reads and compares as an import does, then takes all of it back.",
 )

@@ -7,7 +7,7 @@ from kimo_assets.defs.assets import failure
 from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.recording import record_entities
-from kimo_assets.defs.runs import RESOURCE, KimoRun
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.pipeline import STEPS
 from kimo_assets.reports import StepReport
 from kimo_assets.retry import choose_retry, retry_step
@@ -26,6 +26,7 @@ class RetryConfig(dg.Config):
 @dg.op(
     name=RETRY_OP,
     required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
     description="Reads only the refused rows again from the ERP, by their key; then loads and publishes these entities.",
 )

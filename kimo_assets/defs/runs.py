@@ -10,9 +10,12 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.errors import KimoError, LockedError
 from kimo_assets.pipeline import Progress, Run, open_run, run_step
-from kimo_assets.reports import StepReport, TaskReport
+from kimo_assets.reports import ExportReport, StepReport, TaskReport
 
 RESOURCE = "kimo"
+
+# What takes the lock of imports and exports: in Dagster's queue one run at a time. Side jobs have pools of their own.
+DATA_POOL = "kimo_data"
 
 Result = TypeVar("Result")
 
@@ -42,6 +45,7 @@ class KimoRun:
         self._run: Run | None = None
         self.refused: KimoError | None = None
         self.task_report: TaskReport | None = None
+        self.export_report: ExportReport | None = None
 
     def step(
         self,
@@ -140,6 +144,7 @@ _TITLES = {
     "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
     "settings_sync_data_creation": "Preparazione dati di Sync delle sole impostazioni",
     "import_entities": "Import (entità specifiche)",
+    "export_to_erp": "Export verso Erp",
     "import_files": "Importazione file immagini articoli",
     "download_items_images": "Download immagini da url",
     "geocode_addresses": "Geocodifica Account",

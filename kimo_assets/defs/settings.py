@@ -3,7 +3,7 @@
 import dagster as dg
 
 from kimo_assets.defs.metadata import summary_metadata
-from kimo_assets.defs.runs import RESOURCE, KimoRun
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.pipeline import Run
 from kimo_assets.reports import StepReport
 from kimo_assets.sync.settings import publish_settings
@@ -16,6 +16,7 @@ SETTINGS_OP = "prepare_settings"
 @dg.op(
     name=SETTINGS_OP,
     required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
     description="Writes the console's tables that all tablets get; what did not change is not written.",
 )

@@ -90,7 +90,13 @@ def task_metadata(report: TaskReport) -> MetadataValues:
 
 
 def _op(name: str, asset: str, task: Task, description: str) -> dg.OpDefinition:
-    @dg.op(name=name, required_resource_keys={RESOURCE}, out=dg.Out(dg.Nothing), description=description)
+    @dg.op(
+        name=name,
+        required_resource_keys={RESOURCE},
+        pool=f"kimo_{asset}",
+        out=dg.Out(dg.Nothing),
+        description=description,
+    )
     def run(context: dg.OpExecutionContext) -> None:
         _record(context, asset, task)
 

@@ -6,7 +6,7 @@ from pydantic import Field
 from kimo_assets.defs.assets import failure
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.recording import record_entities
-from kimo_assets.defs.runs import RESOURCE, KimoRun
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.pipeline import undo_step
 
 UNDO_JOB = "undo_load"
@@ -24,6 +24,7 @@ class UndoConfig(dg.Config):
 
 @dg.op(
     required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
     description="Takes loads back, and records each entity that changed in its layer's asset.",
 )

@@ -1,0 +1,86 @@
+"""The export to the ERP: its job, the asset of what is in the outbox, the check that nothing is stuck, and the sensor."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from kimo_assets.defs.metadata import MetadataValues, markdown_table
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
+from kimo_assets.pipeline import run_export
+from kimo_assets.reports import ExportReport
+
+ERP_OUTBOX = "erp_outbox"
+EXPORT_JOB = "export_to_erp"
+EXPORT_OP = "send_to_erp"
+
+_HELD_SHOWN = 50
+_COLUMNS = ("ready", "sent", "held", "waiting", "recovered", "rows", "seconds")
+
+
+def outbox_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        ERP_OUTBOX,
+        deps=[upstream],
+        group_name=group,
+        owners=owners,
+        kinds={"postgres"},
+        description=f"{menu_title(EXPORT_JOB)}. What agents created or edited, on its way to the ERP's tables: each head "
+        "with its lines, exactly once. Every export records here what was sent, held back and why. The ERP's answer comes "
+        "back with the import. `kimo export status` follows a single record.",
+    )
+
+
+@dg.op(
+    name=EXPORT_OP,
+    required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
+    out=dg.Out(dg.Nothing),
+    description="Sends everything that is ready, entity by entity, in batches; what a run that was killed has left is "
+    "settled first. What the ERP cannot take is held back with its reason.",
+)
+def send_to_erp(context: dg.OpExecutionContext) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    report = kimo.do(run_export, context.log.info)
+    kimo.export_report = report
+    context.log.info(in_words(report))
+    metadata = export_metadata(report)
+    context.log_event(dg.AssetMaterialization(ERP_OUTBOX, metadata=metadata))
+    context.add_output_metadata(metadata)
+
+
+@dg.job(
+    name=EXPORT_JOB,
+    description=f"{menu_title(EXPORT_JOB)}. From Kimo's tables into the outbox, and from there appended to the ERP's "
+    "tables: orders, new and edited customers, visits, payments, as `export: entities:` of kimo.yaml lists them.",
+)
+def export_to_erp() -> None:
+    send_to_erp()
+
+
+def in_words(report: ExportReport) -> str:
+    figures = [
+        f"{name}: " + ", ".join(f"{getattr(e, kind):,} {kind}" for kind in _COLUMNS[1:-1] if getattr(e, kind))
+        for name, e in report.entities.items()
+        if e.ready or e.recovered
+    ]
+    lines = ["; ".join(figures) or "nothing was ready", *report.notes]
+    lines += [f"{held.entity} {held.id}: {held.why}" for held in report.held[:3]]
+    return f"{menu_title(EXPORT_JOB)}: " + "\n".join(lines)
+
+
+def export_metadata(report: ExportReport) -> MetadataValues:
+    values: MetadataValues = {
+        kind: sum(getattr(entity, kind) for entity in report.entities.values()) for kind in _COLUMNS[:-1]
+    }
+    rows: list[list[Any]] = [
+        [name, *(getattr(entity, kind) for kind in _COLUMNS[:-1]), round(entity.seconds, 2)]
+        for name, entity in report.entities.items()
+    ]
+    values["by entity"] = dg.MetadataValue.md(markdown_table(["entity", *_COLUMNS], rows))
+    if report.held:
+        held = [[h.entity, h.id, h.sync_reference, h.why] for h in report.held[:_HELD_SHOWN]]
+        values["held back"] = dg.MetadataValue.md(markdown_table(["entity", "id", "sync reference", "why"], held))
+    if report.notes:
+        values["notes"] = dg.MetadataValue.md("\n\n".join(report.notes))
+    return values | {"seconds of the run": round(report.seconds, 3)}
