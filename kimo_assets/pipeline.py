@@ -246,7 +246,7 @@ def run_undo(
 
 def undo_step(run: Run, to: int | None) -> StepReport:
     """In place of step 2, in one transaction: all loads after `to` are taken back, or the last one."""
-    target = history.target_of_undo(history.undoable_loads(run.connection)) if to is None else to
+    target = history.target_of_undo(run.connection) if to is None else to
     history.check_target(run.connection, target)
     names = history.changed_entities(run.connection, run.catalog, target)
     run.progress.step_started(2, names)
@@ -288,8 +288,9 @@ def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityRepo
     rules = LoadRules.of(run.config, allow_shrink=allow_shrink)
     with run.connection.transaction():
         reports = load_entities(
-            run.connection, run.catalog, names, run.load, rules, on_start=lambda name: run.progress.entity_started(2, name)
-        )
+            run.connection, run.catalog, names, run.load, rules, say=run.said,
+            on_start=lambda name: run.progress.entity_started(2, name),
+        )  # fmt: skip
         history.prune(run.connection, run.config.history.keep_loads)
         for report in reports:
             run.done(2, report)

@@ -188,8 +188,9 @@ def _load(
     assert row is not None, "RETURNING gives a row"  # noqa: S101
     rules = replace(LoadRules.of(config, allow_shrink=True, area=PLANNED), keep_history=False)
     reports = load_entities(
-        connection, catalog, names, row[0], rules, on_start=lambda name: told.entity_started(2, name), on_comparison=look
-    )
+        connection, catalog, names, row[0], rules, on_start=lambda name: told.entity_started(2, name), on_comparison=look,
+        say=told.said,
+    )  # fmt: skip
     return {report.entity: report for report in reports}, previews
 
 

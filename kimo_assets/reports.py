@@ -42,7 +42,7 @@ class EntityReport:
         }
 
 
-_COMMON = ("entity", "seconds", "status", "error", "guard")
+_COMMON = ("entity", "seconds", "status", "error", "guard", "notes")
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,26 @@ class ReloadedEntity(LoadedEntity):
     """Step 2 after a retry. retried: rows it had refused before; those refused no more are loaded, or gone."""
 
     retried: int = 0
+
+
+@dataclass(frozen=True)
+class AnswersEntity(LoadedEntity):
+    """Step 2 of the ERP's answers to what was exported, and what they brought about.
+
+    acknowledged: records that the ERP has taken over; bound: those of them that got the ERP's Id. refused_by_erp: records
+    that it did not take. not_bound: answers that contradict what Kimo has; unknown: that name no record of Kimo's.
+    notes: sentences about these, for the operator.
+    """
+
+    acknowledged: int = 0
+    bound: int = 0
+    refused_by_erp: int = 0
+    not_bound: int = 0
+    unknown: int = 0
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return super().as_json() | ({"notes": list(self.notes)} if self.notes else {})
 
 
 @dataclass(frozen=True)

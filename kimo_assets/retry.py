@@ -100,5 +100,5 @@ def _reread(run: Run, names: Sequence[str]) -> list[StagedEntity]:
 def _reloaded(report: EntityReport, refused: Mapping[str, int]) -> EntityReport:
     if not isinstance(report, LoadedEntity):
         return report
-    values = {field.name: getattr(report, field.name) for field in fields(report)}
+    values = {field.name: getattr(report, field.name) for field in fields(LoadedEntity)}
     return ReloadedEntity(**values, retried=refused.get(report.entity, 0))

@@ -10,13 +10,13 @@ from psycopg import Connection, IsolationLevel, sql
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
+from kimo_assets.database.rules import business_rules
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError, StoreError, nearest
 from kimo_assets.sync.client import read_manifest, read_rows
 from kimo_assets.sync.lookups import SYNC
 from kimo_assets.sync.profiles import Profile, Profiles
 from kimo_assets.sync.publication import REMOVED
-from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.store import Store
 from kimo_assets.sync.trace import Link, Tracer
 from kimo_assets.sync.visibility import Visibility

@@ -1,6 +1,6 @@
 """The shapes of the catalogue: entities, fields, references. Frozen values; no file, no database, no Dagster."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -17,6 +17,9 @@ MAX_ID_CHARS = 50
 # Kimo has touched these rows and the ERP has not answered yet (fact sheet, section 9).
 PENDING_STATUSES = (3, 5, 6, 7, 8, 9, 10)
 
+
+# The ERP's answers: EntitySyncReferenceForAccount, and so on (fact sheet, section 9).
+ANSWERS = "EntitySyncReferenceFor"
 
 # Of an editable row: its state between Kimo and the ERP, which is Kimo's to set.
 LIFECYCLE = ("EntityStatus", "SyncReference", "UploadToServerTimeStamp")
@@ -44,6 +47,19 @@ class TypedReference:
 
     type_column: str
     targets: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Referrer:
+    """A column in which an Id of another entity's may stand.
+
+    when: columns that must hold one of these codes for it to be one; unless: columns that must not.
+    """
+
+    entity: str
+    field: str
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -150,6 +166,16 @@ class Catalog:
     def all(self) -> Mapping[str, Entity]:
         return {**self.entities, **self.made}
 
+    def referrers(self, name: str) -> list[Referrer]:
+        """Every column, of any entity, in which an Id of this one may stand: whatever kind of reference it is."""
+        return [referrer for entity in self.all.values() for referrer in _referrers(entity, name)]
+
+    @cached_property
+    def answers(self) -> Mapping[str, str]:
+        """Head that is sent to the ERP -> the entity whose rows are the ERP's answers to it. Orders have none."""
+        of_head = {head: f"{ANSWERS}{head}" for head in self.sent_to_erp}
+        return {head: answers for head, answers in of_head.items() if answers in self.entities}
+
     def made_about(self, names: Iterable[str]) -> list[str]:
         """What Kimo makes itself about any of these."""
         about = set(names)
@@ -204,3 +230,16 @@ class Catalog:
                 seen.add(name)
                 todo += neighbours(name)
         return seen
+
+
+def _referrers(entity: Entity, target: str) -> Iterator[Referrer]:
+    for described in entity.fields.values():
+        reference, typed = described.references, described.references_by
+        if reference and reference.target == target and reference.column == "Id":
+            yield Referrer(entity.name, described.name, unless=reference.unless)
+        if reference and reference.target == target and "Id" in reference.keys:
+            yield Referrer(entity.name, reference.keys["Id"], unless=reference.unless)
+        if typed and (codes := tuple(code for code, name in typed.targets.items() if name == target)):
+            yield Referrer(entity.name, described.name, when={typed.type_column: codes})
+    if {"EntityType", "EntityId"} <= entity.fields.keys():
+        yield Referrer(entity.name, "EntityId", when={"EntityType": (target,)})

@@ -27,7 +27,7 @@ def undo(call: Call, to: int | None, only_list: bool, yes: bool) -> None:
     with call.database.connect() as connection:
         loads = undoable_loads(connection)
         if not only_list:
-            target = target_of_undo(loads) if to is None else to
+            target = target_of_undo(connection) if to is None else to
             check_target(connection, target)
     if only_list:
         _show(call, loads)

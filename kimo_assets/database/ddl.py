@@ -5,7 +5,7 @@ Schema kimo holds the entities, which imports fill, and the console's tables, wh
 `ensure_schema` is idempotent and cheap when nothing is missing. What the rows mean is staging's and loading's business.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from importlib.resources import files
 
@@ -37,6 +37,7 @@ def ensure_schema(connection: Connection, catalog: Catalog) -> None:
     statements += [domain.as_string(connection) for domain in _domains(fields)]
     statements += [kimo_table(catalog[name]).as_string(connection) for name in catalog.load_order]
     statements += [console_table(described).as_string(connection) for described in console]
+    statements += [index.as_string(connection) for index in _export_indexes(catalog)]
     script = ";\n".join(statements)
     version = blake2b(script.encode(), digest_size=16).hexdigest()
     with connection.transaction():
@@ -98,6 +99,21 @@ def _console_constraint(described: ConsoleTable, field: Field) -> sql.SQL:
     if field.type == "bool":
         return sql.SQL(" NOT NULL DEFAULT false")
     return sql.SQL(" NOT NULL" if field.name in (*described.key, *described.required) else "")
+
+
+def _export_indexes(catalog: Catalog) -> Iterator[sql.Composed]:
+    """By which an export finds what is to be sent, and the parts that go with it, among all that is not."""
+    for head in catalog.sent_to_erp:
+        yield sql.SQL('CREATE INDEX IF NOT EXISTS {} ON {} ({}) WHERE "EntityStatus" IN (3, 5, 6)').format(
+            sql.Identifier(f"{head}_in_export"), table(KIMO, head), sql.Identifier(ID)
+        )
+        yield sql.SQL('CREATE INDEX IF NOT EXISTS {} ON {} ("SyncReference") WHERE "SyncReference" IS NOT NULL').format(
+            sql.Identifier(f"{head}_reference"), table(KIMO, head)
+        )
+        for part in catalog.sent_with(head):
+            yield sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(
+                sql.Identifier(f"{part}_of_{head}"), table(KIMO, part), sql.Identifier(catalog[part].owner_field or "")
+            )
 
 
 def staging_table(

@@ -115,8 +115,9 @@ CREATE TABLE IF NOT EXISTS ops.change (
     PRIMARY KEY (load, entity)
 );
 
--- The newest load that can no longer be taken back, because its history was given up.
+-- The newest load that can no longer be taken back, because its history was given up. why: unless for its age.
 CREATE TABLE IF NOT EXISTS ops.horizon (load bigint NOT NULL);
+ALTER TABLE ops.horizon ADD COLUMN IF NOT EXISTS why text;
 
 -- The plan whose snapshots schema plan keeps: one at a time. document: what `kimo plan --save` wrote into the file.
 CREATE TABLE IF NOT EXISTS ops.plan (
@@ -194,6 +195,8 @@ CREATE TABLE IF NOT EXISTS ops.geocode_call (day date PRIMARY KEY, calls bigint 
 
 -- Export. A batch goes to the ERP in one transaction of the ERP's. state: exporting (nothing of it is committed there),
 -- committing (it may be), exported, or taken back (nothing of it arrived: its records are to be sent again).
+-- is_unproved: while it was committing the ERP was free to take its rows away, so that their absence tells nothing.
+-- fields: of the outbox's rows, by entity, in the order of their values.
 CREATE TABLE IF NOT EXISTS ops.export_batch (
     batch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     load bigint NOT NULL,
@@ -203,26 +206,28 @@ CREATE TABLE IF NOT EXISTS ops.export_batch (
     state text NOT NULL,
     records bigint NOT NULL DEFAULT 0,
     has_marker boolean NOT NULL DEFAULT false,
+    is_unproved boolean NOT NULL DEFAULT false,
+    fields jsonb NOT NULL DEFAULT '{}',
     began_at timestamptz NOT NULL DEFAULT now(),
     ended_at timestamptz
 );
 CREATE INDEX IF NOT EXISTS export_batch_open ON ops.export_batch (state) WHERE state IN ('exporting', 'committing');
 
 -- KimoIntegrator's outbox: the rows of a batch as they were when it was made, head and parts, in the order of the ERP's tables.
--- fields: of that entity, by name; values: as PostgreSQL writes them.
-CREATE TABLE IF NOT EXISTS integrator.outbox (
+-- values: as PostgreSQL writes them. Not logged: a batch that the server's own crash interrupts is made anew.
+CREATE UNLOGGED TABLE IF NOT EXISTS integrator.outbox (
     batch bigint NOT NULL,
     position bigint NOT NULL,
     entity text NOT NULL,
     id text NOT NULL,
     head_id text NOT NULL,
-    fields text[] NOT NULL,
     values text[] NOT NULL,
     PRIMARY KEY (batch, position)
 );
 
 -- One row per head and batch it went with: the life of a record between Kimo and the ERP. id: Kimo's, as it was then.
--- outcome: sent, held (why: problem), acknowledged (erp_id), refused by the ERP (problem).
+-- outcome: sent, held (why: problem), taken back, acknowledged (erp_id), refused by the ERP (problem).
+-- written_reference: what the ERP's row has for a SyncReference, where no marker tells of the batch.
 CREATE TABLE IF NOT EXISTS ops.export_record (
     entity text NOT NULL,
     id text NOT NULL,
@@ -232,6 +237,7 @@ CREATE TABLE IF NOT EXISTS ops.export_record (
     outcome text,
     problem text,
     erp_id text,
+    written_reference text,
     marked_at timestamptz NOT NULL DEFAULT now(),
     sent_at timestamptz,
     answered_at timestamptz,
@@ -251,6 +257,30 @@ CREATE TABLE IF NOT EXISTS ops.export_held (
     load bigint NOT NULL,
     PRIMARY KEY (entity, id)
 );
+
+-- The ERP's answers that imports have applied, the last one to each record: each counts once. erp_id: NULL when it refused.
+-- id: the record's when it came.
+CREATE TABLE IF NOT EXISTS ops.export_answer (
+    entity text NOT NULL,
+    sync_reference text COLLATE "C" NOT NULL,
+    elaborated_at timestamp NOT NULL,
+    erp_id text COLLATE "C",
+    id text COLLATE "C" NOT NULL,
+    load bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (entity, sync_reference)
+);
+CREATE INDEX IF NOT EXISTS export_answer_erp_id ON ops.export_answer (entity, erp_id);
+
+-- Ids of Kimo's that gave way to the ERP's. Tablets that have not synced since still write the old ones.
+CREATE TABLE IF NOT EXISTS ops.bound_id (
+    entity text NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    erp_id text COLLATE "C" NOT NULL,
+    load bigint NOT NULL,
+    PRIMARY KEY (entity, id)
+);
+CREATE INDEX IF NOT EXISTS bound_id_erp_id ON ops.bound_id (entity, erp_id);
 
 -- References that point nowhere, per referencing field, as last counted.
 CREATE TABLE IF NOT EXISTS ops.reference_check (

@@ -133,11 +133,12 @@ def _draw_names(
         if kind == SITE:
             names.append(f"{names[heads[i]]} - {_TOWNS[towns[i]][0]}"[:100])
         else:
-            names.append(_company_name(group, *dice[i]))
+            names.append(company_name(group, *dice[i]))
     return names
 
 
-def _company_name(group: int, kind: int, place: int, form: int, person: int) -> str:
+def company_name(group: int, kind: int, place: int, form: int, person: int) -> str:
+    """What a customer of the group calls itself; the other numbers are dice."""
     people = MEN if person % 2 else WOMEN
     name, surname = people[person % len(people)], SURNAMES[person // 7 % len(SURNAMES)]
     shop = f"{SHOP_KINDS[group][kind % len(SHOP_KINDS[group])]} {_place(place, surname)}"

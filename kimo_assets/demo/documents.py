@@ -187,6 +187,7 @@ def _header(orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.nda
         "RIF_CLIENTE": choose(
             ["", "", "", "Ordine telefonico", "Vs. mail", "WhatsApp"], draws.integers(0, 6, len(numbers))
         ),
+        "RIF_KIMO": "",
         "DATA_CONSEGNA": days(5 - ages),
         "STATO_EVASIONE": states,
         "DATA_EVASIONE": [

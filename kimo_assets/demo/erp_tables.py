@@ -2,6 +2,7 @@
 
 The tables' DDL, the rows' column order and kimo.yaml derive from here. About two thirds of the tables
 are named as Kimo's entities, the others are the ERP's own. The rows are made by the modules of each area.
+Into the tables of EXPORTED it is Kimo that writes; what the ERP makes of their rows is in standin_erp.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the ERP and the entity it feeds."""
+    """A table of the ERP and the entity it feeds; of those that Kimo fills, the entity they are filled from."""
 
     entity: str
     name: str
@@ -62,12 +63,11 @@ def _own(
     return Table(entity, name, lines, where, query, indexed)
 
 
-def _kimo(entity: str, columns: str, *, name: str | None = None) -> Table:
+def _kimo(entity: str, columns: str, *, name: str | None = None, indexed: str | None = None) -> Table:
     """A table whose columns carry Kimo's names: `column type` between semicolons."""
     declared = (_column(part.strip()) for part in columns.split(";"))
-    return Table(
-        entity, name or entity, tuple(Column(column.name, column.type, column.name) for column in declared)
-    )
+    same = tuple(Column(column.name, column.type, column.name) for column in declared)
+    return Table(entity, name or entity, same, indexed=indexed)
 
 
 LOOKUPS = (
@@ -426,6 +426,7 @@ DOCUMENTS = (
         CODVAL VARCHAR(3) > CurrencyId
         CODMAG VARCHAR(10) > WarehouseId
         RIF_CLIENTE VARCHAR(40) > DocumentReference
+        RIF_KIMO VARCHAR(50) > SourceReference
         DATA_CONSEGNA DATE > DeliveryDate
         STATO_EVASIONE INTEGER > FulfillmentStatus
         DATA_EVASIONE VARCHAR(10) > FulfillmentDate
@@ -491,6 +492,159 @@ VISITS = (
     _kimo("ActivityAssignee", "ActivityId INTEGER; AssigneeId VARCHAR(10); AssigneeType INTEGER"),
 )
 
+_ANSWER = (
+    "Id INTEGER; SyncReference VARCHAR(50); EntityId VARCHAR(10); UserId VARCHAR(10); "
+    "ElaboratedOnErpTimeStamp DATETIME"
+)
+
+ANSWERS = (
+    _kimo("EntitySyncReferenceForAccount", _ANSWER, indexed="SyncReference"),
+    _kimo("EntitySyncReferenceForActivity", _ANSWER, indexed="SyncReference"),
+    _kimo("EntitySyncReferenceForReceivableInstallment", _ANSWER, indexed="SyncReference"),
+)
+
+# An Id is Kimo's own, of 36 characters, until the ERP has answered. Days are texts of 8 digits, as old interfaces want them.
+EXPORTED = (
+    _own(
+        "Account",
+        "KIMO_CLIENTI",
+        """
+        ID_KIMO VARCHAR(50) > Id
+        SYNCREF VARCHAR(50) > SyncReference
+        MOTIVO INTEGER > CreationReason
+        TIPO INTEGER > AccountTypeId
+        RAGSOC VARCHAR(100) > Name
+        INSEGNA VARCHAR(100) > NickName
+        INDIRIZZO VARCHAR(80) > AddressLine
+        CAP VARCHAR(5) > AddressPostCode
+        CITTA VARCHAR(40) > AddressCity
+        PROV VARCHAR(2) > AddressCountrySubdivision
+        NAZIONE VARCHAR(2) > AddressCountry
+        PIVA VARCHAR(11) > VatNumber
+        CODFISC VARCHAR(16) > FiscalCode
+        TELEFONO VARCHAR(20) > Phone
+        CELLULARE VARCHAR(20) > MobilePhone
+        EMAIL VARCHAR(100) > Mail
+        PEC VARCHAR(100) > CertifiedMail
+        CODSDI VARCHAR(7) > UniqueOfficeCode
+        NATURA INTEGER > CustomerTypeId
+        CODAGE VARCHAR(10) > SalesAgentId
+        CODZONA VARCHAR(10) > ZoneId
+        CATCLI VARCHAR(10) > CustomerGroupId
+        CODPAG VARCHAR(10) > PaymentMethodId
+        CODLIS VARCHAR(10) > PriceListId
+        CODVAL VARCHAR(3) > CurrencyId
+        CODLINGUA VARCHAR(10) > LanguageId
+        BLOCCATO INTEGER > Locked
+        ORARIO_SCARICO VARCHAR(50) > LogisticOpeningTimes
+        ANNOTAZIONI VARCHAR(500) > Notes
+        DATA_INSERIMENTO VARCHAR(19) > CreationDate
+        UTENTE VARCHAR(10) > LastModifiedUserId
+        """,
+        indexed="SYNCREF",
+    ),
+    _own(
+        "Document",
+        "KIMO_ORDINI",
+        """
+        ID_KIMO VARCHAR(50) > Id
+        SYNCREF VARCHAR(50) > SyncReference
+        NUMERO_KIMO VARCHAR(20) > Number
+        ORIGINE VARCHAR(10) > AppOrigin
+        TIPODOC VARCHAR(10) > DocumentTypeId
+        DATA_ORDINE VARCHAR(8) > DocumentDate
+        CODCLI VARCHAR(50) > AccountId
+        TIPODEST INTEGER > ShipmentSiteType
+        CODDEST VARCHAR(50) > ShipmentSiteId
+        CODAGE VARCHAR(10) > CreatorId
+        CODPAG VARCHAR(10) > PaymentMethodId
+        CODLIS VARCHAR(10) > PriceListId
+        CODVAL VARCHAR(3) > CurrencyId
+        CODMAG VARCHAR(10) > WarehouseId
+        RIF_CLIENTE VARCHAR(40) > DocumentReference
+        DATA_CONSEGNA VARCHAR(8) > DeliveryDate
+        EVASIONE_TOTALE INTEGER > TotalFulfillment
+        IMPONIBILE NUMERIC(14,2) > Amount
+        IMPOSTA NUMERIC(14,2) > VatAmount
+        TOTALE NUMERIC(14,2) > AmountIncludingVat
+        ANNOTAZIONI VARCHAR(200) > Notes
+        """,
+        indexed="SYNCREF",
+    ),
+    _own(
+        "DocumentLine",
+        "KIMO_ORDINI_RIGHE",
+        """
+        ID_KIMO VARCHAR(50) > Id
+        SYNCREF VARCHAR(50) > SyncReference
+        IDORD_KIMO VARCHAR(50) > DocumentId
+        RIGA INTEGER > LineNumber
+        TIPORIGA INTEGER > LineType
+        TIPO_VENDITA VARCHAR(5) > SaleTypeId
+        CODART VARCHAR(20) > ItemId
+        DESCRIZIONE VARCHAR(130) > ItemDescription
+        UM VARCHAR(5) > SalesUomId
+        QTA NUMERIC(12,3) > SalesQty
+        PREZZO NUMERIC(15,5) > UnitPrice
+        SC1 NUMERIC(5,2) > Discount1
+        SC2 NUMERIC(5,2) > Discount2
+        IMPORTO NUMERIC(14,2) > Amount
+        CODIVA VARCHAR(5) > VatRateId
+        ANNOTAZIONI VARCHAR(100) > Notes
+        """,
+        indexed="IDORD_KIMO",
+    ),
+    _own(
+        "Activity",
+        "KIMO_VISITE",
+        """
+        ID_KIMO VARCHAR(50) > Id
+        SYNCREF VARCHAR(50) > SyncReference
+        TIPO VARCHAR(10) > ActivityTypeId
+        CODCLI VARCHAR(50) > AccountId
+        CODAGE VARCHAR(10) > CreatorId
+        OGGETTO VARCHAR(100) > Subject
+        ANNOTAZIONI VARCHAR(500) > Notes
+        INIZIO VARCHAR(19) > StartDate
+        FINE VARCHAR(19) > EndDate
+        DURATA INTEGER > Duration
+        STATO INTEGER > Status
+        CODMARCHIO VARCHAR(10) > TrademarkId
+        INSERITA_IL VARCHAR(19) > CreationDate
+        UTENTE VARCHAR(10) > LastModifiedUserId
+        """,
+        indexed="SYNCREF",
+    ),
+    _own(
+        "ActivityAssignee",
+        "KIMO_VISITE_AGENTI",
+        """
+        SYNCREF VARCHAR(50) > SyncReference
+        ID_VISITA VARCHAR(50) > ActivityId
+        CODAGE VARCHAR(10) > AssigneeId
+        RUOLO INTEGER > AssigneeType
+        """,
+        indexed="ID_VISITA",
+    ),
+    _own(
+        "ReceivableInstallment",
+        "KIMO_INCASSI",
+        """
+        IDPARTITA INTEGER > Id
+        SYNCREF VARCHAR(50) > SyncReference
+        CODCLI VARCHAR(50) > CustomerId
+        INCASSATO NUMERIC(14,2) > ActualPaymentAmount
+        DATA_INCASSO VARCHAR(8) > ActualPaymentDate
+        TIPOPAG VARCHAR(10) > ActualPaymentTypeId
+        RIFERIMENTO VARCHAR(60) > ActualPaymentReference
+        UTENTE VARCHAR(10) > LastModifiedUserId
+        """,
+        indexed="SYNCREF",
+    ),
+)
+
+EXPORT_SEMAPHORE = Table("", "ExportToErpSemaphore", (Column("Status", "INTEGER", None),))
+
 AREAS: dict[str, tuple[Table, ...]] = {
     "Lookups (Tabelle di base)": LOOKUPS,
     "Sales agents (Agenti)": AGENTS,
@@ -501,6 +655,9 @@ AREAS: dict[str, tuple[Table, ...]] = {
     "Promotions (Promozioni)": PROMOTIONS,
     "Past orders and open items (Documenti da ERP, partite aperte)": DOCUMENTS,
     "Visits (Attività)": VISITS,
+    "The ERP's answers to what Kimo exported (Risposte dell'ERP)": ANSWERS,
 }
 
-TABLES: dict[str, Table] = {table.name: table for tables in AREAS.values() for table in tables}
+TABLES: dict[str, Table] = {
+    table.name: table for tables in (*AREAS.values(), EXPORTED, (EXPORT_SEMAPHORE,)) for table in tables
+}

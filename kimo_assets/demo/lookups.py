@@ -146,6 +146,7 @@ def write_lookups(erp: ErpWriter) -> None:
     erp.fill_rows("Season", SEASONS)
     erp.fill_rows("VisibilityFilter", VISIBILITY_FILTERS)
     erp.fill_rows("MAGAZZINI", WAREHOUSES)
+    erp.fill_rows("ExportToErpSemaphore", [(0,)])
     erp.fill_rows("LISTINI", [(code, name, i) for i, (code, name, _) in enumerate(PRICE_LISTS, 1)])
 
 

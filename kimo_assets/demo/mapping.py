@@ -5,7 +5,7 @@ The format itself is defined by `kimo_assets.config`.
 
 from textwrap import dedent, indent
 
-from kimo_assets.demo.erp_tables import AREAS, Table
+from kimo_assets.demo.erp_tables import AREAS, EXPORTED, Table
 from kimo_assets.demo.names import COMPANY, MAKERS_SITE
 
 MARKER = "# kimo demo company"
@@ -35,10 +35,41 @@ guards: {{max_shrink: 0.30, min_shrink_rows: 50}}
 entities:
 """
 
+_EXPORT = """\
+# What agents made or edited in Kimo, into the ERP's tables (Export verso Erp). Only what is listed here is sent.
+# Under `fields`, Kimo's field and the ERP's column; a field for which the ERP has no column stays with Kimo.
+export:
+  formats:                           # how the ERP wants values written
+    date: yyyyMMdd                   # DATA_ORDINE and the like are text: 20260115
+    datetime: yyyy-MM-dd HH:mm:ss
+    boolean: zero_one                # BLOCCATO, EVASIONE_TOTALE: 1 or 0
+    null_text: ""                    # the ERP's programs know no NULL
+    single_line: true                # notes go on one line of a delivery note: no line breaks
+  entities:
+"""
+
+_TRANSFORMS = {
+    "Document": """\
+      transform:
+        AppOrigin: {constant: TABLET}                  # always the same (FixedValueAsString)
+        DocumentTypeId: {lookup: {ORD: OC}}            # the console's types by the ERP's codes
+        Number: {RemovePrefix: T}                      # T12 of the tablets' numbers is 12 here
+""",
+    "DocumentLine": """\
+      transform:
+        SaleTypeId: {lookup: {VEN: V, OMT: OT, OMI: OI, SCM: SM, PRO: VP}, default: V}
+""",
+    "ReceivableInstallment": """\
+      transform:
+        Id: StringToInteger                            # IDPARTITA is a number of the ERP's own
+""",
+}
+
 
 def kimo_yaml() -> str:
     areas = "\n".join(_area(title, tables) for title, tables in AREAS.items())
-    return f"{_HEAD}\n{areas}"
+    exported = "".join(map(_exported, EXPORTED))
+    return f"{_HEAD}\n{areas}\n{_EXPORT}{exported}"
 
 
 def _area(title: str, tables: tuple[Table, ...]) -> str:
@@ -52,6 +83,11 @@ def _entity(table: Table) -> str:
     if table.fields or table.where:
         return f"  {table.entity}:\n    table: {table.name}\n{_where(table)}{_fields(table)}"
     return f"  {table.entity}: {'{}' if table.name == table.entity else table.name}\n"
+
+
+def _exported(table: Table) -> str:
+    mapping = f"  {table.entity}:\n    table: {table.name}\n{_fields(table)}"
+    return indent(mapping, "  ") + _TRANSFORMS.get(table.entity, "")
 
 
 def _where(table: Table) -> str:

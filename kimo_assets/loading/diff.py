@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Entity
-from kimo_assets.catalog.model import LIFECYCLE, PENDING_STATUSES
+from kimo_assets.catalog.model import LIFECYCLE
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, OPS, columns, table
 from kimo_assets.reports import LoadedEntity
 
@@ -14,18 +14,21 @@ from kimo_assets.reports import LoadedEntity
 class Diff:
     """One entity's. compare() leaves (id, kind) of every row that differs in pg_temp.difference; apply() does it.
 
-    refused: whether rows of the snapshot are in quarantine, and so not to be loaded.
+    refused: whether rows of the snapshot are in quarantine, and so not to be loaded. held: a condition on a row `k` of Kimo's
+    and `s` of the snapshot.
     """
 
     def __init__(
-        self, connection: Connection, entity: Entity, staging: sql.Identifier, mapped: list[str], load: int, *, refused: bool
-    ) -> None:
+        self, connection: Connection, entity: Entity, staging: sql.Identifier, mapped: list[str], load: int, *,
+        refused: bool, held: sql.Composable,
+    ) -> None:  # fmt: skip
         self._connection = connection
         self._entity = entity
         self._staging = staging
         self._mapped = mapped
         self._load = load
         self._refused = refused
+        self._held = held
 
     def is_empty(self) -> bool:
         row = self._execute("SELECT EXISTS (SELECT FROM {kimo})").fetchone()
@@ -63,30 +66,31 @@ class Diff:
         return inserted
 
     def compare(self) -> dict[str, Any]:
-        """How many rows were inserted, updated, archived, and held because Kimo has pending edits of them."""
+        """How many rows were inserted, updated, archived, and held because Kimo's edits are under way."""
         self._execute("DROP TABLE IF EXISTS pg_temp.difference")
         self._execute(
             """
             CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
             SELECT coalesce(s.{id}, k.{id}) AS id,
-                   CASE WHEN k.{id} IS NULL THEN 'inserted' WHEN {pending} THEN 'held'
+                   CASE WHEN k.{id} IS NULL THEN 'inserted' WHEN {held} THEN 'held'
                         WHEN s.{id} IS NULL THEN 'archived' ELSE 'updated' END AS kind
             FROM (SELECT {id}, {hash} FROM {incoming} AS i) AS s
-            FULL JOIN (SELECT {id}, {hash}, {archived}, {status} AS status FROM {kimo}) AS k ON k.{id} = s.{id}
+            FULL JOIN (SELECT {id}, {hash}, {archived} {looked_at} FROM {kimo}) AS k ON k.{id} = s.{id}
             WHERE CASE WHEN s.{id} IS NULL THEN k.{archived} IS NULL
                        ELSE k.{archived} IS NOT NULL OR k.{hash} IS DISTINCT FROM s.{hash} END
             """,
-            pending=sql.SQL("k.status IN ({})").format(
-                sql.SQL(", ").join(map(sql.Literal, PENDING_STATUSES))
-            ),
-            status=sql.Identifier("EntityStatus")
-            if self._entity.is_held_while_pending
-            else sql.SQL("NULL::integer"),
+            held=self._held,
+            looked_at=sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(name)) for name in self._looked_at()),
         )
         self._execute("ANALYZE difference")
         rows = self._execute("SELECT kind, count(*) FROM difference GROUP BY kind")
         counts: dict[str, int] = dict(rows.fetchall())
         return {"inserted": 0, "updated": 0, "archived": 0, "held": 0} | counts
+
+    def _looked_at(self) -> list[str]:
+        """The columns by which rows are held."""
+        wanted = ("EntityStatus", self._entity.owner_field)
+        return [name for name in wanted if name in self._entity.fields]
 
     def _update(self) -> None:
         assignments: list[sql.Composable] = [

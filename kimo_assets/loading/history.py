@@ -13,9 +13,10 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity
-from kimo_assets.catalog.model import LIFECYCLE, PENDING_STATUSES
+from kimo_assets.catalog.model import LIFECYCLE
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, columns, table
 from kimo_assets.errors import ConfigError
+from kimo_assets.loading.holding import is_held
 from kimo_assets.reports import LoadedEntity
 
 _HISTORY = "history"
@@ -40,7 +41,15 @@ class UndoableLoad:
 
 
 def remember(connection: Connection, entity: Entity, load: int) -> None:
-    """Keeps the rows that pg_temp.difference says will be updated or archived, as they are now."""
+    """Keeps the rows that pg_temp.difference says will be updated or archived, as they are now.
+
+    Rows that this load has changed already are kept as they were before that.
+    """
+    keep(connection, entity, load, sql.SQL("(SELECT id FROM difference WHERE kind IN ('updated', 'archived'))"))
+
+
+def keep(connection: Connection, entity: Entity, load: int, which: sql.Composable) -> None:
+    """Keeps rows as they are now, before the load changes them. which: a subquery of their Ids (id)."""
     names = _stored(entity)
     target = table(_HISTORY, entity.name)
     connection.execute(
@@ -50,8 +59,7 @@ def remember(connection: Connection, entity: Entity, load: int) -> None:
     )
     connection.execute(
         sql.SQL(
-            "INSERT INTO {} ({}, {}) SELECT {}, {} FROM {} AS k JOIN difference AS d ON k.{} = d.id "
-            "WHERE d.kind IN ('updated', 'archived')"
+            "INSERT INTO {} ({}, {}) SELECT {}, {} FROM {} AS k JOIN {} AS d ON k.{} = d.id WHERE k.{} <> {}"
         ).format(
             target,
             columns(names),
@@ -59,7 +67,10 @@ def remember(connection: Connection, entity: Entity, load: int) -> None:
             columns(names, of="k"),
             sql.Literal(load),
             table(KIMO, entity.name),
+            which,
             sql.Identifier(ID),
+            sql.Identifier(CHANGED),
+            sql.Literal(load),
         )
     )
 
@@ -82,15 +93,21 @@ def prune(connection: Connection, keep_loads: int) -> None:
     ).fetchone()
     if row is None:
         return
-    horizon = row[0]
+    give_up(connection, row[0])
+
+
+def give_up(connection: Connection, horizon: int, why: str | None = None) -> None:
+    """From now on no state before that after load `horizon` can be gone back to. why: a sentence, unless for its age."""
     old = connection.execute("DELETE FROM ops.change WHERE load <= %s RETURNING entity", [horizon]).fetchall()
     for entity in sorted({name for (name,) in old}):
         if _has_history(connection, entity):
             connection.execute(
                 sql.SQL("DELETE FROM {} WHERE {} <= %s").format(table(_HISTORY, entity), sql.Identifier(_LOAD)), [horizon]
             )
-    connection.execute("DELETE FROM ops.horizon")
-    connection.execute("INSERT INTO ops.horizon VALUES (%s)", [horizon])
+    connection.execute("DELETE FROM ops.horizon WHERE load <= %s", [horizon])
+    connection.execute(
+        "INSERT INTO ops.horizon (load, why) SELECT %s, %s WHERE NOT EXISTS (SELECT FROM ops.horizon)", [horizon, why]
+    )
 
 
 # --- what can be undone ----------------------------------------------------------------------------------------
@@ -108,33 +125,41 @@ def undoable_loads(connection: Connection) -> list[UndoableLoad]:
     return [UndoableLoad(*row) for row in rows]
 
 
-def target_of_undo(loads: Sequence[UndoableLoad]) -> int:
+def target_of_undo(connection: Connection) -> int:
     """The state that undoing the last load leads to: that after the load before it.
 
     Loads that were taken back, and those that did it, are passed over: a second undo goes one load further back.
     Raises: ConfigError when there is nothing to take back.
     """
+    loads = undoable_loads(connection)
     undoing = {load.undone_by for load in loads}
     candidates = [load for load in loads if load.undone_by is None and load.load not in undoing]
     if not candidates:
+        _, why = _horizon(connection)
         raise ConfigError(
-            "there is no load to take back: nothing was changed yet, or `history.keep_loads` in kimo.yaml keeps none"
+            "there is no load to take back: "
+            + (why or "nothing was changed yet, or `history.keep_loads` in kimo.yaml keeps none")
         )
     return candidates[0].load - 1
 
 
 def check_target(connection: Connection, target: int) -> None:
     """Raises: ConfigError when the state after load `target` cannot be reached any more, or never was."""
-    row = connection.execute("SELECT max(load) FROM ops.horizon").fetchone()
-    horizon = row[0] if row and row[0] is not None else 0
+    horizon, why = _horizon(connection)
     if target < horizon:
         raise ConfigError(
             f"the state after load {target} is no longer kept: the oldest that can be gone back to is that after load "
-            f"{horizon}. `history.keep_loads` in kimo.yaml says how many loads are kept."
+            f"{horizon}. {why or '`history.keep_loads` in kimo.yaml says how many loads are kept.'}"
         )
     last = connection.execute("SELECT coalesce(max(load), 0) FROM ops.load").fetchone()
     if last and target > last[0]:
         raise ConfigError(f"there is no load {target}: the last one was {last[0]}. `kimo undo --list` shows them.")
+
+
+def _horizon(connection: Connection) -> tuple[int, str | None]:
+    """The newest load that cannot be taken back (0: none), and why, unless for its age."""
+    row = connection.execute("SELECT load, why FROM ops.horizon ORDER BY load DESC LIMIT 1").fetchone()
+    return row or (0, None)
 
 
 # --- undoing ------------------------------------------------------------------------------------------------------
@@ -146,12 +171,12 @@ def changed_entities(connection: Connection, catalog: Catalog, since: int) -> li
     return catalog.in_load_order(name for (name,) in rows)
 
 
-def undo_entity(connection: Connection, entity: Entity, load: int, target: int) -> LoadedEntity:
+def undo_entity(connection: Connection, catalog: Catalog, entity: Entity, load: int, target: int) -> LoadedEntity:
     """Brings kimo.<Entity> back to the state after load `target`, as a load of its own that can be undone as well.
 
     Rows that were not there then are archived. Rows with pending edits in Kimo are left as they are, and counted as held.
     """
-    undo = _Undo(connection, entity, load, target)
+    undo = _Undo(connection, catalog, entity, load, target)
     found = undo.find()
     remember(connection, entity, load)
     undo.apply()
@@ -167,8 +192,12 @@ def mark_undone(connection: Connection, load: int, target: int) -> None:
 
 
 class _Undo:
-    def __init__(self, connection: Connection, entity: Entity, load: int, target: int) -> None:
+    def __init__(self, connection: Connection, catalog: Catalog, entity: Entity, load: int, target: int) -> None:
         self._connection = connection
+        answers = [catalog.answers.get(name or "") for name in (entity.name, entity.owner)]
+        row = connection.execute("SELECT EXISTS (SELECT FROM ops.loaded WHERE entity = ANY(%s))", [answers]).fetchone()
+        is_answered = bool(row and row[0])
+        self._held = is_held(catalog, entity, of="k", is_gone=sql.SQL("false"), is_answered=is_answered)
         self._entity = entity
         self._load = load
         self._target = target
@@ -188,7 +217,7 @@ class _Undo:
             CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
             SELECT id, CASE WHEN pending THEN 'held' WHEN was_there THEN 'updated' ELSE 'archived' END AS kind
             FROM (
-                SELECT k.{id} AS id, coalesce({status} IN ({statuses}), false) AS pending,
+                SELECT k.{id} AS id, {held} AS pending,
                        coalesce(w.{changed}, k.{changed}) <= {target} AS was_there,
                        k.{archived} AS archived, w.{archived} AS archived_then, w.{id} IS NOT NULL AS has_image,
                        k.{hash} IS NOT DISTINCT FROM w.{hash} AS is_equal
@@ -235,8 +264,7 @@ class _Undo:
             "load_column": sql.Identifier(_LOAD),
             "load": sql.Literal(self._load),
             "target": sql.Literal(self._target),
-            "status": sql.SQL('k."EntityStatus"') if self._entity.is_held_while_pending else sql.SQL("NULL::integer"),
-            "statuses": sql.SQL(", ").join(map(sql.Literal, PENDING_STATUSES)),
+            "held": self._held,
         }
         return self._connection.execute(sql.SQL(statement).format(**(names | parts)))  # type: ignore[arg-type]
 

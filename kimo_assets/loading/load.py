@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 from psycopg import Connection, sql
 
-from kimo_assets.catalog import Entity
-from kimo_assets.database.names import INTEGRATOR, KIMO, StagingArea, table
+from kimo_assets.catalog import Catalog, Entity
+from kimo_assets.database.names import ID, INTEGRATOR, KIMO, StagingArea, table
 from kimo_assets.database.rejections import since_kept
 from kimo_assets.errors import ContractError, GuardError
 from kimo_assets.loading import guard, history
 from kimo_assets.loading.diff import Diff, staged_fields
+from kimo_assets.loading.holding import is_held
 from kimo_assets.loading.refusals import refuse_rows
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.reports import LoadedEntity
@@ -55,6 +56,7 @@ OnComparison = Callable[[Comparison], None]
 
 def load_entity(
     connection: Connection,
+    catalog: Catalog,
     entity: Entity,
     load: int,
     rules: LoadRules,
@@ -79,7 +81,11 @@ def load_entity(
         refused = refuse_rows(
             connection, entity, staging, mapped, load, rules, check_owner=owner_changed is not None
         )
-    diff = Diff(connection, entity, staging, mapped, load, refused=refused > 0)
+    held = is_held(
+        catalog, entity, of="k", is_gone=sql.SQL("s.{} IS NULL").format(sql.Identifier(ID)),
+        is_answered=not rules.answered.isdisjoint((entity.name, entity.owner)),
+    )  # fmt: skip
+    diff = Diff(connection, entity, staging, mapped, load, refused=refused > 0, held=held)
     look = Comparison(entity, staging, diff.incoming, mapped, is_first=before is None and diff.is_empty())
     report = _apply(connection, diff, look, load, rules, on_comparison)
     changed = report.inserted + report.updated + report.archived > 0

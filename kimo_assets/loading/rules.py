@@ -8,6 +8,7 @@ import orjson
 from psycopg import Connection
 
 from kimo_assets.catalog import Entity
+from kimo_assets.catalog.model import ANSWERS
 from kimo_assets.config import GuardsConfig, KimoConfig
 from kimo_assets.database.names import INTEGRATOR, StagingArea
 
@@ -17,7 +18,8 @@ class LoadRules:
     """area: where the snapshots are staged. allow_shrink: guards are noted rather than obeyed.
 
     erp_statuses: kind (`Account1`) -> code -> description, of kimo.yaml; a kind without codes is decoded by nobody, so
-    nothing is refused because of it. keep_history: before-images are kept, so that the load can be undone.
+    nothing is refused because of it. keep_history: before-images are kept, so that the load can be undone. answered: the
+    heads whose answers from the ERP are imported (EntitySyncReferenceFor*).
     """
 
     guards: GuardsConfig = field(default_factory=GuardsConfig)
@@ -25,12 +27,14 @@ class LoadRules:
     keep_history: bool = True
     allow_shrink: bool = False
     area: StagingArea = INTEGRATOR
+    answered: frozenset[str] = frozenset()
 
     @classmethod
     def of(
         cls, config: KimoConfig, *, allow_shrink: bool = False, area: StagingArea = INTEGRATOR
     ) -> "LoadRules":
-        return cls(config.guards, config.erp_statuses, config.history.keep_loads > 0, allow_shrink, area)
+        answered = frozenset(name.removeprefix(ANSWERS) for name in config.entities if name.startswith(ANSWERS))
+        return cls(config.guards, config.erp_statuses, config.history.keep_loads > 0, allow_shrink, area, answered)
 
     def with_console(self, connection: Connection) -> "LoadRules":
         """The same, with the statuses that the console decodes (kimo."ErpStatus") beside those of kimo.yaml."""

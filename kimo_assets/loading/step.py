@@ -1,8 +1,8 @@
 """Step 2 over a choice of entities: one that fails is taken back to its savepoint, the others are kept."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 
 import psycopg
 from psycopg import Connection
@@ -12,10 +12,11 @@ from kimo_assets.database.names import INTEGRATOR
 from kimo_assets.database.rejections import count_new
 from kimo_assets.errors import KimoError, in_one_line
 from kimo_assets.loading import history
+from kimo_assets.loading.acknowledge import Acknowledged, acknowledge
 from kimo_assets.loading.load import OnComparison, load_entity
 from kimo_assets.loading.references import check_references
 from kimo_assets.loading.rules import LoadRules
-from kimo_assets.reports import LoadedEntity
+from kimo_assets.reports import AnswersEntity, LoadedEntity
 
 
 def load_entities(
@@ -27,19 +28,87 @@ def load_entities(
     *,
     on_start: Callable[[str], None] = lambda name: None,
     on_comparison: OnComparison = lambda comparison: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[LoadedEntity]:
-    """Loads the named entities, in the given order, inside the caller's transaction; then recounts what points nowhere."""
+    """Loads the named entities, in the given order, inside the caller's transaction; then recounts what points nowhere.
+
+    But the ERP's answers come first: the records that they bind are then compared with the snapshot under the ERP's Ids.
+    say: told what an operator should know of the answers.
+    """
     rules = rules.with_console(connection)
-    reports = []
-    for name in names:
+    answers = [name for name in names if name in catalog.answers.values()]
+    others = [name for name in names if name not in answers]
+    reports: dict[str, LoadedEntity] = {}
+    for name in answers:
         on_start(name)
-        reports.append(_load_one(connection, catalog, name, load, rules, on_comparison))
+        reports[name] = _load_one(connection, catalog, name, load, rules, on_comparison)
+    acknowledged = _acknowledge_all(connection, catalog, load, rules, say)
+    reports |= _with_answers(catalog, reports, acknowledged)
+    for name in others:
+        on_start(name)
+        reports[name] = _load_one(connection, catalog, name, load, rules, on_comparison)
+    if any(found.cannot_be_undone for found in acknowledged.values()):
+        history.give_up(connection, load, _CANNOT_BE_UNDONE.format(load=load))
     dangling = check_references(connection, catalog, names, load, rules.area)
     new = count_new(connection, INTEGRATOR.rejected, names, 2, load)
-    return [
-        replace(report, dangling=dangling.get(report.entity, {}), refused_new=new.get(report.entity, 0))
-        for report in reports
-    ]
+    return [replace(reports[name], dangling=dangling.get(name, {}), refused_new=new.get(name, 0)) for name in names]
+
+
+_CANNOT_BE_UNDONE = (
+    "Load {load} gave records of Kimo's the Ids by which the ERP knows them, wherever they are named: that cannot be taken back."
+)
+
+
+def _acknowledge_all(
+    connection: Connection, catalog: Catalog, load: int, rules: LoadRules, say: Callable[[str], None]
+) -> dict[str, Acknowledged]:
+    """Applies all answers that are there, whichever entities are loaded: head -> what came of it."""
+    applied = {}
+    for head in catalog.answers:
+        applied[head] = _acknowledge_one(connection, catalog, head, load, rules)
+        for note in applied[head].notes:
+            say(note)
+    return applied
+
+
+def _acknowledge_one(connection: Connection, catalog: Catalog, head: str, load: int, rules: LoadRules) -> Acknowledged:
+    started = time.monotonic()
+    try:
+        with connection.transaction():
+            found = acknowledge(connection, catalog, head, load, keep_history=rules.keep_history)
+    except (KimoError, psycopg.Error) as error:
+        if connection.broken:
+            raise
+        why = f"the ERP's answers to {head} could not be applied, the next load tries again: {in_one_line(error)}"
+        found = Acknowledged(failure=why, notes=(why,))
+    return replace(found, seconds=time.monotonic() - started)
+
+
+def _with_answers(
+    catalog: Catalog, loaded: Mapping[str, LoadedEntity], acknowledged: Mapping[str, Acknowledged]
+) -> dict[str, AnswersEntity]:
+    """The reports of the entities that hold the answers, with what these brought about."""
+    return {
+        answers: _with_acknowledged(loaded[answers], acknowledged[head])
+        for head, answers in catalog.answers.items()
+        if answers in loaded
+    }
+
+
+def _with_acknowledged(report: LoadedEntity, found: Acknowledged) -> AnswersEntity:
+    values = {field.name: getattr(report, field.name) for field in fields(LoadedEntity)}
+    values["seconds"] += found.seconds
+    if found.failure and report.status != "failed":
+        values |= {"status": "failed", "error": found.failure}
+    return AnswersEntity(
+        **values,
+        acknowledged=found.acknowledged,
+        bound=found.bound,
+        refused_by_erp=found.refused_by_erp,
+        not_bound=found.not_bound,
+        unknown=found.unknown,
+        notes=found.notes,
+    )
 
 
 def _load_one(
@@ -48,7 +117,7 @@ def _load_one(
     started = time.monotonic()
     try:
         with connection.transaction():
-            return load_entity(connection, catalog[name], load, rules, on_comparison)
+            return load_entity(connection, catalog, catalog[name], load, rules, on_comparison)
     except (KimoError, psycopg.Error) as error:
         if connection.broken:
             raise
@@ -69,7 +138,7 @@ def undo_loads(
     for name in names:
         on_start(name)
         started = time.monotonic()
-        report = history.undo_entity(connection, catalog[name], load, target)
+        report = history.undo_entity(connection, catalog, catalog[name], load, target)
         reports.append(replace(report, seconds=time.monotonic() - started))
     history.mark_undone(connection, load, target)
     check_references(connection, catalog, names, load)

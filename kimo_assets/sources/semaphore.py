@@ -38,15 +38,20 @@ STATUS_WORDS: dict[int, str] = {
 
 @dataclass(frozen=True)
 class Flow:
-    """A flow of data with a semaphore. status: what we set while we are at it."""
+    """A flow of data with a semaphore. status: what we set while we are at it; done: what is done then, to the ERP's tables.
+
+    others: what the ERP does to them at other times.
+    """
 
     table: str
     status: int
     title: str
+    done: str
+    others: str
 
 
-IMPORT = Flow("ImportFromErpSemaphore", 2, "import")
-EXPORT = Flow("ExportToErpSemaphore", 3, "export")
+IMPORT = Flow("ImportFromErpSemaphore", 2, "import", "read", "writing")
+EXPORT = Flow("ExportToErpSemaphore", 3, "export", "sent", "reading")
 FLOWS = (IMPORT, EXPORT)
 
 
@@ -151,18 +156,22 @@ def in_words(status: int) -> str:
 
 
 @contextmanager
-def taken(semaphores: Sequence[Semaphore], ledger: Ledger, patience: Patience) -> Iterator[None]:
+def taken(semaphores: Sequence[Semaphore], ledger: Ledger, patience: Patience) -> Iterator[list[Semaphore]]:
     """Holds the semaphores while the block runs, and gives them back whatever becomes of it.
+
+    Yields those of them that a killed run of ours had left behind: they were ours since then.
 
     Several are taken in the order of their sources' names, by everybody, so that no two wait for each other.
     Raises: SemaphoreError when one was not to be had in time; SourceError.
     """
+    left_behind = []
     with ExitStack() as stack:
         for semaphore in sorted(semaphores, key=lambda known: known.source):
             hold = _Hold(semaphore, ledger)
             stack.callback(hold.give_back, patience)
-            hold.wait_and_take(patience)
-        yield
+            if hold.wait_and_take(patience):
+                left_behind.append(semaphore)
+        yield left_behind
 
 
 @dataclass
@@ -173,7 +182,8 @@ class _Hold:
     ledger: Ledger
     claimed: bool = field(default=False)
 
-    def wait_and_take(self, patience: Patience) -> None:
+    def wait_and_take(self, patience: Patience) -> bool:
+        """Whether it was left behind by a run of ours."""
         began, told = patience.clock(), _Told(patience)
         # A moment without an answer ends no wait of half an hour.
         again = persistently(patience.attempts, patience.sleep, patience.say)
@@ -182,7 +192,7 @@ class _Hold:
             if busy == self.semaphore.flow.status and self._is_left_behind(busy):
                 self._claim()
                 patience.say(f"{self.semaphore} was left behind by a run of ours that was killed: taken over")
-                return
+                return True
             if busy == IDLE:
                 waiting = "is held by a transaction that has not ended"
             else:
@@ -193,6 +203,7 @@ class _Hold:
                 raise SemaphoreError(_given_up(self.semaphore, waiting, patience.wait_s))
             told.wait(f"{self.semaphore} {waiting}; waiting up to {_duration(patience.wait_s)} for it", waited)
             patience.sleep(min(_POLL_S, max(patience.wait_s - waited, 0.1)))
+        return False
 
     def _take(self) -> bool:
         """One try. False: somebody else has it. Once this returned True, it is ours at the ERP and on record."""
@@ -302,9 +313,10 @@ class _Told:
 
 
 def _given_up(semaphore: Semaphore, waiting: str, wait_s: float) -> str:
+    title = semaphore.flow.title
     return (
-        f"{semaphore} {waiting}; waited {_duration(wait_s)} (import.semaphore_wait_s). Nothing was read. "
-        "Wait until it is idle and import again; if whoever set it is gone, `kimo semaphore reset` sets it to 0."
+        f"{semaphore} {waiting}; waited {_duration(wait_s)} ({title}.semaphore_wait_s). Nothing was {semaphore.flow.done}. "
+        f"Wait until it is idle and {title} again; if whoever set it is gone, `kimo semaphore reset` sets it to 0."
     )
 
 
@@ -334,7 +346,7 @@ def open_semaphores(
             stack.callback(engine.dispose)
             semaphore = find(source, flow, engine, schemas_of(config, source))
             if semaphore is None:
-                say(f"source '{source}' has no table {flow.table}: nothing keeps the ERP from writing meanwhile")
+                say(f"source '{source}' has no table {flow.table}: nothing keeps the ERP from {flow.others} meanwhile")
                 continue
             place = (engine.url.host, engine.url.port, engine.url.database, semaphore.table.schema)
             found.setdefault(place, semaphore)

@@ -15,14 +15,15 @@ from psycopg import Connection
 
 from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.config import SyncConfig
+from kimo_assets.database.installation import installation
 from kimo_assets.database.names import ID, STAGING
+from kimo_assets.database.rules import business_rules
 from kimo_assets.reports import PublishedEntity
 from kimo_assets.sync.manifests import Manifests
 from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import EVERYONE, Profiles
 from kimo_assets.sync.publication import Preparation, Publication, View
-from kimo_assets.sync.record import Payload, Record, installation
-from kimo_assets.sync.rules import business_rules
+from kimo_assets.sync.record import Payload, Record
 from kimo_assets.sync.settings import user_records
 from kimo_assets.sync.store import Store, object_path
 from kimo_assets.sync.tree import Constant

@@ -152,17 +152,6 @@ class Record:
         part.touched, part.dropped, part.recounted = set(), set(), False
 
 
-def installation(connection: Connection) -> str:
-    """Which Kimo database this is; its sync store bears the same name."""
-    row: tuple[str] | None = connection.execute("SELECT id FROM ops.installation").fetchone()
-    if row is None:
-        row = connection.execute(
-            "INSERT INTO ops.installation VALUES (replace(gen_random_uuid()::text, '-', '')) RETURNING id"
-        ).fetchone()
-    assert row is not None, "RETURNING gives a row"  # noqa: S101
-    return row[0]
-
-
 def _object_rows(bucket: Bucket) -> Iterator[Sequence[int | bool | str | None]]:
     for position, r in enumerate(bucket.base):
         yield (bucket.id, position, True, bucket.base_load, None, None, r.sha256, r.rows, r.bytes)

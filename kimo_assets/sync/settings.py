@@ -12,10 +12,10 @@ import zstandard
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import ConsoleTable, Field, is_secret, load_console
+from kimo_assets.database.installation import installation
 from kimo_assets.database.names import KIMO, columns, table
+from kimo_assets.database.rules import rules_in_force
 from kimo_assets.reports import PublishedEntity
-from kimo_assets.sync.record import installation
-from kimo_assets.sync.rules import rules_in_force
 from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store
 
 SETTINGS_FILE = "settings.json"

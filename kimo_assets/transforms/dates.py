@@ -1,14 +1,20 @@
 """Days and moments written in the vendor's notation, .NET's: dd/MM/yyyy, yyyyMMdd, dd/MM/yyyy HH:mm:ss."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from kimo_assets.transforms.outcome import RefusedValue
 from kimo_assets.transforms.values import text_of
+
+
+def _fraction(digits: int, moment: datetime) -> str:
+    return f"{moment.microsecond:06}0"[:digits]
+
 
 # .NET's specifier -> the part it gives and how that is written.
 _PARTS = {
@@ -28,6 +34,25 @@ _PARTS = {
     "s": ("second", "[0-9]{1,2}"),
     "tt": ("half", "[AaPp][Mm]"),
 } | {"f" * digits: ("fraction", f"[0-9]{{{digits}}}") for digits in range(1, 8)}
+
+# The same specifiers, from a moment to what is written.
+_WRITTEN: dict[str, Callable[[datetime], str]] = {
+    "yyyy": lambda moment: f"{moment.year:04}",
+    "yy": lambda moment: f"{moment.year % 100:02}",
+    "MM": lambda moment: f"{moment.month:02}",
+    "M": lambda moment: str(moment.month),
+    "dd": lambda moment: f"{moment.day:02}",
+    "d": lambda moment: str(moment.day),
+    "HH": lambda moment: f"{moment.hour:02}",
+    "H": lambda moment: str(moment.hour),
+    "hh": lambda moment: f"{(moment.hour + 11) % 12 + 1:02}",
+    "h": lambda moment: str((moment.hour + 11) % 12 + 1),
+    "mm": lambda moment: f"{moment.minute:02}",
+    "m": lambda moment: str(moment.minute),
+    "ss": lambda moment: f"{moment.second:02}",
+    "s": lambda moment: str(moment.second),
+    "tt": lambda moment: "AM" if moment.hour < 12 else "PM",
+} | {"f" * digits: partial(_fraction, digits) for digits in range(1, 8)}
 
 _PIECES = re.compile(r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>[^']*)'|\\(?P<escaped>.)|(?P<other>.)", re.DOTALL)
 
@@ -52,6 +77,11 @@ class DateFormat:
         match = _pattern(self.notation).fullmatch(text)
         return _made(match.groupdict()) if match else None
 
+    def write(self, value: date) -> str:
+        """The day or moment as the format has it; a day's time is midnight."""
+        moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+        return "".join(piece if isinstance(piece, str) else piece(moment) for piece in _writers(self.notation))
+
     @property
     def digits(self) -> int:
         """How many digits a day has that is written without anything between them; 0 for other formats."""
@@ -62,6 +92,16 @@ class DateFormat:
 def _width(letters: str | None) -> int:
     part = _PARTS.get(letters or "", ("", ""))[1]
     return len(letters or "") if re.fullmatch(r"\[0-9\]\{\d\}", part) else 0
+
+
+@lru_cache
+def _writers(notation: str) -> tuple[str | Callable[[datetime], str], ...]:
+    """The format's pieces: texts as they are, and what makes a moment's parts."""
+    pieces: list[str | Callable[[datetime], str]] = []
+    for piece in _PIECES.finditer(notation):
+        letters = piece["letters"]
+        pieces.append(_WRITTEN[letters] if letters else piece["quoted"] or piece["escaped"] or piece["other"] or "")
+    return tuple(pieces)
 
 
 @lru_cache

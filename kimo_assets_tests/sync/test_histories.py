@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from kimo_assets.database.installation import installation
 from kimo_assets.database.server import Database
 from kimo_assets.sync import buckets
-from kimo_assets.sync.record import installation
 from kimo_assets_tests.conftest import EMPTY_AGAIN
 from kimo_assets_tests.sync.company import AGENTS, TABLES, WORDY, edits, random_company, random_edits
 from kimo_assets_tests.sync.history import Event, History

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kimo_assets.catalog import load_catalog, scopes
+from kimo_assets.database.rules import business_rules
 from kimo_assets.sync.profiles import Profiles
-from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.trace import Tracer
 from kimo_assets.sync.visibility import Visibility
 from kimo_assets_tests.sync.company import RULES, TABLES, random_company

@@ -11,10 +11,10 @@ import pytest
 import zstandard
 
 from kimo_assets.catalog import load_console
+from kimo_assets.database.rules import business_rules
 from kimo_assets.errors import StoreError
 from kimo_assets.pipeline import open_run
 from kimo_assets.reports import PublishedEntity
-from kimo_assets.sync.rules import business_rules
 from kimo_assets.sync.settings import publish_settings, user_records
 from kimo_assets.sync.store import Store
 from kimo_assets_tests.worlds import World, ids, rules
