@@ -346,7 +346,8 @@ def test_what_the_export_has_no_place_for_is_kept_and_told(pulled: Pull, command
         "Item is never sent to the ERP by Kimo: what its rows say of an export is kept as a comment",
     ]
     for kept in ("to ARTICOLI_OUT, Description as DES", "to LEADS_OUT", "ORDINI2", "NOTA", "PadLeft:10",
-                 "RemovePrefix:A", "Lower", "ItemIdSplitChar = ||", "gg/mm", "ExportTransformations = x", "export.formats.boolean = zero_one"):  # fmt: skip
+                 "RemovePrefix:A", "Lower", "ItemIdSplitChar = ||", "gg/mm", "ExportTransformations = x",
+                 "export.formats.boolean = zero_one"):  # fmt: skip
         assert kept in text
 
 
