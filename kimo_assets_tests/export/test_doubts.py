@@ -49,7 +49,8 @@ def test_a_missing_table_is_an_error_and_that_of_a_part_that_is_not_listed_a_war
 def test_what_nobody_fills_and_what_never_fits_are_errors(integration: Integration) -> None:
     integration.execute(
         "CREATE TABLE ORDINI (Id varchar(50), SyncReference varchar(50), UTENTE varchar(9) NOT NULL,"
-        " DocumentDate decimal(8,0), CollectOnSite char(1), DocumentStatus varchar(1), STATO varchar(9) DEFAULT 'N' NOT NULL)",
+        " DocumentDate decimal(8,0), CollectOnSite char(1), DocumentStatus varchar(1),"
+        " STATO varchar(9) DEFAULT 'N' NOT NULL)",
         "CREATE TABLE DocumentLine (Id varchar(50))",
     )
     errors = [message for level, _, message in told(integration, {"date": "dd/MM/yyyy"}, Document="ordini")]
