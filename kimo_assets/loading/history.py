@@ -189,7 +189,8 @@ class _Undo:
             SELECT id, CASE WHEN pending THEN 'held' WHEN was_there THEN 'updated' ELSE 'archived' END AS kind
             FROM (
                 SELECT k.{id} AS id, coalesce({status} IN ({statuses}), false) AS pending,
-                       coalesce(w.{changed}, k.{changed}) <= {target} AS was_there,
+                       coalesce(w.{changed}, k.{changed}) <= {target}
+                           OR coalesce(w.{changed}, k.{changed}) NOT IN ({loads}) AS was_there,
                        k.{archived} AS archived, w.{archived} AS archived_then, w.{id} IS NOT NULL AS has_image,
                        k.{hash} IS NOT DISTINCT FROM w.{hash} AS is_equal
                 FROM {kimo} AS k LEFT JOIN wanted AS w ON w.{id} = k.{id}
@@ -237,6 +238,8 @@ class _Undo:
             "target": sql.Literal(self._target),
             "status": sql.SQL('k."EntityStatus"') if self._entity.is_held_while_pending else sql.SQL("NULL::integer"),
             "statuses": sql.SQL(", ").join(map(sql.Literal, PENDING_STATUSES)),
+            # Others make no rows and keep no images: an export changes what was there before, and binds nothing.
+            "loads": sql.SQL("SELECT load FROM ops.change WHERE entity = {}").format(sql.Literal(self._entity.name)),
         }
         return self._connection.execute(sql.SQL(statement).format(**(names | parts)))  # type: ignore[arg-type]
 
