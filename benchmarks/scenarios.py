@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import companies
 from benchmarks.bench import CHANGED_SHARE, Bench, Result
 from benchmarks.child import WorkError, run
+from benchmarks.export import exports
 from benchmarks.payloads import payloads
 from benchmarks.servers import postmaster_of, server_of
 from kimo_assets.config import load_config
@@ -169,4 +170,5 @@ SCENARIOS: dict[str, Callable[[Bench, str], Iterator[Result]]] = {
     "dagster": dagster,
     "plans": plans,
     "payloads": payloads,
+    "export": exports,
 }

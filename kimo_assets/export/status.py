@@ -1,9 +1,8 @@
 """What became of what was to be sent: figures per entity, the last batches, and the life of one record. Only looks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from psycopg import Connection, sql
 
@@ -169,5 +168,4 @@ def _trips(connection: Connection, entity: str, key: str) -> Iterator[Trip]:
         [entity, key],
     )
     for row in rows:
-        known: list[Any] = list(row)
-        yield Trip(*known[:6], tuple(known[6]), *known[7:])
+        yield replace(Trip(*row), tables=tuple(row[6]))
