@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
 _NAMES = ("scenario", "scale", "source", "loader", "through", "run", "peer", "agent")
 _COUNTS = ("objects_written", "bytes_written", "store_files", "store_bytes", "objects_downloaded", "bytes_downloaded",
            "changed_rows", "changed_bytes", "rows", "bytes", "all_seconds", "all_bytes", "pictures", "pictures_per_s",
-           "worker_peak_mb", "accounts", "written", "asked_once", "calls", "saved")  # fmt: skip
+           "worker_peak_mb", "accounts", "written", "asked_once", "calls", "saved", "documents")  # fmt: skip
 
 
 def _line(result: Result) -> str:
@@ -94,7 +94,8 @@ def _parts(result: Result) -> Iterator[str]:
         yield _figures(result)
     yield from (f"{name} {result[name]:,}" for name in _COUNTS if name in result)
     if "floor" in result:
-        yield f"floor: {_figures(result['floor'])}, bytes {result['floor']['bytes']:,}"
+        floor = result["floor"]
+        yield f"floor: {_figures(floor)}" + (f", bytes {floor['bytes']:,}" if "bytes" in floor else "")
 
 
 def _figures(usage: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from benchmarks import companies
 from benchmarks.bench import CHANGED_SHARE, Bench, Result
 from benchmarks.child import WorkError, run
 from benchmarks.downloads import downloads
+from benchmarks.export import exports
 from benchmarks.geocoding import geocoding
 from benchmarks.images import images
 from benchmarks.payloads import payloads
@@ -175,4 +176,5 @@ SCENARIOS: dict[str, Callable[[Bench, str], Iterator[Result]]] = {
     "geocoding": geocoding,
     "downloads": downloads,
     "images": images,
+    "export": exports,
 }

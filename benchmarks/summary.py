@@ -50,6 +50,9 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
         case "images":
             yield from ((f"images: {name}", value) for name, value in _of_images(group))
             return
+        case "export":
+            yield from ((f"{about}: {name}", value) for name, value in _of_exports(group))
+            return
         case "plans":
             pairs = list(_against_the_import({result["run"]: result for result in group}))
         case _:
@@ -63,6 +66,14 @@ def _of_repetition(group: list[Result]) -> Iterable[tuple[str, float]]:
 def _against_the_plain_loop(by_run: dict[str, Result]) -> Iterable[tuple[str, Result, Result]]:
     for name in ("first", "unchanged"):
         yield f"{name} / plain loop", by_run[name], by_run[f"plain loop, {name}"]
+
+
+def _of_exports(group: list[Result]) -> Iterable[tuple[str, float]]:
+    for result in group:
+        name = f"{result['documents']:,} documents"
+        yield from _wall_and_cpu(f"{name} / the same rows without bookkeeping", result, result["floor"])
+        yield f"{name}, documents a second", result["documents"] / result["seconds"]
+        yield f"{name}, memory, MB", result["python_peak_mb"] + result["backend_peak_mb"]
 
 
 def _against_the_import(by_run: dict[str, Result]) -> Iterable[tuple[str, Result, Result]]:

@@ -19,7 +19,7 @@ from kimo_assets.database import ledger
 from kimo_assets.database.locks import exclusive, is_usable
 from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError, in_one_line
-from kimo_assets.export.run import ExportRun, export_to_erp
+from kimo_assets.export.run import ExportRun, export_to_erp, resolve
 from kimo_assets.geocoding import positions
 from kimo_assets.geocoding.run import forget_expired
 from kimo_assets.images import references
@@ -193,9 +193,20 @@ def run_plan(
 
 def run_export(run: Run) -> ExportReport:
     """Everything that is ready, to the ERP. Raises: SourceError, SemaphoreError, ExportError."""
-    return export_to_erp(
-        ExportRun(run.config, run.connection, run.connect, run.load, run, run.run_id, run.catalog)
-    )
+    return export_to_erp(_export_run(run))
+
+
+def settle_batch(config: KimoConfig, database: Database, batch: int, *, arrived: bool) -> int:
+    """Ends a batch of which nobody knew whether it has arrived, by what a person saw at the ERP; how many records it held.
+
+    Raises: LockedError; ExportError when there is nothing to settle about it.
+    """
+    with open_run(config, database, title=f"Export verso Erp: lotto {batch}") as run:
+        return resolve(_export_run(run), batch, arrived=arrived)
+
+
+def _export_run(run: Run) -> ExportRun:
+    return ExportRun(run.config, run.connection, run.connect, run.load, run, run.run_id, run.catalog)
 
 
 def find_plan(run: Run, plan_id: str) -> list[str]:

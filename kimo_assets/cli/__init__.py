@@ -8,6 +8,7 @@ from kimo_assets.cli.checks import check
 from kimo_assets.cli.command import Call, KimoGroup, config_option
 from kimo_assets.cli.demo import demo
 from kimo_assets.cli.dev import dev
+from kimo_assets.cli.export import export
 from kimo_assets.cli.geocode import geocode
 from kimo_assets.cli.images import images
 from kimo_assets.cli.imports import import_
@@ -40,7 +41,7 @@ def main(context: click.Context) -> None:
 
 
 for _command in (
-    demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, status, rejected, retry, entities,
-    check, why, semaphore, agent, sync, dev,
+    demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, export, status, rejected, retry,
+    entities, check, why, semaphore, agent, sync, dev,
 ):  # fmt: skip
     main.add_command(_command)

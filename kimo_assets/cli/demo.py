@@ -14,10 +14,14 @@ from kimo_assets.cli.progress import bars
 from kimo_assets.cli.summary import print_report
 from kimo_assets.cli.tables import plural
 from kimo_assets.cli.tasks import do_task, print_task
+from kimo_assets.database.locks import exclusive
 from kimo_assets.demo import SCALES, DemoCompany, generate_company
-from kimo_assets.demo.company import CONFIG_FILE
+from kimo_assets.demo.company import CONFIG_FILE, ERP_FILE
 from kimo_assets.demo.google import DEMO_KEY, GoogleStandIn
 from kimo_assets.demo.makers_site import makers_site
+from kimo_assets.demo.orders import MadeOrders, make_orders
+from kimo_assets.demo.standin_erp import PickedUp
+from kimo_assets.demo.standin_erp import pick_up as pick_up_at_the_erp
 from kimo_assets.pipeline import STEPS, Run
 from kimo_assets.reports import TaskReport
 from kimo_assets.settings import load_settings, read_settings
@@ -45,19 +49,28 @@ _COMPANY = Path("demo-company")
 )
 @click.option("--download", is_flag=True, help="Play the web site of the makers, and download pictures from it.")
 @click.option("--geocode", is_flag=True, help="Play Google on this machine, and ask it where the customers are.")
+@click.option(
+    "--orders",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Let the agents take so many orders, and visit and cash: for `kimo export`.",
+)
+@click.option("--pick-up", is_flag=True, help="Play the ERP: it takes what `kimo export` has given it, and answers.")
 @common_options
 @click.pass_obj
-def demo(call: Call, scale: str, directory: Path, download: bool, geocode: bool) -> None:
+def demo(
+    call: Call, scale: str, directory: Path, download: bool, geocode: bool, orders: int | None, pick_up: bool
+) -> None:
     """Make a demo company with an ERP of its own and import it (Import completo).
 
     The company is an invented Italian distributor. Some of its rows and pictures are wrong on purpose, so that there
     is something to see in `kimo rejected` and `kimo images audit`. Again in the same folder: the ERP is made anew and
-    imported over it; with --download or --geocode, a company that is there is taken as it is.
+    imported over it; with any of the last four options, a company that is there is taken as it is.
     """
     is_there = (directory / CONFIG_FILE).exists()
     call.config_path = directory / CONFIG_FILE
     said: dict[str, Any] = {}
-    if not (is_there and (download or geocode)):
+    if not (is_there and (download or geocode or orders or pick_up)):
         said = _make(call, directory, scale)
     if download:
         with makers_site():
@@ -65,8 +78,32 @@ def demo(call: Call, scale: str, directory: Path, download: bool, geocode: bool)
     if geocode:
         with _played_google(call):
             said["geocode"] = _shown(call, do_task(call, "geocode_addresses"))
+    if orders:
+        said["orders"] = _take_orders(call, orders)
+    if pick_up:
+        said["picked_up"] = _pick_up(call, directory / ERP_FILE)
     if call.as_json:
         print_json(said)
+
+
+def _take_orders(call: Call, count: int) -> dict[str, Any]:
+    with exclusive(call.database) as connection:
+        made = make_orders(connection, count)
+    if not call.as_json:
+        call.out.say(f"The agents have made {_in_words(made)}. To send what is ready: {call.kimo('export')}", style="green")
+    return vars(made)
+
+
+def _pick_up(call: Call, erp: Path) -> dict[str, Any]:
+    taken = pick_up_at_the_erp(erp)
+    if not call.as_json:
+        call.out.say(f"The ERP has taken over {_in_words(taken)}. For its answers: {call.kimo('import')}", style="green")
+    return vars(taken)
+
+
+def _in_words(counts: MadeOrders | PickedUp) -> str:
+    named = {name.replace("_", " "): count for name, count in vars(counts).items() if name != "load" and count}
+    return ", ".join(f"{count:,} {name}" for name, count in named.items()) or "nothing"
 
 
 def _make(call: Call, directory: Path, scale: str) -> dict[str, Any]:

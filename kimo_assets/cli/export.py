@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-from rich.table import Table
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.command import Call, common_options, print_json
@@ -108,8 +107,8 @@ def _show_status(call: Call, found: lives.ExportStatus) -> None:
         _print_held(call, found.held)
     for batch in found.unsettled:
         call.out.say(
-            f"Batch {batch.batch} ({plural(batch.records, batch.entity)}, {moment(batch.began_at)}): nobody knows whether it has "
-            f"arrived. Look in the ERP, then: {call.kimo('export', 'resolve', str(batch.batch), '--arrived')} (or --again).",
+            f"Batch {batch.batch} ({plural(batch.records, batch.entity)}, {moment(batch.began_at)}): nobody knows whether it "
+            f"has arrived. Look in the ERP, then: {call.kimo('export', 'resolve', str(batch.batch), '--arrived')} (or --again).",
             style="bold red",
         )
 
@@ -144,8 +143,8 @@ def _in_lines(life: lives.RecordLife) -> Iterator[str]:
     if life.uploaded_at:
         yield f"{moment(life.uploaded_at)}  uploaded to Kimo's server"
     for trip in life.trips:
-        rows = plural(trip.parts, "part")
-        yield f"{moment(trip.marked_at)}  taken into batch {trip.batch} (load {trip.load}) with {rows}: {', '.join(trip.tables)}"
+        what = f"{plural(trip.parts, 'part')}: {', '.join(trip.tables)}"
+        yield f"{moment(trip.marked_at)}  taken into batch {trip.batch} (load {trip.load}) with {what}"
         if trip.sent_at:
             yield f"{moment(trip.sent_at)}  at the ERP (source '{trip.source}')"
         elif trip.outcome:

@@ -10,7 +10,9 @@ from kimo_assets.cli.tasks import run_task
 @click.group()
 @common_options
 def images() -> None:
-    """Pictures of items, manufacturers, trademarks and promotions: import, download, look for what is wrong."""
+    """Pictures of items, manufacturers, trademarks and promotions: from files (Importazione file immagini articoli), from
+    addresses (Download immagini da url), and what is wrong with them.
+    """
 
 
 @images.command("import")

@@ -5,7 +5,6 @@ _changed_load says so. The state of a row after load T is therefore its oldest i
 row itself; and if that state was itself made by a load after T, the row was not there.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -218,7 +217,8 @@ class _Undo:
             SELECT id, CASE WHEN pending THEN 'held' WHEN was_there THEN 'updated' ELSE 'archived' END AS kind
             FROM (
                 SELECT k.{id} AS id, {held} AS pending,
-                       coalesce(w.{changed}, k.{changed}) <= {target} AS was_there,
+                       coalesce(w.{changed}, k.{changed}) <= {target}
+                           OR coalesce(w.{changed}, k.{changed}) NOT IN ({loads}) AS was_there,
                        k.{archived} AS archived, w.{archived} AS archived_then, w.{id} IS NOT NULL AS has_image,
                        k.{hash} IS NOT DISTINCT FROM w.{hash} AS is_equal
                 FROM {kimo} AS k LEFT JOIN wanted AS w ON w.{id} = k.{id}
@@ -265,6 +265,8 @@ class _Undo:
             "load": sql.Literal(self._load),
             "target": sql.Literal(self._target),
             "held": self._held,
+            # Others make no rows and keep no images: an export changes what was there before, and binds nothing.
+            "loads": sql.SQL("SELECT load FROM ops.change WHERE entity = {}").format(sql.Literal(self._entity.name)),
         }
         return self._connection.execute(sql.SQL(statement).format(**(names | parts)))  # type: ignore[arg-type]
 

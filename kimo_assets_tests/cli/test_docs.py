@@ -28,7 +28,7 @@ OPTIONS = [
 def test_there_are_exactly_the_commands_that_work() -> None:
     assert set(COMMANDS) == {
         "demo", "init", "mapping", "plan", "import", "undo", "status", "rejected", "retry", "entities", "check", "why",
-        "semaphore", "agent", "sync", "dev", "settings", "sync-settings",
+        "semaphore", "agent", "sync", "dev", "settings", "sync-settings", "images", "geocode", "export",
     }  # fmt: skip
 
 
@@ -61,6 +61,9 @@ def test_every_command_takes_config_and_json(name: str) -> None:
         ("sync", "Preparazione dati di Sync"),
         ("demo", "Import completo"),
         ("sync-settings", "Preparazione dati di Sync delle sole impostazioni"),
+        ("images", "Importazione file immagini articoli"),
+        ("geocode", "Geocodifica Account"),
+        ("export", "Export verso Erp"),
     ],
 )
 def test_help_names_the_vendors_menu(command: str, menu: str) -> None:

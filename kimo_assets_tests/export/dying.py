@@ -47,7 +47,7 @@ def export_and_die(config: str, dsn: str, kill_at: int) -> None:
                 ExportRun(
                     load_config(Path(config)), connection, database.connect, load, Silent(), None, load_catalog(), reached,
                     sleep=lambda seconds: None,
-                )  # fmt: skip
+                )
             )
             ledger.end_load(connection, load, success=True)
     except LockedError:

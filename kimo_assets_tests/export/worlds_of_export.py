@@ -28,10 +28,10 @@ from kimo_assets.sources.connection import open_source
 # What the ERP has: columns of the dialects' common types. Documents go into tables of other names.
 TABLES = {
     "Account": "Id varchar(50) NOT NULL, SyncReference varchar(50), Name varchar(60), HeadOfficeId varchar(50)",
-    "ORDERS": "Id varchar(50) NOT NULL, SyncReference varchar(50), AccountId varchar(50), Number varchar(20), Amount decimal(9,2),"
-    " DocumentDate date, Notes text",
-    "ORDER_LINES": "Id varchar(50) NOT NULL, DocumentId varchar(50), ItemId varchar(20), SalesQty decimal(9,3), LineNumber int,"
-    " Notes text",
+    "ORDERS": "Id varchar(50) NOT NULL, SyncReference varchar(50), AccountId varchar(50), Number varchar(20), "
+    "Amount decimal(9,2), DocumentDate date, Notes text",
+    "ORDER_LINES": "Id varchar(50) NOT NULL, DocumentId varchar(50), ItemId varchar(20), SalesQty decimal(9,3), "
+    "LineNumber int, Notes text",
 }
 ENTITIES = {"Account": None, "Document": "ORDERS", "DocumentLine": "ORDER_LINES"}
 SEMAPHORE = "ExportToErpSemaphore"
@@ -153,8 +153,8 @@ class ExportWorld:
         row = {"Id": key, "SyncReference": f"S-{key}", "EntityStatus": 6, "DocumentTypeId": "O", "DocumentStatus": 1}
         self.put("Document", row | {"Number": key, "Amount": "12.50", "DocumentDate": "2026-05-04"} | values)
         for number in range(1, lines + 1):
-            line = {"Id": f"{key}-{number}", "DocumentId": key, "ItemId": f"I{number}", "SalesQty": "1.5", "LineNumber": number}
-            self.put("DocumentLine", line)
+            line = {"Id": f"{key}-{number}", "DocumentId": key, "LineNumber": number}
+            self.put("DocumentLine", line | {"ItemId": f"I{number}", "SalesQty": "1.5"})
 
     def documents(self, count: int, lines: int = 1, prefix: str = "D") -> None:
         for number in range(1, count + 1):
@@ -200,7 +200,7 @@ class ExportWorld:
     def assert_all_is_there_once(self, documents: Sequence[str], lines: int, accounts: Sequence[str] = ()) -> None:
         """At both ends, and nothing is left open anywhere."""
         assert self.orders() == {f"S-{key}": 1 for key in documents}
-        assert self.lines() == {key: lines for key in documents}
+        assert self.lines() == dict.fromkeys(documents, lines)
         assert self.customers() == {f"S-{key}": 1 for key in accounts}
         self.assert_all_is_done()
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kimo_assets.errors import ConfigError
-from kimo_assets.pipeline import run_undo
+from kimo_assets.pipeline import open_run, run_undo
 from kimo_assets.reports import ImportReport
 from kimo_assets_tests.worlds import Row, World, agents, ids, undo_and_kill
 
@@ -170,3 +170,16 @@ def test_any_state_can_be_gone_back_to_after_any_history(fresh_world: World, eve
             load(world, event)
             assert live(world) == event
         states[world.value("SELECT max(load) FROM ops.load")] = live(world)
+
+
+def test_what_an_export_has_touched_since_is_there_still(world: World) -> None:
+    """An export notes its load in the rows it sends, and keeps no image of them: that load has not made them."""
+    world.erp(SalesAgent=agents("1"), Account=ids("A", "B", Name="old"))
+    before = world.done(1, 2).load
+    with open_run(world.config, world.database, title="export") as run:
+        run.connection.execute('UPDATE kimo."Account" SET "EntityStatus" = 1, _changed_load = %s', [run.load])
+    world.erp(Account=ids("A", "B", "C", Name="new"))
+    world.done(1, 2)
+    undo(world, before)
+    names = dict(world.rows('SELECT "Id", "Name" FROM kimo."Account" WHERE _archived_load IS NULL'))
+    assert names == {"A": "old", "B": "old"}
