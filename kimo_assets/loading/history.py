@@ -5,7 +5,6 @@ _changed_load says so. The state of a row after load T is therefore its oldest i
 row itself; and if that state was itself made by a load after T, the row was not there.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
