@@ -4,6 +4,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg import sql
 
 from kimo_assets.catalog import load_catalog
@@ -596,3 +598,88 @@ def test_thousands_of_answers_take_as_many_statements_as_one(company: World, mon
     of_one = statements(1, 1)
     assert statements(2, 2000) <= of_one
     assert company.value("""SELECT count(*) FROM kimo."Document" WHERE "AccountId" LIKE 'C%'""") == 2001
+
+
+# --- any history ----------------------------------------------------------------------------------------------------
+
+_RECORDS = ("S1", "S2")
+_EVENTS = st.one_of(
+    st.tuples(st.just("edit"), st.sampled_from(_RECORDS)),
+    st.tuples(st.just("send"), st.sampled_from(_RECORDS)),
+    st.tuples(st.just("accept"), st.sampled_from(_RECORDS)),
+    st.tuples(st.just("refuse"), st.sampled_from(_RECORDS)),
+    st.tuples(st.just("appear"), st.sampled_from(_RECORDS)),
+    st.tuples(st.just("load"), st.none()),
+)
+
+
+class _Model:
+    """What two new customers of Kimo's go through, one value each: the plain rules, a record at a time."""
+
+    def __init__(self) -> None:
+        self.key = {name: name for name in _RECORDS}
+        self.value = dict.fromkeys(_RECORDS, "made")
+        self.status = dict.fromkeys(_RECORDS, 6)
+        self.is_refused = dict.fromkeys(_RECORDS, False)
+        self.answers: dict[str, tuple[str | None, str]] = {}
+        self.applied: dict[str, tuple[str | None, str]] = {}
+        self.snapshot: set[str] = set()
+
+    def load(self) -> None:
+        for name, (erp_id, at) in self.answers.items():
+            if self.applied.get(name) != (erp_id, at):
+                self.applied[name] = (erp_id, at)
+                self.is_refused[name] = erp_id is None
+                if erp_id:
+                    self.key[name] = erp_id
+                    self.status[name] = {1: 2, 10: 6}.get(self.status[name], self.status[name])
+        for name in _RECORDS:
+            if self.is_refused[name] and self.status[name] == 10:
+                self.status[name] = 6
+            if self.key[name] in self.snapshot and self.status[name] in (0, 2):
+                self.status[name], self.value[name] = 0, "the ERP's"
+
+    def rows(self) -> dict[str, tuple[str, int]]:
+        found = {self.key[name]: (self.value[name], self.status[name]) for name in _RECORDS}
+        return dict.fromkeys(self.snapshot, ("the ERP's", 0)) | found
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_EVENTS, min_size=3, max_size=14))
+def test_any_history_ends_as_the_rules_say_record_by_record(company: World, events: list[tuple[str, str | None]]) -> None:
+    company.execute(
+        """DELETE FROM kimo."Account" WHERE "Id" NOT IN ('C1', 'C2'); DELETE FROM kimo."Document";
+           TRUNCATE ops.export_record, ops.export_answer, ops.bound_id; UPDATE ops.loaded SET checksum = 'of before'"""
+    )
+    model, moments = _Model(), 0
+    for name in _RECORDS:
+        insert(company, "Account", Id=name, EntityStatus=6, Name="made", SyncReference=f"ref-{name}")
+        insert(company, "Document", Id=name, AccountId=name, EntityStatus=6)
+    for batch, (event, name) in enumerate([*events, ("load", None)]):
+        if name is None:
+            company.erp(Account=[*OLD, *(customer(key, "the ERP's") for key in sorted(model.snapshot))])
+            shown = {key: answer(f"ref-{key}", erp_id, at) for key, (erp_id, at) in model.answers.items()}
+            answered(company, *shown.values())
+            model.load()
+            company.done(1, 2, allow_shrink=True)
+            assert {key: tuple(row[:2]) for key, row in customers(company).items() if key != "C1"} == model.rows()
+            orders = dict(company.rows('SELECT "Id", "AccountId" FROM kimo."Document"'))
+            assert orders == model.key
+        elif event == "edit":
+            model.status[name] = 10 if model.status[name] == 1 else 6 if model.status[name] in (0, 2) else model.status[name]
+            model.value[name] = f"edit {batch}"
+            edit(company, model.key[name], model.status[name], model.value[name])
+        elif event == "send" and model.status[name] == 6:
+            model.status[name] = 1
+            model.is_refused[name] = False
+            set_status(company, model.key[name], 1)
+            sent(company, model.key[name], reference=f"ref-{name}", batch=batch + 1)
+        elif event in ("accept", "refuse") and model.status[name] in (1, 10):
+            moments += 1
+            is_known = model.key[name] != name
+            erp_id = f"C10{name[1]}" if event == "accept" else None
+            model.answers[name] = (erp_id, f"2026-03-01 10:{moments:02}:00")
+            if erp_id or is_known:
+                model.snapshot.add(f"C10{name[1]}")
+        elif event == "appear" and model.answers.get(name, (None,))[0]:
+            model.snapshot.add(f"C10{name[1]}")
