@@ -57,7 +57,7 @@ class Referrer:
     """
 
     entity: str
-    field: str
+    column: str
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

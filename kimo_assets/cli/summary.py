@@ -12,6 +12,7 @@ from kimo_assets.cli.command import Call
 from kimo_assets.cli.tables import Terminal, alarming, category_title, number, plain, plural, seconds, size, table
 from kimo_assets.reports import (
     STEP_TITLES,
+    AnswersEntity,
     EntityReport,
     ImportReport,
     LoadedEntity,
@@ -102,6 +103,8 @@ def is_notable(report: EntityReport) -> bool:
     match report:
         case StagedEntity():
             return report.rejected > 0
+        case AnswersEntity() if report.acknowledged or report.notes:
+            return True
         case LoadedEntity():
             return report.refused + report.held + report.archived + len(report.dangling) > 0
         case _:
@@ -158,8 +161,22 @@ def _print_success(call: Call, out: Terminal, report: ImportReport) -> None:
         out.say(f"{refused_in_words(refused, new)}: {call.kimo('rejected')} says why.", style="red")
     if held:
         out.say(f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import overwrites.")
+    _print_answers(out, report)
     if dangling:
         out.say(f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.", style="yellow")
+
+
+def _print_answers(out: Terminal, report: ImportReport) -> None:
+    """What the ERP answered to the last exports."""
+    entities = [entity for step in report.steps.values() for entity in step.entities.values()]
+    answers = [entity for entity in entities if isinstance(entity, AnswersEntity)]
+    acknowledged = sum(found.acknowledged for found in answers)
+    if acknowledged:
+        bound = sum(found.bound for found in answers)
+        out.say(f"{plural(acknowledged, 'record')} acknowledged by the ERP, {bound:,} of them with an Id of its own.")
+    for found in answers:
+        for note in found.notes:
+            out.say(plain(note), style="red" if found.refused_by_erp + found.not_bound else "yellow")
 
 
 def refused_in_words(rows: int, new: int) -> str:

@@ -15,7 +15,7 @@ from kimo_assets.catalog import Entity, Field, load_catalog
 from kimo_assets.config import EntityMapping, KimoConfig
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING
 from kimo_assets.database.rejections import loads_of_step, since_in_words, times_refused
-from kimo_assets.reports import STEP_TITLES, EntityReport, PublishedEntity, StepReport
+from kimo_assets.reports import STEP_TITLES, AnswersEntity, EntityReport, PublishedEntity, StepReport
 
 _SAMPLE_ROWS = 5
 _REJECTED_ROWS = 20
@@ -61,6 +61,8 @@ def entity_metadata(connection: Connection, config: KimoConfig, step: int, repor
         case 2:
             values |= _rejected(connection, report.entity, step) | _dangling(connection, report.entity)
             values |= _sample(connection, KIMO, report.entity)
+            if isinstance(report, AnswersEntity) and report.notes:
+                values["the ERP's answers"] = dg.MetadataValue.md("\n".join(f"* {_escaped(note)}" for note in report.notes))
         case _:
             values["objects_reused"] = values["objects"] - values["objects_written"]
             values["store"] = dg.MetadataValue.path(config.sync_store)
@@ -208,7 +210,10 @@ def _to_look_at(report: EntityReport) -> str:
     counts = report.counts()
     notes = [f"{counts[kind]} {kind}" for kind in ("rejected", "refused", "held") if counts.get(kind)]
     notes += [f"{count} dangling {field}" for field, count in counts.get("dangling", {}).items()]
-    return f"  {report.entity}: {', '.join(notes)}" if notes else ""
+    lines = [f"  {report.entity}: {', '.join(notes)}"] if notes else []
+    if isinstance(report, AnswersEntity):
+        lines += [f"  {note}" for note in report.notes]
+    return "\n".join(lines)
 
 
 def failures_table(report: StepReport) -> dg.MarkdownMetadataValue:
@@ -224,8 +229,12 @@ def _step_table(report: StepReport) -> str:
     entities = list(report.entities.values())
     if not entities:
         return "nothing to do"
-    names = [name for name, value in entities[0].counts().items() if not isinstance(value, dict)]
-    rows = [[e.entity, e.status, *(e.counts()[name] for name in names), round(e.seconds, 2)] for e in entities]
+    counts = [entity.counts() for entity in entities]
+    names = list(dict.fromkeys(name for found in counts for name, value in found.items() if not isinstance(value, dict)))
+    rows = [
+        [e.entity, e.status, *(found.get(name) for name in names), round(e.seconds, 2)]
+        for e, found in zip(entities, counts, strict=True)
+    ]
     return markdown_table(["entity", "status", *names, "seconds"], rows)
 
 

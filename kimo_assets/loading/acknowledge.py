@@ -27,14 +27,15 @@ _AFTERWARDS = sql.SQL("CASE {status} WHEN 1 THEN 2 WHEN 10 THEN 6 ELSE {status} 
 # A stored hash that no snapshot's row has: the next comparison takes the ERP's values.
 _NO_SNAPSHOTS = sql.SQL("0::bigint")
 
-# Decisions of pg_temp.answer. waiting: its batch is still open, so that the export has to look first; the next load applies it.
+# Decisions of pg_temp.answer. waiting: its batch is still open, so that the export has to look first; the next load applies
+# it.
 _APPLIED = ("bound", "known", "refused")
 _CONTRADICTIONS = ("ambiguous", "double", "rebound", "taken")
 
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """What the answers to one entity's records brought about. repointed: references that late tablets had to an old Id.
+    """What the answers to one entity's records brought about. repointed: references by which late tablets named an old Id.
 
     failure: why nothing of it could be applied.
     """
@@ -57,6 +58,22 @@ class Acknowledged:
 def acknowledge(connection: Connection, catalog: Catalog, head: str, load: int, *, keep_history: bool) -> Acknowledged:
     """Applies the answers to one entity's records, as kimo.EntitySyncReferenceFor<head> has them now."""
     return _Acknowledgement(connection, catalog, head, load, keep_history=keep_history).run()
+
+
+def to_acknowledge(connection: Connection, catalog: Catalog) -> list[str]:
+    """The heads of which there is, or ever was, an answer: of others nothing is looked at."""
+    row = connection.execute(
+        sql.SQL("SELECT array_remove(ARRAY[{}], NULL)").format(
+            sql.SQL(", ").join(
+                sql.SQL(
+                    "CASE WHEN EXISTS (SELECT FROM {answers}) "
+                    "OR EXISTS (SELECT FROM ops.export_answer WHERE entity = {head}) THEN {head}::text END"
+                ).format(answers=table(KIMO, answers), head=sql.Literal(head))
+                for head, answers in catalog.answers.items()
+            )
+        )
+    ).fetchone()
+    return list(row[0]) if row else []
 
 
 class _Acknowledgement:
@@ -92,12 +109,16 @@ class _Acknowledgement:
 
     def _decide(self) -> None:
         """pg_temp.answer: every answer that was not applied yet, what is to be done about it, and why not, in words."""
-        self._execute("DROP TABLE IF EXISTS pg_temp.answer, pg_temp.settled")
+        self._execute("DROP TABLE IF EXISTS pg_temp.fresh, pg_temp.answer, pg_temp.settled")
         self._execute(_FRESH)
+        # Of a table whose size it does not know the planner takes one row for all: it would look through Kimo's for each.
+        self._execute("ANALYZE fresh")
+        self._execute(_DECIDED)
         self._execute(
             """
             UPDATE answer AS a SET decision = 'taken' FROM (
-                SELECT sync_reference, row_number() OVER (PARTITION BY erp_id ORDER BY elaborated_at, sync_reference) AS place
+                SELECT sync_reference,
+                       row_number() OVER (PARTITION BY erp_id ORDER BY elaborated_at, sync_reference) AS place
                 FROM answer WHERE decision = 'bound'
             ) AS b WHERE b.sync_reference = a.sync_reference AND b.place > 1
             """
@@ -129,7 +150,8 @@ class _Acknowledgement:
         if self._keep_history:
             history.keep(self._connection, self._head, self._load, sql.Identifier("settled"))
         changed = self._execute(
-            'UPDATE {kimo} AS k SET "EntityStatus" = nullif(s.status, -1), {changed} = {load} FROM settled AS s WHERE k.{id} = s.id'
+            'UPDATE {kimo} AS k SET "EntityStatus" = nullif(s.status, -1), {changed} = {load} '
+            "FROM settled AS s WHERE k.{id} = s.id"
         ).rowcount
         for part in self._catalog.sent_with(self._head.name):
             self._execute(
@@ -224,7 +246,7 @@ class _Acknowledgement:
             "UPDATE {referring} AS t SET {field} = b.erp_id, {changed} = {load} FROM {bound} AS b "
             "WHERE t.{field} = b.id {conditions}",
             referring=table(KIMO, referrer.entity),
-            field=sql.Identifier(referrer.field),
+            field=sql.Identifier(referrer.column),
             bound=bound,
             conditions=sql.SQL(" ").join(conditions),
         ).rowcount
@@ -275,13 +297,14 @@ class _Acknowledgement:
             """
             UPDATE ops.export_record AS r SET problem = n.problem, answered_at = now(),
                 erp_id = CASE WHEN n.decision = ANY({applied}) THEN n.erp_id END,
-                outcome = CASE WHEN n.decision = 'refused' THEN 'refused' WHEN n.decision = ANY({applied}) THEN 'acknowledged'
-                          ELSE r.outcome END
+                outcome = CASE WHEN n.decision = 'refused' THEN 'refused'
+                               WHEN n.decision = ANY({applied}) THEN 'acknowledged' ELSE r.outcome END
             FROM (
                 SELECT DISTINCT ON (sent.sync_reference) sent.id AS sent_id, sent.batch, a.*
                 FROM answer AS a JOIN ops.export_record AS sent
-                    ON sent.entity = {head} AND sent.sync_reference = a.sync_reference AND sent.outcome IS DISTINCT FROM 'held'
-                WHERE a.decision = ANY({told}) ORDER BY sent.sync_reference, sent.batch DESC
+                    ON sent.entity = {head} AND sent.sync_reference = a.sync_reference
+                WHERE a.decision = ANY({told}) AND sent.outcome IN ('sent', 'refused', 'acknowledged')
+                ORDER BY sent.sync_reference, sent.batch DESC
             ) AS n WHERE r.entity = {head} AND r.id = n.sent_id AND r.batch = n.batch AND r.outcome IN ('sent', 'refused')
                 AND (n.decision = ANY({applied}) OR r.problem IS DISTINCT FROM n.problem)
             """,
@@ -332,14 +355,14 @@ class _Acknowledgement:
 def _sentence(entity: str, decision: str, key: str | None, reference: str, agent: str | None, problem: str) -> str:
     of_whom = f" (agent {agent})" if agent else ""
     if decision == "refused":
-        return f"The ERP refused {entity} {key}{of_whom}: amend it in Kimo; `kimo export status {reference}` tells its story."
+        return f"The ERP refused {entity} {key}{of_whom}: amend it in Kimo; `kimo export status {reference}` tells more."
     return f"{entity} {key or reference}{of_whom}: {problem}"
 
 
 # The newest answer to each SyncReference, unless it was applied: an old one never acknowledges what was sent after it. Which
-# is newest tells the ERP's clock alone. Of the records only live ones count.
+# is newest tells the ERP's clock alone.
 _FRESH = """
-    CREATE TEMPORARY TABLE answer ON COMMIT DROP AS
+    CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
     WITH newest AS (
         SELECT sync_reference, elaborated_at, max(erp_id) AS erp_id, max(agent) AS agent,
                count(DISTINCT coalesce(erp_id, '')) AS answers
@@ -349,12 +372,17 @@ _FRESH = """
                    rank() OVER (PARTITION BY "SyncReference" ORDER BY "ElaboratedOnErpTimeStamp" DESC) AS place
             FROM {answers} WHERE {archived} IS NULL AND "ElaboratedOnErpTimeStamp" IS NOT NULL AND "SyncReference" <> ''
         ) AS given WHERE place = 1 GROUP BY 1, 2
-    ), fresh AS (
-        SELECT n.*, p.erp_id AS erp_id_before
-        FROM newest AS n LEFT JOIN ops.export_answer AS p ON p.entity = {head} AND p.sync_reference = n.sync_reference
-        WHERE p.sync_reference IS NULL OR p.elaborated_at <> n.elaborated_at OR p.erp_id IS DISTINCT FROM n.erp_id
-           OR n.answers > 1
-    ), meant AS (
+    )
+    SELECT n.*, p.erp_id AS erp_id_before
+    FROM newest AS n LEFT JOIN ops.export_answer AS p ON p.entity = {head} AND p.sync_reference = n.sync_reference
+    WHERE p.sync_reference IS NULL OR p.elaborated_at <> n.elaborated_at OR p.erp_id IS DISTINCT FROM n.erp_id
+       OR n.answers > 1
+"""
+
+# Of the records only live ones count.
+_DECIDED = """
+    CREATE TEMPORARY TABLE answer ON COMMIT DROP AS
+    WITH meant AS (
         SELECT f.sync_reference, count(*) FILTER (WHERE k.{id} IS DISTINCT FROM f.erp_id) AS others,
                coalesce(min(k.{id}::text) FILTER (WHERE k.{id} IS DISTINCT FROM f.erp_id), min(k.{id}::text)) AS id
         FROM fresh AS f JOIN {kimo} AS k ON k."SyncReference" = f.sync_reference AND k.{archived} IS NULL GROUP BY 1
@@ -389,16 +417,21 @@ _AMENDED = """
 
 _PROBLEMS = """
     UPDATE answer AS a SET problem = CASE decision
-        WHEN 'refused' THEN format('the ERP has elaborated it on %s without giving it an Id: it refused the record. Amend it in '
-            'Kimo, and it goes out again.', to_char(elaborated_at, 'YYYY-MM-DD HH24:MI'))
-        WHEN 'ambiguous' THEN 'the ERP gives several answers at one time to this SyncReference. It stays as it is until the ERP '
-            'keeps one of them.'
-        WHEN 'double' THEN format('several records of Kimo have the SyncReference %s, so that nobody can tell which of them the '
-            'ERP means. None is bound.', sync_reference)
-        WHEN 'rebound' THEN format('the ERP now gives it the Id %s, but it has %s already. It keeps that one: mend the answer in '
-            'the ERP.', erp_id, erp_id_before)
-        WHEN 'taken' THEN format('the ERP gives it the Id %s, which another record of Kimo has already. It keeps its own: mend '
-            'the answer in the ERP.', erp_id)
+        WHEN 'refused' THEN format(
+            'the ERP has elaborated it on %s without giving it an Id: it refused the record. Amend it in Kimo, and it goes '
+            'out again.', to_char(elaborated_at, 'YYYY-MM-DD HH24:MI'))
+        WHEN 'ambiguous' THEN
+            'the ERP gives several answers at one time to this SyncReference. It stays as it is until the ERP keeps one of '
+            'them.'
+        WHEN 'double' THEN format(
+            'several records of Kimo have the SyncReference %s, so that nobody can tell which of them the ERP means. None '
+            'is bound.', sync_reference)
+        WHEN 'rebound' THEN format(
+            'the ERP now gives it the Id %s, but it has %s already. It keeps that one: mend the answer in the ERP.',
+            erp_id, erp_id_before)
+        WHEN 'taken' THEN format(
+            'the ERP gives it the Id %s, which another record of Kimo has already. It keeps its own: mend the answer in '
+            'the ERP.', erp_id)
         WHEN 'unknown' THEN format('the ERP answers to SyncReference %s, which no record of Kimo has.', sync_reference)
     END WHERE decision NOT IN ('bound', 'known', 'waiting', 'amended')
 """

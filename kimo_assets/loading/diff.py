@@ -14,8 +14,8 @@ from kimo_assets.reports import LoadedEntity
 class Diff:
     """One entity's. compare() leaves (id, kind) of every row that differs in pg_temp.difference; apply() does it.
 
-    refused: whether rows of the snapshot are in quarantine, and so not to be loaded. held: a condition on a row `k` of Kimo's
-    and `s` of the snapshot.
+    refused: whether rows of the snapshot are in quarantine, and so not to be loaded. held: a condition on a row `k` of
+    Kimo's and `s` of the snapshot.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Diff:
     def _looked_at(self) -> list[str]:
         """The columns by which rows are held."""
         wanted = ("EntityStatus", self._entity.owner_field)
-        return [name for name in wanted if name in self._entity.fields]
+        return [name for name in wanted if name and name in self._entity.fields]
 
     def _update(self) -> None:
         assignments: list[sql.Composable] = [

@@ -1,4 +1,4 @@
-"""Which of Kimo's rows a snapshot must leave alone, as conditions in SQL: while their edits, or they, are still under way."""
+"""Which of Kimo's rows a snapshot must leave alone, as conditions in SQL: their edits, or they, are still under way."""
 
 from psycopg import sql
 

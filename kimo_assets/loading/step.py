@@ -12,7 +12,7 @@ from kimo_assets.database.names import INTEGRATOR
 from kimo_assets.database.rejections import count_new
 from kimo_assets.errors import KimoError, in_one_line
 from kimo_assets.loading import history
-from kimo_assets.loading.acknowledge import Acknowledged, acknowledge
+from kimo_assets.loading.acknowledge import Acknowledged, acknowledge, to_acknowledge
 from kimo_assets.loading.load import OnComparison, load_entity
 from kimo_assets.loading.references import check_references
 from kimo_assets.loading.rules import LoadRules
@@ -55,7 +55,8 @@ def load_entities(
 
 
 _CANNOT_BE_UNDONE = (
-    "Load {load} gave records of Kimo's the Ids by which the ERP knows them, wherever they are named: that cannot be taken back."
+    "Load {load} gave records of Kimo's the Ids by which the ERP knows them, wherever they are named: that cannot be taken "
+    "back."
 )
 
 
@@ -64,7 +65,7 @@ def _acknowledge_all(
 ) -> dict[str, Acknowledged]:
     """Applies all answers that are there, whichever entities are loaded: head -> what came of it."""
     applied = {}
-    for head in catalog.answers:
+    for head in to_acknowledge(connection, catalog):
         applied[head] = _acknowledge_one(connection, catalog, head, load, rules)
         for note in applied[head].notes:
             say(note)
@@ -89,7 +90,7 @@ def _with_answers(
 ) -> dict[str, AnswersEntity]:
     """The reports of the entities that hold the answers, with what these brought about."""
     return {
-        answers: _with_acknowledged(loaded[answers], acknowledged[head])
+        answers: _with_acknowledged(loaded[answers], acknowledged.get(head, Acknowledged()))
         for head, answers in catalog.answers.items()
         if answers in loaded
     }
