@@ -106,10 +106,10 @@ def _show_status(call: Call, found: lives.ExportStatus) -> None:
     if found.held:
         _print_held(call, found.held)
     for batch in found.unsettled:
+        what = f"Batch {batch.batch} ({plural(batch.records, batch.entity)}, {moment(batch.began_at)})"
+        settle = call.kimo("export", "resolve", str(batch.batch), "--arrived")
         call.out.say(
-            f"Batch {batch.batch} ({plural(batch.records, batch.entity)}, {moment(batch.began_at)}): nobody knows whether it "
-            f"has arrived. Look in the ERP, then: {call.kimo('export', 'resolve', str(batch.batch), '--arrived')} (or --again).",
-            style="bold red",
+            f"{what}: nobody knows whether it has arrived. Look in the ERP, then: {settle} (or --again).", style="bold red"
         )
 
 

@@ -278,6 +278,86 @@ class GeocodingConfig(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 10
 
 
+class SmtpConfig(Section):
+    """The mail server. security: plain, starttls, or ssl from the first byte. password: better `${VARIABLE}`."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    security: Literal["plain", "starttls", "ssl"] = "starttls"
+    username: str | None = None
+    password: str | None = None
+    timeout_s: Annotated[float, Field(gt=0)] = 20
+
+
+class NotificationsConfig(Section):
+    """Who is told. Where these are silent, the console's MailServer\\… and NotificationCenter\\… settings hold; without a
+    mail server nobody is. recipients: of success (info) and of failure (errors). ui_url: where the UI is, for links.
+    """
+
+    smtp: SmtpConfig | None = None
+    sender: str | None = None
+    sender_name: str = "Kimo"
+    info_recipients: tuple[str, ...] = ()
+    error_recipients: tuple[str, ...] = ()
+    language: Literal["it", "en"] = "it"
+    ui_url: str | None = None
+
+
+class EntitiesSchedule(Section):
+    """Fast-moving entities of their own rhythm: `cron` and what the mask for named entities takes."""
+
+    cron: str
+    entities: Annotated[tuple[str, ...], Field(min_length=1)]
+    only_listed: bool = True
+
+
+class SchedulesConfig(Section):
+    """When what runs by itself: five fields of cron each, in the company's time zone. What is silent does not run."""
+
+    timezone: str = "Europe/Rome"
+    full_import: str | None = None
+    entities: tuple[EntitiesSchedule, ...] = ()
+    export: str | None = None
+    import_files: str | None = None
+    download_images: str | None = None
+    geocoding: str | None = None
+    morning_report: str | None = None
+    cleaning: str | None = None
+
+
+class ApiConfig(Section):
+    """The vendor's web API. token_variable: the environment variable that holds the token; without it, all is refused.
+
+    per_minute: requests of one address. graphql_url: of the webserver that carries runs out.
+    """
+
+    token_variable: str = "KIMO_API_TOKEN"
+    per_minute: Annotated[int, Field(ge=1)] = 30
+    graphql_url: str = "http://127.0.0.1:3000/graphql"
+
+
+class RetentionConfig(Section):
+    """How many days what is kept of the past stays: Dagster's runs with their events and logs; the ledger's loads, results,
+    batches and answered records; refused rows of entities that are not mapped any more.
+    """
+
+    runs_days: Annotated[float, Field(gt=0)] = 90
+    ledger_days: Annotated[float, Field(gt=0)] = 365
+
+
+class LimitsConfig(Section):
+    """What the asset checks take for wrong. max_rejected: the share of an entity's rows that may be refused; blocking_rejected:
+    the share at which the next layer does not start. max_dangling: references to nowhere, as a share of an entity's rows.
+    fresh_hours: how old the tablets' data may be. max_hours_without_sync: as the vendor's rule, where it is not set.
+    """
+
+    max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.02
+    blocking_rejected: Annotated[float, Field(ge=0, le=1)] = 0.5
+    max_dangling: Annotated[float, Field(ge=0, le=1)] = 0.05
+    fresh_hours: Annotated[float, Field(gt=0)] = 26
+    max_hours_without_sync: Annotated[float, Field(gt=0)] = 72
+
+
 class EntityMapping(Section):
     """Where an entity comes from. fields: Kimo's field -> the source's column; others map by equal name.
 
@@ -354,6 +434,11 @@ class KimoConfig(Section):
     images: ImagesConfig = ImagesConfig()
     geocoding: GeocodingConfig = GeocodingConfig()
     export: ExportConfig = ExportConfig()
+    schedules: SchedulesConfig = SchedulesConfig()
+    notifications: NotificationsConfig = NotificationsConfig()
+    api: ApiConfig = ApiConfig()
+    retention: RetentionConfig = RetentionConfig()
+    limits: LimitsConfig = LimitsConfig()
     erp_statuses: dict[str, dict[str, str]] = {}
     entities: dict[str, Mappings] = {}
     _path: Path = PrivateAttr(default=Path("kimo.yaml"))

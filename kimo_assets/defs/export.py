@@ -1,14 +1,20 @@
 """The export to the ERP: its job, the asset of what is in the outbox, the check that nothing is stuck, and the sensor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+from psycopg import Connection
 
+from kimo_assets.catalog import Catalog, load_catalog
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.stuck import days_stuck, stuck
 from kimo_assets.defs.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
+from kimo_assets.export.status import status
 from kimo_assets.pipeline import run_export
 from kimo_assets.reports import ExportReport
+from kimo_assets.sync.rules import business_rules
 
 ERP_OUTBOX = "erp_outbox"
 EXPORT_JOB = "export_to_erp"
@@ -46,6 +52,7 @@ def send_to_erp(context: dg.OpExecutionContext) -> None:
     context.log.info(in_words(report))
     metadata = export_metadata(report)
     context.log_event(dg.AssetMaterialization(ERP_OUTBOX, metadata=metadata))
+    _record_check(context, kimo)
     context.add_output_metadata(metadata)
 
 
@@ -56,6 +63,73 @@ def send_to_erp(context: dg.OpExecutionContext) -> None:
 )
 def export_to_erp() -> None:
     send_to_erp()
+
+
+NOTHING_IS_STUCK = "nothing_is_stuck"
+_STUCK_SHOWN = 20
+
+
+def build_export_check() -> list[dg.AssetChecksDefinition]:
+    @dg.asset_check(
+        asset=ERP_OUTBOX,
+        name=NOTHING_IS_STUCK,
+        required_resource_keys={RESOURCE},
+        description="No batch of which nobody knows whether it has arrived, no record that the ERP has refused, and none "
+        "that has been under way for longer than the business rule PendingEdits\\DaysStuck says.",
+    )
+    def nothing_is_stuck(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        found = _stuck(getattr(context.resources, RESOURCE))
+        return dg.AssetCheckResult(
+            passed=not found, severity=dg.AssetCheckSeverity.WARN, description=_first(found), metadata=_table(found)
+        )
+
+    return [nothing_is_stuck]
+
+
+def _record_check(context: dg.OpExecutionContext, kimo: KimoRun) -> None:
+    """The same check from the op that has exported."""
+    found = _stuck(kimo)
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(ERP_OUTBOX), check_name=NOTHING_IS_STUCK, passed=not found,
+        severity=dg.AssetCheckSeverity.WARN, description=_first(found), metadata=_table(found),
+    )  # fmt: skip
+    context.log_event(evaluation)  # type: ignore[arg-type]  # it takes evaluations too, its annotation lacks them
+
+
+Found = list[tuple[str, str, str]]
+
+
+def _stuck(kimo: KimoRun) -> Found:
+    """(what, which, why) of all that somebody should look at."""
+    catalog = load_catalog()
+    with kimo.database().connect() as connection:
+        return list(_found(connection, kimo.config, catalog))
+
+
+def _found(connection: Connection, config: KimoConfig, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
+    for batch in status(connection, config, catalog).unsettled:
+        yield f"batch {batch.batch}", batch.entity, "nobody knows whether it has arrived: kimo export status"
+    refused = connection.execute(
+        "SELECT DISTINCT ON (entity, sync_reference) entity, sync_reference, problem, outcome FROM ops.export_record "
+        "ORDER BY entity, sync_reference, batch DESC"
+    )
+    yield from ((entity, key or "", why or "refused") for entity, key, why, outcome in refused if outcome == "refused")
+    for record in stuck(connection, catalog, days_stuck(business_rules(connection))):
+        yield record.entity, record.id, record.why
+
+
+def _first(found: Found) -> str:
+    if not found:
+        return "Nothing is stuck between Kimo and the ERP."
+    what, which, why = found[0]
+    more = f" And {len(found) - 1} more." if len(found) > 1 else ""
+    return f"{what} {which}: {why}.{more}"
+
+
+def _table(found: Found) -> MetadataValues:
+    if not found:
+        return {"stuck": 0}
+    return {"stuck": len(found), "what": dg.MetadataValue.md(markdown_table(["what", "which", "why"], found[:_STUCK_SHOWN]))}
 
 
 def in_words(report: ExportReport) -> str:
