@@ -331,7 +331,7 @@ class ApiConfig(Section):
     per_minute: requests of one address. graphql_url: of the webserver that carries runs out.
     """
 
-    token_variable: str = "KIMO_API_TOKEN"
+    token_variable: str = "KIMO_API_TOKEN"  # noqa: S105 (a name, not a token)
     per_minute: Annotated[int, Field(ge=1)] = 30
     graphql_url: str = "http://127.0.0.1:3000/graphql"
 
@@ -346,8 +346,8 @@ class RetentionConfig(Section):
 
 
 class LimitsConfig(Section):
-    """What the asset checks take for wrong. max_rejected: the share of an entity's rows that may be refused; blocking_rejected:
-    the share at which the next layer does not start. max_dangling: references to nowhere, as a share of an entity's rows.
+    """What the asset checks take for wrong. max_rejected: the share of an entity's rows that may be refused;
+    blocking_rejected: the share at which the next layer does not start. max_dangling: references to nowhere, as a share of an entity's rows.
     fresh_hours: how old the tablets' data may be. max_hours_without_sync: as the vendor's rule, where it is not set.
     """
 
