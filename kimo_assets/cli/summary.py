@@ -57,6 +57,7 @@ def print_outcome(call: Call, report: ImportReport, steps: Sequence[int]) -> Non
         _print_success(call, out, report)
     else:
         _print_failures(call, out, report, steps)
+    _print_answers(out, report)
 
 
 # --- a step's table -----------------------------------------------------------------------------------------
@@ -161,7 +162,6 @@ def _print_success(call: Call, out: Terminal, report: ImportReport) -> None:
         out.say(f"{refused_in_words(refused, new)}: {call.kimo('rejected')} says why.", style="red")
     if held:
         out.say(f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import overwrites.")
-    _print_answers(out, report)
     if dangling:
         out.say(f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.", style="yellow")
 

@@ -1,5 +1,6 @@
 """What the ERP answers to an export comes back with the import."""
 
+import re
 from typing import Any
 
 import psycopg
@@ -9,8 +10,11 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.cli.command import Call
+from kimo_assets.cli.summary import print_report
+from kimo_assets.defs.metadata import step_summary
 from kimo_assets.errors import ConfigError
-from kimo_assets.pipeline import run_undo
+from kimo_assets.pipeline import Progress, run_undo
 from kimo_assets.plan import make_plan
 from kimo_assets.reports import AnswersEntity, ImportReport
 from kimo_assets_tests.worlds import Row, World, agents, ids, links, run_and_kill
@@ -418,6 +422,29 @@ def test_a_refusal_is_told_and_the_record_stays_kimos(company: World) -> None:
     answered(company, answer("ref-S1", "C100", T2))
     assert answers_of(company.done(1, 2)) == {"acknowledged": 1, "bound": 1}
     assert outcome(company, "ref-S1") == ("acknowledged", "C100", True)
+
+
+def test_the_operator_reads_of_answers_in_the_terminal_and_in_the_runs_log(
+    company: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new_customer(company, "S1")
+    new_customer(company, "S2")
+    answered(company, answer("ref-S1", "C100"), answer("ref-S2", None, agent="2"))
+    told: list[str] = []
+
+    class Listening(Progress):
+        def said(self, line: str) -> None:
+            told.append(line)
+
+    report = company.done(1, 2, progress=Listening())
+    refusal = "The ERP refused Account S2 (agent 2): amend it in Kimo; `kimo export status ref-S2` tells more."
+    assert told[-1] == refusal
+    assert f"  {refusal}" in step_summary(report.steps[2]).splitlines()
+    print_report(Call(), report, (1, 2))
+    printed = capsys.readouterr().out
+    assert "1 record acknowledged by the ERP, 1 of them with an Id of its own." in printed
+    assert refusal in printed
+    assert re.search(f"  {ANSWERS} ", printed)
 
 
 @pytest.mark.parametrize("edited_first", [False, True])
