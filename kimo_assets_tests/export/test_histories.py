@@ -108,7 +108,7 @@ def own(new_database: Callable[[], Database]) -> Database:
 
 
 @settings(
-    max_examples=25, deadline=None, derandomize=True,
+    max_examples=8, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(events=EVENTS)
