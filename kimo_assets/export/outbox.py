@@ -7,6 +7,7 @@ that one stays.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from psycopg import Connection, sql
@@ -19,8 +20,7 @@ from kimo_assets.reports import HeldRecord
 Fields = Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row of the outbox. values: as PostgreSQL writes them, in the order of the entity's fields."""
 
     id: str
@@ -92,8 +92,9 @@ class Outbox:
                 line=sql.Identifier("LineNumber" if "LineNumber" in described.fields else ID),
                 values=sql.SQL(", ").join(sql.SQL("k.{}::text").format(sql.Identifier(field)) for field in fields[entity]),
             )  # fmt: skip
-            found = self.connection.execute(statement, {"batch": number, "position": position, "keys": list(keys)})
-            copied[entity] = [Row(*row) for row in found]
+            values = {"batch": number, "position": position, "keys": list(keys)}
+            found = self.connection.execute(statement, values).fetchall()
+            copied[entity] = list(map(Row._make, found))
             position += len(copied[entity])
         return copied
 

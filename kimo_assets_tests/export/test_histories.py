@@ -4,6 +4,8 @@ import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -88,7 +90,9 @@ class Model:
                 held.connection.close()
 
 
-EVENTS = st.lists(
+Event = tuple[Any, ...]
+
+EVENTS: st.SearchStrategy[list[Event]] = st.lists(
     st.one_of(
         st.just(("write",)),
         st.tuples(st.just("edit"), st.integers(0, 5)),
@@ -107,17 +111,32 @@ def own(new_database: Callable[[], Database]) -> Database:
     return new_database()
 
 
-@settings(
-    max_examples=8, deadline=None, derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+def checked(examples: int) -> settings:
+    return settings(
+        max_examples=examples, deadline=None, derandomize=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )  # fmt: skip
+
+
+@checked(8)
 @given(events=EVENTS)
 @example(events=[("write",), ("export", 12, (0, 10)), ("take",)])
 @example(events=[("write",), ("write",), ("export", 17, None), ("take",), ("export", 5, None)])
-def test_every_version_arrives_once_whatever_happens(tmp_path, own: Database, events) -> None:  # type: ignore[no-untyped-def]
+def test_every_version_arrives_once_whatever_happens(tmp_path: Path, own: Database, events: list[Event]) -> None:
+    play(tmp_path, own, events)
+
+
+@pytest.mark.stress
+@checked(300)
+@given(events=EVENTS)
+def test_every_version_arrives_once_in_many_histories(tmp_path: Path, own: Database, events: list[Event]) -> None:
+    play(tmp_path, own, events)
+
+
+def play(folder: Path, own: Database, events: list[Event]) -> None:
     with own.connect() as connection:
         connection.execute(EMPTY_AGAIN)
-    world = ExportWorld(tmp_path, own, f"sqlite:///{tmp_path / 'erp.sqlite'}", {"export": {"batch": 2}})
+    world = ExportWorld(folder, own, f"sqlite:///{folder / 'erp.sqlite'}", {"export": {"batch": 2}})
     world.erp_tables()
     world.types()
     model = Model(world)
