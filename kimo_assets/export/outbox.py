@@ -7,6 +7,7 @@ that one stays.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from psycopg import Connection, sql
@@ -19,8 +20,7 @@ from kimo_assets.reports import HeldRecord
 Fields = Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row of the outbox. values: as PostgreSQL writes them, in the order of the entity's fields."""
 
     id: str
@@ -92,8 +92,9 @@ class Outbox:
                 line=sql.Identifier("LineNumber" if "LineNumber" in described.fields else ID),
                 values=sql.SQL(", ").join(sql.SQL("k.{}::text").format(sql.Identifier(field)) for field in fields[entity]),
             )  # fmt: skip
-            found = self.connection.execute(statement, {"batch": number, "position": position, "keys": list(keys)})
-            copied[entity] = [Row(*row) for row in found]
+            values = {"batch": number, "position": position, "keys": list(keys)}
+            found = self.connection.execute(statement, values).fetchall()
+            copied[entity] = list(map(Row._make, found))
             position += len(copied[entity])
         return copied
 
@@ -192,15 +193,27 @@ class Outbox:
         return len(keys)
 
     def take_back(self, number: int, name: str) -> list[str]:
-        """3 or 5 -> 6: nothing of the batch has arrived. The heads that it held."""
+        """3 or 5 -> 6: nothing of the batch has arrived. The heads that it held.
+
+        Also 10 -> 6, of what the ERP has never got: no answer will come that would let the edit go on.
+        """
         with self._transaction("T"):
             keys = self._records(number)
             self._set_status(name, keys, (3, 5), 6, number)
+            self._set_status(name, self._never_sent(name, keys), (10,), 6, number)
             self.connection.execute(
                 "UPDATE ops.export_record SET outcome = 'taken back' WHERE batch = %s AND outcome IS NULL", [number]
             )
             self._close(number, "taken back")
         return keys
+
+    def _never_sent(self, name: str, keys: Sequence[str]) -> list[str]:
+        rows = self.connection.execute(
+            "SELECT w.id FROM unnest(%s::text[]) AS w (id) WHERE NOT EXISTS (SELECT FROM ops.export_record AS r "
+            "WHERE r.entity = %s AND r.id = w.id AND r.outcome IN ('sent', 'acknowledged', 'refused'))",
+            [list(keys), name],
+        )
+        return [key for (key,) in rows]
 
     def _records(self, number: int) -> list[str]:
         rows = self.connection.execute(

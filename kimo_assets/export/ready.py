@@ -293,7 +293,7 @@ _FATES = sql.SQL(
     """
     SELECT CASE WHEN f.fate IN ('no reference', 'double reference', 'unknown type') OR e.id IS NOT NULL THEN 'held'
                 ELSE coalesce(f.fate, 'ready') END, count(*)
-    FROM ({fates}) AS f (id, reference, parts, fate, type, status, refers)
+    FROM ({fates} OFFSET 0) AS f (id, reference, parts, fate, type, status, refers)
     LEFT JOIN ops.export_held AS e ON e.entity = {entity} AND e.id = f.id AND NOT e.is_waiting
     GROUP BY 1
     """
@@ -309,7 +309,8 @@ _PENDING = sql.SQL(
                  ELSE coalesce(h."UploadToServerTimeStamp", e.since) END AS since
         FROM {head} AS h LEFT JOIN ops.export_held AS e ON e.entity = %(entity)s AND e.id = h."Id"
         LEFT JOIN LATERAL (SELECT sent_at, marked_at, outcome FROM ops.export_record AS r WHERE r.entity = %(entity)s
-                           AND r.id = h."Id" ORDER BY batch DESC LIMIT 1) AS r ON true
+                           AND r.id = h."Id" AND h."EntityStatus" IN (1, 3, 5)
+                           ORDER BY r.entity DESC, r.id DESC, r.batch DESC LIMIT 1) AS r ON true
         WHERE h._archived_load IS NULL
           AND (h."EntityStatus" IN ({pending}) OR h."EntityStatus" = 1 AND %(answers)s AND r.outcome = 'sent')
     ) AS pending

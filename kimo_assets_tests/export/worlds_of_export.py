@@ -19,7 +19,7 @@ from sqlalchemy import Engine, text
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, SourceConfig, load_config
 from kimo_assets.database import ledger
-from kimo_assets.database.locks import exclusive
+from kimo_assets.database.locks import exclusive, is_usable
 from kimo_assets.database.server import Database
 from kimo_assets.export.run import ExportRun, export_to_erp
 from kimo_assets.reports import ExportReport
@@ -191,7 +191,8 @@ class ExportWorld:
                 self.config, connection, self.database.connect, load, self.listener, None, load_catalog(), reached,
                 sleep=lambda seconds: None,
             )  # fmt: skip
-            ledger.end_load(connection, load, success=True)
+            if is_usable(connection):
+                ledger.end_load(connection, load, success=True)
 
     def export(self, reached: Callable[[str], None] = lambda point: None) -> ExportReport:
         with self.run(reached) as run:
