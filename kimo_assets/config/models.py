@@ -348,8 +348,8 @@ class RetentionConfig(Section):
 class LimitsConfig(Section):
     """What the asset checks take for wrong. max_rejected: the share of an entity's rows that may be refused;
     blocking_rejected: the share at which the next layer does not start. max_dangling: references to nowhere, as a share
-    of an entity's rows. fresh_hours: how old the tablets' data may be. max_hours_without_sync: as the vendor's rule, where it
-    is not set.
+    of an entity's rows. fresh_hours: how old the tablets' data may be. max_hours_without_sync: as the vendor's rule, where
+    it is not set.
     """
 
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.02
