@@ -8,13 +8,13 @@ from psycopg import Connection
 
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
+from kimo_assets.database.rules import business_rules
 from kimo_assets.database.stuck import days_stuck, stuck
 from kimo_assets.defs.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
 from kimo_assets.export.status import status
 from kimo_assets.pipeline import run_export
 from kimo_assets.reports import ExportReport
-from kimo_assets.sync.rules import business_rules
 
 ERP_OUTBOX = "erp_outbox"
 EXPORT_JOB = "export_to_erp"
