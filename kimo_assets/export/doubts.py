@@ -57,6 +57,10 @@ def _of_target(engine: Engine, config: KimoConfig, target: Target, mapping: Expo
     if target.sync_column is None and entity.is_sent_to_erp:
         message = "no column takes SyncReference: the ERP has nothing to answer by, nor can be looked up there what arrived"
         yield Doubt("warning", target.entity, message, {"rule": "no_sync_reference"})
+    answers = load_catalog().answers.get(target.entity)
+    if answers and answers not in config.entities:
+        message = f"{answers} is not mapped: the ERP's answers never arrive, so new records keep Kimo's Ids. Map it"
+        yield Doubt("warning", target.entity, message, {"rule": "no_answers"})
     if _may_insert(engine, target.table) is False:
         message = f"this user may not insert into {target.table.fullname}: have the ERP grant it"
         yield Doubt("error", target.entity, message, {"rule": "no_right"})
