@@ -1,4 +1,4 @@
-"""What `kimo check` finds: configuration, database, sources, each mapping against the live source, the store.
+"""What `kimo check` finds: configuration, database, sources, each mapping against the live source, the export, the store.
 
 They look and tell, write nothing but a probe file in the sync store, and stop at no error. Rows are measured where they are
 (kimo_assets.sources.measuring): a query or two an entity, within a time limit, and none is fetched.
@@ -19,6 +19,7 @@ from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import EntityMapping, KimoConfig, SystemId
 from kimo_assets.database.server import open_database
 from kimo_assets.errors import KimoError, SourceError
+from kimo_assets.export.doubts import look
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.sources.complaints import complaint
 from kimo_assets.sources.connection import open_source, source_errors
@@ -78,7 +79,7 @@ def check(
     timeout_s: float = TIMEOUT_S,
     on_entity: Callable[[str, int, int], None] = lambda entity, number, total: None,
 ) -> Iterator[Finding]:
-    """Everything, in the order in which an import would need it. entities: only these mappings; none: all.
+    """Everything, in the order in which an import would need it. entities: only these mappings; none: all, and the export.
 
     Raises: UnknownEntityError for a name that is not mapped.
     """
@@ -91,6 +92,8 @@ def check(
     looking = _Looking(config, chosen, timeout_s, on_entity)
     for source in config.sources:
         yield from looking.at_source(source)
+    if not entities:
+        yield from _check_export(config)
     yield _check_store(config)
 
 
@@ -398,6 +401,24 @@ def _unmapped_targets(selection: Selection, config: KimoConfig) -> dict[str, lis
         if name in selection.fields and reference.target not in config.entities:
             targets.setdefault(reference.target, []).append(name)
     return targets
+
+
+# --- the export ---------------------------------------------------------------------------------------------
+
+
+def _check_export(config: KimoConfig) -> Iterator[Finding]:
+    """Where the records of Kimo's own go, and what of them would be held there."""
+    section = config.export
+    if not section.entities:
+        return
+    with ExitStack() as stack:
+        try:
+            engine = open_source(section.source, config.sources[section.source], writable=True)
+            stack.callback(engine.dispose)
+            for doubt in look(engine, config):
+                yield Finding(doubt.level, f"export {doubt.entity}", doubt.message, doubt.about)
+        except SourceError as error:
+            yield Finding("error", "export", _sentence(error))
 
 
 # --- the store ----------------------------------------------------------------------------------------------

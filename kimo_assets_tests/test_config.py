@@ -290,6 +290,55 @@ def test_a_mistake_is_told_with_file_line_key_and_what_was_expected(tmp_path: Pa
     assert complaint(tmp_path, text) == expected
 
 
+EXPORT = """
+export:
+  entities:
+    Document:
+      table: dbo.ORDINI
+      fields: {Notes: NOTE}
+      transform: {Notes: [trim, upper], FreeText1: {expression: "number ~ '/' ~ Id"}}
+    DocumentLine:
+    Account: CLIENTI_NUOVI
+"""
+
+
+def test_the_export_lists_tables_columns_and_transformations(tmp_path: Path) -> None:
+    entities = read(tmp_path, SOURCES + EXPORT).export.entities
+    assert {name: mapping.table for name, mapping in entities.items()} == {
+        "Document": "dbo.ORDINI", "DocumentLine": None, "Account": "CLIENTI_NUOVI",
+    }  # fmt: skip
+    assert entities["Document"].fields == {"Notes": "NOTE"}
+    assert entities["Document"].transform["FreeText1"].columns("FreeText1") == ("number", "Id")
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong", "expected"),
+    [
+        ("Account:", "Acount:", "10: export.entities.Acount: 'Acount' is not an entity of the catalogue. Did you mean Acc"),
+        ("Account:", "Item:", "10: export.entities.Item: Item is never sent to the ERP. "),
+        ("Account:", "RmaAttachment:", "10: export.entities.RmaAttachment: RmaAttachment travels with Rma, which is not "),
+        ("{Notes: NOTE}", "{Note: NOTE}", "7: export.entities.Document.fields.Note: Document has no field 'Note'. Did you"),
+        ("trim", "trimm", "8: export.entities.Document.transform.Notes.0: there is no transformation `trimm`. Did you"),
+        ("number ~", "numer ~", "8: export.entities.Document.transform.FreeText1: reads 'numer', and Document has no "),
+        ("FreeText1: {", "SyncReference: {", "8: export.entities.Document.transform.SyncReference: the ERP's answer is"),
+        ("  entities", "  source: crm\n  entities", "4: export.source: source 'crm' is not among `sources`"),
+        ("  entities", "  batch: 0\n  entities", "4: export.batch: Input should be greater than or equal to 1, got 0"),
+    ],
+)  # fmt: skip
+def test_a_mistake_of_the_export_is_told_with_its_line(tmp_path: Path, given: str, wrong: str, expected: str) -> None:
+    message = complaint(tmp_path, SOURCES + EXPORT.replace(given, wrong))
+    assert message.startswith(f"kimo.yaml, line {expected}")
+
+
+def test_the_export_may_stand_beside_the_entities_in_their_file(tmp_path: Path) -> None:
+    write(tmp_path, EXPORT + "entities: {Zone: Z}\n", "mapping.yaml")
+    config = read(tmp_path, SOURCES + "mapping: mapping.yaml\n")
+    assert (list(config.export.entities), list(config.entities)) == (["Document", "DocumentLine", "Account"], ["Zone"])
+    assert complaint(tmp_path, SOURCES + "mapping: mapping.yaml\nexport: {batch: 5}\n") == (
+        "kimo.yaml, line 3: export: mapping.yaml has an `export` as well; keep one of them"
+    )
+
+
 def test_mistakes_of_shape_are_told_all_at_once(tmp_path: Path) -> None:
     message = complaint(tmp_path, SOURCES + "guards: {max_shrink: -1}\nsnyc: {}\nsync: {zstd_level: 99}\n")
     assert {line.split(": ")[1] for line in message.splitlines()} == {

@@ -65,11 +65,13 @@ def _print(call: Call, findings: list[Finding], per_entity: int) -> None:
         out.print(_entity_table(entities, rest))
     for what, group in groupby(rest, key=lambda finding: finding.what):
         found = sorted(group, key=lambda finding: _LEVELS.index(finding.level))
-        for finding in found[:per_entity]:
+        # What is said of the export cannot be asked for by itself.
+        shown = len(found) if what.startswith("export ") else per_entity
+        for finding in found[:shown]:
             _print_line(out, finding)
-        if len(found) > per_entity:
+        if len(found) > shown:
             name = what.partition(" ")[0]
-            more = f"{len(found) - per_entity} more: {call.kimo('check', '--entities', name)}"
+            more = f"{len(found) - shown} more: {call.kimo('check', '--entities', name)}"
             out.say(Text.assemble((f"{'':<8}", ""), f"{what}: {more}"))
     counts = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
     verdict = "not ready to import" if counts["error"] else "ready to import"

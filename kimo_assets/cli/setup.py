@@ -159,7 +159,7 @@ def pull(call: Call, url: str, erp_url: str | None, crm_url: str | None, to: Pat
     """Write the mapping that the vendor's KimoIntegrator database holds.
 
     URL is the database with IntegratorMapping, IntegratorImportFilter and IntegratorSystemSetting. What they
-    say of an import becomes the mapping; what has no place in it stays beside it as comments, and is counted.
+    say of import and export becomes the mapping; what has no place in it stays as comments, and is counted.
     """
     config = _configured(call)
     has_sources = bool(erp_url or crm_url)
@@ -195,6 +195,7 @@ def _pulled_as_json(file: Path, pulled: Pulled, is_whole: bool) -> dict[str, Any
         "file": str(file),
         "whole": is_whole,
         "mapped": [entity.name for entity in pulled.draft.mapped],
+        "exported": list(pulled.draft.export.entities),
         "left_out": {entity.name: entity.doubt for entity in pulled.draft.doubtful},
         "formats": pulled.formats,
         "kept_as_comments": pulled.kept,
@@ -203,7 +204,8 @@ def _pulled_as_json(file: Path, pulled: Pulled, is_whole: bool) -> dict[str, Any
 
 
 def _say_pulled(call: Call, file: Path, pulled: Pulled, is_whole: bool) -> None:
-    call.out.say(f"{file}: {plural(len(pulled.draft.mapped), 'entity', 'entities')} mapped.")
+    exported = f", {len(exports)} exported" if (exports := pulled.draft.export.entities) else ""
+    call.out.say(f"{file}: {plural(len(pulled.draft.mapped), 'entity', 'entities')} mapped{exported}.")
     for remark in pulled.remarks:
         call.out.say(f"  {plain(remark)}.")
     _say_left_out(call, pulled.draft)

@@ -14,6 +14,7 @@ from kimo_assets.catalog import Catalog, Entity, load_catalog
 from kimo_assets.config.document import CONFIG_VARIABLE, Document
 from kimo_assets.config.models import (
     EntityMapping,
+    ExportMapping,
     ImagesConfig,
     ImportConfig,
     KimoConfig,
@@ -42,6 +43,7 @@ def load_config(path: str | Path | None = None) -> KimoConfig:
         raise ConfigError(_explained(error, document)) from None
     _check_urls(config, document)
     _check_names(config, document, load_catalog())
+    _check_export(config, document, load_catalog())
     resolved = _resolved(config, file)
     resolved._place = document.place
     return resolved
@@ -156,14 +158,59 @@ def _check_mapping(
         raise ConfigError(
             f"{document.place((*path, 'source'))}: source '{mapping.source}' is not among `sources`"
         )
+    _check_fields(document, entity, mapping, path)
+
+
+def _check_fields(
+    document: Document, entity: Entity, mapping: EntityMapping | ExportMapping, path: tuple[str, ...]
+) -> None:
     for key in ("fields", "transform"):
         for field in getattr(mapping, key):
             if field not in entity.fields:
-                hint = nearest(field, entity.fields)
                 raise ConfigError(
-                    f"{document.place((*path, key, field))}: {entity.name} has no field '{field}'."
-                    + (f" Did you mean {' or '.join(hint)}?" if hint else f" It has: {', '.join(entity.fields)}.")
+                    f"{document.place((*path, key, field))}: {entity.name} has no field '{field}'.{_hint(field, entity)}"
                 )
+
+
+def _hint(field: str, entity: Entity) -> str:
+    close = nearest(field, entity.fields)
+    return f" Did you mean {' or '.join(close)}?" if close else f" It has: {', '.join(entity.fields)}."
+
+
+def _check_export(config: KimoConfig, document: Document, catalog: Catalog) -> None:
+    section = config.export
+    if section.entities and section.source not in config.sources:
+        raise ConfigError(f"{document.place(('export', 'source'))}: source '{section.source}' is not among `sources`")
+    heads = catalog.sent_to_erp
+    owners = {part: head for head in heads for part in catalog.sent_with(head)}
+    for name, mapping in section.entities.items():
+        path = ("export", "entities", name)
+        if name not in catalog.all:
+            raise ConfigError(f"{document.place(path)}: {UnknownEntityError(name, catalog.all)}")
+        if name not in heads and name not in owners:
+            close = nearest(name, [*heads, *owners])
+            raise ConfigError(
+                f"{document.place(path)}: {name} is never sent to the ERP."
+                + (f" Did you mean {' or '.join(close)}?" if close else f" Expected one of {', '.join([*heads, *owners])}")
+            )
+        if name in owners and owners[name] not in section.entities:
+            raise ConfigError(
+                f"{document.place(path)}: {name} travels with {owners[name]}, which is not listed. Add {owners[name]}"
+            )
+        _check_fields(document, catalog[name], mapping, path)
+        _check_steps_out(document, catalog[name], mapping, path)
+
+
+def _check_steps_out(document: Document, entity: Entity, mapping: ExportMapping, path: tuple[str, ...]) -> None:
+    """What a transformation of the export reads are Kimo's fields. The SyncReference goes as it is."""
+    by_fold = {field.casefold() for field in entity.fields}
+    for field, transformation in mapping.transform.items():
+        place = document.place((*path, "transform", field))
+        if field == "SyncReference":
+            raise ConfigError(f"{place}: the ERP's answer is bound by the SyncReference, so it goes as it is. Take it out")
+        for column in transformation.columns(field):
+            if column.casefold() not in by_fold:
+                raise ConfigError(f"{place}: reads '{column}', and {entity.name} has no such field.{_hint(column, entity)}")
 
 
 def _check_statuses(config: KimoConfig, document: Document, catalog: Catalog) -> None:
@@ -183,21 +230,19 @@ def _check_statuses(config: KimoConfig, document: Document, catalog: Catalog) ->
 
 
 def _with_mapping_file(document: "Document", raw: dict[str, Any]) -> tuple["Document", dict[str, Any]]:
-    """`mapping: other.yaml` holds the entities in a file of their own."""
+    """`mapping: other.yaml` holds the entities in a file of their own, and may hold the `export` beside them."""
     if "entities" in raw:
         raise ConfigError(f"{document.place(('mapping',))}: give `entities` or `mapping`, not both")
     file = document.file.parent / str(raw["mapping"])
     if not file.is_file():
         raise ConfigError(f"{document.place(('mapping',))}: there is no file {file}")
     other = Document.read(file)
-    entities = other.values()
-    base: tuple[str, ...]
-    if isinstance(entities, dict) and set(entities) == {"entities"}:
-        entities, base = entities["entities"], ()
-    else:
-        base = ("entities",)
-    merged = {key: value for key, value in raw.items() if key != "mapping"} | {"entities": entities}
-    return document.joined(other, base), merged
+    found = other.values()
+    whole = isinstance(found, dict) and "entities" in found and found.keys() <= {"entities", "export"}
+    if whole and "export" in found and "export" in raw:
+        raise ConfigError(f"{document.place(('export',))}: {file.name} has an `export` as well; keep one of them")
+    merged = {key: value for key, value in raw.items() if key != "mapping"} | (found if whole else {"entities": found})
+    return document.joined(other, () if whole else ("entities",)), merged
 
 
 def _expected(problem: Mapping[str, Any], path: tuple[str, ...]) -> str:

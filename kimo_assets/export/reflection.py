@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Engine, inspect, text, types
+from sqlalchemy import Dialect, Engine, inspect, text, types
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector
@@ -77,7 +77,7 @@ class Reflection:
         if schema not in self._names:
             self._names[schema] = [*table_names(self._inspector, schema), *view_names(self._inspector, schema)]
         names = self._names[schema]
-        alike = [found for found in names if found.casefold() == name.casefold()]
+        alike = sorted(found for found in names if found.casefold() == name.casefold())
         if name in names or len(alike) == 1:
             return schema, name if name in names else alike[0]
         if alike:
@@ -87,14 +87,14 @@ class Reflection:
         raise NoTable(f"there is no table or view {wanted} in {address(self.engine)}{hint}")
 
     def _column(self, one: Any, all_columns: Sequence[Any], key: Sequence[str], known: "_Known | None") -> ErpColumn:
-        column = _of_type(one["name"], one["type"], self.dialect, self.engine)
+        column = column_of_type(one["name"], one["type"], self.dialect, self.engine.dialect)
         is_rowid = self.dialect == "sqlite" and key == [one["name"]] and column.type.upper() == "INTEGER"
         counts = one.get("autoincrement") is True or "nextval(" in str(one.get("default") or "")
         column = replace(
             column,
             nullable=bool(one["nullable"]),
             has_default=one.get("default") is not None,
-            is_filled=bool(one.get("computed") or one.get("identity") or counts or is_rowid),
+            is_filled=bool(column.is_filled or one.get("computed") or one.get("identity") or counts or is_rowid),
         )
         if self._database_encoding and column.sort == "text":
             column = self._database_encoding(column)
@@ -231,9 +231,14 @@ _WHOLE_BITS: tuple[tuple[type[Any], int], ...] = (
 )
 
 
-def _of_type(name: str, kind: Any, dialect: str, engine: Engine) -> ErpColumn:
+def column_of_type(name: str, kind: Any, dialect: str, compiling: Dialect, **more: Any) -> ErpColumn:
+    """What the type alone says of a column. more: what is known beside it."""
+    return replace(_of_type(name, kind, dialect, compiling), **more)
+
+
+def _of_type(name: str, kind: Any, dialect: str, compiling: Dialect) -> ErpColumn:
     try:
-        written = str(kind.compile(engine.dialect))
+        written = str(kind.compile(compiling))
     except Exception:  # a type that SQLAlchemy can read and not write
         written = type(kind).__name__
     untyped = isinstance(kind, types.NullType)
@@ -258,6 +263,8 @@ def _of_type(name: str, kind: Any, dialect: str, engine: Engine) -> ErpColumn:
             return _moment_column(column, kind, dialect)
         case types.Date():
             return replace(column, sort="day", low=datetime(1000, 1, 1) if dialect == "mysql" else None, high=datetime.max)
+        case mssql.TIMESTAMP():  # a row's version
+            return replace(column, is_filled=True)
         case mssql.XML() | types.Enum() | mysql.SET():
             return column
         case types.String():

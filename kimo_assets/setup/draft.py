@@ -44,6 +44,34 @@ class DraftEntity:
     doubt: str = ""
 
 
+# A step as kimo.yaml writes it: a bare name, or a name and what it takes.
+DraftStep = str | tuple[str, str]
+
+
+@dataclass
+class DraftTarget:
+    """Where an entity goes. notes: comments on it."""
+
+    table: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    transform: dict[str, list[DraftStep]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def texts(self) -> Iterator[str]:
+        """All that the file would say of it, apart from comments."""
+        yield from filter(None, (self.table, *self.fields.values()))
+        yield from (step[1] for steps in self.transform.values() for step in steps if isinstance(step, tuple))
+
+
+@dataclass
+class DraftExport:
+    """formats: as `export: formats:` takes them. entities: in the order in which they are sent."""
+
+    source: str = "erp"
+    formats: dict[str, str | bool] = field(default_factory=dict)
+    entities: dict[str, DraftTarget] = field(default_factory=dict)
+
+
 @dataclass
 class DraftSource:
     url: str
@@ -59,6 +87,7 @@ class Draft:
     sources: dict[str, DraftSource] = field(default_factory=dict)
     entities: list[DraftEntity] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    export: DraftExport = field(default_factory=DraftExport)
 
     @property
     def mapped(self) -> list[DraftEntity]:
@@ -74,7 +103,8 @@ class Draft:
             odd = [text for mapping in entity.mappings for text in mapping.texts() if _VARIABLE.search(text)]
             if odd:
                 entity.doubt = f"kimo.yaml would take {_VARIABLE.search(odd[0])[0]} for an environment variable"  # type: ignore[index]
-        return "\n".join(_comment(self.head)) + "\n" + _sources(self.sources) + self._entities() + self._end()
+        head = "\n".join(_comment(self.head)) + "\n"
+        return head + _sources(self.sources) + self._entities() + _export(self.export) + self._end()
 
     def _entities(self) -> str:
         lines = ["", "entities:" if self.mapped else "entities: {}   # take the braces out when you take one in"]
@@ -163,6 +193,47 @@ def _entity_lines(entity: DraftEntity) -> list[str]:
     return lines + _comment(mapping.notes, "    ")
 
 
+def _export(export: DraftExport) -> str:
+    if not export.formats and not export.entities:
+        return ""
+    lines = ["", "export:"]
+    if export.source != "erp":
+        lines.append(f"  source: {export.source}")
+    if export.formats:
+        written = {key: "true" if value is True else scalar(str(value)) for key, value in export.formats.items()}
+        lines += ["  formats:", *(f"    {key}: {value}" for key, value in written.items())]
+    if export.entities:
+        lines += ["  entities:", *(line for name, target in export.entities.items() for line in _target(name, target))]
+    return "\n".join(lines) + "\n"
+
+
+def _target(name: str, target: DraftTarget) -> list[str]:
+    """A text that would be taken for an environment variable turns the entity into a comment."""
+    keys = _target_keys(target)
+    if keys and (len(keys) > 1 or not target.table):
+        lines = [f"    {name}:", *(f"      {line}" for line in keys)]
+    else:
+        lines = [f"    {name}: {scalar(target.table) if target.table else '{}'}"]
+    if odd := next(filter(None, map(_VARIABLE.search, target.texts())), None):
+        said = f"{name} is left out: kimo.yaml would take {odd[0]} for an environment variable"
+        lines = [*_comment([said], "    "), *(f"    # {line[4:]}" for line in lines)]
+    return lines + _comment(target.notes, "      ")
+
+
+def _target_keys(target: DraftTarget) -> list[str]:
+    lines = [f"table: {scalar(target.table)}"] if target.table else []
+    if target.fields:
+        lines += ["fields:", *(f"  {name}: {scalar(column)}" for name, column in target.fields.items())]
+    if target.transform:
+        lines += ["transform:", *(f"  {name}: {_steps_out(steps)}" for name, steps in target.transform.items())]
+    return lines
+
+
+def _steps_out(steps: list[DraftStep]) -> str:
+    written = [scalar(step) if isinstance(step, str) else f"{{{step[0]}: {scalar(step[1])}}}" for step in steps]
+    return written[0] if len(written) == 1 else f"[{', '.join(written)}]"
+
+
 def _remarked(line: str, entity: DraftEntity) -> str:
     return f"{line:<{_REMARK_COLUMN}}  # {entity.remark}" if entity.remark else line
 
@@ -171,9 +242,10 @@ def _keys(mapping: DraftMapping) -> list[str]:
     lines = []
     if mapping.source != "erp":
         lines.append(f"source: {mapping.source}")
-    for key in ("table", "where"):
-        if value := getattr(mapping, key):
-            lines += _text(key, value)
+    if mapping.table:
+        lines.append(f"table: {scalar(mapping.table)}")
+    if mapping.where:
+        lines += _text("where", mapping.where)
     if mapping.query:
         lines += _text("query", mapping.query)
     if mapping.fields:

@@ -6,21 +6,39 @@ decided about it is one sentence of `remarks`. Of rows that contradict each othe
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from pydantic import ValidationError
 
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import SYSTEMS
+from kimo_assets.config.models import ExportFormats
 from kimo_assets.errors import nearest
-from kimo_assets.setup.draft import Draft, DraftEntity, DraftMapping, DraftSource
+from kimo_assets.setup.draft import Draft, DraftEntity, DraftExport, DraftMapping, DraftSource, DraftStep, DraftTarget
 from kimo_assets.sources.vendor_mapping import VendorRow, VendorTables
 
 _IMPORT_STEPS = {name.casefold(): name for name in ("StringToHash", "QueryAsLong")}
 _FORMATS = {"dateformat": "date", "datetimeformat": "datetime"}
 
+# The settings of the export -> the key of `export: formats:`.
+_EXPORT_FORMATS = {
+    "dateexportformat": "date", "datetimeexportformat": "datetime", "booleanformat": "boolean", "stringcase": "case",
+    "singlelinestrings": "single_line", "idrolabitemid": "idrolab_item", "datenullvalue": "null_date",
+    "booleannullvalue": "null_boolean", "numericnullvalue": "null_number", "stringnullvalue": "null_text",
+    "shipmentsiteidsplitchar": "shipment_site_split", "itemidsplitchar": "item_split",
+}  # fmt: skip
+
+# Keys that know only some words -> the vendor's word -> ours; None: what holds without the key.
+_WORDS_OF: dict[str, dict[str, str | bool | None]] = {
+    "boolean": {"zeroone": "zero_one"},
+    "case": {"upper": "upper", "invariant": None},
+    "single_line": {"1": True, "true": True, "0": None, "false": None},
+}
+
 # What a kimo.yaml has no place for, by the words the command counts it with.
 EXPORT = "export names"
-EXPORT_STEPS = "export transformations"
+EXPORT_STEPS = "unknown export transformations"
 SETTINGS = "settings"
 UNKNOWN = "unknown names"
 FUNCTIONS = "unknown import transformations"
@@ -47,8 +65,14 @@ class _Part:
     system: str
     draft: DraftMapping
     is_named: bool = False
-    export_table: str | None = None
-    exports: list[str] = field(default_factory=list)
+    target: DraftTarget = field(default_factory=DraftTarget)
+
+    @property
+    def is_exported(self) -> bool:
+        """Of an entity that is only exported, its row alone is enough."""
+        target = self.target
+        says_so = bool(target.table or target.fields or target.transform)
+        return says_so or (self.is_named and self.entity.direction == "export")
 
     @property
     def is_imported(self) -> bool:
@@ -62,6 +86,7 @@ class _Reading:
     def __init__(self) -> None:
         self.parts: dict[tuple[str, str], _Part] = {}
         self.formats: dict[str, dict[str, str]] = {}
+        self.export_formats: dict[str, dict[str, str | bool]] = {}
         self.setting_notes: dict[str, list[str]] = {}
         self.kept: Counter[str] = Counter()
         self.remarks: list[str] = []
@@ -88,10 +113,11 @@ class _Reading:
         self.homeless.append(f"{table}: {_row_in_words(row)}")
         return None
 
-    def keep(self, kind: str, part: _Part, note: str) -> None:
+    def keep(self, kind: str, part: _Part, note: str, *, in_export: bool = False) -> None:
         self.kept[kind] += 1
-        if note not in part.draft.notes:
-            part.draft.notes.append(note)
+        notes = part.target.notes if in_export else part.draft.notes
+        if note not in notes:
+            notes.append(note)
 
     def once(self, part: _Part, key: str, old: str | None, new: str, *, is_name: bool = True) -> bool:
         """Whether the new value counts: not where the same thing was said before, alike or otherwise. is_name: a name of the
@@ -119,8 +145,10 @@ def draft_from(tables: VendorTables, sources: Mapping[str, DraftSource]) -> Pull
         _take_setting(reading, row)
     for name, columns in tables.extra.items():
         reading.remark(f"{name} has columns that nothing is known of, so they were not read: {', '.join(columns)}")
+    export = _export(reading, sources)
     entities = _entities(reading, sources)
-    draft = Draft(_head(tables, reading, sources), _with_settings(reading, sources), entities, _end(reading, sources))
+    head, end = _head(tables, reading, sources), _end(reading, sources)
+    draft = Draft(head, _with_settings(reading, sources), entities, end, export)
     return Pulled(draft, reading.formats, dict(reading.kept), tuple(reading.remarks))
 
 
@@ -149,15 +177,13 @@ def _take_table(reading: _Reading, part: _Part, row: VendorRow) -> None:
         part.draft.table = imported
     if imported or not exported:
         part.is_named = True
-    if exported:
-        reading.kept[EXPORT] += 1
-        part.export_table = part.export_table or exported
-        if part.export_table != exported:
-            part.exports.append(f"or to {exported}")
+    if exported and reading.once(part, "the table to export to", part.target.table, exported):
+        part.target.table = exported
     for key in ("import_steps", "export_steps"):
         if steps := row.get(key):
             kind = FUNCTIONS if key == "import_steps" else EXPORT_STEPS
-            reading.keep(kind, part, f"transformations of the whole entity: {steps}")
+            said = f"transformations of the whole entity: {steps}"
+            reading.keep(kind, part, said, in_export=key == "export_steps")
 
 
 def _take_field(reading: _Reading, part: _Part, name: str, row: VendorRow) -> None:
@@ -168,10 +194,12 @@ def _take_field(reading: _Reading, part: _Part, name: str, row: VendorRow) -> No
         reading.remark(f"{part.entity.name}.{name}: its row names no column, so the one of the same name is taken")
     if steps := row.get("import_steps"):
         _take_steps(reading, part, name, steps)
-    exported, steps = row.get("export_name"), row.get("export_steps")
-    reading.kept += Counter({EXPORT: int(bool(exported)), EXPORT_STEPS: int(bool(steps))})
-    if exported or steps:
-        part.exports.append(f"{name} as {exported or name}" + (f" ({steps})" if steps else ""))
+    if (exported := row.get("export_name")) and reading.once(
+        part, f"the column to export {name} to", part.target.fields.get(name), exported
+    ):
+        part.target.fields[name] = exported
+    if steps := row.get("export_steps"):
+        _take_steps_out(reading, part, name, steps)
 
 
 def _take_steps(reading: _Reading, part: _Part, name: str, text: str) -> None:
@@ -185,6 +213,33 @@ def _take_steps(reading: _Reading, part: _Part, name: str, text: str) -> None:
     old = part.draft.transform.get(name)
     if reading.once(part, f"the transformation of {name}", None if old is None else str(old), str(_one(steps))):
         part.draft.transform[name] = _one(steps)
+
+
+def _take_steps_out(reading: _Reading, part: _Part, name: str, text: str) -> None:
+    """FixedValueAsString:<value>, RemovePrefix:<prefix>, StringToInteger; several with | between."""
+    found = [_step_out(step.strip()) for step in re.split(r"[|\n]", text) if step.strip()]
+    steps = [step for step in found if step is not None]
+    begins_later = any(step[0] == "constant" for step in steps[1:])
+    if None in found or not steps or begins_later or name == "SyncReference":
+        why = "goes as it is, by it the answer is bound" if name == "SyncReference" else f"'{text}' is not known here"
+        reading.remark(f"{part.entity.name}.{name}: its transformation for the export is a comment: {why}")
+        reading.keep(EXPORT_STEPS, part, f"{name} went through {text}", in_export=True)
+        return
+    old = part.target.transform.get(name)
+    if reading.once(part, f"the export's transformation of {name}", None if old is None else str(old), str(steps)):
+        part.target.transform[name] = steps
+
+
+def _step_out(text: str) -> DraftStep | None:
+    name, _, argument = text.partition(":")
+    match name.strip().casefold():
+        case "stringtointeger" if not argument.strip():
+            return "StringToInteger"
+        case "removeprefix" if argument:
+            return ("RemovePrefix", argument)
+        case "fixedvalueasstring":
+            return ("constant", argument)
+    return None
 
 
 def _one(steps: list[str]) -> str | list[str]:
@@ -237,6 +292,8 @@ def _take_setting(reading: _Reading, row: VendorRow) -> None:
         reading.homeless.append(f"IntegratorSystemSetting: {_row_in_words(row)}")
         return
     value, place = row.get("value"), _FORMATS.get(key.casefold())
+    if value and _take_export_format(reading, system, key, value):
+        return
     known = reading.formats.setdefault(system, {})
     if place and value and known.setdefault(place, value) == value:
         return
@@ -247,7 +304,88 @@ def _take_setting(reading: _Reading, row: VendorRow) -> None:
     reading.setting_notes.setdefault(system, []).append(f"{key} {said}")
 
 
+def _take_export_format(reading: _Reading, system: str, key: str, value: str) -> bool:
+    """Whether the setting has its place in the export's formats."""
+    place = _EXPORT_FORMATS.get(key.casefold())
+    if place is None:
+        return False
+    known = _WORDS_OF.get(place)
+    fits = _is_fitting(place, value) if known is None else value.casefold() in known
+    if not fits:
+        reading.remark(f"{key} of {system} is {_cut(value)}, which is not known here: it is a comment")
+        return False
+    meant = value if known is None else known[value.casefold()]
+    formats = reading.export_formats.setdefault(system, {})
+    if meant is not None and formats.setdefault(place, meant) != meant:
+        reading.remark(f"{key} of {system} is {formats[place]} in one row and {value} in another: the first counts")
+        reading.kept[CONTRADICTIONS] += 1
+        reading.setting_notes.setdefault(system, []).append(f"{key} = {value}")
+    return True
+
+
+def _is_fitting(place: str, value: str) -> bool:
+    """Whether kimo.yaml would take it."""
+    try:
+        ExportFormats.model_validate({place: value})
+    except ValidationError:
+        return False
+    return "${" not in value
+
+
 # --- what becomes of it -------------------------------------------------------------------------------------
+
+
+def _export(reading: _Reading, sources: Mapping[str, DraftSource]) -> DraftExport:
+    """There is one export: the ERP's, or the CRM's where only that is written to. What else is said becomes comments."""
+    catalog = load_catalog()
+    order = [name for head in catalog.sent_to_erp for name in (head, *catalog.sent_with(head))]
+    exported = {key: part for key, part in reading.parts.items() if part.is_exported}
+    system = next((one for one in SYSTEMS if any(of == one for _, of in exported)), SYSTEMS[0])
+    export = DraftExport(system)
+    is_named = not sources or system in sources
+    for (name, of), part in sorted(exported.items(), key=lambda item: item[0][0]):
+        if name not in order:
+            _keep_export(reading, part, f"{name} is never sent to the ERP by Kimo")
+        elif of != system or not is_named:
+            _keep_export(reading, part, f"{name} would go to the {of.upper()}, and the export goes to one source")
+        else:
+            export.entities[name] = _settled(part)
+    for head in catalog.sent_to_erp:
+        parts = [part for part in catalog.sent_with(head) if part in export.entities]
+        if parts and head not in export.entities:
+            alone = " and ".join(parts)
+            reading.remark(f"{head} is exported as well, into the table of its name: {alone} would not go alone")
+            export.entities[head] = DraftTarget()
+    export.entities = {name: export.entities[name] for name in order if name in export.entities}
+    export.formats = _formats_of_export(reading, system if is_named else None)
+    return export
+
+
+def _formats_of_export(reading: _Reading, system: str | None) -> dict[str, str | bool]:
+    """The system's; those of another one are kept as comments."""
+    for other, formats in reading.export_formats.items():
+        if other != system:
+            reading.kept[SETTINGS] += len(formats)
+            reading.setting_notes.setdefault(other, []).extend(f"export.formats.{key} = {v}" for key, v in formats.items())
+    return reading.export_formats.get(system or "", {})
+
+
+def _settled(part: _Part) -> DraftTarget:
+    target, entity = part.target, part.entity
+    target.table = None if target.table == entity.name else target.table
+    in_order = {one: target.fields[one] for one in entity.fields if one in target.fields}
+    target.fields = {one: column for one, column in in_order.items() if column.casefold() != one.casefold()}
+    return target
+
+
+def _keep_export(reading: _Reading, part: _Part, why: str) -> None:
+    reading.remark(f"{why}: what its rows say of an export is kept as a comment")
+    target = part.target
+    said = [f"to {target.table}"] if target.table else []
+    said += [f"{one} as {column}" for one, column in target.fields.items()]
+    said += [f"{one} through {steps}" for one, steps in target.transform.items()]
+    reading.kept[EXPORT] += len(said)
+    part.draft.notes += [f"export: {', '.join(said)}", *target.notes]
 
 
 def _entities(reading: _Reading, sources: Mapping[str, DraftSource]) -> list[DraftEntity]:
@@ -272,14 +410,14 @@ def _entities(reading: _Reading, sources: Mapping[str, DraftSource]) -> list[Dra
 def _send_home(reading: _Reading, part: _Part) -> None:
     """What is not imported goes to the file's end: entities that are exported only, filters of entities nobody maps."""
     draft, name = part.draft, part.entity.name
-    said = [*_exports(part)]
-    said += [f"table {draft.table}"] if draft.table else []
+    said = [f"table {draft.table}"] if draft.table else []
     said += [f"{one} from {column}" for one, column in draft.fields.items()]
     said += [f"{one} through {steps}" for one, steps in draft.transform.items()]
     said += [f"CustomQuery {draft.query}"] if draft.query else []
     said += [f"AdditionalFilter {draft.where}"] if draft.where else []
-    reading.homeless.append(f"{name} ({part.system}): {'; '.join([*said, *draft.notes]) or 'nothing'}")
-    if part.entity.direction == "export" and part.is_imported:
+    if said or draft.notes or not part.is_exported:
+        reading.homeless.append(f"{name} ({part.system}): {'; '.join([*said, *draft.notes]) or 'nothing'}")
+    if part.entity.direction == "export" and said:
         reading.remark(f"{name} is only exported to the ERP: what its rows say of an import is kept at the file's end")
     elif draft.where:
         reading.kept[UNKNOWN] += 1
@@ -302,13 +440,6 @@ def _settle(reading: _Reading, part: _Part) -> None:
         draft.table = None
     in_order = {one: draft.fields[one] for one in part.entity.fields if one in draft.fields}
     draft.fields = {one: column for one, column in in_order.items() if column.casefold() != one.casefold()}
-    draft.notes += _exports(part)
-
-
-def _exports(part: _Part) -> Iterator[str]:
-    if part.export_table or part.exports:
-        table = [f"to {part.export_table}"] if part.export_table else []
-        yield f"export: {', '.join([*table, *part.exports])}"
 
 
 def _with_settings(reading: _Reading, sources: Mapping[str, DraftSource]) -> dict[str, DraftSource]:

@@ -180,6 +180,13 @@ def _lookup(given: Any, **options: Any) -> steps.Lookup:
     return steps.Lookup(table, True, "" if default is None else text_of(_scalar(default)))
 
 
+def _prefix(given: Any) -> steps.RemovePrefix:
+    prefix = text_of(_scalar(given, "a text"))
+    if not prefix:
+        raise NotationError("expected a text")
+    return steps.RemovePrefix(prefix)
+
+
 def _replace(given: Any) -> steps.Replace:
     table = _table(given, "replace")
     if "" in table:
@@ -205,6 +212,8 @@ BEGINNINGS: Mapping[str, _Kind] = {
 STEPS: Mapping[str, _Kind] = {
     "StringToHash": _Kind(steps.string_to_hash, "", bare=True),
     "QueryAsLong": _Kind(numbers.query_as_long, "", bare=True),
+    "RemovePrefix": _Kind(_prefix, "RemovePrefix: Account_"),
+    "StringToInteger": _Kind(numbers.string_to_integer, "", bare=True),
     "trim": _Kind(steps.trim, "", bare=True),
     "upper": _Kind(steps.upper, "", bare=True),
     "lower": _Kind(steps.lower, "", bare=True),

@@ -47,6 +47,18 @@ def _pattern(example: str) -> re.Pattern[str]:
 _WHOLE = re.compile(r"(?P<sign>[-+]?)0*(?P<digits>[0-9]+)(?:\.0*)?")
 
 
+# More no database holds.
+_MOST_DIGITS = 65
+
+
+def string_to_integer(value: Any, absent: frozenset[str]) -> int | None:
+    """A whole number for a column of numbers: '0012' is 12."""
+    text = query_as_long(value, absent)
+    if len(text) > _MOST_DIGITS:
+        raise RefusedValue("expected a whole number")
+    return int(text) if text else None
+
+
 def query_as_long(value: Any, absent: frozenset[str]) -> str:
     """An id that is a whole number at the source, in its plain form: 12.0, '0012' and 12 are one id."""
     text = text_of(value).strip()

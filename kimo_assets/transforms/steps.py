@@ -41,6 +41,16 @@ def string_to_hash(value: Any, absent: frozenset[str]) -> str:
 
 
 @dataclass(frozen=True)
+class RemovePrefix:
+    """The text behind the prefix; all of it where it begins otherwise."""
+
+    prefix: str
+
+    def __call__(self, value: Any, absent: frozenset[str]) -> str:
+        return text_of(value).removeprefix(self.prefix)
+
+
+@dataclass(frozen=True)
 class Replace:
     """Each text by another, in the order given."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import Integer, String, Text
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import EntityMapping, load_config
+from kimo_assets.config.models import ExportConfig
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline import run_import
 from kimo_assets_tests.integrations import Command, Integration
@@ -189,19 +190,19 @@ def test_formats_of_dates_go_to_their_source(sqlite: Integration, command: Comma
     integrator(sqlite, mapping=[("Zone", None, "Z")], settings=settings)
     urls = ("--erp-url", f"sqlite:///{tmp_path}/e.sqlite", "--crm-url", f"sqlite:///{tmp_path}/c.sqlite")
     said = command.json("mapping", "pull", sqlite.url, *urls)
-    sources = load_config(command.file).sources
+    config = load_config(command.file)
+    sources = config.sources
     assert (sources["erp"].formats.date, sources["erp"].formats.datetime) == ("yyyyMMdd", "yyyyMMddHHmmss")
     assert (sources["crm"].formats.date, sources["crm"].formats.datetime) == (None, "dd/MM/yyyy HH:mm:ss")
-    assert said["kept_as_comments"] == {"settings": 2}
-    assert "# IntegratorSystemSetting BooleanFormat = ZeroOne" in command.text
-    assert "# IntegratorSystemSetting DateExportFormat = ddMMyy" in command.text
+    assert (config.export.formats.boolean, config.export.formats.date) == ("zero_one", "ddMMyy")
+    assert said["kept_as_comments"] == {}
 
 
 def test_without_a_source_the_formats_are_told_for_kimo_yaml(pulled: Pull, command: Command, sqlite: Integration) -> None:
-    _, said, text = pulled(mapping=[("Zone", None, "Z")], settings=[("DateFormat", "yyyyMMdd"), ("StringCase", "Upper")])
+    _, said, text = pulled(mapping=[("Zone", None, "Z")], settings=[("DateFormat", "yyyyMMdd"), ("PollingSeconds", "5")])
     assert said["formats"] == {"erp": {"date": "yyyyMMdd"}}
     assert "sources.erp:  formats: {date: 'yyyyMMdd'}" in text
-    assert "# erp: IntegratorSystemSetting StringCase = Upper" in text
+    assert "# erp: IntegratorSystemSetting PollingSeconds = 5" in text
     again = command.run("mapping", "pull", sqlite.url, "--force").stdout
     assert "under sources.erp:  formats: {date: 'yyyyMMdd'}" in again
     assert "Kept as comments, without effect here: 1 settings." in again
@@ -239,22 +240,134 @@ def test_hashed_keys_written_dates_and_two_systems_import_by_the_commands_alone(
     assert max(map(len, keys)) <= 50
 
 
-# --- what has no place yet --------------------------------------------------------------------------------------
+# --- the export -------------------------------------------------------------------------------------------------
 
 
-def test_names_and_transformations_of_the_export_are_kept_beside_their_entity_and_counted(pulled: Pull) -> None:
+def written(text: str, command: Command) -> ExportConfig:
+    """The export section of a pulled mapping file, by way of a kimo.yaml that names it."""
+    sources = "sources: {erp: {url: 'sqlite:///e'}, crm: {url: 'sqlite:///c'}}"
+    command.file.write_text(f"{sources}\nmapping: mapping.yaml\n", encoding="utf-8")
+    assert text == (command.folder / "mapping.yaml").read_text(encoding="utf-8")
+    return load_config(command.file).export
+
+
+def test_names_and_transformations_of_the_export_become_its_section(pulled: Pull, command: Command) -> None:
     entities, said, text = pulled(
         mapping=[
             ("Activity", None, "ATTIVITA", "ATTIVITA_OUT"),
-            ("Activity", "Id", "COD", "COD_OUT", None, None, "RemovePrefix:Activity_"),
-            ("Document", None, None, "ORDINI"),
-            ("Document", "Id", None, "NUMERO"),
+            ("Activity", "Id", "COD", "COD_OUT", None, None, "RemovePrefix:Activity_|StringToInteger"),
+            ("DocumentLine", None, None, "dbo.RIGHE"),
+            ("Document", "Number", None, "NUMERO"),
+            ("Document", "Id", None, "ID"),
+            ("Document", "FreeText1", None, None, None, None, "FixedValueAsString:KIMO: nuovo"),
+            ("Rma", None, "RESI"),
+            ("Contact", None, None, "CONTATTI_OUT"),
         ]
     )
-    assert entities == {"Activity": {"table": "ATTIVITA", "fields": {"Id": "COD"}}}
-    assert said["kept_as_comments"] == {"export names": 4, "export transformations": 1}
-    assert "    # export: to ATTIVITA_OUT, Id as COD_OUT (RemovePrefix:Activity_)" in text
-    assert "# Document (erp): export: to ORDINI, Id as NUMERO" in text
+    assert entities == {"Activity": {"table": "ATTIVITA", "fields": {"Id": "COD"}}, "Rma": "RESI"}
+    assert (said["kept_as_comments"], said["remarks"]) == ({}, [])
+    assert yaml.safe_load(text)["export"] == {
+        "entities": {
+            "Contact": "CONTATTI_OUT",
+            "Activity": {
+                "table": "ATTIVITA_OUT",
+                "fields": {"Id": "COD_OUT"},
+                "transform": {"Id": [{"RemovePrefix": "Activity_"}, "StringToInteger"]},
+            },
+            "Document": {"fields": {"Number": "NUMERO"}, "transform": {"FreeText1": {"constant": "KIMO: nuovo"}}},
+            "DocumentLine": "dbo.RIGHE",
+        }
+    }
+    assert written(text, command).entities["Activity"].table == "ATTIVITA_OUT"
+
+
+def test_an_entity_that_is_only_exported_needs_but_its_row_and_a_part_takes_its_head_along(
+    pulled: Pull, command: Command
+) -> None:
+    entities, said, text = pulled(mapping=[("Document",), ("RmaAttachment", None, None, "ALLEGATI"), ("Zone", None, "Z")])
+    assert entities == {"Zone": "Z"}
+    assert yaml.safe_load(text)["export"]["entities"] == {"Document": {}, "Rma": {}, "RmaAttachment": "ALLEGATI"}
+    assert said["remarks"] == [
+        "Rma is exported as well, into the table of its name: RmaAttachment would not go alone",
+    ]
+    assert list(written(text, command).entities) == ["Document", "Rma", "RmaAttachment"]
+
+
+def test_settings_of_the_export_become_its_formats(pulled: Pull, command: Command) -> None:
+    _, said, text = pulled(
+        mapping=[("Document", None, None, "ORDINI")],
+        settings=[
+            ("DateExportFormat", "yyyyMMdd"), ("DataFormat\\DateTimeExportFormat", "yyyyMMdd HH:mm"),
+            ("BooleanFormat", "ZeroOne"),
+            ("DateNullValue", "-1"), ("Erp\\BooleanNullValue", "0"), ("NumericNullValue", "0"), ("StringNullValue", "null"),
+            ("StringCase", "Upper"), ("SingleLineStrings", "True"), ("ShipmentSiteIdSplitChar", "|"),
+            ("ItemIdSplitChar", "#"),
+            ("IdrolabItemId", "0012"),
+        ],
+    )  # fmt: skip
+    assert (said["kept_as_comments"], said["remarks"]) == ({}, [])
+    formats = written(text, command).formats
+    assert formats.model_dump() == {
+        "date": "yyyyMMdd", "datetime": "yyyyMMdd HH:mm", "boolean": "zero_one", "null_date": "-1", "null_boolean": "0",
+        "null_number": "0", "null_text": "null", "case": "upper", "single_line": True, "shipment_site_split": "|",
+        "item_split": "#", "idrolab_item": "0012",
+    }  # fmt: skip
+
+
+def test_what_the_export_has_no_place_for_is_kept_and_told(pulled: Pull, command: Command) -> None:
+    _, said, text = pulled(
+        mapping=[
+            ("Item", None, "ARTICOLI", "ARTICOLI_OUT"), ("Item", "Description", None, "DES"),
+            ("Document", None, None, "ORDINI"), ("Document", None, None, "ORDINI2"), ("Document", "Notes", None, "NOTE"),
+            ("Document", "Notes", None, "NOTA"), ("Document", "Number", None, None, None, None, "PadLeft:10"),
+            ("Document", "SyncReference", None, None, None, None, "RemovePrefix:A"),
+            ("Account", None, "LEADS", "LEADS_OUT", "Crm"),
+        ],
+        settings=[("StringCase", "Lower"), ("ItemIdSplitChar", "||"), ("DateExportFormat", "gg/mm"),
+                  ("ExportTransformations", "x"), ("Crm\\BooleanFormat", "ZeroOne"), ("StringNullValue", "")],
+    )  # fmt: skip
+    export = written(text, command)
+    assert list(export.entities) == ["Document"]
+    assert (export.entities["Document"].table, export.entities["Document"].fields) == ("ORDINI", {"Notes": "NOTE"})
+    assert export.formats.model_dump(exclude_defaults=True) == {}
+    assert said["kept_as_comments"] == {
+        "contradicting rows": 2, "unknown export transformations": 2, "export names": 3, "settings": 6,
+    }  # fmt: skip
+    assert said["remarks"] == [
+        "Document: the table to export to is ORDINI in one row and ORDINI2 in another: the first counts",
+        "Document: the column to export Notes to is NOTE in one row and NOTA in another: the first counts",
+        "Document.Number: its transformation for the export is a comment: 'PadLeft:10' is not known here",
+        "Document.SyncReference: its transformation for the export is a comment: goes as it is, by it the answer is bound",
+        "StringCase of erp is Lower, which is not known here: it is a comment",
+        "ItemIdSplitChar of erp is ||, which is not known here: it is a comment",
+        "DateExportFormat of erp is gg/mm, which is not known here: it is a comment",
+        "Account would go to the CRM, and the export goes to one source: what its rows say of an export is kept as a "
+        "comment",
+        "Item is never sent to the ERP by Kimo: what its rows say of an export is kept as a comment",
+    ]
+    for kept in ("to ARTICOLI_OUT, Description as DES", "to LEADS_OUT", "ORDINI2", "NOTA", "PadLeft:10",
+                 "RemovePrefix:A", "Lower", "ItemIdSplitChar = ||", "gg/mm", "ExportTransformations = x",
+                 "export.formats.boolean = zero_one"):  # fmt: skip
+        assert kept in text
+
+
+def test_the_export_goes_to_the_crm_where_only_that_is_written_to(pulled: Pull, command: Command) -> None:
+    _, said, text = pulled(
+        mapping=[("Account", None, "LEADS", "LEADS_OUT", "Crm"), ("Zone", None, "Z")],
+        settings=[("Crm\\StringCase", "Upper")],
+    )
+    export = written(text, command)
+    assert (export.source, list(export.entities), export.formats.case) == ("crm", ["Account"], "upper")
+    assert (said["kept_as_comments"], said["remarks"]) == ({}, [])
+
+
+def test_an_export_that_kimo_yaml_would_expand_is_a_comment(pulled: Pull, command: Command) -> None:
+    _, _, text = pulled(mapping=[("Document", None, None, "${HOME}"), ("Contact", None, None, "C")])
+    assert list(written(text, command).entities) == ["Contact"]
+    assert "# Document is left out: kimo.yaml would take ${HOME} for an environment variable" in text
+
+
+# --- what has no place yet --------------------------------------------------------------------------------------
 
 
 def test_what_is_not_known_is_kept_and_told(pulled: Pull) -> None:

@@ -49,7 +49,8 @@ def transforming(*lines: str) -> str:
         (
             ["Name: xyz"],
             "line 5: entities.Account.transform.Name: there is no transformation `xyz`. There are: constant, coalesce, "
-            "concat, expression, StringToHash, QueryAsLong, trim, upper, lower, replace, lookup, date, number.",
+            "concat, expression, StringToHash, QueryAsLong, RemovePrefix, StringToInteger, trim, upper, lower, replace, "
+            "lookup, date, number.",
         ),
         (["Name: []"], "line 5: entities.Account.transform.Name: expected a step or a list of steps, e.g. trim"),
         (

@@ -47,9 +47,10 @@ SCALARS = st.one_of(
     st.binary(max_size=5),
 )
 NOTATIONS: list[Any] = [
-    "trim", "upper", "lower", "StringToHash", "QueryAsLong", {"replace": {"1": "one"}}, {"lookup": {"1": "a"}},
-    {"date": "dd/MM/yyyy"}, {"number": "1.234,56"}, {"constant": "x"}, {"coalesce": ["A"]}, {"concat": ["A"]},
-    {"expression": "A ~ '!'"}, {"expression": "A * 2"}, ["trim", "upper", {"replace": {"1": "2"}}, "QueryAsLong"],
+    "trim", "upper", "lower", "StringToHash", "QueryAsLong", "StringToInteger", {"RemovePrefix": "1"},
+    {"replace": {"1": "one"}}, {"lookup": {"1": "a"}}, {"date": "dd/MM/yyyy"}, {"number": "1.234,56"}, {"constant": "x"},
+    {"coalesce": ["A"]}, {"concat": ["A"]}, {"expression": "A ~ '!'"}, {"expression": "A * 2"},
+    ["trim", "upper", {"replace": {"1": "2"}}, "QueryAsLong"],
 ]  # fmt: skip
 
 
@@ -100,6 +101,23 @@ def test_a_whole_number_is_taken_in_its_plain_form(number: int, zeros: int) -> N
 @pytest.mark.parametrize("value", ["A1", 12.5, "12,0", "1e3", "0x10", "1_000", date(2026, 1, 1), "-", "."])
 def test_what_is_no_whole_number_is_refused(value: Any) -> None:
     assert refusal("QueryAsLong", value) == ("transformation_failed", "expected a whole number")
+
+
+# --- RemovePrefix, StringToInteger --------------------------------------------------------------------------------
+
+
+def test_a_prefix_is_removed_once_and_only_from_the_beginning() -> None:
+    assert made({"RemovePrefix": "A_"}, ["A_1", "A_A_1", "1A_", "a_1", "A_", 12]) == ["1", "A_1", "1A_", "a_1", "", "12"]
+
+
+def test_a_text_becomes_a_whole_number() -> None:
+    assert made("StringToInteger", ["0012", " -7 ", 3, Decimal("4.00"), "0"]) == [12, -7, 3, 4, 0]
+    assert made([{"RemovePrefix": "Account_"}, "StringToInteger"], ["Account_007"]) == [7]
+
+
+@pytest.mark.parametrize("value", ["A1", "1.5", "9" * 5000])
+def test_what_is_no_whole_number_for_a_column_is_refused(value: str) -> None:
+    assert refusal("StringToInteger", value) == ("transformation_failed", "expected a whole number")
 
 
 # --- texts --------------------------------------------------------------------------------------------------------
