@@ -412,14 +412,14 @@ def _check_export(config: KimoConfig) -> Iterator[Finding]:
     section = config.export
     if not section.entities:
         return
-    engine = open_source(section.source, config.sources[section.source], writable=True)
-    try:
-        for doubt in look(engine, config):
-            yield Finding(doubt.level, f"export {doubt.entity}", doubt.message, doubt.about)
-    except SourceError as error:
-        yield Finding("error", "export", _sentence(error))
-    finally:
-        engine.dispose()
+    with ExitStack() as stack:
+        try:
+            engine = open_source(section.source, config.sources[section.source], writable=True)
+            stack.callback(engine.dispose)
+            for doubt in look(engine, config):
+                yield Finding(doubt.level, f"export {doubt.entity}", doubt.message, doubt.about)
+        except SourceError as error:
+            yield Finding("error", "export", _sentence(error))
 
 
 # --- the store ----------------------------------------------------------------------------------------------

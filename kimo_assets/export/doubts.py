@@ -16,7 +16,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.config.models import ExportMapping
 from kimo_assets.export.columns import ErpColumn, writer
 from kimo_assets.export.formats import Formats, Refused
-from kimo_assets.export.targets import Target, exported, find_targets
+from kimo_assets.export.targets import Maker, Target, exported, find_targets
 
 Level = Literal["ok", "warning", "error"]
 
@@ -103,6 +103,7 @@ def _unwritable(target: Target, entity: Entity, mapping: ExportMapping, config: 
     formats = Formats.of(config)
     for maker, column in _both(target):
         if maker.field in mapping.transform:
+            yield from _unwritable_constant(target, maker, mapping)
             continue
         try:
             for value in _samples(entity.fields[maker.field]):
@@ -111,6 +112,16 @@ def _unwritable(target: Target, entity: Entity, mapping: ExportMapping, config: 
             example, remedy = formats.as_text(value), _remedy(entity.fields[maker.field])
             message = f"{column.name} cannot take {maker.field}, e.g. '{example}': {error.fits}. {remedy}"
             yield Doubt("error", target.entity, message, {"rule": "wrong_type", "column": column.name, "field": maker.field})
+
+
+def _unwritable_constant(target: Target, maker: Maker, mapping: ExportMapping) -> Iterator[Doubt]:
+    if mapping.transform[maker.field].columns(maker.field):
+        return
+    try:
+        maker.make(())
+    except Refused as error:
+        message = f"{maker.column} cannot take the constant of {maker.field}: {error.fits}"
+        yield Doubt("error", target.entity, message, {"rule": "wrong_type", "column": maker.column, "field": maker.field})
 
 
 def _samples(source: Field) -> Sequence[Any]:
