@@ -48,9 +48,9 @@ def as_message(letter: Letter, recipients: Sequence[str], settings: Notification
     message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
     # Holiday notes and the like are not to answer to a program.
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = settings.language
     message.set_content(as_text(letter))
     message.add_alternative(as_html(letter), subtype="html")
+    message["Content-Language"] = settings.language
     return message.as_bytes()
 
 
