@@ -136,7 +136,8 @@ def _tell_of(
         keep_state(connection, kind, after)
         if told is None or not settings.is_wanted:
             return False
-        failing = Failing(before.since, after.failures) if before and before.state == "failing" else None
+        was_failing = before is not None and before.state == "failing"
+        failing = Failing(before.since, after.failures or before.failures) if before and was_failing else None
         letter = run_letter(news, told, settings, failing)
         return post(connection, letter, _recipients(settings, told, tells), settings, end.run_id)
 
@@ -207,7 +208,8 @@ def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
     if not steps:
         for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
             if event := entry.dagster_event:
-                error = event.job_failure_data.error
+                # A run that was marked as failed from outside has a sentence, and no error.
+                error = getattr(event.event_specific_data, "error", None)
                 yield _one_line(error.message if error else event.message or "")
 
 

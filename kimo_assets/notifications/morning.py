@@ -159,14 +159,14 @@ def _sections(report: MorningReport, words: Words) -> Iterator[Section]:
     yield Section(words("fresh"), tuple(_fresh(report, words)), is_bad=bool(report.stale))
     if report.refused:
         rows, new = sum(one.rows for one in report.refused), sum(one.new for one in report.refused)
-        title = words("refused", count=words.number(rows), new=words.number(new))
+        title = words("refused", count=words.count(rows), new=words.count(new))
         yield Section(title, (*refused_rows(report.refused, words), _command("kimo rejected")), is_bad=bool(new))
     yield Section(words("waiting"), tuple(_waiting(report, words)))
     if report.stuck:
         columns = words.columns("what", "which", "since", "why")
         rows_ = [[s.what, s.which, words.moment(s.since) if s.since else "", s.why] for s in report.stuck[:_ROWS]]
         shown = (table(columns, rows_, left=columns), *_more(len(report.stuck), words), _command("kimo export status"))
-        yield Section(words("stuck", count=words.number(len(report.stuck))), shown, is_bad=True)
+        yield Section(words("stuck", count=words.count(len(report.stuck))), shown, is_bad=True)
     yield _tablets(report.tablets, words)
     if report.picture_count or report.address_count:
         yield Section(words("corrections"), tuple(_corrections(report, words)))
@@ -178,7 +178,7 @@ def _sections(report: MorningReport, words: Words) -> Iterator[Section]:
 
 def _failed(report: MorningReport, words: Words) -> Iterator[str]:
     for job in report.failing:
-        yield words("failing now", job=job.job, since=words.moment(job.since), count=words.number(job.runs))
+        yield words("failing now", job=job.job, since=words.moment(job.since), count=words.count(job.runs))
     for load in report.failed[:_ROWS]:
         if load.success is None:
             yield words("killed load", title=load.title, load=load.load)
@@ -236,11 +236,11 @@ def _tablets(tablets: Tablets, words: Words) -> Section:
 
 def _corrections(report: MorningReport, words: Words) -> Iterator[Block]:
     if report.picture_count:
-        yield Paragraph(words("pictures", count=words.number(report.picture_count)))
+        yield Paragraph(words("pictures", count=words.count(report.picture_count)))
         yield Items(tuple(f"{what}: {why}" for what, why in report.pictures))
         yield _command("kimo images audit")
     if report.address_count:
-        yield Paragraph(words("addresses", count=words.number(report.address_count)))
+        yield Paragraph(words("addresses", count=words.count(report.address_count)))
         yield Items(tuple(f"{what}: {why}" for what, why in report.addresses))
         yield _command("kimo geocode --list")
 

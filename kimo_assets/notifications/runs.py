@@ -106,7 +106,7 @@ def _facts(news: RunNews, words: Words, failing: Failing | None) -> Iterator[tup
         yield words("scheduled by"), news.started_by
     if failing:
         since = words.moment(failing.since)
-        yield words("failing since"), words("failing runs", since=since, count=words.number(failing.runs))
+        yield words("failing since"), words("failing runs", since=since, count=words.count(failing.runs))
     yield words("run"), news.run_id
 
 
@@ -170,7 +170,7 @@ def _step(step: int, lines: Sequence[StepLine], words: Words) -> Iterator[Block]
 
 def _refused(refused: Sequence[RefusedRows], words: Words) -> Section:
     total, new = sum(one.rows for one in refused), sum(one.new for one in refused)
-    title = words("refused", count=words.number(total), new=words.number(new))
+    title = words("refused", count=words.count(total), new=words.count(new))
     blocks = (*refused_rows(refused, words), Paragraph(words("refused commands")), _command("kimo rejected"))
     return Section(title, blocks, is_bad=bool(new))
 
@@ -190,9 +190,9 @@ def refused_rows(refused: Sequence[RefusedRows], words: Words) -> Iterator[Block
 def _to_look_at(news: RunNews, words: Words) -> Iterator[str]:
     loaded = news.steps.get(2, ())
     if held := sum(line.counts.get("held", 0) for line in loaded):
-        yield words("held", count=words.number(held))
+        yield words("held", count=words.count(held))
     if dangling := sum(sum(line.counts.get("dangling", {}).values()) for line in loaded):
-        yield words("dangling", count=words.number(dangling))
+        yield words("dangling", count=words.count(dangling))
 
 
 def _export(news: RunNews, exported: Mapping[str, tuple[int, int]], words: Words) -> Iterator[Section]:
@@ -200,11 +200,11 @@ def _export(news: RunNews, exported: Mapping[str, tuple[int, int]], words: Words
     columns = words.columns("entity", "records", "rows")
     rows = [[name, words.number(records), words.number(rows)] for name, (records, rows) in exported.items()]
     shown: Block = table(columns, rows, left=columns[:1]) if rows else Paragraph(words("nothing exported"))
-    yield Section(words("exported", count=words.number(sent)), (shown,))
+    yield Section(words("exported", count=words.count(sent)), (shown,))
     if news.held_back:
         columns = words.columns("entity", "which", "why")
         held = table(columns, news.held_back[:_NAMED], left=columns)
-        title = words("held back", count=words.number(len(news.held_back)))
+        title = words("held back", count=words.count(len(news.held_back)))
         yield Section(title, (held, _command("kimo export status")), is_bad=True)
 
 
@@ -216,7 +216,7 @@ def _task(news: RunNews, words: Words) -> Iterator[Section]:
     if news.problems:
         columns = words.columns("what", "why")
         shown = table(columns, news.problems[:_NAMED], left=columns)
-        yield Section(words("problems", count=words.number(news.problem_count)), (shown,), is_bad=True)
+        yield Section(words("problems", count=words.count(news.problem_count)), (shown,), is_bad=True)
     if news.notes:
         yield Section(words("notes"), (Items(tuple(news.notes[:_NAMED])),))
 

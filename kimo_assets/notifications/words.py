@@ -193,9 +193,11 @@ class Words:
         return [self(key) for key in keys]
 
     def number(self, value: float | None) -> str:
-        """1,234 or 1.234; a dash for nothing."""
-        if not value:
-            return "-"
+        """For a table: as a count, and a dash for nothing."""
+        return self.count(value) if value else "-"
+
+    def count(self, value: float) -> str:
+        """1,234 or 1.234."""
         text = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
         return text.translate(str.maketrans(",.", ".,")) if self.language == "it" else text
 

@@ -135,7 +135,8 @@ def test_a_long_list_is_cut_and_says_so() -> None:
 
 
 def morning(**own: object) -> MorningReport:
-    given = {"at": BEGAN, "since": BEGAN - timedelta(days=1), "fresh_hours": 26.0, "last_load": None, "fresh": {"Zone": BEGAN}}
+    since = BEGAN - timedelta(days=1)
+    given = {"at": BEGAN, "since": since, "fresh_hours": 26.0, "last_load": None, "fresh": {"Zone": BEGAN}}
     return MorningReport(**(given | own))  # type: ignore[arg-type]
 
 
