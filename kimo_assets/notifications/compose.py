@@ -12,7 +12,7 @@ from jinja2 import Environment
 Tone = Literal["good", "bad", "neutral"]
 
 _WIDTH = 78
-_CELL_CHARS = 60
+_CELL_CHARS = 200
 _TEXT_CHARS = 2000
 _COLOURS: dict[Tone, str] = {"good": "#1a7f37", "bad": "#b42318", "neutral": "#344054"}
 

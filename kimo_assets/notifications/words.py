@@ -29,10 +29,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "scheduled by": ("Avviato da", "Started by"),
     "failing since": ("In errore dal", "Failing since"),
     "failing runs": ("{since}, {count} esecuzioni", "{since}, {count} runs"),
-    "open": ("Apri nella console", "Open in the UI"),
+    "open": ("Apri in Dagster", "Open in the UI"),
     "what failed": ("Che cosa non è riuscito", "What failed"),
     "no reason": (
-        "L'esecuzione è finita senza dire perché: il suo registro è nella console.",
+        "L'esecuzione è finita senza dire perché: il suo registro è in Dagster.",
         "The run ended without saying why: its log is in the UI.",
     ),
     "kept": (
