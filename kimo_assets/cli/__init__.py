@@ -14,6 +14,7 @@ from kimo_assets.cli.images import images
 from kimo_assets.cli.imports import import_
 from kimo_assets.cli.plan import plan
 from kimo_assets.cli.rejected import rejected, retry
+from kimo_assets.cli.report import report
 from kimo_assets.cli.semaphore import semaphore
 from kimo_assets.cli.settings import settings, sync_settings
 from kimo_assets.cli.setup import init, mapping
@@ -41,7 +42,7 @@ def main(context: click.Context) -> None:
 
 
 for _command in (
-    demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, export, status, rejected, retry,
-    entities, check, why, semaphore, agent, sync, dev,
+    demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, export, status, report, rejected,
+    retry, entities, check, why, semaphore, agent, sync, dev,
 ):  # fmt: skip
     main.add_command(_command)

@@ -292,13 +292,18 @@ class SmtpConfig(Section):
 class NotificationsConfig(Section):
     """Who is told. Where these are silent, the console's MailServer\\… and NotificationCenter\\… settings hold; without a
     mail server nobody is. recipients: of success (info) and of failure (errors). ui_url: where the UI is, for links.
+
+    success_of: the jobs whose success is told; the end of a failure is told of every job. still_failing_hours: how long
+    after the last mail a job that goes on failing is told about again.
     """
 
     smtp: SmtpConfig | None = None
     sender: str | None = None
-    sender_name: str = "Kimo"
+    sender_name: str | None = None
     info_recipients: tuple[str, ...] = ()
     error_recipients: tuple[str, ...] = ()
+    success_of: tuple[str, ...] = ("full_import_from_erp", "import_entities")
+    still_failing_hours: Annotated[float, Field(gt=0)] = 24
     language: Literal["it", "en"] = "it"
     ui_url: str | None = None
 

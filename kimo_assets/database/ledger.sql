@@ -425,3 +425,38 @@ CREATE TABLE IF NOT EXISTS ops.agent_weight (
     changed_bytes bigint NOT NULL,
     PRIMARY KEY (load, manifest)
 );
+
+-- Mails to operators. How the runs of one kind (a job, by one schedule) have ended, as last told: state ok or failing, since when.
+-- failures: runs in a row that have failed. last_told_at: of the last mail about it.
+CREATE TABLE IF NOT EXISTS ops.notification (
+    job text PRIMARY KEY,
+    state text NOT NULL,
+    since timestamptz NOT NULL,
+    failures bigint NOT NULL DEFAULT 0,
+    last_told_at timestamptz
+);
+
+-- The mails themselves: one per run at most. message: as it goes out; recipients: who does not have it yet.
+-- problem: why the last attempt brought it to nobody, or not to all. ended_at: it is sent, or was given up.
+CREATE TABLE IF NOT EXISTS ops.mail (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id text UNIQUE,
+    subject text NOT NULL,
+    message bytea NOT NULL,
+    recipients text[] NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    due_at timestamptz NOT NULL DEFAULT now(),
+    problem text,
+    made_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz
+);
+CREATE INDEX IF NOT EXISTS mail_due ON ops.mail (due_at) WHERE ended_at IS NULL;
+
+-- When a tablet was last synced. Kimo's server, which the tablets ask, is to write it; nothing here does.
+CREATE TABLE IF NOT EXISTS ops.tablet_sync (
+    user_name text NOT NULL,
+    device text NOT NULL DEFAULT '',
+    agent text NOT NULL,
+    last_sync_at timestamptz NOT NULL,
+    PRIMARY KEY (user_name, device)
+);

@@ -14,6 +14,7 @@ from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets
 from kimo_assets.defs.checks import build_checks
 from kimo_assets.defs.export import build_export_check, export_to_erp, outbox_asset
 from kimo_assets.defs.jobs import build_jobs
+from kimo_assets.defs.notify import build_notify_sensor, morning_report
 from kimo_assets.defs.payloads import agent_payloads
 from kimo_assets.defs.retry import retry_rejected
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
@@ -41,8 +42,8 @@ def build_defs(
     return dg.Definitions(
         assets=[*assets, payloads, *of_tasks, outbox] if config.entities else [],
         asset_checks=[*build_checks(ASSET_OF_STEP[3]), *build_export_check()] if config.entities else [],
-        jobs=[*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp] if config.entities else [],
-        sensors=build_sensors(config, database) if config.entities else [],
+        jobs=[*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, morning_report] if config.entities else [],
+        sensors=[*build_sensors(config, database), build_notify_sensor(config, database)] if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.
         executor=dg.in_process_executor,

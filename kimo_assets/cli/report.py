@@ -1,0 +1,45 @@
+"""kimo report: what the morning report says, on the screen, as a file, or by mail."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.news import read_morning, send_morning_report
+from kimo_assets.notifications.compose import as_html, as_text
+from kimo_assets.notifications.morning import morning_letter
+from kimo_assets.notifications.settings import notification_settings
+
+
+@click.command()
+@click.option("--send", is_flag=True, help="Mail it to everybody who is told of anything, as the job morning_report does.")
+@click.option(
+    "--html", "html_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write it to this file, as it looks in a mail.",
+)  # fmt: skip
+@common_options
+@click.pass_obj
+def report(call: Call, send: bool, html_file: Path | None) -> None:
+    """The morning report: how fresh the data are, what failed or was refused, what waits, and what to correct.
+
+    Since the last one that was mailed, or of the last day. With --send, exit code 1 says that it did not reach the
+    mail server; it is kept then, and the daemon (kimo dev) tries again.
+    """
+    with call.database.connect() as connection:
+        settings = notification_settings(connection, call.config)
+        found = read_morning(connection, call.config, settings)
+        sent = send_morning_report(connection, call.config, datetime.now(UTC).isoformat()) if send else None
+    letter = morning_letter(found, settings)
+    if html_file:
+        html_file.write_text(as_html(letter), encoding="utf-8")
+    if call.as_json:
+        print_json({**found.as_json(), "sent": vars(sent) if sent else None})
+    elif sent:
+        call.out.say(sent.in_words(), style="green" if sent.mails else "bold red")
+    elif html_file:
+        call.out.say(f"Written to {html_file}.", style="green")
+    else:
+        click.echo(as_text(letter), nl=False)
+    if sent and not sent.mails:
+        click.get_current_context().exit(EXIT_FAILED)
