@@ -48,7 +48,7 @@ def serve(call: Call, port: int, host: str, graphql_url: str | None) -> None:
     _log_to(call.err)
     app = build_app(config, cache(lambda: call.database), token=token, graphql_url=graphql_url)
     server = _server(uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, lifespan="off",
+        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none",
         timeout_graceful_shutdown=5,
     ), _announce(call, f"http://{in_url(host)}:{port}"))  # fmt: skip
     if sys.platform != "win32":

@@ -36,8 +36,10 @@ class Answer(Response):
                          {**_HEADERS, **(headers or {})})  # fmt: skip
 
 
-def refused(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer({"accepted": False, "error": kind, "message": message}, status, headers)
+def refused(
+    status: int, kind: str, message: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Answer:
+    return Answer({"accepted": False, "error": kind, "message": message, **more}, status, headers)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class WebApi:
         mapped = self._webserver.partitions("full_import_from_erp") if endpoint.is_partitioned or asked.tables else []
         tables = _mapped_names(asked.tables, mapped)
         if in_the_way := self._in_the_way(endpoint):
-            return _discarded(endpoint, in_the_way[0], self._link(in_the_way[0].run_id))
+            return self._discarded(endpoint, in_the_way[0])
         run_id = self._webserver.launch(
             endpoint.job,
             endpoint.run_config(tables, only_listed=asked.only_listed),
@@ -109,6 +109,15 @@ class WebApi:
         """Runs that discard a request for the endpoint."""
         minded = {endpoint.work} if self._config.api.side_jobs_apart else set(Work)
         return [run for run in self._running() if WORK_OF_JOB.get(run.job) in minded]
+
+    def _discarded(self, endpoint: Endpoint, run: GoingOn) -> Answer:
+        does = "waits in the queue" if run.is_queued else "is going on"
+        return refused(
+            409, "Discarded",
+            f"Discarded: '{title_of(run.job)}' (run {run.run_id}) {does} since {run.since:%Y-%m-%d %H:%M:%S} UTC. "
+            f"'{endpoint.title}' was not started and does not wait; ask again when that one has ended.",
+            because_of=self._as_json(run),
+        )  # fmt: skip
 
     def _running(self) -> list[GoingOn]:
         """Without those that were killed: Dagster calls them started until somebody tells it."""
@@ -194,15 +203,6 @@ def _endpoint_name(path: str) -> str | None:
     path = path.rstrip("/")
     start, _, name = path.rpartition("/")
     return name if start.casefold() == PREFIX.casefold() else None
-
-
-def _discarded(endpoint: Endpoint, run: GoingOn, link: str) -> Answer:
-    does = "waits in the queue" if run.is_queued else "is running"
-    return refused(
-        409, "Discarded",
-        f"Discarded: '{title_of(run.job)}' (run {run.run_id}) {does} since {run.since:%Y-%m-%d %H:%M:%S} UTC. "
-        f"'{endpoint.title}' was not started and does not wait; ask again when that one has ended: {link}",
-    )  # fmt: skip
 
 
 def _no_such(name: str | None) -> Answer:

@@ -93,4 +93,4 @@ def endpoint_of(name: str) -> Endpoint | None:
 
 
 def nearest_endpoints(name: str) -> list[str]:
-    return [_BY_FOLD[fold].name for fold in get_close_matches(name.casefold(), _BY_FOLD, n=3, cutoff=0.5)]
+    return [_BY_FOLD[fold].name for fold in get_close_matches(name.casefold(), _BY_FOLD, n=3, cutoff=0.6)]
