@@ -105,10 +105,8 @@ def webserver(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Dagster's webserver without its daemon: what is launched stays in the queue. Its address."""
     port = free_port()
     config = load_config(company.config)
-    environment = {
-        **os.environ, "DAGSTER_HOME": str(dagster_home(config, Database(company.database.dsn, config.database.dagster_url or ""))),
-        CONFIG_VARIABLE: str(company.config),
-    }  # fmt: skip
+    home = dagster_home(config, Database(company.database.dsn, config.database.dagster_url or ""))
+    environment = {**os.environ, "DAGSTER_HOME": str(home), CONFIG_VARIABLE: str(company.config)}
     script = str(Path(sys.executable).parent / "dagster-webserver")
     log = tmp_path_factory.mktemp("webserver") / "log"
     with log.open("w") as file, subprocess.Popen(

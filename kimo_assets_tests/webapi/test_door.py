@@ -1,5 +1,6 @@
 """Who gets in: the token, the methods, how often, and what is logged of it. Behind the door nobody answers."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -212,9 +213,10 @@ def test_a_webserver_that_is_none_is_503_too(api: NewApi, answered: bytes, said:
 
 
 def test_of_several_companies_kimo_yaml_has_to_say_which(api: NewApi) -> None:
-    node = '{"name": "__repository__", "location": {"name": "%s"}, "jobs": [{"name": "full_import_from_erp"}]}'
-    both = '{"data": {"repositoriesOrError": {"nodes": [%s, %s]}}}' % (node % "north", node % "south")
-    with something_else(both.encode()) as url, api(graphql_url=url) as base:
+    jobs = [{"name": "full_import_from_erp"}]
+    nodes = [{"name": "__repository__", "location": {"name": name}, "jobs": jobs} for name in ("south", "north")]
+    both = {"data": {"repositoriesOrError": {"nodes": nodes}}}
+    with something_else(json.dumps(both).encode()) as url, api(graphql_url=url) as base:
         assert "(north, south): say in kimo.yaml, api.code_location" in ask(base, "ImportFiles").json()["message"]
 
 

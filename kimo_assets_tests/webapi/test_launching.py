@@ -77,7 +77,7 @@ def test_an_entity_that_is_not_mapped_is_400_with_the_nearest(base: str, webserv
     assert runs(webserver) == before
 
 
-@pytest.mark.parametrize("second", ["ExportToErp", "FullImportFromErp", "GeocodeAddresses", "ImportFromErp?tables=Account"])
+@pytest.mark.parametrize("second", ["ExportToErp", "FullImportFromErp", "GeocodeAddresses", "ImportFromErp?tables=account"])
 def test_a_request_is_discarded_while_one_waits_and_the_answer_names_it(base: str, webserver: str, second: str) -> None:
     run_id = ask(base, "FullImportFromErp").json()["run_id"]
     answer = ask(base, second)
@@ -95,7 +95,7 @@ def test_of_requests_at_the_same_moment_one_is_accepted(base: str, webserver: st
     assert [run["status"] for run in runs(webserver)].count("QUEUED") == 1
 
 
-def test_what_the_ui_has_launched_discards_too_and_what_is_no_entry_of_the_menu_does_not(base: str, webserver: str) -> None:
+def test_what_the_ui_has_launched_discards_too_but_only_entries_of_the_menu(base: str, webserver: str) -> None:
     launch = """mutation($job: String!) {launchRun(executionParams: {runConfigData: {}, selector: {
         repositoryLocationName: "kimo_assets.definitions", repositoryName: "__repository__", jobName: $job}})
         {... on LaunchRunSuccess {run {runId}}}}"""
@@ -114,8 +114,8 @@ def _cancel_all(webserver: str) -> None:
 
 def test_side_jobs_go_beside_an_import_when_kimo_yaml_says_so(with_settings: Callable[..., Any]) -> None:
     with with_settings(api={"side_jobs_apart": True}) as base:
-        asked = ("GeocodeAddresses", "FullImportFromErp", "ImportFiles", "ExportToErp", "DownloadItemsImages", "GeocodeAddresses")
-        assert [ask(base, name).status_code for name in asked] == [200, 200, 200, 409, 409, 409]
+        asked = ("GeocodeAddresses", "FullImportFromErp", "ImportFiles", "ExportToErp", "DownloadItemsImages")
+        assert [ask(base, name).status_code for name in (*asked, asked[0])] == [200, 200, 200, 409, 409, 409]
 
 
 def test_a_run_that_was_killed_discards_nothing(base: str, webserver: str, company: Company) -> None:
