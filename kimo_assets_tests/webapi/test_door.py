@@ -241,11 +241,11 @@ def test_the_log_has_a_line_a_request_and_never_a_token(api: NewApi, access_log:
     with api() as base:
         ask(base, "ImportFromErp", token=None, params={"token": TOKEN, "tables": "Account\n127.0.0.1 GET / -> 200"})
         ask(base, "FullImportFromErp", token=None, params={"tokn": TOKEN})
-        ask(base, "%0d%0aFullImportFromErp")
+        ask(base, "%0D%0AFullImportFromErp")
         requests.get(f"{base}/health", timeout=30)
     lines = [record.getMessage() for record in access_log.records if record.name == "kimo_assets.webapi"]
     assert len(lines) == 3
     assert lines[0].startswith(f"127.0.0.1 GET {BASE}/ImportFromErp tables='Account\\n127.0.0.1 GET / -> 200' -> 503 ")
     assert lines[1].startswith(f"127.0.0.1 GET {BASE}/FullImportFromErp -> 401 ")
-    assert lines[2].startswith(f"127.0.0.1 GET {BASE}/%0d%0aFullImportFromErp -> 404 ")
+    assert lines[2].startswith(f"127.0.0.1 GET {BASE}/%0D%0AFullImportFromErp -> 404 ")
     assert TOKEN not in access_log.text

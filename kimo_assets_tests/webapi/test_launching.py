@@ -73,11 +73,11 @@ def test_an_entity_that_is_not_mapped_is_400_with_the_nearest(base: str, webserv
     before = runs(webserver)
     answer = ask(base, "ImportFromErp?tables=SalesAgent,Acount")
     assert answer.status_code == 400
-    assert "'Acount' is not an entity of this mapping (kimo.yaml, entities). Did you mean Account" in answer.json()["message"]
+    assert "'Acount' is not an entity of this mapping (kimo.yaml, entities). Did you mean Account" in answer.text
     assert runs(webserver) == before
 
 
-@pytest.mark.parametrize("second", ["ExportToErp", "FullImportFromErp", "GeocodeAddresses", "ImportFromErp?tables=account"])
+@pytest.mark.parametrize("second", ["ExportToErp", "FullImportFromErp", "ImportFiles", "ImportFromErp?tables=account"])
 def test_a_request_is_discarded_while_one_waits_and_the_answer_names_it(base: str, webserver: str, second: str) -> None:
     run_id = ask(base, "FullImportFromErp").json()["run_id"]
     answer = ask(base, second)
