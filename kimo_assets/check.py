@@ -295,7 +295,8 @@ def _values(
     what: str, selection: Selection, mapping: EntityMapping, measured: Measured, config: KimoConfig
 ) -> Iterator[Finding]:
     """What would be refused of the rows that are there."""
-    if measured.rows == 0:
+    # The ERP's answers are often none.
+    if measured.rows == 0 and selection.entity.category != "sync_references":
         yield Finding("warning", what, f"{_origin(mapping, selection.entity)} has no rows: is it the right one?")
     yield from _keys(what, selection, measured)
     for misfit in measured.misfits:
@@ -411,14 +412,14 @@ def _check_export(config: KimoConfig) -> Iterator[Finding]:
     section = config.export
     if not section.entities:
         return
-    engine = open_source(section.source, config.sources[section.source], writable=True)
-    try:
-        for doubt in look(engine, config):
-            yield Finding(doubt.level, f"export {doubt.entity}", doubt.message, doubt.about)
-    except SourceError as error:
-        yield Finding("error", "export", _sentence(error))
-    finally:
-        engine.dispose()
+    with ExitStack() as stack:
+        try:
+            engine = open_source(section.source, config.sources[section.source], writable=True)
+            stack.callback(engine.dispose)
+            for doubt in look(engine, config):
+                yield Finding(doubt.level, f"export {doubt.entity}", doubt.message, doubt.about)
+        except SourceError as error:
+            yield Finding("error", "export", _sentence(error))
 
 
 # --- the store ----------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def print_export(call: Call, report: ExportReport) -> None:
 
 
 def _print_held(call: Call, held: tuple[HeldRecord, ...]) -> None:
-    shown = table("Held back", ("Entity", "Id", "Why"), left=("Entity", "Id", "Why"))
+    shown = table("Held back, or waiting", ("Entity", "Id", "Why"), left=("Entity", "Id", "Why"))
     for record in held[:_HELD_SHOWN]:
         shown.add_row(record.entity, plain(record.id, _CELL_CHARS), plain(record.why))
     call.out.print(shown)

@@ -40,7 +40,7 @@ def print_task(call: Call, report: TaskReport) -> None:
     if report.problems:
         call.out.print(problems_table(report))
         if len(report.problems) > _PROBLEMS_SHOWN:
-            call.out.say(f"... and {plural(len(report.problems) - _PROBLEMS_SHOWN, 'more')}: --json has all of them.")
+            call.out.say(f"... and {len(report.problems) - _PROBLEMS_SHOWN:,} more: --json has all of them.")
     for note in report.notes:
         call.out.say(note)
 

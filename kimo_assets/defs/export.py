@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
+from kimo_assets.database.names import KIMO, table
 from kimo_assets.database.rules import business_rules
 from kimo_assets.database.stuck import days_stuck, stuck
 from kimo_assets.defs.metadata import MetadataValues, markdown_table
@@ -65,6 +66,12 @@ def export_to_erp() -> None:
     send_to_erp()
 
 
+_EDITING_PENDING = 10
+_EDITED_ON_ITS_WAY = (
+    "edited in Kimo after it was sent, and no answer of the ERP's will release it: the ERP has the version of before. Amend "
+    "it there by hand, then have it set to 1 in Kimo"
+)
+
 NOTHING_IS_STUCK = "nothing_is_stuck"
 _STUCK_SHOWN = 20
 
@@ -114,6 +121,14 @@ def _found(connection: Connection, config: KimoConfig, catalog: Catalog) -> Iter
         "ORDER BY entity, sync_reference, batch DESC"
     )
     yield from ((entity, key or "", why or "refused") for entity, key, why, outcome in refused if outcome == "refused")
+    for head in catalog.sent_to_erp:
+        if catalog.answers.get(head) not in config.entities:
+            edited = connection.execute(
+                sql.SQL('SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER BY 1').format(
+                    table(KIMO, head), sql.Literal(_EDITING_PENDING)
+                )
+            )
+            yield from ((head, key, _EDITED_ON_ITS_WAY) for (key,) in edited)
     for record in stuck(connection, catalog, days_stuck(business_rules(connection))):
         yield record.entity, record.id, record.why
 

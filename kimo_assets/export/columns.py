@@ -268,8 +268,10 @@ def _sqlite_moment(moment: datetime) -> str:
 
 def _any(formats: Formats, is_sqlite: bool, value: Any) -> Any:
     """What the database is to make of it is its own affair: numbers to SQLite, whose columns may have no type; else text."""
+    if isinstance(value, bool):  # 1 is a flag of any type that has some
+        return int(value) if is_sqlite else str(int(value))
     if is_sqlite and isinstance(value, int):
-        return int(value)
+        return value
     if is_sqlite and isinstance(value, Decimal):
         return _sqlite_number(ErpColumn("", "any", "SQLite"), _itself, value)
     return value if type(value) is str else formats.as_text(value)

@@ -16,7 +16,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.config.models import ExportMapping
 from kimo_assets.export.columns import ErpColumn, writer
 from kimo_assets.export.formats import Formats, Refused
-from kimo_assets.export.targets import Target, exported, find_targets
+from kimo_assets.export.targets import Maker, Target, exported, find_targets
 
 Level = Literal["ok", "warning", "error"]
 
@@ -57,6 +57,10 @@ def _of_target(engine: Engine, config: KimoConfig, target: Target, mapping: Expo
     if target.sync_column is None and entity.is_sent_to_erp:
         message = "no column takes SyncReference: the ERP has nothing to answer by, nor can be looked up there what arrived"
         yield Doubt("warning", target.entity, message, {"rule": "no_sync_reference"})
+    answers = load_catalog().answers.get(target.entity)
+    if answers and answers not in config.entities:
+        message = f"{answers} is not mapped: the ERP's answers never arrive, so new records keep Kimo's Ids. Map it"
+        yield Doubt("warning", target.entity, message, {"rule": "no_answers"})
     if _may_insert(engine, target.table) is False:
         message = f"this user may not insert into {target.table.fullname}: have the ERP grant it"
         yield Doubt("error", target.entity, message, {"rule": "no_right"})
@@ -99,6 +103,7 @@ def _unwritable(target: Target, entity: Entity, mapping: ExportMapping, config: 
     formats = Formats.of(config)
     for maker, column in _both(target):
         if maker.field in mapping.transform:
+            yield from _unwritable_constant(target, maker, mapping)
             continue
         try:
             for value in _samples(entity.fields[maker.field]):
@@ -107,6 +112,16 @@ def _unwritable(target: Target, entity: Entity, mapping: ExportMapping, config: 
             example, remedy = formats.as_text(value), _remedy(entity.fields[maker.field])
             message = f"{column.name} cannot take {maker.field}, e.g. '{example}': {error.fits}. {remedy}"
             yield Doubt("error", target.entity, message, {"rule": "wrong_type", "column": column.name, "field": maker.field})
+
+
+def _unwritable_constant(target: Target, maker: Maker, mapping: ExportMapping) -> Iterator[Doubt]:
+    if mapping.transform[maker.field].columns(maker.field):
+        return
+    try:
+        maker.make(())
+    except Refused as error:
+        message = f"{maker.column} cannot take the constant of {maker.field}: {error.fits}"
+        yield Doubt("error", target.entity, message, {"rule": "wrong_type", "column": maker.column, "field": maker.field})
 
 
 def _samples(source: Field) -> Sequence[Any]:

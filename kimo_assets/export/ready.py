@@ -15,6 +15,7 @@ from kimo_assets.catalog.model import PENDING_STATUSES
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, table
 from kimo_assets.database.rules import business_rules
+from kimo_assets.database.stuck import days_stuck
 
 # EntityStatus (fact sheet, section 9).
 EXPORTED, EXPORTING, COMMITTING, READY = 1, 3, 5, 6
@@ -22,7 +23,6 @@ KNOWN_TO_ERP = (0, 1, 2)
 
 OPEN, CONFIRMED = 0, 1
 
-_DAYS_STUCK = "pendingedits\\daysstuck"
 
 # What keeps a record from being sent as it is, whatever else is sent.
 _HELD = ("no reference", "double reference", "unknown type")
@@ -250,17 +250,8 @@ def waiting(connection: Connection, config: KimoConfig, catalog: Catalog) -> dic
 
     held also counts what the last export could not send for what it holds, or for the ERP's refusal.
     """
-    days = days_stuck(connection)
+    days = days_stuck(business_rules(connection))
     return {name: _waiting(connection, config, catalog, name, days) for name in listed_heads(config, catalog)}
-
-
-def days_stuck(connection: Connection) -> float | None:
-    """The business rule PendingEdits\\DaysStuck; None where it is not set, or no number."""
-    try:
-        days = float(business_rules(connection).get(_DAYS_STUCK, "").replace(",", "."))
-    except ValueError:
-        return None
-    return days if days >= 0 else None
 
 
 def is_acknowledged(config: KimoConfig, name: str) -> bool:
@@ -268,7 +259,7 @@ def is_acknowledged(config: KimoConfig, name: str) -> bool:
     return f"EntitySyncReferenceFor{name}" in config.entities
 
 
-def _waiting(connection: Connection, config: KimoConfig, catalog: Catalog, name: str, days: float | None) -> Waiting:
+def _waiting(connection: Connection, config: KimoConfig, catalog: Catalog, name: str, days: int | None) -> Waiting:
     fates: Mapping[str, int] = dict(
         connection.execute(_FATES.format(fates=_fates(catalog, name), entity=sql.Literal(name))).fetchall()
     )

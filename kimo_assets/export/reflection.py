@@ -94,7 +94,7 @@ class Reflection:
             column,
             nullable=bool(one["nullable"]),
             has_default=one.get("default") is not None,
-            is_filled=bool(one.get("computed") or one.get("identity") or counts or is_rowid),
+            is_filled=bool(column.is_filled or one.get("computed") or one.get("identity") or counts or is_rowid),
         )
         if self._database_encoding and column.sort == "text":
             column = self._database_encoding(column)
@@ -263,6 +263,8 @@ def _of_type(name: str, kind: Any, dialect: str, compiling: Dialect) -> ErpColum
             return _moment_column(column, kind, dialect)
         case types.Date():
             return replace(column, sort="day", low=datetime(1000, 1, 1) if dialect == "mysql" else None, high=datetime.max)
+        case mssql.TIMESTAMP():  # a row's version
+            return replace(column, is_filled=True)
         case mssql.XML() | types.Enum() | mysql.SET():
             return column
         case types.String():

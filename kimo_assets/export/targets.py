@@ -23,7 +23,7 @@ from kimo_assets.transforms import Transformation, transformed
 SYNC_REFERENCE = "SyncReference"
 
 # So many different values of a column are remembered: codes, flags, days and prices come again and again.
-_REMEMBERED = 4096
+_REMEMBERED = 1024
 _SHOWN = 40
 
 # Entities whose ids may be split, and the setting that says at what.

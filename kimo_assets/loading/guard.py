@@ -6,7 +6,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import Entity
 from kimo_assets.config import GuardsConfig
-from kimo_assets.database.names import ARCHIVED, KIMO, table
+from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, table
 
 _AGENTS_NAMED = 5
 
@@ -33,14 +33,27 @@ def suspicion(
 def _too_many_archived(
     connection: Connection, entity: Entity, archived: int, guards: GuardsConfig
 ) -> str | None:
-    """As many rows may be there as before, and yet none of them: with keys that were all given anew."""
+    """As many rows may be there as before, and yet none of them: with keys that were all given anew.
+
+    Rows that Kimo made, and which the ERP's own take the place of, are no loss: no snapshot ever had them.
+    """
     if archived < max(1, guards.min_shrink_rows):
         return None
     row = connection.execute(
-        sql.SQL("SELECT count(*) FROM {} WHERE {} IS NULL").format(table(KIMO, entity.name), sql.Identifier(ARCHIVED))
+        sql.SQL(
+            """
+            SELECT count(*), count(*) FILTER (WHERE {id} IN (SELECT id FROM pg_temp.difference WHERE kind = 'archived'))
+            FROM {kimo} WHERE {archived} IS NULL AND {hash} <> 0
+            """
+        ).format(
+            id=sql.Identifier(ID),
+            kimo=table(KIMO, entity.name),
+            archived=sql.Identifier(ARCHIVED),
+            hash=sql.Identifier(HASH),
+        )
     ).fetchone()
-    live = row[0] if row else 0
-    if archived <= guards.max_shrink * live:
+    live, archived = row or (0, 0)
+    if archived < max(1, guards.min_shrink_rows) or archived <= guards.max_shrink * live:
         return None
     return (
         f"{archived:,} of {live:,} rows would be archived ({archived / live:.0%}; allowed are {guards.max_shrink:.0%})."

@@ -64,6 +64,14 @@ def test_what_nobody_fills_and_what_never_fits_are_errors(integration: Integrati
     assert len(told(integration, formats, Document={"table": "ordini", "transform": {"DocumentStatus": "trim"}})) == 1
 
 
+def test_a_constant_that_its_column_cannot_hold_is_an_error(sqlite: Integration) -> None:
+    sqlite.execute("CREATE TABLE ORDINI (SyncReference varchar(50), ORIGINE varchar(3))")
+    mapping = {"table": "ORDINI", "fields": {"FreeText1": "ORIGINE"}, "transform": {"FreeText1": {"constant": "KIMO"}}}
+    assert told(sqlite, Document=mapping)[0] == (
+        "error", "Document", "ORIGINE cannot take the constant of FreeText1: 4 characters, and VARCHAR(3) holds 3",
+    )  # fmt: skip
+
+
 def test_columns_shorter_than_their_field_and_a_missing_sync_reference_are_warnings(sqlite: Integration) -> None:
     sqlite.execute(
         "CREATE TABLE Document (Id varchar(20), Notes varchar(80), Number varchar(50), DeliveryDate date NULL)",

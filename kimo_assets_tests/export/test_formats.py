@@ -175,6 +175,11 @@ def test_sql_servers_old_types_begin_late(kind: Any, first: datetime, before: da
     assert written(mssql.DATETIME2(), datetime(1, 1, 1)) == datetime(1, 1, 1)
 
 
+def test_a_rows_version_is_the_servers() -> None:
+    assert column(mssql.ROWVERSION()).is_filled
+    assert not column(mssql.VARBINARY(8)).is_filled
+
+
 def test_sql_servers_datetime_has_thousandths_of_a_second() -> None:
     assert written(mssql.DATETIME(), datetime(2026, 1, 1, 1, 1, 1, 999999)).microsecond == 999000
     assert written(mssql.SMALLDATETIME(), datetime(2026, 1, 1, 1, 1, 1, 999999)).microsecond == 0

@@ -122,6 +122,7 @@ def checked(examples: int) -> settings:
 @given(events=EVENTS)
 @example(events=[("write",), ("export", 12, (0, 10)), ("take",)])
 @example(events=[("write",), ("write",), ("export", 17, None), ("take",), ("export", 5, None)])
+@example(events=[("write",), ("write",), ("export", 18, None)])
 def test_every_version_arrives_once_whatever_happens(tmp_path: Path, own: Database, events: list[Event]) -> None:
     play(tmp_path, own, events)
 

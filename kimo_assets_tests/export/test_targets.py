@@ -359,6 +359,20 @@ def test_a_field_goes_into_a_column_of_another_kind_where_that_can_hold_it(erp: 
         assert f"Document.{name} -> " in refused(target, {**values, name: value})
 
 
+def test_types_that_are_neither_text_nor_number_nor_date_are_the_databases_affair(
+    postgresql: Integration, open_engines: list[Engine]
+) -> None:
+    postgresql.execute(
+        "CREATE TYPE stato AS ENUM ('N', 'S')",
+        "CREATE TABLE document (id uuid, FreeText1 stato, FreeText2 jsonb, Amount money, CollectOnSite bit(1))",
+    )
+    erp = Erp(postgresql, open_engines)
+    key = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+    values = {"Id": key, "FreeText1": "S", "FreeText2": '{"a": 1}', "Amount": "12.50000"}
+    row = erp.arrived(erp.target("Document", None), {**values, "CollectOnSite": "true"})
+    assert (str(row["id"]), row["freetext1"], row["freetext2"], row["collectonsite"]) == (key, "S", {"a": 1}, "1")
+
+
 def test_a_fraction_of_a_second_is_not_rounded_into_the_next_one(
     mariadb: Integration, open_engines: list[Engine]
 ) -> None:

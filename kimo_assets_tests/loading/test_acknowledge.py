@@ -404,6 +404,33 @@ def test_parts_are_held_with_their_head_and_the_erps_come_in_their_place(world: 
     assert world.rows(state) == [("A1", "V1", "u2"), ("A2", "V2", "u1")]
 
 
+def test_parts_that_the_erps_take_the_place_of_are_no_mass_deletion(world: World) -> None:
+    """Of 61 rows 60 go in one load, all of them Kimo's own; then the ERP's own 61 would go too."""
+    visits = [f"N{number}" for number in range(60)]
+    world.erp(
+        SalesAgent=agents("1"), Account=ids("C1"), Activity=[{"Id": "V0", "AccountId": "C1"}],
+        ActivityAssignee=[{"Id": "A0", "ActivityId": "V0", "AssigneeId": "u1"}],
+        EntitySyncReferenceForActivity=[answer("other", None, None)],
+    )  # fmt: skip
+    world.done(1, 2)
+    for key in visits:
+        insert(world, "Activity", Id=key, AccountId="C1", EntityStatus=1, SyncReference=f"ref-{key}")
+        insert(world, "ActivityAssignee", Id=f"B{key}", ActivityId=key, AssigneeId="u1")
+        sent(world, key, entity="Activity")
+    world.erp(
+        Activity=[{"Id": "V0", "AccountId": "C1"}, *({"Id": f"V{key}", "AccountId": "C1"} for key in visits)],
+        ActivityAssignee=[{"Id": f"A{key}", "ActivityId": f"V{key}", "AssigneeId": "u1"} for key in ("0", *visits)][1:],
+        EntitySyncReferenceForActivity=[answer(f"ref-{key}", f"V{key}") for key in visits],
+    )
+    loaded = world.done(1, 2).steps[2].entities["ActivityAssignee"]
+    assert loaded.counts()["archived"] == 61
+    assert loaded.guard is None
+    world.erp(ActivityAssignee=[{"Id": "A", "ActivityId": "V0", "AssigneeId": "u1"}])
+    world.settings = {"guards": {"min_shrink_rows": 50, "max_shrink": 0.3}}
+    report = world.run(1, 2)
+    assert "ActivityAssignee" in report.failures[min(report.failures)]
+
+
 # --- refusals and contradictions --------------------------------------------------------------------------------
 
 

@@ -37,7 +37,8 @@ def payload_columns(world: World) -> dict[str, list[str]]:
     catalog = load_catalog()
     found: dict[str, set[str]] = {}
     for name, column in world.rows(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'integrator'"
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = 'integrator' AND table_name <> 'outbox'"
     ):
         found.setdefault(name, {"Id"}).add(column)
     for name, columns in found.items():
