@@ -16,6 +16,7 @@ KimoError
 ├── LockedError            another import or export is running
 ├── ImagesError            the pictures' folder, or the public one, cannot be used: mend it
 ├── GeocodingError         Google refuses to go on: the key, its rights or its budget
+├── WebserverError         Dagster's webserver does not answer, or refuses: start it, look at it
 ├── ExportError            the export cannot go on: the ERP's tables, or a batch of which nobody knows whether it arrived
 ├── StoreError             the sync store holds something it should not, or lacks something it should hold
 └── RunFailedError         a run ended with failed entities, each named
@@ -101,6 +102,10 @@ class ImagesError(KimoError):
 
 class GeocodingError(KimoError):
     """Google's service refuses to go on, or cannot be reached at all. What it answered before is kept."""
+
+
+class WebserverError(KimoError):
+    """Dagster's webserver, which carries out what the web API is asked for, cannot do it now."""
 
 
 class ExportError(KimoError):

@@ -31,6 +31,8 @@ def test_imports_go_only_down_siblings_keep_apart_and_only_defs_knows_dagster() 
     ("module", "line", "broken"),
     [
         ("config", "import dagster", "Only kimo_assets.defs may import Dagster"),
+        ("webapi/app", "import dagster_graphql", "Only kimo_assets.defs may import Dagster"),
+        ("webapi/app", "from kimo_assets.defs import assets", "Imports go only down"),
         ("pipeline", "def late():\n    from dagster import job", "Only kimo_assets.defs may import Dagster"),
         ("sources/readers", "from kimo_assets.staging import stage", "Imports go only down"),
         ("loading/load", "import kimo_assets.staging.stage", "Imports go only down"),
@@ -45,7 +47,7 @@ def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str, b
         write(tmp_path, name, "")
     for name in ("sources/readers", "staging/stage", "loading/load", "catalog/model", "database/ddl", "settings/load"):
         write(tmp_path, name, "")
-    for name in ("tasks", "images/files", "geocoding/run", "export/run", "notifications/mail"):
+    for name in ("tasks", "images/files", "geocoding/run", "export/run", "notifications/mail", "webapi/app"):
         write(tmp_path, name, "")
     write(tmp_path, "defs/assets", "import dagster")
     (tmp_path / "setup.cfg").write_text((ROOT / "setup.cfg").read_text())

@@ -16,6 +16,7 @@ from kimo_assets.cli.plan import plan
 from kimo_assets.cli.rejected import rejected, retry
 from kimo_assets.cli.report import report
 from kimo_assets.cli.semaphore import semaphore
+from kimo_assets.cli.serve import serve
 from kimo_assets.cli.settings import settings, sync_settings
 from kimo_assets.cli.setup import init, mapping
 from kimo_assets.cli.state import status
@@ -43,6 +44,6 @@ def main(context: click.Context) -> None:
 
 for _command in (
     demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, export, status, report, rejected,
-    retry, entities, check, why, semaphore, agent, sync, dev,
+    retry, entities, check, why, semaphore, agent, sync, dev, serve,
 ):  # fmt: skip
     main.add_command(_command)

@@ -333,12 +333,16 @@ class SchedulesConfig(Section):
 class ApiConfig(Section):
     """The vendor's web API. token_variable: the environment variable that holds the token; without it, all is refused.
 
-    per_minute: requests of one address. graphql_url: of the webserver that carries runs out.
+    per_minute: requests of one address. graphql_url: of the webserver that carries runs out; code_location: which of its
+    code locations is this company's, where there are several. side_jobs_apart: work on pictures or coordinates, which may
+    run beside an import, neither discards a request for one nor is discarded because of one.
     """
 
     token_variable: str = "KIMO_API_TOKEN"  # noqa: S105 (a name, not a token)
     per_minute: Annotated[int, Field(ge=1)] = 30
     graphql_url: str = "http://127.0.0.1:3000/graphql"
+    code_location: str | None = None
+    side_jobs_apart: bool = False
 
 
 class RetentionConfig(Section):

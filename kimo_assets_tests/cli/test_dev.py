@@ -76,11 +76,21 @@ def test_a_taken_port_is_told_before_anything_starts(imported: Company) -> None:
     assert "Starting" not in result.stderr
 
 
+def test_the_web_apis_port_is_told_too_when_it_was_asked_for(imported: Company) -> None:
+    with _listening() as port:
+        pass
+    with _listening() as taken:
+        result = imported.kimo("dev", "--port", str(port), "--api-port", str(taken))
+    assert result.exit_code == 2
+    assert f"Port {taken} on 127.0.0.1 cannot be used" in result.stderr
+    assert "choose another port: kimo dev --api-port" in result.stderr
+
+
 def test_the_ui_opens_and_ctrl_c_leaves_no_process_behind(imported: Company) -> None:
     with _listening() as port:
         pass
     kimo = [sys.executable, "-c", "from kimo_assets.cli import main; main()"]
-    arguments = ["--config", str(imported.config), "dev", "--port", str(port)]
+    arguments = ["--config", str(imported.config), "dev", "--port", str(port), "--api-port", "0"]
     process = subprocess.Popen([*kimo, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None

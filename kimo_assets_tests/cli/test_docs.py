@@ -28,7 +28,7 @@ OPTIONS = [
 def test_there_are_exactly_the_commands_that_work() -> None:
     assert set(COMMANDS) == {
         "demo", "init", "mapping", "plan", "import", "undo", "status", "rejected", "retry", "entities", "check", "why",
-        "semaphore", "agent", "sync", "dev", "settings", "sync-settings", "images", "geocode", "export", "report",
+        "semaphore", "agent", "sync", "dev", "settings", "sync-settings", "images", "geocode", "export", "report", "serve",
     }  # fmt: skip
 
 

@@ -10,8 +10,11 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from kimo_assets.config import load_config
+from kimo_assets.webapi.app import build_app
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 from kimo_assets_tests.network import Line, asking_for_password
+from kimo_assets_tests.webapi.conftest import ask, serving
 
 ERP_PASSWORD = "pl4nted/at the ERP ü"
 WRONG_PASSWORD = "pl4nted/but wrong ü"
@@ -127,6 +130,52 @@ def test_a_failing_query_and_a_task_that_shouts_the_password_leave_none(
     assert "cannot log in with ***, pwd=***" in more[0] + more[1]
     task.unlink()
     assert searched(company, said + more) > 30
+
+
+def test_a_source_that_is_down_google_that_refuses_and_the_web_api_leave_none(
+    company: Company, line: Line, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ERP goes away after a good import; an export and the rest are tried; then the API is asked, with its token."""
+    monkeypatch.setenv("GOOGLE_MAPS_API_KEY", "AIzaSyD-pl4nted-at-Google-0123456789_ab")
+    monkeypatch.setenv("SMTP_PASSWORD", "pl4nted by mail")
+    caplog.set_level("INFO", "kimo_assets.webapi")
+    document = company.config.read_text(encoding="utf-8")
+    settings = (
+        "geocoding: {base_url: 'http://127.0.0.1:1', timeout_s: 1}\nexport: {entities: {Account: {table: clienti}}}\n"
+        "notifications: {smtp: {host: 127.0.0.1, port: 1, username: kimo, password: '${SMTP_PASSWORD}', timeout_s: 1}, "
+        "error_recipients: [it@example.it]}\n"
+    )
+    source = "sources: {erp: {connect_attempts: 1, "
+    company.config.write_text(document.replace("sources: {erp: {", source) + settings, encoding="utf-8")
+    good = company.kimo("import")
+    assert good.exit_code == 0, good.output
+    with company.database.connect() as connection:
+        address = """"AccountTypeId" = 1, "AddressLine" = 'Via Roma 1', "AddressCity" = 'Pesaro'"""
+        connection.execute(f"""UPDATE kimo."Account" SET {address} WHERE "Id" = 'C1'""")  # type: ignore[arg-type]
+    line.close()
+    said = []
+    for command, exit_code in (("import", 1), ("export", 1), ("geocode", 0)):
+        result = company.kimo(command, "--json")
+        assert result.exit_code == exit_code, result.output
+        said += [result.stdout, result.stderr, repr(result.exception)]
+    assert "source 'erp'" in said[3], said[3]
+    assert "The server cannot be reached" in said[6]
+    said += web_api_answers(company)
+    assert "-> 401" in caplog.text
+    assert searched(company, [*said, caplog.text]) > 100
+
+
+def web_api_answers(company: Company) -> list[str]:
+    """What the web API says, with the right token, a wrong one and none; Dagster's webserver is down."""
+    token = "pl4nted-in-the-API"
+    config = load_config(company.config)
+    said = []
+    with serving(build_app(config, lambda: company.database, token=token, graphql_url="http://127.0.0.1:1/graphql")) as base:
+        for name in ("FullImportFromErp", "ImportFromErp?tables=Acount", "Status", "nonsense"):
+            for given in (token, f"{token}0", None):
+                by_header, by_address = ask(base, name, token=given), ask(base, name, token=None, params={"token": given})
+                said += [f"{answer.text} {answer.headers}" for answer in (by_header, by_address)]
+    return said
 
 
 def test_the_search_would_find_one(company: Company, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

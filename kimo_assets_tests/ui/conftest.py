@@ -74,7 +74,7 @@ def chromium() -> str:
 def ui(chromium: str, server_folder: Path) -> Iterator[Ui]:
     """`kimo dev` on a demo company that was never imported; ended by Ctrl-C, and nothing of it may stay."""
     config = generate_company(server_folder / "demo").config_path
-    command = [str(Path(sys.executable).parent / "kimo"), "dev", "--json", "--port", str(_free_port())]
+    command = [str(Path(sys.executable).parent / "kimo"), "dev", "--json", "--port", str(_free_port()), "--api-port", "0"]
     log = server_folder / "dev.log"
     started = time.monotonic()
     with (
