@@ -16,7 +16,6 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     PARENT_RUN_ID_TAG,
     PARTITION_NAME_TAG,
-    REPOSITORY_LABEL_TAG,
 )
 
 # The tags that change what a run does; all others only tell where it came from.
@@ -60,7 +59,7 @@ def _equal(run: dg.DagsterRun, others: Iterable[dg.DagsterRun]) -> dg.DagsterRun
 def _what(run: dg.DagsterRun) -> tuple[Any, ...]:
     """All that decides what a run does, and of which code location."""
     return (
-        run.tags.get(REPOSITORY_LABEL_TAG),
+        run.remote_job_origin and run.remote_job_origin.repository_origin.get_label(),
         run.asset_selection,
         run.asset_check_selection,
         run.resolved_op_selection,
