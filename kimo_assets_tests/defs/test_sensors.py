@@ -1,7 +1,9 @@
 """What the sensors see at a real ERP, a real database and real folders: once each, remembered, and silent otherwise."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import dagster as dg
 import pytest
@@ -13,7 +15,6 @@ from kimo_assets.defs.sensors import build_sensors
 from kimo_assets_tests.defs.conftest import Company
 from kimo_assets_tests.defs.queueing import submit
 from kimo_assets_tests.export.worlds_of_export import ExportWorld
-from kimo_assets_tests.network import Answer, Server
 
 
 class Watcher:
@@ -286,6 +287,36 @@ def test_the_mapping_beside_it_is_watched_too(kimo_yaml: Yaml) -> None:
     assert "has changed and is right" in kimo_yaml.look()
 
 
+@pytest.fixture
+def serve() -> Iterator[Callable[[dict[str, object]], str]]:
+    """A webserver that gives one answer; its address."""
+    body = b""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+
+    def answering(answer: dict[str, object]) -> str:
+        nonlocal body
+        body = json.dumps(answer).encode()
+        return f"http://127.0.0.1:{server.server_port}/graphql"
+
+    yield answering
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -359,11 +390,3 @@ def test_a_side_job_whose_lock_nobody_holds_for_two_minutes_is_dead(company: Com
     assert status() is dg.DagsterRunStatus.STARTED  # it held its lock at the last look
     long_ago()
     assert status() is dg.DagsterRunStatus.FAILURE
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[dict[str, object]], str]]:
-    with Server() as server:
-        yield lambda answer: server.serve("/graphql", Answer(json.dumps(answer).encode()))
-
-
