@@ -208,8 +208,8 @@ def _pictures(connection: Connection, config: KimoConfig, load: int | None) -> O
         EVERY_PICTURE_IS_THERE,
         "Every picture that a row names is there."
         if not rows
-        else f"Pictures that are not to be had: {len(rows):,}. {_named(': '.join(row) for row in rows)}. Put the file there, or "
-        "correct the name at the ERP, then run `import_files`.",
+        else f"Pictures that are not to be had: {len(rows):,}. {_named(': '.join(row) for row in rows)}. Put the file "
+        "there, or correct the name at the ERP, then run `import_files`.",
         tuple(row[0] for row in rows),
         ("what", "why"),
         rows,
@@ -231,7 +231,8 @@ def _addresses(connection: Connection, config: KimoConfig, load: int | None) -> 
         ADDRESSES_ARE_FOUND,
         f"Of {known.addresses:,} addresses none is unknown to Google."
         if not wrong
-        else f"Addresses that are not found: {len(wrong):,} of {known.addresses:,}. {_named(f'{one.what}: {one.why}' for one in wrong)}. Correct them at "
+        else f"Addresses that are not found: {len(wrong):,} of {known.addresses:,}. "
+        f"{_named(f'{one.what}: {one.why}' for one in wrong)}. Correct them at "
         "the ERP; the next geocoding asks again.",
         tuple(one.what for one in wrong),
         ("whose", "why", "accounts"),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -47,7 +48,7 @@ def asked(schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance, at: dat
 
 
 def ticks(cron: str, start: str, count: int) -> list[str]:
-    """The first ticks from a local moment on, in local time with its distance from UTC, as Dagster's scheduler takes them."""
+    """The first ticks from a local moment on, in local time with its distance from UTC, as Dagster's scheduler has them."""
     first = datetime.fromisoformat(start).replace(tzinfo=ROME).timestamp()
     found = schedule_execution_time_iterator(first, cron, "Europe/Rome")
     return [f"{next(found).astimezone(ROME):%d %H:%M%z}" for _ in range(count)]
@@ -75,7 +76,7 @@ def test_every_ten_minutes_is_every_ten_minutes_also_when_the_clock_is_changed(d
     first = datetime.fromisoformat(day).replace(tzinfo=ROME)
     found = schedule_execution_time_iterator(first.timestamp(), "*/10 * * * *", "Europe/Rome")
     moments = [next(found).timestamp() for _ in range(hours * 6 + 1)]
-    assert {later - earlier for earlier, later in zip(moments, moments[1:], strict=False)} == {600.0}
+    assert {later - earlier for earlier, later in pairwise(moments)} == {600.0}
     last = datetime.fromtimestamp(moments[-1], ROME)
     assert (last.day, last.hour, last.minute) == (first.day + 1, 0, 0)
 
@@ -193,7 +194,10 @@ def test_a_mistake_names_file_line_and_key(tmp_path: Path, key: str, value: str,
 
 
 def test_a_mistake_in_a_rhythm_of_entities_names_its_line(tmp_path: Path) -> None:
-    text = "schedules:\n  entities:\n    - cron: 0 0 * * *\n      entities: [Item]\n    - cron: 0 0 * *\n      entities: [Item]\n"
+    text = (
+        "schedules:\n  entities:\n    - cron: 0 0 * * *\n      entities: [Item]\n"
+        "    - cron: 0 0 * *\n      entities: [Item]\n"
+    )
     with pytest.raises(ConfigError, match=r"kimo.yaml, line 7: schedules.entities.1.cron: '0 0 \* \*' has 4 fields"):
         schedules(tmp_path, text)
     with pytest.raises(ConfigError, match=r"kimo.yaml, line 6: schedules.entities.0.entities: .*Itm.*Item"):

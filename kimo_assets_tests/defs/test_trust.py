@@ -42,7 +42,8 @@ def recorded(company: Company, check: Check) -> list[dg.AssetCheckEvaluation]:
     """What Dagster shows of a check, newest first."""
     with company.instance() as instance:
         runs = [run.run_id for run in instance.get_runs()]
-        logs = [entry for run in runs for entry in instance.all_logs(run, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)]
+        kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        logs = [entry for run in runs for entry in instance.all_logs(run, of_type=kind)]
     found = [entry.dagster_event.event_specific_data for entry in logs if entry.dagster_event]
     return [one for one in found if isinstance(one, dg.AssetCheckEvaluation) and one.check_name == check.name]
 
@@ -148,12 +149,12 @@ def test_missing_pictures_and_unknown_addresses_are_warnings(company: Company) -
     company.execute("INSERT INTO kimo.\"ItemImage\" (\"Id\", \"ItemId\", \"FilePath\") VALUES ('1', 'I1', 'a.jpg')")
     company.execute("INSERT INTO ops.picture_name VALUES ('ItemImage', 'a.jpg', NULL, 'no such file')")
     missing = opinion(company, EVERY_PICTURE_IS_THERE)
-    assert missing.sentence.startswith("Pictures that are not to be had: 1. ItemImage I1: a.jpg: no such file. Put the file there")
+    assert missing.sentence.startswith("Pictures that are not to be had: 1. ItemImage I1: a.jpg: no such file. Put")
     assert missing.severity is WARN
     company.execute("""INSERT INTO kimo."Account" ("Id", "AccountTypeId") VALUES ('C1', 1)""")
-    address = sql.SQL("INSERT INTO ops.address (written, query) SELECT {}, 'Via X' FROM kimo.\"Account\" AS a").format(WRITTEN)
+    address = sql.SQL("""INSERT INTO ops.address (written, query) SELECT {}, 'Via X' FROM kimo."Account" AS a""")
     with company.database.connect() as connection:
-        connection.execute(address)
+        connection.execute(address.format(WRITTEN))
     company.execute("INSERT INTO ops.geocode (query, status) VALUES ('Via X', 'ZERO_RESULTS')")
     unknown = opinion(company, ADDRESSES_ARE_FOUND)
     assert unknown.sentence.startswith("Addresses that are not found: 1 of 1. C1 (Via X): ")
