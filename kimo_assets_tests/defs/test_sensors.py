@@ -1,6 +1,7 @@
 """What the sensors see at a real ERP, a real database and real folders: once each, remembered, and silent otherwise."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,13 +39,26 @@ def asks(answer: dg.RunRequest | str) -> str | None:
     return answer.job_name if isinstance(answer, dg.RunRequest) else None
 
 
+@pytest.fixture(scope="module")
+def _reused(new_company: Callable[[], Company]) -> Company:
+    return new_company()
+
+
+@pytest.fixture
+def shared(_reused: Company) -> Company:
+    """For tests that write nothing into Kimo's database."""
+    _reused.entities, _reused.settings = None, {}
+    shutil.rmtree(_reused.folder / "pictures", ignore_errors=True)
+    return _reused
+
+
 # --- the ERP has finished ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def erp(company: Company) -> Watcher:
-    company.erp(ImportFromErpSemaphore=[{"Status": 0}])
-    return Watcher(company, "erp_finished")
+def erp(shared: Company) -> Watcher:
+    shared.erp(ImportFromErpSemaphore=[{"Status": 0}])
+    return Watcher(shared, "erp_finished")
 
 
 def writes(company: Company, status: int) -> None:
@@ -165,10 +179,10 @@ def test_no_second_export_is_asked_for_while_one_waits_or_soon_after_one_has_fai
 
 
 @pytest.fixture
-def pictures(company: Company) -> Watcher:
-    (company.folder / "pictures").mkdir()
-    company.settings = {"images": {"source": "pictures"}}
-    return Watcher(company, "new_pictures")
+def pictures(shared: Company) -> Watcher:
+    (shared.folder / "pictures").mkdir()
+    shared.settings = {"images": {"source": "pictures"}}
+    return Watcher(shared, "new_pictures")
 
 
 def settled(watcher: Watcher) -> dg.RunRequest | str:
@@ -226,8 +240,8 @@ def test_a_folder_by_url_is_listed_every_quarter_of_an_hour(pictures: Watcher) -
     assert asks(pictures.look()) == "import_files"
 
 
-def test_a_company_without_a_folder_for_pictures_is_told_so(company: Company) -> None:
-    assert Watcher(company, "new_pictures").look() == "no folder is named (images: source:)"
+def test_a_company_without_a_folder_for_pictures_is_told_so(shared: Company) -> None:
+    assert Watcher(shared, "new_pictures").look() == "no folder is named (images: source:)"
 
 
 # --- kimo.yaml --------------------------------------------------------------------------------------------------------
@@ -254,9 +268,9 @@ class Yaml:
 
 
 @pytest.fixture
-def kimo_yaml(company: Company) -> Yaml:
-    company.settings = {"api": {"graphql_url": "http://127.0.0.1:9/graphql"}}
-    return Yaml(company)
+def kimo_yaml(shared: Company) -> Yaml:
+    shared.settings = {"api": {"graphql_url": "http://127.0.0.1:9/graphql"}}
+    return Yaml(shared)
 
 
 def test_a_kimo_yaml_that_is_wrong_is_explained_in_the_tick_until_it_is_mended(kimo_yaml: Yaml) -> None:
@@ -352,15 +366,15 @@ def test_old_data_are_recorded_when_they_become_so_and_when_they_are_fresh_again
     assert events == [[True], [False], [], [True]]
 
 
-def test_what_moves_data_is_off_until_kimo_yaml_says_it(company: Company) -> None:
+def test_what_moves_data_is_off_until_kimo_yaml_says_it(shared: Company) -> None:
     moving = {"erp_finished", "records_waiting", "new_pictures"}
     on = dg.DefaultSensorStatus.RUNNING
 
     def running() -> set[str]:
-        return {sensor.name for sensor in build_sensors(company.config) if sensor.default_status is on}
+        return {sensor.name for sensor in build_sensors(shared.config) if sensor.default_status is on}
 
     assert running() == {"end_dead_runs", "kimo_yaml_changed", "data_are_fresh"}
-    company.settings = {"schedules": {"sensors": ["erp_finished", "new_pictures"]}}
+    shared.settings = {"schedules": {"sensors": ["erp_finished", "new_pictures"]}}
     assert running() & moving == {"erp_finished", "new_pictures"}
 
 
