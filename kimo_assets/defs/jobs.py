@@ -83,7 +83,7 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
         if reports[step].failures:
             raise failure(reports[step])
         if step == 1:
-            stop_if_blocked(kimo, allowed=config.allow_shrink or bool(config.plan) or len(config.steps) == 1)
+            stop_if_blocked(kimo, allowed=config.allow_shrink or bool(config.plan))
     context.add_output_metadata(summary_metadata(reports))
 
 

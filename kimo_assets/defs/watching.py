@@ -218,10 +218,11 @@ class YamlFiles:
         if self.digests and now == self.digests:
             return f"{self.path.name} is as it was"
         try:
+            found = _digests(self.path)
             config = load_config(self.path)
         except ConfigError as error:
             return f"{self.path.name} is not taken over, mend it: {' / '.join(str(error).splitlines())}"
-        is_first, self.digests = not self.digests, _digests(self.path)
+        is_first, self.digests = not self.digests, found
         if is_first:
             return f"{self.path.name} is watched from now on"
         return f"{self.path.name} has changed and is right; {_reload(config.api.graphql_url, location or CODE_LOCATION)}"

@@ -110,7 +110,8 @@ def test_few_refused_rows_are_a_warning_whatever_their_share(company: Company) -
 
 def test_a_check_asked_for_by_itself_takes_no_load_number(company: Company) -> None:
     company.erp(Zone=zones(10, 60))
-    company.launch(steps=[1], entities=["Zone"])
+    with pytest.raises(GuardError):
+        company.launch(steps=[1])
     loads = company.value("SELECT max(load) FROM ops.load")
     with company.instance() as instance:
         defs = build_defs(company.config, database=company.database)
