@@ -82,10 +82,12 @@ class SemaphoreState:
         }
 
 
-def look(config: KimoConfig, database: Database | None) -> Iterator[SemaphoreState]:
+def look(
+    config: KimoConfig, database: Database | None, flows: Sequence[Flow] = FLOWS
+) -> Iterator[SemaphoreState]:
     """Every semaphore of every source. database: None where nothing was ever imported, so that none can be ours."""
     for source in config.sources:
-        for flow in FLOWS:
+        for flow in flows:
             try:
                 yield _look(config, source, flow, database)
             except SourceError as error:

@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,12 +13,15 @@ from sqlalchemy.engine import make_url
 from kimo_assets.catalog import Catalog, Entity, load_catalog
 from kimo_assets.config.document import CONFIG_VARIABLE, Document
 from kimo_assets.config.models import (
+    CRON_KEYS,
     EntityMapping,
     ExportMapping,
     ImagesConfig,
     ImportConfig,
     KimoConfig,
+    SchedulesConfig,
 )
+from kimo_assets.config.times import check_cron, check_zone
 from kimo_assets.errors import ConfigError, UnknownEntityError, nearest
 from kimo_assets.transforms import NotationError
 
@@ -44,6 +47,7 @@ def load_config(path: str | Path | None = None) -> KimoConfig:
     _check_urls(config, document)
     _check_names(config, document, load_catalog())
     _check_export(config, document, load_catalog())
+    _check_schedules(config, document)
     resolved = _resolved(config, file)
     resolved._place = document.place
     return resolved
@@ -211,6 +215,34 @@ def _check_steps_out(document: Document, entity: Entity, mapping: ExportMapping,
         for column in transformation.columns(field):
             if column.casefold() not in by_fold:
                 raise ConfigError(f"{place}: reads '{column}', and {entity.name} has no such field.{_hint(column, entity)}")
+
+
+def _check_schedules(config: KimoConfig, document: Document) -> None:
+    section = config.schedules
+    _checked(document, ("timezone",), section.timezone, check_zone)
+    for path, cron in _crons(section):
+        _checked(document, path, cron, check_cron)
+    for position, of in enumerate(section.entities):
+        try:
+            config.choose(list(of.entities), only_listed=of.only_listed)
+        except UnknownEntityError as error:
+            raise ConfigError(f"{document.place(('schedules', 'entities', str(position), 'entities'))}: {error}") from None
+
+
+def _crons(section: SchedulesConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(its key, the expression) of all that has a rhythm."""
+    for position, of in enumerate(section.entities):
+        yield ("entities", str(position), "cron"), of.cron
+    for key in CRON_KEYS:
+        if (cron := getattr(section, key)) is not None:
+            yield (key,), cron
+
+
+def _checked(document: Document, path: tuple[str, ...], value: str, check: Callable[[str], None]) -> None:
+    try:
+        check(value)
+    except ValueError as error:
+        raise ConfigError(f"{document.place(('schedules', *path))}: {error}") from None
 
 
 def _check_statuses(config: KimoConfig, document: Document, catalog: Catalog) -> None:

@@ -316,8 +316,14 @@ class EntitiesSchedule(Section):
     only_listed: bool = True
 
 
+SensorName = Literal["erp_finished", "records_waiting", "new_pictures"]
+
+
 class SchedulesConfig(Section):
-    """When what runs by itself: five fields of cron each, in the company's time zone. What is silent does not run."""
+    """When what runs by itself: five fields of cron each, in the company's time zone. What is silent does not run.
+
+    sensors: those that are on from the start (docs/automation.md).
+    """
 
     timezone: str = "Europe/Rome"
     full_import: str | None = None
@@ -328,6 +334,11 @@ class SchedulesConfig(Section):
     geocoding: str | None = None
     morning_report: str | None = None
     cleaning: str | None = None
+    sensors: tuple[SensorName, ...] = ()
+
+
+# Its keys that hold an expression of cron of their own.
+CRON_KEYS = ("full_import", "export", "import_files", "download_images", "geocoding", "morning_report", "cleaning")
 
 
 class ApiConfig(Section):
@@ -363,6 +374,7 @@ class LimitsConfig(Section):
 
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.02
     blocking_rejected: Annotated[float, Field(ge=0, le=1)] = 0.5
+    min_blocking_rows: Annotated[int, Field(ge=1)] = 50
     max_dangling: Annotated[float, Field(ge=0, le=1)] = 0.05
     fresh_hours: Annotated[float, Field(gt=0)] = 26
     max_hours_without_sync: Annotated[float, Field(gt=0)] = 72

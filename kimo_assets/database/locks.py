@@ -49,8 +49,8 @@ def _holder(connection: Connection) -> str:
     return f"'{title}' (load {load}{run}) is running since {since} UTC; wait until it has ended"
 
 
-def is_held(connection: Connection) -> bool:
-    """Whether an import or export is running now. Only looks: nobody is ever refused because of it."""
+def is_held(connection: Connection, key: str = _KEY) -> bool:
+    """Whether an import or export is running now, or the side job of this key. Only looks: it makes nobody be refused."""
     row = connection.execute(
         """
         SELECT EXISTS (
@@ -60,7 +60,7 @@ def is_held(connection: Connection) -> bool:
               AND (classid::bigint << 32 | objid::bigint) = hashtext(%s)
         )
         """,
-        [_KEY],
+        [key],
     ).fetchone()
     return row is not None and bool(row[0])
 

@@ -1,5 +1,6 @@
 """The three assets, partitioned by entity: erp_staging -> kimo_tables -> sync_payloads."""
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -59,8 +60,12 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
     def kimo_tables(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
         _materialize(context, 2, allow_shrink=config.allow_shrink)
 
+    # Dagster takes no shorter window than a minute.
+    fresh = timedelta(hours=max(config.limits.fresh_hours, 1 / 60))
+
     @dg.asset(
         deps=[kimo_tables, PUBLIC_IMAGES, GEOPOSITIONS],
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=fresh),
         kinds={"csv", "file"},
         description=f"{STEP_TITLES[3]}. For every agent exactly the visible rows: objects shared by the "
         "agents who see the same, and a manifest per agent, replaced at once. What did not change "

@@ -18,8 +18,10 @@ from kimo_assets.defs.notify import build_notify_sensor, morning_report
 from kimo_assets.defs.payloads import agent_payloads
 from kimo_assets.defs.retry import retry_rejected
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
+from kimo_assets.defs.schedules import build_schedules
 from kimo_assets.defs.sensors import build_sensors
 from kimo_assets.defs.tasks import TASK_JOBS, task_assets
+from kimo_assets.defs.trust import build_trust_checks
 from kimo_assets.pipeline import Progress, Run
 
 
@@ -39,10 +41,13 @@ def build_defs(
     payloads = agent_payloads(ASSET_OF_STEP[3], owners=OWNERS, group=GROUP)
     outbox = outbox_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     of_tasks = task_assets(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
+    jobs = [*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, morning_report] if config.entities else []
+    checks = [*build_checks(ASSET_OF_STEP[3]), *build_export_check(), *build_trust_checks()]
     return dg.Definitions(
         assets=[*assets, payloads, *of_tasks, outbox] if config.entities else [],
-        asset_checks=[*build_checks(ASSET_OF_STEP[3]), *build_export_check()] if config.entities else [],
-        jobs=[*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, morning_report] if config.entities else [],
+        asset_checks=checks if config.entities else [],
+        jobs=jobs,
+        schedules=build_schedules(config, [job.name for job in jobs]),
         sensors=[*build_sensors(config, database), build_notify_sensor(config, database)] if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.

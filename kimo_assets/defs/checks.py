@@ -16,7 +16,8 @@ PAYLOADS_ARE_WHOLE = "payloads_are_whole"
 _DESCRIPTION = (
     "Reads a sample of what step 3 has left in the store: the manifests of the biggest agents and of some others, and up "
     f"to {SAMPLE_BYTES // 1_000_000} MB of their objects; presence, size, SHA-256 and rows of each, and that the changes "
-    "lead where they should. Every agent must have a manifest. `kimo sync verify --all` reads everything."
+    "lead where they should. Every agent must have a manifest. What to do: it "
+    "says it of each damaged file, as does `kimo sync verify --all`, which reads everything."
 )
 _ROWS_SHOWN = 20
 _CODES_SHOWN = 5

@@ -82,7 +82,8 @@ def build_export_check() -> list[dg.AssetChecksDefinition]:
         name=NOTHING_IS_STUCK,
         required_resource_keys={RESOURCE},
         description="No batch of which nobody knows whether it has arrived, no record that the ERP has refused, and none "
-        "that has been under way for longer than the business rule PendingEdits\\DaysStuck says.",
+        "that has been under way for longer than the business rule PendingEdits\\DaysStuck says. What to do: "
+        "`kimo export status` says it of each; `kimo export resolve` settles a batch.",
     )
     def nothing_is_stuck(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         found = _stuck(getattr(context.resources, RESOURCE))

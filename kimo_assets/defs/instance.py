@@ -31,8 +31,8 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
         # coordinates are fetched beside them.
         "concurrency": {"pools": {"granularity": "run", "default_limit": 1}, "runs": {"max_concurrent_runs": 4}},
         "run_coordinator": {
-            "module": "dagster._core.run_coordinator",
-            "class": "QueuedRunCoordinator",
+            "module": "kimo_assets.defs.queue",
+            "class": "OneOfEachCoordinator",
             "config": {"dequeue_interval_seconds": 1},
         },
         "telemetry": {"enabled": False},

@@ -13,6 +13,7 @@ from kimo_assets.defs.plan import plan_import
 from kimo_assets.defs.recording import record_entities
 from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
 from kimo_assets.defs.settings import settings_sync_data_creation
+from kimo_assets.defs.trust import stop_if_blocked
 from kimo_assets.defs.undo import undo_load
 from kimo_assets.pipeline import STEPS, Run, apply_plan_step, find_plan, run_step
 from kimo_assets.reports import StepReport
@@ -81,6 +82,8 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
         record_entities(context, kimo, reports[step])
         if reports[step].failures:
             raise failure(reports[step])
+        if step == 1:
+            stop_if_blocked(kimo, allowed=config.allow_shrink or bool(config.plan))
     context.add_output_metadata(summary_metadata(reports))
 
 

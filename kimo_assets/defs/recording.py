@@ -7,6 +7,7 @@ from kimo_assets.defs.checks import record_check
 from kimo_assets.defs.metadata import recorded_metadata
 from kimo_assets.defs.payloads import record_agent_payloads
 from kimo_assets.defs.runs import KimoRun
+from kimo_assets.defs.trust import record
 from kimo_assets.reports import StepReport
 
 
@@ -14,7 +15,7 @@ def record_entities(
     context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport, *, only_changed: bool = False
 ) -> None:
     """A materialization per entity of the step that did not fail, in the layer's asset; after step 3 also the agents' and
-    the check, as the assets' own jobs do.
+    what checks the payloads; and the layer's other checks. As the assets' own jobs do.
     """
     if only_changed:
         changed = {name: entity for name, entity in report.entities.items() if entity.status != "unchanged"}
@@ -24,3 +25,4 @@ def record_entities(
     if report.step == 3:
         record_agent_payloads(context, kimo, report)
         record_check(context, kimo, ASSET_OF_STEP[3])
+    record(context, kimo, ASSET_OF_STEP[report.step])

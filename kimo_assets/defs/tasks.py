@@ -10,6 +10,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.metadata import MetadataValues, markdown_table, picture
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.trust import record
 from kimo_assets.geocoding.plot import positions_svg, read_positions
 from kimo_assets.geocoding.report import provinces
 from kimo_assets.images.audit import audit
@@ -64,6 +65,7 @@ def _record(context: dg.OpExecutionContext, asset: str, task: Task, shown: Shown
     with kimo.database().connect() as connection:
         metadata |= shown(connection, kimo.config, report)
     context.log_event(dg.AssetMaterialization(asset, metadata=metadata))
+    record(context, kimo, asset)
 
 
 def _pictures(connection: Connection, config: KimoConfig, report: TaskReport) -> MetadataValues:

@@ -23,7 +23,7 @@ def run_id(company: Company) -> str:
 def look(company: Company) -> dg.DagsterRunStatus:
     """Lets the sensor look once; how the run stands afterwards."""
     with company.instance() as instance:
-        (sensor,) = build_sensors(company.config, company.database)
+        sensor = build_sensors(company.config, company.database)[0]
         with dg.build_sensor_context(instance=instance) as context:
             sensor(context)
         return instance.get_runs()[0].status
@@ -100,7 +100,7 @@ def test_with_no_run_going_on_the_database_is_not_even_opened(
     monkeypatch.setattr("kimo_assets.defs.sensors.abandoned", refuse)
     monkeypatch.setattr("kimo_assets.defs.sensors.open_database", refuse)
     with company.instance() as instance, dg.build_sensor_context(instance=instance) as context:
-        (sensor,) = build_sensors(company.config)
+        sensor = build_sensors(company.config)[0]
         answer = sensor(context)
     assert isinstance(answer, dg.SkipReason)
     assert answer.skip_message == "no run is going on"

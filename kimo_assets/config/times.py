@@ -1,0 +1,73 @@
+"""Whether an expression of cron and a time zone mean something, and if not, what is wrong in words. No I/O."""
+
+import re
+from zoneinfo import ZoneInfo
+
+from kimo_assets.errors import nearest
+
+_EXPECTED = (
+    "Expected five fields: minute, hour, day of the month, month, day of the week; e.g. 30 2 * * * (each night at 02:30) or "
+    "*/10 6-20 * * 1-6"
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+# What a field is called, its smallest and its biggest number, the names that may stand for numbers.
+_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 7, _DAYS),
+)
+_PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<every>\d+))?")
+_LONGEST = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+
+
+def check_cron(expression: str) -> None:
+    """Raises: ValueError that says what is wrong, and what was expected."""
+    fields = expression.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError(f"'{expression}' has {len(fields)} fields. {_EXPECTED}")
+    _, _, days, months, _ = (
+        _numbers(written, *field) for written, field in zip(fields, _FIELDS, strict=True)
+    )
+    if fields[4] == "*" and min(days) > max(_LONGEST.get(month, 31) for month in months):
+        raise ValueError(f"'{expression}' means a day that no month has. {_EXPECTED}")
+
+
+def _numbers(written: str, name: str, smallest: int, biggest: int, names: tuple[str, ...]) -> set[int]:
+    """The numbers that a field means."""
+    found: set[int] = set()
+    for part in written.split(","):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise ValueError(f"'{part}' is no {name}. {_EXPECTED}")
+        first, last, every = match["first"], match["last"], int(match["every"] or 1)
+        low = smallest if first is None else _number(first, name, smallest, names)
+        high = biggest if first is None or (match["every"] and last is None) else low
+        high = _number(last, name, smallest, names) if last else high
+        if not smallest <= low <= high <= biggest or every < 1:
+            raise ValueError(f"'{part}' is no {name}: it goes from {smallest} to {biggest}. {_EXPECTED}")
+        found |= set(range(low, high + 1, every))
+    return found
+
+
+def _number(text: str, name: str, smallest: int, names: tuple[str, ...]) -> int:
+    if text.lower() in names:
+        return names.index(text.lower()) + smallest
+    if not text.isdecimal():
+        raise ValueError(f"'{text}' is no {name}. {_EXPECTED}")
+    return int(text)
+
+
+def check_zone(name: str) -> None:
+    """Raises: ValueError."""
+    try:
+        ZoneInfo(name)
+    except Exception:  # a folder, a path, a name with a blank: each raises something else
+        from zoneinfo import available_timezones
+
+        close = nearest(name, available_timezones())
+        hint = f"Did you mean {' or '.join(close)}?" if close else "Expected a name such as Europe/Rome"
+        raise ValueError(f"there is no time zone '{name}'. {hint}") from None

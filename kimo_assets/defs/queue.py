@@ -1,0 +1,77 @@
+"""One of each: what is asked for while an equal run waits in the queue is dropped, whichever door it came through.
+
+dagster.yaml names the coordinator here, so all doors pass it: the UI's buttons, GraphQL and the web API, schedules, sensors.
+Which runs may go on side by side is the pools' affair.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster._core.instance import T_DagsterInstance
+from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARENT_RUN_ID_TAG,
+    PARTITION_NAME_TAG,
+)
+
+# The tags that change what a run does; all others only tell where it came from.
+_MEANT = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG, PARTITION_NAME_TAG, PARENT_RUN_ID_TAG)
+
+# Two clicks may be handled at the same moment, by two threads of the webserver.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class OneOfEachCoordinator(QueuedRunCoordinator[T_DagsterInstance]):
+    """Dagster's run queue, in which no run waits twice. The one that came later is canceled, and says why.
+
+    A run that has begun already is no reason: what is asked for while it goes on may be about newer data.
+    """
+
+    def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
+        run = context.dagster_run
+        with _ONE_AT_A_TIME:
+            waiting = None
+            if run.status is dg.DagsterRunStatus.NOT_STARTED:
+                waiting = _equal(run, queued(self._instance, run.job_name))
+            if waiting is None:
+                return super().submit_run(context)
+        self._instance.report_run_canceled(
+            run,
+            f"Dropped: run {waiting.run_id} of the same job, with the same configuration, waits in the queue already. "
+            "It will do what was asked for; nothing is lost.",
+        )
+        return self._instance.get_run_by_id(run.run_id) or run
+
+
+def queued(instance: Any, job: str) -> list[dg.DagsterRun]:
+    """The runs of a job that wait in the queue, the oldest last."""
+    return list(instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.QUEUED])))
+
+
+def _equal(run: dg.DagsterRun, others: Iterable[dg.DagsterRun]) -> dg.DagsterRun | None:
+    return next((other for other in others if other.run_id != run.run_id and _what(other) == _what(run)), None)
+
+
+def _what(run: dg.DagsterRun) -> tuple[Any, ...]:
+    """All that decides what a run does, and of which code location."""
+    return (
+        run.remote_job_origin and run.remote_job_origin.repository_origin.get_label(),
+        run.asset_selection,
+        run.asset_check_selection,
+        run.resolved_op_selection,
+        run.step_keys_to_execute,
+        *_asked(run.run_config, run.tags),
+    )
+
+
+def _asked(run_config: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any, ...]:
+    return (dict(run_config), *map(tags.get, _MEANT))
+
+
+def asks_the_same(run: dg.DagsterRun, run_config: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
+    """Whether a run of a job is what a request for the job with this configuration and these tags would become."""
+    return _asked(run.run_config, run.tags) == _asked(run_config, tags)
