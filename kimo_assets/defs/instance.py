@@ -7,9 +7,6 @@ import yaml
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 
-# How the UI names the place these definitions come from: the module, unless a workspace.yaml says otherwise.
-CODE_LOCATION = "kimo_assets.definitions"
-
 
 def dagster_home(config: KimoConfig, database: Database) -> Path:
     """Writes dagster.yaml under data_dir/dagster and returns that folder, for DAGSTER_HOME."""
