@@ -14,7 +14,7 @@ from kimo_assets.config import KimoConfig
 # How the UI names the place these definitions come from, where there is one company: the module.
 _MODULE = "kimo_assets.definitions"
 
-# Dagster's own tag of every run that came through a workspace: the repository and its code location.
+# By this tag of Dagster's the UI finds the runs of a code location.
 LOCATION_TAG = ".dagster/repository"
 
 def code_location(config: KimoConfig) -> str:
@@ -31,11 +31,17 @@ def pool_of(config: KimoConfig, pool: str) -> str:
     return f"{pool}_{config.company}" if config.company else pool
 
 
+def location_of(run: dg.DagsterRun) -> str | None:
+    """The code location that a run was launched from; a run of the `kimo` command says so in a tag alone."""
+    if run.remote_job_origin:
+        return run.remote_job_origin.location_name
+    return run.tags.get(LOCATION_TAG, "").rpartition("@")[2] or None
+
+
 def of_another_company(config: KimoConfig, run: dg.DagsterRun | None) -> str | None:
-    """The code location that a run was launched from, when that is another company's."""
-    location = (run.tags.get(LOCATION_TAG) if run else None) or ""
-    name = location.rpartition("@")[2]
-    return name if config.company and name and name != config.company else None
+    """The code location of the run, when that is another company's."""
+    location = location_of(run) if run and config.company else None
+    return location if location != config.company else None
 
 
 def assets_of(config: KimoConfig, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
