@@ -25,7 +25,7 @@ _WAIT_S = 120.0
 
 @dataclass
 class Host:
-    """A folder, as of a machine of its own, and what runs there. Nothing of this process' environment gets in by accident."""
+    """A folder, as of a machine of its own, and what runs there. Nothing of this process' environment gets in."""
 
     folder: Path
     dagster_url: str

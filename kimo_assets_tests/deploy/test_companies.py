@@ -1,4 +1,4 @@
-"""Two companies in one workspace, as docs/deploying.md says: each a code server with its own kimo.yaml, one Dagster for both."""
+"""Two companies in one workspace: each a code server with its own kimo.yaml, one Dagster for both."""
 
 import json
 from collections.abc import Callable, Iterator

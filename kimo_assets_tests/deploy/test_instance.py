@@ -1,4 +1,4 @@
-"""The template of a server's dagster.yaml: what kimo dev has, with its address from the environment, on a real PostgreSQL."""
+"""The template of a server's dagster.yaml: what kimo dev has, its address from the environment; on a real PostgreSQL."""
 
 from collections.abc import Callable
 from pathlib import Path
