@@ -1,7 +1,7 @@
 """A full import on a Celery worker of another host: what comes of it is what a local run makes.
 
-Hosts are folders and mount namespaces of this machine: the worker starts with the scheduler's folder covered by an empty one,
-has its own kimo.yaml, dagster.yaml and current folder, and shares with it what PostgreSQL and the store hold, and the broker.
+Hosts are folders and mount namespaces of this machine: the worker starts with the scheduler's folder covered by an empty
+one, has its own kimo.yaml, dagster.yaml and current folder, and shares with it PostgreSQL, the sync store and the broker.
 """
 
 import importlib.util
