@@ -8,6 +8,7 @@ import pytest
 import yaml
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.errors import DagsterInvalidConfigError
+from dagster._serdes import serialize_value
 from dagster_postgres import PostgresEventLogStorage
 
 from kimo_assets.config import load_config
@@ -50,6 +51,8 @@ def test_the_template_loads_on_postgresql_and_says_what_it_should(new_host: Call
         kept = {status.value: days for status, days in instance.get_tick_retention_settings(InstigatorType.SENSOR).items()}
         assert kept == {"STARTED": -1, "SKIPPED": 2, "FAILURE": 30, "SUCCESS": 90}
         assert instance.get_runs() == []
+        # What travels to code servers and, through the broker, to workers names the variable and not what it holds.
+        assert host.dagster_url not in serialize_value(instance.get_ref())
 
 
 def test_without_its_variable_the_template_says_which_one_is_missing(new_host: Callable[..., Host]) -> None:
