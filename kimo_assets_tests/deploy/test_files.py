@@ -26,7 +26,7 @@ VALUES = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text(encoding="utf-8"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 OURS = {name: service for name, service in COMPOSE["services"].items() if name != "postgres"}
 
-# Commands of a colleague's part; the test looks at their options as soon as they are there.
+# Where the command is not there, its options cannot be looked at.
 SERVE = "serve"
 
 
