@@ -1,6 +1,7 @@
 """What `kimo check` finds: configuration, database, sources, each mapping against the live source, the export, the store.
 
-They look and tell, write nothing but a probe file in the sync store, and stop at no error. Rows are measured where they are
+What is to be said of the place where it runs comes from check_deployment. They look and tell, write nothing but probe files
+in the sync store and the folders, and stop at no error. Rows are measured where they are
 (kimo_assets.sources.measuring): a query or two an entity, within a time limit, and none is fetched.
 """
 
@@ -16,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
 from kimo_assets.catalog import Entity, load_catalog
+from kimo_assets.check_deployment import check_deployment
 from kimo_assets.config import EntityMapping, KimoConfig, SystemId
 from kimo_assets.database.server import open_database
 from kimo_assets.errors import KimoError, SourceError
@@ -87,8 +89,10 @@ def check(
     mapped = _count(len(config.entities), "entity", "entities")
     yield Finding("ok", "configuration", f"{config.path}, {mapped} mapped")
     yield from _check_choice(config)
-    finding, config = _check_database(config)
+    finding, config, dagster_url = _check_database(config)
     yield finding
+    if not entities:
+        yield from (Finding(one.level, one.what, one.message) for one in check_deployment(config, dagster_url))
     looking = _Looking(config, chosen, timeout_s, on_entity)
     for source in config.sources:
         yield from looking.at_source(source)
@@ -110,21 +114,24 @@ def _check_choice(config: KimoConfig) -> Iterator[Finding]:
         yield Finding("warning", "configuration", message)
 
 
-def _check_database(config: KimoConfig) -> tuple[Finding, KimoConfig]:
-    """What is to be said of Kimo's database; the configuration, with the statuses that the console decodes."""
+def _check_database(config: KimoConfig) -> tuple[Finding, KimoConfig, str | None]:
+    """What is to be said of Kimo's database; the configuration, with the statuses that the console decodes; the address of
+    Dagster's database.
+    """
     try:
         database = open_database(config)
         with database.connect() as connection:
             version = connection.info.parameter_status("server_version")
             decoded = LoadRules.of(config).with_console(connection).erp_statuses
     except (KimoError, psycopg.Error) as error:
-        return Finding("error", "database", _sentence(error)), config
+        return Finding("error", "database", _sentence(error)), config, None
     complete = config.model_copy(update={"erp_statuses": decoded})
     if config.database.url == "embedded":
-        return Finding("ok", "database", f"PostgreSQL {version}, embedded under {config.data_dir}"), complete
+        embedded = Finding("ok", "database", f"PostgreSQL {version}, embedded under {config.data_dir}")
+        return embedded, complete, database.dagster_url
     address = conninfo_to_dict(database.dsn)
     place = f"{address.get('host', 'localhost')}/{address.get('dbname', '')}"
-    return Finding("ok", "database", f"PostgreSQL {version}, {place}"), complete
+    return Finding("ok", "database", f"PostgreSQL {version}, {place}"), complete, database.dagster_url
 
 
 # --- a source and its entities ------------------------------------------------------------------------------

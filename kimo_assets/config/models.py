@@ -444,8 +444,12 @@ Mappings = Annotated[tuple[EntityMapping, ...], BeforeValidator(_entity_shorthan
 
 
 class KimoConfig(Section):
-    """One company. `entities` holds an entity's mappings: one, or one per source that feeds it, the first prevailing."""
+    """One company. `entities` holds an entity's mappings: one, or one per source that feeds it, the first prevailing.
 
+    company: its name, where several share one Dagster (docs/deploying.md).
+    """
+
+    company: Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")] | None = None
     data_dir: Path = Path("data")
     sources: dict[SystemId, SourceConfig]
     database: DatabaseConfig = DatabaseConfig()

@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from kimo_assets.config import KimoConfig
+from kimo_assets.defs.company import asset_key, pool_of
 from kimo_assets.defs.metadata import failures_table, recorded_metadata, step_summary
 from kimo_assets.defs.payloads import record_agent_payloads
 from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
@@ -33,7 +34,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         "partitions_def": partitions,
         "backfill_policy": dg.BackfillPolicy.single_run(),
         "required_resource_keys": {RESOURCE},
-        "pool": DATA_POOL,
+        "pool": pool_of(config, DATA_POOL),
         "owners": OWNERS,
         # One group: of several, the UI shows closed boxes instead of the assets.
         "group_name": GROUP,
@@ -90,8 +91,9 @@ def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: 
             context.add_asset_metadata(values, partition_key=name)
         return
     # Of a step that fails, exactly the partitions logged before are recorded.
+    asset = asset_key(kimo.config, ASSET_OF_STEP[step])
     for name, values in metadata.items():
-        context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[step], partition=name, metadata=values))
+        context.log_event(dg.AssetMaterialization(asset, partition=name, metadata=values))
     raise failure(report)
 
 

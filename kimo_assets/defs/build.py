@@ -12,6 +12,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets
 from kimo_assets.defs.checks import build_checks
+from kimo_assets.defs.company import assets_of, jobs_of, specs_of
 from kimo_assets.defs.export import build_export_check, export_to_erp, outbox_asset
 from kimo_assets.defs.jobs import build_jobs
 from kimo_assets.defs.notify import build_notify_sensor, morning_report
@@ -37,16 +38,16 @@ def build_defs(
     with warnings.catch_warnings():
         # A range of partitions in one run is what this project rests on; that it is beta is known and pinned.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        assets = build_assets(config) if config.entities else []
+        assets = assets_of(config, build_assets(config)) if config.entities else []
     payloads = agent_payloads(ASSET_OF_STEP[3], owners=OWNERS, group=GROUP)
     outbox = outbox_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     of_tasks = task_assets(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     jobs = [*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, morning_report] if config.entities else []
     checks = [*build_checks(ASSET_OF_STEP[3]), *build_export_check(), *build_trust_checks()]
     return dg.Definitions(
-        assets=[*assets, payloads, *of_tasks, outbox] if config.entities else [],
-        asset_checks=checks if config.entities else [],
-        jobs=jobs,
+        assets=[*assets, *specs_of(config, [payloads, *of_tasks, outbox])] if config.entities else [],
+        asset_checks=assets_of(config, checks) if config.entities else [],
+        jobs=jobs_of(config, jobs),
         schedules=build_schedules(config, [job.name for job in jobs]),
         sensors=[*build_sensors(config, database), build_notify_sensor(config, database)] if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},

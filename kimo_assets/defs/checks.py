@@ -6,6 +6,7 @@ what they have.
 
 import dagster as dg
 
+from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.runs import RESOURCE, KimoRun
 from kimo_assets.sync.store import Store
@@ -43,7 +44,7 @@ def record_check(context: dg.OpExecutionContext, kimo: KimoRun, asset: str) -> N
     """The same check from an op that has done step 3."""
     verdict = _verify(kimo)
     evaluation = dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(asset),
+        asset_key=asset_key(kimo.config, asset),
         check_name=PAYLOADS_ARE_WHOLE,
         passed=verdict.is_whole,
         severity=dg.AssetCheckSeverity.ERROR,

@@ -11,6 +11,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import KIMO, table
 from kimo_assets.database.rules import business_rules
 from kimo_assets.database.stuck import days_stuck, stuck
+from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
 from kimo_assets.export.status import status
@@ -52,7 +53,7 @@ def send_to_erp(context: dg.OpExecutionContext) -> None:
     kimo.export_report = report
     context.log.info(in_words(report))
     metadata = export_metadata(report)
-    context.log_event(dg.AssetMaterialization(ERP_OUTBOX, metadata=metadata))
+    context.log_event(dg.AssetMaterialization(asset_key(kimo.config, ERP_OUTBOX), metadata=metadata))
     _record_check(context, kimo)
     context.add_output_metadata(metadata)
 
@@ -98,7 +99,7 @@ def _record_check(context: dg.OpExecutionContext, kimo: KimoRun) -> None:
     """The same check from the op that has exported."""
     found = _stuck(kimo)
     evaluation = dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(ERP_OUTBOX), check_name=NOTHING_IS_STUCK, passed=not found,
+        asset_key=asset_key(kimo.config, ERP_OUTBOX), check_name=NOTHING_IS_STUCK, passed=not found,
         severity=dg.AssetCheckSeverity.WARN, description=_first(found), metadata=_table(found),
     )  # fmt: skip
     context.log_event(evaluation)  # type: ignore[arg-type]  # it takes evaluations too, its annotation lacks them

@@ -1,22 +1,36 @@
-"""The Dagster instance, from the configuration: its own database beside Kimo's, and a folder for logs."""
+"""The Dagster instance: what `kimo dev` writes for one company, and the template of a server's (deploy/dagster.yaml).
+
+Both are made from the same settings. They differ in where things are: here from kimo.yaml, there from the environment.
+"""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 
-# How the UI names the place these definitions come from: the module, unless a workspace.yaml says otherwise.
-CODE_LOCATION = "kimo_assets.definitions"
+Settings = dict[str, Any]
+
+# The variable of the environment that holds the address of Dagster's database, with its password.
+DAGSTER_URL_VARIABLE = "KIMO_DAGSTER_URL"
+CELERY_BROKER_VARIABLE = "KIMO_CELERY_BROKER"
+CELERY_BACKEND_VARIABLE = "KIMO_CELERY_BACKEND"
+
+_DEV_HEAD = "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n"
+_SERVER_HEAD = f"""\
+# Dagster on a server: copy it into the folder that DAGSTER_HOME names. The address of Dagster's own database, with its
+# password, is in the environment and not here: {DAGSTER_URL_VARIABLE}=postgresql+psycopg2://user:password@host/dagster
+# The settings are those of `kimo dev`, from kimo_assets/defs/instance.py; docs/deploying.md explains them.
+"""
 
 
 def dagster_home(config: KimoConfig, database: Database) -> Path:
     """Writes dagster.yaml under data_dir/dagster and returns that folder, for DAGSTER_HOME."""
     home = config.data_dir / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    settings = {
-        "storage": {"postgres": {"postgres_url": database.dagster_url}},
+    settings = _settings(database.dagster_url) | {
         "local_artifact_storage": {
             "module": "dagster._core.storage.root",
             "class": "LocalArtifactStorage",
@@ -27,6 +41,39 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
             "class": "LocalComputeLogManager",
             "config": {"base_dir": str(home / "logs")},
         },
+        # No invitation to a newsletter before the first page.
+        "nux": {"enabled": False},
+    }
+    file = home / "dagster.yaml"
+    # It holds the address of Dagster's database, with the password where there is one: its owner's business alone.
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(_DEV_HEAD + yaml.safe_dump(settings), encoding="utf-8")
+    return home
+
+
+def server_dagster_yaml(*, celery: bool = False) -> str:
+    """The text of deploy/dagster.yaml; celery: of deploy/dagster-celery.yaml, where each run goes to a Celery worker."""
+    settings = _settings({"env": DAGSTER_URL_VARIABLE}) | {"nux": {"enabled": False}}
+    if celery:
+        settings["run_launcher"] = {
+            "module": "dagster_celery.launcher",
+            "class": "CeleryRunLauncher",
+            "config": {"broker": {"env": CELERY_BROKER_VARIABLE}, "backend": {"env": CELERY_BACKEND_VARIABLE}},
+        }
+        # Counted from when a run is handed over, with what it waits for a worker that has its hands free.
+        settings["run_monitoring"]["start_timeout_seconds"] = 1800
+        # What a worker writes to its terminal stays on the worker's own host; events and logs of runs are in the database.
+        settings["compute_logs"] = {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        }
+    return _SERVER_HEAD + yaml.safe_dump(settings, sort_keys=False)
+
+
+def _settings(dagster_url: str | dict[str, str]) -> Settings:
+    return {
+        "storage": {"postgres": {"postgres_url": dagster_url}},
         # One run of a pool at a time: an import and another, or an export, wait for each other in the queue; pictures and
         # coordinates are fetched beside them.
         "concurrency": {"pools": {"granularity": "run", "default_limit": 1}, "runs": {"max_concurrent_runs": 4}},
@@ -35,16 +82,19 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
             "class": "OneOfEachCoordinator",
             "config": {"dequeue_interval_seconds": 1},
         },
+        # A run that does not begin, or does not end when it is told to, fails. Whether the process of one that has begun is
+        # still there is asked by the sensor end_dead_runs: Dagster's default launcher does not know.
+        "run_monitoring": {
+            "enabled": True,
+            "start_timeout_seconds": 300,
+            "cancel_timeout_seconds": 180,
+            "max_resume_run_attempts": 0,
+            "poll_interval_seconds": 30,
+        },
+        # Of schedules and sensors. Runs with their events are cleaned by Kimo's own job: `retention` in kimo.yaml.
+        "retention": {
+            "schedule": {"purge_after_days": 90},
+            "sensor": {"purge_after_days": {"skipped": 2, "failure": 30, "success": 90}},
+        },
         "telemetry": {"enabled": False},
-        # No invitation to a newsletter before the first page.
-        "nux": {"enabled": False},
     }
-    file = home / "dagster.yaml"
-    # It holds the address of Dagster's database, with the password where there is one: its owner's business alone.
-    file.touch(mode=0o600)
-    file.chmod(0o600)
-    file.write_text(
-        "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n" + yaml.safe_dump(settings),
-        encoding="utf-8",
-    )
-    return home

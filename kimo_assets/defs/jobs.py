@@ -7,6 +7,7 @@ from pydantic import Field
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets import ASSET_OF_STEP, failure
+from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.plan import plan_import
@@ -35,7 +36,7 @@ def build_jobs(config: KimoConfig) -> list[Any]:
     steps = [
         dg.define_asset_job(
             name,
-            selection=[ASSET_OF_STEP[step] for step in chosen],
+            selection=[asset_key(config, ASSET_OF_STEP[step]) for step in chosen],
             description=f"{menu_title(name)}. All mapped entities, or any choice of partitions.",
         )
         for name, chosen in STEPS_OF_JOB.items()

@@ -14,8 +14,9 @@ from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
+from kimo_assets.defs.company import LOCATION_TAG, code_location
 from kimo_assets.defs.export import EXPORT_JOB, EXPORT_OP
-from kimo_assets.defs.instance import CODE_LOCATION, dagster_home
+from kimo_assets.defs.instance import dagster_home
 from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
 from kimo_assets.defs.retry import RETRY_JOB, RETRY_OP
 from kimo_assets.defs.runs import KimoRun
@@ -29,8 +30,10 @@ from kimo_assets.reports import ExportReport, ImportReport, TaskReport
 # The command shows progress of its own; Dagster's every event would bury it, and is in the UI anyway.
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 
-# The UI lists under a job the runs that carry its code location's label.
-_TAGS = {".dagster/repository": f"__repository__@{CODE_LOCATION}"}
+
+def _tags(config: KimoConfig) -> dict[str, str]:
+    """The UI lists under a job the runs that carry its code location's label."""
+    return {LOCATION_TAG: f"__repository__@{code_location(config)}"}
 
 
 def launch_import(
@@ -60,7 +63,7 @@ def launch_import(
                 "entities": ",".join(entities), "only_listed": only_listed, "steps": list(steps),
                 "allow_shrink": allow_shrink, "plan": plan,
             }  # fmt: skip
-            return _run_op_job(defs, instance, ENTITIES_JOB, "import_named_entities", mask)
+            return _run_op_job(config, defs, instance, ENTITIES_JOB, "import_named_entities", mask)
         return _run_all(defs, instance, config, name, allow_shrink)
 
     return _launch(config, database, run, progress, before_step)
@@ -72,7 +75,7 @@ def launch_undo(
     """Takes loads back. Raises: LockedError; ConfigError when there is nothing to go back to."""
     asked = {} if to is None else {"to": to}
     return _launch(
-        config, database, lambda defs, instance: _run_op_job(defs, instance, UNDO_JOB, "undo", asked), progress
+        config, database, lambda defs, instance: _run_op_job(config, defs, instance, UNDO_JOB, "undo", asked), progress
     )
 
 
@@ -87,7 +90,7 @@ def launch_retry(
     config.choose(list(entities), only_listed=True)
     asked = {"entities": ",".join(entities)}
     return _launch(
-        config, database, lambda defs, instance: _run_op_job(defs, instance, RETRY_JOB, RETRY_OP, asked), progress
+        config, database, lambda defs, instance: _run_op_job(config, defs, instance, RETRY_JOB, RETRY_OP, asked), progress
     )
 
 
@@ -97,14 +100,14 @@ def launch_settings(config: KimoConfig, database: Database, *, progress: Progres
     The report has a step 3 whose entities are the console's tables.
     """
     return _launch(
-        config, database, lambda defs, instance: _run_op_job(defs, instance, SETTINGS_JOB, SETTINGS_OP, {}), progress
+        config, database, lambda defs, instance: _run_op_job(config, defs, instance, SETTINGS_JOB, SETTINGS_OP, {}), progress
     )
 
 
 def launch_task(config: KimoConfig, database: Database, *, job: str, progress: Progress | None = None) -> TaskReport:
     """One of the menu's side jobs. Raises: what has refused it (tasks.py), or ended it."""
     result, opened, _ = _run(
-        config, database, lambda defs, instance: _run_op_job(defs, instance, job, OP_OF_TASK[job], None), progress
+        config, database, lambda defs, instance: _run_op_job(config, defs, instance, job, OP_OF_TASK[job], None), progress
     )
     if opened and opened[0].refused:
         raise opened[0].refused
@@ -118,7 +121,7 @@ def launch_export(config: KimoConfig, database: Database, *, progress: Progress 
     with exclusive(database):
         pass  # refused here, a second export leaves no failed run behind
     result, opened, _ = _run(
-        config, database, lambda defs, instance: _run_op_job(defs, instance, EXPORT_JOB, EXPORT_OP, None), progress
+        config, database, lambda defs, instance: _run_op_job(config, defs, instance, EXPORT_JOB, EXPORT_OP, None), progress
     )
     if opened and opened[0].refused:
         raise opened[0].refused
@@ -163,13 +166,18 @@ def _run(
 
 
 def _run_op_job(
-    defs: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, config: Mapping[str, Any] | None
+    config: KimoConfig,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    op: str,
+    asked: Mapping[str, Any] | None,
 ) -> dg.ExecuteInProcessResult:
-    """A job of one op, with this configuration."""
+    """A job of one op, with what it is asked for."""
     return defs.resolve_job_def(job).execute_in_process(
         instance=instance,
-        tags=_TAGS,
-        run_config={"loggers": _LOGGERS} | ({} if config is None else {"ops": {op: {"config": dict(config)}}}),
+        tags=_tags(config),
+        run_config={"loggers": _LOGGERS} | ({} if asked is None else {"ops": {op: {"config": dict(asked)}}}),
         raise_on_error=False,
     )
 
@@ -184,7 +192,7 @@ def _run_all(
     }
     return defs.resolve_job_def(name).execute_in_process(
         instance=instance,
-        tags=_TAGS | whole,
+        tags=_tags(config) | whole,
         run_config={"ops": guarded, "loggers": _LOGGERS},
         raise_on_error=False,
     )

@@ -17,7 +17,7 @@ from psycopg import Connection
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database, open_database
-from kimo_assets.defs.instance import CODE_LOCATION
+from kimo_assets.defs.company import code_location
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
 from kimo_assets.defs.tasks import GEOPOSITIONS, OP_OF_TASK, PUBLIC_IMAGES
 from kimo_assets.news import MORNING, EndedRun, is_known_run, read_run, send_morning_report
@@ -123,7 +123,7 @@ def _tell_of(
 ) -> bool:  # fmt: skip
     """Keeps how this kind of run stands; writes a mail when that is news."""
     record = context.instance.get_run_record_by_id(end.run_id)
-    if record is None or not _is_ours(context, connection, record.dagster_run):
+    if record is None or not _is_ours(context, config, connection, record.dagster_run):
         return False
     run = _ended(context.instance, record, end)
     news = read_run(connection, config, settings, run)
@@ -153,10 +153,10 @@ def _recipients(settings: NotificationSettings, told: Told, tells: bool) -> tupl
             return settings.errors
 
 
-def _is_ours(context: dg.SensorEvaluationContext, connection: Connection, run: dg.DagsterRun) -> bool:
+def _is_ours(context: dg.SensorEvaluationContext, config: KimoConfig, connection: Connection, run: dg.DagsterRun) -> bool:
     """Several companies may share a Dagster instance. A run without our label is ours when our ledger knows it."""
     origin = context.code_location_origin
-    own = f"__repository__@{origin.location_name}" if origin else f"__repository__@{CODE_LOCATION}"
+    own = f"__repository__@{origin.location_name}" if origin else f"__repository__@{code_location(config)}"
     label = run.tags.get(_REPOSITORY)
     return label is None or label == own or is_known_run(connection, run.run_id)
 
@@ -221,7 +221,7 @@ def _recorded(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Mapping[str, 
     """What the run has recorded with the asset of its side job."""
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
         event = entry.dagster_event
-        if event and event.asset_key and event.asset_key.to_user_string() in (PUBLIC_IMAGES, GEOPOSITIONS):
+        if event and event.asset_key and event.asset_key.path[-1] in (PUBLIC_IMAGES, GEOPOSITIONS):
             metadata = event.step_materialization_data.materialization.metadata
             return {name: value.value for name, value in metadata.items()}
     return {}

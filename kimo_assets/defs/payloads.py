@@ -6,6 +6,7 @@ from statistics import median
 import dagster as dg
 from psycopg import Connection
 
+from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import MetadataValues, markdown_table, picture
 from kimo_assets.defs.runs import KimoRun
 from kimo_assets.reports import STEP_TITLES, StepReport
@@ -43,7 +44,7 @@ def record_agent_payloads(
         return
     metadata = agent_metadata(run.connection, Store(kimo.config.sync_store), weights)
     written = {name: sum(e.counts().get(name, 0) for e in report.entities.values()) for name in _WRITTEN}
-    context.log_event(dg.AssetMaterialization(AGENT_PAYLOADS, metadata={**metadata, **written}))
+    context.log_event(dg.AssetMaterialization(asset_key(kimo.config, AGENT_PAYLOADS), metadata={**metadata, **written}))
 
 
 _WRITTEN = ("objects_written", "bytes_written")

@@ -4,6 +4,7 @@ import dagster as dg
 
 from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.checks import record_check
+from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import recorded_metadata
 from kimo_assets.defs.payloads import record_agent_payloads
 from kimo_assets.defs.runs import KimoRun
@@ -21,7 +22,8 @@ def record_entities(
         changed = {name: entity for name, entity in report.entities.items() if entity.status != "unchanged"}
         report = StepReport(report.step, changed)
     for name, metadata in recorded_metadata(kimo.open().connection, kimo.config, report).items():
-        context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[report.step], partition=name, metadata=metadata))
+        asset = asset_key(kimo.config, ASSET_OF_STEP[report.step])
+        context.log_event(dg.AssetMaterialization(asset, partition=name, metadata=metadata))
     if report.step == 3:
         record_agent_payloads(context, kimo, report)
         record_check(context, kimo, ASSET_OF_STEP[3])

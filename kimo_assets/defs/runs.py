@@ -8,6 +8,7 @@ import dagster as dg
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database, open_database
+from kimo_assets.defs.company import of_another_company
 from kimo_assets.errors import KimoError, LockedError
 from kimo_assets.pipeline import Progress, Run, open_run, run_step
 from kimo_assets.reports import ExportReport, StepReport, TaskReport
@@ -122,6 +123,12 @@ def kimo_resource(
 
     def open_kimo(context: dg.InitResourceContext) -> Iterator[KimoRun]:
         dagster_run = context.run
+        if other := of_another_company(config, dagster_run):
+            raise dg.Failure(
+                f"Not started: the run is of the code location '{other}', and this process has the kimo.yaml of "
+                f"'{config.company}' ({config.path}). Give it the right KIMO_CONFIG, or the location its company's name.",
+                allow_retries=False,
+            )
         title = dagster_run.job_name if dagster_run else "materialize"
         run_id = dagster_run.run_id if dagster_run else ""
         kimo = KimoRun(config, database, progress, _TITLES.get(title, title), run_id, before_step)

@@ -145,7 +145,7 @@ def _data_are_fresh(config: KimoConfig, database: Database | None) -> dg.SensorD
         verdict = json.dumps([opinion.passed, opinion.concerns])
         if verdict == context.cursor:
             return dg.SensorResult(skip_reason=dg.SkipReason(opinion.sentence))
-        return dg.SensorResult(asset_events=[opinion.evaluation()], cursor=verdict)
+        return dg.SensorResult(asset_events=[opinion.evaluation(config)], cursor=verdict)
 
     return data_are_fresh
 

@@ -8,6 +8,7 @@ from psycopg import Connection
 from kimo_assets import tasks
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
+from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import MetadataValues, markdown_table, picture
 from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
 from kimo_assets.defs.trust import record
@@ -64,7 +65,7 @@ def _record(context: dg.OpExecutionContext, asset: str, task: Task, shown: Shown
     context.add_output_metadata(metadata)
     with kimo.database().connect() as connection:
         metadata |= shown(connection, kimo.config, report)
-    context.log_event(dg.AssetMaterialization(asset, metadata=metadata))
+    context.log_event(dg.AssetMaterialization(asset_key(kimo.config, asset), metadata=metadata))
     record(context, kimo, asset)
 
 

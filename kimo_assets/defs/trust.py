@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import last_results
+from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.runs import RESOURCE, KimoRun
 from kimo_assets.errors import GuardError
@@ -58,9 +59,9 @@ class Opinion:
             passed=self.passed, severity=self.severity, description=self.sentence, metadata=self.metadata()
         )
 
-    def evaluation(self) -> dg.AssetCheckEvaluation:
+    def evaluation(self, config: KimoConfig) -> dg.AssetCheckEvaluation:
         return dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(self.check.asset), check_name=self.check.name, passed=self.passed,
+            asset_key=asset_key(config, self.check.asset), check_name=self.check.name, passed=self.passed,
             severity=self.severity, description=self.sentence, metadata=self.metadata(), blocking=self.check.is_blocking,
         )  # fmt: skip
 
@@ -319,7 +320,7 @@ def _definition(check: Check) -> dg.AssetChecksDefinition:
         if _is_allowed(context.run.run_config, check.asset):
             opinion = replace(opinion, blocking=None)
         if opinion.blocking and kimo.run is not None:
-            context.op_execution_context.log_event(opinion.evaluation())  # type: ignore[arg-type]  # it takes evaluations too
+            context.op_execution_context.log_event(opinion.evaluation(kimo.config))  # type: ignore[arg-type]  # it takes evaluations too
             _stop(kimo, opinion.blocking)
         return opinion.result()
 
@@ -340,7 +341,7 @@ def record(context: dg.OpExecutionContext, kimo: KimoRun, asset: str) -> None:
     """The asset's checks from an op that has brought it up to date."""
     for check in CHECKS:
         if check.asset == asset:
-            context.log_event(_opinion(kimo, check).evaluation())  # type: ignore[arg-type]  # it takes evaluations too
+            context.log_event(_opinion(kimo, check).evaluation(kimo.config))  # type: ignore[arg-type]  # it takes evaluations too
 
 
 def stop_if_blocked(kimo: KimoRun, *, allowed: bool) -> None:

@@ -18,8 +18,8 @@ from psycopg import Connection
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.config.document import Document
+from kimo_assets.defs.company import code_location
 from kimo_assets.defs.export import EXPORT_JOB
-from kimo_assets.defs.instance import CODE_LOCATION
 from kimo_assets.defs.requests import COMPANY_TAG
 from kimo_assets.errors import ConfigError, ImagesError, in_one_line
 from kimo_assets.export.ready import count_ready, listed_heads, waiting
@@ -225,7 +225,7 @@ class YamlFiles:
         is_first, self.digests = not self.digests, found
         if is_first:
             return f"{self.path.name} is watched from now on"
-        return f"{self.path.name} has changed and is right; {_reload(config.api.graphql_url, location or CODE_LOCATION)}"
+        return f"{self.path.name} has changed and is right; {_reload(config.api.graphql_url, location or code_location(config))}"
 
 
 def _digests(path: Path) -> dict[str, str]:

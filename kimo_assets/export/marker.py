@@ -34,6 +34,11 @@ from kimo_assets.sources.connection import source_errors
 _COLUMNS: dict[str, TypeEngine[Any]] = {"BatchId": String(100), "Records": BigInteger(), "WrittenAt": DateTime()}
 _KEEP_DAYS = 30
 
+# Numbers that were given and never used leave gaps; more than so many at a stretch do not come about. Oracle and SQL Server
+# take no longer lists.
+_LOOKED_AHEAD = 900
+_LAST_BATCH = "SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM ops.export_batch_batch_seq"
+
 
 @dataclass(frozen=True)
 class Marker:
@@ -63,6 +68,18 @@ class Marker:
             except _ArrivedMeanwhileError:
                 records = self._records(batch)
         return bool(records)
+
+    def unknown_to(self, kimo: KimoConnection) -> list[tuple[int, datetime]]:
+        """Batches of ours that are at the ERP and that Kimo's database has not made yet, each with the moment (UTC) at which
+        it was written: the database is a backup's, from before they were sent. Raises: SourceError.
+        """
+        row = kimo.execute(_LAST_BATCH).fetchone()
+        last = int(row[0]) if row else 0
+        names = {self._name(number): number for number in range(last + 1, last + 1 + _LOOKED_AHEAD)}
+        name, written = self.table.c["BatchId"], self.table.c["WrittenAt"]
+        with source_errors(self.source, self.engine), self.engine.connect() as erp:
+            found = erp.execute(select(name, written).where(name.in_(list(names)), self.table.c["Records"] > 0))
+            return sorted((names[known], moment) for known, moment in found)
 
     def forget(self, keep: Sequence[int]) -> None:
         """Removes our rows that are old. keep: the batches whose end is not known yet. Raises: SourceError."""

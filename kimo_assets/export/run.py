@@ -67,10 +67,23 @@ def export_to_erp(run: ExportRun) -> ExportReport:
         return ExportReport(time.monotonic() - started, {}, (), (note,), run.load, run.run_id)
     export = _Export(run)
     with _open_erp(run, export.notes) as (erp, was_ours):
+        refuse_after_restore(run, erp)
         export.recover(erp, was_ours)
         export.send_all(erp)
         export.tidy(erp)
     return export.report(time.monotonic() - started)
+
+
+def refuse_after_restore(run: ExportRun, erp: Erp) -> None:
+    """Raises: ExportError, when the ERP has batches of ours that this database does not know: it would send them again."""
+    found = erp.marker.unknown_to(run.connection) if erp.marker and not erp.marker.is_new else []
+    if found:
+        numbers = f"batch {found[0][0]}" if len(found) == 1 else f"{len(found)} batches ({found[0][0]} to {found[-1][0]})"
+        raise ExportError(
+            f"Nothing was sent: the ERP has {numbers} of ours, from {found[0][1]:%Y-%m-%d %H:%M} UTC on, that this database "
+            "does not know. It was restored from a backup taken before they were sent, and their records would go out a "
+            "second time. Settle them as docs/deploying.md says under `After an old backup`, then export again"
+        )
 
 
 def resolve(run: ExportRun, batch: int, *, arrived: bool) -> int:

@@ -194,7 +194,7 @@ def test_old_marker_rows_of_ours_are_removed_and_nobody_elses(export_world: Make
     world.documents(1)
     world.export()
     ((prefix,),) = world.rows("SELECT id FROM ops.installation")
-    for name in (f"{prefix}-99", "another-1"):
+    for name in (f"{prefix}-0", "another-1"):
         world.at_erp(f"INSERT INTO \"KimoExportBatch\" VALUES ('{name}', 1, '2020-01-01 00:00:00.000000')")
     world.export()
     assert {name for (name,) in world.at_erp('SELECT "BatchId" FROM "KimoExportBatch"')} == {"another-1", f"{prefix}-1"}

@@ -1,0 +1,94 @@
+"""What keeps the companies of one Dagster apart: their assets' keys, their pools, and whose code a run belongs to.
+
+A company that has a Dagster of its own needs none of it, and all names stay as the code says them. With `company: acme` in
+kimo.yaml its assets are acme/erp_staging and so on, its pools kimo_data_acme, and its code location is called acme.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from kimo_assets.config import KimoConfig
+
+# How the UI names the place these definitions come from, where there is one company: the module.
+_MODULE = "kimo_assets.definitions"
+
+# By this tag of Dagster's the UI finds the runs of a code location.
+LOCATION_TAG = ".dagster/repository"
+
+def code_location(config: KimoConfig) -> str:
+    """The location_name that workspace.yaml has to give the company."""
+    return config.company or _MODULE
+
+
+def asset_key(config: KimoConfig, name: str) -> dg.AssetKey:
+    return dg.AssetKey([config.company, name] if config.company else [name])
+
+
+def pool_of(config: KimoConfig, pool: str) -> str:
+    """Limits are Dagster's, across all code locations: an import of one company does not wait for another's."""
+    return f"{pool}_{config.company}" if config.company else pool
+
+
+def location_of(run: dg.DagsterRun) -> str | None:
+    """The code location that a run was launched from; a run of the `kimo` command says so in a tag alone."""
+    if run.remote_job_origin:
+        return run.remote_job_origin.location_name
+    return run.tags.get(LOCATION_TAG, "").rpartition("@")[2] or None
+
+
+def of_another_company(config: KimoConfig, run: dg.DagsterRun | None) -> str | None:
+    """The code location of the run, when that is another company's."""
+    location = location_of(run) if run and config.company else None
+    return location if location != config.company else None
+
+
+def assets_of(config: KimoConfig, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """Assets, or checks, under the company's keys."""
+    if config.company is None:
+        return [*assets]
+    return [_renamed(config, one) for one in assets]
+
+
+def specs_of(config: KimoConfig, specs: Sequence[dg.AssetSpec]) -> list[dg.AssetSpec]:
+    if config.company is None:
+        return [*specs]
+    return [
+        spec.replace_attributes(
+            key=asset_key(config, spec.key.path[-1]),
+            deps=[asset_key(config, dep.asset_key.path[-1]) for dep in spec.deps],
+        )
+        for spec in specs
+    ]
+
+
+def jobs_of(config: KimoConfig, jobs: Sequence[Any]) -> list[Any]:
+    """Jobs of one op each, with the company's pool. Asset jobs, whose pools are the assets', stay as they are."""
+    if config.company is None:
+        return [*jobs]
+    return [_pooled(config, job) if isinstance(job, dg.JobDefinition) else job for job in jobs]
+
+
+def _renamed(config: KimoConfig, assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    known = {*assets.keys, *(key.asset_key for key in assets.check_keys), *assets.keys_by_input_name.values()}
+    known |= {dep.asset_key for spec in assets.specs for dep in spec.deps}
+    return assets.with_attributes(asset_key_replacements={key: asset_key(config, key.path[-1]) for key in known})
+
+
+def _pooled(config: KimoConfig, job: dg.JobDefinition) -> dg.JobDefinition:
+    (op,) = job.graph.node_defs
+    assert isinstance(op, dg.OpDefinition), "our jobs are of one op"  # noqa: S101
+    own = dg.OpDefinition(
+        compute_fn=op.compute_fn,
+        name=op.name,
+        description=op.description,
+        outs={"result": dg.Out(dg.Nothing)},
+        config_schema=op.config_schema,
+        required_resource_keys=set(op.required_resource_keys),
+        tags=op.tags,
+        retry_policy=op.retry_policy,
+        pool=pool_of(config, op.pool) if op.pool else None,
+    )
+    graph = dg.GraphDefinition(name=job.name, node_defs=[own], description=job.description)
+    return graph.to_job(name=job.name, description=job.description, tags=job.tags, hooks=set(job.hook_defs))
