@@ -5,6 +5,7 @@ import click
 from kimo_assets.cli.agent import agent
 from kimo_assets.cli.catalogue import entities
 from kimo_assets.cli.checks import check
+from kimo_assets.cli.clean import clean
 from kimo_assets.cli.command import Call, KimoGroup, config_option
 from kimo_assets.cli.demo import demo
 from kimo_assets.cli.dev import dev
@@ -42,6 +43,6 @@ def main(context: click.Context) -> None:
 
 for _command in (
     demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, export, status, rejected, retry,
-    entities, check, why, semaphore, agent, sync, dev,
+    entities, check, why, semaphore, agent, sync, dev, clean,
 ):  # fmt: skip
     main.add_command(_command)

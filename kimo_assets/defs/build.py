@@ -12,6 +12,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets
 from kimo_assets.defs.checks import build_checks
+from kimo_assets.defs.cleaning import clean_up
 from kimo_assets.defs.export import build_export_check, export_to_erp, outbox_asset
 from kimo_assets.defs.jobs import build_jobs
 from kimo_assets.defs.payloads import agent_payloads
@@ -41,7 +42,7 @@ def build_defs(
     return dg.Definitions(
         assets=[*assets, payloads, *of_tasks, outbox] if config.entities else [],
         asset_checks=[*build_checks(ASSET_OF_STEP[3]), *build_export_check()] if config.entities else [],
-        jobs=[*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp] if config.entities else [],
+        jobs=[*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, clean_up] if config.entities else [],
         sensors=build_sensors(config, database) if config.entities else [],
         resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},
         # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.
