@@ -1,7 +1,7 @@
 """What the ledger in schema ops keeps of the past goes after a while, except what anything still rests on.
 
-Kept whatever its age: the last result of each step with each entity, what an undo can go back to, the loads that rows name as
-those that changed them, exports that are not answered, answers that were applied. Dagster's own runs are defs/cleaning's.
+Kept whatever its age: the last result of each step with each entity, what an undo can go back to, the loads that rows name
+as those that changed them, exports that are not answered, answers that were applied. Dagster's own runs are defs/cleaning's.
 """
 
 import time
@@ -178,9 +178,12 @@ def _find_needed_loads(connection: Connection, cutoff: datetime) -> None:
     last_old = row[0] if row else None
     if last_old is None:
         return
+    loaded = connection.execute("SELECT entity FROM ops.loaded WHERE to_regclass(format('kimo.%I', entity)) IS NOT NULL")
     of_kimo = [
-        sql.SQL("SELECT {0} FROM {1} WHERE {0} <= {2}").format(sql.Identifier(column), table(KIMO, name), sql.Literal(last_old))
-        for (name,) in connection.execute("SELECT entity FROM ops.loaded WHERE to_regclass(format('kimo.%I', entity)) IS NOT NULL")
+        sql.SQL("SELECT {0} FROM {1} WHERE {0} <= {2}").format(
+            sql.Identifier(column), table(KIMO, name), sql.Literal(last_old)
+        )
+        for (name,) in loaded.fetchall()
         for column in (CHANGED, ARCHIVED)
     ]
     newest = sql.SQL("SELECT max(load) FROM ops.load")

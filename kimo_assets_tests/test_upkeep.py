@@ -28,7 +28,8 @@ from kimo_assets_tests.export.worlds_of_export import Silent
 from kimo_assets_tests.worlds import World, agents, ids
 
 KINDS = {"results of steps", "weights of manifests", "answered records of exports", "batches of exports",
-         "rows left in the outbox", "refused rows of entities that are not mapped", "loads", "snapshots of a plan"}  # fmt: skip
+         "rows left in the outbox", "refused rows of entities that are not mapped", "loads",
+         "snapshots of a plan"}  # fmt: skip
 
 
 def clean(world: World, *, in_days: float = 0, **options: Any) -> dict[str, int]:

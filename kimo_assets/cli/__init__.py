@@ -15,6 +15,7 @@ from kimo_assets.cli.images import images
 from kimo_assets.cli.imports import import_
 from kimo_assets.cli.plan import plan
 from kimo_assets.cli.rejected import rejected, retry
+from kimo_assets.cli.selftest import selftest
 from kimo_assets.cli.semaphore import semaphore
 from kimo_assets.cli.settings import settings, sync_settings
 from kimo_assets.cli.setup import init, mapping
@@ -43,6 +44,6 @@ def main(context: click.Context) -> None:
 
 for _command in (
     demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, export, status, rejected, retry,
-    entities, check, why, semaphore, agent, sync, dev, clean,
+    entities, check, why, semaphore, agent, sync, dev, clean, selftest,
 ):  # fmt: skip
     main.add_command(_command)

@@ -107,7 +107,7 @@ class CleaningConfig(dg.Config):
     required_resource_keys={RESOURCE},
     pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
-    description="Deletes what is older than `retention:` of kimo.yaml says, in pieces, and never what anything still rests on.",
+    description="Deletes what is older than `retention:` of kimo.yaml says, in pieces; never what anything still rests on.",
 )
 def clean(context: dg.OpExecutionContext, config: CleaningConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -140,8 +140,8 @@ def _cleaned(
 @dg.job(
     name=CLEANING_JOB,
     description=f"{menu_title(CLEANING_JOB)}. What is kept of the past goes after a while (`retention:` of kimo.yaml): "
-    "Dagster's runs with their events, logs and ticks; the ledger's loads, results, answered exports. What status, undo, why "
-    "and the state of partitions rest on stays, whatever its age.",
+    "Dagster's runs with their events, logs and ticks; the ledger's loads, results, answered exports. What status, undo, "
+    "why and the state of partitions rest on stays, whatever its age.",
 )
 def clean_up() -> None:
     clean()

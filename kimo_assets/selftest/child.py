@@ -1,7 +1,7 @@
 """A process that imports, takes back or exports, and dies at the point whose turn it is: started by crashes.py only.
 
-Points are before and after every commit in Kimo's database, every manifest in the sync store, and the export's own. Not killed, it
-writes the names of the points it has passed.
+Points are before and after every commit in Kimo's database, every manifest in the sync store, and the export's own. Not
+killed, it writes the names of the points it has passed.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from psycopg import Connection, sql
-from psycopg.abc import Params, Query
+from psycopg.abc import Params
 from psycopg.pq import TransactionStatus
 
 from kimo_assets.config import load_config
@@ -36,6 +36,8 @@ DIE_AT = "KIMO_DIE_AT"
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "CREATE", "DROP", "ALTER", "MERGE", "WITH")
+
+_IMPORT = "selftest: import"
 
 Point = Callable[[str], None]
 
@@ -71,7 +73,7 @@ def watched(database: Database, point: Point) -> Database:
                 point("committed")
 
         def execute(
-            self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
+            self, query: Any, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
         ) -> Any:
             is_alone = self.info.transaction_status is TransactionStatus.IDLE and self.autocommit and _writes(self, query)
             if is_alone:
@@ -87,7 +89,7 @@ def watched(database: Database, point: Point) -> Database:
     return WatchedDatabase(database.dsn, database.dagster_url)
 
 
-def _writes(connection: Connection[Any], query: Query) -> bool:
+def _writes(connection: Connection[Any], query: Any) -> bool:
     text = query.as_string(connection) if isinstance(query, sql.Composable) else query
     return (text.decode() if isinstance(text, bytes) else str(text)).lstrip().upper().startswith(_WRITES)
 
@@ -122,17 +124,24 @@ def work(what: str, config_path: Path, database: Database, points: Points) -> No
     of_points = watched(database, points)
     match what:
         case "import":
-            report = run_import(config, of_points, title="selftest", progress=told)
+            report = run_import(config, of_points, title=_IMPORT, progress=told)
             if not report.success:
                 raise ConfigError(f"the import itself fails: {report.failures}")
         case "undo":
-            run_undo(config, of_points, title="selftest", progress=told)
+            run_undo(config, of_points, to=_before_last_import(database), title="selftest: undo", progress=told)
         case _:
             points.where = "export"
             with exclusive(database) as connection:
-                load = ledger.begin_load(connection, "selftest", None)
+                load = ledger.begin_load(connection, "selftest: export", None)
                 export_to_erp(ExportRun(config, connection, database.connect, load, told, reached=points))
                 ledger.end_load(connection, load, success=True)
+
+
+def _before_last_import(database: Database) -> int:
+    """The load to go back to, also when a killed process has done so already."""
+    with database.connect() as connection:
+        row = connection.execute("SELECT max(load) - 1 FROM ops.load WHERE title = %s", [_IMPORT]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def main() -> None:
