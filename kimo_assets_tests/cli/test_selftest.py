@@ -1,11 +1,11 @@
 """kimo selftest --crash: what it proves, that it can fail, and that it touches nothing else."""
 
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from kimo_assets.cli import selftest as command
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
 from kimo_assets.pipeline import Progress
@@ -70,7 +70,9 @@ def test_the_verdict_is_a_sentence_a_document_and_an_exit_code(
 ) -> None:
     company = new_company()
     killed = Killed("undo", 7, "step 3: committed", "tables new, agents old", 1.5, broken)
-    monkeypatch.setattr(command, "crash_test", lambda *_, **__: CrashReport(12.0, {"undo": 40}, [killed]))
+    # The package's attribute of this name is the command itself.
+    module = import_module("kimo_assets.cli.selftest")
+    monkeypatch.setattr(module, "crash_test", lambda *_, **__: CrashReport(12.0, {"undo": 40}, [killed]))
     result = company.kimo("selftest", "--crash")
     assert result.exit_code == code
     assert ("each time the old or the new state was whole" in result.stdout) is not bool(broken)
