@@ -2,7 +2,8 @@
 
 KimoError
 ├── ConfigError            kimo.yaml or a mapping is wrong: mend the file
-│   └── UnknownEntityError a name that is not in the catalogue or not mapped
+│   ├── UnknownEntityError a name that is not in the catalogue or not mapped
+│   └── MigrationError     Kimo's database cannot become one of this version: the message says what to do first
 ├── ContractError          the program's own data break a promise: report it
 ├── SourceError            the ERP's side
 │   ├── TransientSourceError   cannot be reached now: trying again later may help
@@ -44,6 +45,10 @@ class UnknownEntityError(ConfigError):
         self.suggestions = nearest(name, known)
         hint = f" Did you mean {' or '.join(self.suggestions)}?" if self.suggestions else ""
         super().__init__(f"'{name}' is not an entity of {where}.{hint} `kimo entities` lists them.")
+
+
+class MigrationError(ConfigError):
+    """Kimo's database cannot be brought up to date now, or it is of a later version. It was left as it is."""
 
 
 class ContractError(KimoError):

@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
+from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import LastResult, last_results
 from kimo_assets.database.locks import is_held
@@ -150,7 +151,8 @@ def _entities(connection: Connection, config: KimoConfig) -> list[EntityState]:
     for result in last_results(connection):
         steps.setdefault(result.entity, {})[result.step] = result
     mapped = config.entity_names
-    gone = sorted({*staged, *loaded, *rejected, *steps} - set(mapped))
+    known = load_catalog().all
+    gone = sorted({*staged, *loaded, *rejected, *steps} & (known.keys() - set(mapped)))
     return [
         EntityState(
             entity=name,

@@ -46,7 +46,7 @@ DO $$ DECLARE used text; BEGIN
     CREATE SCHEMA sync;
     SELECT string_agg(c.oid::regclass::text, ', ') INTO used FROM pg_class AS c
         WHERE c.relkind = 'r' AND c.relnamespace IN ('kimo'::regnamespace, 'ops'::regnamespace)
-          AND pg_relation_size(c.oid) > 0 AND c.relname NOT IN ('schema_version', 'installation');
+          AND pg_relation_size(c.oid) > 0 AND c.relname NOT IN ('schema_version', 'installation', 'migration');
     EXECUTE coalesce('TRUNCATE ' || used || ' RESTART IDENTITY CASCADE', 'SELECT');
 END $$
 """

@@ -5,6 +5,7 @@ import click
 from kimo_assets.cli.agent import agent
 from kimo_assets.cli.catalogue import entities
 from kimo_assets.cli.checks import check
+from kimo_assets.cli.clean import clean
 from kimo_assets.cli.command import Call, KimoGroup, config_option
 from kimo_assets.cli.demo import demo
 from kimo_assets.cli.dev import dev
@@ -15,6 +16,7 @@ from kimo_assets.cli.imports import import_
 from kimo_assets.cli.plan import plan
 from kimo_assets.cli.rejected import rejected, retry
 from kimo_assets.cli.report import report
+from kimo_assets.cli.selftest import selftest
 from kimo_assets.cli.semaphore import semaphore
 from kimo_assets.cli.serve import serve
 from kimo_assets.cli.settings import settings, sync_settings
@@ -44,6 +46,6 @@ def main(context: click.Context) -> None:
 
 for _command in (
     demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, export, status, report, rejected,
-    retry, entities, check, why, semaphore, agent, sync, dev, serve,
+    retry, entities, check, why, semaphore, agent, sync, dev, serve, clean, selftest,
 ):  # fmt: skip
     main.add_command(_command)

@@ -2,17 +2,20 @@
 
 Schema kimo holds the entities, which imports fill, and the console's tables, which `kimo settings load` fills.
 
-`ensure_schema` is idempotent and cheap when nothing is missing. What the rows mean is staging's and loading's business.
+`ensure_schema` is idempotent and cheap when nothing is missing. How an older database becomes one of today is migrate's
+business; what the rows mean is staging's and loading's business.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from importlib.resources import files
+from typing import LiteralString
 
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, ConsoleTable, Entity, load_console
 from kimo_assets.catalog.model import Field
+from kimo_assets.database.migrate import Changes, Column, Table, Target, bring_up_to_date
 from kimo_assets.database.names import (
     ARCHIVED,
     CHANGED,
@@ -28,32 +31,41 @@ from kimo_assets.database.names import (
 )
 
 
-def ensure_schema(connection: Connection, catalog: Catalog) -> None:
-    """Creates what is missing: schemas, domains, the ledger, the kimo table of every entity and of the console's."""
-    statements = [files("kimo_assets.database").joinpath("ledger.sql").read_text(encoding="utf-8")]
-    console = load_console().values()
-    fields = [field for entity in catalog.all.values() for field in entity.fields.values()]
-    fields += [field for described in console for field in described.fields.values()]
-    statements += [domain.as_string(connection) for domain in _domains(fields)]
-    statements += [kimo_table(catalog[name]).as_string(connection) for name in catalog.load_order]
-    statements += [console_table(described).as_string(connection) for described in console]
-    statements += [index.as_string(connection) for index in _export_indexes(catalog)]
-    script = ";\n".join(statements)
-    version = blake2b(script.encode(), digest_size=16).hexdigest()
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext('kimo_assets schema'))")
-        if _installed_version(connection) != version:
-            connection.execute(script.encode())
-            connection.execute("DELETE FROM ops.schema_version")
-            connection.execute("INSERT INTO ops.schema_version VALUES (%s)", [version])
+def ensure_schema(
+    connection: Connection, catalog: Catalog, console: Mapping[str, ConsoleTable] | None = None
+) -> Changes | None:
+    """Creates what is missing, and brings a database of an earlier version up to date; None when nothing was to do.
+
+    Raises: MigrationError when it is of a later version, or values do not fit into the new schema.
+    """
+    return bring_up_to_date(connection, target(connection, catalog, load_console() if console is None else console))
 
 
-def _installed_version(connection: Connection) -> str | None:
-    known = connection.execute("SELECT to_regclass('ops.schema_version')").fetchone()
-    if known is None or known[0] is None:
-        return None
-    row = connection.execute("SELECT version FROM ops.schema_version").fetchone()
-    return row[0] if row else None
+def target(connection: Connection, catalog: Catalog, console: Mapping[str, ConsoleTable]) -> Target:
+    """What the catalogue stands for: schemas, domains, the ledger, the kimo table of every entity and of the console's."""
+    ledger = files("kimo_assets.database").joinpath("ledger.sql").read_text(encoding="utf-8")
+    entities = [catalog[name] for name in catalog.load_order]
+    fields = [field for entity in entities for field in entity.fields.values()]
+    fields += [field for described in console.values() for field in described.fields.values()]
+    made = [*_domains(fields), *map(kimo_table, entities), *map(console_table, console.values())]
+    script = ";\n".join([ledger, *(statement.as_string(connection) for statement in made)])
+    indexes = ";\n".join(index.as_string(connection) for index in _export_indexes(catalog))
+    tables = [
+        *(Table(e.name, _wanted(connection, e.fields.values(), _BOOKKEEPING), (ID,), True) for e in entities),
+        *(Table(c.name, _wanted(connection, c.fields.values(), {}), c.key, False) for c in console.values()),
+    ]
+    version = blake2b(f"{script};\n{indexes}".encode(), digest_size=16).hexdigest()
+    return Target(version, script, tables, indexes or "SELECT", frozenset(catalog.all))
+
+
+# Beside the fields of an entity.
+_BOOKKEEPING: Mapping[str, LiteralString] = {HASH: "bigint", CHANGED: "bigint NOT NULL DEFAULT 0", ARCHIVED: "bigint"}
+
+
+def _wanted(connection: Connection, fields: Iterable[Field], bookkeeping: Mapping[str, str]) -> list[Column]:
+    """The columns of a table. One that lacks them gets them empty in every row, also those that are to be given."""
+    of_fields = [Column(f.name, column_type(f).as_string(connection), _collation(f)) for f in fields]
+    return [*of_fields, *(Column(name, "bigint", kind.removeprefix("bigint")) for name, kind in bookkeeping.items())]
 
 
 def _domains(fields: Iterable[Field]) -> list[sql.Composed]:
@@ -76,9 +88,7 @@ def kimo_table(entity: Entity) -> sql.Composed:
     """kimo.<Entity>: every field of the catalogue, whatever is mapped, and the bookkeeping of step 2."""
     fields = [_column(field) for field in entity.fields.values()]
     bookkeeping = [
-        sql.SQL("{} bigint").format(sql.Identifier(HASH)),
-        sql.SQL("{} bigint NOT NULL DEFAULT 0").format(sql.Identifier(CHANGED)),
-        sql.SQL("{} bigint").format(sql.Identifier(ARCHIVED)),
+        *(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in _BOOKKEEPING.items()),
         sql.SQL("PRIMARY KEY ({})").format(sql.Identifier(ID)),
     ]
     return sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(
@@ -201,6 +211,9 @@ def _seed(mapped: Sequence[str]) -> int:
 
 
 def _column(field: Field) -> sql.Composed:
+    return sql.SQL("{} {}{}").format(sql.Identifier(field.name), column_type(field), sql.SQL(_collation(field)))
+
+
+def _collation(field: Field) -> LiteralString:
     # Byte order: keys compare and sort several times faster than by a language's rules, and the same everywhere.
-    collation = sql.SQL(' COLLATE "C"' if field.type == "text" and field.name != ID else "")
-    return sql.SQL("{} {}{}").format(sql.Identifier(field.name), column_type(field), collation)
+    return ' COLLATE "C"' if field.type == "text" and field.name != ID else ""

@@ -4,6 +4,8 @@ CREATE SCHEMA IF NOT EXISTS integrator;
 CREATE SCHEMA IF NOT EXISTS kimo;
 CREATE SCHEMA IF NOT EXISTS plan;
 CREATE TABLE IF NOT EXISTS ops.schema_version (version text NOT NULL);
+-- The numbered migrations (database/migrations) that this database needs no more.
+CREATE TABLE IF NOT EXISTS ops.migration (number integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
 
 DO $$ BEGIN
     IF to_regtype('ops.key') IS NULL THEN

@@ -6,11 +6,11 @@ from contextlib import contextmanager, suppress
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
+from kimo_assets.database.names import RUN_LOCK
 from kimo_assets.database.server import Database
 from kimo_assets.errors import LockedError
 
-_KEY = "kimo_assets: import or export"
-
+_KEY = RUN_LOCK
 
 # The side jobs: each its own, beside imports and exports.
 IMAGES = "kimo_assets: images"

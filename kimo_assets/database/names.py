@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from psycopg import sql
 
@@ -11,6 +12,9 @@ STAGING = "integrator"
 KIMO = "kimo"
 PLAN = "plan"
 OPS = "ops"
+
+# The advisory lock of imports and exports (database/locks.py).
+RUN_LOCK = "kimo_assets: import or export"
 
 # Every row of every entity is identified by its Id: the ERP's, or one derived from the entity's key.
 ID = "Id"
@@ -58,7 +62,15 @@ def given_columns(count: int) -> list[str]:
 def codes_domain(field: Field) -> str:
     """The name of the domain that admits an enum's codes: the same for the same codes."""
     codes = "_".join(sorted(field.codes, key=int))
-    return f"{'flags' if field.flags else 'enum'}_{codes}".replace("-", "m")[:63]
+    name = f"{'flags' if field.flags else 'enum'}_{codes}".replace("-", "m")
+    if len(name) <= _NAME_CHARS:
+        return name
+    # Cut short, it would stay the same when a code is added at its end.
+    return f"{name[:46]}_{blake2b(name.encode(), digest_size=8).hexdigest()}"
+
+
+# What PostgreSQL keeps of a name.
+_NAME_CHARS = 63
 
 
 def column_type(field: Field) -> sql.Composable:

@@ -6,7 +6,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import psycopg
@@ -44,10 +44,12 @@ class Database:
 
     dsn: str
     dagster_url: str
+    # For whoever wants to be told what a connection does (selftest).
+    connection_class: ClassVar[type[Connection]] = Connection
 
     def connect(self) -> Connection:
         """A connection in autocommit mode: every unit of work opens its own transaction."""
-        connection = psycopg.connect(
+        connection = self.connection_class.connect(
             self.dsn, autocommit=True, options=_SESSION, application_name="kimo_assets"
         )
         if connection.info.server_version < MINIMUM_VERSION:

@@ -12,6 +12,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets
 from kimo_assets.defs.checks import build_checks
+from kimo_assets.defs.cleaning import clean_up
 from kimo_assets.defs.company import assets_of, jobs_of, specs_of
 from kimo_assets.defs.export import build_export_check, export_to_erp, outbox_asset
 from kimo_assets.defs.jobs import build_jobs
@@ -42,7 +43,8 @@ def build_defs(
     payloads = agent_payloads(ASSET_OF_STEP[3], owners=OWNERS, group=GROUP)
     outbox = outbox_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     of_tasks = task_assets(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
-    jobs = [*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, morning_report] if config.entities else []
+    jobs = [*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, morning_report, clean_up]
+    jobs = jobs if config.entities else []
     checks = [*build_checks(ASSET_OF_STEP[3]), *build_export_check(), *build_trust_checks()]
     return dg.Definitions(
         assets=[*assets, *specs_of(config, [payloads, *of_tasks, outbox])] if config.entities else [],

@@ -14,6 +14,7 @@ from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
+from kimo_assets.defs.cleaning import CLEANING_JOB, CLEANING_OP
 from kimo_assets.defs.company import LOCATION_TAG, code_location
 from kimo_assets.defs.export import EXPORT_JOB, EXPORT_OP
 from kimo_assets.defs.instance import dagster_home
@@ -106,8 +107,21 @@ def launch_settings(config: KimoConfig, database: Database, *, progress: Progres
 
 def launch_task(config: KimoConfig, database: Database, *, job: str, progress: Progress | None = None) -> TaskReport:
     """One of the menu's side jobs. Raises: what has refused it (tasks.py), or ended it."""
+    return _launch_task(config, database, job, OP_OF_TASK[job], None, progress)
+
+
+def launch_cleaning(
+    config: KimoConfig, database: Database, *, dry_run: bool = False, progress: Progress | None = None
+) -> TaskReport:
+    """Deletes what is older than `retention:` says. Raises: LockedError while an import or export is running."""
+    return _launch_task(config, database, CLEANING_JOB, CLEANING_OP, {"dry_run": dry_run}, progress)
+
+
+def _launch_task(
+    config: KimoConfig, database: Database, job: str, op: str, asked: Mapping[str, Any] | None, progress: Progress | None
+) -> TaskReport:
     result, opened, _ = _run(
-        config, database, lambda defs, instance: _run_op_job(config, defs, instance, job, OP_OF_TASK[job], None), progress
+        config, database, lambda defs, instance: _run_op_job(config, defs, instance, job, op, asked), progress
     )
     if opened and opened[0].refused:
         raise opened[0].refused

@@ -157,6 +157,7 @@ _TITLES = {
     "geocode_addresses": "Geocodifica Account",
     "undo_load": "Annullamento di un caricamento",
     "retry_rejected": "Riprova delle righe scartate",
+    "clean_up": "Pulizia",
     "__ASSET_JOB": "Materialize",
 }
 

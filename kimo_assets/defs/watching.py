@@ -225,7 +225,8 @@ class YamlFiles:
         is_first, self.digests = not self.digests, found
         if is_first:
             return f"{self.path.name} is watched from now on"
-        return f"{self.path.name} has changed and is right; {_reload(config.api.graphql_url, location or code_location(config))}"
+        reloaded = _reload(config.api.graphql_url, location or code_location(config))
+        return f"{self.path.name} has changed and is right; {reloaded}"
 
 
 def _digests(path: Path) -> dict[str, str]:

@@ -29,6 +29,7 @@ def test_there_are_exactly_the_commands_that_work() -> None:
     assert set(COMMANDS) == {
         "demo", "init", "mapping", "plan", "import", "undo", "status", "rejected", "retry", "entities", "check", "why",
         "semaphore", "agent", "sync", "dev", "settings", "sync-settings", "images", "geocode", "export", "report", "serve",
+        "clean", "selftest",
     }  # fmt: skip
 
 

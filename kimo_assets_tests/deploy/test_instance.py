@@ -39,7 +39,7 @@ def test_the_template_loads_on_postgresql_and_says_what_it_should(new_host: Call
     host = new_host("template")
     with host.instance() as instance:
         assert isinstance(instance.event_log_storage, PostgresEventLogStorage)
-        assert instance.run_coordinator.__class__.__name__ == "QueuedRunCoordinator"
+        assert instance.run_coordinator.__class__.__name__ == "OneOfEachCoordinator"
         queue = instance.get_concurrency_config()
         assert queue.pool_config.default_pool_limit == 1
         assert str(queue.pool_config.pool_granularity) == "PoolGranularity.RUN"

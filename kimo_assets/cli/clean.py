@@ -1,0 +1,30 @@
+"""kimo clean: what is kept of the past, and is needed no longer."""
+
+import click
+
+from kimo_assets.cli.command import Call, common_options, print_json
+from kimo_assets.cli.imports import stopped_in_words
+from kimo_assets.cli.progress import shown_progress
+from kimo_assets.cli.tasks import print_task
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only count what would go.")
+@common_options
+@click.pass_obj
+def clean(call: Call, dry_run: bool) -> None:
+    """Delete what is kept of the past for longer than `retention:` of kimo.yaml says (Pulizia).
+
+    Dagster's runs with their events and logs; the ledger's loads, results, answered exports and refused rows of entities
+    that are not mapped any more. What status, undo, why and the state of partitions rest on stays. Runs the job clean_up.
+    """
+    config, database = call.config, call.database
+    # Dagster takes seconds to import: not before the configuration was found to be right.
+    with call.err.status("Starting ..."):
+        from kimo_assets.defs.launch import launch_cleaning
+    with shown_progress(call.err) as progress, stopped_in_words():
+        report = launch_cleaning(config, database, dry_run=dry_run, progress=progress)
+    if call.as_json:
+        print_json(report.as_json())
+    else:
+        print_task(call, report)
