@@ -1,6 +1,5 @@
 """The three assets, partitioned by entity: erp_staging -> kimo_tables -> sync_payloads; and the sources before them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,7 +7,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG, PARTITIO
 from pydantic import Field
 
 from kimo_assets.config import KimoConfig
-from kimo_assets.defs.metadata import failures_table, recorded_metadata, step_summary, summary_metadata
+from kimo_assets.defs.metadata import failures_table, recorded_metadata, step_summary
 from kimo_assets.defs.payloads import record_agent_payloads
 from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.defs.settings import record_settings
@@ -71,7 +70,6 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         "group_name": GROUP,
         "metadata": _GUIDES,
     }
-    everything = config.entity_names
 
     @dg.asset(
         deps=list(config.sources),
@@ -83,7 +81,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         **common,
     )
     def erp_staging(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
-        _materialize(context, 1, everything, allow_shrink=config.allow_shrink)
+        _materialize(context, 1, allow_shrink=config.allow_shrink)
 
     @dg.asset(
         deps=[erp_staging],
@@ -95,7 +93,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         **common,
     )
     def kimo_tables(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
-        _materialize(context, 2, everything, allow_shrink=config.allow_shrink)
+        _materialize(context, 2, allow_shrink=config.allow_shrink)
 
     @dg.asset(
         deps=[kimo_tables, PUBLIC_IMAGES, GEOPOSITIONS],
@@ -107,39 +105,36 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         **common,
     )
     def sync_payloads(context: dg.AssetExecutionContext) -> None:
-        _materialize(context, 3, everything)
+        _materialize(context, 3)
 
     return [erp_staging, kimo_tables, sync_payloads]
 
 
-def _materialize(
-    context: dg.AssetExecutionContext, step: int, everything: Sequence[str], *, allow_shrink: bool = False
-) -> None:
-    """everything: what a run is about for which nobody chose partitions."""
+def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: bool = False) -> None:
+    if not {PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG} & context.run.tags.keys():
+        raise dg.Failure(_NO_CHOICE, allow_retries=False)
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    chosen = context.partition_keys if _has_choice(context) else everything
-    report = kimo.step(step, chosen, allow_shrink=allow_shrink, log=context.log.info)
+    report = kimo.step(step, context.partition_keys, allow_shrink=allow_shrink, log=context.log.info)
     context.log.info(step_summary(report))
     metadata = recorded_metadata(kimo.open().connection, kimo.config, report)
     if step == 3:
         record_agent_payloads(context, kimo, report)
         record_settings(context, kimo)
-    if not report.failures and _has_choice(context):
+    if not report.failures:
         for name, values in metadata.items():
             context.add_asset_metadata(values, partition_key=name)
         return
-    # Of a step that fails, or of a run without a choice, exactly the partitions logged before are recorded.
+    # Of a step that fails, exactly the partitions logged before are recorded.
     for name, values in metadata.items():
         context.log_event(dg.AssetMaterialization(ASSET_OF_STEP[step], partition=name, metadata=values))
-    if report.failures:
-        raise failure(report)
-    context.add_output_metadata(summary_metadata({step: report}))
+    raise failure(report)
 
 
-def _has_choice(context: dg.AssetExecutionContext) -> bool:
-    """A job of the menu that is launched without a partition, against Dagster's question, means all of them."""
-    tags = context.run.tags
-    return PARTITION_NAME_TAG in tags or ASSET_PARTITION_RANGE_START_TAG in tags
+# Against Dagster's own question, a job of partitions can be launched without one.
+_NO_CHOICE = (
+    "No partition was chosen, so nothing was done. For all entities: Lineage, `Materialize all`, `All`; or the job "
+    "`import_entities` with `entities` left empty."
+)
 
 
 def failure(report: StepReport) -> dg.Failure:
