@@ -121,16 +121,17 @@ def page(chromium: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def screenshot(page: Any, tmp_path: Path) -> Callable[[str], None]:
+def screenshot(page: Any, tmp_path: Path) -> Callable[..., None]:
     """Saves what the browser shows, for people to look at: docs/pictures holds what these are."""
     folder = Path(os.environ.get(SCREENSHOTS) or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
 
-    def take(name: str) -> None:
+    def take(name: str, height: int | None = None) -> None:
         page.wait_for_timeout(500)  # pictures move into place
         # A page has few colours; with these alone the file is a third.
-        picture = Image.open(BytesIO(page.screenshot())).convert("RGB").quantize(64, dither=Image.Dither.NONE)
-        picture.save(folder / f"{name}.png", optimize=True)
+        shown = Image.open(BytesIO(page.screenshot())).convert("RGB")
+        shown = shown.crop((0, 0, shown.width, height or shown.height))
+        shown.quantize(64, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
 
     return take
 
