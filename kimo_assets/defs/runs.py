@@ -161,6 +161,7 @@ _TITLES = {
     "import_files": "Importazione file immagini articoli",
     "download_items_images": "Download immagini da url",
     "geocode_addresses": "Geocodifica Account",
+    "plan_import": "Anteprima di un import",
     "undo_load": "Annullamento di un caricamento",
     "retry_rejected": "Riprova delle righe scartate",
     "__ASSET_JOB": "Materialize",

@@ -132,6 +132,13 @@ def test_the_erp_shows_which_database_it_is(company: Company, url: str, kind: st
     assert graph.get(dg.AssetKey("erp")).kinds == graph.get(dg.AssetKey("crm")).kinds == {kind}
 
 
+def test_every_job_begins_with_words_of_the_menus_language(at_work: Company) -> None:
+    for job in build_defs(at_work.config).resolve_all_job_defs():
+        if not job.name.startswith("__"):
+            title = "Import completo / Step 1" if job.name == "import_entities" else menu_title(job.name)
+            assert (job.description or "").startswith(title)
+
+
 def test_every_field_of_every_job_says_what_it_is_for_and_has_a_default(at_work: Company) -> None:
     for job in build_defs(at_work.config).resolve_all_job_defs():
         for node in job.nodes:
