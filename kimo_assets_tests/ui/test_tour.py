@@ -74,7 +74,7 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Take) -> None:
     assert {run["status"] for run in ui.runs() if run["runId"] in side} == {"SUCCESS"}, ui.why_failed()
     _look_at_pictures_and_orders(page, ui, screenshot)
 
-    page.set_viewport_size({"width": 2250, "height": 740})  # on fewer pixels the boxes hold their names alone
+    page.set_viewport_size({"width": 2250, "height": 860})  # on fewer pixels the boxes hold their names alone
     page.goto(f"{ui.url}/asset-groups")
     page.get_by_text(f"{len(entities)} partitions").last.wait_for()
     screenshot("lineage")
