@@ -10,7 +10,7 @@ import dagster as dg
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
-from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets
+from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets, source_assets
 from kimo_assets.defs.checks import build_checks
 from kimo_assets.defs.cleaning import clean_up
 from kimo_assets.defs.company import assets_of, jobs_of, specs_of
@@ -22,6 +22,7 @@ from kimo_assets.defs.retry import retry_rejected
 from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
 from kimo_assets.defs.schedules import build_schedules
 from kimo_assets.defs.sensors import build_sensors
+from kimo_assets.defs.settings import settings_asset
 from kimo_assets.defs.tasks import TASK_JOBS, task_assets
 from kimo_assets.defs.trust import build_trust_checks
 from kimo_assets.pipeline import Progress, Run
@@ -46,8 +47,10 @@ def build_defs(
     jobs = [*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, morning_report, clean_up]
     jobs = jobs if config.entities else []
     checks = [*build_checks(ASSET_OF_STEP[3]), *build_export_check(), *build_trust_checks()]
+    settings = settings_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
+    specs = specs_of(config, [*source_assets(config), payloads, *of_tasks, outbox, settings])
     return dg.Definitions(
-        assets=[*assets, *specs_of(config, [payloads, *of_tasks, outbox])] if config.entities else [],
+        assets=[*assets, *specs] if config.entities else [],
         asset_checks=assets_of(config, checks) if config.entities else [],
         jobs=jobs_of(config, jobs),
         schedules=build_schedules(config, [job.name for job in jobs]),

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
+from kimo_assets.defs.company import of_another_company
 from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
 from kimo_assets.defs.tasks import in_words, task_metadata
 from kimo_assets.pipeline import Progress
@@ -35,15 +36,19 @@ def clean_instance(
     instance: dg.DagsterInstance,
     before: datetime,
     *,
+    is_ours: Callable[[dg.DagsterRun], bool] = lambda run: True,
     dry_run: bool = False,
     said: Callable[[str], None] = lambda line: None,
     advanced: Callable[[int], None] = lambda pieces: None,
     most: int = _MOST_RUNS,
 ) -> dict[str, int]:
-    """Deletes runs that ended before that time, with their events and logs, and ticks; how many went, and how many stay."""
+    """Deletes runs that ended before that time, with their events and logs, and ticks; how many went, and how many stay.
+
+    is_ours: of several companies on one Dagster each cleans what is its own.
+    """
     needed = runs_of_newest_materializations(instance)
     counts = {"runs": 0, "old runs that partitions rest on": 0}
-    old = list(_old_runs(instance, before))
+    old = [run.run_id for run in _old_runs(instance, before) if is_ours(run)]
     counts["old runs that partitions rest on"] = sum(run_id in needed for run_id in old)
     unneeded = [run_id for run_id in old if run_id not in needed]
     for run_id in unneeded[:most]:
@@ -69,13 +74,13 @@ def runs_of_newest_materializations(instance: dg.DagsterInstance) -> set[str]:
     return needed
 
 
-def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[str]:
+def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[dg.DagsterRun]:
     """The oldest first."""
     old = dg.RunsFilter(statuses=_OVER, created_before=before)
     cursor: str | None = None
     while True:
         found = instance.get_runs(old, cursor=cursor, limit=_AT_ONCE, ascending=True)
-        yield from (run.run_id for run in found)
+        yield from found
         if len(found) < _AT_ONCE:
             return
         cursor = found[-1].run_id
@@ -132,7 +137,9 @@ def _cleaned(
     report = clean_ledger(config, database, listener, run_id, dry_run=dry_run)
     notes: list[str] = []
     before = datetime.now(UTC) - timedelta(days=config.retention.runs_days)
-    counts = clean_instance(instance, before, dry_run=dry_run, said=notes.append)
+    counts = clean_instance(
+        instance, before, is_ours=lambda run: of_another_company(config, run) is None, dry_run=dry_run, said=notes.append
+    )
     notes = [*report.notes, *notes, *(["Nothing was deleted: these are what would go."] if dry_run else [])]
     return replace(report, counts=counts | report.counts, notes=tuple(notes))
 

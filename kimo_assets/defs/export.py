@@ -23,6 +23,7 @@ EXPORT_JOB = "export_to_erp"
 EXPORT_OP = "send_to_erp"
 
 _HELD_SHOWN = 50
+_WHY_CHARS = 400
 _COLUMNS = ("ready", "sent", "held", "waiting", "recovered", "rows", "seconds")
 
 
@@ -164,14 +165,13 @@ def export_metadata(report: ExportReport) -> MetadataValues:
     values: MetadataValues = {
         kind: sum(getattr(entity, kind) for entity in report.entities.values()) for kind in _COLUMNS[:-1]
     }
-    rows: list[list[Any]] = [
-        [name, *(getattr(entity, kind) for kind in _COLUMNS[:-1]), round(entity.seconds, 2)]
-        for name, entity in report.entities.items()
-    ]
-    values["by entity"] = dg.MetadataValue.md(markdown_table(["entity", *_COLUMNS], rows))
+    # As many columns as the asset's page has room for: what happened to none is left out.
+    shown = [kind for kind in _COLUMNS[:-1] if values[kind]] or ["ready"]
+    rows: list[list[Any]] = [[name, *(getattr(entity, kind) for kind in shown)] for name, entity in report.entities.items()]
+    values["by entity"] = dg.MetadataValue.md(markdown_table(["entity", *shown], rows))
     if report.held:
-        held = [[h.entity, h.id, h.sync_reference, h.why] for h in report.held[:_HELD_SHOWN]]
-        values["held back"] = dg.MetadataValue.md(markdown_table(["entity", "id", "sync reference", "why"], held))
+        held = [[" ".join(dict.fromkeys(filter(None, (h.entity, h.id, h.sync_reference)))), h.why] for h in report.held]
+        values["held back"] = dg.MetadataValue.md(markdown_table(["record", "why"], held[:_HELD_SHOWN], chars=_WHY_CHARS))
     if report.notes:
         values["notes"] = dg.MetadataValue.md("\n\n".join(report.notes))
     return values | {"seconds of the run": round(report.seconds, 3)}

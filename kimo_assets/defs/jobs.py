@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from kimo_assets.config import KimoConfig
-from kimo_assets.defs.assets import ASSET_OF_STEP, failure
+from kimo_assets.defs.assets import ASSET_OF_STEP, GUIDE, failure
 from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import step_summary, summary_metadata
@@ -37,7 +37,9 @@ def build_jobs(config: KimoConfig) -> list[Any]:
         dg.define_asset_job(
             name,
             selection=[asset_key(config, ASSET_OF_STEP[step]) for step in chosen],
-            description=f"{menu_title(name)}. All mapped entities, or any choice of partitions.",
+            description=f"{menu_title(name)}. One entity: choose its partition in the launchpad. All of them, or any "
+            "choice: the tab Partitions, `Launch backfill`; or `Materialize all` of the lineage.",
+            metadata={"docs": dg.MetadataValue.path(GUIDE)},
         )
         for name, chosen in STEPS_OF_JOB.items()
     ]
@@ -45,10 +47,12 @@ def build_jobs(config: KimoConfig) -> list[Any]:
 
 
 class MaskConfig(dg.Config):
-    """The vendor's mask for named entities."""
+    """The vendor's mask for named entities (entità specifiche)."""
 
     entities: str = Field(
-        default="", description="Names separated by commas, e.g. Item, PriceList. Empty: all mapped entities."
+        default="",
+        description="Entità: names separated by commas, in any case, e.g. Item, PriceList. Empty: all mapped entities. A "
+        "name that is none ends the run before anything is done, with the nearest one.",
     )
     only_listed: bool = Field(
         default=False,

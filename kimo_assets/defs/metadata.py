@@ -20,6 +20,8 @@ from kimo_assets.reports import STEP_TITLES, AnswersEntity, EntityReport, Publis
 _SAMPLE_ROWS = 5
 _REJECTED_ROWS = 20
 _CELL_CHARS = 60
+# A reason says at its end what to do.
+_WHY_CHARS = 400
 
 # What fits beside the names of a partition's page on a laptop, in characters; wider tables are cut off there.
 _SAMPLE_CHARS = 72
@@ -57,7 +59,7 @@ def entity_metadata(connection: Connection, config: KimoConfig, step: int, repor
         case 1:
             values |= _rejected(connection, report.entity, step)
             values |= _sample(connection, STAGING, report.entity)
-            values |= _origin(connection, config.entities[report.entity], report.entity)
+            values |= _origin(config.entities[report.entity], report.entity)
         case 2:
             values |= _rejected(connection, report.entity, step) | _dangling(connection, report.entity)
             values |= _sample(connection, KIMO, report.entity)
@@ -66,6 +68,7 @@ def entity_metadata(connection: Connection, config: KimoConfig, step: int, repor
         case _:
             values["objects_reused"] = values["objects"] - values["objects_written"]
             values["store"] = dg.MetadataValue.path(config.sync_store)
+    values |= _column_schema(connection, config, step, report.entity)
     return values | {"seconds": round(report.seconds, 3), "dagster/row_count": _row_count(report)}
 
 
@@ -165,14 +168,23 @@ def _dangling(connection: Connection, entity: str) -> MetadataValues:
     return {"references to nowhere": dg.MetadataValue.md(table)}
 
 
-def _origin(connection: Connection, mappings: Sequence[EntityMapping], entity: str) -> MetadataValues:
+def _origin(mappings: Sequence[EntityMapping], entity: str) -> MetadataValues:
     origins = (f"{m.source}: {'its query' if m.query else m.table or entity}" for m in mappings)
+    return {"read from": ", ".join(origins)}
+
+
+def _column_schema(connection: Connection, config: KimoConfig, step: int, entity: str) -> MetadataValues:
+    """What an entity consists of in this layer: the snapshot, Kimo's whole table, what tablets get."""
     fields = load_catalog()[entity].fields
-    columns = [_column(fields[name], mappings) for name in _columns(connection, STAGING, entity)]
-    return {
-        "read from": ", ".join(origins),
-        "dagster/column_schema": dg.TableSchema(columns=columns),
-    }
+    names = _sent(connection, entity) if step == 3 else _columns(connection, STAGING if step == 1 else KIMO, entity)
+    columns = [_column(fields[name], config.entities.get(entity, ())) for name in names if name in fields]
+    return {"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}
+
+
+def _sent(connection: Connection, entity: str) -> list[str]:
+    """The fields that tablets get, in the catalogue's order."""
+    row = connection.execute("SELECT description -> 'columns' FROM ops.payload WHERE entity = %s", [entity]).fetchone()
+    return [name for name in load_catalog()[entity].fields if row and name in row[0]]
 
 
 def _column(field: Field, mappings: Sequence[EntityMapping]) -> dg.TableColumn:
@@ -217,7 +229,7 @@ def _to_look_at(report: EntityReport) -> str:
 
 
 def failures_table(report: StepReport) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(markdown_table(["entity", "why"], list(report.failures.items())))
+    return dg.MetadataValue.md(markdown_table(["entity", "why"], list(report.failures.items()), chars=_WHY_CHARS))
 
 
 def summary_metadata(reports: Mapping[int, StepReport]) -> MetadataValues:
@@ -243,8 +255,9 @@ def picture(title: str, data: bytes, kind: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{b64encode(data).decode()})")
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    cells = [[_escaped(_cell(value)) for value in row] for row in rows]
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, chars: int = _CELL_CHARS) -> str:
+    """chars: what a cell holds at most; longer ones are cut."""
+    cells = [[_escaped(_cell(value, chars)) for value in row] for row in rows]
     return "\n".join(map(_line, [header, ["---"] * len(header), *cells]))
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import markdown_table
-from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.preview import Sample
 from kimo_assets.plan import Plan, PlannedEntity, PlanProgress, make_plan
@@ -88,7 +88,8 @@ def _row(sample: Sample) -> list[str]:
 
 @dg.job(
     name=PLAN_JOB,
-    description="Shows what an import would insert, change, archive, hold and refuse, and whether a guard would stop it. "
+    description=f"{menu_title(PLAN_JOB)}. Shows what an import would insert, change, archive, hold and refuse, "
+    "and whether a guard would stop it. "
     "Writes nothing.",
 )
 def plan_import() -> None:

@@ -8,6 +8,7 @@ from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import recorded_metadata
 from kimo_assets.defs.payloads import record_agent_payloads
 from kimo_assets.defs.runs import KimoRun
+from kimo_assets.defs.settings import record_settings
 from kimo_assets.defs.trust import record
 from kimo_assets.reports import StepReport
 
@@ -26,5 +27,6 @@ def record_entities(
         context.log_event(dg.AssetMaterialization(asset, partition=name, metadata=metadata))
     if report.step == 3:
         record_agent_payloads(context, kimo, report)
+        record_settings(context, kimo)
         record_check(context, kimo, ASSET_OF_STEP[3])
     record(context, kimo, ASSET_OF_STEP[report.step])

@@ -9,7 +9,7 @@ import dagster as dg
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.defs.company import of_another_company
-from kimo_assets.errors import KimoError, LockedError
+from kimo_assets.errors import KimoError, LockedError, reason
 from kimo_assets.pipeline import Progress, Run, open_run, run_step
 from kimo_assets.reports import ExportReport, StepReport, TaskReport
 
@@ -75,6 +75,8 @@ class KimoRun:
             if isinstance(error, KimoError):
                 self.refused = error
                 raise dg.Failure(str(error), allow_retries=False) from None
+            if isinstance(error, Exception):
+                raise _unexpected(error) from error
             raise
 
     def open(self) -> Run:
@@ -89,6 +91,8 @@ class KimoRun:
         except KimoError as error:
             self.refused = error
             raise dg.Failure(str(error), allow_retries=False) from None
+        except Exception as error:
+            raise _unexpected(error) from error
         return self.task_report
 
     def database(self) -> Database:
@@ -110,6 +114,15 @@ class KimoRun:
 
     def close(self) -> None:
         self._stack.close()
+
+
+def _unexpected(error: Exception) -> dg.Failure:
+    """Of an error that has no sentence for operators: theirs first, where it happened below."""
+    return dg.Failure(
+        f"{reason(error)}. Nobody foresaw this. What was done before is kept, the rest is as it was: run it again. If it "
+        "comes back, show the stack trace below to whoever looks after kimo_assets.",
+        allow_retries=False,
+    )
 
 
 def kimo_resource(
@@ -155,9 +168,11 @@ _TITLES = {
     "import_files": "Importazione file immagini articoli",
     "download_items_images": "Download immagini da url",
     "geocode_addresses": "Geocodifica Account",
+    "plan_import": "Anteprima di un import",
     "undo_load": "Annullamento di un caricamento",
     "retry_rejected": "Riprova delle righe scartate",
     "clean_up": "Pulizia",
+    "morning_report": "Rapporto del mattino",
     "__ASSET_JOB": "Materialize",
 }
 

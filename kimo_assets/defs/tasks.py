@@ -24,6 +24,7 @@ PUBLIC_IMAGES = "public_images"
 GEOPOSITIONS = "geopositions"
 
 _PROBLEMS_SHOWN = 50
+_WHY_CHARS = 400
 _ON_SHEET = 48
 
 Task = Callable[[KimoConfig, Database, TaskListener, str], TaskReport]
@@ -122,7 +123,7 @@ def task_metadata(report: TaskReport) -> MetadataValues:
     values: MetadataValues = {**report.counts, "problems": len(report.problems), "seconds": round(report.seconds, 3)}
     if report.problems:
         rows = [[problem.what, problem.why] for problem in report.problems[:_PROBLEMS_SHOWN]]
-        values["what could not be done"] = dg.MetadataValue.md(markdown_table(["what", "why"], rows))
+        values["what could not be done"] = dg.MetadataValue.md(markdown_table(["what", "why"], rows, chars=_WHY_CHARS))
     if report.notes:
         values["notes"] = dg.MetadataValue.md("\n\n".join(report.notes))
     return values

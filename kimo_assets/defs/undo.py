@@ -6,7 +6,7 @@ from pydantic import Field
 from kimo_assets.defs.assets import failure
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.recording import record_entities
-from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
 from kimo_assets.pipeline import undo_step
 
 UNDO_JOB = "undo_load"
@@ -43,7 +43,8 @@ def undo(context: dg.OpExecutionContext, config: UndoConfig) -> None:
 
 @dg.job(
     name=UNDO_JOB,
-    description="Takes the last load back, or all after a given one: Kimo's tables in one transaction, then the payloads. "
+    description=f"{menu_title(UNDO_JOB)}. Takes the last load back, or all after a given one: Kimo's "
+    "tables in one transaction, then the payloads. "
     "What is staged stays: mend the ERP before the next import.",
 )
 def undo_load() -> None:

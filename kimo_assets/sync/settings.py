@@ -105,6 +105,15 @@ def _replace_if_changed(store: Store, identity: str, load: int, entities: dict[s
         store.replace(SETTINGS_FILE, orjson.dumps(settings | {"entities": entities}))
 
 
+def published_settings(store: Store) -> dict[str, tuple[int, int]]:
+    """table -> its rows and bytes in the store; nothing of a store without settings that can be read."""
+    found = _without_load(store.read_or_none(SETTINGS_FILE) or b"")
+    return {
+        name: (sum(o["rows"] for o in table["objects"]), sum(o["bytes"] for o in table["objects"]))
+        for name, table in (found or {}).get("entities", {}).items()
+    }
+
+
 def _without_load(text: bytes) -> Any:
     """What settings.json says beside the load; nothing of one that cannot be read, which is then replaced."""
     try:

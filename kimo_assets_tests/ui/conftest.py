@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from PIL import Image
 
 from kimo_assets.demo import generate_company
 
@@ -31,6 +33,7 @@ class Ui:
     """A running UI. started: how long the command took until it said where it is."""
 
     url: str
+    config_path: Path
     process: "subprocess.Popen[str]"
     started_s: float
 
@@ -91,7 +94,7 @@ def ui(chromium: str, server_folder: Path) -> Iterator[Ui]:
         try:
             # It says where it is, in one JSON document, when it answers.
             document = "".join(iter(process.stdout.readline, "}\n")) + "}"
-            yield Ui(json.loads(document)["url"], process, time.monotonic() - started)
+            yield Ui(json.loads(document)["url"], config, process, time.monotonic() - started)
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -112,20 +115,23 @@ def page(chromium: str) -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS), headless=True)
         page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         yield page
         browser.close()
 
 
 @pytest.fixture
-def screenshot(page: Any, tmp_path: Path) -> Callable[[str], None]:
-    """Saves what the browser shows, for people to look at."""
+def screenshot(page: Any, tmp_path: Path) -> Callable[..., None]:
+    """Saves what the browser shows, for people to look at: docs/pictures holds what these are."""
     folder = Path(os.environ.get(SCREENSHOTS) or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
 
-    def take(name: str) -> None:
+    def take(name: str, height: int | None = None) -> None:
         page.wait_for_timeout(500)  # pictures move into place
-        page.screenshot(path=folder / f"{name}.png")
+        # A page has few colours; with these alone the file is a third.
+        shown = Image.open(BytesIO(page.screenshot())).convert("RGB")
+        shown = shown.crop((0, 0, shown.width, height or shown.height))
+        shown.quantize(64, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
 
     return take
 
