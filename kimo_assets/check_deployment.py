@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import fsspec
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy.engine import make_url
 
 from kimo_assets.config import KimoConfig
@@ -121,7 +120,9 @@ def _user() -> str:
 
 def check_dagster_database(url: str) -> Placed:
     parsed = make_url(url)
-    dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+    # Not as an address: libpq's complaint about one that it cannot read quotes it, with the password.
+    named = parsed.translate_connect_args(username="user", database="dbname")
+    dsn = make_conninfo(**{key: str(value) for key, value in (named | dict(parsed.query)).items()})
     try:
         with psycopg.connect(dsn, connect_timeout=round(_TIMEOUT_S)) as connection:
             version = connection.info.parameter_status("server_version")
@@ -138,14 +139,8 @@ def check_dagster_database(url: str) -> Placed:
 
 
 def _check_timezone(config: KimoConfig) -> Iterator[Placed]:
-    name = config.schedules.timezone
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        said = f"schedules.timezone: there is no time zone '{name}'. Expected a name such as Europe/Rome"
-        yield Placed("error", "time zone", said)
-        return
-    yield Placed("ok", "time zone", name)
+    """One that nobody knows is refused with the file."""
+    yield Placed("ok", "time zone", config.schedules.timezone)
 
 
 def _check_secrets(config: KimoConfig) -> Iterator[Placed]:

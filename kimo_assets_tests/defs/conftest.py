@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy.engine import make_url
 
 from kimo_assets.database.server import Database
 from kimo_assets.defs.instance import dagster_home
@@ -70,26 +68,6 @@ class Company(World):
 
 
 @pytest.fixture(scope="session")
-def new_dagster_url(database: Database, server_folder: Any) -> Callable[[], str]:
-    """Addresses of fresh Dagster databases: copies of one, whose tables Dagster takes seconds to make."""
-    template = _named(database, "dagster_template")
-    with database.connect() as connection:
-        connection.execute("CREATE DATABASE dagster_template TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
-    storage = {"postgres": {"postgres_url": template}}
-    with dg.instance_for_test(overrides={"storage": storage}, temp_dir=str(server_folder)):
-        pass  # Dagster makes its tables when it first connects
-    numbers = count()
-
-    def make() -> str:
-        name = f"dagster_{next(numbers)}"
-        with database.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE dagster_template STRATEGY file_copy")
-        return _named(database, name)
-
-    return make
-
-
-@pytest.fixture(scope="session")
 def new_company(
     new_database: Callable[[], Database], new_dagster_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], Company]:
@@ -108,7 +86,3 @@ def new_company(
 def company(new_company: Callable[[], Company]) -> Company:
     """A company of this test alone."""
     return new_company()
-
-
-def _named(database: Database, name: str) -> str:
-    return make_url(database.dagster_url).set(database=name).render_as_string(hide_password=False)

@@ -18,7 +18,10 @@ from kimo_assets_tests.defs.conftest import Company
 from kimo_assets_tests.export.worlds_of_export import ENTITIES, ExportWorld
 from kimo_assets_tests.worlds import url_of
 
-SENSORS = {"end_dead_runs", "erp_finished", "records_waiting", "new_pictures", "kimo_yaml_changed", "data_are_fresh"}
+SENSORS = {
+    "end_dead_runs", "tell_operators", "erp_finished", "records_waiting", "new_pictures", "kimo_yaml_changed",
+    "data_are_fresh",
+}  # fmt: skip
 OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 

@@ -16,7 +16,6 @@ import pytest
 
 from kimo_assets.database.server import Database
 from kimo_assets.defs.instance import DAGSTER_URL_VARIABLE
-from kimo_assets_tests.defs.conftest import new_dagster_url  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -94,7 +93,7 @@ class Host:
 
 
 @pytest.fixture(scope="session")
-def new_host(new_dagster_url: Callable[[], str], server_folder: Path) -> Callable[..., Host]:  # noqa: F811
+def new_host(new_dagster_url: Callable[[], str], server_folder: Path) -> Callable[..., Host]:
     """Makes hosts, each on a Dagster database of its own unless one is named."""
 
     def make(name: str, dagster_url: str | None = None, **options: Any) -> Host:

@@ -95,12 +95,6 @@ def test_dagster_s_database_is_asked_and_a_password_is_never_repeated(database: 
     assert SECRET not in told.message
 
 
-def test_a_time_zone_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
-    found = looked(tmp_path, "schedules: {timezone: Europe/Milano}")
-    assert found["time zone"].level == "error"
-    assert "no time zone 'Europe/Milano'" in found["time zone"].message
-
-
 def test_keys_and_tokens_are_asked_for_where_their_part_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", SECRET)
     text = "geocoding: {key_variable: A_KEY}\napi: {token_variable: A_TOKEN}"

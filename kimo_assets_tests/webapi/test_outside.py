@@ -148,8 +148,11 @@ def _keys(document: Any) -> Any:
 def _ended(outside: Outside, run_id: str) -> str:
     """A run's last status."""
     final = ("SUCCESS", "FAILURE", "CANCELED")
-    found = lambda: {run["runId"]: run["status"] for run in runs(outside.url)}[run_id]  # noqa: E731
-    return str(wait(lambda: found() in final and found(), f"the end of run {run_id}"))
+    return str(wait(lambda: (now := _status(outside, run_id)) in final and now, f"the end of run {run_id}"))
+
+
+def _status(outside: Outside, run_id: str) -> str:
+    return str({run["runId"]: run["status"] for run in runs(outside.url)}[run_id])
 
 
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("bash")), reason="needs curl and bash")
@@ -161,6 +164,8 @@ def test_every_request_of_the_page_does_what_the_page_says(outside: Outside) -> 
     (asset,) = page.bash()["data"]["assetNodes"]
     whole = asset["partitionKeys"]
     assert whole == load_config_names(outside)
+    # Equal to one that is still waiting, a run would be dropped.
+    wait(lambda: _status(outside, first) != "QUEUED", "the first run's start")
     # What waits behind the first run is taken back: that it was accepted is what these are about.
     launched = [page.bash(FIRST=whole[0], LAST=whole[-1]), page.bash()]
     for answer in launched:
@@ -424,7 +429,7 @@ def test_no_secret_is_in_what_all_of_this_leaves_behind(outside: Outside, reques
         folder = request.getfixturevalue("proxy").folder
         pieces += [(str(file), file.read_text(encoding="utf-8", errors="replace")) for file in folder.glob("*.log")]
     assert [(where, text[:300]) for where, text in pieces if PLANTED.search(text)] == []
-    assert len(pieces) > 200
+    assert len(pieces) > 100
     logged = (outside.company.directory / "dev.log").read_text(encoding="utf-8")
     assert "api | 127.0.0.1 GET /server/Integration/nonsense -> 404" in logged
     assert OWN_PASSWORD not in logged
