@@ -72,7 +72,7 @@ class Host:
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(5)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, 9)
                 process.wait()
