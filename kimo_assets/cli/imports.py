@@ -114,7 +114,7 @@ def stopped_in_words() -> Iterator[None]:
         # Dagster turns Ctrl-C into an error of its own.
         if not stopped and "InterruptedError" not in str(error):
             raise
-        raise KimoError("the import was stopped; what was finished before is kept. Start it again.") from None
+        raise KimoError("it was stopped; what was finished before is kept. Start it again.") from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -10,21 +10,21 @@ from kimo_assets.database.names import RUN_LOCK
 from kimo_assets.database.server import Database
 from kimo_assets.errors import LockedError
 
-_KEY = RUN_LOCK
-
-# The side jobs: each its own, beside imports and exports.
+# The side jobs: each its own, beside imports and exports. A cleaning also holds that of imports while it is in the ledger.
 IMAGES = "kimo_assets: images"
 GEOCODING = "kimo_assets: geocoding"
-_BUSY = {IMAGES: "another import of pictures", GEOCODING: "another geocoding"}
+CLEANING = "kimo_assets: cleaning"
+_BUSY = {IMAGES: "another import of pictures", GEOCODING: "another geocoding", CLEANING: "another cleaning"}
 
 
 @contextmanager
-def exclusive(database: Database, key: str = _KEY) -> Iterator[Connection]:
+def exclusive(database: Database, key: str = RUN_LOCK) -> Iterator[Connection]:
     """Holds the lock while the block runs. Raises: LockedError with the name of the run that holds it."""
     with database.connect() as connection:
         taken = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [key]).fetchone()
         if taken != (True,):
-            raise LockedError(_holder(connection) if key == _KEY else f"{_BUSY[key]} is running; wait until it has ended")
+            busy = _holder(connection) if key == RUN_LOCK else f"{_BUSY[key]} is running; wait until it has ended"
+            raise LockedError(busy)
         try:
             yield connection
         finally:
@@ -49,7 +49,7 @@ def _holder(connection: Connection) -> str:
     return f"'{title}' (load {load}{run}) is running since {since} UTC; wait until it has ended"
 
 
-def is_held(connection: Connection, key: str = _KEY) -> bool:
+def is_held(connection: Connection, key: str = RUN_LOCK) -> bool:
     """Whether an import or export is running now, or the side job of this key. Only looks: it makes nobody be refused."""
     row = connection.execute(
         """

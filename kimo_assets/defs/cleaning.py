@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from kimo_assets.config import KimoConfig
+from kimo_assets.database.locks import CLEANING, exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.company import of_another_company
 from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
@@ -134,12 +135,13 @@ def _cleaned(
     *,
     dry_run: bool,
 ) -> TaskReport:
-    report = clean_ledger(config, database, listener, run_id, dry_run=dry_run)
     notes: list[str] = []
     before = datetime.now(UTC) - timedelta(days=config.retention.runs_days)
-    counts = clean_instance(
-        instance, before, is_ours=lambda run: of_another_company(config, run) is None, dry_run=dry_run, said=notes.append
-    )
+    with exclusive(database, CLEANING):
+        report = clean_ledger(config, database, listener, run_id, dry_run=dry_run)
+        counts = clean_instance(
+            instance, before, is_ours=lambda run: of_another_company(config, run) is None, dry_run=dry_run, said=notes.append
+        )
     notes = [*report.notes, *notes, *(["Nothing was deleted: these are what would go."] if dry_run else [])]
     return replace(report, counts=counts | report.counts, notes=tuple(notes))
 

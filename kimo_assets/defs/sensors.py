@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from kimo_assets.config import KimoConfig
-from kimo_assets.database.locks import GEOCODING, IMAGES, abandoned, is_held
+from kimo_assets.database.locks import CLEANING, GEOCODING, IMAGES, abandoned, is_held
+from kimo_assets.database.names import RUN_LOCK
 from kimo_assets.database.server import Database, open_database
+from kimo_assets.defs.company import of_another_company
 from kimo_assets.defs.export import EXPORT_JOB
 from kimo_assets.defs.requests import Wish, ask, full_import
 from kimo_assets.defs.trust import freshness
@@ -25,8 +27,12 @@ _KILLED = (
     "had finished is kept, the rest is as before. Run it again."
 )
 
-LOCK_OF_TASK = {"import_files": IMAGES, "download_items_images": IMAGES, "geocode_addresses": GEOCODING}
-# A side job holds its lock but for moments at its beginning and its end, in which it shows what it did.
+# Jobs that open no load, by which a dead run is known otherwise, and the lock each holds.
+LOCK_OF_JOB = {
+    "import_files": IMAGES, "download_items_images": IMAGES, "geocode_addresses": GEOCODING, "clean_up": CLEANING,
+    "plan_import": RUN_LOCK,
+}  # fmt: skip
+# Such a job holds its lock but for moments at its beginning and its end, in which it shows what it did.
 _WITHOUT_LOCK_S = 120
 
 Answer = dg.RunRequest | dg.SkipReason
@@ -158,7 +164,9 @@ def _end_dead_runs(config: KimoConfig, database: Database | None) -> dg.SensorDe
         "let every later run wait for them.",
     )
     def end_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        going_on = context.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        started = context.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        # Another company's runs hold locks of another database.
+        going_on = [run for run in started if of_another_company(config, run) is None]
         if not going_on:
             return dg.SkipReason("no run is going on")
         opened = database or open_database(config)
@@ -175,7 +183,7 @@ def _end_dead_runs(config: KimoConfig, database: Database | None) -> dg.SensorDe
 
 
 class _Lockless:
-    """Side jobs that are said to be going on while nobody holds their lock, and since when that is seen at every look."""
+    """Jobs without a load that are said to be going on while nobody holds their lock, and since when every look saw it."""
 
     def __init__(self, since: dict[str, str]) -> None:
         self._since = since
@@ -189,13 +197,13 @@ class _Lockless:
         return json.dumps(self._since)
 
     def dead(self, database: Database, going_on: Sequence[dg.DagsterRun], now: datetime) -> list[str]:
-        of_tasks = [run for run in going_on if run.job_name in LOCK_OF_TASK]
-        if not of_tasks:
+        without_load = [run for run in going_on if run.job_name in LOCK_OF_JOB]
+        if not without_load:
             self._since = {}
             return []
         with database.connect() as connection:
-            held = {key: is_held(connection, key) for key in {LOCK_OF_TASK[run.job_name] for run in of_tasks}}
-        ids = [run.run_id for run in of_tasks if not held[LOCK_OF_TASK[run.job_name]]]
+            held = {key: is_held(connection, key) for key in {LOCK_OF_JOB[run.job_name] for run in without_load}}
+        ids = [run.run_id for run in without_load if not held[LOCK_OF_JOB[run.job_name]]]
         self._since = {run_id: self._since.get(run_id, now.isoformat()) for run_id in ids}
         return [run_id for run_id, since in self._since.items() if _seconds(now, since) > _WITHOUT_LOCK_S]
 

@@ -10,8 +10,10 @@ import dagster as dg
 import pytest
 import yaml
 
-from kimo_assets.database.locks import IMAGES, exclusive
+from kimo_assets.database.locks import CLEANING, IMAGES, exclusive
+from kimo_assets.database.names import RUN_LOCK
 from kimo_assets.defs.build import build_defs
+from kimo_assets.defs.company import LOCATION_TAG
 from kimo_assets.defs.sensors import build_sensors
 from kimo_assets_tests.defs.conftest import Company
 from kimo_assets_tests.defs.queueing import submit
@@ -381,10 +383,13 @@ def test_what_moves_data_is_off_until_kimo_yaml_says_it(shared: Company) -> None
 # --- dead side jobs ---------------------------------------------------------------------------------------------------
 
 
-def test_a_side_job_whose_lock_nobody_holds_for_two_minutes_is_dead(company: Company) -> None:
+@pytest.mark.parametrize(("name", "lock"), [("import_files", IMAGES), ("clean_up", CLEANING), ("plan_import", RUN_LOCK)])
+def test_a_job_without_a_load_whose_lock_nobody_holds_for_two_minutes_is_dead(
+    company: Company, name: str, lock: str
+) -> None:
     watcher = Watcher(company, "end_dead_runs")
     with company.instance() as instance:
-        job = build_defs(company.config).resolve_job_def("import_files")
+        job = build_defs(company.config).resolve_job_def(name)
         run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
 
     def status() -> dg.DagsterRunStatus:
@@ -399,8 +404,23 @@ def test_a_side_job_whose_lock_nobody_holds_for_two_minutes_is_dead(company: Com
 
     assert status() is dg.DagsterRunStatus.STARTED  # it may just be beginning
     long_ago()
-    with exclusive(company.database, IMAGES):
+    with exclusive(company.database, lock):
         assert status() is dg.DagsterRunStatus.STARTED
     assert status() is dg.DagsterRunStatus.STARTED  # it held its lock at the last look
     long_ago()
     assert status() is dg.DagsterRunStatus.FAILURE
+
+
+def test_another_companys_run_is_left_alone_whose_locks_are_in_another_database(company: Company) -> None:
+    company.settings = {"company": "acme"}
+    watcher = Watcher(company, "end_dead_runs")
+    with company.instance() as instance:
+        job = build_defs(company.config).resolve_job_def("import_files")
+        tags = {name: {LOCATION_TAG: f"__repository__@{name}"} for name in ("acme", "other")}
+        started = dg.DagsterRunStatus.STARTED
+        runs = {name: instance.create_run_for_job(job, status=started, tags=tags[name]) for name in tags}
+    watcher.cursor = json.dumps({run.run_id: "2026-05-04T00:00:00+00:00" for run in runs.values()})
+    watcher.look()
+    with company.instance() as instance:
+        found = {name: instance.get_run_by_id(run.run_id) for name, run in runs.items()}
+    assert {name: run.status.value for name, run in found.items() if run} == {"acme": "FAILURE", "other": "STARTED"}
