@@ -33,6 +33,7 @@ from kimo_assets.notifications.morning import (
 from kimo_assets.notifications.outbox import Sent, post, send_due, undelivered
 from kimo_assets.notifications.runs import RefusedRows, RunNews, StepLine
 from kimo_assets.notifications.settings import Language, NotificationSettings, notification_settings
+from kimo_assets.reports import title_of
 from kimo_assets.sources.connection import without_secrets
 from kimo_assets.staging.rejected import count_rejected
 from kimo_assets.status import agents_with_payload, read_status
@@ -276,7 +277,13 @@ def _failing(connection: Connection) -> list[FailingJob]:
     rows = connection.execute(
         "SELECT job, since, failures FROM ops.notification WHERE state = 'failing' ORDER BY since"
     ).fetchall()
-    return [FailingJob(*row) for row in rows]
+    return [FailingJob(_in_menu(job), since, failures) for job, since, failures in rows]
+
+
+def _in_menu(kind: str) -> str:
+    """What fails, by the menu's entry, and by which schedule or sensor."""
+    job, door = kind.partition(", ")[::2]
+    return ", ".join(filter(None, (title_of(job), door)))
 
 
 def _waiting(connection: Connection, config: KimoConfig) -> list[WaitingRecords]:

@@ -16,10 +16,10 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import CLEANING, exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.company import of_another_company
-from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.defs.tasks import in_words, task_metadata
 from kimo_assets.pipeline import Progress
-from kimo_assets.reports import TaskListener, TaskReport
+from kimo_assets.reports import TaskListener, TaskReport, menu_title
 from kimo_assets.upkeep import clean_ledger
 
 CLEANING_JOB = "clean_up"

@@ -13,10 +13,10 @@ from kimo_assets.database.rules import business_rules
 from kimo_assets.database.stuck import days_stuck, stuck
 from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import MetadataValues, markdown_table
-from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.export.status import status
 from kimo_assets.pipeline import run_export
-from kimo_assets.reports import ExportReport
+from kimo_assets.reports import ExportReport, menu_title
 
 ERP_OUTBOX = "erp_outbox"
 EXPORT_JOB = "export_to_erp"

@@ -12,12 +12,12 @@ from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.plan import plan_import
 from kimo_assets.defs.recording import record_entities
-from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.defs.settings import settings_sync_data_creation
 from kimo_assets.defs.trust import stop_if_blocked
 from kimo_assets.defs.undo import undo_load
 from kimo_assets.pipeline import STEPS, Run, apply_plan_step, find_plan, run_step
-from kimo_assets.reports import StepReport
+from kimo_assets.reports import StepReport, menu_title
 
 # Each entry of the menu that is a choice of steps.
 STEPS_OF_JOB: dict[str, tuple[int, ...]] = {

@@ -18,13 +18,14 @@ from psycopg import Connection
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.defs.company import code_location
-from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import RESOURCE, KimoRun
 from kimo_assets.defs.tasks import GEOPOSITIONS, OP_OF_TASK, PUBLIC_IMAGES
 from kimo_assets.news import MORNING, EndedRun, is_known_run, read_run, send_morning_report
 from kimo_assets.notifications.outbox import Sent, post, send_due
 from kimo_assets.notifications.runs import Failing, Told, run_letter
 from kimo_assets.notifications.settings import NotificationSettings, notification_settings
 from kimo_assets.notifications.storm import decide, keep_state, read_state
+from kimo_assets.reports import title_of
 
 SENSOR = "tell_operators"
 
@@ -185,14 +186,6 @@ def _ended(instance: dg.DagsterInstance, record: dg.RunRecord, end: _End) -> End
         problem_count=int(metadata.get("problems") or 0),
         notes=tuple(filter(None, str(metadata.get("notes") or "").split("\n\n"))),
     )
-
-
-def title_of(job: str) -> str:
-    """The menu's entry; the job's own name where it is in no menu."""
-    try:
-        return menu_title(job)
-    except KeyError:
-        return job
 
 
 def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:

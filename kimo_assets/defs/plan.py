@@ -8,10 +8,11 @@ from pydantic import Field
 
 from kimo_assets.defs.mask import named_entities
 from kimo_assets.defs.metadata import markdown_table
-from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.preview import Sample
 from kimo_assets.plan import Plan, PlannedEntity, PlanProgress, make_plan
+from kimo_assets.reports import menu_title
 
 PLAN_JOB = "plan_import"
 _SIGNS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held"}

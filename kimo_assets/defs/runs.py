@@ -11,7 +11,7 @@ from kimo_assets.database.server import Database, open_database
 from kimo_assets.defs.company import of_another_company
 from kimo_assets.errors import KimoError, LockedError, reason
 from kimo_assets.pipeline import Progress, Run, open_run, run_step
-from kimo_assets.reports import ExportReport, StepReport, TaskReport
+from kimo_assets.reports import ExportReport, StepReport, TaskReport, title_of
 
 RESOURCE = "kimo"
 
@@ -144,7 +144,7 @@ def kimo_resource(
             )
         title = dagster_run.job_name if dagster_run else "materialize"
         run_id = dagster_run.run_id if dagster_run else ""
-        kimo = KimoRun(config, database, progress, _TITLES.get(title, title), run_id, before_step)
+        kimo = KimoRun(config, database, progress, title_of(title), run_id, before_step)
         if opened is not None:
             opened.append(kimo)
         try:
@@ -153,29 +153,3 @@ def kimo_resource(
             kimo.close()
 
     return dg.resource(description="Kimo's database, the import's lock and its load number.")(open_kimo)
-
-
-# The vendor's menu, in the words its users know.
-_TITLES = {
-    "full_import_from_erp": "Import completo",
-    "step_1_import_from_erp": "Step 1: Import da Erp a KimoIntegrator",
-    "step_2_load_from_integrator": "Step 2: Caricamento da KimoIntegrator",
-    "step_3_sync_data_creation": "Step 3: Preparazione dati di Sync",
-    "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
-    "settings_sync_data_creation": "Preparazione dati di Sync delle sole impostazioni",
-    "import_entities": "Import (entità specifiche)",
-    "export_to_erp": "Export verso Erp",
-    "import_files": "Importazione file immagini articoli",
-    "download_items_images": "Download immagini da url",
-    "geocode_addresses": "Geocodifica Account",
-    "plan_import": "Anteprima di un import",
-    "undo_load": "Annullamento di un caricamento",
-    "retry_rejected": "Riprova delle righe scartate",
-    "clean_up": "Pulizia",
-    "morning_report": "Rapporto del mattino",
-    "__ASSET_JOB": "Materialize",
-}
-
-
-def menu_title(job_name: str) -> str:
-    return _TITLES[job_name]

@@ -13,7 +13,7 @@ import dagster as dg
 from kimo_assets.config import KimoConfig
 from kimo_assets.config.models import EntitiesSchedule
 from kimo_assets.defs.requests import FULL_IMPORT, Wish, ask, full_import
-from kimo_assets.defs.runs import menu_title
+from kimo_assets.reports import menu_title
 
 # Key of `schedules:` -> the job that it lets run; `full_import` and `entities` have a configuration besides.
 JOB_OF_KEY = {

@@ -6,9 +6,9 @@ import dagster as dg
 
 from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import MetadataValues, markdown_table, summary_metadata
-from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.pipeline import Run
-from kimo_assets.reports import StepReport
+from kimo_assets.reports import StepReport, menu_title
 from kimo_assets.sync.settings import SETTINGS_FILE, publish_settings, published_settings
 from kimo_assets.sync.store import Store
 

@@ -10,7 +10,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.company import asset_key
 from kimo_assets.defs.metadata import MetadataValues, markdown_table, picture
-from kimo_assets.defs.runs import RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import RESOURCE, KimoRun
 from kimo_assets.defs.trust import record
 from kimo_assets.geocoding.plot import positions_svg, read_positions
 from kimo_assets.geocoding.report import provinces
@@ -18,7 +18,7 @@ from kimo_assets.images.audit import audit
 from kimo_assets.images.settings import image_settings
 from kimo_assets.images.sheet import contact_sheet
 from kimo_assets.pipeline import Progress
-from kimo_assets.reports import TaskListener, TaskReport
+from kimo_assets.reports import TaskListener, TaskReport, menu_title
 
 PUBLIC_IMAGES = "public_images"
 GEOPOSITIONS = "geopositions"

@@ -6,8 +6,9 @@ from pydantic import Field
 from kimo_assets.defs.assets import failure
 from kimo_assets.defs.metadata import step_summary, summary_metadata
 from kimo_assets.defs.recording import record_entities
-from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun, menu_title
+from kimo_assets.defs.runs import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.pipeline import undo_step
+from kimo_assets.reports import menu_title
 
 UNDO_JOB = "undo_load"
 

@@ -17,6 +17,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import abandoned
 from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError, UnknownEntityError, WebserverError, in_one_line, nearest
+from kimo_assets.reports import title_of
 from kimo_assets.status import Status, has_database, nothing_yet, read_status
 from kimo_assets.webapi.access import HEALTH, TOKEN_PARAMETER, Answer, Door, refused, with_door
 from kimo_assets.webapi.endpoints import (
@@ -28,7 +29,6 @@ from kimo_assets.webapi.endpoints import (
     Work,
     endpoint_of,
     nearest_endpoints,
-    title_of,
 )
 from kimo_assets.webapi.rates import Rates
 from kimo_assets.webapi.webserver import GoingOn, Webserver

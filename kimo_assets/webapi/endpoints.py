@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
+from kimo_assets.reports import title_of
+
 PREFIX = "/server/Integration"
 STATUS = "Status"
 
@@ -24,10 +26,13 @@ class Endpoint:
 
     name: str
     job: str
-    title: str
     work: Work = Work.DATA
     is_partitioned: bool = False
     mask_op: str | None = None
+
+    @property
+    def title(self) -> str:
+        return title_of(self.job)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -42,29 +47,18 @@ class Endpoint:
 ENDPOINTS = {
     endpoint.name: endpoint
     for endpoint in (
-        Endpoint("FullImportFromErp", "full_import_from_erp", "Import completo", is_partitioned=True),
-        Endpoint("ImportFromErp", "import_entities", "Import (entità specifiche)", mask_op="import_named_entities"),
-        Endpoint(
-            "LoadFromIntegrator", "step_2_load_from_integrator", "Step 2: Caricamento da KimoIntegrator",
-            is_partitioned=True,
-        ),
-        Endpoint("ImportFiles", "import_files", "Importazione file immagini articoli", Work.PICTURES),
-        Endpoint("DownloadItemsImages", "download_items_images", "Download immagini da url", Work.PICTURES),
-        Endpoint("GeocodeAddresses", "geocode_addresses", "Geocodifica Account", Work.POSITIONS),
-        Endpoint(
-            "SyncDataCreation", "step_3_sync_data_creation", "Step 3: Preparazione dati di Sync", is_partitioned=True
-        ),
-        Endpoint(
-            "SettingsSyncDataCreation", "settings_sync_data_creation",
-            "Preparazione dati di Sync delle sole impostazioni",
-        ),
-        Endpoint(
-            "LoadFromIntegratorAndPrepareSyncData", "step_2_3_load_and_sync_data_creation",
-            "Step 2+3: Caricamento + Preparazione Sync", is_partitioned=True,
-        ),
-        Endpoint("ExportToErp", "export_to_erp", "Export verso Erp"),
+        Endpoint("FullImportFromErp", "full_import_from_erp", is_partitioned=True),
+        Endpoint("ImportFromErp", "import_entities", mask_op="import_named_entities"),
+        Endpoint("LoadFromIntegrator", "step_2_load_from_integrator", is_partitioned=True),
+        Endpoint("ImportFiles", "import_files", Work.PICTURES),
+        Endpoint("DownloadItemsImages", "download_items_images", Work.PICTURES),
+        Endpoint("GeocodeAddresses", "geocode_addresses", Work.POSITIONS),
+        Endpoint("SyncDataCreation", "step_3_sync_data_creation", is_partitioned=True),
+        Endpoint("SettingsSyncDataCreation", "settings_sync_data_creation"),
+        Endpoint("LoadFromIntegratorAndPrepareSyncData", "step_2_3_load_and_sync_data_creation", is_partitioned=True),
+        Endpoint("ExportToErp", "export_to_erp"),
     )
-}  # fmt: skip
+}
 
 # Jobs that make an endpoint's request be discarded while they run, by what they work on; who started them does not matter.
 WORK_OF_JOB = {endpoint.job: endpoint.work for endpoint in ENDPOINTS.values()} | {
@@ -73,18 +67,7 @@ WORK_OF_JOB = {endpoint.job: endpoint.work for endpoint in ENDPOINTS.values()} |
     "retry_rejected": Work.DATA,
     "__ASSET_JOB": Work.DATA,  # Materialize
 }
-_TITLES = {endpoint.job: endpoint.title for endpoint in ENDPOINTS.values()} | {
-    "step_1_import_from_erp": "Step 1: Import da Erp a KimoIntegrator",
-    "undo_load": "Annullamento di un caricamento",
-    "retry_rejected": "Riprova delle righe scartate",
-    "__ASSET_JOB": "Materialize",
-}
 _BY_FOLD = {name.casefold(): endpoint for name, endpoint in ENDPOINTS.items()}
-
-
-def title_of(job: str) -> str:
-    """A job in the words of the menu; one that is not in it by its name."""
-    return _TITLES.get(job, job)
 
 
 def endpoint_of(name: str) -> Endpoint | None:

@@ -18,8 +18,7 @@ from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.defs.assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.jobs import STEPS_OF_JOB
-from kimo_assets.defs.runs import menu_title
-from kimo_assets.reports import STEP_TITLES
+from kimo_assets.reports import STEP_TITLES, menu_title
 
 GOLDEN = Path(__file__).parent / "graph.yaml"
 ENTITIES = ("PriceList", "Item", "ItemTranslation", "Account", "Zone", "SalesAgent", "Language")

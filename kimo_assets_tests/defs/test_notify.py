@@ -195,6 +195,7 @@ def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(told: Told) 
     company.launch()
     told.look()
     company.execute("INSERT INTO ops.tablet_sync VALUES ('anna', 'iPad', 'AG1', now() - interval '9 days')")
+    company.execute("INSERT INTO ops.notification VALUES ('geocode_addresses, geocoding', 'failing', now(), 3)")
     morning(company)
     to, mail = told.server.taken[-1]
     assert to == [ANNA, BRUNO]
@@ -202,6 +203,7 @@ def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(told: Told) 
     text = text_of(mail)
     assert "Righe scartate: 2, nuove 2" in text
     assert "più di 72 ore: 1" in text
+    assert "Geocodifica Account, geocoding: in errore dal " in text
     assert "iPad" in text
     assert "1 agenti di cui non si conosce nessuna sincronizzazione: AG2" in " ".join(text.split())
     morning(company)

@@ -7,7 +7,7 @@ import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.runs import menu_title
+from kimo_assets.reports import menu_title
 from kimo_assets_tests.defs.conftest import ASSETS, ERP, Company
 
 EVERY = set(ERP)
