@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from kimo_assets.errors import SemaphoreError, SourceError
@@ -151,6 +152,27 @@ def test_an_order_of_5000_lines(export_world: Make, dialect: str) -> None:
     assert world.lines() == {"SMALL": 1, "WIDE": 5000}
     numbers = world.at_erp("""SELECT "LineNumber" FROM "ORDER_LINES" WHERE "DocumentId" = 'WIDE'""")
     assert [number for (number,) in numbers] == list(range(1, 5001))
+
+
+@pytest.mark.stress
+def test_100_000_documents_waiting_go_batch_by_batch_in_bounded_memory(export_world: Make) -> None:
+    world = export_world("postgresql")
+    world.execute(
+        """INSERT INTO kimo."Document" ("Id", "SyncReference", "EntityStatus", "DocumentTypeId", "DocumentStatus")
+           SELECT 'D' || n, 'S-D' || n, 6, 'O', 1 FROM generate_series(1, 100000) AS n"""
+    )
+    world.execute('ANALYZE kimo."Document"')
+    grown: list[int] = []
+
+    def reached(point: str) -> None:
+        if point == "P6.committed":
+            grown.append(psutil.Process().memory_info().rss)
+
+    assert world.export(reached).entities["Document"].sent == 100_000
+    assert world.at_erp('SELECT count(*), count(DISTINCT "SyncReference") FROM "ORDERS"') == [(100_000, 100_000)]
+    world.assert_all_is_done()
+    assert len(grown) == 500
+    assert grown[-1] - grown[50] < 50_000_000
 
 
 NOTES = "Grüß Gott 👋🏽\r\nzweite Zeile\t\\N \"quoted\" 'single' %s 100% 𝒳 ﷽\nà"
