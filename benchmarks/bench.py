@@ -16,9 +16,11 @@ CHANGED_SHARE = 0.02
 
 @dataclass(frozen=True)
 class Bench:
-    """folder: for companies and servers; loaders_python: an interpreter that has dlt, if not this one.
+    """folder: for companies and servers; loaders_python: an interpreter that has dlt, if not this
+    one.
 
-    agents: how many are synced, and written by the peers of step 3; 0 for all. pictures: how many large ones are imported.
+    agents: how many are synced, and written by the peers of step 3; 0 for all. pictures: how many
+    large ones are imported.
     """
 
     folder: Path

@@ -1,4 +1,6 @@
-"""One piece of work in a process of its own: arguments as JSON on stdin, its figures as JSON on stdout's last line."""
+"""One piece of work in a process of its own: arguments as JSON on stdin, its figures as JSON on
+stdout's last line.
+"""
 
 import importlib
 import json

@@ -1,7 +1,9 @@
-"""Demo companies to import: made once, copied for each run, and put into other databases as sources.
+"""Demo companies to import: made once, copied for each run, and put into other databases as
+sources.
 
-A typed database holds only what its types admit: values that are no date or number, which the demo's SQLite carries on
-purpose, are left out there; -1 for "no date" in a DATE column becomes NULL.
+A typed database holds only what its types admit: values that are no date or number, which the
+demo's SQLite carries on purpose, are left out there; -1 for "no date" in a DATE column becomes
+NULL.
 """
 
 import shutil
@@ -29,7 +31,9 @@ def company(folder: Path, scale: str) -> Path:
 
 
 def fresh_copy(pristine: Path, directory: Path, *, source_url: str | None = None) -> Path:
-    """An installation that has never imported anything. Returns its kimo.yaml; source_url: instead of SQLite."""
+    """An installation that has never imported anything. Returns its kimo.yaml; source_url: instead
+    of SQLite.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     shutil.copyfile(pristine / "erp.sqlite", directory / "erp.sqlite")
@@ -40,14 +44,20 @@ def fresh_copy(pristine: Path, directory: Path, *, source_url: str | None = None
 
 
 def without_wrong_rows(erp: Path, tables: Sequence[str]) -> None:
-    """Takes out the rows whose values are not of their column's type: general loaders end at the first of them."""
+    """Takes out the rows whose values are not of their column's type: general loaders end at the
+    first of them.
+    """
     with sqlite3.connect(erp) as connection:
         for table in tables:
             for column in TABLES[table].columns:
                 if column.type.startswith(("NUMERIC", "INTEGER")):
-                    connection.execute(f'DELETE FROM "{table}" WHERE typeof("{column.name}") = \'text\'')
+                    connection.execute(
+                        f'DELETE FROM "{table}" WHERE typeof("{column.name}") = \'text\''
+                    )
                 elif column.type in ("DATE", "DATETIME"):
-                    connection.execute(f'DELETE FROM "{table}" WHERE "{column.name}" NOT GLOB \'[12]*-*-*\'')
+                    connection.execute(
+                        f'DELETE FROM "{table}" WHERE "{column.name}" NOT GLOB \'[12]*-*-*\''
+                    )
     connection.close()
 
 
@@ -86,15 +96,21 @@ def put_into_mysql(erp: Path, url: str) -> None:
 
 def _rows(source: sqlite3.Connection, table: Table) -> Iterator[Sequence[Any]]:
     source.text_factory = lambda raw: raw.decode("utf-8", "replace").replace("\0", "")
-    dates = [place for place, column in enumerate(table.columns) if column.type in ("DATE", "DATETIME")]
+    dates = [
+        place for place, column in enumerate(table.columns) if column.type in ("DATE", "DATETIME")
+    ]
     for row in source.execute(f'SELECT * FROM "{table.name}"'):
         if any(row[place] in (-1, "-1") for place in dates):
-            yield [None if place in dates and value in (-1, "-1") else value for place, value in enumerate(row)]
+            yield [
+                None if place in dates and value in (-1, "-1") else value
+                for place, value in enumerate(row)
+            ]
         else:
             yield row
 
 
-# --- the network changes ---------------------------------------------------------------------------------------------------
+# --- the network changes
+# --------------------------------------------------------------------------------------------------
 
 _ASSIGNED = ("TrademarkPerUser", "WarehousePerSalesAgent", "VisibilityFilterPerSalesAgent")
 # What is read again after one of the changes below.
@@ -103,24 +119,27 @@ _FOLLOWED = "RUOLO = 'T' AND CESSATO = 0"
 
 
 def move_account(erp: Path, agents: Sequence[str]) -> tuple[str, str, str]:
-    """One row of the ERP: a customer with a typical number of orders is followed by another of these agents.
+    """One row of the ERP: a customer with a typical number of orders is followed by another of
+    these agents.
 
-    Returns the customer, and from whom to whom: the first of the agents who has customers, and the next one of the others.
+    Returns the customer, and from whom to whom: the first of the agents who has customers, and the
+    next one of the others.
     """
     with sqlite3.connect(erp) as connection:
         for former in agents:
             customers = connection.execute(
-                "SELECT r.CODCLI FROM AGENTI_CLIENTI AS r JOIN ANAGRAFICA_CLIENTI AS c ON c.CODCLI = r.CODCLI "
-                "JOIN ORDINI_TESTATE AS o ON o.CODCLI = r.CODCLI "
-                f"WHERE r.CODAGE = ? AND {_FOLLOWED} AND c.ATTIVO = 1 "
-                "AND NOT EXISTS (SELECT 1 FROM AGENTI_CLIENTI AS s WHERE s.CODCLI = r.CODCLI AND s.RUOLO = 'S') "
-                "GROUP BY 1 ORDER BY count(*), 1",
+                "SELECT r.CODCLI FROM AGENTI_CLIENTI AS r JOIN ANAGRAFICA_CLIENTI AS c ON c.CODCLI"
+                " = r.CODCLI JOIN ORDINI_TESTATE AS o ON o.CODCLI = r.CODCLI WHERE r.CODAGE = ?"
+                f" AND {_FOLLOWED} AND c.ATTIVO = 1 AND NOT EXISTS (SELECT 1 FROM AGENTI_CLIENTI AS"
+                " s WHERE s.CODCLI = r.CODCLI AND s.RUOLO = 'S') GROUP BY 1 ORDER BY count(*), 1",
                 [former],
             ).fetchall()
             if customers:
                 break
         else:
-            raise SystemExit(f"{erp}: none of the agents {', '.join(agents)} has a customer with orders")
+            raise SystemExit(
+                f"{erp}: none of the agents {', '.join(agents)} has a customer with orders"
+            )
         (customer,) = customers[len(customers) // 2]
         latter = next(agent for agent in agents if agent != former)
         connection.execute(
@@ -132,7 +151,9 @@ def move_account(erp: Path, agents: Sequence[str]) -> tuple[str, str, str]:
 
 
 def add_agent(erp: Path, like: str) -> str:
-    """A new agent without customers yet, with the trademarks, warehouses and filters of a colleague. Returns the code."""
+    """A new agent without customers yet, with the trademarks, warehouses and filters of a
+    colleague. Returns the code.
+    """
     code = "NEW"
     with sqlite3.connect(erp) as connection:
         _copy_rows(connection, "AGENTI", "CODAGE", like, code)
@@ -142,32 +163,52 @@ def add_agent(erp: Path, like: str) -> str:
     return code
 
 
-def _copy_rows(connection: sqlite3.Connection, table: str, column: str, like: str, code: str) -> None:
+def _copy_rows(
+    connection: sqlite3.Connection, table: str, column: str, like: str, code: str
+) -> None:
     names = [found.name for found in TABLES[table].columns]
     values = ", ".join("?1" if name == column else f'"{name}"' for name in names)
-    connection.execute(f'INSERT INTO "{table}" SELECT {values} FROM "{table}" WHERE "{column}" = ?2', [code, like])
+    connection.execute(
+        f'INSERT INTO "{table}" SELECT {values} FROM "{table}" WHERE "{column}" = ?2', [code, like]
+    )
 
 
 def remove_agent(erp: Path) -> str:
-    """An agent leaves, with all that names them in the network; the customers stay with whoever else follows them."""
+    """An agent leaves, with all that names them in the network; the customers stay with whoever
+    else follows them.
+    """
     with sqlite3.connect(erp) as connection:
-        (code,) = connection.execute(f"SELECT max(CODAGE) FROM AGENTI_CLIENTI WHERE {_FOLLOWED}").fetchone()
-        for table, column in (("AGENTI", "CODAGE"), ("AGENTI_CLIENTI", "CODAGE"), *((t, "SalesAgentId") for t in _ASSIGNED)):
+        (code,) = connection.execute(
+            f"SELECT max(CODAGE) FROM AGENTI_CLIENTI WHERE {_FOLLOWED}"
+        ).fetchone()
+        for table, column in (
+            ("AGENTI", "CODAGE"),
+            ("AGENTI_CLIENTI", "CODAGE"),
+            *((t, "SalesAgentId") for t in _ASSIGNED),
+        ):
             connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = ?', [code])
     connection.close()
     return str(code)
 
 
 def write_addresses_as_several_hands(erp: Path) -> None:
-    """Every third address in capitals, every third abbreviated and with its province in parentheses; the rest stays."""
+    """Every third address in capitals, every third abbreviated and with its province in
+    parentheses; the rest stays.
+    """
     with sqlite3.connect(erp) as connection:
         connection.execute(
-            "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = upper(INDIRIZZO), CITTA = upper(CITTA) WHERE rowid % 3 = 0"
+            "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = upper(INDIRIZZO), CITTA = upper(CITTA) WHERE"
+            " rowid % 3 = 0"
         )
-        for whole, short in (("Viale ", "V.le "), ("Piazza ", "P.zza "), ("Corso ", "C.so "), ("Via ", "V. ")):
+        for whole, short in (
+            ("Viale ", "V.le "),
+            ("Piazza ", "P.zza "),
+            ("Corso ", "C.so "),
+            ("Via ", "V. "),
+        ):
             connection.execute(
-                "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = replace(INDIRIZZO, ?, ?), PROV = '(' || PROV || ')' "
-                "WHERE rowid % 3 = 1 AND INDIRIZZO LIKE ? || '%'",
+                "UPDATE ANAGRAFICA_CLIENTI SET INDIRIZZO = replace(INDIRIZZO, ?, ?), PROV = '(' ||"
+                " PROV || ')' WHERE rowid % 3 = 1 AND INDIRIZZO LIKE ? || '%'",
                 [whole, short, whole],
             )
     connection.close()

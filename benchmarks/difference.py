@@ -1,7 +1,8 @@
-"""What has changed for an agent between two states of the agent's SQLite file, however it was brought there.
+"""What has changed for an agent between two states of the agent's SQLite file, however it was
+brought there.
 
-The measure of a download: the CSV of exactly the rows that changed, through zstd 3 as one stream. New and changed rows
-whole, of removed ones the key.
+The measure of a download: the CSV of exactly the rows that changed, through zstd 3 as one stream.
+New and changed rows whole, of removed ones the key.
 """
 
 import csv
@@ -57,14 +58,21 @@ def difference(manifest: Manifest, before: Path, after: Path) -> Difference:
     return found
 
 
-def _changed_rows(file: sqlite3.Connection, name: str, key: str, fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+def _changed_rows(
+    file: sqlite3.Connection, name: str, key: str, fields: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
     known = {schema: _columns(file, schema, name) for schema in ("main", "old")}
     selected = ", ".join(f"new.{_quoted(column)}" for column in fields)
     if known["main"] and not known["old"]:
         yield from file.execute(f"SELECT {selected} FROM main.{_quoted(name)} AS new")
     elif known["main"]:
         differs = " OR ".join(
-            f"new.{_quoted(column)} IS NOT old.{_quoted(column)}" if column in known["old"] else "true" for column in fields
+            (
+                f"new.{_quoted(column)} IS NOT old.{_quoted(column)}"
+                if column in known["old"]
+                else "true"
+            )
+            for column in fields
         )
         for pair, columns, where in (
             (("main", "old"), selected, f"old.{_quoted(key)} IS NULL OR {differs}"),
@@ -84,9 +92,17 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def tables(file: sqlite3.Connection, manifest: Manifest) -> Iterable[tuple[str, dict[str, str], str]]:
-    """The agent's entities that are in the file: name, columns with their types, and a query of their rows."""
+def tables(
+    file: sqlite3.Connection, manifest: Manifest
+) -> Iterable[tuple[str, dict[str, str], str]]:
+    """The agent's entities that are in the file: name, columns with their types, and a query of
+    their rows.
+    """
     for name, described in manifest["entities"].items():
         if _columns(file, "main", name):
             fields = fields_of(described)
-            yield name, fields, f"SELECT {', '.join(map(_quoted, fields))} FROM main.{_quoted(name)}"
+            yield (
+                name,
+                fields,
+                f"SELECT {', '.join(map(_quoted, fields))} FROM main.{_quoted(name)}",
+            )

@@ -1,4 +1,6 @@
-"""Pictures from URLs: the download of all, then the unchanged one; beside the plainest loop that does the same."""
+"""Pictures from URLs: the download of all, then the unchanged one; beside the plainest loop that
+does the same.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +13,13 @@ _PICTURES = {"small": 50, "medium": 300, "large": 1000}
 
 
 def downloads(bench: Bench, scale: str) -> Iterator[Result]:
-    """Against a server of the standard library on this machine, which takes its share of the cores."""
+    """Against a server of the standard library on this machine, which takes its share of
+    the cores.
+    """
     for repetition in bench.times(scale):
         about: dict[str, Any] = {"scenario": "downloads", "scale": scale, "repetition": repetition}
-        results = run("picture_downloads", folder=str(bench.folder / "downloads"), count=_PICTURES[scale])
+        results = run(
+            "picture_downloads", folder=str(bench.folder / "downloads"), count=_PICTURES[scale]
+        )
         for name, result in results.items():
             yield about | {"run": name} | result

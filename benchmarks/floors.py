@@ -1,8 +1,9 @@
 """The floors: what moving the same rows costs when nothing but moving is done.
 
-Step 1's is COPY from one plain table into another, typed as the catalogue says, without constraint, key or hash; step
-3's is each row that some agent sees, whole, as CSV through zstd 3, once. psql moves the bytes, so that no row costs
-anything in Python; tables of few rows go through one connection, for a process each would be all that is measured.
+Step 1's is COPY from one plain table into another, typed as the catalogue says, without constraint,
+key or hash; step 3's is each row that some agent sees, whole, as CSV through zstd 3, once. psql
+moves the bytes, so that no row costs anything in Python; tables of few rows go through one
+connection, for a process each would be all that is measured.
 """
 
 import subprocess
@@ -42,18 +43,31 @@ class Server:
         return command
 
 
-def copy_staged(connection: Connection, server: Server, catalog: Catalog, staged: dict[str, int]) -> int:
-    """Copies each staged table's mapped columns into a plain one. staged: entity -> rows. Returns the rows."""
+def copy_staged(
+    connection: Connection, server: Server, catalog: Catalog, staged: dict[str, int]
+) -> int:
+    """Copies each staged table's mapped columns into a plain one. staged: entity -> rows. Returns
+    the rows.
+    """
     connection.execute("DROP SCHEMA IF EXISTS floor CASCADE; CREATE SCHEMA floor")
     for name, rows in staged.items():
-        fields = [catalog[name].fields[field] for field in _columns_of(connection, name) if field in catalog[name].fields]
+        fields = [
+            catalog[name].fields[field]
+            for field in _columns_of(connection, name)
+            if field in catalog[name].fields
+        ]
         names = columns([field.name for field in fields])
         plain = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_plain_type(field))) for field in fields
+            sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_plain_type(field)))
+            for field in fields
         )
         target = sql.Identifier("floor", name)
         create = sql.SQL("CREATE TABLE {} ({})").format(target, plain).as_string(connection)
-        copy_out = sql.SQL("COPY {} ({}) TO STDOUT").format(table(STAGING, name), names).as_string(connection)
+        copy_out = (
+            sql.SQL("COPY {} ({}) TO STDOUT")
+            .format(table(STAGING, name), names)
+            .as_string(connection)
+        )
         copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(target, names).as_string(connection)
         if rows < _FEW_ROWS:
             _copy_few(connection, create, copy_out, copy_in)
@@ -75,7 +89,9 @@ def _copy_few(connection: Connection, create: str, copy_out: str, copy_in: str) 
 def _copy_many(server: Server, create: str, copy_out: str, copy_in: str) -> None:
     with (
         subprocess.Popen(server.command(copy_out), stdout=subprocess.PIPE) as reader,
-        subprocess.Popen(server.command(create, copy_in, single=True), stdin=reader.stdout) as writer,
+        subprocess.Popen(
+            server.command(create, copy_in, single=True), stdin=reader.stdout
+        ) as writer,
     ):
         assert reader.stdout is not None
         reader.stdout.close()
@@ -90,7 +106,9 @@ def write_once(
     rows_written = bytes_written = 0
     for name, seen in visible.items():
         values = sql.SQL(", ").join(
-            sql.SQL("x.{}::integer" if catalog[name].fields[field].type == "bool" else "x.{}").format(sql.Identifier(field))
+            sql.SQL(
+                "x.{}::integer" if catalog[name].fields[field].type == "bool" else "x.{}"
+            ).format(sql.Identifier(field))
             for field in seen.fields
         )
         copy_out = sql.SQL("COPY (SELECT {} {}) TO STDOUT (FORMAT csv)").format(values, seen.origin)
@@ -106,7 +124,9 @@ def write_once(
 
 
 def measured_write_once(database: Database, postgres: Path, store: Path) -> dict[str, Any]:
-    """The floor of step 3, of what a preparation into an empty store has left. postgres: the server's folder."""
+    """The floor of step 3, of what a preparation into an empty store has left. postgres: the
+    server's folder.
+    """
     server = Server(psql_of(postgres), database.dsn)
     with database.connect() as connection, Meter([postmaster_of(postgres)]) as meter:
         visible = visible_rows(connection, store)
@@ -139,8 +159,8 @@ def _check(*processes: "subprocess.Popen[bytes]") -> None:
 def _columns_of(connection: Connection, entity: str) -> list[str]:
     """The mapped columns: what the source gave, without those that PostgreSQL generates."""
     rows = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s "
-        "AND is_generated = 'NEVER' ORDER BY ordinal_position",
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name"
+        " = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
         [STAGING, entity],
     )
     return [name for (name,) in rows]

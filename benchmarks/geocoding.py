@@ -1,4 +1,6 @@
-"""Coordinates: how many calls it saves to ask each address once, in one spelling; and how fast answers are kept."""
+"""Coordinates: how many calls it saves to ask each address once, in one spelling; and how fast
+answers are kept.
+"""
 
 from collections.abc import Iterator
 
@@ -8,9 +10,11 @@ from benchmarks.child import run
 
 
 def geocoding(bench: Bench, scale: str) -> Iterator[Result]:
-    """All customers and ship-to sites of the company, asked at a local stand-in that answers at once; then asked again.
+    """All customers and ship-to sites of the company, asked at a local stand-in that answers at
+    once; then asked again.
 
-    As the demo's ERP writes them, and with a part written otherwise, as several hands write: capitals, abbreviations.
+    As the demo's ERP writes them, and with a part written otherwise, as several hands write:
+    capitals, abbreviations.
     """
     directory = bench.folder / "geocoding"
     for hands in ("as the demo writes", "as several hands write"):

@@ -1,6 +1,8 @@
-"""Wall seconds, CPU seconds and peak memory of a piece of work: this process, its children, and PostgreSQL's backends.
+"""Wall seconds, CPU seconds and peak memory of a piece of work: this process, its children, and
+PostgreSQL's backends.
 
-Linux only, from /proc, and nothing but the standard library: loaders in other environments are measured with it too.
+Linux only, from /proc, and nothing but the standard library: loaders in other environments are
+measured with it too.
 """
 
 import os
@@ -20,7 +22,9 @@ _SAMPLE_S = 0.02
 
 @dataclass(frozen=True)
 class Usage:
-    """Memory in MB: this process's largest resident set, and the largest private memory of one backend."""
+    """Memory in MB: this process's largest resident set, and the largest private memory of one
+    backend.
+    """
 
     seconds: float
     python_cpu_s: float
@@ -39,7 +43,9 @@ class Usage:
 
 
 class Meter:
-    """Measures between laps. postmasters: the process ids of the PostgreSQL servers that take part."""
+    """Measures between laps. postmasters: the process ids of the PostgreSQL servers that
+    take part.
+    """
 
     def __init__(self, postmasters: Sequence[int]) -> None:
         self._postmasters = postmasters
@@ -53,14 +59,19 @@ class Meter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._ended.set()
         self._sampler.join()
 
     def _start(self) -> None:
         with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak so far
+            Path("/proc/self/clear_refs").write_text(
+                "5", encoding="ascii"
+            )  # forgets the peak so far
         self._backend_peak_kb = 0
         self._started = (time.monotonic(), self._python_cpu(), self._postgres_cpu())
 
@@ -90,7 +101,9 @@ class Meter:
         while not self._ended.wait(_SAMPLE_S):
             for postmaster in self._postmasters:
                 for backend in _children(postmaster):
-                    self._backend_peak_kb = max(self._backend_peak_kb, _status_kb(str(backend), "RssAnon"))
+                    self._backend_peak_kb = max(
+                        self._backend_peak_kb, _status_kb(str(backend), "RssAnon")
+                    )
 
 
 def _server_ticks(postmaster: int) -> int:
@@ -121,7 +134,11 @@ def _cpu_ticks(process: int) -> tuple[int, ...]:
 
 def _status_kb(process: str, name: str) -> int:
     try:
-        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (
+            Path(f"/proc/{process}/status")
+            .read_text(encoding="utf-8", errors="replace")
+            .splitlines()
+        )
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)

@@ -1,4 +1,6 @@
-"""The sync store as a stranger finds it, by docs/sync-format.md: what it lists, what somebody sees, and what lies there."""
+"""The sync store as a stranger finds it, by docs/sync-format.md: what it lists, what somebody sees,
+and what lies there.
+"""
 
 import csv
 import io
@@ -41,7 +43,10 @@ class Visible:
 
 def manifests(store: Path) -> dict[str, Manifest]:
     """Of every agent, by code."""
-    found = (orjson.loads(unpack(path.read_bytes())) for path in sorted((store / "agents").glob("*.json.zst")))
+    found = (
+        orjson.loads(unpack(path.read_bytes()))
+        for path in sorted((store / "agents").glob("*.json.zst"))
+    )
     return {manifest["agent"]: manifest for manifest in found}
 
 
@@ -58,13 +63,20 @@ def bases(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def rows_of(manifest: Manifest) -> int:
-    return sum(bucket["rows"] for described in manifest["entities"].values() for bucket in described["buckets"])
+    return sum(
+        bucket["rows"]
+        for described in manifest["entities"].values()
+        for bucket in described["buckets"]
+    )
 
 
 def fields_of(described: dict[str, Any]) -> dict[str, str]:
     """The entity's columns with their types, the private ones too."""
     private = described.get("private", {}).get("columns", ())
-    return dict.fromkeys((name for name in private if name not in described["columns"]), "text") | described["columns"]
+    return (
+        dict.fromkeys((name for name in private if name not in described["columns"]), "text")
+        | described["columns"]
+    )
 
 
 def files(store: Path) -> Files:
@@ -90,13 +102,20 @@ def written(before: Files, after: Files) -> dict[str, int]:
     }
 
 
-# --- what somebody sees ---------------------------------------------------------------------------------------------------
+# --- what somebody sees
+# --------------------------------------------------------------------------------------------------
 
 
 def visible_rows(connection: Connection, store: Path) -> dict[str, Visible]:
-    """By entity. Where nobody sees some of the live rows, the others are copied into schema floor, in their order."""
+    """By entity. Where nobody sees some of the live rows, the others are copied into schema floor,
+    in their order.
+    """
     connection.execute("DROP SCHEMA IF EXISTS floor CASCADE; CREATE SCHEMA floor")
-    return {name: _visible(connection, store, name, listed) for name, listed in _listed(store).items() if listed.objects}
+    return {
+        name: _visible(connection, store, name, listed)
+        for name, listed in _listed(store).items()
+        if listed.objects
+    }
 
 
 def _listed(store: Path) -> dict[str, Listed]:
@@ -111,10 +130,15 @@ def _listed(store: Path) -> dict[str, Listed]:
 
 def _visible(connection: Connection, store: Path, name: str, listed: Listed) -> Visible:
     fields = list(listed.fields)
-    live = sql.SQL("FROM {} AS x WHERE x.{} IS NULL").format(table(KIMO, name), sql.Identifier(ARCHIVED))
+    live = sql.SQL("FROM {} AS x WHERE x.{} IS NULL").format(
+        table(KIMO, name), sql.Identifier(ARCHIVED)
+    )
     keys = sql.Identifier("floor", f"{name} keys")
     connection.execute(sql.SQL("CREATE UNLOGGED TABLE {} (key text)").format(keys))
-    with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(keys)) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("COPY {} FROM STDIN").format(keys)) as copy,
+    ):
         for sha256 in sorted(listed.objects):
             for key in _keys(store, sha256):
                 copy.write_row((key,))
@@ -123,13 +147,15 @@ def _visible(connection: Connection, store: Path, name: str, listed: Listed) -> 
         return Visible(live, fields, seen)
     target = sql.Identifier("floor", name)
     connection.execute(
-        sql.SQL("CREATE TABLE {} AS SELECT {} {} AND x.{} IN (SELECT key FROM {}) ORDER BY x.ctid").format(
-            target, columns(fields), live, sql.Identifier(ID), keys
-        )
+        sql.SQL(
+            "CREATE TABLE {} AS SELECT {} {} AND x.{} IN (SELECT key FROM {}) ORDER BY x.ctid"
+        ).format(target, columns(fields), live, sql.Identifier(ID), keys)
     )
     origin = sql.SQL("FROM {} AS x").format(target)
     if (rows := _count(connection, origin)) != seen:
-        raise SystemExit(f"{name}: the store holds {seen} rows, of which {rows} are in Kimo's table")
+        raise SystemExit(
+            f"{name}: the store holds {seen} rows, of which {rows} are in Kimo's table"
+        )
     return Visible(origin, fields, seen)
 
 
@@ -140,7 +166,10 @@ def _count(connection: Connection, origin: sql.Composed) -> int:
 
 def _keys(store: Path, sha256: str) -> Iterator[str]:
     path = store / "objects" / sha256[:2] / f"{sha256}.csv.zst"
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as raw:
+    with (
+        path.open("rb") as file,
+        zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as raw,
+    ):
         rows = csv.reader(io.TextIOWrapper(raw, encoding="utf-8", newline=""))
         position = next(rows).index(ID)
         for row in rows:

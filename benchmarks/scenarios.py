@@ -1,4 +1,6 @@
-"""What is measured. Each scenario yields results: flat facts of one measured piece of work, in the order they were run."""
+"""What is measured. Each scenario yields results: flat facts of one measured piece of work, in the
+order they were run.
+"""
 
 import importlib.util
 import os
@@ -30,7 +32,9 @@ _BY_INSERT = ("multi", "default")
 
 @contextmanager
 def _source(bench: Bench, kind: str, erp: Path) -> Iterator[tuple[str | None, list[int]]]:
-    """The URL of a source of this kind filled from the demo's ERP, and the postmasters behind it."""
+    """The URL of a source of this kind filled from the demo's ERP, and the postmasters
+    behind it.
+    """
     if kind == "sqlite":
         yield None, []
     elif kind == "mysql":
@@ -45,7 +49,9 @@ def _source(bench: Bench, kind: str, erp: Path) -> Iterator[tuple[str | None, li
 
 
 def imports(bench: Bench, scale: str) -> Iterator[Result]:
-    """The whole import from SQLite, then the unchanged one, then one after 2 % of the rows changed; with the floors."""
+    """The whole import from SQLite, then the unchanged one, then one after 2 % of the rows changed;
+    with the floors.
+    """
     for kind in ("sqlite", "postgresql"):
         for repetition in bench.times(scale):
             yield from _three_imports(bench, scale, kind, repetition)
@@ -67,14 +73,21 @@ def _three_imports(bench: Bench, scale: str, kind: str, repetition: int) -> Iter
 
 
 def loaders(bench: Bench, scale: str) -> Iterator[Result]:
-    """Step 1 of the two largest tables, reading them alone, and general loaders that move the same tables; beside COPY."""
+    """Step 1 of the two largest tables, reading them alone, and general loaders that move the same
+    tables; beside COPY.
+    """
     for kind in ("sqlite", "postgresql", "mysql"):
         if kind == "mysql" and MYSQL_VARIABLE not in os.environ:
             bench.say(f"skipped: MySQL, because {MYSQL_VARIABLE} is not set")
             continue
         with _source(bench, kind, bench.pristine(scale) / "erp.sqlite") as (url, postmasters):
             for repetition in bench.times(scale):
-                about = {"scenario": "loaders", "scale": scale, "source": kind, "repetition": repetition}
+                about = {
+                    "scenario": "loaders",
+                    "scale": scale,
+                    "source": kind,
+                    "repetition": repetition,
+                }
                 with_slow = scale == "small" and repetition == 0
                 for result in _loaders_once(bench, scale, url, postmasters, with_slow=with_slow):
                     yield about | result
@@ -88,13 +101,26 @@ def _loaders_once(
     config = companies.fresh_copy(bench.pristine(scale), directory, source_url=url)
     companies.without_wrong_rows(directory / "erp.sqlite", list(LARGEST.values()))
     entities = list(LARGEST)
-    ours = run("imports", config=str(config), steps=[1], entities=entities, postmasters=postmasters, with_floors=True)
+    ours = run(
+        "imports",
+        config=str(config),
+        steps=[1],
+        entities=entities,
+        postmasters=postmasters,
+        with_floors=True,
+    )
     yield {"loader": "COPY"} | ours["floors"]["copy"]
     yield {"loader": "ours"} | ours["steps"]["1"]
     source_url = url or f"sqlite:///{directory / 'erp.sqlite'}"
     for reader in ("auto", "cursor"):
-        work: dict[str, Any] = {"source_url": source_url, "entities": entities, "postmasters": postmasters}
-        yield {"loader": f"reading only, {reader}"} | run("extraction", config=str(config), reader=reader, **work)
+        work: dict[str, Any] = {
+            "source_url": source_url,
+            "entities": entities,
+            "postmasters": postmasters,
+        }
+        yield {"loader": f"reading only, {reader}"} | run(
+            "extraction", config=str(config), reader=reader, **work
+        )
     with _target(directory) as (target, postmaster):
         for loader, method, python in _others(bench):
             if method in _BY_INSERT and not with_slow:
@@ -107,7 +133,9 @@ def _loaders_once(
                 "postmasters": [postmaster, *postmasters],
             }
             try:
-                yield {"loader": f"{loader} {method}"} | run(f"{loader}_loader", python=python, **work)
+                yield {"loader": f"{loader} {method}"} | run(
+                    f"{loader}_loader", python=python, **work
+                )
             except WorkError as error:
                 yield {"loader": f"{loader} {method}", "error": str(error)}
 
@@ -140,19 +168,28 @@ def _spelled(table: str, url: str | None) -> str:
 
 
 def dagster(bench: Bench, scale: str) -> Iterator[Result]:
-    """Dagster's own share, on the small company: the import through it less the same import without it."""
+    """Dagster's own share, on the small company: the import through it less the same import without
+    it.
+    """
     for repetition in bench.times("small"):
         for through in (False, True):
             directory = bench.folder / "dagster"
             config = companies.fresh_copy(bench.pristine("small"), directory)
             for name in ("first", "unchanged"):
-                about = {"scenario": "dagster", "scale": "small", "repetition": repetition, "run": name}
+                about = {
+                    "scenario": "dagster",
+                    "scale": "small",
+                    "repetition": repetition,
+                    "run": name,
+                }
                 about["through"] = "dagster" if through else "pipeline"
                 yield about | run("launch", config=str(config), through_dagster=through)
 
 
 def plans(bench: Bench, scale: str) -> Iterator[Result]:
-    """A plan of a change of 2 %, the steps that it foretells, what keeping the rows for an undo costs, and the undo."""
+    """A plan of a change of 2 %, the steps that it foretells, what keeping the rows for an undo
+    costs, and the undo.
+    """
     for repetition in bench.times(scale):
         directory = bench.folder / "plans"
         config = companies.fresh_copy(bench.pristine(scale), directory)
@@ -160,9 +197,16 @@ def plans(bench: Bench, scale: str) -> Iterator[Result]:
         for keep_loads in (0, 5):
             change_company(directory, CHANGED_SHARE, seed=10 * repetition + keep_loads)
             for name, steps in (("plan", []), ("step 1", [1]), ("step 2", [2]), ("step 3", [3])):
-                about = {"scenario": "plans", "scale": scale, "repetition": repetition, "run": f"{name}, keep {keep_loads}"}
+                about = {
+                    "scenario": "plans",
+                    "scale": scale,
+                    "repetition": repetition,
+                    "run": f"{name}, keep {keep_loads}",
+                }
                 what = "plan" if name == "plan" else "import"
-                yield about | run("plans", config=str(config), what=what, keep_loads=keep_loads, steps=steps)
+                yield about | run(
+                    "plans", config=str(config), what=what, keep_loads=keep_loads, steps=steps
+                )
         about = {"scenario": "plans", "scale": scale, "repetition": repetition, "run": "undo"}
         yield about | run("plans", config=str(config), what="undo", keep_loads=5, steps=[])
 

@@ -1,4 +1,6 @@
-"""Embedded PostgreSQL servers, for what they are measured by: the postmaster's process id, and the wheel's own psql."""
+"""Embedded PostgreSQL servers, for what they are measured by: the postmaster's process id, and the
+wheel's own psql.
+"""
 
 import warnings
 from pathlib import Path

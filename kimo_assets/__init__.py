@@ -1,1 +1,3 @@
-"""kimo_assets: the machine between a company's ERP and its agents' tablets, as a Dagster project."""
+"""kimo_assets: the machine between a company's ERP and its agents' tablets, as a Dagster
+project.
+"""

@@ -1,8 +1,10 @@
-"""What `kimo check` finds: configuration, database, sources, each mapping against the live source, the export, the store.
+"""What `kimo check` finds: configuration, database, sources, each mapping against the live source,
+the export, the store.
 
-What is to be said of the place where it runs comes from check_deployment. They look and tell, write nothing but probe files
-in the sync store and the folders, and stop at no error. Rows are measured where they are
-(kimo_assets.sources.measuring): a query or two an entity, within a time limit, and none is fetched.
+What is to be said of the place where it runs comes from check_deployment. They look and tell, write
+nothing but probe files in the sync store and the folders, and stop at no error. Rows are measured
+where they are (kimo_assets.sources.measuring): a query or two an entity, within a time limit, and
+none is fetched.
 """
 
 import uuid
@@ -38,7 +40,9 @@ TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Finding:
-    """what: the part that was looked at; message: what was found and, unless ok, what to do. about: the same as figures."""
+    """what: the part that was looked at; message: what was found and, unless ok, what to do. about:
+    the same as figures.
+    """
 
     level: Level
     what: str
@@ -51,8 +55,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class EntityFinding(Finding):
-    """An entity whose source was found. fields: those filled; unused: columns that no field takes; rows: None when they were
-    not counted. wider: columns that admit longer texts than their field, though none is there.
+    """An entity whose source was found. fields: those filled; unused: columns that no field takes;
+    rows: None when they were not counted. wider: columns that admit longer texts than their field,
+    though none is there.
     """
 
     origin: str = ""
@@ -81,7 +86,8 @@ def check(
     timeout_s: float = TIMEOUT_S,
     on_entity: Callable[[str, int, int], None] = lambda entity, number, total: None,
 ) -> Iterator[Finding]:
-    """Everything, in the order in which an import would need it. entities: only these mappings; none: all, and the export.
+    """Everything, in the order in which an import would need it. entities: only these mappings;
+    none: all, and the export.
 
     Raises: UnknownEntityError for a name that is not mapped.
     """
@@ -92,7 +98,10 @@ def check(
     finding, config, dagster_url = _check_database(config)
     yield finding
     if not entities:
-        yield from (Finding(one.level, one.what, one.message) for one in check_deployment(config, dagster_url))
+        yield from (
+            Finding(one.level, one.what, one.message)
+            for one in check_deployment(config, dagster_url)
+        )
     looking = _Looking(config, chosen, timeout_s, on_entity)
     for source in config.sources:
         yield from looking.at_source(source)
@@ -115,8 +124,8 @@ def _check_choice(config: KimoConfig) -> Iterator[Finding]:
 
 
 def _check_database(config: KimoConfig) -> tuple[Finding, KimoConfig, str | None]:
-    """What is to be said of Kimo's database; the configuration, with the statuses that the console decodes; the address of
-    Dagster's database.
+    """What is to be said of Kimo's database; the configuration, with the statuses that the console
+    decodes; the address of Dagster's database.
     """
     try:
         database = open_database(config)
@@ -127,14 +136,21 @@ def _check_database(config: KimoConfig) -> tuple[Finding, KimoConfig, str | None
         return Finding("error", "database", _sentence(error)), config, None
     complete = config.model_copy(update={"erp_statuses": decoded})
     if config.database.url == "embedded":
-        embedded = Finding("ok", "database", f"PostgreSQL {version}, embedded under {config.data_dir}")
+        embedded = Finding(
+            "ok", "database", f"PostgreSQL {version}, embedded under {config.data_dir}"
+        )
         return embedded, complete, database.dagster_url
     address = conninfo_to_dict(database.dsn)
     place = f"{address.get('host', 'localhost')}/{address.get('dbname', '')}"
-    return Finding("ok", "database", f"PostgreSQL {version}, {place}"), complete, database.dagster_url
+    return (
+        Finding("ok", "database", f"PostgreSQL {version}, {place}"),
+        complete,
+        database.dagster_url,
+    )
 
 
-# --- a source and its entities ------------------------------------------------------------------------------
+# --- a source and its entities
+# ------------------------------------------------------------------------------
 
 
 @dataclass
@@ -162,17 +178,25 @@ class _Looking:
                     version = _version(connection)
             except SourceError as error:
                 unchecked = _count(len({entity.name for entity, _ in mapped}), "entity", "entities")
-                yield Finding("error", f"source {name}", f"{_sentence(error)}. Not checked: {unchecked}")
+                yield Finding(
+                    "error", f"source {name}", f"{_sentence(error)}. Not checked: {unchecked}"
+                )
                 return
             address = self.config.sources[name].sqlalchemy_url.render_as_string(hide_password=True)
             yield Finding("ok", f"source {name}", f"{version}, {address}")
             yield from _check_semaphores(self.config, name, engine)
             for entity, mapping in mapped:
                 self._looked_at += 1
-                self.on_entity(entity.name, self._looked_at, sum(len(self.config.entities[e]) for e in self.chosen))
+                self.on_entity(
+                    entity.name,
+                    self._looked_at,
+                    sum(len(self.config.entities[e]) for e in self.chosen),
+                )
                 yield from self._at_entity(engine, entity, mapping)
 
-    def _at_entity(self, engine: Engine, entity: Entity, mapping: EntityMapping) -> Iterator[Finding]:
+    def _at_entity(
+        self, engine: Engine, entity: Entity, mapping: EntityMapping
+    ) -> Iterator[Finding]:
         what = _name(entity, mapping, self.config)
         try:
             with source_errors(mapping.source, engine), engine.connect() as connection:
@@ -196,12 +220,20 @@ class _Looking:
     def _measured(self, engine: Engine, selection: Selection, mapping: EntityMapping) -> Measured:
         questions = _questions(selection, self.config)
         # The limit outside: it looks at the error that the source's own became.
-        with engine.connect() as connection, time_limit(connection, self.timeout_s), source_errors(mapping.source, engine):
+        with (
+            engine.connect() as connection,
+            time_limit(connection, self.timeout_s),
+            source_errors(mapping.source, engine),
+        ):
             return measure(engine, connection, selection, mapping, questions)
 
 
 def _name(entity: Entity, mapping: EntityMapping, config: KimoConfig) -> str:
-    return entity.name if len(config.entities[entity.name]) == 1 else f"{entity.name} ({mapping.source})"
+    return (
+        entity.name
+        if len(config.entities[entity.name]) == 1
+        else f"{entity.name} ({mapping.source})"
+    )
 
 
 def _check_semaphores(config: KimoConfig, name: SystemId, engine: Engine) -> Iterator[Finding]:
@@ -214,9 +246,13 @@ def _check_semaphores(config: KimoConfig, name: SystemId, engine: Engine) -> Ite
             yield Finding("error", what, _sentence(error))
             continue
         if semaphore is None:
-            yield Finding("ok", what, f"no such table: nothing keeps the ERP and the {flow.title} apart")
+            yield Finding(
+                "ok", what, f"no such table: nothing keeps the ERP and the {flow.title} apart"
+            )
         elif len(rows) != 1:
-            message = f"{_count(len(rows), 'row')}; expected one, with Status 0 while nobody is at work"
+            message = (
+                f"{_count(len(rows), 'row')}; expected one, with Status 0 while nobody is at work"
+            )
             yield Finding("warning", what, message)
         else:
             yield Finding("ok", what, in_words(rows[0]))
@@ -230,8 +266,13 @@ def _version(connection: Connection) -> str:
 def _questions(selection: Selection, config: KimoConfig) -> Questions:
     statuses = [name for name in selection.fields if name.startswith("ErpStatusId")]
     return Questions(
-        references=[name for names in _unmapped_targets(selection, config).values() for name in names],
-        statuses={name: tuple(config.erp_statuses.get(_status_kind(selection, name), ())) for name in statuses},
+        references=[
+            name for names in _unmapped_targets(selection, config).values() for name in names
+        ],
+        statuses={
+            name: tuple(config.erp_statuses.get(_status_kind(selection, name), ()))
+            for name in statuses
+        },
     )
 
 
@@ -243,7 +284,9 @@ def _origin(mapping: EntityMapping, entity: Entity) -> str:
     return "a query" if mapping.query else f"table {mapping.table or entity.name}"
 
 
-def _entity_finding(what: str, selection: Selection, mapping: EntityMapping, measured: Measured | None) -> EntityFinding:
+def _entity_finding(
+    what: str, selection: Selection, mapping: EntityMapping, measured: Measured | None
+) -> EntityFinding:
     origin, rows = _origin(mapping, selection.entity), measured.rows if measured else None
     wider = tuple(one.column for one in measured.wider) if measured else ()
     return EntityFinding(
@@ -271,7 +314,9 @@ def _in_words(origin: str, rows: int | None, selection: Selection, wider: Sequen
     if selection.derived_id_from:
         parts.append(f"Id derived from {', '.join(selection.derived_id_from)}")
     if wider:
-        parts.append(f"columns that may become longer than their field: {', '.join(map(_how_wide, wider))}")
+        parts.append(
+            f"columns that may become longer than their field: {', '.join(map(_how_wide, wider))}"
+        )
     return "; ".join(parts)
 
 
@@ -279,7 +324,8 @@ def _how_wide(one: Misfit) -> str:
     return f"{one.column} (now up to {one.longest or 0})"
 
 
-# --- what is in the rows --------------------------------------------------------------------------------------
+# --- what is in the rows
+# --------------------------------------------------------------------------------------
 
 _REFUSED = "refused on the way in"
 _NOT_A = {
@@ -304,13 +350,19 @@ def _values(
     """What would be refused of the rows that are there."""
     # The ERP's answers are often none.
     if measured.rows == 0 and selection.entity.category != "sync_references":
-        yield Finding("warning", what, f"{_origin(mapping, selection.entity)} has no rows: is it the right one?")
+        yield Finding(
+            "warning",
+            what,
+            f"{_origin(mapping, selection.entity)} has no rows: is it the right one?",
+        )
     yield from _keys(what, selection, measured)
     for misfit in measured.misfits:
         level: Level = "error" if misfit.rows is None else "warning"
         yield Finding(level, what, _misfit_in_words(misfit, selection, mapping), _figures(misfit))
     for misfit in measured.unknown_statuses:
-        yield Finding("warning", what, _status_in_words(misfit, selection, config), _figures(misfit))
+        yield Finding(
+            "warning", what, _status_in_words(misfit, selection, config), _figures(misfit)
+        )
 
 
 def _figures(misfit: Misfit) -> dict[str, Any]:
@@ -328,31 +380,54 @@ def _keys(what: str, selection: Selection, measured: Measured) -> Iterator[Findi
     key = " and ".join(selection.derived_id_from) if selection.derived_id_from else "Id"
     if measured.without_key:
         message = f"{_count(measured.without_key, 'row')} without a value in {key}: {_REFUSED}"
-        yield Finding("warning", what, message, {"rule": "missing_key", "rows": measured.without_key})
+        yield Finding(
+            "warning", what, message, {"rule": "missing_key", "rows": measured.without_key}
+        )
     if measured.duplicates:
         again = "repeats" if measured.duplicates == 1 else "repeat"
         yield Finding(
             "warning",
             what,
-            f"{key} is not unique: {_count(measured.duplicates, 'row')} {again} the key of another, "
-            f"e.g. {measured.duplicate_example}; the first of each stays, the others are refused",
-            {"rule": "duplicate_key", "rows": measured.duplicates, "example": measured.duplicate_example},
+            f"{key} is not unique: {_count(measured.duplicates, 'row')} {again} the key of another,"
+            f" e.g. {measured.duplicate_example}; the first of each stays, the others are refused",
+            {
+                "rule": "duplicate_key",
+                "rows": measured.duplicates,
+                "example": measured.duplicate_example,
+            },
         )
 
 
 def _misfit_in_words(misfit: Misfit, selection: Selection, mapping: EntityMapping) -> str:
-    where = misfit.column if misfit.column.casefold() == misfit.field.casefold() else f"{misfit.column} (for {misfit.field})"
+    where = (
+        misfit.column
+        if misfit.column.casefold() == misfit.field.casefold()
+        else f"{misfit.column} (for {misfit.field})"
+    )
     if misfit.rows is None:
-        return f"{where} is {misfit.type}, which is never {_NEVER[misfit.rule]}: every row with a value would be refused"
+        return (
+            f"{where} is {misfit.type}, which is never {_NEVER[misfit.rule]}: every row with a"
+            " value would be refused"
+        )
     rows = _count(misfit.rows, "row")
     if misfit.rule == "text_too_long":
         size = selection.entity.fields[misfit.field].size or 50
-        return f"{where}: {rows} with a text of more than {size} characters (the longest has {misfit.longest}): {_REFUSED}"
-    said = f"{where}: {rows} with a value that is {_NOT_A[misfit.rule]}, e.g. {misfit.example!r}: {_REFUSED}"
+        return (
+            f"{where}: {rows} with a text of more than {size} characters (the longest has"
+            f" {misfit.longest}): {_REFUSED}"
+        )
+    said = (
+        f"{where}: {rows} with a value that is {_NOT_A[misfit.rule]}, e.g. {misfit.example!r}:"
+        f" {_REFUSED}"
+    )
     if misfit.rule == "impossible_date":
         return f"{said}. sources.{mapping.source}.formats says how dates are written"
     codes = selection.entity.fields[misfit.field].codes
-    return f"{said}. It knows {', '.join(codes)}" if misfit.rule == "unknown_enum_code" and codes else said
+    return (
+        f"{said}. It knows {', '.join(codes)}"
+        if misfit.rule == "unknown_enum_code" and codes
+        else said
+    )
 
 
 def _status_in_words(misfit: Misfit, selection: Selection, config: KimoConfig) -> str:
@@ -361,30 +436,44 @@ def _status_in_words(misfit: Misfit, selection: Selection, config: KimoConfig) -
     if kind not in config.erp_statuses:
         where = f"add erp_statuses.{kind}, or ErpStatus.{kind} to the settings"
         return f"{misfit.column}: {found}, and nothing decodes them: {where}"
-    return f"{misfit.column}: {found}, that erp_statuses.{kind} does not decode: {_REFUSED}, unless it is added there"
+    return (
+        f"{misfit.column}: {found}, that erp_statuses.{kind} does not decode: {_REFUSED}, unless it"
+        " is added there"
+    )
 
 
-# --- what follows from the mapping --------------------------------------------------------------------------
+# --- what follows from the mapping
+# --------------------------------------------------------------------------
 
 
-def _doubts(what: str, selection: Selection, measured: Measured | None, config: KimoConfig) -> Iterator[Finding]:
+def _doubts(
+    what: str, selection: Selection, measured: Measured | None, config: KimoConfig
+) -> Iterator[Finding]:
     if missing := _missing_for_scope(selection):
         message = f"who sees a row is decided by {' or '.join(missing)}, which no column fills"
         yield Finding("warning", what, message, {"rule": "nobody_sees", "fields": missing})
     if targets := _used_targets(selection, measured, config):
         said = ", ".join(f"{target} (by {', '.join(fields)})" for target, fields in targets.items())
         message = f"points to entities that are not mapped: {said}"
-        yield Finding("warning", what, message, {"rule": "unmapped_target", "targets": list(targets)})
+        yield Finding(
+            "warning", what, message, {"rule": "unmapped_target", "targets": list(targets)}
+        )
 
 
-def _used_targets(selection: Selection, measured: Measured | None, config: KimoConfig) -> dict[str, list[str]]:
-    """Unmapped target -> `field in n rows` of those with values; all that are filled when these were not counted."""
+def _used_targets(
+    selection: Selection, measured: Measured | None, config: KimoConfig
+) -> dict[str, list[str]]:
+    """Unmapped target -> `field in n rows` of those with values; all that are filled when these
+    were not counted.
+    """
     targets: dict[str, list[str]] = {}
     for target, fields in _unmapped_targets(selection, config).items():
         for name in fields:
             rows = measured.used.get(name) if measured else None
             if rows is None or rows:
-                targets.setdefault(target, []).append(name if rows is None else f"{name} in {_count(rows, 'row')}")
+                targets.setdefault(target, []).append(
+                    name if rows is None else f"{name} in {_count(rows, 'row')}"
+                )
     return targets
 
 
@@ -411,7 +500,8 @@ def _unmapped_targets(selection: Selection, config: KimoConfig) -> dict[str, lis
     return targets
 
 
-# --- the export ---------------------------------------------------------------------------------------------
+# --- the export
+# ---------------------------------------------------------------------------------------------
 
 
 def _check_export(config: KimoConfig) -> Iterator[Finding]:
@@ -429,7 +519,8 @@ def _check_export(config: KimoConfig) -> Iterator[Finding]:
             yield Finding("error", "export", _sentence(error))
 
 
-# --- the store ----------------------------------------------------------------------------------------------
+# --- the store
+# ----------------------------------------------------------------------------------------------
 
 
 def _check_store(config: KimoConfig) -> Finding:
@@ -439,7 +530,9 @@ def _check_store(config: KimoConfig) -> Finding:
         store.replace(probe, b"kimo check")
         store.remove(probe)
     except Exception as error:  # whatever the driver of a storage raises, it is the answer
-        return Finding("error", "sync store", f"cannot write to {config.sync_store}: {_sentence(error)}")
+        return Finding(
+            "error", "sync store", f"cannot write to {config.sync_store}: {_sentence(error)}"
+        )
     return Finding("ok", "sync store", f"writable: {config.sync_store}")
 
 

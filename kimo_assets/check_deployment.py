@@ -1,7 +1,8 @@
-"""What `kimo check` finds of the place where Kimo runs: folders, disk, Dagster's database, keys, the mail server.
+"""What `kimo check` finds of the place where Kimo runs: folders, disk, Dagster's database, keys,
+the mail server.
 
-Like the rest of the check it looks and tells. Of a folder it writes a file and takes it away again; of the mail server it
-asks for nothing but a connection.
+Like the rest of the check it looks and tells. Of a folder it writes a file and takes it away again;
+of the mail server it asks for nothing but a connection.
 """
 
 import os
@@ -38,7 +39,9 @@ class Placed:
 
 
 def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Placed]:
-    """dagster_url: of Dagster's database; None where that of Kimo could not be opened, which has been told already."""
+    """dagster_url: of Dagster's database; None where that of Kimo could not be opened, which has
+    been told already.
+    """
     yield from _check_folders(config)
     yield from _check_picture_sources(config)
     if dagster_url:
@@ -48,7 +51,8 @@ def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Pl
     yield from _check_mail(config)
 
 
-# --- folders --------------------------------------------------------------------------------------------------------
+# --- folders
+# --------------------------------------------------------------------------------------------------
 
 
 def _check_folders(config: KimoConfig) -> Iterator[Placed]:
@@ -67,16 +71,26 @@ def check_writable(what: str, folder: Path) -> Placed:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        said = f"{folder}: {_user()} cannot write there: {reason(error)}. Give that user the right, or name another"
+        said = (
+            f"{folder}: {_user()} cannot write there: {reason(error)}. Give that user the right, or"
+            " name another"
+        )
         return Placed("error", what, said)
-    return Placed("ok", what, f"{folder}, writable" if there == folder else f"{folder}, made when it is needed")
+    return Placed(
+        "ok",
+        what,
+        f"{folder}, writable" if there == folder else f"{folder}, made when it is needed",
+    )
 
 
 def check_disk(folder: Path, enough: int = FREE_BYTES) -> Placed:
     free = shutil.disk_usage(existing(folder)).free
     said = f"{free / 1e9:,.1f} GB free on the disk of {folder}"
     if free < enough:
-        said += f", less than {enough / 1e9:,.0f} GB: PostgreSQL and the sync store need room. Free some, or move data_dir"
+        said += (
+            f", less than {enough / 1e9:,.0f} GB: PostgreSQL and the sync store need room. Free"
+            " some, or move data_dir"
+        )
         return Placed("warning", "disk", said)
     return Placed("ok", "disk", said)
 
@@ -101,7 +115,10 @@ def check_readable(what: str, place: str) -> Placed:
         files, root = fsspec.core.url_to_fs(place)
         files.ls(root, detail=False)
     except Exception as error:  # each kind of store has exceptions of its own
-        said = f"{place} cannot be listed by {_user()}: {reason(error)}. Mend the address, its rights, or the share's mount"
+        said = (
+            f"{place} cannot be listed by {_user()}: {reason(error)}. Mend the address, its rights,"
+            " or the share's mount"
+        )
         return Placed("error", what, said)
     return Placed("ok", what, f"{place}, readable")
 
@@ -115,20 +132,27 @@ def _user() -> str:
         return "this user"
 
 
-# --- what else has to be there ------------------------------------------------------------------------------------
+# --- what else has to be there
+# ------------------------------------------------------------------------------------
 
 
 def check_dagster_database(url: str) -> Placed:
     parsed = make_url(url)
-    # Not as an address: libpq's complaint about one that it cannot read quotes it, with the password.
+    # Not as an address: libpq's complaint about one that it cannot read quotes it, with the
+    # password.
     named = parsed.translate_connect_args(username="user", database="dbname")
     dsn = make_conninfo(**{key: str(value) for key, value in (named | dict(parsed.query)).items()})
     try:
         with psycopg.connect(dsn, connect_timeout=round(_TIMEOUT_S)) as connection:
             version = connection.info.parameter_status("server_version")
-            may_create = connection.execute("SELECT has_schema_privilege(current_schema(), 'CREATE')").fetchone()
+            may_create = connection.execute(
+                "SELECT has_schema_privilege(current_schema(), 'CREATE')"
+            ).fetchone()
     except psycopg.Error as error:
-        said = f"{' '.join(str(error).split())}. Make it, or mend `database: dagster_url:` of kimo.yaml"
+        said = (
+            f"{' '.join(str(error).split())}. Make it, or mend `database: dagster_url:` of"
+            " kimo.yaml"
+        )
         return Placed("error", "Dagster's database", said)
     if may_create != (True,):
         said = f"user {parsed.username} may not create tables there: make that user its owner"
@@ -147,14 +171,21 @@ def _check_secrets(config: KimoConfig) -> Iterator[Placed]:
     """Whether they are there, never what they are. Told of parts that kimo.yaml speaks of."""
     wanted = []
     if "geocoding" in config.model_fields_set or config.schedules.geocoding:
-        wanted.append(("geocoding", config.geocoding.key_variable, "without Google's key nothing is geocoded"))
+        wanted.append(
+            ("geocoding", config.geocoding.key_variable, "without Google's key nothing is geocoded")
+        )
     if "api" in config.model_fields_set:
-        wanted.append(("web API", config.api.token_variable, "without a token every request is refused"))
+        wanted.append(
+            ("web API", config.api.token_variable, "without a token every request is refused")
+        )
     for what, variable, otherwise in wanted:
         if os.environ.get(variable):
             yield Placed("ok", what, f"{variable} is set")
         else:
-            said = f"the environment has no {variable}: {otherwise}. Set it for the service (docs/deploying.md)"
+            said = (
+                f"the environment has no {variable}: {otherwise}. Set it for the service"
+                " (docs/deploying.md)"
+            )
             yield Placed("warning", what, said)
 
 
@@ -170,5 +201,8 @@ def check_mail_server(host: str, port: int, timeout_s: float = _TIMEOUT_S) -> Pl
         with socket.create_connection((host, port), timeout=timeout_s):
             return Placed("ok", "mail server", f"{host}:{port} answers")
     except OSError as error:
-        said = f"{host}:{port} cannot be reached: {reason(error)}. Nobody is told. Mend notifications.smtp, or the network"
+        said = (
+            f"{host}:{port} cannot be reached: {reason(error)}. Nobody is told. Mend"
+            " notifications.smtp, or the network"
+        )
         return Placed("warning", "mail server", said)

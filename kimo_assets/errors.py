@@ -22,7 +22,8 @@ KimoError
 ├── StoreError             the sync store holds something it should not, or lacks something it should hold
 └── RunFailedError         a run ended with failed entities, each named
 
-Every message says what, where, what was expected and what to do next, in words an operator understands.
+Every message says what, where, what was expected and what to do next, in words an operator
+understands.
 """
 
 from collections.abc import Iterable
@@ -48,7 +49,9 @@ class UnknownEntityError(ConfigError):
 
 
 class MigrationError(ConfigError):
-    """Kimo's database cannot be brought up to date now, or it is of a later version. It was left as it is."""
+    """Kimo's database cannot be brought up to date now, or it is of a later version. It was left as
+    it is.
+    """
 
 
 class ContractError(KimoError):
@@ -56,7 +59,8 @@ class ContractError(KimoError):
 
 
 class SourceError(KimoError):
-    """The ERP's (or CRM's) database could not give what was asked. source: which one, where that is known.
+    """The ERP's (or CRM's) database could not give what was asked. source: which one, where that is
+    known.
 
     said_by_database: it refused a statement; otherwise we refuse what we found there.
     """
@@ -102,11 +106,15 @@ class LockedError(KimoError):
 
 
 class ImagesError(KimoError):
-    """A folder of pictures, or the public folder, cannot be read or written at all. Single pictures are never an error."""
+    """A folder of pictures, or the public folder, cannot be read or written at all. Single pictures
+    are never an error.
+    """
 
 
 class GeocodingError(KimoError):
-    """Google's service refuses to go on, or cannot be reached at all. What it answered before is kept."""
+    """Google's service refuses to go on, or cannot be reached at all. What it answered before is
+    kept.
+    """
 
 
 class WebserverError(KimoError):
@@ -114,7 +122,9 @@ class WebserverError(KimoError):
 
 
 class ExportError(KimoError):
-    """The export as a whole cannot go on. Single records that cannot be sent are held back and reported, no error."""
+    """The export as a whole cannot go on. Single records that cannot be sent are held back and
+    reported, no error.
+    """
 
 
 class StoreError(KimoError):
@@ -129,7 +139,9 @@ class RunFailedError(KimoError):
         self.failures = failures
         lines = "\n".join(f"  {entity}: {reason}" for entity, reason in failures.items())
         entities = "entity" if len(failures) == 1 else "entities"
-        super().__init__(f"{step}: {len(failures)} {entities} failed, the others were kept.\n{lines}")
+        super().__init__(
+            f"{step}: {len(failures)} {entities} failed, the others were kept.\n{lines}"
+        )
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

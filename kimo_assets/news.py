@@ -1,7 +1,7 @@
 """What operators are told, read from the layers' tables: of a run that has ended, and of the night.
 
-How it is said is kimo_assets/notifications', when a run is told of is defs/notify.py's. Only the morning report is sent
-from here, by the job and by the `kimo report` command.
+How it is said is kimo_assets/notifications', when a run is told of is defs/notify.py's. Only the
+morning report is sent from here, by the job and by the `kimo report` command.
 """
 
 import os
@@ -46,13 +46,16 @@ _NAMED = 10
 Masking = Callable[[str], str]
 
 
-# --- secrets ------------------------------------------------------------------------------------------------------------
+# --- secrets
+# --------------------------------------------------------------------------------------------------
 
 
 def masked(text: str, config: KimoConfig, settings: NotificationSettings) -> str:
     """Without any password or key that this company's configuration knows of."""
     urls = [source.sqlalchemy_url for source in config.sources.values()]
-    keys = [os.environ.get(name) for name in (config.geocoding.key_variable, config.api.token_variable)]
+    keys = [
+        os.environ.get(name) for name in (config.geocoding.key_variable, config.api.token_variable)
+    ]
     known = [settings.smtp.password if settings.smtp else None, *keys]
     for secret in filter(None, known):
         text = text.replace(secret, "***")
@@ -65,12 +68,14 @@ def _own_urls(config: KimoConfig) -> Iterator[URL]:
             yield make_url(url)
 
 
-# --- a run --------------------------------------------------------------------------------------------------------------
+# --- a run
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class EndedRun:
-    """What Dagster knows of a run. title: the menu's entry. errors: what it says of its failure, a sentence each.
+    """What Dagster knows of a run. title: the menu's entry. errors: what it says of its failure, a
+    sentence each.
 
     figures, problems, notes: what a side job recorded with its asset.
     """
@@ -109,7 +114,9 @@ _COMMANDS = {
 }
 
 
-def read_run(connection: Connection, config: KimoConfig, settings: NotificationSettings, run: EndedRun) -> RunNews:
+def read_run(
+    connection: Connection, config: KimoConfig, settings: NotificationSettings, run: EndedRun
+) -> RunNews:
     """A run with what the ledger keeps of it."""
 
     def told(text: str) -> str:
@@ -146,18 +153,23 @@ def is_known_run(connection: Connection, run_id: str) -> bool:
 
 
 def _load_of(connection: Connection, run_id: str) -> int | None:
-    row = connection.execute("SELECT max(load) FROM ops.load WHERE run_id = %s", [run_id]).fetchone()
+    row = connection.execute(
+        "SELECT max(load) FROM ops.load WHERE run_id = %s", [run_id]
+    ).fetchone()
     return row[0] if row else None
 
 
 def _steps(connection: Connection, load: int, told: Masking) -> dict[int, list[StepLine]]:
     steps: dict[int, list[StepLine]] = {}
     rows = connection.execute(
-        "SELECT step, entity, status, seconds, counts, error FROM ops.step_result WHERE load = %s ORDER BY step, at, entity",
+        "SELECT step, entity, status, seconds, counts, error FROM ops.step_result WHERE load = %s"
+        " ORDER BY step, at, entity",
         [load],
     )
     for step, entity, status, seconds, counts, error in rows:
-        steps.setdefault(step, []).append(StepLine(entity, status, seconds, counts, told(error) if error else None))
+        steps.setdefault(step, []).append(
+            StepLine(entity, status, seconds, counts, told(error) if error else None)
+        )
     return steps
 
 
@@ -166,9 +178,13 @@ def _looked_at(steps: Mapping[int, Sequence[StepLine]]) -> set[str]:
 
 
 def _refused(
-    connection: Connection, language: Language, *, load: int | None = None, entities: set[str] | None = None,
+    connection: Connection,
+    language: Language,
+    *,
+    load: int | None = None,
+    entities: set[str] | None = None,
     since: datetime | None = None,
-) -> list[RefusedRows]:  # fmt: skip
+) -> list[RefusedRows]:
     """Refused rows by entity and reason. New are those of the load, or since then."""
     if entities is not None and not entities:
         return []
@@ -182,19 +198,23 @@ def _refused(
     }
     return [
         RefusedRows(
-            one.entity, one.field or "", one.reason.it if language == "it" else one.reason.en, one.rows,
+            one.entity,
+            one.field or "",
+            one.reason.it if language == "it" else one.reason.en,
+            one.rows,
             fresh.get((one.entity, one.step, one.rule, one.field), 0),
         )
         for one in count_rejected(connection)
         if entities is None or one.entity in entities
-    ]  # fmt: skip
+    ]
 
 
 def _exported(connection: Connection, run_id: str) -> dict[str, tuple[int, int]]:
     """entity -> records and, with their parts, rows that this run brought to the ERP."""
     rows = connection.execute(
-        "SELECT b.entity, count(*), sum(1 + r.parts)::bigint FROM ops.export_batch AS b JOIN ops.export_record AS r "
-        "USING (batch) WHERE b.run_id = %s AND r.sent_at IS NOT NULL GROUP BY 1 ORDER BY 1",
+        "SELECT b.entity, count(*), sum(1 + r.parts)::bigint FROM ops.export_batch AS b JOIN"
+        " ops.export_record AS r USING (batch) WHERE b.run_id = %s AND r.sent_at IS NOT NULL GROUP"
+        " BY 1 ORDER BY 1",
         [run_id],
     )
     return {entity: (records, count) for entity, records, count in rows}
@@ -202,18 +222,25 @@ def _exported(connection: Connection, run_id: str) -> dict[str, tuple[int, int]]
 
 def _held_back(connection: Connection, load: int) -> list[tuple[str, str, str]]:
     return connection.execute(
-        "SELECT entity, id, why FROM ops.export_held WHERE load = %s AND NOT is_waiting ORDER BY since DESC, entity, id",
+        "SELECT entity, id, why FROM ops.export_held WHERE load = %s AND NOT is_waiting ORDER BY"
+        " since DESC, entity, id",
         [load],
     ).fetchall()
 
 
-# --- the night ----------------------------------------------------------------------------------------------------------
+# --- the night
+# --------------------------------------------------------------------------------------------------
 
 
 def read_morning(
-    connection: Connection, config: KimoConfig, settings: NotificationSettings, now: datetime | None = None
+    connection: Connection,
+    config: KimoConfig,
+    settings: NotificationSettings,
+    now: datetime | None = None,
 ) -> MorningReport:
-    """What there is to say since the last morning report that was sent; without one, of the last day."""
+    """What there is to say since the last morning report that was sent; without one, of the last
+    day.
+    """
     at = now or datetime.now(UTC)
     since = last_report(connection) or at - timedelta(days=1)
     found = read_status(connection, config)
@@ -244,13 +271,16 @@ def read_morning(
 
 
 def last_report(connection: Connection) -> datetime | None:
-    row = connection.execute("SELECT max(made_at) FROM ops.mail WHERE run_id LIKE %s", [f"{MORNING}:%"]).fetchone()
+    row = connection.execute(
+        "SELECT max(made_at) FROM ops.mail WHERE run_id LIKE %s", [f"{MORNING}:%"]
+    ).fetchone()
     return row[0] if row else None
 
 
 def _last_load(connection: Connection) -> LoadLine | None:
     row = connection.execute(
-        "SELECT load, title, started_at, success, finished_at IS NULL FROM ops.load ORDER BY load DESC LIMIT 1"
+        "SELECT load, title, started_at, success, finished_at IS NULL FROM ops.load ORDER BY load"
+        " DESC LIMIT 1"
     ).fetchone()
     if row is None:
         return None
@@ -262,9 +292,10 @@ def _failed(connection: Connection, since: datetime, told: Masking) -> Iterator[
     """The newest first; a load that is going on has not failed."""
     going_on = is_held(connection)
     rows = connection.execute(
-        "SELECT load, title, started_at, success, (SELECT jsonb_object_agg(entity, coalesce(error, 'failed')) "
-        "FROM ops.step_result AS r WHERE r.load = l.load AND r.status = 'failed') FROM ops.load AS l "
-        "WHERE coalesce(finished_at, started_at) > %s AND success IS NOT TRUE ORDER BY load DESC",
+        "SELECT load, title, started_at, success, (SELECT jsonb_object_agg(entity, coalesce(error,"
+        " 'failed')) FROM ops.step_result AS r WHERE r.load = l.load AND r.status = 'failed') FROM"
+        " ops.load AS l WHERE coalesce(finished_at, started_at) > %s AND success IS NOT TRUE ORDER"
+        " BY load DESC",
         [since],
     ).fetchall()
     for load, title, at, success, failures in rows:
@@ -288,7 +319,9 @@ def _in_menu(kind: str) -> str:
 
 def _waiting(connection: Connection, config: KimoConfig) -> list[WaitingRecords]:
     return [
-        WaitingRecords(one.entity, one.ready, one.held, one.waiting, one.in_flight, one.unacknowledged)
+        WaitingRecords(
+            one.entity, one.ready, one.held, one.waiting, one.in_flight, one.unacknowledged
+        )
         for one in waiting(connection, config, load_catalog()).values()
     ]
 
@@ -296,10 +329,16 @@ def _waiting(connection: Connection, config: KimoConfig) -> list[WaitingRecords]
 def _stuck(connection: Connection, config: KimoConfig) -> Iterator[Stuck]:
     catalog = load_catalog()
     for batch in export_status(connection, config, catalog).unsettled:
-        yield Stuck(batch.entity, f"batch {batch.batch}", batch.began_at, "nobody knows whether it has arrived")
+        yield Stuck(
+            batch.entity,
+            f"batch {batch.batch}",
+            batch.began_at,
+            "nobody knows whether it has arrived",
+        )
     refused = connection.execute(
-        "SELECT entity, id, answered_at, problem FROM (SELECT DISTINCT ON (entity, id) * FROM ops.export_record "
-        "ORDER BY entity, id, batch DESC) AS last WHERE outcome = 'refused' ORDER BY answered_at DESC"
+        "SELECT entity, id, answered_at, problem FROM (SELECT DISTINCT ON (entity, id) * FROM"
+        " ops.export_record ORDER BY entity, id, batch DESC) AS last WHERE outcome = 'refused'"
+        " ORDER BY answered_at DESC"
     )
     for entity, key, at, why in refused:
         yield Stuck(entity, key, at, why or "the ERP has refused it")
@@ -308,13 +347,16 @@ def _stuck(connection: Connection, config: KimoConfig) -> Iterator[Stuck]:
 
 
 def _tablets(connection: Connection, config: KimoConfig, now: datetime) -> Tablets:
-    """By the vendor's rule, where it is set to a number; by `limits: max_hours_without_sync:` where it is not."""
+    """By the vendor's rule, where it is set to a number; by `limits: max_hours_without_sync:` where
+    it is not.
+    """
     said = business_rules(connection).get(MAX_HOURS_RULE.casefold(), "").strip()
     hours = float(said) if said.isdecimal() and int(said) else config.limits.max_hours_without_sync
     tablets = [
         Tablet(*row)
         for row in connection.execute(
-            "SELECT user_name, agent, device, last_sync_at FROM ops.tablet_sync ORDER BY last_sync_at, user_name, device"
+            "SELECT user_name, agent, device, last_sync_at FROM ops.tablet_sync ORDER BY"
+            " last_sync_at, user_name, device"
         )
     ]
     known = {tablet.agent for tablet in tablets}
@@ -329,22 +371,28 @@ def _tablets(connection: Connection, config: KimoConfig, now: datetime) -> Table
 def _pictures(connection: Connection) -> tuple[int, list[tuple[str, str]]]:
     """How many names of pictures come to nothing, and the first of them with why."""
     rows = connection.execute(
-        "SELECT n.entity || ' ' || n.written, coalesce(p.problem, n.problem, p.status), count(*) OVER () "
-        "FROM ops.picture_name AS n LEFT JOIN ops.picture AS p USING (source) "
-        "WHERE n.source IS NULL OR p.status IN ('failed', 'missing') ORDER BY 1 LIMIT %s",
+        "SELECT n.entity || ' ' || n.written, coalesce(p.problem, n.problem, p.status), count(*)"
+        " OVER () FROM ops.picture_name AS n LEFT JOIN ops.picture AS p USING (source) WHERE"
+        " n.source IS NULL OR p.status IN ('failed', 'missing') ORDER BY 1 LIMIT %s",
         [_NAMED],
     ).fetchall()
     return (rows[0][2] if rows else 0), [(what, why or "") for what, why, _ in rows]
 
 
-# --- sending it -----------------------------------------------------------------------------------------------------------
+# --- sending it
+# --------------------------------------------------------------------------------------------------
 
 
 def send_morning_report(connection: Connection, config: KimoConfig, key: str) -> Sent:
-    """Writes the report's mail and tries to send it; what waited before goes with it. key: under which it is sent once."""
+    """Writes the report's mail and tries to send it; what waited before goes with it. key: under
+    which it is sent once.
+    """
     settings = notification_settings(connection, config)
     if not settings.is_wanted or not settings.everybody:
-        return Sent(problems=settings.problems or ("nobody is named in `notifications:` of kimo.yaml to get it",))
+        return Sent(
+            problems=settings.problems
+            or ("nobody is named in `notifications:` of kimo.yaml to get it",)
+        )
     letter = morning_letter(read_morning(connection, config, settings), settings)
     post(connection, letter, settings.everybody, settings, f"{MORNING}:{key}")
     sent = send_due(connection, settings)

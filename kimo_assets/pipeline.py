@@ -1,7 +1,8 @@
-"""The three steps over a choice of entities: what both doors, Dagster's assets and its op jobs, call.
+"""The three steps over a choice of entities: what both doors, Dagster's assets and its op jobs,
+call.
 
-Here is only the order of things: the lock, one load number, an entity after another, failures collected. What a step
-does with an entity is staging's, loading's and sync's.
+Here is only the order of things: the lock, one load number, an entity after another, failures
+collected. What a step does with an entity is staging's, loading's and sync's.
 """
 
 import time
@@ -50,7 +51,8 @@ _MAKERS = {references.ENTITY: references.refresh, positions.ENTITY: positions.re
 
 
 class Progress:
-    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive from it.
+    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive
+    from it.
 
     In step 1 entities go on side by side: several may have started before the first is done.
     """
@@ -80,7 +82,8 @@ class Progress:
 class Run:
     """One run that holds the lock: everything the steps need, and what they have done so far.
 
-    connect: to Kimo's database once more. log: where the run keeps what is said, beside the progress.
+    connect: to Kimo's database once more. log: where the run keeps what is said, beside the
+    progress.
     """
 
     config: KimoConfig
@@ -127,7 +130,9 @@ def open_run(
     run_id: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Run]:
-    """Takes the lock and a load number. The load counts as failed when a step failed or the block raised."""
+    """Takes the lock and a load number. The load counts as failed when a step failed or the block
+    raised.
+    """
     with exclusive(database) as connection:
         load = ledger.begin_load(connection, title, run_id)
         run = Run(config, connection, load, progress or Progress(), database.connect, run_id)
@@ -136,7 +141,8 @@ def open_run(
             yield run
             success = not any(step.failures for step in run.steps.values())
         finally:
-            # Interrupted in the middle of a COPY, a connection takes no further command; the next load closes this one.
+            # Interrupted in the middle of a COPY, a connection takes no further command; the next
+            # load closes this one.
             if is_usable(connection):
                 ledger.end_load(connection, load, success=success)
 
@@ -153,7 +159,8 @@ def run_import(
     run_id: str | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """The chosen steps over the chosen entities; a step with failures keeps the rest and stops the next step.
+    """The chosen steps over the chosen entities; a step with failures keeps the rest and stops the
+    next step.
 
     Raises: LockedError, UnknownEntityError. Failures of entities are in the report.
     """
@@ -179,7 +186,8 @@ def run_plan(
 ) -> ImportReport:
     """Applies a saved plan: exactly the snapshots that it has seen; then prepares the payloads.
 
-    Raises: LockedError; PlanMovedError when the plan is not kept any more, or what it was compared with has changed.
+    Raises: LockedError; PlanMovedError when the plan is not kept any more, or what it was compared
+    with has changed.
     """
     started = time.monotonic()
     with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
@@ -197,7 +205,8 @@ def run_export(run: Run) -> ExportReport:
 
 
 def settle_batch(config: KimoConfig, database: Database, batch: int, *, arrived: bool) -> int:
-    """Ends a batch of which nobody knew whether it has arrived, by what a person saw at the ERP; how many records it held.
+    """Ends a batch of which nobody knew whether it has arrived, by what a person saw at the ERP;
+    how many records it held.
 
     Raises: LockedError; ExportError when there is nothing to settle about it.
     """
@@ -206,7 +215,9 @@ def settle_batch(config: KimoConfig, database: Database, batch: int, *, arrived:
 
 
 def _export_run(run: Run) -> ExportRun:
-    return ExportRun(run.config, run.connection, run.connect, run.load, run, run.run_id, run.catalog)
+    return ExportRun(
+        run.config, run.connection, run.connect, run.load, run, run.run_id, run.catalog
+    )
 
 
 def find_plan(run: Run, plan_id: str) -> list[str]:
@@ -215,7 +226,9 @@ def find_plan(run: Run, plan_id: str) -> list[str]:
 
 
 def apply_plan_step(run: Run, step: int, names: Sequence[str], plan_id: str) -> StepReport:
-    """A step as run_step does it, but that step 1 takes what the plan has read, and no guard stops what was seen."""
+    """A step as run_step does it, but that step 1 takes what the plan has read, and no guard stops
+    what was seen.
+    """
     if step == 1:
         run.progress.step_started(1, names)
         return run.finished(1, _promote(run, names))
@@ -243,7 +256,8 @@ def run_undo(
     run_id: str | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Brings Kimo's tables back to the state after load `to`, or before the last load; then prepares the payloads.
+    """Brings Kimo's tables back to the state after load `to`, or before the last load; then
+    prepares the payloads.
 
     Raises: LockedError; ConfigError when there is nothing to go back to.
     """
@@ -256,23 +270,33 @@ def run_undo(
 
 
 def undo_step(run: Run, to: int | None) -> StepReport:
-    """In place of step 2, in one transaction: all loads after `to` are taken back, or the last one."""
+    """In place of step 2, in one transaction: all loads after `to` are taken back, or the
+    last one.
+    """
     target = history.target_of_undo(run.connection) if to is None else to
     history.check_target(run.connection, target)
     names = history.changed_entities(run.connection, run.catalog, target)
     run.progress.step_started(2, names)
     with run.connection.transaction():
         reports = undo_loads(
-            run.connection, run.catalog, names, run.load, target, on_start=lambda name: run.progress.entity_started(2, name)
+            run.connection,
+            run.catalog,
+            names,
+            run.load,
+            target,
+            on_start=lambda name: run.progress.entity_started(2, name),
         )
         for report in reports:
             run.done(2, report)
     return run.finished(2, reports)
 
 
-def run_step(run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = False) -> StepReport:
+def run_step(
+    run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = False
+) -> StepReport:
     """One step over the named entities, in dependency order."""
-    # Step 3 takes all that loads up to its own have done for published: nothing may come after it under its number.
+    # Step 3 takes all that loads up to its own have done for published: nothing may come after it
+    # under its number.
     assert step == 3 or 3 not in run.steps, "a load's step 3 is its last"  # noqa: S101
     ordered = run.catalog.in_load_order(names)
     run.progress.step_started(step, ordered)
@@ -291,7 +315,14 @@ def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEnt
 
 
 def staging_run(run: Run, *, allow_shrink: bool = False) -> StagingRun:
-    return StagingRun(run.config, run.connect, run.load, run.run_id, allow_shrink=allow_shrink, catalog=run.catalog)
+    return StagingRun(
+        run.config,
+        run.connect,
+        run.load,
+        run.run_id,
+        allow_shrink=allow_shrink,
+        catalog=run.catalog,
+    )
 
 
 def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:
@@ -299,9 +330,14 @@ def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityRepo
     rules = LoadRules.of(run.config, allow_shrink=allow_shrink)
     with run.connection.transaction():
         reports = load_entities(
-            run.connection, run.catalog, names, run.load, rules, say=run.said,
+            run.connection,
+            run.catalog,
+            names,
+            run.load,
+            rules,
+            say=run.said,
             on_start=lambda name: run.progress.entity_started(2, name),
-        )  # fmt: skip
+        )
         history.prune(run.connection, run.config.history.keep_loads)
         for report in reports:
             run.done(2, report)
@@ -318,10 +354,15 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
     run.connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with run.connection.transaction():
-            # Whole tables are joined by computed values of which the planner can only guess how many there are.
-            run.connection.execute("SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off")
+            # Whole tables are joined by computed values of which the planner can only guess how
+            # many there are.
+            run.connection.execute(
+                "SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off"
+            )
             names = [*names, *_make(run, names)]
-            publisher = Publisher(run.connection, run.catalog, run.config.sync, store, load=run.load)
+            publisher = Publisher(
+                run.connection, run.catalog, run.config.sync, store, load=run.load
+            )
             for name in names:
                 run.progress.entity_started(3, name)
                 report = _publish_one(run, publisher, name)

@@ -1,8 +1,9 @@
 """A plan: what an import would do, found out by doing it and taking it back.
 
-The snapshots are read as step 1 reads them, into schema `plan` instead of `integrator`; then step 2 runs in a transaction
-that is rolled back. So a plan cannot say anything that an import would not do. A saved plan keeps its snapshots in schema
-`plan` until it is applied or another plan is made (saved_plan.py).
+The snapshots are read as step 1 reads them, into schema `plan` instead of `integrator`; then step 2
+runs in a transaction that is rolled back. So a plan cannot say anything that an import would not
+do. A saved plan keeps its snapshots in schema `plan` until it is applied or another plan is made
+(saved_plan.py).
 """
 
 import time
@@ -34,7 +35,8 @@ _SAMPLES = 3
 
 @dataclass(frozen=True)
 class PlannedEntity:
-    """snapshot: what identifies that which was read. compared_with: the load that last changed kimo.<Entity>, 0 for none.
+    """snapshot: what identifies that which was read. compared_with: the load that last changed
+    kimo.<Entity>, 0 for none.
 
     loaded: what step 2 would do; None when the entity could not be read.
     """
@@ -48,7 +50,9 @@ class PlannedEntity:
 
     @property
     def failure(self) -> str | None:
-        return next((r.error for r in (self.staged, self.loaded) if r and r.status == "failed"), None)
+        return next(
+            (r.error for r in (self.staged, self.loaded) if r and r.status == "failed"), None
+        )
 
     @property
     def guards(self) -> list[str]:
@@ -57,7 +61,10 @@ class PlannedEntity:
 
     @property
     def has_changes(self) -> bool:
-        return self.loaded is not None and self.loaded.inserted + self.loaded.updated + self.loaded.archived > 0
+        return (
+            self.loaded is not None
+            and self.loaded.inserted + self.loaded.updated + self.loaded.archived > 0
+        )
 
     @property
     def refused(self) -> int:
@@ -113,7 +120,9 @@ class Plan:
 
 
 class PlanProgress:
-    """Told what a plan is doing, as a run's progress is: step 1 reads, step 2 compares. Does nothing by itself."""
+    """Told what a plan is doing, as a run's progress is: step 1 reads, step 2 compares. Does
+    nothing by itself.
+    """
 
     def entity_started(self, step: int, entity: str) -> None: ...
 
@@ -130,10 +139,11 @@ def make_plan(
     save: bool = False,
     progress: PlanProgress | None = None,
 ) -> Plan:
-    """Reads the named entities and finds out what an import of them would do. Nothing of Kimo's changes.
+    """Reads the named entities and finds out what an import of them would do. Nothing of Kimo's
+    changes.
 
-    save: keeps the snapshots, so that exactly this plan can be applied. Raises: LockedError while a run is going on;
-    ConfigError when a plan that could not read everything is to be saved.
+    save: keeps the snapshots, so that exactly this plan can be applied. Raises: LockedError while a
+    run is going on; ConfigError when a plan that could not read everything is to be saved.
     """
     started, catalog = time.monotonic(), load_catalog()
     ordered = catalog.in_load_order(names)
@@ -150,7 +160,8 @@ def make_plan(
                 made_at=datetime.now(UTC),
                 seconds=time.monotonic() - started,
                 entities={
-                    name: _planned(connection, staged[name], loaded.get(name), previews.get(name)) for name in ordered
+                    name: _planned(connection, staged[name], loaded.get(name), previews.get(name))
+                    for name in ordered
                 },
                 id=uuid.uuid4().hex if save else None,
             )
@@ -165,22 +176,37 @@ def make_plan(
 
 
 def _stage(
-    config: KimoConfig, database: Database, catalog: Catalog, names: Sequence[str], told: PlanProgress
+    config: KimoConfig,
+    database: Database,
+    catalog: Catalog,
+    names: Sequence[str],
+    told: PlanProgress,
 ) -> dict[str, StagedEntity]:
-    """As an import does, with its semaphore and its custom task: otherwise it might be other data."""
-    run = StagingRun(config, database.connect, load=NO_LOAD, area=PLANNED, allow_shrink=True, catalog=catalog)
-    return {report.entity: report for report in stage_entities(run, names, told, lambda report: None)}
+    """As an import does, with its semaphore and its custom task: otherwise it might be
+    other data.
+    """
+    run = StagingRun(
+        config, database.connect, load=NO_LOAD, area=PLANNED, allow_shrink=True, catalog=catalog
+    )
+    return {
+        report.entity: report for report in stage_entities(run, names, told, lambda report: None)
+    }
 
 
 def _load(
-    connection: Connection, config: KimoConfig, catalog: Catalog, names: Sequence[str], told: PlanProgress
+    connection: Connection,
+    config: KimoConfig,
+    catalog: Catalog,
+    names: Sequence[str],
+    told: PlanProgress,
 ) -> tuple[dict[str, LoadedEntity], dict[str, Preview]]:
     previews: dict[str, Preview] = {}
 
     def look(comparison: Comparison) -> None:
         previews[comparison.entity.name] = preview(connection, comparison, samples=_SAMPLES)
 
-    # The number that the next load will have: taken from nowhere, so that none is missing afterwards.
+    # The number that the next load will have: taken from nowhere, so that none is missing
+    # afterwards.
     row = connection.execute(
         "INSERT INTO ops.load (load, title) OVERRIDING SYSTEM VALUE "
         "SELECT coalesce(max(load), 0) + 1, 'plan' FROM ops.load RETURNING load"
@@ -188,9 +214,15 @@ def _load(
     assert row is not None, "RETURNING gives a row"  # noqa: S101
     rules = replace(LoadRules.of(config, allow_shrink=True, area=PLANNED), keep_history=False)
     reports = load_entities(
-        connection, catalog, names, row[0], rules, on_start=lambda name: told.entity_started(2, name), on_comparison=look,
+        connection,
+        catalog,
+        names,
+        row[0],
+        rules,
+        on_start=lambda name: told.entity_started(2, name),
+        on_comparison=look,
         say=told.said,
-    )  # fmt: skip
+    )
     return {report.entity: report for report in reports}, previews
 
 

@@ -94,8 +94,8 @@ class StagedEntity(EntityReport):
 class RetriedEntity(StagedEntity):
     """Refused rows of step 1, read again. The figures of the snapshot are those it has now.
 
-    retried = good + still_refused + gone (from the ERP, so forgotten). without_key: refused rows that could not be looked
-    up, and stay.
+    retried = good + still_refused + gone (from the ERP, so forgotten). without_key: refused rows
+    that could not be looked up, and stay.
     """
 
     retried: int = 0
@@ -107,10 +107,11 @@ class RetriedEntity(StagedEntity):
 
 @dataclass(frozen=True)
 class LoadedEntity(EntityReport):
-    """Step 2. held: rows with pending edits in Kimo that the snapshot would have changed; refused: owner missing.
+    """Step 2. held: rows with pending edits in Kimo that the snapshot would have changed; refused:
+    owner missing.
 
-    refused_new: of those refused, the ones that were not refused before. dangling: references that point nowhere, by
-    field.
+    refused_new: of those refused, the ones that were not refused before. dangling: references that
+    point nowhere, by field.
     """
 
     inserted: int = 0
@@ -125,7 +126,9 @@ class LoadedEntity(EntityReport):
 
 @dataclass(frozen=True)
 class ReloadedEntity(LoadedEntity):
-    """Step 2 after a retry. retried: rows it had refused before; those refused no more are loaded, or gone."""
+    """Step 2 after a retry. retried: rows it had refused before; those refused no more are loaded,
+    or gone.
+    """
 
     retried: int = 0
 
@@ -134,9 +137,9 @@ class ReloadedEntity(LoadedEntity):
 class AnswersEntity(LoadedEntity):
     """Step 2 of the ERP's answers to what was exported, and what they brought about.
 
-    acknowledged: records that the ERP has taken over; bound: those of them that got the ERP's Id. refused_by_erp: records
-    that it did not take. not_bound: answers that contradict what Kimo has; unknown: that name no record of Kimo's.
-    notes: sentences about these, for the operator.
+    acknowledged: records that the ERP has taken over; bound: those of them that got the ERP's Id.
+    refused_by_erp: records that it did not take. not_bound: answers that contradict what Kimo has;
+    unknown: that name no record of Kimo's. notes: sentences about these, for the operator.
     """
 
     acknowledged: int = 0
@@ -154,7 +157,8 @@ class AnswersEntity(LoadedEntity):
 class PublishedEntity(EntityReport):
     """Step 3. rows: distinct rows some agent sees; bytes: compressed; agents: how many see any.
 
-    rows_put, rows_removed: of these, new or seen otherwise or with other values than before, and no longer seen by anybody.
+    rows_put, rows_removed: of these, new or seen otherwise or with other values than before, and no
+    longer seen by anybody.
     """
 
     rows: int = 0
@@ -210,14 +214,18 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that a task could not do and went past: what (a file, a URL, a customer), and why, in a sentence."""
+    """Something that a task could not do and went past: what (a file, a URL, a customer), and why,
+    in a sentence.
+    """
 
     what: str
     why: str
 
 
 class TaskListener(Protocol):
-    """Told how a side job gets on, in the thread that runs it. total: pieces of work, None when nobody knows how many."""
+    """Told how a side job gets on, in the thread that runs it. total: pieces of work, None when
+    nobody knows how many.
+    """
 
     def task_started(self, title: str, total: int | None) -> None: ...
 
@@ -228,7 +236,8 @@ class TaskListener(Protocol):
 
 @dataclass(frozen=True)
 class TaskReport:
-    """What one of the menu's side jobs did. title: the menu's entry. notes: sentences for whoever reads the result.
+    """What one of the menu's side jobs did. title: the menu's entry. notes: sentences for whoever
+    reads the result.
 
     counts: figures by name, also those that are zero. problems: all of them, most important first.
     """
@@ -256,10 +265,12 @@ class HeldRecord:
 
 @dataclass(frozen=True)
 class ExportedEntity:
-    """What an export did with the heads of one entity. rows: heads and their parts that were written to the ERP.
+    """What an export did with the heads of one entity. rows: heads and their parts that were
+    written to the ERP.
 
-    ready: heads that were to be sent; sent + held + waiting = ready. held: could not be sent; waiting: for another record.
-    recovered: of a run that was killed, found at the ERP or sent again.
+    ready: heads that were to be sent; sent + held + waiting = ready. held: could not be sent;
+    waiting: for another record. recovered: of a run that was killed, found at the ERP or sent
+    again.
     """
 
     entity: str

@@ -1,7 +1,7 @@
 """A plan that was saved: its snapshots in schema `plan`, its record in ops.plan, its file.
 
-One is kept at a time, until it is applied or another plan is made. It can be applied as long as Kimo's tables are as they
-were when it was compared with them.
+One is kept at a time, until it is applied or another plan is made. It can be applied as long as
+Kimo's tables are as they were when it was compared with them.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ class SavedPlan:
 
 def save(connection: Connection, plan_id: str, document: dict[str, Any]) -> None:
     connection.execute(
-        "INSERT INTO ops.plan (id, document) VALUES (%s, %s)", [plan_id, orjson.dumps(document).decode()]
+        "INSERT INTO ops.plan (id, document) VALUES (%s, %s)",
+        [plan_id, orjson.dumps(document).decode()],
     )
 
 
@@ -38,14 +39,18 @@ def forget_snapshots(connection: Connection) -> None:
     """Empties schema plan, and with it every saved plan that was not applied."""
     with connection.transaction():
         connection.execute(
-            sql.SQL("DROP SCHEMA IF EXISTS {plan} CASCADE; CREATE SCHEMA {plan}").format(plan=sql.Identifier(PLAN))
+            sql.SQL("DROP SCHEMA IF EXISTS {plan} CASCADE; CREATE SCHEMA {plan}").format(
+                plan=sql.Identifier(PLAN)
+            )
         )
         connection.execute("TRUNCATE ops.planned, ops.planned_rejected_row")
         connection.execute("DELETE FROM ops.plan WHERE applied_load IS NULL")
 
 
 def snapshot_of(connection: Connection, entity: str) -> str | None:
-    """What identifies the snapshot that a plan has seen: its own, or the staged one where that was the same."""
+    """What identifies the snapshot that a plan has seen: its own, or the staged one where that was
+    the same.
+    """
     return staged_identity(connection, entity, PLANNED) or staged_identity(connection, entity)
 
 
@@ -56,34 +61,49 @@ def last_change(connection: Connection, entity: str) -> int:
 
 
 def id_in_file(text: bytes, file: str) -> str:
-    """The id of the plan that a file of `kimo plan --save` names. Raises: ConfigError when it is no such file."""
+    """The id of the plan that a file of `kimo plan --save` names. Raises: ConfigError when it is no
+    such file.
+    """
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise ConfigError(f"{file} is no plan: not JSON ({error}). `kimo plan --save FILE` writes one.") from None
+        raise ConfigError(
+            f"{file} is no plan: not JSON ({error}). `kimo plan --save FILE` writes one."
+        ) from None
     if not isinstance(document, dict) or document.get("format") != FORMAT or not document.get("id"):
         raise ConfigError(f"{file} is no saved plan. `kimo plan --save FILE` writes one.")
     if document.get("version") != FORMAT_VERSION:
-        raise ConfigError(f"{file} is a plan of version {document.get('version')}, this is {FORMAT_VERSION}. Plan again.")
+        raise ConfigError(
+            f"{file} is a plan of version {document.get('version')}, this is {FORMAT_VERSION}. Plan"
+            " again."
+        )
     return str(document["id"])
 
 
 def find(connection: Connection, plan_id: str) -> SavedPlan:
-    """Raises: PlanMovedError when it is not kept any more, or naming everything that has changed since it was made."""
+    """Raises: PlanMovedError when it is not kept any more, or naming everything that has changed
+    since it was made.
+    """
     row = connection.execute(
-        "SELECT made_at, document -> 'entities', applied_load FROM ops.plan WHERE id = %s", [plan_id]
+        "SELECT made_at, document -> 'entities', applied_load FROM ops.plan WHERE id = %s",
+        [plan_id],
     ).fetchone()
     if row is None:
         raise PlanMovedError(
-            "the snapshots of this plan are no longer kept: a newer plan was made, or this is another database. Plan again."
+            "the snapshots of this plan are no longer kept: a newer plan was made, or this is"
+            " another database. Plan again."
         )
     made_at, entities, applied_load = row
     if applied_load is not None:
         raise PlanMovedError(f"this plan was applied already, by load {applied_load}. Plan again.")
-    moved = [_moved(connection, name, seen["snapshot"], seen["compared_with"]) for name, seen in entities.items()]
+    moved = [
+        _moved(connection, name, seen["snapshot"], seen["compared_with"])
+        for name, seen in entities.items()
+    ]
     if found := list(filter(None, moved)):
         raise PlanMovedError(
-            f"the plan of {made_at:%Y-%m-%d %H:%M} UTC no longer fits: {'; '.join(found)}. Nothing was changed. Plan again."
+            f"the plan of {made_at:%Y-%m-%d %H:%M} UTC no longer fits: {'; '.join(found)}. Nothing"
+            " was changed. Plan again."
         )
     return SavedPlan(plan_id, made_at, list(entities))
 
@@ -93,7 +113,8 @@ def _moved(connection: Connection, entity: str, snapshot: str, compared_with: in
     changed = last_change(connection, entity)
     if changed != compared_with:
         row = connection.execute(
-            "SELECT title, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM ops.load WHERE load = %s",
+            "SELECT title, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM"
+            " ops.load WHERE load = %s",
             [changed],
         ).fetchone()
         by_whom = f" by load {changed} ({row[0]}, {row[1]} UTC)" if row else ""

@@ -1,4 +1,5 @@
-"""The semaphores of all sources from the outside: how they stand, setting one free, giving back what a crash left.
+"""The semaphores of all sources from the outside: how they stand, setting one free, giving back
+what a crash left.
 
 Taking them for a run is sources/semaphore.py's; whose they are is on record in ops.semaphore.
 """
@@ -32,10 +33,12 @@ from kimo_assets.sources.semaphore import (
 
 @dataclass(frozen=True)
 class SemaphoreState:
-    """One source's semaphore. status: None where there is no such table, or it could not be read (error).
+    """One source's semaphore. status: None where there is no such table, or it could not be read
+    (error).
 
-    owner: ours, by whichever load. is_running: that load, or another of ours, is going on. seen_since: the status is
-    somebody else's, and was this one whenever an import of ours wanted it since then. rows: of the table; 1 is right.
+    owner: ours, by whichever load. is_running: that load, or another of ours, is going on.
+    seen_since: the status is somebody else's, and was this one whenever an import of ours wanted it
+    since then. rows: of the table; 1 is right.
     """
 
     source: str
@@ -60,14 +63,18 @@ class SemaphoreState:
             return None
         if self.owner is None or self.owner.status != self.status:
             return "not ours"
-        run = f"load {self.owner.load}" + (f", run {self.owner.run_id}" if self.owner.run_id else "")
+        run = f"load {self.owner.load}" + (
+            f", run {self.owner.run_id}" if self.owner.run_id else ""
+        )
         return f"ours ({run})" if self.is_running else f"ours, left behind ({run})"
 
     @property
     def since(self) -> datetime | None:
         if not self.status:
             return None
-        return self.seen_since if self.whose == "not ours" or self.owner is None else self.owner.since
+        return (
+            self.seen_since if self.whose == "not ours" or self.owner is None else self.owner.since
+        )
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -85,7 +92,9 @@ class SemaphoreState:
 def look(
     config: KimoConfig, database: Database | None, flows: Sequence[Flow] = FLOWS
 ) -> Iterator[SemaphoreState]:
-    """Every semaphore of every source. database: None where nothing was ever imported, so that none can be ours."""
+    """Every semaphore of every source. database: None where nothing was ever imported, so that none
+    can be ours.
+    """
     for source in config.sources:
         for flow in flows:
             try:
@@ -94,7 +103,9 @@ def look(
                 yield SemaphoreState(source, flow.table, error=" ".join(str(error).split()))
 
 
-def _look(config: KimoConfig, source: SystemId, flow: Flow, database: Database | None) -> SemaphoreState:
+def _look(
+    config: KimoConfig, source: SystemId, flow: Flow, database: Database | None
+) -> SemaphoreState:
     with _found(config, source, flow) as semaphore:
         if semaphore is None:
             return SemaphoreState(source, flow.table)
@@ -110,7 +121,9 @@ def _look(config: KimoConfig, source: SystemId, flow: Flow, database: Database |
 
 
 @contextmanager
-def _found(config: KimoConfig, source: SystemId, flow: Flow, *, writable: bool = False) -> Iterator[Semaphore | None]:
+def _found(
+    config: KimoConfig, source: SystemId, flow: Flow, *, writable: bool = False
+) -> Iterator[Semaphore | None]:
     engine = open_source(source, config.sources[source], writable=writable)
     try:
         yield find(source, flow, engine, schemas_of(config, source))
@@ -141,7 +154,8 @@ def reset(config: KimoConfig, database: Database, states: Sequence[SemaphoreStat
 
 
 def give_back_left_behind(config: KimoConfig, database: Database) -> list[str]:
-    """Gives back what killed runs of ours left behind; a sentence for each. What the ERP does not let us, stays on record.
+    """Gives back what killed runs of ours left behind; a sentence for each. What the ERP does not
+    let us, stays on record.
 
     Raises: LockedError while a run of ours is going on: then nothing was left behind.
     """
@@ -164,4 +178,7 @@ def _give_back(config: KimoConfig, ledger: SemaphoreLedger, owner: Owner) -> str
                 return f"{what} was left behind by load {owner.load} and is given back"
             return f"{what} was not ours any more"
     except KimoError as error:
-        return f"{what}, left behind by load {owner.load}, could not be given back: {' '.join(str(error).split())}"
+        return (
+            f"{what}, left behind by load {owner.load}, could not be given back:"
+            f" {' '.join(str(error).split())}"
+        )

@@ -1,4 +1,5 @@
-"""What happened last, and how fresh Kimo's data are: read from schema ops, for people and programs alike.
+"""What happened last, and how fresh Kimo's data are: read from schema ops, for people and programs
+alike.
 
 Only reads. What the figures mean is decided by the steps that wrote them.
 """
@@ -108,7 +109,9 @@ def _entity_as_json(entity: EntityState) -> dict[str, Any]:
 
 def has_database(config: KimoConfig) -> bool:
     """False where the embedded server was never started, so that looking does not make one."""
-    return config.database.url != "embedded" or (config.data_dir / "postgres" / "PG_VERSION").exists()
+    return (
+        config.database.url != "embedded" or (config.data_dir / "postgres" / "PG_VERSION").exists()
+    )
 
 
 def nothing_yet(config: KimoConfig) -> Status:
@@ -127,13 +130,16 @@ def read_status(connection: Connection, config: KimoConfig) -> Status:
 
 
 def agents_with_payload(connection: Connection) -> list[str]:
-    rows = connection.execute("SELECT agent FROM ops.profile WHERE warehouse IS NULL AND retired IS NULL ORDER BY 1")
+    rows = connection.execute(
+        "SELECT agent FROM ops.profile WHERE warehouse IS NULL AND retired IS NULL ORDER BY 1"
+    )
     return [agent for (agent,) in rows]
 
 
 def _last_load(connection: Connection) -> LastLoad | None:
     row = connection.execute(
-        "SELECT load, title, run_id, started_at, finished_at, success FROM ops.load ORDER BY load DESC LIMIT 1"
+        "SELECT load, title, run_id, started_at, finished_at, success FROM ops.load ORDER BY load"
+        " DESC LIMIT 1"
     ).fetchone()
     if row is None:
         return None
@@ -146,7 +152,9 @@ def _entities(connection: Connection, config: KimoConfig) -> list[EntityState]:
     """The mapped ones in the partitions' order, then those that left the mapping."""
     staged = _by_entity(connection, "SELECT entity, staged_at FROM ops.staged")
     loaded = _by_entity(connection, "SELECT entity, rows_live FROM ops.loaded")
-    rejected = _by_entity(connection, "SELECT entity, count(*) FROM ops.rejected_row GROUP BY entity")
+    rejected = _by_entity(
+        connection, "SELECT entity, count(*) FROM ops.rejected_row GROUP BY entity"
+    )
     steps: dict[str, dict[int, LastResult]] = {}
     for result in last_results(connection):
         steps.setdefault(result.entity, {})[result.step] = result
@@ -172,19 +180,17 @@ def _by_entity(connection: Connection, query: LiteralString) -> dict[str, Any]:
 
 def _dangling(connection: Connection) -> list[DanglingReference]:
     rows = connection.execute(
-        "SELECT entity, field, target, dangling, samples FROM ops.reference_check WHERE dangling > 0 "
-        "ORDER BY dangling DESC, entity, field"
+        "SELECT entity, field, target, dangling, samples FROM ops.reference_check WHERE dangling >"
+        " 0 ORDER BY dangling DESC, entity, field"
     )
     return [DanglingReference(*row) for row in rows]
 
 
 def _payloads(connection: Connection, config: KimoConfig) -> Payloads:
-    row = connection.execute(
-        """
+    row = connection.execute("""
         SELECT (SELECT count(*) FROM ops.manifest_file WHERE path LIKE 'agents/%'), count(*),
                coalesce(sum(bytes), 0)::bigint
         FROM (SELECT DISTINCT sha256, bytes FROM ops.bucket_object) AS objects
-        """
-    ).fetchone()
+        """).fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101
     return Payloads(config.sync_store, *row)

@@ -1,7 +1,8 @@
-"""The menu's side jobs: pictures from files, pictures from URLs, coordinates. Each under a lock of its own, beside imports.
+"""The menu's side jobs: pictures from files, pictures from URLs, coordinates. Each under a lock of
+its own, beside imports.
 
-What a job found is kept in ops at once; the tables that agents get are brought up to date at its end, and at the start
-of every step 3 (pipeline.py), whoever comes first.
+What a job found is kept in ops at once; the tables that agents get are brought up to date at its
+end, and at the start of every step 3 (pipeline.py), whoever comes first.
 """
 
 import os
@@ -30,14 +31,18 @@ _PAUSE_S = 1.0
 Refresh = Callable[[Connection, int], int]
 
 
-def import_files(config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None) -> TaskReport:
+def import_files(
+    config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None
+) -> TaskReport:
     """Raises: LockedError; ImagesError when a folder cannot be used; ConfigError."""
     with exclusive(database, IMAGES) as connection:
         report = files.import_files(connection, image_settings(connection, config), listener)
         return _handed_over(database, report, references.refresh, run_id)
 
 
-def download_images(config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None) -> TaskReport:
+def download_images(
+    config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None
+) -> TaskReport:
     """Raises: LockedError; ImagesError when the public folder cannot be used; ConfigError."""
     with exclusive(database, IMAGES) as connection:
         report = download.download_images(connection, image_settings(connection, config), listener)
@@ -47,24 +52,32 @@ def download_images(config: KimoConfig, database: Database, listener: TaskListen
 def geocode_addresses(
     config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None
 ) -> TaskReport:
-    """Raises: LockedError; GeocodingError when Google refuses to go on: what was answered before is kept."""
+    """Raises: LockedError; GeocodingError when Google refuses to go on: what was answered before is
+    kept.
+    """
     section = config.geocoding
     with exclusive(database, GEOCODING) as connection:
         try:
-            report = geocoding.geocode_addresses(connection, section, os.environ.get(section.key_variable), listener)
+            report = geocoding.geocode_addresses(
+                connection, section, os.environ.get(section.key_variable), listener
+            )
         except GeocodingError:
             _hand_over(database, geocoding.TITLE, positions.refresh, run_id)
             raise
         return _handed_over(database, report, positions.refresh, run_id)
 
 
-def _handed_over(database: Database, report: TaskReport, refresh: Refresh, run_id: str | None) -> TaskReport:
+def _handed_over(
+    database: Database, report: TaskReport, refresh: Refresh, run_id: str | None
+) -> TaskReport:
     note = _hand_over(database, report.title, refresh, run_id)
     return replace(report, run_id=run_id, notes=(*report.notes, *([note] if note else [])))
 
 
 def _hand_over(database: Database, title: str, refresh: Refresh, run_id: str | None) -> str | None:
-    """Brings the table that agents get up to date, as a load of its own if anything differs; or says who will do it."""
+    """Brings the table that agents get up to date, as a load of its own if anything differs; or
+    says who will do it.
+    """
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
@@ -77,7 +90,9 @@ def _hand_over(database: Database, title: str, refresh: Refresh, run_id: str | N
             time.sleep(_PAUSE_S)
 
 
-def _refresh_as_a_load(connection: Connection, title: str, refresh: Refresh, run_id: str | None) -> None:
+def _refresh_as_a_load(
+    connection: Connection, title: str, refresh: Refresh, run_id: str | None
+) -> None:
     with connection.transaction() as transaction:
         load = ledger.begin_load(connection, title, run_id)
         if not refresh(connection, load):

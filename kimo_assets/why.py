@@ -33,7 +33,9 @@ class LastChange:
 
 @dataclass(frozen=True)
 class Before:
-    """saw: whether the agent saw the row until the preparation of load `by.load`, which found who sees it changed."""
+    """saw: whether the agent saw the row until the preparation of load `by.load`, which found who
+    sees it changed.
+    """
 
     by: LastChange
     saw: bool
@@ -44,10 +46,12 @@ class Before:
 
 @dataclass(frozen=True)
 class Answer:
-    """sees: by the tables as they are now; None when there is no such row to see. sentence: the answer in words.
+    """sees: by the tables as they are now; None when there is no such row to see. sentence: the
+    answer in words.
 
-    published: whether what step 3 last prepared for the agent holds the row; None when nothing was prepared.
-    before: how it was before that last changed; None when it never did. chain: link by link, for a row that is there.
+    published: whether what step 3 last prepared for the agent holds the row; None when nothing was
+    prepared. before: how it was before that last changed; None when it never did. chain: link by
+    link, for a row that is there.
     """
 
     agent: str
@@ -63,7 +67,10 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            **{name: getattr(self, name) for name in ("agent", "user", "entity", "key", "sees", "sentence", "published")},
+            **{
+                name: getattr(self, name)
+                for name in ("agent", "user", "entity", "key", "sees", "sentence", "published")
+            },
             "change": vars(self.change) if self.change else None,
             "before": self.before.as_json() if self.before else None,
             "chain": self.chain.as_json() if self.chain else None,
@@ -71,9 +78,17 @@ class Answer:
 
 
 def why(
-    config: KimoConfig, database: Database, agent: str, entity: Entity, key: str, *, user: str | None = None
+    config: KimoConfig,
+    database: Database,
+    agent: str,
+    entity: Entity,
+    key: str,
+    *,
+    user: str | None = None,
 ) -> Answer:
-    """The answer by the tables as they are now. Raises: ConfigError for an agent who is none, or a user not of theirs."""
+    """The answer by the tables as they are now. Raises: ConfigError for an agent who is none, or a
+    user not of theirs.
+    """
     with database.connect() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         with connection.transaction(force_rollback=True):
@@ -84,8 +99,12 @@ def why(
     return replace(answer, published=_is_published(config, agent, user, entity.name, key))
 
 
-def _is_published(config: KimoConfig, agent: str, user: str | None, entity: str, key: str) -> bool | None:
-    """Whether the agent's next sync brings (or leaves) the row, by the payloads as they are in the store."""
+def _is_published(
+    config: KimoConfig, agent: str, user: str | None, entity: str, key: str
+) -> bool | None:
+    """Whether the agent's next sync brings (or leaves) the row, by the payloads as they are in the
+    store.
+    """
     store = Store(config.sync_store)
     try:
         description = read_manifest(store, agent, user)["entities"].get(entity)
@@ -122,7 +141,10 @@ def _answer(
     agent = profile.agent
     row = connection.execute(
         sql.SQL("SELECT {}, {} FROM {} WHERE {} = %s").format(
-            sql.Identifier(CHANGED), sql.Identifier(ARCHIVED), table(KIMO, entity.name), sql.Identifier(ID)
+            sql.Identifier(CHANGED),
+            sql.Identifier(ARCHIVED),
+            table(KIMO, entity.name),
+            sql.Identifier(ID),
         ),
         [key],
     ).fetchone()
@@ -135,7 +157,11 @@ def _answer(
         return Answer(agent, user, entity.name, key, False, sentence, change=change)
     catalog = load_catalog()
     visibility = Visibility(
-        connection, catalog, profiles, rules=business_rules(connection), channel_codes=config.sync.channel_codes
+        connection,
+        catalog,
+        profiles,
+        rules=business_rules(connection),
+        channel_codes=config.sync.channel_codes,
     )
     chain = Tracer(connection, catalog, visibility, profile).trace(entity, key)
     sees = chain is not None and chain.passes
@@ -146,15 +172,19 @@ def _answer(
 def _profile(profiles: Profiles, agent: str, user: str | None) -> Profile:
     if agent not in profiles.agents:
         raise ConfigError(
-            f"'{agent}' is no agent here.{_hint(agent, profiles.agents)} Agents are the live rows of SalesAgent."
+            f"'{agent}' is no agent here.{_hint(agent, profiles.agents)} Agents are the live rows"
+            " of SalesAgent."
         )
     if user is None:
         return profiles.agents[agent]
-    of_agent = {name: profile for name, profile in profiles.of_users().items() if profile.agent == agent}
+    of_agent = {
+        name: profile for name, profile in profiles.of_users().items() if profile.agent == agent
+    }
     if user not in of_agent:
         raise ConfigError(
-            f"agent '{agent}' has no user '{user}'.{_hint(user, of_agent)} `kimo settings show User` lists the users; "
-            "archived ones, and those of another type than SalesAgent, have no tablet."
+            f"agent '{agent}' has no user '{user}'.{_hint(user, of_agent)} `kimo settings show"
+            " User` lists the users; archived ones, and those of another type than SalesAgent,"
+            " have no tablet."
         )
     return of_agent[user]
 
@@ -165,20 +195,25 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 
 def _before(connection: Connection, profile: Profile, entity: str, key: str) -> Before | None:
-    """From what step 3 keeps of who sees each row; an entity that all see alike has nothing kept."""
+    """From what step 3 keeps of who sees each row; an entity that all see alike has nothing
+    kept.
+    """
     target = sql.Identifier(SYNC, entity)
-    if connection.execute("SELECT to_regclass(%s)", [target.as_string(connection)]).fetchone() == (None,):
+    if connection.execute("SELECT to_regclass(%s)", [target.as_string(connection)]).fetchone() == (
+        None,
+    ):
         return None
     row = connection.execute(
         sql.SQL(
-            "SELECT s.since, a.mask FROM {} AS s LEFT JOIN ops.audience AS a ON a.number = s.before "
-            "WHERE s.key = %s AND s.before IS NOT NULL"
+            "SELECT s.since, a.mask FROM {} AS s LEFT JOIN ops.audience AS a ON a.number = s.before"
+            " WHERE s.key = %s AND s.before IS NOT NULL"
         ).format(target),
         [key],
     ).fetchone()
     # The bit that step 3 has given it: those of this answer are the answer's own.
     kept = connection.execute(
-        "SELECT position FROM ops.profile WHERE agent = %s AND warehouse IS NOT DISTINCT FROM %s AND retired IS NULL",
+        "SELECT position FROM ops.profile WHERE agent = %s AND warehouse IS NOT DISTINCT FROM %s"
+        " AND retired IS NULL",
         [profile.agent, profile.warehouse],
     ).fetchone()
     by = _load(connection, row[0]) if row else None
@@ -196,8 +231,14 @@ def _not_there(connection: Connection, entity: Entity, key: str) -> str:
     ).fetchone()
     if refused:
         step, rule, field = refused
-        return f"it is not in Kimo: step {step} refused it ({rule}, {field}); `kimo rejected {entity.name}` shows it"
-    return "there is no such row in Kimo: the ERP has never sent one with this Id, or its entity was never imported"
+        return (
+            f"it is not in Kimo: step {step} refused it ({rule}, {field}); `kimo rejected"
+            f" {entity.name}` shows it"
+        )
+    return (
+        "there is no such row in Kimo: the ERP has never sent one with this Id, or its entity was"
+        " never imported"
+    )
 
 
 def _load(connection: Connection, load: int) -> LastChange | None:

@@ -1,4 +1,6 @@
-"""Fixtures that all tests share: one embedded PostgreSQL a session, opened as the program opens it."""
+"""Fixtures that all tests share: one embedded PostgreSQL a session, opened as the program
+opens it.
+"""
 
 import atexit
 import os
@@ -32,14 +34,16 @@ from kimo_assets_tests.worlds import World
 MYSQL_VARIABLE = "KIMO_TEST_MYSQL_URL"
 _TEMPLATE = "kimo_template"
 
-# Ends other sessions (a killed run's may still be there), and removes all rows and all that staging and loads have made.
+# Ends other sessions (a killed run's may still be there), and removes all rows and all that staging
+# and loads have made.
 EMPTY_AGAIN = """
 DO $$ DECLARE used text; BEGIN
     PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid();
     DROP SCHEMA plan, history, sync CASCADE;
     SELECT string_agg(c.oid::regclass::text, ', ') INTO used FROM pg_class AS c
-        WHERE c.relkind IN ('r', 'v') AND c.relnamespace = 'integrator'::regnamespace AND c.relname <> 'outbox';
+        WHERE c.relkind IN ('r', 'v') AND c.relnamespace = 'integrator'::regnamespace
+            AND c.relname <> 'outbox';
     IF used IS NOT NULL THEN EXECUTE 'DROP TABLE ' || used || ' CASCADE'; END IF;
     TRUNCATE integrator.outbox;
     CREATE SCHEMA plan;
@@ -47,7 +51,8 @@ DO $$ DECLARE used text; BEGIN
     CREATE SCHEMA sync;
     SELECT string_agg(c.oid::regclass::text, ', ') INTO used FROM pg_class AS c
         WHERE c.relkind = 'r' AND c.relnamespace IN ('kimo'::regnamespace, 'ops'::regnamespace)
-          AND pg_relation_size(c.oid) > 0 AND c.relname NOT IN ('schema_version', 'installation', 'migration');
+          AND pg_relation_size(c.oid) > 0 AND c.relname NOT IN
+              ('schema_version', 'installation', 'migration');
     EXECUTE coalesce('TRUNCATE ' || used || ' RESTART IDENTITY CASCADE', 'SELECT');
 END $$
 """
@@ -55,7 +60,9 @@ END $$
 
 @pytest.fixture(scope="session", autouse=True)
 def _mariadb_of_this_process() -> Iterator[None]:
-    """The server that KIMO_TEST_MYSQL_URL names gets a database for each process that tests: their tables have one name."""
+    """The server that KIMO_TEST_MYSQL_URL names gets a database for each process that tests: their
+    tables have one name.
+    """
     given = os.environ.get(MYSQL_VARIABLE)
     if not given:
         yield
@@ -64,7 +71,9 @@ def _mariadb_of_this_process() -> Iterator[None]:
     engine = create_engine(given)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    os.environ[MYSQL_VARIABLE] = make_url(given).set(database=name).render_as_string(hide_password=False)
+    os.environ[MYSQL_VARIABLE] = (
+        make_url(given).set(database=name).render_as_string(hide_password=False)
+    )
     yield
     os.environ[MYSQL_VARIABLE] = given
     with engine.begin() as connection:
@@ -76,7 +85,8 @@ def _mariadb_of_this_process() -> Iterator[None]:
 def server_folder() -> Path:
     """A folder outside pytest's, which every starting pytest shuts to all but its own user.
 
-    As root, the server runs as somebody else and would lose its files. Removed at exit, after the server.
+    As root, the server runs as somebody else and would lose its files. Removed at exit, after the
+    server.
     """
     folder = Path(tempfile.mkdtemp(prefix="kimo-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -92,17 +102,23 @@ def session_config(server_folder: Path) -> KimoConfig:
 
 @pytest.fixture(scope="session")
 def database(session_config: KimoConfig) -> Database:
-    """A real server with the whole schema. Shared by all tests: who leaves rows behind takes new_database."""
+    """A real server with the whole schema. Shared by all tests: who leaves rows behind takes
+    new_database.
+    """
     return open_database(session_config)
 
 
 @pytest.fixture(scope="session")
 def _copy_of_template(database: Database) -> Callable[[], Database]:
-    """Copies of one empty Kimo database, made in a tenth of a second; no test minds losing them in a power cut."""
+    """Copies of one empty Kimo database, made in a tenth of a second; no test minds losing them in
+    a power cut.
+    """
     with database.connect() as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
-        connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+        connection.execute(
+            f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+        )
     with _named(database, _TEMPLATE).connect() as connection:
         ensure_schema(connection, load_catalog())
     numbers = count()
@@ -117,7 +133,9 @@ def _copy_of_template(database: Database) -> Callable[[], Database]:
 
 
 @pytest.fixture(scope="session")
-def new_database(database: Database, _copy_of_template: Callable[[], Database]) -> Iterator[Callable[[], Database]]:
+def new_database(
+    database: Database, _copy_of_template: Callable[[], Database]
+) -> Iterator[Callable[[], Database]]:
     """Makes databases of one's own on the session's server, with the whole schema and no rows."""
     made: list[Database] = []
 
@@ -137,7 +155,9 @@ def _reused_database(new_database: Callable[[], Database]) -> Database:
 
 @pytest.fixture
 def own_database(_reused_database: Database) -> Iterator[Database]:
-    """A Kimo database of this test alone, without rows. Who changes its schema takes new_database instead."""
+    """A Kimo database of this test alone, without rows. Who changes its schema takes new_database
+    instead.
+    """
     yield _reused_database
     with _reused_database.connect() as connection:
         connection.execute(EMPTY_AGAIN)
@@ -175,15 +195,21 @@ def _named(database: Database, name: str) -> Database:
 def _drop(database: Database, own: Database) -> None:
     name = psycopg.conninfo.conninfo_to_dict(own.dsn)["dbname"]
     with database.connect() as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(str(name))))
+        connection.execute(
+            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(str(name)))
+        )
 
 
 @pytest.fixture(scope="session")
 def new_dagster_url(database: Database, server_folder: Path) -> Callable[[], str]:
-    """Addresses of fresh Dagster databases: copies of one, whose tables Dagster takes seconds to make."""
+    """Addresses of fresh Dagster databases: copies of one, whose tables Dagster takes seconds to
+    make.
+    """
     template = _dagster_url(database, "dagster_template")
     with database.connect() as connection:
-        connection.execute("CREATE DATABASE dagster_template TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+        connection.execute(
+            "CREATE DATABASE dagster_template TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+        )
     storage = {"postgres": {"postgres_url": template}}
     with dg.instance_for_test(overrides={"storage": storage}, temp_dir=str(server_folder)):
         pass  # Dagster makes its tables when it first connects
@@ -192,7 +218,9 @@ def new_dagster_url(database: Database, server_folder: Path) -> Callable[[], str
     def make() -> str:
         name = f"dagster_{next(numbers)}"
         with database.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE dagster_template STRATEGY file_copy")
+            connection.execute(
+                f"CREATE DATABASE {name} TEMPLATE dagster_template STRATEGY file_copy"
+            )
         return _dagster_url(database, name)
 
     return make

@@ -1,4 +1,6 @@
-"""Integration databases on real servers, by one description for all of them, and the command in a folder of its own."""
+"""Integration databases on real servers, by one description for all of them, and the command in a
+folder of its own.
+"""
 
 import json
 import os
@@ -29,7 +31,8 @@ DO $$ DECLARE one text; BEGIN
     FOR one IN SELECT quote_ident(fdwname) FROM pg_foreign_data_wrapper LOOP
         EXECUTE 'DROP FOREIGN DATA WRAPPER ' || one || ' CASCADE';
     END LOOP;
-    FOR one IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)' LOOP
+    FOR one IN SELECT quote_ident(nspname) FROM pg_namespace
+        WHERE nspname !~ '^(pg_|information_schema$)' LOOP
         EXECUTE 'DROP SCHEMA ' || one || ' CASCADE';
     END LOOP;
     CREATE SCHEMA public;
@@ -39,16 +42,31 @@ END $$
 
 @dataclass
 class Integration:
-    """An integration database to fill: tables by SQLAlchemy's own types, so that one description suits every dialect."""
+    """An integration database to fill: tables by SQLAlchemy's own types, so that one description
+    suits every dialect.
+    """
 
     url: str
 
     def engine(self) -> Engine:
         url = make_url(self.url)
-        return create_engine(url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url)
+        return create_engine(
+            url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+        )
 
-    def table(self, name: str, columns: Mapping[str, Any], rows: Sequence[Row] = (), schema: str | None = None) -> None:
-        made = Table(name, MetaData(), *(Column(column, kind) for column, kind in columns.items()), schema=schema)
+    def table(
+        self,
+        name: str,
+        columns: Mapping[str, Any],
+        rows: Sequence[Row] = (),
+        schema: str | None = None,
+    ) -> None:
+        made = Table(
+            name,
+            MetaData(),
+            *(Column(column, kind) for column, kind in columns.items()),
+            schema=schema,
+        )
         engine = self.engine()
         with engine.begin() as connection:
             made.create(connection)

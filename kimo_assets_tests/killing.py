@@ -1,4 +1,5 @@
-"""Processes that take the ERP's semaphore and are killed on their way, or race for it: what test_semaphore.py starts.
+"""Processes that take the ERP's semaphore and are killed on their way, or race for it: what
+test_semaphore.py starts.
 
 They are forked from one small server, so that a process a point costs a moment each.
 """
@@ -42,10 +43,14 @@ def semaphore_of(url: str, lock_timeout_s: float = 60) -> Iterator[Semaphore]:
 
 
 def take_and_die(url: str, dsn: str, kill_at: int) -> None:
-    """Takes the semaphore and gives it back; dies before or after the statement whose turn it is, of either database."""
+    """Takes the semaphore and gives it back; dies before or after the statement whose turn it is,
+    of either database.
+    """
     with semaphore_of(url) as semaphore:
         point = _points(kill_at)
-        with taken([semaphore], SemaphoreLedger(Database(dsn, "").connect, 1, "killed"), Patience(wait_s=0)):
+        with taken(
+            [semaphore], SemaphoreLedger(Database(dsn, "").connect, 1, "killed"), Patience(wait_s=0)
+        ):
             point()
         point()
     os._exit(0)

@@ -1,4 +1,6 @@
-"""Mail servers on loopback: one that takes mails, as strict as it is told to be, and some that misbehave."""
+"""Mail servers on loopback: one that takes mails, as strict as it is told to be, and some that
+misbehave.
+"""
 
 import email
 import email.policy
@@ -17,18 +19,27 @@ USER, PASSWORD = "kimo", "pl4nted-at-the-mail-server"
 
 
 class MailServer:
-    """Keeps what it takes. refuses: address -> its answer to that recipient; answer: to the mail as a whole, once each."""
+    """Keeps what it takes. refuses: address -> its answer to that recipient; answer: to the mail as
+    a whole, once each.
+    """
 
-    def __init__(self, certificate: ssl.SSLContext | None = None, *, asks_for_password: bool = False) -> None:
+    def __init__(
+        self, certificate: ssl.SSLContext | None = None, *, asks_for_password: bool = False
+    ) -> None:
         self.taken: list[tuple[list[str], EmailMessage]] = []
         self.refuses: dict[str, str] = {}
         self.answers: list[str] = []
         self.encrypted: list[bool] = []
-        self._options: dict[str, Any] = {"tls_context": certificate, "require_starttls": certificate is not None}
+        self._options: dict[str, Any] = {
+            "tls_context": certificate,
+            "require_starttls": certificate is not None,
+        }
         if asks_for_password:
             self._options |= {
-                "authenticator": self._knows, "auth_required": True, "auth_require_tls": certificate is not None,
-            }  # fmt: skip
+                "authenticator": self._knows,
+                "auth_required": True,
+                "auth_require_tls": certificate is not None,
+            }
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -51,8 +62,12 @@ class MailServer:
         return self.mails[-1]
 
     @staticmethod
-    def _knows(server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()), handled=False)
+    def _knows(
+        server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        return AuthResult(
+            success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()), handled=False
+        )
 
     async def handle_RCPT(
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -74,7 +89,9 @@ class MailServer:
 
 
 @contextmanager
-def mail_server(certificate: ssl.SSLContext | None = None, *, asks_for_password: bool = False) -> Iterator[MailServer]:
+def mail_server(
+    certificate: ssl.SSLContext | None = None, *, asks_for_password: bool = False
+) -> Iterator[MailServer]:
     server = MailServer(certificate, asks_for_password=asks_for_password)
     server.open()
     try:

@@ -1,4 +1,6 @@
-"""A way to an embedded PostgreSQL by TCP that can be cut and opened again: an ERP that is down, and comes back."""
+"""A way to an embedded PostgreSQL by TCP that can be cut and opened again: an ERP that is down, and
+comes back.
+"""
 
 import socket
 import threading
@@ -14,7 +16,9 @@ from kimo_assets.database.server import Database
 
 
 class Line:
-    """Forwards a port of this machine to the server's socket while it is open; refuses connections while it is not."""
+    """Forwards a port of this machine to the server's socket while it is open; refuses connections
+    while it is not.
+    """
 
     def __init__(self, database: Database) -> None:
         parts = conninfo_to_dict(database.dsn)

@@ -15,9 +15,14 @@ sys.exit(lint_imports(config_filename=sys.argv[1], no_cache=True))
 
 
 def lint(root: Path) -> tuple[int, str]:
-    """Import-linter's verdict on the package kimo_assets below a folder, by the folder's setup.cfg."""
+    """Import-linter's verdict on the package kimo_assets below a folder, by the folder's
+    setup.cfg.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", _LINT, str(root / "setup.cfg")], cwd=root, capture_output=True, text=True
+        [sys.executable, "-c", _LINT, str(root / "setup.cfg")],
+        cwd=root,
+        capture_output=True,
+        text=True,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -33,7 +38,11 @@ def test_imports_go_only_down_siblings_keep_apart_and_only_defs_knows_dagster() 
         ("config", "import dagster", "Only kimo_assets.defs may import Dagster"),
         ("webapi/app", "import dagster_graphql", "Only kimo_assets.defs may import Dagster"),
         ("webapi/app", "from kimo_assets.defs import assets", "Imports go only down"),
-        ("pipeline", "def late():\n    from dagster import job", "Only kimo_assets.defs may import Dagster"),
+        (
+            "pipeline",
+            "def late():\n    from dagster import job",
+            "Only kimo_assets.defs may import Dagster",
+        ),
         ("sources/readers", "from kimo_assets.staging import stage", "Imports go only down"),
         ("loading/load", "import kimo_assets.staging.stage", "Imports go only down"),
         ("catalog/model", "from kimo_assets import config", "Imports go only down"),
@@ -43,11 +52,36 @@ def test_imports_go_only_down_siblings_keep_apart_and_only_defs_knows_dagster() 
     ],
 )
 def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str, broken: str) -> None:
-    for name in ("definitions", "cli", "defs", "pipeline", "config", "reports", "transforms", "errors", "demo", "sync"):
+    for name in (
+        "definitions",
+        "cli",
+        "defs",
+        "pipeline",
+        "config",
+        "reports",
+        "transforms",
+        "errors",
+        "demo",
+        "sync",
+    ):
         write(tmp_path, name, "")
-    for name in ("sources/readers", "staging/stage", "loading/load", "catalog/model", "database/ddl", "settings/load"):
+    for name in (
+        "sources/readers",
+        "staging/stage",
+        "loading/load",
+        "catalog/model",
+        "database/ddl",
+        "settings/load",
+    ):
         write(tmp_path, name, "")
-    for name in ("tasks", "images/files", "geocoding/run", "export/run", "notifications/mail", "webapi/app"):
+    for name in (
+        "tasks",
+        "images/files",
+        "geocoding/run",
+        "export/run",
+        "notifications/mail",
+        "webapi/app",
+    ):
         write(tmp_path, name, "")
     write(tmp_path, "defs/assets", "import dagster")
     (tmp_path / "setup.cfg").write_text((ROOT / "setup.cfg").read_text())

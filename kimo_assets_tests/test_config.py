@@ -31,7 +31,8 @@ def complaint(folder: Path, text: str) -> str:
     return str(raised.value).replace(f"{folder}/", "")
 
 
-# --- What is read -----------------------------------------------------------------------------------------
+# --- What is read
+# -----------------------------------------------------------------------------------------
 
 
 def test_sources_are_enough_and_the_rest_has_safe_defaults(tmp_path: Path) -> None:
@@ -53,15 +54,18 @@ def test_paths_count_from_the_file_wherever_the_command_was_started(
     config = load_config("../company/kimo.yaml")
     assert config.data_dir.resolve() == company / "state"
     assert Path(config.sync_store).resolve() == tmp_path / "tablets"
-    assert Path(str(config.sources["erp"].sqlalchemy_url.database)).resolve() == company / "erp.sqlite"
+    assert (
+        Path(str(config.sources["erp"].sqlalchemy_url.database)).resolve() == company / "erp.sqlite"
+    )
     assert config.path.resolve() == company / "kimo.yaml"
 
 
 def test_absolute_paths_and_addresses_stay_as_they_are(tmp_path: Path) -> None:
     config = read(
         tmp_path,
-        "sources: {erp: {url: 'sqlite:////erp/db.sqlite'}, crm: {url: 'postgresql://u:p@h:5433/crm?sslmode=require'}}\n"
-        "data_dir: /state\nsync: {store: 's3://bucket/kimo'}\n",
+        "sources: {erp: {url: 'sqlite:////erp/db.sqlite'}, crm: {url:"
+        " 'postgresql://u:p@h:5433/crm?sslmode=require'}}\ndata_dir: /state\nsync: {store:"
+        " 's3://bucket/kimo'}\n",
     )
     assert config.data_dir == Path("/state")
     assert config.sync_store == "s3://bucket/kimo"
@@ -73,7 +77,9 @@ def test_the_sync_store_is_under_the_data_directory_unless_named(tmp_path: Path)
     assert read(tmp_path, SOURCES).sync_store == str(tmp_path / "data" / "sync")
 
 
-def test_the_environment_names_the_file_and_a_given_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_the_file_and_a_given_path_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     named = write(tmp_path, SOURCES + "data_dir: named\n", "named.yaml")
     given = write(tmp_path, SOURCES + "data_dir: given\n", "given.yaml")
     here = write(tmp_path, SOURCES + "data_dir: here\n")
@@ -85,10 +91,14 @@ def test_the_environment_names_the_file_and_a_given_path_wins(tmp_path: Path, mo
     assert load_config(given).data_dir == tmp_path / "given"
 
 
-def test_values_take_variables_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_take_variables_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ERP_PASSWORD", SECRET)
     monkeypatch.setenv("ERP_HOST", "db.example")
-    config = read(tmp_path, "sources: {erp: {url: 'mssql://kimo:${ERP_PASSWORD}@${ERP_HOST}/erp'}}\n")
+    config = read(
+        tmp_path, "sources: {erp: {url: 'mssql://kimo:${ERP_PASSWORD}@${ERP_HOST}/erp'}}\n"
+    )
     assert config.sources["erp"].url == f"mssql://kimo:{SECRET}@db.example/erp"
 
 
@@ -105,7 +115,10 @@ entities:
 """,
     )
     assert config.entities["Zone"][0].table == "ZONES"
-    assert (config.entities["Language"][0].table, config.entities["Language"][0].query) == (None, None)
+    assert (config.entities["Language"][0].table, config.entities["Language"][0].query) == (
+        None,
+        None,
+    )
     assert config.entities["Item"][0].fields == {"Id": "CODE"}
     assert config.entities["Item"][0].where == "STATE = 1"
     assert config.entities["Currency"][0].query == "SELECT 1 AS Id"
@@ -114,16 +127,27 @@ entities:
 def test_entity_names_come_by_category_then_after_what_they_point_to(tmp_path: Path) -> None:
     config = read(
         tmp_path,
-        SOURCES + "entities: {ItemUom: , ErpDocumentLine: , Language: , Item: , ErpDocument: , Account: }\n",
+        SOURCES + "entities: {ItemUom: , ErpDocumentLine: , Language: , Item: , ErpDocument: ,"
+        " Account: }\n",
     )
-    assert config.entity_names == ["Account", "ErpDocument", "ErpDocumentLine", "Item", "ItemUom", "Language"]
+    assert config.entity_names == [
+        "Account",
+        "ErpDocument",
+        "ErpDocumentLine",
+        "Item",
+        "ItemUom",
+        "Language",
+    ]
 
 
-# --- A mapping in a file of its own -----------------------------------------------------------------------
+# --- A mapping in a file of its own
+# -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "mapping", ["Item: ART\nZone:\n", "entities:\n  Item: ART\n  Zone:\n"], ids=["bare", "under entities"]
+    "mapping",
+    ["Item: ART\nZone:\n", "entities:\n  Item: ART\n  Zone:\n"],
+    ids=["bare", "under entities"],
 )
 def test_the_entities_may_stand_in_another_file(tmp_path: Path, mapping: str) -> None:
     write(tmp_path, mapping, "mapping.yaml")
@@ -138,7 +162,11 @@ def test_a_mistake_in_the_mapping_file_is_placed_there(tmp_path: Path, prefix: s
     write(tmp_path, f"{prefix}{indent}Zone:\n{indent}Item: {{tabel: ART}}\n", "mapping.yaml")
     message = complaint(tmp_path, SOURCES + "mapping: mapping.yaml\n")
     line = 3 if prefix else 2
-    assert message == (f"mapping.yaml, line {line}: entities.Item.tabel: there is no such key. Did you mean `table`?")
+    assert (
+        message
+        == f"mapping.yaml, line {line}: entities.Item.tabel: there is no such key. Did you mean"
+        " `table`?"
+    )
 
 
 def test_an_unknown_entity_in_the_mapping_file_is_placed_there(tmp_path: Path) -> None:
@@ -152,18 +180,23 @@ def test_entities_and_mapping_together_are_refused(tmp_path: Path) -> None:
     assert message == "kimo.yaml, line 3: mapping: give `entities` or `mapping`, not both"
 
 
-def test_a_mapping_file_that_is_not_there_is_named_with_the_line_that_names_it(tmp_path: Path) -> None:
+def test_a_mapping_file_that_is_not_there_is_named_with_the_line_that_names_it(
+    tmp_path: Path,
+) -> None:
     message = complaint(tmp_path, SOURCES + "mapping: maps/mine.yaml\n")
     assert message == "kimo.yaml, line 2: mapping: there is no file maps/mine.yaml"
 
 
-# --- The file itself --------------------------------------------------------------------------------------
+# --- The file itself
+# --------------------------------------------------------------------------------------
 
 
 def test_a_missing_file_is_named_with_ways_to_have_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         load_config(tmp_path / "absent.yaml")
-    assert str(raised.value).startswith(f"There is no {tmp_path}/absent.yaml. `kimo demo` makes one")
+    assert str(raised.value).startswith(
+        f"There is no {tmp_path}/absent.yaml. `kimo demo` makes one"
+    )
     assert "KIMO_CONFIG" in str(raised.value)
 
 
@@ -198,7 +231,9 @@ def test_a_date_that_cannot_be_is_not_a_traceback(tmp_path: Path) -> None:
     assert "not valid YAML" in complaint(tmp_path, SOURCES + "data_dir: 2001-02-30\n")
 
 
-def test_a_key_that_is_there_twice_is_refused_instead_of_the_last_one_winning(tmp_path: Path) -> None:
+def test_a_key_that_is_there_twice_is_refused_instead_of_the_last_one_winning(
+    tmp_path: Path,
+) -> None:
     message = complaint(tmp_path, SOURCES + "entities:\n  Item: ART\n  Zone:\n  Item: ARTICLES\n")
     assert message == "kimo.yaml, line 5: entities.Item: this key is there twice; keep one"
 
@@ -209,10 +244,13 @@ def test_an_empty_file_lacks_its_sources(tmp_path: Path, text: str) -> None:
 
 
 def test_a_list_is_not_a_configuration(tmp_path: Path) -> None:
-    assert complaint(tmp_path, "- sources\n").startswith("kimo.yaml: Input should be a valid dictionary")
+    assert complaint(tmp_path, "- sources\n").startswith(
+        "kimo.yaml: Input should be a valid dictionary"
+    )
 
 
-# --- Keys and values --------------------------------------------------------------------------------------
+# --- Keys and values
+# --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -240,8 +278,10 @@ def test_a_list_is_not_a_configuration(tmp_path: Path) -> None:
         ),
         (
             SOURCES + "guards: {zzz: 1}\n",
-            "kimo.yaml, line 2: guards.zzz: there is no such key. "
-            "Known here: max_shrink, min_shrink_rows, max_agent_shrink, min_agent_rows.",
+            (
+                "kimo.yaml, line 2: guards.zzz: there is no such key. "
+                "Known here: max_shrink, min_shrink_rows, max_agent_shrink, min_agent_rows."
+            ),
         ),
         (
             "sources: {erp: {}}\n",
@@ -253,8 +293,10 @@ def test_a_list_is_not_a_configuration(tmp_path: Path) -> None:
         ),
         (
             SOURCES + "guards:\n  max_shrink: lots\n",
-            "kimo.yaml, line 3: guards.max_shrink: Input should be a valid number, "
-            "unable to parse string as a number, got 'lots'",
+            (
+                "kimo.yaml, line 3: guards.max_shrink: Input should be a valid number, "
+                "unable to parse string as a number, got 'lots'"
+            ),
         ),
         (
             SOURCES + "guards: {max_shrink: 30}\n",
@@ -270,7 +312,10 @@ def test_a_list_is_not_a_configuration(tmp_path: Path) -> None:
         ),
         (
             SOURCES + "entities:\n  Item:\n    query: SELECT 1\n    where: A = 1\n",
-            "kimo.yaml, line 3: entities.Item: `where` goes with `table`; put the condition into the `query`",
+            (
+                "kimo.yaml, line 3: entities.Item: `where` goes with `table`; put the condition"
+                " into the `query`"
+            ),
         ),
         (
             SOURCES + "entities:\n  Item: {source: crm}\n",
@@ -282,11 +327,16 @@ def test_a_list_is_not_a_configuration(tmp_path: Path) -> None:
         ),
         (
             SOURCES + "entities:\n  Document: ORDERS\n",
-            "kimo.yaml, line 3: entities.Document: Document is only exported to the ERP, it cannot be imported",
+            (
+                "kimo.yaml, line 3: entities.Document: Document is only exported to the ERP, it"
+                " cannot be imported"
+            ),
         ),
     ],
 )
-def test_a_mistake_is_told_with_file_line_key_and_what_was_expected(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_mistake_is_told_with_file_line_key_and_what_was_expected(
+    tmp_path: Path, text: str, expected: str
+) -> None:
     assert complaint(tmp_path, text) == expected
 
 
@@ -305,8 +355,10 @@ export:
 def test_the_export_lists_tables_columns_and_transformations(tmp_path: Path) -> None:
     entities = read(tmp_path, SOURCES + EXPORT).export.entities
     assert {name: mapping.table for name, mapping in entities.items()} == {
-        "Document": "dbo.ORDINI", "DocumentLine": None, "Account": "CLIENTI_NUOVI",
-    }  # fmt: skip
+        "Document": "dbo.ORDINI",
+        "DocumentLine": None,
+        "Account": "CLIENTI_NUOVI",
+    }
     assert entities["Document"].fields == {"Notes": "NOTE"}
     assert entities["Document"].transform["FreeText1"].columns("FreeText1") == ("number", "Id")
 
@@ -314,18 +366,58 @@ def test_the_export_lists_tables_columns_and_transformations(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("given", "wrong", "expected"),
     [
-        ("Account:", "Acount:", "10: export.entities.Acount: 'Acount' is not an entity of the catalogue. Did you mean Acc"),
+        (
+            "Account:",
+            "Acount:",
+            (
+                "10: export.entities.Acount: 'Acount' is not an entity of the catalogue. Did you"
+                " mean Acc"
+            ),
+        ),
         ("Account:", "Item:", "10: export.entities.Item: Item is never sent to the ERP. "),
-        ("Account:", "RmaAttachment:", "10: export.entities.RmaAttachment: RmaAttachment travels with Rma, which is not "),
-        ("{Notes: NOTE}", "{Note: NOTE}", "7: export.entities.Document.fields.Note: Document has no field 'Note'. Did you"),
-        ("trim", "trimm", "8: export.entities.Document.transform.Notes.0: there is no transformation `trimm`. Did you"),
-        ("number ~", "numer ~", "8: export.entities.Document.transform.FreeText1: reads 'numer', and Document has no "),
-        ("FreeText1: {", "SyncReference: {", "8: export.entities.Document.transform.SyncReference: the ERP's answer is"),
-        ("  entities", "  source: crm\n  entities", "4: export.source: source 'crm' is not among `sources`"),
-        ("  entities", "  batch: 0\n  entities", "4: export.batch: Input should be greater than or equal to 1, got 0"),
+        (
+            "Account:",
+            "RmaAttachment:",
+            "10: export.entities.RmaAttachment: RmaAttachment travels with Rma, which is not ",
+        ),
+        (
+            "{Notes: NOTE}",
+            "{Note: NOTE}",
+            "7: export.entities.Document.fields.Note: Document has no field 'Note'. Did you",
+        ),
+        (
+            "trim",
+            "trimm",
+            (
+                "8: export.entities.Document.transform.Notes.0: there is no transformation `trimm`."
+                " Did you"
+            ),
+        ),
+        (
+            "number ~",
+            "numer ~",
+            "8: export.entities.Document.transform.FreeText1: reads 'numer', and Document has no ",
+        ),
+        (
+            "FreeText1: {",
+            "SyncReference: {",
+            "8: export.entities.Document.transform.SyncReference: the ERP's answer is",
+        ),
+        (
+            "  entities",
+            "  source: crm\n  entities",
+            "4: export.source: source 'crm' is not among `sources`",
+        ),
+        (
+            "  entities",
+            "  batch: 0\n  entities",
+            "4: export.batch: Input should be greater than or equal to 1, got 0",
+        ),
     ],
-)  # fmt: skip
-def test_a_mistake_of_the_export_is_told_with_its_line(tmp_path: Path, given: str, wrong: str, expected: str) -> None:
+)
+def test_a_mistake_of_the_export_is_told_with_its_line(
+    tmp_path: Path, given: str, wrong: str, expected: str
+) -> None:
     message = complaint(tmp_path, SOURCES + EXPORT.replace(given, wrong))
     assert message.startswith(f"kimo.yaml, line {expected}")
 
@@ -333,14 +425,20 @@ def test_a_mistake_of_the_export_is_told_with_its_line(tmp_path: Path, given: st
 def test_the_export_may_stand_beside_the_entities_in_their_file(tmp_path: Path) -> None:
     write(tmp_path, EXPORT + "entities: {Zone: Z}\n", "mapping.yaml")
     config = read(tmp_path, SOURCES + "mapping: mapping.yaml\n")
-    assert (list(config.export.entities), list(config.entities)) == (["Document", "DocumentLine", "Account"], ["Zone"])
-    assert complaint(tmp_path, SOURCES + "mapping: mapping.yaml\nexport: {batch: 5}\n") == (
-        "kimo.yaml, line 3: export: mapping.yaml has an `export` as well; keep one of them"
+    assert (list(config.export.entities), list(config.entities)) == (
+        ["Document", "DocumentLine", "Account"],
+        ["Zone"],
+    )
+    assert (
+        complaint(tmp_path, SOURCES + "mapping: mapping.yaml\nexport: {batch: 5}\n")
+        == "kimo.yaml, line 3: export: mapping.yaml has an `export` as well; keep one of them"
     )
 
 
 def test_mistakes_of_shape_are_told_all_at_once(tmp_path: Path) -> None:
-    message = complaint(tmp_path, SOURCES + "guards: {max_shrink: -1}\nsnyc: {}\nsync: {zstd_level: 99}\n")
+    message = complaint(
+        tmp_path, SOURCES + "guards: {max_shrink: -1}\nsnyc: {}\nsync: {zstd_level: 99}\n"
+    )
     assert {line.split(": ")[1] for line in message.splitlines()} == {
         "guards.max_shrink",
         "snyc",
@@ -351,16 +449,21 @@ def test_mistakes_of_shape_are_told_all_at_once(tmp_path: Path) -> None:
 def test_an_unknown_entity_comes_with_the_nearest_names(tmp_path: Path) -> None:
     message = complaint(tmp_path, SOURCES + "entities:\n  Zone:\n  itemlistprices: PRICES\n")
     assert re.match(
-        r"kimo\.yaml, line 4: entities\.itemlistprices: 'itemlistprices' is not an entity of the catalogue\. "
+        r"kimo\.yaml, line 4: entities\.itemlistprices: 'itemlistprices' is not an entity of the"
+        r" catalogue\. "
         r"Did you mean ItemListPrice\b",
         message,
     )
 
 
 def test_an_unknown_field_comes_with_the_nearest_names(tmp_path: Path) -> None:
-    message = complaint(tmp_path, SOURCES + "entities:\n  Zone:\n    fields:\n      Descripton: NAME\n")
-    assert message == (
-        "kimo.yaml, line 5: entities.Zone.fields.Descripton: Zone has no field 'Descripton'. Did you mean Description?"
+    message = complaint(
+        tmp_path, SOURCES + "entities:\n  Zone:\n    fields:\n      Descripton: NAME\n"
+    )
+    assert (
+        message
+        == "kimo.yaml, line 5: entities.Zone.fields.Descripton: Zone has no field 'Descripton'. Did"
+        " you mean Description?"
     )
 
 
@@ -369,20 +472,29 @@ def test_an_unknown_field_like_no_other_comes_with_all_of_them(tmp_path: Path) -
     assert message.endswith("Zone has no field 'Qqq'. It has: Id, Description, SalesAgentId.")
 
 
-def test_a_variable_that_is_not_set_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_not_set_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("ERP_PASSWORD", raising=False)
     message = complaint(tmp_path, "sources:\n  erp:\n    url: mssql://u:${ERP_PASSWORD}@h/db\n")
-    assert message == "kimo.yaml, line 3: sources.erp.url: the environment variable ERP_PASSWORD is not set"
+    assert (
+        message
+        == "kimo.yaml, line 3: sources.erp.url: the environment variable ERP_PASSWORD is not set"
+    )
 
 
-# --- No password in a message -----------------------------------------------------------------------------
+# --- No password in a message
+# -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "key"),
     [
         ("sources: {erp: {url: 'not a url %s'}}\n", "sources.erp.url: not a database URL"),
-        ("sources: {erp: {url: 'mssql://u:%s@host:port/db'}}\n", "sources.erp.url: not a database URL"),
+        (
+            "sources: {erp: {url: 'mssql://u:%s@host:port/db'}}\n",
+            "sources.erp.url: not a database URL",
+        ),
         ("sources: {erp: 'mssql://u:%s@host/db'}\n", "sources.erp: "),
         ("sources: 'mssql://u:%s@host/db'\n", "sources: "),
         (SOURCES + "database: 'postgresql://u:%s@host/db'\n", "database: "),
@@ -391,7 +503,10 @@ def test_a_variable_that_is_not_set_is_named_with_its_line(tmp_path: Path, monke
             SOURCES + "database: {url: 'postgresql//u:%s@host/db'}\n",
             "database.url: not the URL of a PostgreSQL",
         ),
-        (SOURCES + "database: {url: 'mssql://u:%s@host/db'}\n", "database.url: not the URL of a PostgreSQL"),
+        (
+            SOURCES + "database: {url: 'mssql://u:%s@host/db'}\n",
+            "database.url: not the URL of a PostgreSQL",
+        ),
         (
             SOURCES + "database: {dagster_url: 'u:%s@host'}\n",
             "database.dagster_url: not the URL of a PostgreSQL",
@@ -399,7 +514,9 @@ def test_a_variable_that_is_not_set_is_named_with_its_line(tmp_path: Path, monke
         (SOURCES + "sync: 's3://key:%s@bucket'\n", "sync: "),
     ],
 )
-def test_an_address_is_never_repeated_for_it_may_hold_a_password(tmp_path: Path, text: str, key: str) -> None:
+def test_an_address_is_never_repeated_for_it_may_hold_a_password(
+    tmp_path: Path, text: str, key: str
+) -> None:
     message = complaint(tmp_path, text % SECRET)
     assert re.match(rf"kimo\.yaml, line [12]: {re.escape(key)}", message)
     assert SECRET not in message
@@ -427,14 +544,16 @@ def test_the_database_is_the_embedded_one_or_a_postgresql_by_url(tmp_path: Path,
     assert read(tmp_path, SOURCES + f"database: {{url: '{url}'}}\n").database.url == url
 
 
-# --- Choosing entities ------------------------------------------------------------------------------------
+# --- Choosing entities
+# ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> KimoConfig:
     return read(
         tmp_path,
-        SOURCES + "entities: {Item: , ItemUom: , VatRate: , Language: , Account: , Zone: , ErpDocument: }\n",
+        SOURCES + "entities: {Item: , ItemUom: , VatRate: , Language: , Account: , Zone: ,"
+        " ErpDocument: }\n",
     )
 
 

@@ -1,4 +1,6 @@
-"""The Italian pages say what the English ones say, and every link and picture of them leads somewhere."""
+"""The Italian pages say what the English ones say, and every link and picture of them leads
+somewhere.
+"""
 
 import re
 from pathlib import Path
@@ -22,7 +24,9 @@ def text_of(page: str) -> str:
 def anchors(text: str) -> set[str]:
     """Of its headings, as they are linked to."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+    }
 
 
 def commands(text: str) -> set[str]:
@@ -37,7 +41,9 @@ def test_every_link_leads_somewhere(page: str) -> None:
         file = folder / target if target else ROOT / page
         assert file.exists(), f"{page}: {target}"
         if anchor and file.suffix == ".md":
-            assert anchor[1:] in anchors(file.read_text(encoding="utf-8")), f"{page}: {target}{anchor}"
+            assert anchor[1:] in anchors(file.read_text(encoding="utf-8")), (
+                f"{page}: {target}{anchor}"
+            )
 
 
 @pytest.mark.parametrize(("one", "other"), [(PAGES[0], PAGES[1]), (PAGES[2], PAGES[3])])
@@ -49,8 +55,16 @@ def test_the_pages_link_to_each_other(one: str, other: str) -> None:
 def test_the_italian_page_names_every_job_and_command_that_the_english_one_names() -> None:
     english, italian = text_of("docs/operations.md"), text_of("docs/operations.it.md")
     assert commands(english) <= commands(italian)
-    jobs = {*STEPS_OF_JOB, ENTITIES_JOB, *(job.name for job in TASK_JOBS), "settings_sync_data_creation", "export_to_erp",
-            "plan_import", "undo_load", "retry_rejected"}  # fmt: skip
+    jobs = {
+        *STEPS_OF_JOB,
+        ENTITIES_JOB,
+        *(job.name for job in TASK_JOBS),
+        "settings_sync_data_creation",
+        "export_to_erp",
+        "plan_import",
+        "undo_load",
+        "retry_rejected",
+    }
     for job in jobs:
         assert f"`{job}`" in english
         assert f"`{job}`" in italian
@@ -58,13 +72,19 @@ def test_the_italian_page_names_every_job_and_command_that_the_english_one_names
 
 def test_the_readmes_show_the_same_commands() -> None:
     found = [
-        {line.split("#")[0].strip() for line in text_of(page).splitlines() if re.match(r"    (kimo|make|\.venv)", line)}
+        {
+            line.split("#")[0].strip()
+            for line in text_of(page).splitlines()
+            if re.match(r"    (kimo|make|\.venv)", line)
+        }
         for page in PAGES[:2]
     ]
     assert found[0] <= found[1]
 
 
-@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "pictures").glob("*.png")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "pictures").glob("*.png")), ids=lambda path: path.name
+)
 def test_a_picture_is_small_and_shown(picture: Path) -> None:
     assert picture.stat().st_size < 200_000
     pages = [*PAGES, *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]

@@ -1,4 +1,6 @@
-"""docs/mapping.md: every example gives what the page says, every step is there, every kimo.yaml on it can be read."""
+"""docs/mapping.md: every example gives what the page says, every step is there, every kimo.yaml on
+it can be read.
+"""
 
 import re
 from dataclasses import dataclass
@@ -36,7 +38,9 @@ def examples() -> list[Example]:
         step = section.partition("\n")[0].strip("`")
         table = section.partition(HEADER)[2].partition("\n\n")[0]
         for line in table.strip().splitlines()[1:]:
-            written, row, gives = (cell.replace("\\|", "|").strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
+            written, row, gives = (
+                cell.replace("\\|", "|").strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]
+            )
             found.append(Example(step, written.strip("`"), yaml.safe_load(row.strip("`")), gives))
     return found
 
@@ -48,7 +52,8 @@ def evaluated(example: Example, folder: Path) -> Outcome:
     """What the example's transformation makes of its row, by way of a kimo.yaml."""
     file = folder / "kimo.yaml"
     file.write_text(
-        f"sources: {{erp: {{url: sqlite:///x}}}}\nentities:\n  Account:\n    transform:\n      {example.written}\n",
+        "sources: {erp: {url: sqlite:///x}}\nentities:\n  Account:\n    transform:\n     "
+        f" {example.written}\n",
         encoding="utf-8",
     )
     (mapping,) = load_config(file).entities["Account"]
@@ -56,7 +61,12 @@ def evaluated(example: Example, folder: Path) -> Outcome:
     own = next(iter(example.row))
     by_fold = {column.casefold(): value for column, value in example.row.items()}
     columns = [[by_fold[column.casefold()]] for column in transformation.columns(own)]
-    return transformed(transformation, columns, 1, absent_in(load_catalog()["Account"].fields[name], NoValueConfig()))
+    return transformed(
+        transformation,
+        columns,
+        1,
+        absent_in(load_catalog()["Account"].fields[name], NoValueConfig()),
+    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.step}: {example.row}")
@@ -66,7 +76,9 @@ def test_an_example_gives_what_the_page_says(example: Example, tmp_path: Path) -
         assert (outcome.refused[0].rule, outcome.refused[0].detail) == refused.groups()
     else:
         assert not outcome.refused
-        assert text_of(outcome.values[0]) == ("" if example.gives == NO_VALUE else example.gives.strip("`"))
+        assert text_of(outcome.values[0]) == (
+            "" if example.gives == NO_VALUE else example.gives.strip("`")
+        )
 
 
 @pytest.mark.parametrize("step", [*BEGINNINGS, *STEPS])
@@ -92,9 +104,14 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.partition("\n")[0])
-def test_every_kimo_yaml_on_the_page_can_be_read(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_kimo_yaml_on_the_page_can_be_read(
+    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for variable in re.findall(r"\$\{(\w+)\}", block):
         monkeypatch.setenv(variable, "secret")
     file = tmp_path / "kimo.yaml"
-    file.write_text(block if "sources:" in block else f"sources: {{erp: {{url: sqlite:///x}}}}\n{block}", encoding="utf-8")
+    file.write_text(
+        block if "sources:" in block else f"sources: {{erp: {{url: sqlite:///x}}}}\n{block}",
+        encoding="utf-8",
+    )
     assert load_config(file).sources

@@ -1,4 +1,6 @@
-"""examples/northwind: a database not made for Kimo, imported whole and held against plain SQL on it."""
+"""examples/northwind: a database not made for Kimo, imported whole and held against plain SQL on
+it.
+"""
 
 import os
 import re
@@ -30,10 +32,13 @@ COUNTS = {
     "Carrier": "SELECT count(DISTINCT ship_via) FROM orders",
     "CompanyRole": "SELECT count(DISTINCT contact_title) FROM customers",
     "Contact": "SELECT count(contact_name) FROM customers",
-    "Country": """
+    "Country": (
+        """
         SELECT count(*) FROM (SELECT country FROM customers UNION SELECT country FROM suppliers
-                              UNION SELECT country FROM employees UNION SELECT ship_country FROM orders)
-        """,
+                              UNION SELECT country FROM employees UNION SELECT ship_country
+                                  FROM orders)
+        """
+    ),
     "Currency": "SELECT 1",
     "CustomerGroup": "SELECT count(*) FROM customer_demographics",
     "ErpDocument": "SELECT count(*) FROM orders",
@@ -60,7 +65,10 @@ ROWS = [
     (
         "Account",
         "Id, Name, AddressLine, AddressCity, AddressCountrySubdivision, AddressPostCode, Phone",
-        "SELECT customer_id, company_name, address, city, region, postal_code, phone FROM customers",
+        (
+            "SELECT customer_id, company_name, address, city, region, postal_code, phone FROM"
+            " customers"
+        ),
     ),
     (
         "Contact",
@@ -98,9 +106,14 @@ ROWS = [
     ("Zone", "Id, Description", "SELECT region_id, region_description FROM region"),
     (
         "ErpDocument",
-        "Id, AccountId, SalesAgentId, DocumentDate, DeliveryDate, FulfillmentDate, CarrierId, FreeDecimal1",
-        "SELECT order_id, customer_id, employee_id, order_date, required_date, shipped_date, ship_via, "
-        "freight FROM orders",
+        (
+            "Id, AccountId, SalesAgentId, DocumentDate, DeliveryDate, FulfillmentDate, CarrierId,"
+            " FreeDecimal1"
+        ),
+        (
+            "SELECT order_id, customer_id, employee_id, order_date, required_date, shipped_date,"
+            " ship_via, freight FROM orders"
+        ),
     ),
     (
         "ErpDocumentLine",
@@ -162,7 +175,9 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(E[+-]?\d+)?")
 
 
 def same(value: Any) -> Any:
-    """Numbers by value, all else as text: '4' and 4.0 are one, the code 05021 is no number; '' is None."""
+    """Numbers by value, all else as text: '4' and 4.0 are one, the code 05021 is no number; '' is
+    None.
+    """
     text = "" if value is None else str(value)
     return Decimal(text).normalize() if _NUMBER.fullmatch(text) else text or None
 
@@ -180,7 +195,8 @@ def one(source: sqlite3.Connection, query: str, *values: Any) -> Any:
     return source.execute(query, values).fetchone()[0]
 
 
-# --- The mapping and the run ------------------------------------------------------------------------------
+# --- The mapping and the run
+# ------------------------------------------------------------------------------
 
 
 def test_the_example_maps_exactly_what_is_checked_here(imported: Imported) -> None:
@@ -188,7 +204,9 @@ def test_the_example_maps_exactly_what_is_checked_here(imported: Imported) -> No
     assert len(COUNTS) >= 16
 
 
-def test_the_whole_import_succeeds_without_refusing_a_row(imported: Imported, kimo: Connection) -> None:
+def test_the_whole_import_succeeds_without_refusing_a_row(
+    imported: Imported, kimo: Connection
+) -> None:
     report = imported.report.as_json()
     assert report["success"] is True, imported.report.failures
     assert list(report["steps"]) == ["1", "2", "3"]
@@ -214,10 +232,17 @@ def test_every_row_arrives_in_staging_and_in_kimo(
     assert (steps["2"][entity]["inserted"], steps["2"][entity]["unchanged"]) == (expected, 0)
 
 
-@pytest.mark.parametrize(("entity", "columns", "query"), ROWS, ids=[entity for entity, _, _ in ROWS])
+@pytest.mark.parametrize(
+    ("entity", "columns", "query"), ROWS, ids=[entity for entity, _, _ in ROWS]
+)
 @pytest.mark.parametrize("schema", ["integrator", "kimo"])
 def test_values_are_the_sources_own(
-    schema: str, entity: str, columns: str, query: str, northwind: sqlite3.Connection, kimo: Connection
+    schema: str,
+    entity: str,
+    columns: str,
+    query: str,
+    northwind: sqlite3.Connection,
+    kimo: Connection,
 ) -> None:
     arrived = rows(kimo.execute(select(schema, entity, columns.split(", "))))
     assert arrived == rows(northwind.execute(query))
@@ -228,21 +253,33 @@ def test_every_key_that_carries_a_value_finds_its_row(imported: Imported, kimo: 
     catalog = load_catalog()
     followed = 0
     for name in imported.config.entities:
-        staged = {field.name for field in kimo.execute(f'SELECT * FROM integrator."{name}" LIMIT 0').description}
+        staged = {
+            field.name
+            for field in kimo.execute(f'SELECT * FROM integrator."{name}" LIMIT 0').description
+        }
         for field, reference in catalog[name].hard_references.items():
-            used = field in staged and kimo.execute(f'SELECT count("{field}") FROM kimo."{name}"').fetchone() != (0,)
+            used = field in staged and kimo.execute(
+                f'SELECT count("{field}") FROM kimo."{name}"'
+            ).fetchone() != (0,)
             if used:
-                assert reference.target in imported.config.entities, f"{name}.{field} -> {reference.target}"
+                assert reference.target in imported.config.entities, (
+                    f"{name}.{field} -> {reference.target}"
+                )
                 followed += 1
     assert followed > 25
-    dangling = kimo.execute("SELECT entity, field, samples FROM ops.reference_check WHERE dangling > 0")
+    dangling = kimo.execute(
+        "SELECT entity, field, samples FROM ops.reference_check WHERE dangling > 0"
+    )
     assert dangling.fetchall() == []
     assert {
-        count for entity in imported.report.as_json()["steps"]["2"].values() for count in entity["dangling"].values()
+        count
+        for entity in imported.report.as_json()["steps"]["2"].values()
+        for count in entity["dangling"].values()
     } <= {0}
 
 
-# --- What the mapping makes of it -------------------------------------------------------------------------
+# --- What the mapping makes of it
+# -------------------------------------------------------------------------
 
 
 def test_an_orders_total_is_the_sum_of_its_lines_rounded_to_cents(
@@ -257,7 +294,9 @@ def test_an_orders_total_is_the_sum_of_its_lines_rounded_to_cents(
         expected[str(order)] = expected.get(str(order), Decimal(0)) + amount
     found = dict(kimo.execute('SELECT "Id", "Amount" FROM kimo."ErpDocument"').fetchall())
     lines = dict(
-        kimo.execute('SELECT "ErpDocumentId", sum("Amount") FROM kimo."ErpDocumentLine" GROUP BY 1').fetchall()
+        kimo.execute(
+            'SELECT "ErpDocumentId", sum("Amount") FROM kimo."ErpDocumentLine" GROUP BY 1'
+        ).fetchall()
     )
     assert found == lines
     assert found["10248"] == Decimal("440")
@@ -266,12 +305,20 @@ def test_an_orders_total_is_the_sum_of_its_lines_rounded_to_cents(
     assert all(abs(found[order] - expected[order]) < 25 * cent for order in found)
 
 
-def test_a_discount_is_a_percentage_in_kimo(northwind: sqlite3.Connection, kimo: Connection) -> None:
-    found = {value for (value,) in kimo.execute('SELECT DISTINCT "Discount1" FROM kimo."ErpDocumentLine"')}
-    source = {value for (value,) in northwind.execute("SELECT DISTINCT discount FROM order_details")}
+def test_a_discount_is_a_percentage_in_kimo(
+    northwind: sqlite3.Connection, kimo: Connection
+) -> None:
+    found = {
+        value
+        for (value,) in kimo.execute('SELECT DISTINCT "Discount1" FROM kimo."ErpDocumentLine"')
+    }
+    source = {
+        value for (value,) in northwind.execute("SELECT DISTINCT discount FROM order_details")
+    }
     assert found == {Decimal(str(value)) * 100 for value in source}
     line = kimo.execute(
-        'SELECT "Discount1", "UnitPrice", "NetUnitPrice", "Amount", "ItemId" FROM kimo."ErpDocumentLine" '
+        'SELECT "Discount1", "UnitPrice", "NetUnitPrice", "Amount", "ItemId" FROM'
+        ' kimo."ErpDocumentLine" '
         """WHERE "Id" = '10250-51'"""
     ).fetchone()
     assert line == (15, Decimal("42.4"), Decimal("36.04"), Decimal("1261.4"), "51")
@@ -279,19 +326,28 @@ def test_a_discount_is_a_percentage_in_kimo(northwind: sqlite3.Connection, kimo:
 
 def test_lines_are_numbered_within_their_order(kimo: Connection) -> None:
     wrong = kimo.execute(
-        'SELECT "ErpDocumentId" FROM kimo."ErpDocumentLine" GROUP BY 1 HAVING '
-        '(min("LineNumber"), max("LineNumber"), count(DISTINCT "LineNumber")) <> (1, count(*), count(*))'
+        'SELECT "ErpDocumentId" FROM kimo."ErpDocumentLine" GROUP BY 1 HAVING (min("LineNumber"),'
+        ' max("LineNumber"), count(DISTINCT "LineNumber")) <> (1, count(*), count(*))'
     )
     assert wrong.fetchall() == []
 
 
-def test_what_was_not_shipped_yet_is_outstanding(northwind: sqlite3.Connection, kimo: Connection) -> None:
+def test_what_was_not_shipped_yet_is_outstanding(
+    northwind: sqlite3.Connection, kimo: Connection
+) -> None:
     open_orders = one(northwind, "SELECT count(*) FROM orders WHERE shipped_date IS NULL")
     assert open_orders > 0
-    assert rows(kimo.execute('SELECT "FulfillmentStatus", count(*) FROM kimo."ErpDocument" GROUP BY 1')) == rows(
-        northwind.execute("SELECT CASE WHEN shipped_date IS NULL THEN 1 ELSE 3 END, count(*) FROM orders GROUP BY 1")
+    assert rows(
+        kimo.execute('SELECT "FulfillmentStatus", count(*) FROM kimo."ErpDocument" GROUP BY 1')
+    ) == rows(
+        northwind.execute(
+            "SELECT CASE WHEN shipped_date IS NULL THEN 1 ELSE 3 END, count(*) FROM orders GROUP"
+            " BY 1"
+        )
     )
-    assert rows(kimo.execute('SELECT sum("ShippedQty"), sum("OutstandingQty") FROM kimo."ErpDocumentLine"')) == rows(
+    assert rows(
+        kimo.execute('SELECT sum("ShippedQty"), sum("OutstandingQty") FROM kimo."ErpDocumentLine"')
+    ) == rows(
         northwind.execute(
             "SELECT sum(quantity) FILTER (WHERE shipped_date IS NOT NULL), "
             "sum(quantity) FILTER (WHERE shipped_date IS NULL) "
@@ -300,15 +356,17 @@ def test_what_was_not_shipped_yet_is_outstanding(northwind: sqlite3.Connection, 
     )
 
 
-def test_a_discontinued_product_is_kept_without_a_price_and_not_found_in_a_search(kimo: Connection) -> None:
-    chai = kimo.execute(
-        """
+def test_a_discontinued_product_is_kept_without_a_price_and_not_found_in_a_search(
+    kimo: Connection,
+) -> None:
+    chai = kimo.execute("""
         SELECT i."IsVisibleOnItemsSearch", p."Id" FROM kimo."Item" i
         LEFT JOIN kimo."ItemListPrice" p ON p."ItemId" = i."Id" WHERE i."Description" = 'Chai'
-        """
-    ).fetchall()
+        """).fetchall()
     assert chai == [(False, None)]
-    assert kimo.execute('SELECT count(*) FROM kimo."Item" WHERE "IsVisibleOnItemsSearch"').fetchone() == (67,)
+    assert kimo.execute(
+        'SELECT count(*) FROM kimo."Item" WHERE "IsVisibleOnItemsSearch"'
+    ).fetchone() == (67,)
 
 
 def test_a_key_that_the_source_lacks_is_made_from_the_entitys_own(kimo: Connection) -> None:
@@ -327,10 +385,13 @@ def test_names_addresses_and_zones_are_brought_into_shape(kimo: Connection) -> N
         """WHERE "AccountId" IN ('ALFKI', 'GODOS') ORDER BY 1"""
     )
     assert names.fetchall() == [("José", "Pedro Freyre"), ("Maria", "Anders")]
-    nancy = kimo.execute("""SELECT "Description", "AddressLine" FROM kimo."SalesAgent" WHERE "Id" = '1'""")
+    nancy = kimo.execute(
+        """SELECT "Description", "AddressLine" FROM kimo."SalesAgent" WHERE "Id" = '1'"""
+    )
     assert nancy.fetchone() == ("Nancy Davolio", "507 - 20th Ave. E., Apt. 2A")
     zones = kimo.execute(
-        'SELECT z."Description", count(*) FROM kimo."Account" a JOIN kimo."Zone" z ON z."Id" = a."ZoneId" GROUP BY 1'
+        'SELECT z."Description", count(*) FROM kimo."Account" a JOIN kimo."Zone" z ON z."Id" ='
+        ' a."ZoneId" GROUP BY 1'
     )
     assert dict(zones.fetchall()) == {"Western": 11, "Northern": 1}
     countries = dict(kimo.execute('SELECT "Id", "IsoCode" FROM kimo."Country"').fetchall())
@@ -338,7 +399,9 @@ def test_names_addresses_and_zones_are_brought_into_shape(kimo: Connection) -> N
     assert (countries["Germany"], countries["UK"]) == ("DE", "GB")
 
 
-def test_the_reference_agent_is_the_one_of_the_last_order(northwind: sqlite3.Connection, kimo: Connection) -> None:
+def test_the_reference_agent_is_the_one_of_the_last_order(
+    northwind: sqlite3.Connection, kimo: Connection
+) -> None:
     last: dict[str, str] = {}
     for customer, agent in northwind.execute(
         "SELECT customer_id, employee_id FROM orders ORDER BY order_date, order_id"
@@ -349,7 +412,8 @@ def test_the_reference_agent_is_the_one_of_the_last_order(northwind: sqlite3.Con
     assert {account for account, agent in found.items() if agent is None} == {"FISSA", "PARIS"}
 
 
-# --- On the tablets ---------------------------------------------------------------------------------------
+# --- On the tablets
+# ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module", params=AGENTS)
@@ -358,7 +422,9 @@ def agent(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def tablet(agent: str, imported: Imported, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+def tablet(
+    agent: str, imported: Imported, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[sqlite3.Connection]:
     """What the reference client wrote for the agent."""
     file = tmp_path_factory.mktemp("tablet") / f"{agent}.sqlite"
     sync_agent(imported.config.sync_store, agent, file)
@@ -371,14 +437,18 @@ SEEN = [
     (
         "Account",
         "Id, Name",
-        "SELECT customer_id, company_name FROM customers "
-        "WHERE customer_id IN (SELECT customer_id FROM orders WHERE employee_id = :agent)",
+        (
+            "SELECT customer_id, company_name FROM customers "
+            "WHERE customer_id IN (SELECT customer_id FROM orders WHERE employee_id = :agent)"
+        ),
     ),
     (
         "Contact",
         "Id, AccountId",
-        "SELECT customer_id, customer_id FROM customers "
-        "WHERE customer_id IN (SELECT customer_id FROM orders WHERE employee_id = :agent)",
+        (
+            "SELECT customer_id, customer_id FROM customers "
+            "WHERE customer_id IN (SELECT customer_id FROM orders WHERE employee_id = :agent)"
+        ),
     ),
     (
         "SalesAgentPerAccount",
@@ -393,8 +463,10 @@ SEEN = [
     (
         "ErpDocumentLine",
         "Id, ItemId, SalesQty, UnitPrice",
-        "SELECT order_id || '-' || product_id, product_id, quantity, unit_price "
-        "FROM order_details JOIN orders USING (order_id) WHERE employee_id = :agent",
+        (
+            "SELECT order_id || '-' || product_id, product_id, quantity, unit_price "
+            "FROM order_details JOIN orders USING (order_id) WHERE employee_id = :agent"
+        ),
     ),
     ("WarehousePerSalesAgent", "SalesAgentId, WarehouseId", "SELECT :agent, 'MAIN'"),
     ("Item", "Id, Description", "SELECT product_id, product_name FROM products WHERE :agent"),
@@ -413,13 +485,17 @@ SEEN = [
     (
         "SalesAgent",
         "Id, Description, Phone",
-        "SELECT employee_id, first_name || ' ' || last_name, "
-        "CASE WHEN employee_id = :agent THEN home_phone END FROM employees",
+        (
+            "SELECT employee_id, first_name || ' ' || last_name, "
+            "CASE WHEN employee_id = :agent THEN home_phone END FROM employees"
+        ),
     ),
 ]
 
 
-@pytest.mark.parametrize(("entity", "columns", "query"), SEEN, ids=[entity for entity, _, _ in SEEN])
+@pytest.mark.parametrize(
+    ("entity", "columns", "query"), SEEN, ids=[entity for entity, _, _ in SEEN]
+)
 def test_a_tablet_holds_exactly_what_its_agent_may_see(
     agent: str,
     entity: str,
@@ -435,7 +511,9 @@ def test_a_tablet_holds_exactly_what_its_agent_may_see(
 
 
 def test_a_tablet_has_a_table_for_every_entity(tablet: sqlite3.Connection) -> None:
-    tables = {name for (name,) in tablet.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = {
+        name for (name,) in tablet.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
     assert tables >= set(COUNTS)
     assert one(tablet, 'SELECT count(*) FROM "CustomerGroup"') == 0
 
@@ -453,7 +531,8 @@ def test_the_readme_tells_the_truth_about_agent_4(northwind: sqlite3.Connection)
     assert f"the {orders} orders" in text
 
 
-# --- Again ------------------------------------------------------------------------------------------------
+# --- Again
+# ------------------------------------------------------------------------------------------------
 
 
 def test_a_second_import_finds_nothing_to_do(
@@ -464,7 +543,12 @@ def test_a_second_import_finds_nothing_to_do(
     for step in again["steps"].values():
         assert {entity["status"] for entity in step.values()} == {"unchanged"}
     for entity in again["steps"]["2"].values():
-        assert (entity["inserted"], entity["updated"], entity["archived"], entity["held"]) == (0, 0, 0, 0)
+        assert (entity["inserted"], entity["updated"], entity["archived"], entity["held"]) == (
+            0,
+            0,
+            0,
+            0,
+        )
     assert {entity["objects_written"] for entity in again["steps"]["3"].values()} == {0}
     with closing(sqlite3.connect(tmp_path / "copy.sqlite")) as copy:
         tablet.backup(copy)

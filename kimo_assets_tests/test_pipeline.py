@@ -22,20 +22,29 @@ def company(world: World) -> World:
     return world
 
 
-# --- one at a time ---------------------------------------------------------------------------------------------------
+# --- one at a time
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_second_run_is_refused_with_the_first_ones_title(company: World) -> None:
     with (
-        open_run(company.config, company.database, title="the nightly import", run_id="abc123") as first,
-        pytest.raises(LockedError, match=rf"'the nightly import' \(load {first.load}, run abc123\) is running since"),
+        open_run(
+            company.config, company.database, title="the nightly import", run_id="abc123"
+        ) as first,
+        pytest.raises(
+            LockedError,
+            match=rf"'the nightly import' \(load {first.load}, run abc123\) is running since",
+        ),
     ):
         company.run()
     assert company.rows("SELECT title, success FROM ops.load") == [("the nightly import", True)]
 
 
 def test_the_lock_is_free_after_a_run_that_raised(company: World) -> None:
-    with pytest.raises(ZeroDivisionError), open_run(company.config, company.database, title="broken"):
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_run(company.config, company.database, title="broken"),
+    ):
         _ = 1 / 0
     assert company.rows("SELECT title, success FROM ops.load") == [("broken", False)]
     company.done()
@@ -52,7 +61,8 @@ def test_the_lock_is_free_after_a_run_that_was_killed(company: World) -> None:
     ]
 
 
-# --- loads and their ledger ------------------------------------------------------------------------------------------
+# --- loads and their ledger
+# ------------------------------------------------------------------------------------------
 
 
 def test_every_run_has_a_number_of_its_own_that_only_grows(company: World) -> None:
@@ -62,24 +72,57 @@ def test_every_run_has_a_number_of_its_own_that_only_grows(company: World) -> No
 
 def test_the_ledger_holds_the_report_of_every_entity_and_step(company: World) -> None:
     report = company.done(run_id="abc123", title="nightly")
-    rows = company.rows("SELECT step, entity, status, counts, error FROM ops.step_result WHERE load = %s", report.load)
-    assert {(step, entity): (status, counts, error) for step, entity, status, counts, error in rows} == {
+    rows = company.rows(
+        "SELECT step, entity, status, counts, error FROM ops.step_result WHERE load = %s",
+        report.load,
+    )
+    assert {
+        (step, entity): (status, counts, error) for step, entity, status, counts, error in rows
+    } == {
         (number, name): (found.status, found.counts(), None)
         for number, step in report.steps.items()
         for name, found in step.entities.items()
     }
-    assert company.rows("SELECT run_id, title, success FROM ops.load") == [("abc123", "nightly", True)]
+    assert company.rows("SELECT run_id, title, success FROM ops.load") == [
+        ("abc123", "nightly", True)
+    ]
 
 
 def test_the_report_as_json_is_that_of_the_design(company: World) -> None:
     found = company.done(run_id="abc123").as_json()
-    assert (found["run_id"], found["success"], list(found["steps"])) == ("abc123", True, ["1", "2", "3"])
-    assert set(found["steps"]["1"]["Zone"]) >= {"read", "staged", "rejected", "seconds", "status", "error"}
-    assert set(found["steps"]["2"]["Zone"]) >= {"inserted", "updated", "archived", "unchanged", "held", "seconds"}
-    assert set(found["steps"]["3"]["Zone"]) >= {"rows", "objects_written", "bytes_written", "agents", "seconds"}
+    assert (found["run_id"], found["success"], list(found["steps"])) == (
+        "abc123",
+        True,
+        ["1", "2", "3"],
+    )
+    assert set(found["steps"]["1"]["Zone"]) >= {
+        "read",
+        "staged",
+        "rejected",
+        "seconds",
+        "status",
+        "error",
+    }
+    assert set(found["steps"]["2"]["Zone"]) >= {
+        "inserted",
+        "updated",
+        "archived",
+        "unchanged",
+        "held",
+        "seconds",
+    }
+    assert set(found["steps"]["3"]["Zone"]) >= {
+        "rows",
+        "objects_written",
+        "bytes_written",
+        "agents",
+        "seconds",
+    }
 
 
-def test_a_run_with_a_failed_entity_names_it_keeps_the_others_and_stops_before_the_next_step(company: World) -> None:
+def test_a_run_with_a_failed_entity_names_it_keeps_the_others_and_stops_before_the_next_step(
+    company: World,
+) -> None:
     company.entities = {"SalesAgent": {}, "Zone": {"table": "nowhere"}}
     report = company.run()
     assert not report.success
@@ -92,17 +135,22 @@ def test_a_run_with_a_failed_entity_names_it_keeps_the_others_and_stops_before_t
     assert company.value("SELECT success FROM ops.load") is False
 
 
-# --- which entities --------------------------------------------------------------------------------------------------
+# --- which entities
+# --------------------------------------------------------------------------------------------------
 
 
-def test_a_named_entity_brings_its_linked_ones_unless_only_the_listed_are_wanted(company: World) -> None:
+def test_a_named_entity_brings_its_linked_ones_unless_only_the_listed_are_wanted(
+    company: World,
+) -> None:
     assert set(company.done(1, entities=["account"]).steps[1].entities) == {
         "Account",
         "SalesAgent",
         "SalesAgentPerAccount",
         "Zone",
     }
-    assert set(company.done(1, entities=["Account"], only_listed=True).steps[1].entities) == {"Account"}
+    assert set(company.done(1, entities=["Account"], only_listed=True).steps[1].entities) == {
+        "Account"
+    }
     assert set(company.done(1, entities=[" zone "], only_listed=True).steps[1].entities) == {"Zone"}
 
 
@@ -115,7 +163,9 @@ def test_an_unknown_entity_is_refused_before_anything_starts(company: World) -> 
 def test_an_entity_comes_after_those_it_depends_on(company: World) -> None:
     for step in company.done().steps.values():
         order = list(step.entities)
-        assert order.index("SalesAgent") < order.index("Account") < order.index("SalesAgentPerAccount")
+        assert (
+            order.index("SalesAgent") < order.index("Account") < order.index("SalesAgentPerAccount")
+        )
 
 
 def test_a_run_of_one_entity_leaves_the_payloads_of_the_others_alone(company: World) -> None:
@@ -128,7 +178,8 @@ def test_a_run_of_one_entity_leaves_the_payloads_of_the_others_alone(company: Wo
     assert company.received("1", "SELECT Name FROM Account") == [("newer",)]
 
 
-# --- what is told ----------------------------------------------------------------------------------------------------
+# --- what is told
+# --------------------------------------------------------------------------------------------------
 
 
 class Listener(Progress):

@@ -1,4 +1,6 @@
-"""A plan says what an import would do, writes nothing, and can be applied exactly as it was seen."""
+"""A plan says what an import would do, writes nothing, and can be applied exactly as it was
+seen.
+"""
 
 import json
 from typing import Any
@@ -31,7 +33,9 @@ def everything(world: World) -> dict[str, Any]:
     """All that the database holds, but for where numbers go on."""
     tables = [name for (name,) in world.rows(_ALL_TABLES)]
     return {
-        name: world.rows(f"SELECT t::text FROM {quoted(name)} AS t ORDER BY 1") for name in tables if name != "ops.load"
+        name: world.rows(f"SELECT t::text FROM {quoted(name)} AS t ORDER BY 1")
+        for name in tables
+        if name != "ops.load"
     }
 
 
@@ -44,7 +48,11 @@ def quoted(name: str) -> str:
 def company(world: World) -> World:
     world.erp(
         SalesAgent=agents("1", "2"),
-        Zone=[{"Id": "N", "Description": "North"}, {"Id": "S", "Description": "South"}, {"Id": "E", "Description": "East"}],
+        Zone=[
+            {"Id": "N", "Description": "North"},
+            {"Id": "S", "Description": "South"},
+            {"Id": "E", "Description": "East"},
+        ],
         Carrier=ids("C"),
     )
     world.done()
@@ -59,7 +67,8 @@ def company(world: World) -> World:
     return world
 
 
-# --- what it says -----------------------------------------------------------------------------------------------
+# --- what it says
+# -----------------------------------------------------------------------------------------------
 
 
 def test_it_tells_what_would_be_inserted_updated_archived_and_refused(company: World) -> None:
@@ -68,8 +77,12 @@ def test_it_tells_what_would_be_inserted_updated_archived_and_refused(company: W
     assert loaded
     assert (loaded.inserted, loaded.updated, loaded.archived, loaded.unchanged) == (1, 1, 1, 1)
     assert made.entities["Zone"].staged.counts() == {
-        "read": 4, "staged": 3, "rejected": 1, "rejected_new": 1, "rules": {"text_too_long": 1},
-    }  # fmt: skip
+        "read": 4,
+        "staged": 3,
+        "rejected": 1,
+        "rejected_new": 1,
+        "rules": {"text_too_long": 1},
+    }
     assert made.has_changes
     assert not made.entities["Carrier"].has_changes
 
@@ -95,7 +108,9 @@ def test_what_it_says_is_what_the_import_then_does(company: World) -> None:
 
 
 def test_the_first_import_can_be_planned_too(world: World) -> None:
-    world.erp(Zone=ids("N", "S"), Account=[{"Id": "A", "ZoneId": "N"}, {"Id": "B", "ZoneId": "gone"}])
+    world.erp(
+        Zone=ids("N", "S"), Account=[{"Id": "A", "ZoneId": "N"}, {"Id": "B", "ZoneId": "gone"}]
+    )
     made = plan(world)
     loaded = made.entities["Account"].loaded
     assert loaded
@@ -124,7 +139,9 @@ def test_held_rows_are_told(world: World) -> None:
     assert made.preview.samples[0].changes == {"Name": ("old", "new")}
 
 
-def test_a_guard_that_would_stop_the_import_is_told_together_with_what_is_behind_it(world: World) -> None:
+def test_a_guard_that_would_stop_the_import_is_told_together_with_what_is_behind_it(
+    world: World,
+) -> None:
     world.erp(Zone=ids(*map(str, range(100))))
     world.done()
     world.erp(Zone=ids(*map(str, range(40))))
@@ -149,7 +166,8 @@ def test_named_entities_pull_their_linked_ones_along(world: World) -> None:
     assert set(plan(world, "Account").entities) >= {"Account", "Zone"}
 
 
-# --- it writes nothing --------------------------------------------------------------------------------------------
+# --- it writes nothing
+# --------------------------------------------------------------------------------------------
 
 
 def test_it_writes_nothing(company: World) -> None:
@@ -158,7 +176,9 @@ def test_it_writes_nothing(company: World) -> None:
     assert everything(company) == before
 
 
-def test_it_writes_nothing_either_when_it_fails_in_the_middle(company: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_writes_nothing_either_when_it_fails_in_the_middle(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = everything(company)
     monkeypatch.setattr("kimo_assets.plan.preview", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -176,24 +196,39 @@ def test_the_next_import_is_the_same_as_without_a_plan(company: World) -> None:
 
 
 def test_it_is_refused_while_an_import_runs(company: World) -> None:
-    with open_run(company.config, company.database, title="Import completo"), pytest.raises(LockedError, match="completo"):
+    with (
+        open_run(company.config, company.database, title="Import completo"),
+        pytest.raises(LockedError, match="completo"),
+    ):
         plan(company)
 
 
-# --- applying a saved one -------------------------------------------------------------------------------------------
+# --- applying a saved one
+# -------------------------------------------------------------------------------------------
 
 
-def test_a_saved_plan_is_applied_as_it_was_seen_whatever_the_erp_says_by_then(company: World) -> None:
+def test_a_saved_plan_is_applied_as_it_was_seen_whatever_the_erp_says_by_then(
+    company: World,
+) -> None:
     made = plan(company, save=True)
     company.erp(Zone=ids("other"))
     report = apply(company, made)
     assert report.success
-    assert company.rows('SELECT "Id" FROM kimo."Zone" WHERE _archived_load IS NULL ORDER BY 1') == [("E",), ("N",), ("W",)]
-    assert company.received("1", "SELECT Id, Description FROM Zone ORDER BY 1")[1] == ("N", "North of it")
+    assert company.rows('SELECT "Id" FROM kimo."Zone" WHERE _archived_load IS NULL ORDER BY 1') == [
+        ("E",),
+        ("N",),
+        ("W",),
+    ]
+    assert company.received("1", "SELECT Id, Description FROM Zone ORDER BY 1")[1] == (
+        "N",
+        "North of it",
+    )
     assert company.rejected("Zone") == [("text_too_long", "Description", "Id=X", "x" * 101)]
     assert report.steps[2].entities["Zone"].counts()["archived"] == 1
     assert report.steps[1].entities["Zone"].counts()["rejected_new"] == 1
-    assert company.rows("SELECT load, since_load FROM ops.rejected_row") == [(report.load, report.load)]
+    assert company.rows("SELECT load, since_load FROM ops.rejected_row") == [
+        (report.load, report.load)
+    ]
 
 
 def test_its_guards_are_lifted_for_that_plan_only(world: World) -> None:
@@ -215,11 +250,15 @@ def test_an_import_after_it_goes_on_from_there(company: World) -> None:
     assert report.steps[2].entities["Zone"].status == "unchanged"
 
 
-def test_it_is_not_applied_when_something_else_changed_kimos_tables_meanwhile(company: World) -> None:
+def test_it_is_not_applied_when_something_else_changed_kimos_tables_meanwhile(
+    company: World,
+) -> None:
     made = plan(company, save=True)
     company.erp(Carrier=ids("C", "D"))
     load = company.done(entities=["Carrier"], only_listed=True, title="Import Carrier").load
-    with pytest.raises(PlanMovedError, match=rf"Carrier was changed by load {load} \(Import Carrier, .* UTC\)"):
+    with pytest.raises(
+        PlanMovedError, match=rf"Carrier was changed by load {load} \(Import Carrier, .* UTC\)"
+    ):
         apply(company, made)
     assert company.rows('SELECT "Description" FROM kimo."Zone" WHERE "Id" = \'N\'') == [("North",)]
 
@@ -258,13 +297,19 @@ def test_an_apply_that_was_cut_off_can_be_repeated(company: World) -> None:
     with open_run(company.config, company.database, title="cut off") as run:
         apply_plan_step(run, 1, find_plan(run, made.id), made.id)
     assert apply(company, made).success
-    assert company.value('SELECT "Description" FROM kimo."Zone" WHERE "Id" = \'N\'') == "North of it"
+    assert (
+        company.value('SELECT "Description" FROM kimo."Zone" WHERE "Id" = \'N\'') == "North of it"
+    )
 
 
 def test_what_an_applied_plan_did_can_be_undone(company: World) -> None:
     apply(company, plan(company, save=True))
     run_undo(company.config, company.database)
-    assert company.rows('SELECT "Id" FROM kimo."Zone" WHERE _archived_load IS NULL ORDER BY 1') == [("E",), ("N",), ("S",)]
+    assert company.rows('SELECT "Id" FROM kimo."Zone" WHERE _archived_load IS NULL ORDER BY 1') == [
+        ("E",),
+        ("N",),
+        ("S",),
+    ]
 
 
 @pytest.mark.parametrize(

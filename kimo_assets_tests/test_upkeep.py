@@ -27,15 +27,24 @@ from kimo_assets.why import why
 from kimo_assets_tests.export.worlds_of_export import Silent
 from kimo_assets_tests.worlds import World, agents, ids
 
-KINDS = {"results of steps", "weights of manifests", "answered records of exports", "batches of exports",
-         "rows left in the outbox", "refused rows of entities that are not mapped", "loads",
-         "snapshots of a plan"}  # fmt: skip
+KINDS = {
+    "results of steps",
+    "weights of manifests",
+    "answered records of exports",
+    "batches of exports",
+    "rows left in the outbox",
+    "refused rows of entities that are not mapped",
+    "loads",
+    "snapshots of a plan",
+}
 
 
 def clean(world: World, *, in_days: float = 0, **options: Any) -> dict[str, int]:
     """What a cleaning finds that comes so many days later."""
     later = datetime.now(UTC) + timedelta(days=in_days)
-    report: TaskReport = clean_ledger(world.config, world.database, Silent(), now=lambda: later, **options)
+    report: TaskReport = clean_ledger(
+        world.config, world.database, Silent(), now=lambda: later, **options
+    )
     assert set(report.counts) == KINDS
     return {name: rows for name, rows in report.counts.items() if rows}
 
@@ -44,8 +53,9 @@ def age(world: World, days: int, up_to: int) -> None:
     """Loads up to this one were so many days earlier."""
     moved = f"interval '{days} days'"
     world.execute(
-        f"UPDATE ops.load SET started_at = started_at - {moved}, finished_at = finished_at - {moved} WHERE load <= {up_to}; "
-        f"UPDATE ops.step_result SET at = at - {moved} WHERE load <= {up_to}"
+        f"UPDATE ops.load SET started_at = started_at - {moved}, finished_at = finished_at -"
+        f" {moved} WHERE load <= {up_to}; UPDATE ops.step_result SET at = at - {moved} WHERE load"
+        f" <= {up_to}"
     )
 
 
@@ -55,7 +65,11 @@ def company(world: World) -> World:
     for number in range(6):
         world.erp(
             SalesAgent=agents("1"),
-            Zone=[{"Id": "N", "Description": f"North {number}"}, {"Id": "Z", "Description": "x" * 101}, *ids("S")],
+            Zone=[
+                {"Id": "N", "Description": f"North {number}"},
+                {"Id": "Z", "Description": "x" * 101},
+                *ids("S"),
+            ],
         )
         world.done()
     return world
@@ -67,7 +81,12 @@ def picture(world: World) -> Any:
         document = read_status(connection, world.config).as_json()
         refused = [(row.entity, row.rule) for row in rejected_rows(connection, world.config)]
     seen = why(world.config, world.database, "1", load_catalog()["Zone"], "S")
-    return document, seen, refused, world.received("1", "SELECT Id, Description FROM Zone ORDER BY 1")
+    return (
+        document,
+        seen,
+        refused,
+        world.received("1", "SELECT Id, Description FROM Zone ORDER BY 1"),
+    )
 
 
 def test_nothing_goes_that_is_young(company: World) -> None:
@@ -84,7 +103,8 @@ def test_old_results_go_and_status_why_and_quarantine_tell_the_same(company: Wor
     found = clean(company)
     assert found == tried
     assert found["results of steps"] >= 20
-    # Row S of Zone is of load 1, which also refused Z first; an undo could go back to load 5; nothing names the others.
+    # Row S of Zone is of load 1, which also refused Z first; an undo could go back to load 5;
+    # nothing names the others.
     assert found["loads"] == 3
     assert company.rows("SELECT load FROM ops.load ORDER BY 1") == [(1,), (5,), (6,), (7,)]
     assert picture(company) == before
@@ -105,7 +125,9 @@ def test_the_last_result_of_a_step_stays_however_old(company: World) -> None:
     assert picture(company)[0]["entities"] == before
 
 
-def test_many_rows_go_in_pieces_and_no_more_than_a_run_may_take(company: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_go_in_pieces_and_no_more_than_a_run_may_take(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(upkeep, "_BATCH", 2)
     monkeypatch.setattr(upkeep, "_MOST", 6)
     company.settings = {"history": {"keep_loads": 0}}
@@ -122,32 +144,40 @@ def test_many_rows_go_in_pieces_and_no_more_than_a_run_may_take(company: World, 
 def test_of_exports_what_was_answered_goes_and_what_waits_stays(world: World) -> None:
     world.erp(SalesAgent=agents("1"))
     world.done(1, 2)
-    world.execute(
-        """
-        INSERT INTO ops.export_batch (load, source, entity, state, ended_at) SELECT 1, 'erp', 'Account', state, now()
-        FROM unnest(ARRAY['exported', 'exported', 'exported', 'exported', 'committing', 'taken back']) AS state;
-        INSERT INTO ops.export_record (entity, id, batch, sync_reference, outcome, answered_at) VALUES
+    world.execute("""
+        INSERT INTO ops.export_batch (load, source, entity, state, ended_at) SELECT 1, 'erp',
+            'Account', state, now()
+        FROM unnest(ARRAY['exported', 'exported', 'exported', 'exported', 'committing',
+            'taken back']) AS state;
+        INSERT INTO ops.export_record (entity, id, batch, sync_reference, outcome, answered_at)
+            VALUES
             ('Account', 'answered', 1, 'S1', 'acknowledged', now()),
             ('Account', 'refused', 2, 'S2', 'refused', now()),
-            ('Account', 'amended', 2, 'S3', 'refused', now()), ('Account', 'amended', 3, 'S3', 'acknowledged', now()),
+            ('Account', 'amended', 2, 'S3', 'refused', now()),
+                ('Account', 'amended', 3, 'S3', 'acknowledged', now()),
             ('Account', 'sent', 4, 'S4', 'sent', NULL),
-            ('Account', 'again', 2, 'S5', 'refused', now()), ('Account', 'again', 4, 'S5', 'sent', NULL),
+            ('Account', 'again', 2, 'S5', 'refused', now()),
+                ('Account', 'again', 4, 'S5', 'sent', NULL),
             ('Account', 'unknown', 5, 'S6', NULL, NULL);
         INSERT INTO integrator.outbox VALUES (1, 1, 'Account', 'answered', 'answered', '{}'),
             (5, 1, 'Account', 'unknown', 'unknown', '{}');
-        """
-    )
+        """)
     assert clean(world) == {"rows left in the outbox": 1}
     found = clean(world, in_days=400)
     assert (found["answered records of exports"], found["batches of exports"]) == (4, 3)
     assert world.rows("SELECT id, batch FROM ops.export_record ORDER BY 1, 2") == [
-        ("again", 4), ("refused", 2), ("sent", 4), ("unknown", 5),
-    ]  # fmt: skip
+        ("again", 4),
+        ("refused", 2),
+        ("sent", 4),
+        ("unknown", 5),
+    ]
     assert world.rows("SELECT batch FROM ops.export_batch ORDER BY 1") == [(2,), (4,), (5,)]
     assert world.rows("SELECT id FROM integrator.outbox") == [("unknown",)]
 
 
-def test_refused_rows_go_only_with_their_entity_and_a_plan_that_nobody_applies_goes(company: World) -> None:
+def test_refused_rows_go_only_with_their_entity_and_a_plan_that_nobody_applies_goes(
+    company: World,
+) -> None:
     company.erp(Zone=ids("new"))
     make_plan(company.config, company.database, company.config.entity_names, save=True)
     staged = company.value("SELECT count(*) FROM ops.planned")
@@ -164,12 +194,15 @@ def test_no_cleaning_while_a_run_is_going_on(company: World) -> None:
         clean(company)
 
 
-# --- Dagster --------------------------------------------------------------------------------------------------------
+# --- Dagster
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def imported(tmp_path: Path, database: Database, new_database: Callable[[], Database]) -> World:
-    """A company with a Dagster instance of its own; three imports of all, one more of Zone alone."""
+    """A company with a Dagster instance of its own; three imports of all, one more of Zone
+    alone.
+    """
     own, dagster = new_database(), f"dagster_of_upkeep_{next(_NUMBERS)}"
     with database.connect() as connection:
         connection.execute(f"CREATE DATABASE {dagster}")  # type: ignore[arg-type]
@@ -186,28 +219,49 @@ _NUMBERS = count()
 
 def test_runs_go_with_their_events_and_the_partitions_stay_what_they_were(imported: World) -> None:
     world = imported
-    with dg.DagsterInstance.from_config(str(dagster_home(world.config, world.database))) as instance:
-        first, second, third = sorted(instance.get_run_records(), key=lambda record: record.storage_id)
+    with dg.DagsterInstance.from_config(
+        str(dagster_home(world.config, world.database))
+    ) as instance:
+        first, second, third = sorted(
+            instance.get_run_records(), key=lambda record: record.storage_id
+        )
         logs = dagster_home(world.config, world.database) / "logs"
         assert (logs / first.dagster_run.run_id).exists()
-        shown = {asset: instance.get_materialized_partitions(asset) for asset in instance.all_asset_keys()}
+        shown = {
+            asset: instance.get_materialized_partitions(asset)
+            for asset in instance.all_asset_keys()
+        }
         assert {len(partitions) for partitions in shown.values() if partitions} == {2}
         later = datetime.now(UTC) + timedelta(seconds=5)
         tried = clean_instance(instance, later, dry_run=True)
         assert len(instance.get_run_records()) == 3
         counts = clean_instance(instance, later)
-        assert counts == tried == {"runs": 1, "old runs that partitions rest on": 2, "ticks of sensors and schedules": 0}
+        assert (
+            counts
+            == tried
+            == {
+                "runs": 1,
+                "old runs that partitions rest on": 2,
+                "ticks of sensors and schedules": 0,
+            }
+        )
         left = {record.dagster_run.run_id for record in instance.get_run_records()}
         assert left == {second.dagster_run.run_id, third.dagster_run.run_id}
         assert not instance.all_logs(first.dagster_run.run_id)
         assert {folder.name for folder in logs.iterdir()} == left
-        assert {asset: instance.get_materialized_partitions(asset) for asset in instance.all_asset_keys()} == shown
+        assert {
+            asset: instance.get_materialized_partitions(asset)
+            for asset in instance.all_asset_keys()
+        } == shown
         assert clean_instance(instance, datetime.now(UTC) - timedelta(days=1))["runs"] == 0
 
 
 def test_the_job_cleans_both_and_says_so(imported: World) -> None:
     world = imported
-    world.settings = {"retention": {"runs_days": 1e-9, "ledger_days": 1e-9}, "history": {"keep_loads": 0}}
+    world.settings = {
+        "retention": {"runs_days": 1e-9, "ledger_days": 1e-9},
+        "history": {"keep_loads": 0},
+    }
     launch_import(world.config, world.database)
     tried = launch_cleaning(world.config, world.database, dry_run=True)
     assert "Nothing was deleted" in tried.notes[-1]

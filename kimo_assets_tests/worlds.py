@@ -1,11 +1,12 @@
-"""Small companies for the tests: an ERP from a dict of tables, a kimo.yaml for it, the steps, and what came of them.
+"""Small companies for the tests: an ERP from a dict of tables, a kimo.yaml for it, the steps, and
+what came of them.
 
     world.erp(Zone=[{"Id": "N", "Description": "North"}])
     world.run(1, 2)
     assert world.rows('SELECT "Id" FROM kimo."Zone"') == [("N",)]
 
-Every table of the ERP that carries an entity's name is mapped; `entities` overrides. An ERP is a whole snapshot: the
-tables not given anew stay as they were, `without` takes one away.
+Every table of the ERP that carries an entity's name is mapped; `entities` overrides. An ERP is a
+whole snapshot: the tables not given anew stay as they were, `without` takes one away.
 """
 
 import os
@@ -67,7 +68,10 @@ class Erp:
 
     def tables(self) -> list[str]:
         with closing(sqlite3.connect(self.file)) as connection:
-            return [name for (name,) in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
+            return [
+                name
+                for (name,) in connection.execute("SELECT name FROM sqlite_master ORDER BY name")
+            ]
 
     @staticmethod
     def _create(connection: sqlite3.Connection, name: str, columns: Sequence[str]) -> None:
@@ -75,7 +79,9 @@ class Erp:
         connection.execute(f'CREATE TABLE "{name}" ({quoted})')
 
     @staticmethod
-    def _insert(connection: sqlite3.Connection, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def _insert(
+        connection: sqlite3.Connection, name: str, columns: Sequence[str], rows: Sequence[Row]
+    ) -> None:
         by_marks: dict[str, list[list[Any]]] = {}
         for row in rows:
             values = [row.get(column) for column in columns]
@@ -87,7 +93,9 @@ class Erp:
         Erp._write(connection, name, by_marks)
 
     @staticmethod
-    def _write(connection: sqlite3.Connection, name: str, by_marks: dict[str, list[list[Any]]]) -> None:
+    def _write(
+        connection: sqlite3.Connection, name: str, by_marks: dict[str, list[list[Any]]]
+    ) -> None:
         """Rows in their order: written as soon as the way they are written changes."""
         for marks, found in by_marks.items():
             connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', found)
@@ -166,16 +174,22 @@ class World:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def rejected(self, entity: str) -> list[tuple[Any, ...]]:
-        """(rule, source column, source key, value) of the entity's refused rows, in the order of the stream."""
+        """(rule, source column, source key, value) of the entity's refused rows, in the order of
+        the stream.
+        """
         return self.rows(
-            "SELECT rule, source_column, source_key, value FROM ops.rejected_row WHERE entity = %s ORDER BY id",
+            "SELECT rule, source_column, source_key, value FROM ops.rejected_row WHERE entity = %s"
+            " ORDER BY id",
             entity,
         )
 
-    # --- what agents get -------------------------------------------------------------------------------------------
+    # --- what agents get
+    # -------------------------------------------------------------------------------------------
 
     def agents(self) -> list[str]:
-        rows = self.rows('SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY 1')
+        rows = self.rows(
+            'SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY 1'
+        )
         return [code for (code,) in rows]
 
     def client_file(self, agent: str) -> Path:
@@ -196,7 +210,9 @@ class World:
     def seen(self, entity: str) -> dict[str, str]:
         """agent -> the Ids it sees, sorted, with blanks between."""
         return {
-            agent: " ".join(sorted(key for (key,) in self.received(agent, f'SELECT Id FROM "{entity}"')))
+            agent: " ".join(
+                sorted(key for (key,) in self.received(agent, f'SELECT Id FROM "{entity}"'))
+            )
             for agent in self.agents()
         }
 
@@ -219,17 +235,23 @@ def links(first: str, second: str, *pairs: tuple[str, str] | str) -> list[Row]:
 
 
 def rules(**values: Any) -> list[Row]:
-    """Rows of BusinessRuleFromErp: ErpDocument__FilterPerUser="1" is the rule ErpDocument\\FilterPerUser."""
+    """Rows of BusinessRuleFromErp: ErpDocument__FilterPerUser="1" is the rule
+    ErpDocument\\FilterPerUser.
+    """
     return [{"Key": key.replace("__", "\\"), "Value": value} for key, value in values.items()]
 
 
 class Killer(Progress):
-    """Kills its own process, as a power cut would, the moment an entity of a step starts (or the manifests do).
+    """Kills its own process, as a power cut would, the moment an entity of a step starts (or the
+    manifests do).
 
-    number: another signal than SIGKILL. reading: not when the entity starts, but when its first rows were read.
+    number: another signal than SIGKILL. reading: not when the entity starts, but when its first
+    rows were read.
     """
 
-    def __init__(self, step: int, entity: str | None, number: int = 9, *, reading: bool = False) -> None:
+    def __init__(
+        self, step: int, entity: str | None, number: int = 9, *, reading: bool = False
+    ) -> None:
         self._step = step
         self._entity = entity
         self._number = number
@@ -270,9 +292,16 @@ else:
 
 
 def run_and_kill(
-    world: World, *steps: int, at_step: int, at_entity: str | None, number: int = 9, reading: bool = False
+    world: World,
+    *steps: int,
+    at_step: int,
+    at_entity: str | None,
+    number: int = 9,
+    reading: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the steps in a process of their own that gets a signal (SIGKILL) on its way, and ends by it."""
+    """Runs the steps in a process of their own that gets a signal (SIGKILL) on its way, and ends by
+    it.
+    """
     return _run_killed(world, " ".join(map(str, steps)), at_step, at_entity, number, reading)
 
 
@@ -284,7 +313,15 @@ def undo_and_kill(world: World, *, at_step: int, at_entity: str | None) -> None:
 def _run_killed(
     world: World, what: str, at_step: int, at_entity: str | None, number: int, reading: bool
 ) -> subprocess.CompletedProcess[str]:
-    arguments = [world.config.path, world.database.dsn, what, at_step, at_entity or "", number, reading]
+    arguments = [
+        world.config.path,
+        world.database.dsn,
+        what,
+        at_step,
+        at_entity or "",
+        number,
+        reading,
+    ]
     done = subprocess.run(
         [sys.executable, "-c", _KILLED_RUN, *map(str, arguments)],
         cwd=Path(__file__).parents[1],
@@ -298,7 +335,11 @@ def _run_killed(
 
 def url_of(database: Database) -> str:
     """The address of a database of the embedded server, as a source's URL."""
-    return make_url(database.dsn).render_as_string(hide_password=False) if "://" in database.dsn else _url(database.dsn)
+    return (
+        make_url(database.dsn).render_as_string(hide_password=False)
+        if "://" in database.dsn
+        else _url(database.dsn)
+    )
 
 
 def _url(dsn: str) -> str:
@@ -308,7 +349,10 @@ def _url(dsn: str) -> str:
     parts = conninfo_to_dict(dsn)
     query = {"host": str(parts["host"])} | ({"port": str(parts["port"])} if "port" in parts else {})
     url = URL.create(
-        "postgresql", username=str(parts.get("user", "postgres")), database=str(parts["dbname"]), query=query
+        "postgresql",
+        username=str(parts.get("user", "postgres")),
+        database=str(parts["dbname"]),
+        query=query,
     )
     return url.render_as_string(hide_password=False)
 

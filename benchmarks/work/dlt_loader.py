@@ -1,7 +1,8 @@
-"""dlt: its sql_database source into its postgres destination, as it comes (INSERT) or by its fast ways (Arrow, COPY); and
-whether what arrived is what was there.
+"""dlt: its sql_database source into its postgres destination, as it comes (INSERT) or by its fast
+ways (Arrow, COPY); and whether what arrived is what was there.
 
-Needs dlt[postgres], sqlalchemy and pyarrow, and nothing of ours: they may live in an environment of their own.
+Needs dlt[postgres], sqlalchemy and pyarrow, and nothing of ours: they may live in an environment of
+their own.
 """
 
 import os
@@ -31,7 +32,9 @@ def run(
 
     engine = create_engine(source_url.replace("postgresql://", "postgresql+psycopg2://"))
     dataset = f"by_dlt_{method}"
-    options = {"backend_kwargs": {"conn": _connectorx(source_url)}} if method == "connectorx" else {}
+    options = (
+        {"backend_kwargs": {"conn": _connectorx(source_url)}} if method == "connectorx" else {}
+    )
     with tempfile.TemporaryDirectory() as folder, Meter(postmasters) as meter:
         pipeline = dlt.pipeline(
             "benchmark",
@@ -63,7 +66,9 @@ def run(
 
 
 def _wrong_rows(source: Any, target: Any, dataset: str, table: str) -> tuple[int, int]:
-    """How many rows of the source have not arrived as they are; the second, if an empty text may become no value."""
+    """How many rows of the source have not arrived as they are; the second, if an empty text may
+    become no value.
+    """
     from sqlalchemy import inspect
 
     names = [column["name"] for column in inspect(source).get_columns(table)]
@@ -102,11 +107,15 @@ def _connectorx(url: str) -> str:
         return f"sqlite://{parts.database}"
     if not parts.host:  # a server on a socket, whose folder stands where a host does
         return f"postgresql://{parts.username}@{quote(str(parts.query['host']), safe='')}/{parts.database}"
-    return parts.set(drivername=parts.get_backend_name(), query={}).render_as_string(hide_password=False)
+    return parts.set(drivername=parts.get_backend_name(), query={}).render_as_string(
+        hide_password=False
+    )
 
 
 def _credentials(url: str) -> dict[str, Any]:
-    """dlt wants a host: that of a server on a socket is the socket's folder, which a URL names in its query."""
+    """dlt wants a host: that of a server on a socket is the socket's folder, which a URL names in
+    its query.
+    """
     from sqlalchemy import make_url
 
     parts = make_url(url)

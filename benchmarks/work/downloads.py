@@ -1,4 +1,6 @@
-"""Some agents' syncs by the reference client, each against what has really changed in the agent's file."""
+"""Some agents' syncs by the reference client, each against what has really changed in the agent's
+file.
+"""
 
 import shutil
 from collections.abc import Sequence

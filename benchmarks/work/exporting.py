@@ -1,4 +1,6 @@
-"""An export of new documents, and then its floor: the same rows by one COPY or executemany into tables of their own."""
+"""An export of new documents, and then its floor: the same rows by one COPY or executemany into
+tables of their own.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +27,9 @@ class _Silent:
     def said(self, line: str) -> None: ...
 
 
-def run(config: str, documents: int, lines: int, tables: dict[str, str], postmasters: Sequence[int]) -> dict[str, Any]:
+def run(
+    config: str, documents: int, lines: int, tables: dict[str, str], postmasters: Sequence[int]
+) -> dict[str, Any]:
     loaded = load_config(Path(config))
     database = open_database(loaded)
     engine = open_source("erp", loaded.sources["erp"], writable=True)
@@ -38,7 +42,10 @@ def run(config: str, documents: int, lines: int, tables: dict[str, str], postmas
         usage = meter.lap()
         if sent != documents:
             raise SystemExit(f"{sent} documents were sent, and not {documents}")
-        return usage.as_json() | {"rows": documents * (1 + lines), "floor": _floor(engine, tables, meter)}
+        return usage.as_json() | {
+            "rows": documents * (1 + lines),
+            "floor": _floor(engine, tables, meter),
+        }
 
 
 def _prepare(engine: Engine, tables: dict[str, str]) -> None:
@@ -46,7 +53,9 @@ def _prepare(engine: Engine, tables: dict[str, str]) -> None:
     with engine.begin() as erp:
         for name, columns in tables.items():
             for copy in (name, f"{name}_FLOOR"):
-                named = ", ".join(f"{quote(c.split(' ', 1)[0])} {c.split(' ', 1)[1]}" for c in columns.split(", "))
+                named = ", ".join(
+                    f"{quote(c.split(' ', 1)[0])} {c.split(' ', 1)[1]}" for c in columns.split(", ")
+                )
                 erp.execute(text(f"DROP TABLE IF EXISTS {quote(copy)}"))
                 erp.execute(text(f"CREATE TABLE {quote(copy)} ({named})"))
 
@@ -59,22 +68,33 @@ def _fill(connection: Connection, documents: int, lines: int) -> None:
     connection.execute('ANALYZE kimo."Document", kimo."DocumentLine"')
 
 
-_EMPTY = 'TRUNCATE kimo."Document", kimo."DocumentLine", kimo."DocumentType", ops.export_record, ops.export_batch'
+_EMPTY = (
+    'TRUNCATE kimo."Document", kimo."DocumentLine", kimo."DocumentType", ops.export_record,'
+    " ops.export_batch"
+)
 _TYPE = """
-    INSERT INTO kimo."DocumentType" ("Id", "Description", "DocumentFamilyId", "CanSendToErp") VALUES ('O', 'Order', 1, true)
+    INSERT INTO kimo."DocumentType" ("Id", "Description", "DocumentFamilyId", "CanSendToErp") VALUES
+        ('O', 'Order', 1, true)
 """
 _HEADS = """
-    INSERT INTO kimo."Document" ("Id", "SyncReference", "EntityStatus", "DocumentTypeId", "DocumentStatus", "Number",
-        "AccountId", "DocumentDate", "DeliveryDate", "Amount", "VatAmount", "PaymentMethodId", "CreatorId", "Notes")
-    SELECT md5(n::text), md5(n::text), 6, 'O', 1, n::text, 'C' || n %% 5000, date '2026-01-01' + n %% 200,
-        date '2026-01-10' + n %% 200, n * 1.07, n * 0.21, 'P' || n %% 7, 'U' || n %% 50, 'to the back door, please: ' || n
+    INSERT INTO kimo."Document" ("Id", "SyncReference", "EntityStatus", "DocumentTypeId",
+        "DocumentStatus", "Number",
+        "AccountId", "DocumentDate", "DeliveryDate", "Amount", "VatAmount", "PaymentMethodId",
+            "CreatorId", "Notes")
+    SELECT md5(n::text), md5(n::text), 6, 'O', 1, n::text, 'C' || n %% 5000,
+        date '2026-01-01' + n %% 200,
+        date '2026-01-10' + n %% 200, n * 1.07, n * 0.21, 'P' || n %% 7, 'U' || n %% 50,
+            'to the back door, please: ' || n
     FROM generate_series(1, %(documents)s) AS n
 """
 _LINES = """
-    INSERT INTO kimo."DocumentLine" ("Id", "DocumentId", "LineNumber", "ItemId", "ItemDescription", "SalesQty",
+    INSERT INTO kimo."DocumentLine" ("Id", "DocumentId", "LineNumber", "ItemId", "ItemDescription",
+        "SalesQty",
         "SalesUomId", "UnitPrice", "Discount1", "Amount", "VatRateId", "DeliveryDate")
-    SELECT md5(n || '-' || l), md5(n::text), l, 'I' || (n * l) %% 9000, 'article number ' || (n * l) %% 9000, l %% 12 + 1,
-        'PZ', (n * l) %% 10000 * 0.01237, l %% 3 * 5, (n * l) %% 100000 * 0.01, '22', date '2026-01-10' + n %% 200
+    SELECT md5(n || '-' || l), md5(n::text), l, 'I' || (n * l) %% 9000, 'article number ' ||
+        (n * l) %% 9000, l %% 12 + 1,
+        'PZ', (n * l) %% 10000 * 0.01237, l %% 3 * 5, (n * l) %% 100000 * 0.01, '22',
+            date '2026-01-10' + n %% 200
     FROM generate_series(1, %(documents)s) AS n, generate_series(1, %(lines)s) AS l
 """
 
@@ -89,7 +109,10 @@ def _export(config: KimoConfig, database: Database, connection: Connection) -> i
 def _floor(engine: Engine, tables: dict[str, str], meter: Meter) -> dict[str, Any]:
     quote = engine.dialect.identifier_preparer.quote_identifier
     with engine.connect() as erp:
-        found = {name: [tuple(row) for row in erp.exec_driver_sql(f"SELECT * FROM {quote(name)}")] for name in tables}
+        found = {
+            name: [tuple(row) for row in erp.exec_driver_sql(f"SELECT * FROM {quote(name)}")]
+            for name in tables
+        }
     meter.lap()
     with engine.begin() as erp:
         insert = _copy if engine.dialect.name == "postgresql" else _executemany

@@ -1,4 +1,6 @@
-"""Entities' rows as segments of CSV, by one of our readers, into nothing: what reading alone costs."""
+"""Entities' rows as segments of CSV, by one of our readers, into nothing: what reading
+alone costs.
+"""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,7 +14,9 @@ from kimo_assets.sources.readers import read_segments
 from kimo_assets.sources.selection import resolve
 
 
-def run(config: str, source_url: str, reader: str, entities: Sequence[str], postmasters: Sequence[int]) -> dict[str, Any]:
+def run(
+    config: str, source_url: str, reader: str, entities: Sequence[str], postmasters: Sequence[int]
+) -> dict[str, Any]:
     """reader: as kimo.yaml's."""
     mappings = load_config(config).entities
     engine = open_source("erp", SourceConfig(url=source_url, reader=reader))  # type: ignore[arg-type]

@@ -1,4 +1,6 @@
-"""Every address of an imported company asked at a stand-in for Google on this machine, as fast as it goes."""
+"""Every address of an imported company asked at a stand-in for Google on this machine, as fast as
+it goes.
+"""
 
 from itertools import count
 from pathlib import Path
@@ -26,10 +28,14 @@ class _Nobody:
 
 
 def run(config: str) -> dict[str, Any]:
-    """accounts: of the types that are asked for; written: distinct as they are written; asked_once: in one spelling."""
+    """accounts: of the types that are asked for; written: distinct as they are written; asked_once:
+    in one spelling.
+    """
     loaded = load_config(config)
     with GoogleStandIn() as google, open_database(loaded).connect() as connection:
-        section = loaded.geocoding.model_copy(update={"base_url": google.url, "daily_budget": _UNLIMITED})
+        section = loaded.geocoding.model_copy(
+            update={"base_url": google.url, "daily_budget": _UNLIMITED}
+        )
         accounts, written = connection.execute(
             sql.SQL(
                 'SELECT count(*), count(DISTINCT {}) FROM kimo."Account" AS a '
@@ -37,9 +43,12 @@ def run(config: str) -> dict[str, Any]:
             ).format(WRITTEN, sql.Literal(list(ACCOUNT_TYPES)))
         ).fetchone() or (0, 0)
         with Meter([postmaster_of(Path(loaded.data_dir) / "postgres")]) as meter:
-            # By this clock a second passes from one look at it to the next: no call is ever too early.
+            # By this clock a second passes from one look at it to the next: no call is ever too
+            # early.
             seconds = count()
-            report = geocode_addresses(connection, section, DEMO_KEY, _Nobody(), clock=lambda: float(next(seconds)))
+            report = geocode_addresses(
+                connection, section, DEMO_KEY, _Nobody(), clock=lambda: float(next(seconds))
+            )
             usage = meter.lap()
         calls = google.calls
     return usage.as_json() | {

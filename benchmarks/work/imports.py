@@ -49,27 +49,58 @@ def run(
     with Meter([postmaster_of(postgres), *postmasters]) as meter:
         laps = _Laps(meter)
         report = run_import(
-            loaded, database, steps=steps, entities=entities, only_listed=bool(entities), progress=laps
+            loaded,
+            database,
+            steps=steps,
+            entities=entities,
+            only_listed=bool(entities),
+            progress=laps,
         )
         laps.ended()
     if not report.success:
         raise SystemExit(f"the import failed: {report.failures}")
-    result: dict[str, Any] = {"steps": {step: _step(step, usage, report) for step, usage in laps.steps.items()}}
+    result: dict[str, Any] = {
+        "steps": {step: _step(step, usage, report) for step, usage in laps.steps.items()}
+    }
     if with_floors:
         result["floors"] = _floors(database, postgres, Path(loaded.sync_store), report)
     return result
 
 
 def _step(step: int, usage: Usage, report: ImportReport) -> dict[str, Any]:
-    entities = [entity.as_json() | {"entity": name} for name, entity in report.steps[step].entities.items()]
-    counted = ("read", "staged", "rejected", "inserted", "updated", "archived", "unchanged", "rows", "objects",
-               "objects_written", "bytes", "bytes_written")  # fmt: skip
-    totals = {name: sum(entity.get(name, 0) for entity in entities) for name in counted if name in entities[0]}
+    entities = [
+        entity.as_json() | {"entity": name} for name, entity in report.steps[step].entities.items()
+    ]
+    counted = (
+        "read",
+        "staged",
+        "rejected",
+        "inserted",
+        "updated",
+        "archived",
+        "unchanged",
+        "rows",
+        "objects",
+        "objects_written",
+        "bytes",
+        "bytes_written",
+    )
+    totals = {
+        name: sum(entity.get(name, 0) for entity in entities)
+        for name in counted
+        if name in entities[0]
+    }
     slowest = sorted(entities, key=lambda entity: -entity["seconds"])[:_SLOWEST]
-    return usage.as_json() | totals | {"slowest": {entity["entity"]: entity["seconds"] for entity in slowest}}
+    return (
+        usage.as_json()
+        | totals
+        | {"slowest": {entity["entity"]: entity["seconds"] for entity in slowest}}
+    )
 
 
-def _floors(database: Database, postgres: Path, store: Path, report: ImportReport) -> dict[str, Any]:
+def _floors(
+    database: Database, postgres: Path, store: Path, report: ImportReport
+) -> dict[str, Any]:
     server = floors.Server(psql_of(postgres), database.dsn)
     found: dict[str, Any] = {}
     with database.connect() as connection, Meter([postmaster_of(postgres)]) as meter:

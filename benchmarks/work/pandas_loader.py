@@ -1,4 +1,6 @@
-"""pandas: read_sql in chunks, then to_sql, by multi-row INSERT or by the COPY callable of its documentation."""
+"""pandas: read_sql in chunks, then to_sql, by multi-row INSERT or by the COPY callable of its
+documentation.
+"""
 
 import csv
 import io
@@ -43,14 +45,18 @@ def run(
 
 
 def _numbers(chunk: Any) -> dict[str, Any]:
-    """Numbers as numeric: from a first chunk of whole ones pandas would make an integer column, and fail later."""
+    """Numbers as numeric: from a first chunk of whole ones pandas would make an integer column, and
+    fail later.
+    """
     from sqlalchemy import Numeric
 
     return {name: Numeric() for name in chunk.select_dtypes("number").columns}
 
 
 def _driver(url: str) -> str:
-    """SQLAlchemy 2.1 takes a bare URL for psycopg 3; the recipe for COPY is written for psycopg2."""
+    """SQLAlchemy 2.1 takes a bare URL for psycopg 3; the recipe for COPY is written for
+    psycopg2.
+    """
     return url.replace("postgresql://", "postgresql+psycopg2://")
 
 

@@ -1,7 +1,8 @@
-"""The common ways of handing out data, on the same rows: each agent's whole files, written anew each time.
+"""The common ways of handing out data, on the same rows: each agent's whole files, written anew
+each time.
 
-They read the rows from the agents' SQLite files, which the reference client has made: that they need not ask who sees what
-counts in their favour.
+They read the rows from the agents' SQLite files, which the reference client has made: that they
+need not ask who sees what counts in their favour.
 """
 
 import gzip
@@ -27,7 +28,9 @@ Sizes = dict[str, int]
 
 
 def run(config: str, kind: str, agents: Sequence[str], tablets: str, folder: str) -> dict[str, Any]:
-    """kind: of PEERS. tablets: where the agents' files are. folder: to write to; removed afterwards."""
+    """kind: of PEERS. tablets: where the agents' files are. folder: to write to; removed
+    afterwards.
+    """
     manifests = published.manifests(Path(load_config(config).sync_store))
     sizes: dict[str, Sizes] = {}
     rows = 0
@@ -48,7 +51,9 @@ def run(config: str, kind: str, agents: Sequence[str], tablets: str, folder: str
     }
 
 
-def _json(file: sqlite3.Connection, manifest: published.Manifest, target: Path) -> tuple[Sizes, int]:
+def _json(
+    file: sqlite3.Connection, manifest: published.Manifest, target: Path
+) -> tuple[Sizes, int]:
     """One gzip JSON per entity, level 6: an array of objects."""
     sizes, rows = {}, 0
     for name, fields, query in tables(file, manifest):
@@ -64,7 +69,9 @@ def _json(file: sqlite3.Connection, manifest: published.Manifest, target: Path) 
     return sizes, rows
 
 
-def _parquet(file: sqlite3.Connection, manifest: published.Manifest, target: Path) -> tuple[Sizes, int]:
+def _parquet(
+    file: sqlite3.Connection, manifest: published.Manifest, target: Path
+) -> tuple[Sizes, int]:
     """One Parquet file per entity, zstd."""
     import pyarrow
     from pyarrow.parquet import ParquetWriter
@@ -72,14 +79,28 @@ def _parquet(file: sqlite3.Connection, manifest: published.Manifest, target: Pat
     sizes, rows = {}, 0
     for name, fields, query in tables(file, manifest):
         path = target / f"{name}.parquet"
-        types = {"int": pyarrow.int64(), "enum": pyarrow.int64(), "bool": pyarrow.int64(), "dec": pyarrow.float64()}
-        schema = pyarrow.schema([(column, types.get(kind, pyarrow.string())) for column, kind in fields.items()])
-        casts = [float if kind == "dec" else int if kind in types else str for kind in fields.values()]
+        types = {
+            "int": pyarrow.int64(),
+            "enum": pyarrow.int64(),
+            "bool": pyarrow.int64(),
+            "dec": pyarrow.float64(),
+        }
+        schema = pyarrow.schema(
+            [(column, types.get(kind, pyarrow.string())) for column, kind in fields.items()]
+        )
+        casts = [
+            float if kind == "dec" else int if kind in types else str for kind in fields.values()
+        ]
         with ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in _batches(file, query):
                 columns = [
-                    pyarrow.array([value if value is None else cast(value) for value in column], type=schema.field(n).type)
-                    for n, (cast, column) in enumerate(zip(casts, zip(*batch, strict=True), strict=True))
+                    pyarrow.array(
+                        [value if value is None else cast(value) for value in column],
+                        type=schema.field(n).type,
+                    )
+                    for n, (cast, column) in enumerate(
+                        zip(casts, zip(*batch, strict=True), strict=True)
+                    )
                 ]
                 writer.write_batch(pyarrow.record_batch(columns, schema=schema))
                 rows += len(batch)
@@ -87,14 +108,18 @@ def _parquet(file: sqlite3.Connection, manifest: published.Manifest, target: Pat
     return sizes, rows
 
 
-def _sqlite(file: sqlite3.Connection, manifest: published.Manifest, target: Path) -> tuple[Sizes, int]:
+def _sqlite(
+    file: sqlite3.Connection, manifest: published.Manifest, target: Path
+) -> tuple[Sizes, int]:
     """One SQLite file with the entities' tables by key, then through zstd 3, as it travels."""
     path, rows = target / "agent.sqlite", 0
     file.execute("ATTACH ? AS peer", [str(path)])
     with file:
         for name, fields, query in tables(file, manifest):
             key = manifest["entities"][name]["key"]
-            columns = ", ".join(f'"{column}"{" PRIMARY KEY" if column == key else ""}' for column in fields)
+            columns = ", ".join(
+                f'"{column}"{" PRIMARY KEY" if column == key else ""}' for column in fields
+            )
             file.execute(f'CREATE TABLE peer."{name}" ({columns}) WITHOUT ROWID')
             rows += file.execute(f'INSERT INTO peer."{name}" {query}').rowcount
     file.execute("DETACH peer")

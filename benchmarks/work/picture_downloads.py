@@ -1,4 +1,6 @@
-"""Pictures from URLs, by download_images into a new company, and by a plain loop of `requests` without any bookkeeping."""
+"""Pictures from URLs, by download_images into a new company, and by a plain loop of `requests`
+without any bookkeeping.
+"""
 
 import shutil
 import subprocess
@@ -33,14 +35,17 @@ def run(folder: str, count: int) -> dict[str, Any]:
     names = _draw(pictures, count)
     config = directory / "kimo.yaml"
     config.write_text(
-        "sources: {erp: {url: 'sqlite:///erp.sqlite'}}\n"
-        "images: {max_size_px: 1200, thumbnail_px: 200, download: {allowed_hosts: [127.0.0.1], per_host: 8}}\n",
+        "sources: {erp: {url: 'sqlite:///erp.sqlite'}}\nimages: {max_size_px: 1200, thumbnail_px:"
+        " 200, download: {allowed_hosts: [127.0.0.1], per_host: 8}}\n",
         encoding="utf-8",
     )
     loaded = load_config(config)
     database = open_database(loaded)
     results = {}
-    with _server(pictures) as address, Meter([postmaster_of(Path(loaded.data_dir) / "postgres")]) as meter:
+    with (
+        _server(pictures) as address,
+        Meter([postmaster_of(Path(loaded.data_dir) / "postgres")]) as meter,
+    ):
         urls = [f"{address}/{name}" for name in names]
         _name(database, urls)
         meter.lap()
@@ -60,7 +65,9 @@ def _draw(folder: Path, count: int) -> list[str]:
     ground = Image.radial_gradient("L").resize(_SIZE).convert("RGB")
     ground.paste(Image.effect_noise((800, 600), 60).convert("RGB"), (400, 300))
     for number in range(count):
-        ImageDraw.Draw(ground).text((20, 20 + number), f"picture {number}", fill=(number % 256, 80, 160))
+        ImageDraw.Draw(ground).text(
+            (20, 20 + number), f"picture {number}", fill=(number % 256, 80, 160)
+        )
         ground.save(folder / f"{number}.jpg", quality=90)
     return [f"{number}.jpg" for number in range(count)]
 
@@ -68,7 +75,9 @@ def _draw(folder: Path, count: int) -> list[str]:
 @contextmanager
 def _server(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.work.picture_downloads", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         assert process.stdout
         yield process.stdout.readline().strip()
@@ -80,7 +89,8 @@ def _server(folder: Path) -> Iterator[str]:
 def _name(database: Database, urls: list[str]) -> None:
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.executemany(
-            'INSERT INTO kimo."ItemUrl" ("Id", "ItemId", "Url", "UrlTypeId", _changed_load) VALUES (%s, %s, %s, 1, 1)',
+            'INSERT INTO kimo."ItemUrl" ("Id", "ItemId", "Url", "UrlTypeId", _changed_load) VALUES'
+            " (%s, %s, %s, 1, 1)",
             [(str(number), str(number), url) for number, url in enumerate(urls)],
         )
 
@@ -100,7 +110,9 @@ def _plain_loop(urls: list[str], dates: dict[str, str]) -> dict[str, str]:
 
 def _download(database: Database, config: Path) -> dict[str, int]:
     with database.connect() as connection:
-        return download_images(connection, image_settings(connection, load_config(config)), _Nobody()).counts
+        return download_images(
+            connection, image_settings(connection, load_config(config)), _Nobody()
+        ).counts
 
 
 class _Nobody:

@@ -1,7 +1,8 @@
 """Pictures: drawing them, importing them, and what is written to do the same with Pillow in a loop.
 
-They are drawn from one photograph-like scene, of blurred noise in three scales with grain: each is that scene moved by
-other distances and in another light, so that no two files share a block of pixels, and a JPEG weighs as a camera's does.
+They are drawn from one photograph-like scene, of blurred noise in three scales with grain: each is
+that scene moved by other distances and in another light, so that no two files share a block of
+pixels, and a JPEG weighs as a camera's does.
 """
 
 import multiprocessing
@@ -32,14 +33,19 @@ def run(what: str, **arguments: Any) -> dict[str, Any]:
     return _WORKS[what](**arguments)
 
 
-# --- drawing ----------------------------------------------------------------------------------------------------
+# --- drawing
+# --------------------------------------------------------------------------------------------------
 
 
 def _draw(folder: str, count: int, size: list[int]) -> dict[str, Any]:
     """Draws what is not there yet, so that a killed run goes on."""
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    work = [(n, str(target / _name(n)), (size[0], size[1])) for n in range(count) if not (target / _name(n)).exists()]
+    work = [
+        (n, str(target / _name(n)), (size[0], size[1]))
+        for n in range(count)
+        if not (target / _name(n)).exists()
+    ]
     for file in target.iterdir():
         if file.stem.isdecimal() and int(file.stem) >= count:
             file.unlink()
@@ -67,18 +73,25 @@ def _scene(width: int, height: int) -> np.ndarray[Any, Any]:
 def _draw_one(number: int, path: str, size: Size) -> None:
     random = np.random.default_rng(_SEED + number)
     scene = _scene(*size)
-    moved = np.roll(scene, (int(random.integers(size[1])), int(random.integers(size[0]))), axis=(0, 1))
-    light = [int(min(255, value * gain)) for gain in random.uniform(0.7, 1.1, 3) for value in range(256)]
+    moved = np.roll(
+        scene, (int(random.integers(size[1])), int(random.integers(size[0]))), axis=(0, 1)
+    )
+    light = [
+        int(min(255, value * gain)) for gain in random.uniform(0.7, 1.1, 3) for value in range(256)
+    ]
     unfinished = Path(path).with_suffix(".part")
     Image.fromarray(moved).point(light).save(unfinished, "JPEG", quality=90)
     unfinished.rename(path)
 
 
-# --- ours -------------------------------------------------------------------------------------------------------
+# --- ours
+# --------------------------------------------------------------------------------------------------
 
 
 class _Watching:
-    """Looks at the workers' memory whenever some pictures are done: of those alive then, the most that each ever had."""
+    """Looks at the workers' memory whenever some pictures are done: of those alive then, the most
+    that each ever had.
+    """
 
     largest_mb = 0.0
 
@@ -88,7 +101,9 @@ class _Watching:
         for child in psutil.Process().children():
             with suppress(OSError, psutil.Error):
                 lines = Path(f"/proc/{child.pid}/status").read_text(encoding="ascii").splitlines()
-                peak = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+                peak = next(
+                    (int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0
+                )
                 self.largest_mb = max(self.largest_mb, peak / 1024)
 
     def said(self, line: str) -> None: ...
@@ -99,8 +114,9 @@ def _import(config: str, count: int) -> dict[str, Any]:
     database = open_database(loaded)
     with database.connect() as connection:
         connection.execute(
-            'INSERT INTO kimo."ItemImage" ("Id", "ItemId", "FilePath", _changed_load) '
-            "SELECT i, i, to_char(i, 'FM00000') || '.JPG', 1 FROM generate_series(0, %s) AS i ON CONFLICT DO NOTHING",
+            'INSERT INTO kimo."ItemImage" ("Id", "ItemId", "FilePath", _changed_load) SELECT i, i,'
+            " to_char(i, 'FM00000') || '.JPG', 1 FROM generate_series(0, %s) AS i ON CONFLICT"
+            " DO NOTHING",
             [count - 1],
         )
         settings = image_settings(connection, loaded)
@@ -117,7 +133,8 @@ def _import(config: str, count: int) -> dict[str, Any]:
     }
 
 
-# --- the peers --------------------------------------------------------------------------------------------------
+# --- the peers
+# --------------------------------------------------------------------------------------------------
 
 
 def _resize(folder: str, count: int, to: str) -> dict[str, Any]:
@@ -141,18 +158,24 @@ def _loop(folder: str, count: int, to: str, one: Any) -> dict[str, Any]:
 
 
 def _resize_one(file: Path, target: Path) -> None:
-    """What a page on resizing pictures says: open, convert, resize, save; and the small one from that."""
+    """What a page on resizing pictures says: open, convert, resize, save; and the small one from
+    that.
+    """
     with Image.open(file) as image:
         whole = image.convert("RGB")
     scale = _MAX_SIZE_PX / max(whole.size)
-    bounded = whole.resize((round(whole.width * scale), round(whole.height * scale)), Image.Resampling.LANCZOS)
+    bounded = whole.resize(
+        (round(whole.width * scale), round(whole.height * scale)), Image.Resampling.LANCZOS
+    )
     bounded.save(target / file.name, quality=_QUALITY)
     bounded.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.LANCZOS)
     bounded.save(target / f"small-{file.name}", quality=_QUALITY)
 
 
 def _thumbnail_one(file: Path, target: Path) -> None:
-    """What somebody writes who knows Pillow: its thumbnail() decodes at a fraction where twice the size remains."""
+    """What somebody writes who knows Pillow: its thumbnail() decodes at a fraction where twice the
+    size remains.
+    """
     with Image.open(file) as image:
         image.thumbnail((_MAX_SIZE_PX, _MAX_SIZE_PX), Image.Resampling.LANCZOS)
         image.convert("RGB").save(target / file.name, quality=_QUALITY)

@@ -13,7 +13,9 @@ from kimo_assets.plan import make_plan
 
 def run(config: str, what: str, keep_loads: int, steps: list[int]) -> dict[str, Any]:
     """what: plan, import (of these steps) or undo. keep_loads: as kimo.yaml's."""
-    loaded = load_config(config).model_copy(update={"history": HistoryConfig(keep_loads=keep_loads)})
+    loaded = load_config(config).model_copy(
+        update={"history": HistoryConfig(keep_loads=keep_loads)}
+    )
     database = open_database(loaded)
     with Meter([postmaster_of(Path(loaded.data_dir) / "postgres")]) as meter:
         if what == "plan":

@@ -1,4 +1,6 @@
-"""Step 3 alone, what it has written, and then its floor; or the vacuum that a server does by itself after an import."""
+"""Step 3 alone, what it has written, and then its floor; or the vacuum that a server does by itself
+after an import.
+"""
 
 from pathlib import Path
 from typing import Any

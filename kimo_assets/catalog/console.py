@@ -1,4 +1,5 @@
-"""The tables of the admin console, as data (data/console.yaml): Kimo's settings. No I/O beyond reading that file.
+"""The tables of the admin console, as data (data/console.yaml): Kimo's settings. No I/O beyond
+reading that file.
 
 What their rows mean to whom is settings', loading's and sync's business.
 """
@@ -53,12 +54,16 @@ def load_console() -> Mapping[str, ConsoleTable]:
     }
 
 
-# Of the vendor's rules and settings: passwords, Google's and others' keys, Firebase's service accounts.
+# Of the vendor's rules and settings: passwords, Google's and others' keys, Firebase's service
+# accounts.
 _SECRET = re.compile(
-    r"passw|pwd|secret|token|credential|adminsdk|^api\\|(?:api|access|private|license|map)\W?keys?$", re.IGNORECASE
+    r"passw|pwd|secret|token|credential|adminsdk|^api\\|(?:api|access|private|license|map)\W?keys?$",
+    re.IGNORECASE,
 )
 
 
 def is_secret(key: str) -> bool:
-    """Whether a business rule or server setting of this key holds what nobody but the server should know."""
+    """Whether a business rule or server setting of this key holds what nobody but the server should
+    know.
+    """
     return _SECRET.search(key) is not None

@@ -1,4 +1,6 @@
-"""Reads the catalogue's YAML (kimo_assets/catalog/data, one file a business area) into the model."""
+"""Reads the catalogue's YAML (kimo_assets/catalog/data, one file a business area) into the
+model.
+"""
 
 from collections.abc import Mapping
 from functools import cache

@@ -1,4 +1,6 @@
-"""The shapes of the catalogue: entities, fields, references. Frozen values; no file, no database, no Dagster."""
+"""The shapes of the catalogue: entities, fields, references. Frozen values; no file, no database,
+no Dagster.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,8 +31,8 @@ LIFECYCLE = ("EntityStatus", "SyncReference", "UploadToServerTimeStamp")
 class Reference:
     """A foreign key. `soft` ones are looked at by nobody: they are known not to hold in real data.
 
-    keys: further parts of a composite key, target's column -> local column; const: parts with a fixed value;
-    unless: local column -> codes with which the field holds something else.
+    keys: further parts of a composite key, target's column -> local column; const: parts with a
+    fixed value; unless: local column -> codes with which the field holds something else.
     """
 
     target: str
@@ -64,7 +66,9 @@ class Referrer:
 
 @dataclass(frozen=True)
 class Field:
-    """One column. size: characters, None for unlimited. codes: of an enum, empty when the list is not known (open)."""
+    """One column. size: characters, None for unlimited. codes: of an enum, empty when the list is
+    not known (open).
+    """
 
     name: str
     type: FieldType
@@ -81,7 +85,9 @@ class Field:
 
     @property
     def is_key(self) -> bool:
-        """Whether the value names another row, so that 0 means 'no value' (fact sheet, section 8)."""
+        """Whether the value names another row, so that 0 means 'no value' (fact sheet,
+        section 8).
+        """
         return bool(self.references or self.references_by or self.console_reference)
 
 
@@ -101,9 +107,11 @@ class Entity:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """The fields that tell rows apart beside Id: an Id is derived from them where the ERP gives none.
+        """The fields that tell rows apart beside Id: an Id is derived from them where the ERP gives
+        none.
 
-        ItemCrossReference marks no primary key in the manual; its composite key is used so (fact sheet, section 14).
+        ItemCrossReference marks no primary key in the manual; its composite key is used so (fact
+        sheet, section 14).
         """
         if self.primary_key != ("Id",):
             return self.primary_key
@@ -120,11 +128,17 @@ class Entity:
 
     @cached_property
     def hard_references(self) -> dict[str, Reference]:
-        return {f.name: f.references for f in self.fields.values() if f.references and not f.references.soft}
+        return {
+            f.name: f.references
+            for f in self.fields.values()
+            if f.references and not f.references.soft
+        }
 
     @property
     def agent_field(self) -> str | None:
-        """The field that gives the row to one agent: of the links between agents and what they see, above all."""
+        """The field that gives the row to one agent: of the links between agents and what they see,
+        above all.
+        """
         if not isinstance(self.scope, AgentColumn) or self.category == "sync_references":
             return None
         reference = self.hard_references.get(self.scope.column)
@@ -132,7 +146,9 @@ class Entity:
 
     @property
     def status_fields(self) -> dict[str, str]:
-        """Fields that hold a status of the ERP's -> the kind it is decoded by, `Account1` (fact sheet, section 8)."""
+        """Fields that hold a status of the ERP's -> the kind it is decoded by, `Account1` (fact
+        sheet, section 8).
+        """
         return {
             f.name: f"{self.name}{f.console_reference.const['Index']}"
             for f in self.fields.values()
@@ -141,8 +157,14 @@ class Entity:
 
     @property
     def is_sent_to_erp(self) -> bool:
-        """Whether rows go to the ERP by themselves, by their EntityStatus: heads, not the lines that travel with them."""
-        return "EntityStatus" in self.fields and self.direction in ("import+export", "export", "made")
+        """Whether rows go to the ERP by themselves, by their EntityStatus: heads, not the lines
+        that travel with them.
+        """
+        return "EntityStatus" in self.fields and self.direction in (
+            "import+export",
+            "export",
+            "made",
+        )
 
     @property
     def is_held_while_pending(self) -> bool:
@@ -152,7 +174,9 @@ class Entity:
 
 @dataclass(frozen=True)
 class Catalog:
-    """entities: the vendor's; made: tables of their shape that Kimo makes itself, which nothing imports."""
+    """entities: the vendor's; made: tables of their shape that Kimo makes itself, which nothing
+    imports.
+    """
 
     entities: Mapping[str, Entity]
     made: Mapping[str, Entity] = field(default_factory=dict)
@@ -167,12 +191,16 @@ class Catalog:
         return {**self.entities, **self.made}
 
     def referrers(self, name: str) -> list[Referrer]:
-        """Every column, of any entity, in which an Id of this one may stand: whatever kind of reference it is."""
+        """Every column, of any entity, in which an Id of this one may stand: whatever kind of
+        reference it is.
+        """
         return [referrer for entity in self.all.values() for referrer in _referrers(entity, name)]
 
     @cached_property
     def answers(self) -> Mapping[str, str]:
-        """Head that is sent to the ERP -> the entity whose rows are the ERP's answers to it. Orders have none."""
+        """Head that is sent to the ERP -> the entity whose rows are the ERP's answers to it. Orders
+        have none.
+        """
         of_head = {head: f"{ANSWERS}{head}" for head in self.sent_to_erp}
         return {head: answers for head, answers in of_head.items() if answers in self.entities}
 
@@ -186,18 +214,26 @@ class Catalog:
 
     @cached_property
     def sent_to_erp(self) -> list[str]:
-        """The heads that are exported, each after those that it may refer to: a new customer before the order of theirs."""
+        """The heads that are exported, each after those that it may refer to: a new customer before
+        the order of theirs.
+        """
         heads = {entity.name for entity in self.all.values() if entity.is_sent_to_erp}
         return [name for name in self.load_order if name in heads]
 
     def sent_with(self, head: str) -> list[str]:
         """The parts that travel with a head, or not at all."""
         parts = (self.entities[name] for name in self.owned_by(head))
-        return [part.name for part in parts if "SyncReference" in part.fields and not part.is_sent_to_erp]
+        return [
+            part.name
+            for part in parts
+            if "SyncReference" in part.fields and not part.is_sent_to_erp
+        ]
 
     @cached_property
     def load_order(self) -> list[str]:
-        """Every entity after those its hard references point to; equal ones by category, then name. Made ones are last."""
+        """Every entity after those its hard references point to; equal ones by category, then name.
+        Made ones are last.
+        """
         sorter = TopologicalSorter(
             {
                 e.name: {r.target for r in e.hard_references.values()} - {e.name}
@@ -207,7 +243,9 @@ class Catalog:
         sorter.prepare()
         order: list[str] = []
         while sorter.is_active():
-            ready = sorted(sorter.get_ready(), key=lambda name: (self.entities[name].category, name))
+            ready = sorted(
+                sorter.get_ready(), key=lambda name: (self.entities[name].category, name)
+            )
             order += ready
             sorter.done(*ready)
         return [*order, *self.made]
@@ -219,7 +257,9 @@ class Catalog:
     def linked(self, names: Iterable[str]) -> set[str]:
         """The named entities, what they own, and all that these point to (design, section 8)."""
         with_owned = self._closure(names, self.owned_by)
-        return self._closure(with_owned, lambda name: [r.target for r in self[name].hard_references.values()])
+        return self._closure(
+            with_owned, lambda name: [r.target for r in self[name].hard_references.values()]
+        )
 
     def _closure(self, names: Iterable[str], neighbours) -> set[str]:  # type: ignore[no-untyped-def]
         seen: set[str] = set()
@@ -239,7 +279,9 @@ def _referrers(entity: Entity, target: str) -> Iterator[Referrer]:
             yield Referrer(entity.name, described.name, unless=reference.unless)
         if reference and reference.target == target and "Id" in reference.keys:
             yield Referrer(entity.name, reference.keys["Id"], unless=reference.unless)
-        if typed and (codes := tuple(code for code, name in typed.targets.items() if name == target)):
+        if typed and (
+            codes := tuple(code for code, name in typed.targets.items() if name == target)
+        ):
             yield Referrer(entity.name, described.name, when={typed.type_column: codes})
     if {"EntityType", "EntityId"} <= entity.fields.keys():
         yield Referrer(entity.name, "EntityId", when={"EntityType": (target,)})

@@ -2,15 +2,15 @@
 
 Id: text(50)                                          characters; `text` alone is unlimited
 Discount1: dec                                        also: int, bool, date, dt (date and time)
-EntityStatus: enum EntityStatus                       codes from the entity's `enums` or from enums.yaml
-LockedFields: flags LockedFields                      codes that add up (a bit mask)
-ChannelsEnabled: enum open                            the vendor lists no codes
-AccountId: text(50) -> Account                        a reference; to Id unless a column is named
-BankCab: text(5) ~> BankAgency.Cab with Abi=BankAbi   soft: nobody enforces it; `with` target's column=ours
-FreeLookup1: text(50) -> FreeLookup.ValueId where Entity=Account, FieldIndex=1
-SourceItemId: text(50) -> Item unless AssociationType=4
-EncodingKey: text(50) by EncodingType 01=CustomerGroup, 04=Account
-ErpStatusId1: text(50) -> console ErpStatus where Entity=Account, Index=1   kept in the admin console
+EntityStatus: enum EntityStatus                       codes from the entity's `enums` or from
+enums.yaml LockedFields: flags LockedFields                      codes that add up (a bit mask)
+ChannelsEnabled: enum open                            the vendor lists no codes AccountId: text(50)
+-> Account                        a reference; to Id unless a column is named BankCab: text(5) ~>
+BankAgency.Cab with Abi=BankAbi   soft: nobody enforces it; `with` target's column=ours FreeLookup1:
+text(50) -> FreeLookup.ValueId where Entity=Account, FieldIndex=1 SourceItemId: text(50) -> Item
+unless AssociationType=4 EncodingKey: text(50) by EncodingType 01=CustomerGroup, 04=Account
+ErpStatusId1: text(50) -> console ErpStatus where Entity=Account, Index=1   kept in the admin
+console
 """
 
 import re
@@ -37,7 +37,9 @@ def parse_field(name: str, line: str, enums: Mapping[str, Mapping[str, str]]) ->
     if kind in ("enum", "flags"):
         is_open = kind == "enum" and enum_name == "open"
         if not is_open and enum_name not in enums:
-            raise ContractError(f"catalogue: field {name}: no codes are listed for '{enum_name}' in '{line}'")
+            raise ContractError(
+                f"catalogue: field {name}: no codes are listed for '{enum_name}' in '{line}'"
+            )
         codes = {} if is_open else enums[enum_name]
         return Field(name, "enum", None, codes, kind == "flags", reference, typed, console)
     typing = _TYPE.match(kind)
@@ -57,7 +59,9 @@ def _parse_reference(
     match = _REFERENCE.match(text)
     if not match:
         raise ContractError(f"catalogue: field {name}: cannot read the reference '{text}'")
-    unless = {column: tuple(codes.split("|")) for column, codes in _pairs(name, match["unless"]).items()}
+    unless = {
+        column: tuple(codes.split("|")) for column, codes in _pairs(name, match["unless"]).items()
+    }
     reference = Reference(
         match["target"],
         match["column"] or "Id",

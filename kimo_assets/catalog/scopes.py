@@ -1,8 +1,9 @@
 """The vocabulary of agent scopes: which agents may see a row of an entity.
 
-Only the shapes live here, one frozen model per kind, as the catalogue's data name them. What they mean in SQL is
-kimo_assets/sync/visibility.py. `blank: everyone` says that a row whose key has no value is not restricted by that key.
-`basis` tells how sure we are: the vendor's manual, our inference, or both.
+Only the shapes live here, one frozen model per kind, as the catalogue's data name them. What they
+mean in SQL is kimo_assets/sync/visibility.py. `blank: everyone` says that a row whose key has no
+value is not restricted by that key. `basis` tells how sure we are: the vendor's manual, our
+inference, or both.
 """
 
 from typing import Annotated, Literal
@@ -29,7 +30,9 @@ class Nobody(_Scope):
 
 
 class AgentColumn(_Scope):
-    """The column names the agent. `everyone_columns` are seen by all agents, the rest only by the named one."""
+    """The column names the agent. `everyone_columns` are seen by all agents, the rest only by the
+    named one.
+    """
 
     kind: Literal["agent_column"]
     column: str
@@ -38,7 +41,9 @@ class AgentColumn(_Scope):
 
 
 class ViaAccount(_Scope):
-    """Visible with the account the column points to. `when`: only rows whose column holds one of the codes."""
+    """Visible with the account the column points to. `when`: only rows whose column holds one of
+    the codes.
+    """
 
     kind: Literal["via_account"]
     column: str
@@ -53,7 +58,9 @@ class ViaItem(_Scope):
 
 
 class ViaParent(_Scope):
-    """Visible with the parent row; `parent_agent_column`: only to the agent that the parent names there."""
+    """Visible with the parent row; `parent_agent_column`: only to the agent that the parent names
+    there.
+    """
 
     kind: Literal["via_parent"]
     column: str
@@ -88,7 +95,9 @@ class ViaLink(_Scope):
 
 
 class ViaSharedFilter(_Scope):
-    """Visible to agents who share a visibility filter with the row; rows without filters by `blank`."""
+    """Visible to agents who share a visibility filter with the row; rows without filters by
+    `blank`.
+    """
 
     kind: Literal["via_shared_filter"]
     column: str

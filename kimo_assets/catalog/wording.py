@@ -1,4 +1,6 @@
-"""Agent scopes and types of the catalogue in words, for people who read `kimo entities` or the docs."""
+"""Agent scopes and types of the catalogue in words, for people who read `kimo entities` or the
+docs.
+"""
 
 from collections.abc import Iterator
 
@@ -24,7 +26,11 @@ def describe_reference(field: Field) -> str:
     """What the value points to, '' for nothing."""
     if field.references:
         reference = field.references
-        target = reference.target if reference.column == "Id" else f"{reference.target}.{reference.column}"
+        target = (
+            reference.target
+            if reference.column == "Id"
+            else f"{reference.target}.{reference.column}"
+        )
         return f"{target} (not enforced)" if reference.soft else target
     if field.references_by:
         targets = ", ".join(f"{code}={name}" for code, name in field.references_by.targets.items())
@@ -90,22 +96,36 @@ def _sentence(scope: scopes.Scope) -> str:
             return f"every agent sees {public}; the whole row only the agent in {scope.column}"
         case scopes.ViaAccount():
             when = [f"{column} is {' or '.join(codes)}" for column, codes in scope.when.items()]
-            return f"who sees the account in {scope.column}" + (f", if {' and '.join(when)}" if when else "")
+            return f"who sees the account in {scope.column}" + (
+                f", if {' and '.join(when)}" if when else ""
+            )
         case scopes.ViaItem():
             return f"who sees the item in {scope.column}"
         case scopes.ViaParent(parent_agent_column=None):
             return f"who sees the {scope.parent} in {scope.column}"
         case scopes.ViaParent():
-            return f"the agent whom the {scope.parent} in {scope.column} names as {scope.parent_agent_column}"
+            return (
+                f"the agent whom the {scope.parent} in {scope.column} names as"
+                f" {scope.parent_agent_column}"
+            )
         case scopes.ViaWarehouse():
-            return f"whose warehouse is the one in {scope.column} (by {', '.join(scope.agent_sources)})"
+            return (
+                f"whose warehouse is the one in {scope.column} (by"
+                f" {', '.join(scope.agent_sources)})"
+            )
         case scopes.ViaTrademark():
-            enabled = f", if the business rule {scope.enabled_by_rule} is on" if scope.enabled_by_rule else ""
+            enabled = (
+                f", if the business rule {scope.enabled_by_rule} is on"
+                if scope.enabled_by_rule
+                else ""
+            )
             return f"who has the trademark in {scope.column} (by {scope.agent_link}){enabled}"
         case scopes.ViaLink():
             return f"whom {scope.link} names for {scope.column}"
         case scopes.ViaSharedFilter():
-            return f"who shares a filter of {scope.link} with {scope.column} (by {scope.agent_link})"
+            return (
+                f"who shares a filter of {scope.link} with {scope.column} (by {scope.agent_link})"
+            )
         case _:
             return _encoded_sentence(scope)
 

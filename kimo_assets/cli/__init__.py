@@ -1,4 +1,6 @@
-"""The `kimo` command. Thin: each command parses, runs what other packages do, and prints the result."""
+"""The `kimo` command. Thin: each command parses, runs what other packages do, and prints the
+result.
+"""
 
 import click
 
@@ -36,16 +38,40 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 def main(context: click.Context) -> None:
     """From the ERP to the agents' tablets: import, look, check.
 
-    The vendor's menu "Import" is `kimo import`: Import completo without options, its steps with --step, and
-    the mask "entità specifiche" with --entities.
+    The vendor's menu "Import" is `kimo import`: Import completo without options, its steps with
+    --step, and the mask "entità specifiche" with --entities.
 
-    Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run is going on.
+    Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run is
+    going on.
     """
     context.ensure_object(Call)
 
 
 for _command in (
-    demo, init, mapping, plan, import_, undo, settings, sync_settings, images, geocode, export, status, report, rejected,
-    retry, entities, check, why, semaphore, agent, sync, dev, serve, clean, selftest,
-):  # fmt: skip
+    demo,
+    init,
+    mapping,
+    plan,
+    import_,
+    undo,
+    settings,
+    sync_settings,
+    images,
+    geocode,
+    export,
+    status,
+    report,
+    rejected,
+    retry,
+    entities,
+    check,
+    why,
+    semaphore,
+    agent,
+    sync,
+    dev,
+    serve,
+    clean,
+    selftest,
+):
     main.add_command(_command)

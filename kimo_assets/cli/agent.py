@@ -22,20 +22,27 @@ _DOING = {"fetch": "Downloading", "write": "Writing"}
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="The SQLite file, a table per entity. Made at the first sync; brought up to date by the next ones.",
+    help=(
+        "The SQLite file, a table per entity. Made at the first sync; brought up to date by the"
+        " next ones."
+    ),
 )
 @click.option(
     "--user",
     metavar="USER",
-    help="What this user of the agent's gets (the Id of User), by the user's own settings. Default: what the agent gets.",
+    help=(
+        "What this user of the agent's gets (the Id of User), by the user's own settings. Default:"
+        " what the agent gets."
+    ),
 )
 @common_options
 @click.pass_obj
 def agent(call: Call, agent: str, target: Path, user: str | None) -> None:
     """Sync an agent's data into a SQLite file, as a tablet would.
 
-    Downloads what Step 3: Preparazione dati di Sync has prepared. AGENT is the agent's code: the Id of
-    SalesAgent. Every object is verified by its SHA-256. A sync that was cut goes on where it was.
+    Downloads what Step 3: Preparazione dati di Sync has prepared. AGENT is the agent's code: the Id
+    of SalesAgent. Every object is verified by its SHA-256. A sync that was cut goes on where it
+    was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     result = _sync(call, agent, target, user)
@@ -49,8 +56,8 @@ def agent(call: Call, agent: str, target: Path, user: str | None) -> None:
     )
     downloaded = plural(result.objects_downloaded, "object")
     call.out.print(
-        f"Downloaded {downloaded}, {size(result.bytes_downloaded)}; {plural(result.rows_put, 'row')} put, "
-        f"{result.rows_removed:,} removed."
+        f"Downloaded {downloaded}, {size(result.bytes_downloaded)};"
+        f" {plural(result.rows_put, 'row')} put, {result.rows_removed:,} removed."
     )
 
 
@@ -64,6 +71,8 @@ def _sync(call: Call, agent: str, target: Path, user: str | None) -> SyncResult:
         def on_progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = shown.add_task(_DOING[what], detail="")
-            shown.update(tasks[what], completed=done, total=total, detail=f"{size(done)} of {size(total)}")
+            shown.update(
+                tasks[what], completed=done, total=total, detail=f"{size(done)} of {size(total)}"
+            )
 
         return sync_agent(store, agent, target, user=user, on_progress=on_progress)

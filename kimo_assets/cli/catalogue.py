@@ -13,7 +13,12 @@ from kimo_assets.cli.tables import NONE, Terminal, category_title, plural, table
 from kimo_assets.config import KimoConfig, is_configured
 from kimo_assets.errors import UnknownEntityError
 
-_DIRECTIONS = {"import": "import", "import+export": "import, export", "export": "export", "made": "made by Kimo"}
+_DIRECTIONS = {
+    "import": "import",
+    "import+export": "import, export",
+    "export": "export",
+    "made": "made by Kimo",
+}
 
 
 @click.command()
@@ -21,15 +26,18 @@ _DIRECTIONS = {"import": "import", "import+export": "import, export", "export": 
 @click.option(
     "--linked",
     metavar="A,B",
-    help="What a run of these entities pulls along: what they point to, what they own, what that points to.",
+    help=(
+        "What a run of these entities pulls along: what they point to, what they own, what that"
+        " points to."
+    ),
 )
 @common_options
 @click.pass_obj
 def entities(call: Call, name: str | None, linked: str | None) -> None:
     """The catalogue: Kimo's entities, their fields, who sees their rows.
 
-    Without NAME: all of them by category, and which are mapped in kimo.yaml. With NAME: the fields, types,
-    codes and references of that entity. Works without a kimo.yaml too.
+    Without NAME: all of them by category, and which are mapped in kimo.yaml. With NAME: the fields,
+    types, codes and references of that entity. Works without a kimo.yaml too.
 
     --linked shows what the menu's mask "entità specifiche" takes along with the named entities.
     """
@@ -62,10 +70,13 @@ def _mapped_from(entity: str, config: KimoConfig | None) -> str | None:
     if config is None or entity not in config.entities:
         return None
     mappings = config.entities[entity]
-    return ", ".join("a query" if mapping.query else mapping.table or entity for mapping in mappings)
+    return ", ".join(
+        "a query" if mapping.query else mapping.table or entity for mapping in mappings
+    )
 
 
-# --- all ----------------------------------------------------------------------------------------------------
+# --- all
+# --------------------------------------------------------------------------------------------------
 
 
 def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
@@ -88,8 +99,15 @@ def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
             str(len(entity.fields)),
         )
     call.out.print(shown)
-    mapped = "there is no kimo.yaml here" if config is None else f"{len(config.entities)} mapped in {config.path}"
-    call.out.say(f"{plural(len(catalog.entities), 'entity', 'entities')} and {len(catalog.made)} that Kimo makes; {mapped}.")
+    mapped = (
+        "there is no kimo.yaml here"
+        if config is None
+        else f"{len(config.entities)} mapped in {config.path}"
+    )
+    call.out.say(
+        f"{plural(len(catalog.entities), 'entity', 'entities')} and {len(catalog.made)} that Kimo"
+        f" makes; {mapped}."
+    )
 
 
 def _summary(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
@@ -103,7 +121,8 @@ def _summary(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
     }
 
 
-# --- one ----------------------------------------------------------------------------------------------------
+# --- one
+# --------------------------------------------------------------------------------------------------
 
 
 def _show_entity(call: Call, entity: Entity, config: KimoConfig | None) -> None:
@@ -116,7 +135,10 @@ def _show_entity(call: Call, entity: Entity, config: KimoConfig | None) -> None:
     for label, value in (
         ("Category", category_title(entity.category)),
         ("Direction", _DIRECTIONS[entity.direction]),
-        ("Mapped from", origin or ("not mapped" if config else "unknown: there is no kimo.yaml here")),
+        (
+            "Mapped from",
+            origin or ("not mapped" if config else "unknown: there is no kimo.yaml here"),
+        ),
         ("Part of", f"{entity.owner} (by {entity.owner_field})" if entity.owner else ""),
         ("Key", ", ".join(entity.primary_key)),
         ("Without Id", f"derived from {', '.join(entity.identity)}" if entity.identity else ""),
@@ -133,7 +155,9 @@ def _show_fields(out: Terminal, entity: Entity, config: KimoConfig | None) -> No
     words = ("Field", "Type", "Points to", "Column")
     shown = table(None, words, left=words)
     for field in entity.fields.values():
-        column = ", ".join(mapping.fields[field.name] for mapping in mappings if field.name in mapping.fields)
+        column = ", ".join(
+            mapping.fields[field.name] for mapping in mappings if field.name in mapping.fields
+        )
         shown.add_row(field.name, describe_type(field), describe_reference(field), column)
     out.print(shown)
 
@@ -166,7 +190,8 @@ def _as_json(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
     }
 
 
-# --- linked -------------------------------------------------------------------------------------------------
+# --- linked
+# -------------------------------------------------------------------------------------------------
 
 
 def _show_linked(call: Call, catalog: Catalog, config: KimoConfig | None, names: list[str]) -> None:

@@ -19,7 +19,11 @@ _LINES_PER_ENTITY = 5
 
 
 @click.command()
-@click.option("--entities", metavar="A,B", help="Only the mappings of these, and all that is to be said of them.")
+@click.option(
+    "--entities",
+    metavar="A,B",
+    help="Only the mappings of these, and all that is to be said of them.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -33,10 +37,10 @@ _LINES_PER_ENTITY = 5
 def check(call: Call, entities: str | None, timeout: float) -> None:
     """Look at configuration, connections, mapping and folders, before an import does.
 
-    Each entity's mapping is held against the live source: the table, its columns, and what is in the rows:
-    values that would be refused, keys that are missing or not unique, statuses without an entry. Nothing is
-    written. Exit code 1 when something would make an import fail or keep a column out; a kimo.yaml that cannot
-    be read is exit code 2, as everywhere.
+    Each entity's mapping is held against the live source: the table, its columns, and what is in
+    the rows: values that would be refused, keys that are missing or not unique, statuses without an
+    entry. Nothing is written. Exit code 1 when something would make an import fail or keep a column
+    out; a kimo.yaml that cannot be read is exit code 2, as everywhere.
     """
     config = call.config
     names = [] if entities is None else names_of(entities, "--entities")
@@ -46,7 +50,9 @@ def check(call: Call, entities: str | None, timeout: float) -> None:
                 config,
                 names,
                 timeout_s=timeout,
-                on_entity=lambda entity, nth, total: shown.update(f"Looking at {entity} ({nth} of {total}) ..."),
+                on_entity=lambda entity, nth, total: shown.update(
+                    f"Looking at {entity} ({nth} of {total}) ..."
+                ),
             )
         )
     if call.as_json:
@@ -73,7 +79,9 @@ def _print(call: Call, findings: list[Finding], per_entity: int) -> None:
             name = what.partition(" ")[0]
             more = f"{len(found) - shown} more: {call.kimo('check', '--entities', name)}"
             out.say(Text.assemble((f"{'':<8}", ""), f"{what}: {more}"))
-    counts = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
+    counts = {
+        level: sum(finding.level == level for finding in findings) for level in ("error", "warning")
+    }
     verdict = "not ready to import" if counts["error"] else "ready to import"
     out.print(
         f"{plural(counts['error'], 'error')}, {plural(counts['warning'], 'warning')}: {verdict}.",
@@ -82,7 +90,12 @@ def _print(call: Call, findings: list[Finding], per_entity: int) -> None:
 
 
 def _print_line(out: Terminal, finding: Finding) -> None:
-    out.say(Text.assemble((f"{finding.level:<8}", _STYLES[finding.level]), f"{finding.what}: {plain(finding.message)}"))
+    out.say(
+        Text.assemble(
+            (f"{finding.level:<8}", _STYLES[finding.level]),
+            f"{finding.what}: {plain(finding.message)}",
+        )
+    )
 
 
 def _entity_table(entities: Sequence[EntityFinding], rest: Iterable[Finding]) -> Table:

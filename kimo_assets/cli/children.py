@@ -59,9 +59,11 @@ def run_together(
     is_ready: Callable[[], bool] = lambda: True,
     on_ready: Callable[[], None] = lambda: None,
 ) -> Death | None:
-    """Runs the commands until one ends, which is returned, or Ctrl-C or SIGTERM asks to stop: then None.
+    """Runs the commands until one ends, which is returned, or Ctrl-C or SIGTERM asks to stop: then
+    None.
 
-    When it returns, all of them have ended, and so has what they started. Called from the main thread.
+    When it returns, all of them have ended, and so has what they started. Called from the main
+    thread.
     """
     stop = threading.Event()
     children: list[Child] = []
@@ -100,8 +102,14 @@ def _watch(
 
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask us to stop; the children, in groups of their own, hear of it from us."""
-    watched = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    """Ctrl-C and SIGTERM ask us to stop; the children, in groups of their own, hear of it
+    from us.
+    """
+    watched = [
+        signal.SIGINT,
+        signal.SIGTERM,
+        *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
+    ]
     before = {number: signal.signal(number, lambda *_: stop()) for number in watched}
     try:
         yield
@@ -120,7 +128,8 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess
         text=True,
         encoding="utf-8",
         errors="replace",
-        # A group of its own: Ctrl-C reaches it through us, and what it started can be ended with it.
+        # A group of its own: Ctrl-C reaches it through us, and what it started can be ended with
+        # it.
         start_new_session=sys.platform != "win32",
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         preexec_fn=_end_with_us if sys.platform == "linux" else None,
@@ -134,7 +143,9 @@ def _end_with_us() -> None:
 
 
 def _end(children: Sequence[Child]) -> None:
-    """Asks first, so that they end what they started; then whatever is left of their groups is killed."""
+    """Asks first, so that they end what they started; then whatever is left of their groups is
+    killed.
+    """
     for child in children:
         if child.process.poll() is None:
             _ask_to_end(child.process)

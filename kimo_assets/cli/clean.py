@@ -15,8 +15,9 @@ from kimo_assets.cli.tasks import print_task
 def clean(call: Call, dry_run: bool) -> None:
     """Delete what is kept of the past for longer than `retention:` of kimo.yaml says (Pulizia).
 
-    Dagster's runs with their events and logs; the ledger's loads, results, answered exports and refused rows of entities
-    that are not mapped any more. What status, undo, why and the state of partitions rest on stays. Runs the job clean_up.
+    Dagster's runs with their events and logs; the ledger's loads, results, answered exports and
+    refused rows of entities that are not mapped any more. What status, undo, why and the state of
+    partitions rest on stays. Runs the job clean_up.
     """
     config, database = call.config, call.database
     # Dagster takes seconds to import: not before the configuration was found to be right.

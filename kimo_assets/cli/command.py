@@ -1,7 +1,8 @@
-"""The frame every command stands in: where kimo.yaml is, text or JSON, and what an error turns into.
+"""The frame every command stands in: where kimo.yaml is, text or JSON, and what an error turns
+into.
 
-Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run holds the lock,
-4 a plan has changes (only when asked).
+Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run holds
+the lock, 4 a plan has changes (only when asked).
 """
 
 import os
@@ -32,12 +33,16 @@ _JSON = "kimo_assets.json"
 
 
 def _program() -> str:
-    """What a user types for this command: its name where the shell finds it, else the path it was started by."""
+    """What a user types for this command: its name where the shell finds it, else the path it was
+    started by.
+    """
     started = Path(sys.argv[0])
     if started.name != "kimo" or shutil.which("kimo"):
         return "kimo"
     here = Path.cwd()
     return str(started.relative_to(here)) if started.is_relative_to(here) else str(started)
+
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -76,7 +81,9 @@ def _typed(path: Path) -> str:
 
 
 def _own_stderr() -> IO[str]:
-    """The terminal itself: Dagster captures the process's stderr while a step runs, which garbles bars."""
+    """The terminal itself: Dagster captures the process's stderr while a step runs, which garbles
+    bars.
+    """
     try:
         copy = os.dup(sys.stderr.fileno())
     except OSError:  # stderr is no file of the system's
@@ -125,7 +132,9 @@ def common_options(function: _Function) -> _Function:
 
 
 class KimoGroup(click.Group):
-    """Turns errors into a message on stderr, a document when --json was asked for, and the exit code."""
+    """Turns errors into a message on stderr, a document when --json was asked for, and the exit
+    code.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_JSON] = "--json" in args

@@ -47,25 +47,44 @@ _COMPANY = Path("demo-company")
     metavar="DIR",
     help="Where the company is made: its ERP (SQLite), pictures, kimo.yaml and data.",
 )
-@click.option("--download", is_flag=True, help="Play the web site of the makers, and download pictures from it.")
-@click.option("--geocode", is_flag=True, help="Play Google on this machine, and ask it where the customers are.")
+@click.option(
+    "--download",
+    is_flag=True,
+    help="Play the web site of the makers, and download pictures from it.",
+)
+@click.option(
+    "--geocode",
+    is_flag=True,
+    help="Play Google on this machine, and ask it where the customers are.",
+)
 @click.option(
     "--orders",
     type=click.IntRange(1),
     metavar="N",
     help="Let the agents take so many orders, and visit and cash: for `kimo export`.",
 )
-@click.option("--pick-up", is_flag=True, help="Play the ERP: it takes what `kimo export` has given it, and answers.")
+@click.option(
+    "--pick-up",
+    is_flag=True,
+    help="Play the ERP: it takes what `kimo export` has given it, and answers.",
+)
 @common_options
 @click.pass_obj
 def demo(
-    call: Call, scale: str, directory: Path, download: bool, geocode: bool, orders: int | None, pick_up: bool
+    call: Call,
+    scale: str,
+    directory: Path,
+    download: bool,
+    geocode: bool,
+    orders: int | None,
+    pick_up: bool,
 ) -> None:
     """Make a demo company with an ERP of its own and import it (Import completo).
 
-    The company is an invented Italian distributor. Some of its rows and pictures are wrong on purpose, so that there
-    is something to see in `kimo rejected` and `kimo images audit`. Again in the same folder: the ERP is made anew and
-    imported over it; with any of the last four options, a company that is there is taken as it is.
+    The company is an invented Italian distributor. Some of its rows and pictures are wrong on
+    purpose, so that there is something to see in `kimo rejected` and `kimo images audit`. Again in
+    the same folder: the ERP is made anew and imported over it; with any of the last four options, a
+    company that is there is taken as it is.
     """
     is_there = (directory / CONFIG_FILE).exists()
     call.config_path = directory / CONFIG_FILE
@@ -90,25 +109,37 @@ def _take_orders(call: Call, count: int) -> dict[str, Any]:
     with exclusive(call.database) as connection:
         made = make_orders(connection, count)
     if not call.as_json:
-        call.out.say(f"The agents have made {_in_words(made)}. To send what is ready: {call.kimo('export')}", style="green")
+        call.out.say(
+            f"The agents have made {_in_words(made)}. To send what is ready: {call.kimo('export')}",
+            style="green",
+        )
     return vars(made)
 
 
 def _pick_up(call: Call, erp: Path) -> dict[str, Any]:
     taken = pick_up_at_the_erp(erp)
     if not call.as_json:
-        call.out.say(f"The ERP has taken over {_in_words(taken)}. For its answers: {call.kimo('import')}", style="green")
+        call.out.say(
+            f"The ERP has taken over {_in_words(taken)}. For its answers: {call.kimo('import')}",
+            style="green",
+        )
     return vars(taken)
 
 
 def _in_words(counts: MadeOrders | PickedUp) -> str:
-    named = {name.replace("_", " "): count for name, count in vars(counts).items() if name != "load" and count}
+    named = {
+        name.replace("_", " "): count
+        for name, count in vars(counts).items()
+        if name != "load" and count
+    }
     return ", ".join(f"{count:,} {name}" for name, count in named.items()) or "nothing"
 
 
 def _make(call: Call, directory: Path, scale: str) -> dict[str, Any]:
     company = _generate(call, directory, scale)
-    report = launched(call, "launch_import", allow_shrink=True, before_step={3: company_settings(company)})
+    report = launched(
+        call, "launch_import", allow_shrink=True, before_step={3: company_settings(company)}
+    )
     said = {**report.as_json(), "company": _company_as_json(company)}
     print_report(call, report, STEPS)
     if not report.success:
@@ -143,11 +174,15 @@ def _played_google(call: Call) -> Iterator[None]:
 
 
 def company_settings(company: DemoCompany) -> Callable[[Run], None]:
-    """Loads the company's settings, which name agents: after these are there, and before anything is published."""
+    """Loads the company's settings, which name agents: after these are there, and before anything
+    is published.
+    """
 
     def load(run: Run) -> None:
         loaded = load_settings(run.connection, read_settings(company.settings_path))
-        run.said(f"{company.settings_path.name}: {plural(len(loaded.tables), 'section')} of settings")
+        run.said(
+            f"{company.settings_path.name}: {plural(len(loaded.tables), 'section')} of settings"
+        )
 
     return load
 
@@ -174,7 +209,8 @@ def _company_as_json(company: DemoCompany) -> dict[str, Any]:
         "scale": company.scale,
         "rows": company.rows,
         "wrong_rows": [
-            {"entity": entity, "rule": rule, "rows": rows} for (entity, rule), rows in company.wrong_rows.items()
+            {"entity": entity, "rule": rule, "rows": rows}
+            for (entity, rule), rows in company.wrong_rows.items()
         ],
     }
 
@@ -185,15 +221,23 @@ def _say_what_next(call: Call, company: DemoCompany) -> None:
     agent = agents[0] if agents else "AGENT"
     shortcut = company.directory == _COMPANY and Path("Makefile").exists()
     lines = {
-        call.kimo("dev") + (" (or: make dev)" if shortcut else ""): "the UI, at http://127.0.0.1:3000",
+        call.kimo("dev")
+        + (" (or: make dev)" if shortcut else ""): "the UI, at http://127.0.0.1:3000",
         call.kimo("rejected"): "the refused rows, and why",
         call.kimo("images", "import"): "its pictures, made small; some are wrong on purpose",
         call.kimo("status"): "what Kimo holds, and how fresh it is",
-        call.kimo("settings", "show", "User"): "the users; settings.yaml is the file they came from",
-        call.kimo("agent", agent, "--to", f"{agent.lower()}.sqlite"): f"what agent {agent} has on the tablet",
+        call.kimo(
+            "settings", "show", "User"
+        ): "the users; settings.yaml is the file they came from",
+        call.kimo(
+            "agent", agent, "--to", f"{agent.lower()}.sqlite"
+        ): f"what agent {agent} has on the tablet",
     }
     say = call.err if call.as_json else call.out
-    say.print(f"\n{company.directory} holds the company; {plural(len(agents), 'agent')} can sync. What next:")
+    say.print(
+        f"\n{company.directory} holds the company; {plural(len(agents), 'agent')} can sync. What"
+        " next:"
+    )
     width = max(map(len, lines))
     for command, what in lines.items():
         say.print(f"  {command:<{width}}  {what}", soft_wrap=True)

@@ -43,15 +43,18 @@ _API_PORT = 3001
     type=click.IntRange(0, 65535),
     default=0,
     show_default=True,
-    help="The port of a second UI for viewers, which launches and changes nothing. 0: there is none.",
+    help=(
+        "The port of a second UI for viewers, which launches and changes nothing. 0: there is none."
+    ),
 )
 @common_options
 @click.pass_obj
 def dev(call: Call, port: int, host: str, api_port: int, read_only_port: int) -> None:
     """Open the UI: Dagster's webserver and daemon, with the embedded PostgreSQL, until Ctrl-C.
 
-    The entries of the menu (Import completo, Step 1, Step 2, Step 3, Step 2+3, entità specifiche) are jobs
-    there. A run that is going on when this ends, ends too; what it had not finished stays as it was before.
+    The entries of the menu (Import completo, Step 1, Step 2, Step 3, Step 2+3, entità specifiche)
+    are jobs there. A run that is going on when this ends, ends too; what it had not finished stays
+    as it was before.
     """
     config = call.config
     require_free(host, port, "kimo dev --port")
@@ -72,13 +75,18 @@ def dev(call: Call, port: int, host: str, api_port: int, read_only_port: int) ->
         if number
     }
     if not is_loopback(host):
-        call.err.say(f"Warning: whoever reaches {urls['url']} can start imports; it asks for no password.", style="yellow")
+        call.err.say(
+            f"Warning: whoever reaches {urls['url']} can start imports; it asks for no password.",
+            style="yellow",
+        )
     call.err.print("Starting ... Ctrl-C ends it.")
     death = run_together(
         _commands(host, port, api_port, read_only_port),
         environment,
         on_line=lambda name, line: call.err.say(f"{name} | {plain(line)}", style="dim"),
-        is_ready=lambda: all(answers(host, number) for number in (port, api_port, read_only_port) if number),
+        is_ready=lambda: all(
+            answers(host, number) for number in (port, api_port, read_only_port) if number
+        ),
         on_ready=_announce(call, urls),
     )
     if death:
@@ -88,14 +96,22 @@ def dev(call: Call, port: int, host: str, api_port: int, read_only_port: int) ->
 
 
 def _api_port(call: Call, host: str, port: int) -> int:
-    """Where the web API will listen, 0 for nowhere. Nobody who did not ask for it is stopped because its port is taken."""
+    """Where the web API will listen, 0 for nowhere. Nobody who did not ask for it is stopped
+    because its port is taken.
+    """
     if not port:
         return 0
-    asked = click.get_current_context().get_parameter_source("api_port") is not click.core.ParameterSource.DEFAULT
+    asked = (
+        click.get_current_context().get_parameter_source("api_port")
+        is not click.core.ParameterSource.DEFAULT
+    )
     if asked:
         require_free(host, port, "kimo dev --api-port")
     elif why_taken(host, port):
-        call.err.say(f"Port {port} is taken, so the web API is not started. Choose another: --api-port", style="yellow")
+        call.err.say(
+            f"Port {port} is taken, so the web API is not started. Choose another: --api-port",
+            style="yellow",
+        )
         return 0
     return port
 
@@ -118,7 +134,14 @@ def _commands(host: str, port: int, api_port: int, read_only_port: int) -> dict[
         "daemon": [*_program("dagster-daemon", "dagster._daemon"), "run", "-m", _MODULE],
     }
     if api_port:
-        asked = ["--host", host, "--port", str(api_port), "--graphql-url", f"http://{in_url(reached_at(host))}:{port}/graphql"]
+        asked = [
+            "--host",
+            host,
+            "--port",
+            str(api_port),
+            "--graphql-url",
+            f"http://{in_url(reached_at(host))}:{port}/graphql",
+        ]
         commands["api"] = [*_kimo(), "serve", *asked]
     if read_only_port:
         commands["viewers"] = [*webserver, "-p", str(read_only_port), "--read-only"]
@@ -138,11 +161,18 @@ def _program(script: str, module: str) -> list[str]:
 
 def _explain(call: Call, death: Death) -> None:
     call.err.say(
-        f"Error: the {death.name} ended by itself with exit code {death.exit_code}; the rest was stopped. "
-        "Its last lines:",
+        f"Error: the {death.name} ended by itself with exit code {death.exit_code}; the rest was"
+        " stopped. Its last lines:",
         style="red",
     )
     for line in death.last_lines:
         call.err.say(f"  {plain(line)}")
     if call.as_json:
-        print_json({"error": {"type": "ChildDied", "message": f"{death.name} ended: {' / '.join(death.last_lines)}"}})
+        print_json(
+            {
+                "error": {
+                    "type": "ChildDied",
+                    "message": f"{death.name} ended: {' / '.join(death.last_lines)}",
+                }
+            }
+        )

@@ -26,9 +26,9 @@ _CELL_CHARS = 90
 def export(context: click.Context) -> None:
     """Send what agents created or edited to the ERP (Export verso Erp), each record exactly once.
 
-    Everything that is ready and that `export: entities:` of kimo.yaml lists. What the ERP cannot take is held back with
-    its reason, everything else goes. Runs the same job as the menu entry in the UI; a second import or export at
-    the same time is refused with exit code 3.
+    Everything that is ready and that `export: entities:` of kimo.yaml lists. What the ERP cannot
+    take is held back with its reason, everything else goes. Runs the same job as the menu entry in
+    the UI; a second import or export at the same time is refused with exit code 3.
     """
     if context.invoked_subcommand is None:
         _export(context.obj)
@@ -54,15 +54,23 @@ def print_export(call: Call, report: ExportReport) -> None:
         columns = ("Ready", "Sent", "Held", "Waiting", "Recovered", "Rows")
         shown = table("Export verso Erp", ("Entity", *columns), left=("Entity",))
         for entity in busy:
-            held = (alarming(number(entity.held), entity.held), number(entity.waiting), number(entity.recovered))
-            shown.add_row(entity.entity, number(entity.ready), number(entity.sent), *held, number(entity.rows))
+            held = (
+                alarming(number(entity.held), entity.held),
+                number(entity.waiting),
+                number(entity.recovered),
+            )
+            shown.add_row(
+                entity.entity, number(entity.ready), number(entity.sent), *held, number(entity.rows)
+            )
         call.out.print(shown)
     if report.held:
         _print_held(call, report.held)
     for note in report.notes:
         call.out.say(note)
     sent = sum(entity.sent for entity in report.entities.values())
-    call.out.say(f"{plural(sent, 'record')} sent in {report.seconds:.1f} s.", style="green" if sent else "")
+    call.out.say(
+        f"{plural(sent, 'record')} sent in {report.seconds:.1f} s.", style="green" if sent else ""
+    )
 
 
 def _print_held(call: Call, held: tuple[HeldRecord, ...]) -> None:
@@ -79,7 +87,9 @@ def _print_held(call: Call, held: tuple[HeldRecord, ...]) -> None:
 @common_options
 @click.pass_obj
 def status(call: Call, reference: str | None) -> None:
-    """What is ready, held back, under way and not answered yet; with a SyncReference (or an Id), the life of that record."""
+    """What is ready, held back, under way and not answered yet; with a SyncReference (or an Id),
+    the life of that record.
+    """
     catalog = load_catalog()
     with call.database.connect() as connection:
         if reference is None:
@@ -101,15 +111,21 @@ def _show_status(call: Call, found: lives.ExportStatus) -> None:
     for name, waiting in found.entities.items():
         figures = (number(getattr(waiting, figure)) for figure in _FIGURES)
         refused = found.refused.get(name, 0)
-        shown.add_row(name, *figures, number(found.sent.get(name, 0)), alarming(number(refused), refused))
+        shown.add_row(
+            name, *figures, number(found.sent.get(name, 0)), alarming(number(refused), refused)
+        )
     call.out.print(shown)
     if found.held:
         _print_held(call, found.held)
     for batch in found.unsettled:
-        what = f"Batch {batch.batch} ({plural(batch.records, batch.entity)}, {moment(batch.began_at)})"
+        what = (
+            f"Batch {batch.batch} ({plural(batch.records, batch.entity)}, {moment(batch.began_at)})"
+        )
         settle = call.kimo("export", "resolve", str(batch.batch), "--arrived")
         call.out.say(
-            f"{what}: nobody knows whether it has arrived. Look in the ERP, then: {settle} (or --again).", style="bold red"
+            f"{what}: nobody knows whether it has arrived. Look in the ERP, then: {settle} (or"
+            " --again).",
+            style="bold red",
         )
 
 
@@ -134,7 +150,10 @@ def _show_life(call: Call, reference: str, found: tuple[lives.RecordLife, ...]) 
         raise ConfigError(f"nobody knows of a record with the SyncReference or Id '{reference}'.")
     for life in found:
         gone = ", archived" if life.is_archived else ""
-        call.out.say(f"{life.entity} {plain(life.id)}, SyncReference {plain(life.sync_reference)}{gone}", style="bold")
+        call.out.say(
+            f"{life.entity} {plain(life.id)}, SyncReference {plain(life.sync_reference)}{gone}",
+            style="bold",
+        )
         for line in _in_lines(life):
             call.out.say(f"  {line}")
 
@@ -144,13 +163,20 @@ def _in_lines(life: lives.RecordLife) -> Iterator[str]:
         yield f"{moment(life.uploaded_at)}  uploaded to Kimo's server"
     for trip in life.trips:
         what = f"{plural(trip.parts, 'part')}: {', '.join(trip.tables)}"
-        yield f"{moment(trip.marked_at)}  taken into batch {trip.batch} (load {trip.load}) with {what}"
+        yield (
+            f"{moment(trip.marked_at)}  taken into batch {trip.batch} (load {trip.load}) with"
+            f" {what}"
+        )
         if trip.sent_at:
             yield f"{moment(trip.sent_at)}  at the ERP (source '{trip.source}')"
         elif trip.outcome:
             yield f"{'':16}  {trip.outcome}{f': {plain(trip.problem)}' if trip.problem else ''}"
         if trip.answered_at:
-            answer = f"the ERP knows it as {trip.erp_id}" if trip.erp_id else f"refused: {plain(trip.problem)}"
+            answer = (
+                f"the ERP knows it as {trip.erp_id}"
+                if trip.erp_id
+                else f"refused: {plain(trip.problem)}"
+            )
             yield f"{moment(trip.answered_at)}  answered: {answer}"
     if life.held:
         yield f"{moment(life.held_since)}  held back: {plain(life.held)}"
@@ -159,13 +185,19 @@ def _in_lines(life: lives.RecordLife) -> Iterator[str]:
 
 @export.command()
 @click.argument("batch", type=int)
-@click.option("--arrived/--again", default=None, help="It is at the ERP: done. Or it is not: send it again.")
+@click.option(
+    "--arrived/--again", default=None, help="It is at the ERP: done. Or it is not: send it again."
+)
 @common_options
 @click.pass_obj
 def resolve(call: Call, batch: int, arrived: bool | None) -> None:
-    """Settle a batch of which nobody knows whether it has arrived, after looking into the ERP's tables."""
+    """Settle a batch of which nobody knows whether it has arrived, after looking into the ERP's
+    tables.
+    """
     if arrived is None:
-        raise click.UsageError("Say --arrived or --again: look in the ERP for one of the batch's SyncReferences.")
+        raise click.UsageError(
+            "Say --arrived or --again: look in the ERP for one of the batch's SyncReferences."
+        )
     records = settle_batch(call.config, call.database, batch, arrived=arrived)
     if call.as_json:
         print_json({"batch": batch, "arrived": arrived, "records": records})

@@ -1,4 +1,6 @@
-"""kimo images: pictures from files and from URLs into the public folder, and what is wrong with them."""
+"""kimo images: pictures from files and from URLs into the public folder, and what is wrong with
+them.
+"""
 
 import click
 
@@ -10,8 +12,8 @@ from kimo_assets.cli.tasks import run_task
 @click.group()
 @common_options
 def images() -> None:
-    """Pictures of items, manufacturers, trademarks and promotions: from files (Importazione file immagini articoli), from
-    addresses (Download immagini da url), and what is wrong with them.
+    """Pictures of items, manufacturers, trademarks and promotions: from files (Importazione file
+    immagini articoli), from addresses (Download immagini da url), and what is wrong with them.
     """
 
 
@@ -21,8 +23,8 @@ def images() -> None:
 def import_(call: Call) -> None:
     """Import the picture files that rows name (Importazione file immagini articoli).
 
-    New and changed files of `images: source:` become public pictures with a thumbnail; originals are only read.
-    What cannot be used is listed, and everything else goes on.
+    New and changed files of `images: source:` become public pictures with a thumbnail; originals
+    are only read. What cannot be used is listed, and everything else goes on.
     """
     run_task(call, "import_files")
 
@@ -33,8 +35,8 @@ def import_(call: Call) -> None:
 def download(call: Call) -> None:
     """Download the pictures at the addresses of ItemUrl (Download immagini da url).
 
-    What has not changed since the last time costs one small answer. Private addresses are refused unless
-    `images: download: allowed_hosts:` names them.
+    What has not changed since the last time costs one small answer. Private addresses are refused
+    unless `images: download: allowed_hosts:` names them.
     """
     run_task(call, "download_items_images")
 

@@ -1,4 +1,6 @@
-"""kimo images audit: what is wrong with the pictures that rows name, in tables, as JSON and to look at."""
+"""kimo images audit: what is wrong with the pictures that rows name, in tables, as JSON and to look
+at.
+"""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -43,7 +45,8 @@ _TITLES: dict[Kind, str] = {
 def audit(call: Call, sheet: Path | None, smaller_than: int | None) -> None:
     """What is wrong with the pictures that rows name, and which files no row names.
 
-    Looks at the folders' listings and at what the last `kimo images import` found; decodes nothing and changes nothing.
+    Looks at the folders' listings and at what the last `kimo images import` found; decodes nothing
+    and changes nothing.
     """
     with call.database.connect() as connection:
         settings = image_settings(connection, call.config)
@@ -65,13 +68,20 @@ def _print_audit(call: Call, found: Audit) -> None:
     if found.duplicates:
         _print_some(call, _duplicates_table(found.duplicates), len(found.duplicates))
     if found.unnamed:
-        _print_some(call, _files_table("Files that no row names", found.unnamed), len(found.unnamed))
+        _print_some(
+            call, _files_table("Files that no row names", found.unnamed), len(found.unnamed)
+        )
     for note in found.notes:
         call.out.say(note)
     if found.waiting:
-        call.out.say(f"{plural(len(found.waiting), 'file')} not imported yet: {call.kimo('images', 'import')}.")
+        call.out.say(
+            f"{plural(len(found.waiting), 'file')} not imported yet:"
+            f" {call.kimo('images', 'import')}."
+        )
     wrong = sum(bool(picture.marks) for picture in found.pictures)
-    call.out.say(f"{plural(len(found.pictures), 'picture')} named by rows, something wrong with {wrong:,}.")
+    call.out.say(
+        f"{plural(len(found.pictures), 'picture')} named by rows, something wrong with {wrong:,}."
+    )
 
 
 def _print_some(call: Call, shown: Table, total: int) -> None:
@@ -90,7 +100,9 @@ def _flaws_table(title: str, flaws: Sequence[Flaw]) -> Table:
 
 
 def _duplicates_table(duplicates: Sequence[Duplicate]) -> Table:
-    shown = table(f"The same picture twice: {len(duplicates):,}", ("Files", "Of"), left=("Files", "Of"))
+    shown = table(
+        f"The same picture twice: {len(duplicates):,}", ("Files", "Of"), left=("Files", "Of")
+    )
     for duplicate in duplicates[:_ROWS_SHOWN]:
         shown.add_row(some(duplicate.sources), some(duplicate.rows))
     return shown

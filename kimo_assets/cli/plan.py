@@ -26,39 +26,62 @@ _NAME_CHARS = 70
 _FIELDS_SHOWN = 6
 
 _COLUMNS = (
-    ("inserted", "New"), ("updated", "Changed"), ("archived", "Archived"), ("held", "Held"), ("unchanged", "Unchanged"),
-)  # fmt: skip
-_SIGNS = {"inserted": ("+", "green"), "updated": ("~", "yellow"), "archived": ("-", "red"), "held": ("=", "cyan")}
+    ("inserted", "New"),
+    ("updated", "Changed"),
+    ("archived", "Archived"),
+    ("held", "Held"),
+    ("unchanged", "Unchanged"),
+)
+_SIGNS = {
+    "inserted": ("+", "green"),
+    "updated": ("~", "yellow"),
+    "archived": ("-", "red"),
+    "held": ("=", "cyan"),
+}
 
 
 @click.command()
-@click.option("--entities", metavar="A,B", help="Only these and what they are linked to (entità specifiche).")
+@click.option(
+    "--entities", metavar="A,B", help="Only these and what they are linked to (entità specifiche)."
+)
 @click.option("--only-listed", is_flag=True, help="Only the named entities, not the linked ones.")
 @click.option(
     "--save",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Keep the snapshots that were read, so that `kimo import --plan FILE` applies exactly this plan.",
+    help=(
+        "Keep the snapshots that were read, so that `kimo import --plan FILE` applies exactly this"
+        " plan."
+    ),
 )
 @click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit with 4 when an import would change something, with 0 when not."
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit with 4 when an import would change something, with 0 when not.",
 )
 @common_options
 @click.pass_obj
-def plan(call: Call, entities: str | None, only_listed: bool, file: Path | None, detailed_exitcode: bool) -> None:
+def plan(
+    call: Call, entities: str | None, only_listed: bool, file: Path | None, detailed_exitcode: bool
+) -> None:
     """What an import would insert, change, archive, hold and refuse. Writes nothing.
 
-    The ERP is read as by an import, and compared; then all of it is taken back. It also tells whether a guard
-    would stop the import. It takes as long as steps 1 and 2 would, and is refused while a run is going on.
+    The ERP is read as by an import, and compared; then all of it is taken back. It also tells
+    whether a guard would stop the import. It takes as long as steps 1 and 2 would, and is refused
+    while a run is going on.
     """
     if only_listed and entities is None:
         raise click.UsageError("--only-listed goes with --entities.")
-    names = call.config.choose([] if entities is None else names_of(entities, "--entities"), only_listed=only_listed)
+    names = call.config.choose(
+        [] if entities is None else names_of(entities, "--entities"), only_listed=only_listed
+    )
     if file and not file.absolute().parent.is_dir():
         raise ConfigError(f"--save: there is no folder {file.absolute().parent}")
     with _shown(call.err) as progress:
-        made = make_plan(call.config, call.database, names, save=file is not None, progress=progress)
+        made = make_plan(
+            call.config, call.database, names, save=file is not None, progress=progress
+        )
     if file:
         file.write_bytes(orjson.dumps(made.as_json(), option=orjson.OPT_INDENT_2))
     if call.as_json:
@@ -110,17 +133,23 @@ def _shown(err: Terminal) -> Iterator[PlanProgress]:
         yield _Lines(err, status.update)
 
 
-# --- for people ------------------------------------------------------------------------------------------------
+# --- for people
+# ------------------------------------------------------------------------------------------------
 
 
 def _print(call: Call, made: Plan, file: Path | None) -> None:
     out = call.out
-    changed = sorted((e for e in made.entities.values() if e.has_changes or _held(e)), key=_weight, reverse=True)
+    changed = sorted(
+        (e for e in made.entities.values() if e.has_changes or _held(e)), key=_weight, reverse=True
+    )
     out.print(_table(made))
     for entity in changed[:_DETAILED]:
         _print_entity(out, entity)
     if len(changed) > _DETAILED:
-        out.say(f"... and {plural(len(changed) - _DETAILED, 'more entity', 'more entities')}: --json shows them.")
+        out.say(
+            f"... and {plural(len(changed) - _DETAILED, 'more entity', 'more entities')}: --json"
+            " shows them."
+        )
     for reason, names in by_reason(made.failures.items()).items():
         out.say(f"Cannot be read: {', '.join(names)}: {plain(reason)}", style="bold red")
     for name, guards in made.guards.items():
@@ -130,7 +159,9 @@ def _print(call: Call, made: Plan, file: Path | None) -> None:
 
 
 def _table(made: Plan) -> Table:
-    shown = table("Plan", ("Entity", "Read", "Refused", *(title for _, title in _COLUMNS)), left=("Entity",))
+    shown = table(
+        "Plan", ("Entity", "Read", "Refused", *(title for _, title in _COLUMNS)), left=("Entity",)
+    )
     quiet = 0
     for entity in made.entities.values():
         if not _is_notable(entity):
@@ -149,7 +180,9 @@ def _table(made: Plan) -> Table:
 
 
 def _is_notable(entity: PlannedEntity) -> bool:
-    return bool(entity.failure or entity.guards or entity.has_changes or _held(entity) or entity.refused)
+    return bool(
+        entity.failure or entity.guards or entity.has_changes or _held(entity) or entity.refused
+    )
 
 
 def _held(entity: PlannedEntity) -> int:
@@ -166,8 +199,13 @@ def _print_entity(out: Terminal, entity: PlannedEntity) -> None:
     fields = list(entity.preview.changed_fields.items())
     if fields:
         more = f" and {len(fields) - _FIELDS_SHOWN} more" if len(fields) > _FIELDS_SHOWN else ""
-        out.say(f"  fields that change: {', '.join(f'{name} {n:,}' for name, n in fields[:_FIELDS_SHOWN])}{more}")
-    for sample in sorted(entity.preview.samples, key=lambda sample: list(_SIGNS).index(sample.kind)):
+        out.say(
+            "  fields that change:"
+            f" {', '.join(f'{name} {n:,}' for name, n in fields[:_FIELDS_SHOWN])}{more}"
+        )
+    for sample in sorted(
+        entity.preview.samples, key=lambda sample: list(_SIGNS).index(sample.kind)
+    ):
         out.print(_sample_line(sample), soft_wrap=True)
 
 
@@ -180,7 +218,9 @@ def _sample_line(sample: Sample) -> Text:
         line.append("  (comes back)", style="dim")
     if sample.kind == "held":
         line.append("  (Kimo has pending edits: not overwritten)", style="dim")
-    changes = [f"{name}: {_value(old)} -> {_value(new)}" for name, (old, new) in sample.changes.items()]
+    changes = [
+        f"{name}: {_value(old)} -> {_value(new)}" for name, (old, new) in sample.changes.items()
+    ]
     if len(changes) > _FIELDS_SHOWN:
         changes = [*changes[:_FIELDS_SHOWN], f"and {len(changes) - _FIELDS_SHOWN} more fields"]
     return line.append(f"  {'; '.join(changes)}") if changes else line
@@ -192,17 +232,30 @@ def _value(value: Any) -> str:
 
 def _print_end(call: Call, made: Plan, file: Path | None) -> None:
     totals = {
-        key: sum(getattr(e.loaded, key, 0) for e in made.entities.values()) for key in ("inserted", "updated", "archived")
+        key: sum(getattr(e.loaded, key, 0) for e in made.entities.values())
+        for key in ("inserted", "updated", "archived")
     }
     if made.has_changes:
-        counts = f"{totals['inserted']:,} new, {totals['updated']:,} changed, {totals['archived']:,} archived"
+        counts = (
+            f"{totals['inserted']:,} new, {totals['updated']:,} changed, {totals['archived']:,}"
+            " archived"
+        )
     else:
         counts = "nothing to do"
-    call.out.say(f"\n{counts}, found out in {made.seconds:.1f} s. Kimo's data are as they were.", style="green")
+    call.out.say(
+        f"\n{counts}, found out in {made.seconds:.1f} s. Kimo's data are as they were.",
+        style="green",
+    )
     if file:
-        call.out.say(f"The plan is kept in {file}: {call.kimo('import', '--plan', str(file))} applies exactly this.")
+        call.out.say(
+            f"The plan is kept in {file}: {call.kimo('import', '--plan', str(file))} applies"
+            " exactly this."
+        )
     elif made.guards:
         command = call.kimo("plan", "--save", "FILE")
-        call.out.say(f"If it is right so: {command}, then {call.kimo('import', '--plan', 'FILE')} lifts the guards for it.")
+        call.out.say(
+            f"If it is right so: {command}, then {call.kimo('import', '--plan', 'FILE')} lifts the"
+            " guards for it."
+        )
     elif made.has_changes and not made.failures:
         call.out.say(f"{call.kimo('import')} does it.")

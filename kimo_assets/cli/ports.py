@@ -17,21 +17,24 @@ def in_url(host: str) -> str:
 
 
 def require_free(host: str, port: int, option: str) -> None:
-    """option: of which command, for the sentence. Raises: ConfigError when another program listens there, or the address
-    is none of this machine's.
+    """option: of which command, for the sentence. Raises: ConfigError when another program listens
+    there, or the address is none of this machine's.
     """
     if why := why_taken(host, port):
         other = port + 1 if port < 65535 else 3000
         raise ConfigError(
-            f"Port {port} on {host} cannot be used: {why}. Perhaps another `{option.partition(' --')[0]}` is "
-            f"running. Stop the program that has it, or choose another port: {option} {other}"
+            f"Port {port} on {host} cannot be used: {why}. Perhaps another"
+            f" `{option.partition(' --')[0]}` is running. Stop the program that has it, or choose"
+            f" another port: {option} {other}"
         )
 
 
 def why_taken(host: str, port: int) -> str | None:
     """What hinders listening there; None when nothing does."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
         with socket.socket(family, kind, protocol) as probe:
             if sys.platform != "win32":
                 # Connections of a server that was just closed linger; they do not take the port.

@@ -1,4 +1,6 @@
-"""Showing a run while it goes: bars on a terminal, a line per entity elsewhere. Always on stderr."""
+"""Showing a run while it goes: bars on a terminal, a line per entity elsewhere. Always on
+stderr.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,14 @@ from rich.progress import Progress as Bars
 
 from kimo_assets.cli.tables import Terminal, plain, plural, size
 from kimo_assets.pipeline import Progress
-from kimo_assets.reports import STEP_TITLES, EntityReport, LoadedEntity, PublishedEntity, RetriedEntity, StagedEntity
+from kimo_assets.reports import (
+    STEP_TITLES,
+    EntityReport,
+    LoadedEntity,
+    PublishedEntity,
+    RetriedEntity,
+    StagedEntity,
+)
 
 
 @contextmanager
@@ -36,7 +45,9 @@ def bars(err: Terminal) -> Bars:
 
 
 class TerminalProgress(Progress):
-    """A bar for the entities of the step, and below it those being worked on with their rows per second."""
+    """A bar for the entities of the step, and below it those being worked on with their rows per
+    second.
+    """
 
     def __init__(self, shown: Bars) -> None:
         self._bars = shown
@@ -62,7 +73,9 @@ class TerminalProgress(Progress):
         current = self._current[entity]
         current.rows += rows
         elapsed = max(time.monotonic() - current.since, 0.001)
-        self._update(current.task, detail=f"{current.rows:,} rows, {current.rows / elapsed:,.0f} rows/s")
+        self._update(
+            current.task, detail=f"{current.rows:,} rows, {current.rows / elapsed:,.0f} rows/s"
+        )
 
     def entity_done(self, step: int, report: EntityReport) -> None:
         self._forget(report.entity)
@@ -79,7 +92,9 @@ class TerminalProgress(Progress):
     def manifests_started(self, agents: int) -> None:
         self._complete()
         self._total = agents
-        self._step = self._bars.add_task("Manifests", total=agents, detail=plural(agents, "agent"), start=True)
+        self._step = self._bars.add_task(
+            "Manifests", total=agents, detail=plural(agents, "agent"), start=True
+        )
 
     def manifest_done(self) -> None:
         if self._step is not None:
@@ -88,17 +103,25 @@ class TerminalProgress(Progress):
     def task_started(self, title: str, total: int | None) -> None:
         self._complete()
         self._total = total or 0
-        self._step = self._bars.add_task(title, total=total, detail="" if total is None else f"{total:,}")
+        self._step = self._bars.add_task(
+            title, total=total, detail="" if total is None else f"{total:,}"
+        )
 
     def task_advanced(self, pieces: int) -> None:
         if self._step is not None:
             self._bars.advance(self._step, pieces)
             done = next(task.completed for task in self._bars.tasks if task.id == self._step)
-            self._update(self._step, detail=f"{done:,.0f}" + (f" of {self._total:,}" if self._total else ""))
+            self._update(
+                self._step, detail=f"{done:,.0f}" + (f" of {self._total:,}" if self._total else "")
+            )
 
     def _show_so_far(self) -> None:
         done = self._started - len(self._current)
-        self._update(self._step, completed=done, detail=f"{done} of {plural(self._total, 'entity', 'entities')}")
+        self._update(
+            self._step,
+            completed=done,
+            detail=f"{done} of {plural(self._total, 'entity', 'entities')}",
+        )
 
     def _forget(self, *entities: str) -> None:
         for entity in entities:
@@ -106,7 +129,9 @@ class TerminalProgress(Progress):
                 self._bars.remove_task(self._current.pop(entity).task)
 
     def _complete(self) -> None:
-        self._update(self._step, completed=self._total, detail=plural(self._total, "entity", "entities"))
+        self._update(
+            self._step, completed=self._total, detail=plural(self._total, "entity", "entities")
+        )
         self._forget(*list(self._current))
 
     def _update(self, task: TaskID | None, **values: Any) -> None:
@@ -139,7 +164,9 @@ class PlainProgress(Progress):
 
     def entity_done(self, step: int, report: EntityReport) -> None:
         figures = self._failure(report) if report.status == "failed" else in_figures(report)
-        self._say(f"  {step}  {report.entity:<32} {report.status:<9} {report.seconds:6.2f} s  {figures}")
+        self._say(
+            f"  {step}  {report.entity:<32} {report.status:<9} {report.seconds:6.2f} s  {figures}"
+        )
 
     def _failure(self, report: EntityReport) -> str:
         """A reason that many entities share is said once."""
@@ -162,7 +189,9 @@ class PlainProgress(Progress):
         self._done += pieces
         if time.monotonic() - self._told_at >= _TELLING_S:
             self._told_at = time.monotonic()
-            self._say(f"  {self._title}: {self._done:,}" + (f" of {self._total:,}" if self._total else ""))
+            self._say(
+                f"  {self._title}: {self._done:,}" + (f" of {self._total:,}" if self._total else "")
+            )
 
     def _say(self, line: str) -> None:
         self._err.say(line.rstrip())
@@ -172,7 +201,11 @@ def in_figures(report: EntityReport) -> str:
     """What a step did with an entity, in one line; nothing about figures that are zero."""
     match report:
         case RetriedEntity():
-            parts = {"retried": report.retried, "now good": report.good, "still refused": report.still_refused}
+            parts = {
+                "retried": report.retried,
+                "now good": report.good,
+                "still refused": report.still_refused,
+            }
             parts |= {"gone": report.gone, "without a key": report.without_key}
         case StagedEntity():
             parts = {"read": report.read, "refused": report.rejected}
@@ -182,7 +215,9 @@ def in_figures(report: EntityReport) -> str:
             parts["dangling"] = sum(report.dangling.values())
         case PublishedEntity():
             parts = {"rows": report.rows, "objects written": report.objects_written}
-            return _joined(parts) + (f", {size(report.bytes_written)}" if report.bytes_written else "")
+            return _joined(parts) + (
+                f", {size(report.bytes_written)}" if report.bytes_written else ""
+            )
         case _:
             parts = {}
     return _joined(parts)

@@ -18,7 +18,13 @@ from kimo_assets.cli.tables import alarming, number, plain, plural, seconds, tab
 from kimo_assets.database.rejections import since_in_words
 from kimo_assets.pipeline import STEPS
 from kimo_assets.reports import ImportReport, ReloadedEntity, RetriedEntity
-from kimo_assets.staging.rejected import RejectedCount, RejectedRow, count_rejected, rejected_rows, row_columns
+from kimo_assets.staging.rejected import (
+    RejectedCount,
+    RejectedRow,
+    count_rejected,
+    rejected_rows,
+    row_columns,
+)
 from kimo_assets.staging.rejected_csv import EXCEL_LINES, write_csv
 from kimo_assets.status import has_database
 
@@ -27,7 +33,9 @@ _ROWS_SHOWN = 20
 
 @click.command()
 @click.argument("entity", required=False)
-@click.option("--new", "new_only", is_flag=True, help="Only rows that were not refused in the load before.")
+@click.option(
+    "--new", "new_only", is_flag=True, help="Only rows that were not refused in the load before."
+)
 @click.option(
     "--lang",
     type=click.Choice(["en", "it"]),
@@ -40,15 +48,21 @@ _ROWS_SHOWN = 20
     "csv_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write all refused rows (of ENTITY) to this file, for whoever mends them in the ERP; it opens in Excel.",
+    help=(
+        "Write all refused rows (of ENTITY) to this file, for whoever mends them in the ERP; it"
+        " opens in Excel."
+    ),
 )
 @common_options
 @click.pass_obj
-def rejected(call: Call, entity: str | None, new_only: bool, lang: str, csv_file: Path | None) -> None:
-    """The rows that the last import refused, why, since when, and a query that finds each in the ERP.
+def rejected(
+    call: Call, entity: str | None, new_only: bool, lang: str, csv_file: Path | None
+) -> None:
+    """The rows that the last import refused, why, since when, and a query that finds each in the
+    ERP.
 
-    Without ENTITY: how many by entity and rule. With ENTITY: its rows, new ones first. Mend them in the ERP, then
-    `kimo retry` takes them, or the next import.
+    Without ENTITY: how many by entity and rule. With ENTITY: its rows, new ones first. Mend them in
+    the ERP, then `kimo retry` takes them, or the next import.
     """
     name = find_entity(load_catalog(), entity).name if entity else None
     if not has_database(call.config):
@@ -60,12 +74,16 @@ def rejected(call: Call, entity: str | None, new_only: bool, lang: str, csv_file
             rows = rejected_rows(connection, call.config, name, new_only=new_only)
             write_csv(csv_file, rows, row_columns(connection, call.config, name) if name else None)
         if call.as_json:
-            found = rejected_rows(connection, call.config, name, new_only=new_only) if name else None
+            found = (
+                rejected_rows(connection, call.config, name, new_only=new_only) if name else None
+            )
             _print_json(counts, None if found is None else map(_row_as_json, found), csv_file)
         elif csv_file:
             _say_written(call, csv_file, sum(count.rows for count in counts))
         elif name and counts:
-            shown = rejected_rows(connection, call.config, name, new_only=new_only, limit=_ROWS_SHOWN)
+            shown = rejected_rows(
+                connection, call.config, name, new_only=new_only, limit=_ROWS_SHOWN
+            )
             _print_rows(call, counts, shown, lang)
         else:
             _print_counts(call, counts, name, lang, new_only=new_only)
@@ -77,14 +95,23 @@ def _say_written(call: Call, file: Path, rows: int) -> None:
 
 
 def _row_as_json(row: RejectedRow) -> dict[str, Any]:
-    return {**asdict(row), "new": row.times == 1, "reason_en": row.reason.en, "reason_it": row.reason.it}
+    return {
+        **asdict(row),
+        "new": row.times == 1,
+        "reason_en": row.reason.en,
+        "reason_it": row.reason.it,
+    }
 
 
-def _print_json(counts: list[RejectedCount], rows: Iterable[dict[str, Any]] | None, file: Path | None) -> None:
+def _print_json(
+    counts: list[RejectedCount], rows: Iterable[dict[str, Any]] | None, file: Path | None
+) -> None:
     document: dict[str, Any] = {
         "rejected": sum(count.rows for count in counts),
         "new": sum(count.new for count in counts),
-        "counts": [{**asdict(c), "reason_en": c.reason.en, "reason_it": c.reason.it} for c in counts],
+        "counts": [
+            {**asdict(c), "reason_en": c.reason.en, "reason_it": c.reason.it} for c in counts
+        ],
     }
     if rows is not None:
         document["rows"] = list(rows)
@@ -105,7 +132,9 @@ def _print_counts(
         return
     call.out.print(_counts_table(counts, lang))
     total, new = sum(count.rows for count in counts), sum(count.new for count in counts)
-    call.out.say(f"{refused_in_words(total, new)}. {call.kimo('rejected', 'ENTITY')} shows an entity's rows.")
+    call.out.say(
+        f"{refused_in_words(total, new)}. {call.kimo('rejected', 'ENTITY')} shows an entity's rows."
+    )
 
 
 def _counts_table(counts: list[RejectedCount], lang: str) -> Table:
@@ -133,14 +162,20 @@ def _since(count: RejectedCount) -> Text:
     return Text(some + oldest, style="yellow" if count.new else "")
 
 
-def _print_rows(call: Call, counts: list[RejectedCount], rows: Iterable[RejectedRow], lang: str) -> None:
+def _print_rows(
+    call: Call, counts: list[RejectedCount], rows: Iterable[RejectedRow], lang: str
+) -> None:
     """A block a row: a query is not cut, so that it can be copied."""
     shown = 0
     for row in rows:
         shown += 1
         column = row.source_column or row.field or ""
         where = column if row.value is None else f"{column} = '{plain(row.value, 60)}'"
-        when = Text("new", style="yellow") if row.times == 1 else f"since {since_in_words(row.since, row.times)}"
+        when = (
+            Text("new", style="yellow")
+            if row.times == 1
+            else f"since {since_in_words(row.since, row.times)}"
+        )
         head = (f"{row.entity}  {plain(row.source_key)}", "bold")
         call.out.say(Text.assemble(head, f"  step {row.step}  ", when))
         call.out.say(Text.assemble("  ", (getattr(row.reason, lang), "red"), f": {where}"))
@@ -148,11 +183,14 @@ def _print_rows(call: Call, counts: list[RejectedCount], rows: Iterable[Rejected
             call.out.print(Text(f"  {plain(line)}", style="dim"), soft_wrap=True)
     total, new = sum(count.rows for count in counts), sum(count.new for count in counts)
     name = counts[0].entity
-    writes_all = f"; {total - shown:,} more: {call.kimo('rejected', name, '--csv', 'FILE')} writes all"
+    writes_all = (
+        f"; {total - shown:,} more: {call.kimo('rejected', name, '--csv', 'FILE')} writes all"
+    )
     call.out.say(f"{name}: {refused_in_words(total, new)}{writes_all if total > shown else ''}.")
 
 
-# --- retry --------------------------------------------------------------------------------------------------
+# --- retry
+# --------------------------------------------------------------------------------------------------
 
 
 @click.command()
@@ -162,8 +200,9 @@ def _print_rows(call: Call, counts: list[RejectedCount], rows: Iterable[Rejected
 def retry(call: Call, entity: str | None) -> None:
     """Read only the refused rows (of ENTITY) again, and load and publish those that are good now.
 
-    After somebody mended them in the ERP, and the next import is hours away. Rows are looked up by their key; all other
-    rows stay as the last import left them. Runs the job `retry_rejected`, whose run shows in the UI.
+    After somebody mended them in the ERP, and the next import is hours away. Rows are looked up by
+    their key; all other rows stay as the last import left them. Runs the job `retry_rejected`,
+    whose run shows in the UI.
     """
     names = [find_entity(load_catalog(), entity).name] if entity else []
     report = launched(call, "launch_retry", entities=names)
@@ -178,13 +217,19 @@ def retry(call: Call, entity: str | None) -> None:
 
 def _print_retry(call: Call, report: ImportReport, whose: str) -> None:
     reports = [found for step in report.steps.values() for found in step.entities.values()]
-    tried = [r for r in reports if isinstance(r, (RetriedEntity, ReloadedEntity)) and (r.retried or _without_key(r))]
+    tried = [
+        r
+        for r in reports
+        if isinstance(r, (RetriedEntity, ReloadedEntity)) and (r.retried or _without_key(r))
+    ]
     if not tried:
         call.out.say(f"No row{whose} is refused: there is nothing to retry.")
         return
     call.out.print(_retry_table(tried))
     if any(map(_without_key, tried)):
-        call.out.say("Rows without a key cannot be looked up in the ERP: the next import reads them again.")
+        call.out.say(
+            "Rows without a key cannot be looked up in the ERP: the next import reads them again."
+        )
 
 
 def _without_key(report: RetriedEntity | ReloadedEntity) -> int:
@@ -192,10 +237,23 @@ def _without_key(report: RetriedEntity | ReloadedEntity) -> int:
 
 
 def _retry_table(reports: Sequence[RetriedEntity | ReloadedEntity]) -> Table:
-    titles = ("Entity", "Step", "Retried", "Now good", "Still refused", "Gone", "Without a key", "Seconds")
+    titles = (
+        "Entity",
+        "Step",
+        "Retried",
+        "Now good",
+        "Still refused",
+        "Gone",
+        "Without a key",
+        "Seconds",
+    )
     shown = table("Refused rows, tried again", titles, left=("Entity", "Step"))
     for report in reports:
-        still = report.still_refused if isinstance(report, RetriedEntity) else report.refused - report.refused_new
+        still = (
+            report.still_refused
+            if isinstance(report, RetriedEntity)
+            else report.refused - report.refused_new
+        )
         gone = report.gone if isinstance(report, RetriedEntity) else 0
         shown.add_row(
             report.entity,

@@ -13,23 +13,35 @@ from kimo_assets.notifications.settings import notification_settings
 
 
 @click.command()
-@click.option("--send", is_flag=True, help="Mail it to everybody who is told of anything, as the job morning_report does.")
 @click.option(
-    "--html", "html_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--send",
+    is_flag=True,
+    help="Mail it to everybody who is told of anything, as the job morning_report does.",
+)
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
     help="Write it to this file, as it looks in a mail.",
-)  # fmt: skip
+)
 @common_options
 @click.pass_obj
 def report(call: Call, send: bool, html_file: Path | None) -> None:
-    """The morning report: how fresh the data are, what failed or was refused, what waits, and what to correct.
+    """The morning report: how fresh the data are, what failed or was refused, what waits, and what
+    to correct.
 
-    Since the last one that was mailed, or of the last day. With --send, exit code 1 says that it did not reach the
-    mail server; it is kept then, and the daemon (kimo dev) tries again.
+    Since the last one that was mailed, or of the last day. With --send, exit code 1 says that it
+    did not reach the mail server; it is kept then, and the daemon (kimo dev) tries again.
     """
     with call.database.connect() as connection:
         settings = notification_settings(connection, call.config)
         found = read_morning(connection, call.config, settings)
-        sent = send_morning_report(connection, call.config, datetime.now(UTC).isoformat()) if send else None
+        sent = (
+            send_morning_report(connection, call.config, datetime.now(UTC).isoformat())
+            if send
+            else None
+        )
     letter = morning_letter(found, settings)
     if html_file:
         html_file.write_text(as_html(letter), encoding="utf-8")

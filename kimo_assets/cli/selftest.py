@@ -10,7 +10,11 @@ from kimo_assets.selftest.crashes import POINTS
 
 
 @click.command()
-@click.option("--crash", is_flag=True, help="Kill imports, undos and exports, and look whether all was whole each time.")
+@click.option(
+    "--crash",
+    is_flag=True,
+    help="Kill imports, undos and exports, and look whether all was whole each time.",
+)
 @click.option(
     "--points",
     type=click.IntRange(1),
@@ -24,9 +28,10 @@ from kimo_assets.selftest.crashes import POINTS
 def selftest(context: click.Context, crash: bool, points: int) -> None:
     """Prove on this machine that a crash leaves the old or the new state whole.
 
-    Makes a small company in databases of its own on the server of `database: url:` (which are dropped at the end), then
-    imports it, takes the import back and exports orders in processes that are killed, and looks after each kill. The
-    company's own data are not touched. One to three minutes. Exit code 1 when anything was not whole.
+    Makes a small company in databases of its own on the server of `database: url:` (which are
+    dropped at the end), then imports it, takes the import back and exports orders in processes that
+    are killed, and looks after each kill. The company's own data are not touched. One to three
+    minutes. Exit code 1 when anything was not whole.
     """
     call: Call = context.obj
     if not crash:
@@ -52,6 +57,9 @@ def _print(call: Call, report: CrashReport) -> None:
     broken = sum(bool(found.broken) for found in report.killed)
     times = f"Killed {plural(len(report.killed), 'time')} in {report.seconds:.0f} s"
     if broken:
-        call.out.say(f"{times}: {broken} times something was not whole. Report this with the table above.", style="bold red")
+        call.out.say(
+            f"{times}: {broken} times something was not whole. Report this with the table above.",
+            style="bold red",
+        )
     else:
         call.out.say(f"{times}: each time the old or the new state was whole.", style="green")

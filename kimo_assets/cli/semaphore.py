@@ -18,8 +18,8 @@ from kimo_assets.status import has_database
 def semaphore() -> None:
     """Show or reset the ERP's semaphores (ImportFromErpSemaphore, ExportToErpSemaphore).
 
-    The ERP and Kimo keep out of each other's way by them. An import waits while the ERP holds one, and gives
-    its own back whatever becomes of it.
+    The ERP and Kimo keep out of each other's way by them. An import waits while the ERP holds one,
+    and gives its own back whatever becomes of it.
     """
 
 
@@ -55,21 +55,36 @@ def _table(states: list[SemaphoreState]) -> Table:
     for state in states:
         status = state.words if state.status is None else f"{state.status} {state.words}"
         since = moment(state.since) if state.since else NONE
-        shown.add_row(state.source, state.semaphore, alarming(status, state.status), state.whose or NONE, since)
+        shown.add_row(
+            state.source,
+            state.semaphore,
+            alarming(status, state.status),
+            state.whose or NONE,
+            since,
+        )
     return shown
 
 
 @semaphore.command()
-@click.argument("name", required=False, type=click.Choice([flow.table for flow in FLOWS], case_sensitive=False))
-@click.option("--source", type=click.Choice(list(SYSTEMS)), help="Only this source's. Default: every source's.")
-@click.option("--yes", is_flag=True, help="Ask nothing. With --json it is needed: there is nobody to ask.")
+@click.argument(
+    "name", required=False, type=click.Choice([flow.table for flow in FLOWS], case_sensitive=False)
+)
+@click.option(
+    "--source",
+    type=click.Choice(list(SYSTEMS)),
+    help="Only this source's. Default: every source's.",
+)
+@click.option(
+    "--yes", is_flag=True, help="Ask nothing. With --json it is needed: there is nobody to ask."
+)
 @common_options
 @click.pass_obj
 def reset(call: Call, name: str | None, source: str | None, yes: bool) -> None:
     """Set semaphores to 0 (idle) by hand, because whoever set them is gone.
 
-    NAME is one of the two; without it, both. Only what is not idle is touched. Refused with exit code 3 while an
-    import or export of ours is going on. If the ERP is at work after all, it and the next import will meet.
+    NAME is one of the two; without it, both. Only what is not idle is touched. Refused with exit
+    code 3 while an import or export of ours is going on. If the ERP is at work after all, it and
+    the next import will meet.
     """
     if call.as_json and not yes:
         raise click.UsageError("--json asks nothing, so it needs --yes.")
@@ -83,7 +98,9 @@ def reset(call: Call, name: str | None, source: str | None, yes: bool) -> None:
     for state in busy:
         if state.error:
             raise SourceError(f"{state.source} {state.semaphore}: {state.error}")
-        call.err.say(f"{state.source} {state.semaphore}: {state.status}, {state.words}; {state.whose}.")
+        call.err.say(
+            f"{state.source} {state.semaphore}: {state.status}, {state.words}; {state.whose}."
+        )
     if busy and not yes:
         click.confirm("Set to 0 (idle)?", abort=True, err=True)
     if busy:

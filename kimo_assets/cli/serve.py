@@ -17,12 +17,21 @@ from kimo_assets.cli.tables import Terminal, plain
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=3001, show_default=True, help="The port it listens on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=3001,
+    show_default=True,
+    help="The port it listens on.",
+)
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="The address it listens on. Without TLS a token can be read on its way: keep it here, behind a proxy.",
+    help=(
+        "The address it listens on. Without TLS a token can be read on its way: keep it here,"
+        " behind a proxy."
+    ),
 )
 @click.option(
     "--graphql-url",
@@ -32,10 +41,12 @@ from kimo_assets.cli.tables import Terminal, plain
 @common_options
 @click.pass_obj
 def serve(call: Call, port: int, host: str, graphql_url: str | None) -> None:
-    """Answer the vendor's web API, GET /server/Integration/FullImportFromErp and the other nine, until Ctrl-C.
+    """Answer the vendor's web API, GET /server/Integration/FullImportFromErp and the other nine,
+    until Ctrl-C.
 
-    Each launches the job of its entry in the menu through Dagster's webserver, which has to run (`kimo dev`
-    starts both). A request needs the token that the environment variable of api.token_variable holds.
+    Each launches the job of its entry in the menu through Dagster's webserver, which has to run
+    (`kimo dev` starts both). A request needs the token that the environment variable of
+    api.token_variable holds.
     """
     config = call.config
     require_free(host, port, "kimo serve --port")
@@ -47,12 +58,23 @@ def serve(call: Call, port: int, host: str, graphql_url: str | None) -> None:
     _warn(call, host, token)
     _log_to(call.err)
     app = build_app(config, cache(lambda: call.database), token=token, graphql_url=graphql_url)
-    server = _server(uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none",
-        timeout_graceful_shutdown=5,
-    ), _announce(call, f"http://{in_url(host)}:{port}"))  # fmt: skip
+    server = _server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=5,
+        ),
+        _announce(call, f"http://{in_url(host)}:{port}"),
+    )
     if sys.platform != "win32":
-        # Uvicorn closes first; then the signal ends us, as Ctrl-C does, with the embedded PostgreSQL given back.
+        # Uvicorn closes first; then the signal ends us, as Ctrl-C does, with the embedded
+        # PostgreSQL given back.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         server.run()
@@ -81,9 +103,14 @@ def _announce(call: Call, url: str) -> Callable[[], None]:
 def _warn(call: Call, host: str, token: str) -> None:
     variable = call.config.api.token_variable
     if not token:
-        call.err.say(f"Warning: {variable} is not set, so every request is refused.", style="yellow")
+        call.err.say(
+            f"Warning: {variable} is not set, so every request is refused.", style="yellow"
+        )
     if not is_loopback(host):
-        call.err.say("Warning: without TLS the token can be read on its way: put a proxy before it.", style="yellow")
+        call.err.say(
+            "Warning: without TLS the token can be read on its way: put a proxy before it.",
+            style="yellow",
+        )
 
 
 def _log_to(terminal: Terminal) -> None:

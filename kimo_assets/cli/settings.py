@@ -1,4 +1,6 @@
-"""kimo settings and kimo sync-settings: the console's tables, from a file, to the screen or a file, and to the tablets."""
+"""kimo settings and kimo sync-settings: the console's tables, from a file, to the screen or a file,
+and to the tablets.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,21 @@ from kimo_assets.settings.load import LoadedSettings
 from kimo_assets.settings.values import text_of
 
 _CELL_CHARS = 60
-_COLUMNS = {"inserted": "New", "changed": "Changed", "archived": "Archived", "removed": "Removed", "unchanged": "Unchanged"}
+_COLUMNS = {
+    "inserted": "New",
+    "changed": "Changed",
+    "archived": "Archived",
+    "removed": "Removed",
+    "unchanged": "Unchanged",
+}
 
 
 @click.group()
 @common_options
 def settings() -> None:
-    """Kimo's settings: users, roles, business rules, document types and the console's other tables."""
+    """Kimo's settings: users, roles, business rules, document types and the console's other
+    tables.
+    """
 
 
 @settings.command()
@@ -32,9 +42,11 @@ def settings() -> None:
 @common_options
 @click.pass_obj
 def load(call: Call, file: Path) -> None:
-    """Put the settings of a file in place of those that are there: whole tables, of its sections alone.
+    """Put the settings of a file in place of those that are there: whole tables, of its sections
+    alone.
 
-    All is checked first; if anything is wrong, nothing is changed. Users that are left out are archived.
+    All is checked first; if anything is wrong, nothing is changed. Users that are left out are
+    archived.
     """
     found = read_settings(file)
     with open_run(call.config, call.database, title=f"Impostazioni da {file.name}") as run:
@@ -48,8 +60,8 @@ def load(call: Call, file: Path) -> None:
         call.err.say(f"Warning: {plain(warning)}", style="yellow")
     if not call.as_json:
         call.out.say(
-            f"{call.kimo('sync-settings')} hands them to the tablets. Users, and rules that decide who sees what, count "
-            f"from the next step 3: {call.kimo('import', '--step', '3')}."
+            f"{call.kimo('sync-settings')} hands them to the tablets. Users, and rules that decide"
+            f" who sees what, count from the next step 3: {call.kimo('import', '--step', '3')}."
         )
 
 
@@ -78,7 +90,10 @@ def show(call: Call, section: str | None, yaml_file: Path | None) -> None:
         tables = stored_tables(connection, names)
     if yaml_file:
         yaml_file.write_text(as_yaml(tables), encoding="utf-8")
-        call.err.say(f"{yaml_file}: {plural(sum(map(len, tables.values())), 'row')} of {plural(len(tables), 'section')}.")
+        call.err.say(
+            f"{yaml_file}: {plural(sum(map(len, tables.values())), 'row')} of"
+            f" {plural(len(tables), 'section')}."
+        )
     if call.as_json:
         print_json({name: list(rows.values()) for name, rows in tables.items()})
     elif not yaml_file:
@@ -89,7 +104,11 @@ def _section(name: str) -> str:
     by_fold = {known.casefold(): known for known in load_console()}
     if name.casefold() not in by_fold:
         hint = nearest(name, by_fold.values())
-        known = f"Did you mean {' or '.join(hint)}?" if hint else f"There are: {', '.join(by_fold.values())}."
+        known = (
+            f"Did you mean {' or '.join(hint)}?"
+            if hint
+            else f"There are: {', '.join(by_fold.values())}."
+        )
         raise ConfigError(f"there is no section '{name}'. {known}")
     return by_fold[name.casefold()]
 
@@ -108,13 +127,19 @@ def _rows(described: ConsoleTable, rows: Rows) -> Table:
     """The columns of which any has a value; the flags that are set in one column."""
     flags = [name for name, field in described.fields.items() if field.type == "bool"]
     used = [
-        name for name in described.fields if name not in flags and any(row[name] is not None for row in rows.values())
+        name
+        for name in described.fields
+        if name not in flags and any(row[name] is not None for row in rows.values())
     ]
-    columns = [*used, "Flags"] if any(row[flag] for row in rows.values() for flag in flags) else used
+    columns = (
+        [*used, "Flags"] if any(row[flag] for row in rows.values() for flag in flags) else used
+    )
     shown = table(f"{described.name}: {plural(len(rows), 'row')}", columns, left=columns)
     for row in rows.values():
         cells = [plain(text_of(described.fields[name], row[name]), _CELL_CHARS) for name in used]
-        cells += [", ".join(flag for flag in flags if row[flag])] if len(columns) > len(used) else []
+        cells += (
+            [", ".join(flag for flag in flags if row[flag])] if len(columns) > len(used) else []
+        )
         shown.add_row(*cells)
     return shown
 
@@ -123,7 +148,8 @@ def _rows(described: ConsoleTable, rows: Rows) -> Table:
 @common_options
 @click.pass_obj
 def sync_settings(call: Call) -> None:
-    """Prepare the settings alone for the tablets (Preparazione dati di Sync delle sole impostazioni).
+    """Prepare the settings alone for the tablets (Preparazione dati di Sync delle sole
+    impostazioni).
 
     Runs the same job as the menu entry in the UI. A full import and step 3 do it too.
     """
@@ -137,10 +163,15 @@ def sync_settings(call: Call) -> None:
 
 
 def _published(report: ImportReport) -> str:
-    tables: list[Any] = [found for found in report.steps[3].entities.values() if isinstance(found, PublishedEntity)]
+    tables: list[Any] = [
+        found for found in report.steps[3].entities.values() if isinstance(found, PublishedEntity)
+    ]
     written = [found for found in tables if found.objects_written]
     rows = plural(sum(found.rows for found in tables), "row")
     if not written:
         return f"The settings on the tablets are up to date: {rows}, nothing was written."
     names = ", ".join(found.entity for found in written)
-    return f"{rows} of settings prepared; written: {names} ({size(sum(found.bytes_written for found in written))})."
+    return (
+        f"{rows} of settings prepared; written: {names}"
+        f" ({size(sum(found.bytes_written for found in written))})."
+    )

@@ -29,17 +29,20 @@ _MAPPING_FILE = "mapping.yaml"
     metavar="FILE",
     help="The file to write. Default: where the other commands look for the configuration.",
 )
-@click.option("--schema", metavar="S", help="The schema to look into. Default: the database's own default.")
+@click.option(
+    "--schema", metavar="S", help="The schema to look into. Default: the database's own default."
+)
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
 @common_options
 @click.pass_obj
 def init(call: Call, url: str, to: Path | None, schema: str | None, force: bool) -> None:
     """Look at an integration database and write a kimo.yaml for it.
 
-    Every table and view that carries an entity's name is mapped, ignoring case and underscores, with a prefix
-    or suffix such as KIMO_ or _VIEW too; what is not certain is written as a comment. URL is SQLAlchemy's,
-    e.g. 'mssql+pyodbc://kimo:${ERP_PASSWORD}@erp01/INTEGRATION?driver=...'; quoted so, the password stays out
-    of the shell's history too. No password is written into the file.
+    Every table and view that carries an entity's name is mapped, ignoring case and underscores,
+    with a prefix or suffix such as KIMO_ or _VIEW too; what is not certain is written as a comment.
+    URL is SQLAlchemy's, e.g. 'mssql+pyodbc://kimo:${ERP_PASSWORD}@erp01/INTEGRATION?driver=...';
+    quoted so, the password stays out of the shell's history too. No password is written into the
+    file.
     """
     file = to or _configured(call)
     _require_free(file, force)
@@ -48,7 +51,11 @@ def init(call: Call, url: str, to: Path | None, schema: str | None, force: bool)
     try:
         with call.err.status("Looking ...") as shown:
             proposal = propose(
-                engine, "erp", address.written, schema, on_table=lambda name: shown.update(f"Counting {plain(name)} ...")
+                engine,
+                "erp",
+                address.written,
+                schema,
+                on_table=lambda name: shown.update(f"Counting {plain(name)} ..."),
             )
     finally:
         engine.dispose()
@@ -69,7 +76,9 @@ def _configured(call: Call) -> Path:
 
 def _require_free(file: Path, force: bool) -> None:
     if file.exists() and not force:
-        raise ConfigError(f"{file} is there already. --force writes over it; --to names another file.")
+        raise ConfigError(
+            f"{file} is there already. --force writes over it; --to names another file."
+        )
 
 
 def _write(file: Path, text: str) -> None:
@@ -101,11 +110,19 @@ def _say_proposal(call: Call, file: Path, proposal: Proposal) -> None:
     )
     _say_left_out(call, draft)
     pointed = [f"{target} (by {some(names)})" for target, names in proposal.dangling.items()]
-    _say_some(call, "Not there, though keys point to it; rows whose key has a value will point nowhere:", pointed)
+    _say_some(
+        call,
+        "Not there, though keys point to it; rows whose key has a value will point nowhere:",
+        pointed,
+    )
 
 
 def _say_left_out(call: Call, draft: Draft) -> None:
-    _say_some(call, "Left out, as comments in the file:", [f"{entity.name}: {entity.doubt}" for entity in draft.doubtful])
+    _say_some(
+        call,
+        "Left out, as comments in the file:",
+        [f"{entity.name}: {entity.doubt}" for entity in draft.doubtful],
+    )
 
 
 def _say_some(call: Call, title: str, lines: list[str]) -> None:
@@ -121,7 +138,10 @@ def _say_some(call: Call, title: str, lines: list[str]) -> None:
 def _say_next(call: Call, unset: list[str]) -> None:
     say = call.err if call.as_json else call.out
     for variable in unset:
-        say.say(f"Set {variable} first: the file names it in place of the password, written as the password was in the URL.")
+        say.say(
+            f"Set {variable} first: the file names it in place of the password, written as the"
+            " password was in the URL."
+        )
     lines = {
         call.kimo("check"): "hold the mapping against the live source",
         call.kimo("plan"): "see what an import would change, without changing anything",
@@ -133,7 +153,8 @@ def _say_next(call: Call, unset: list[str]) -> None:
         say.print(f"  {command:<{width}}  {what}", soft_wrap=True)
 
 
-# --- mapping pull -------------------------------------------------------------------------------------------
+# --- mapping pull
+# -------------------------------------------------------------------------------------------
 
 
 @click.group()
@@ -144,22 +165,30 @@ def mapping() -> None:
 
 @mapping.command()
 @click.argument("url")
-@click.option("--erp-url", metavar="URL", help="The ERP's integration database: writes a whole kimo.yaml.")
+@click.option(
+    "--erp-url", metavar="URL", help="The ERP's integration database: writes a whole kimo.yaml."
+)
 @click.option("--crm-url", metavar="URL", help="The CRM's, where a second system feeds Kimo.")
 @click.option(
     "--to",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="The file to write. Default: kimo.yaml when --erp-url is given and there is none, else mapping.yaml beside it.",
+    help=(
+        "The file to write. Default: kimo.yaml when --erp-url is given and there is none, else"
+        " mapping.yaml beside it."
+    ),
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
 @common_options
 @click.pass_obj
-def pull(call: Call, url: str, erp_url: str | None, crm_url: str | None, to: Path | None, force: bool) -> None:
+def pull(
+    call: Call, url: str, erp_url: str | None, crm_url: str | None, to: Path | None, force: bool
+) -> None:
     """Write the mapping that the vendor's KimoIntegrator database holds.
 
-    URL is the database with IntegratorMapping, IntegratorImportFilter and IntegratorSystemSetting. What they
-    say of import and export becomes the mapping; what has no place in it stays as comments, and is counted.
+    URL is the database with IntegratorMapping, IntegratorImportFilter and IntegratorSystemSetting.
+    What they say of import and export becomes the mapping; what has no place in it stays as
+    comments, and is counted.
     """
     config = _configured(call)
     has_sources = bool(erp_url or crm_url)
@@ -169,7 +198,11 @@ def pull(call: Call, url: str, erp_url: str | None, crm_url: str | None, to: Pat
     given = {name: text for name, text in (("erp", erp_url), ("crm", crm_url)) if text}
     addresses = {name: read_address(text, name, file.parent) for name, text in given.items()}
     tables = _vendor_tables(call, url)
-    sources = {name: DraftSource(address.written) for name, address in addresses.items()} if is_whole else {}
+    sources = (
+        {name: DraftSource(address.written) for name, address in addresses.items()}
+        if is_whole
+        else {}
+    )
     pulled = draft_from(tables, sources)
     _write(file, pulled.draft.text())
     if call.as_json:
@@ -182,7 +215,9 @@ def pull(call: Call, url: str, erp_url: str | None, crm_url: str | None, to: Pat
 
 
 def _vendor_tables(call: Call, url: str) -> VendorTables:
-    engine = open_source("integrator", SourceConfig(url=read_address(url, "integrator", Path()).live))
+    engine = open_source(
+        "integrator", SourceConfig(url=read_address(url, "integrator", Path()).live)
+    )
     try:
         with call.err.status("Reading ..."):
             return read_vendor_tables(engine)
@@ -205,7 +240,9 @@ def _pulled_as_json(file: Path, pulled: Pulled, is_whole: bool) -> dict[str, Any
 
 def _say_pulled(call: Call, file: Path, pulled: Pulled, is_whole: bool) -> None:
     exported = f", {len(exports)} exported" if (exports := pulled.draft.export.entities) else ""
-    call.out.say(f"{file}: {plural(len(pulled.draft.mapped), 'entity', 'entities')} mapped{exported}.")
+    call.out.say(
+        f"{file}: {plural(len(pulled.draft.mapped), 'entity', 'entities')} mapped{exported}."
+    )
     for remark in pulled.remarks:
         call.out.say(f"  {plain(remark)}.")
     _say_left_out(call, pulled.draft)
@@ -213,7 +250,9 @@ def _say_pulled(call: Call, file: Path, pulled: Pulled, is_whole: bool) -> None:
         counts = ", ".join(f"{count:,} {kind}" for kind, count in pulled.kept.items())
         call.out.say(f"Kept as comments, without effect here: {counts}.")
     if not is_whole:
-        call.out.say(f"kimo.yaml takes it with the line  mapping: {file}  in the place of `entities`.")
+        call.out.say(
+            f"kimo.yaml takes it with the line  mapping: {file}  in the place of `entities`."
+        )
         for system, formats in pulled.formats.items():
             if formats:
                 call.out.say(f"... and under sources.{system}:  {plain(formats_in_words(formats))}")

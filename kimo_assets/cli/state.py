@@ -7,7 +7,17 @@ from rich.text import Text
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.command import Call, common_options, print_json
-from kimo_assets.cli.tables import Terminal, alarming, category_title, moment, number, plain, plural, size, table
+from kimo_assets.cli.tables import (
+    Terminal,
+    alarming,
+    category_title,
+    moment,
+    number,
+    plain,
+    plural,
+    size,
+    table,
+)
 from kimo_assets.reports import by_reason
 from kimo_assets.status import EntityState, LastLoad, Status, has_database, nothing_yet, read_status
 
@@ -32,7 +42,8 @@ def status(call: Call) -> None:
         return
     if found.last_load is None:
         call.out.say(
-            f"Nothing was imported yet. {call.kimo('check')} looks at the configuration, {call.kimo('import')} imports."
+            f"Nothing was imported yet. {call.kimo('check')} looks at the configuration,"
+            f" {call.kimo('import')} imports."
         )
         return
     _print_load(call.out, found.last_load)
@@ -50,7 +61,9 @@ def _print_load(out: Terminal, last: LastLoad) -> None:
         outcome, style = ("succeeded", "green") if last.success else ("FAILED", "bold red")
     took = f" in {last.seconds:,.1f} s" if last.seconds is not None else ""
     line = Text.assemble(
-        f"Load {last.load}, {plain(last.title)}, started {moment(last.started_at)}: ", (outcome, style), took
+        f"Load {last.load}, {plain(last.title)}, started {moment(last.started_at)}: ",
+        (outcome, style),
+        took,
     )
     out.say(line)
     if last.run_id:
@@ -61,7 +74,9 @@ def _print_entities(out: Terminal, found: Status) -> None:
     words = ("Entity", "Fresh", "Step 1", "Step 2", "Step 3")
     shown = table(None, (*words, "Rows", "Refused"), left=words)
     catalog = load_catalog()
-    for category, entities in groupby(found.entities, key=lambda entity: catalog[entity.entity].category):
+    for category, entities in groupby(
+        found.entities, key=lambda entity: catalog[entity.entity].category
+    ):
         shown.add_row(Text(category_title(category), style="bold"))
         for entity in entities:
             name = entity.entity if entity.is_mapped else f"{entity.entity} (not mapped any more)"
@@ -74,8 +89,14 @@ def _print_entities(out: Terminal, found: Status) -> None:
             )
     out.print(shown)
     for step in (1, 2, 3):
-        results = [(entity.entity, entity.steps[step]) for entity in found.entities if step in entity.steps]
-        failed = [(name, result.error or "failed") for name, result in results if result.status == "failed"]
+        results = [
+            (entity.entity, entity.steps[step]) for entity in found.entities if step in entity.steps
+        ]
+        failed = [
+            (name, result.error or "failed")
+            for name, result in results
+            if result.status == "failed"
+        ]
         for reason, names in by_reason(failed).items():
             out.say(f"Step {step}: {', '.join(names)}: {plain(reason)}", style="red")
 
@@ -92,10 +113,17 @@ def _print_dangling(out: Terminal, found: Status) -> None:
     if not found.dangling:
         return
     words = ("Field", "Points to", "Values")
-    shown = table("References that point nowhere", ("Field", "Points to", "Rows", "Values"), left=words)
+    shown = table(
+        "References that point nowhere", ("Field", "Points to", "Rows", "Values"), left=words
+    )
     for reference in found.dangling[:_TOP]:
         values = ", ".join(plain(value, 20) for value in reference.samples[:3])
-        shown.add_row(f"{reference.entity}.{reference.field}", reference.target, number(reference.rows), values)
+        shown.add_row(
+            f"{reference.entity}.{reference.field}",
+            reference.target,
+            number(reference.rows),
+            values,
+        )
     out.print(shown)
     if len(found.dangling) > _TOP:
         out.print(f"and {plural(len(found.dangling) - _TOP, 'more field')}: --json lists all.")
@@ -103,7 +131,10 @@ def _print_dangling(out: Terminal, found: Status) -> None:
 
 def _print_payloads(call: Call, found: Status) -> None:
     if found.rejected:
-        call.out.say(f"{plural(found.rejected, 'row')} refused: {call.kimo('rejected')} says why.", style="red")
+        call.out.say(
+            f"{plural(found.rejected, 'row')} refused: {call.kimo('rejected')} says why.",
+            style="red",
+        )
     payloads = found.payloads
     held = f"{plural(payloads.objects, 'object')}, {size(payloads.bytes)} in {payloads.store}"
     call.out.say(f"{plural(payloads.agents, 'agent')} can sync: {held}")

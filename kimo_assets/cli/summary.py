@@ -9,7 +9,17 @@ from rich.text import Text
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.command import Call
-from kimo_assets.cli.tables import Terminal, alarming, category_title, number, plain, plural, seconds, size, table
+from kimo_assets.cli.tables import (
+    Terminal,
+    alarming,
+    category_title,
+    number,
+    plain,
+    plural,
+    seconds,
+    size,
+    table,
+)
 from kimo_assets.reports import (
     STEP_TITLES,
     AnswersEntity,
@@ -22,7 +32,8 @@ from kimo_assets.reports import (
     by_reason,
 )
 
-# An entity with a smaller share of a step's rows is among the "others" when there is nothing to say of it.
+# An entity with a smaller share of a step's rows is among the "others" when there is nothing to say
+# of it.
 _SMALL = 0.01
 
 _COLUMNS: dict[int, tuple[tuple[str, str], ...]] = {
@@ -35,14 +46,21 @@ _COLUMNS: dict[int, tuple[tuple[str, str], ...]] = {
         ("held", "Held"),
         ("refused", "Refused"),
     ),
-    3: (("rows", "Rows"), ("objects_written", "Objects"), ("bytes_written", "Written"), ("agents", "Agents")),
+    3: (
+        ("rows", "Rows"),
+        ("objects_written", "Objects"),
+        ("bytes_written", "Written"),
+        ("agents", "Agents"),
+    ),
 }
 _ALARMING = ("rejected", "refused", "held")
 _NOT_ADDED = ("agents",)
 
 
 def print_report(call: Call, report: ImportReport, steps: Sequence[int]) -> None:
-    """The tables and what to do next; with --json on stderr, where only failures are worth saying again."""
+    """The tables and what to do next; with --json on stderr, where only failures are worth saying
+    again.
+    """
     out = call.err if call.as_json else call.out
     if not call.as_json:
         for step in report.steps.values():
@@ -60,20 +78,33 @@ def print_outcome(call: Call, report: ImportReport, steps: Sequence[int]) -> Non
     _print_answers(out, report)
 
 
-# --- a step's table -----------------------------------------------------------------------------------------
+# --- a step's table
+# -----------------------------------------------------------------------------------------
 
 
 def step_table(step: StepReport) -> Table:
-    """By category: every entity of some size or with something to say; others in one line. Totals last."""
+    """By category: every entity of some size or with something to say; others in one line. Totals
+    last.
+    """
     columns = _COLUMNS[step.step]
-    shown = table(STEP_TITLES[step.step], ("Entity", *(title for _, title in columns), "Seconds"), left=("Entity",))
+    shown = table(
+        STEP_TITLES[step.step],
+        ("Entity", *(title for _, title in columns), "Seconds"),
+        left=("Entity",),
+    )
     catalog = load_catalog()
     reports = sorted(step.entities.values(), key=lambda report: catalog[report.entity].category)
     total = sum(map(_weight, reports))
     for category, group in groupby(reports, key=lambda report: catalog[report.entity].category):
         _add_category(shown, step.step, category_title(category), list(group), _SMALL * total)
     shown.add_section()
-    _add_row(shown, step.step, Text(f"Total: {_entities(len(reports))}", style="bold"), reports, style="bold")
+    _add_row(
+        shown,
+        step.step,
+        Text(f"Total: {_entities(len(reports))}", style="bold"),
+        reports,
+        style="bold",
+    )
     return shown
 
 
@@ -81,12 +112,16 @@ def _entities(count: int) -> str:
     return plural(count, "entity", "entities")
 
 
-def _add_category(shown: Table, step: int, title: str, reports: list[EntityReport], small: float) -> None:
+def _add_category(
+    shown: Table, step: int, title: str, reports: list[EntityReport], small: float
+) -> None:
     own = [report for report in reports if is_notable(report) or _weight(report) > small]
     others = [report for report in reports if report not in own]
     if not own:
         quiet = "unchanged" if all(report.status == "unchanged" for report in others) else ""
-        label = Text.assemble((title, "bold"), (f"  {_entities(len(others))} {quiet}".rstrip(), "dim"))
+        label = Text.assemble(
+            (title, "bold"), (f"  {_entities(len(others))} {quiet}".rstrip(), "dim")
+        )
         _add_row(shown, step, label, others)
         return
     shown.add_row(Text(title, style="bold"))
@@ -113,7 +148,9 @@ def is_notable(report: EntityReport) -> bool:
 
 
 def _weight(report: EntityReport) -> int:
-    """What makes an entity big enough for a line of its own: the rows that a step had to do with."""
+    """What makes an entity big enough for a line of its own: the rows that a step had to do
+    with.
+    """
     if report.status == "unchanged":
         return 0
     match report:
@@ -137,9 +174,13 @@ def _name(report: EntityReport) -> Text:
             return Text(f"  {report.entity}")
 
 
-def _add_row(shown: Table, step: int, label: Text, reports: Iterable[EntityReport], *, style: str = "") -> None:
+def _add_row(
+    shown: Table, step: int, label: Text, reports: Iterable[EntityReport], *, style: str = ""
+) -> None:
     reports = list(reports)
-    cells = [_cell(key, [getattr(report, key, 0) for report in reports]) for key, _ in _COLUMNS[step]]
+    cells = [
+        _cell(key, [getattr(report, key, 0) for report in reports]) for key, _ in _COLUMNS[step]
+    ]
     shown.add_row(label, *cells, seconds(sum(report.seconds for report in reports)), style=style)
 
 
@@ -152,7 +193,8 @@ def _cell(key: str, values: Sequence[int]) -> Text:
     return Text(size(total) if key == "bytes_written" and total else number(total))
 
 
-# --- what to say below --------------------------------------------------------------------------------------
+# --- what to say below
+# --------------------------------------------------------------------------------------
 
 
 def _print_success(call: Call, out: Terminal, report: ImportReport) -> None:
@@ -161,9 +203,15 @@ def _print_success(call: Call, out: Terminal, report: ImportReport) -> None:
     if refused:
         out.say(f"{refused_in_words(refused, new)}: {call.kimo('rejected')} says why.", style="red")
     if held:
-        out.say(f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import overwrites.")
+        out.say(
+            f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import"
+            " overwrites."
+        )
     if dangling:
-        out.say(f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.", style="yellow")
+        out.say(
+            f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.",
+            style="yellow",
+        )
 
 
 def _print_answers(out: Terminal, report: ImportReport) -> None:
@@ -173,15 +221,22 @@ def _print_answers(out: Terminal, report: ImportReport) -> None:
     acknowledged = sum(found.acknowledged for found in answers)
     if acknowledged:
         bound = sum(found.bound for found in answers)
-        out.say(f"{plural(acknowledged, 'record')} acknowledged by the ERP, {bound:,} of them with an Id of its own.")
+        out.say(
+            f"{plural(acknowledged, 'record')} acknowledged by the ERP, {bound:,} of them with an"
+            " Id of its own."
+        )
     for found in answers:
         for note in found.notes:
-            out.say(plain(note), style="red" if found.refused_by_erp + found.not_bound else "yellow")
+            out.say(
+                plain(note), style="red" if found.refused_by_erp + found.not_bound else "yellow"
+            )
 
 
 def refused_in_words(rows: int, new: int) -> str:
     """How many rows are refused, and how many of them were not before."""
-    share = {0: "", rows: ", all of them new" if rows > 1 else ", a new one"}.get(new, f", {new:,} of them new")
+    share = {0: "", rows: ", all of them new" if rows > 1 else ", a new one"}.get(
+        new, f", {new:,} of them new"
+    )
     return f"{plural(rows, 'row')} refused{share}"
 
 
@@ -199,12 +254,18 @@ def _remarks(report: ImportReport) -> tuple[int, int, int, int]:
 def _print_failures(call: Call, out: Terminal, report: ImportReport, steps: Sequence[int]) -> None:
     for number_, failures in report.failures.items():
         good = len(report.steps[number_].entities) - len(failures)
-        out.say(f"{STEP_TITLES[number_]}: {_entities(len(failures))} failed, {good} good.", style="bold red")
+        out.say(
+            f"{STEP_TITLES[number_]}: {_entities(len(failures))} failed, {good} good.",
+            style="bold red",
+        )
         for reason, entities in by_reason(failures.items()).items():
             out.say(f"  {', '.join(entities)}: {plain(reason)}", style="red")
     missed = [str(step) for step in steps if step not in report.steps]
     if missed:
-        out.say(f"Not started because of that: step {' and '.join(missed)}. The tablets keep what they have.")
+        out.say(
+            f"Not started because of that: step {' and '.join(missed)}. The tablets keep what they"
+            " have."
+        )
     for line in what_next(call.kimo, report):
         out.print(f"  {line}", soft_wrap=True)
 
@@ -213,7 +274,10 @@ _Hint = Callable[[Callable[..., str], str], str]
 
 
 def _take_it(kimo: Callable[..., str], names: str) -> str:
-    return f"{kimo('import', '--entities', names, '--only-listed', '--allow-shrink')}: take it nevertheless"
+    return (
+        f"{kimo('import', '--entities', names, '--only-listed', '--allow-shrink')}: take it"
+        " nevertheless"
+    )
 
 
 def _read_it(kimo: Callable[..., str], names: str) -> str:
@@ -239,7 +303,9 @@ _HINTS: tuple[tuple[str, _Hint], ...] = (
 
 def what_next(kimo: Callable[..., str], report: ImportReport) -> list[str]:
     """Command lines for the operator, by what the failures say."""
-    failures = [(name, reason) for step in report.failures.values() for name, reason in step.items()]
+    failures = [
+        (name, reason) for step in report.failures.values() for name, reason in step.items()
+    ]
     lines = []
     for pattern, hint in _HINTS:
         names = [name for name, reason in failures if re.search(pattern, reason)]

@@ -1,4 +1,6 @@
-"""kimo sync: what tablets get, as operators see it: how heavy, what the next sync brings, whether it is whole."""
+"""kimo sync: what tablets get, as operators see it: how heavy, what the next sync brings, whether
+it is whole.
+"""
 
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
@@ -37,11 +39,14 @@ def sync() -> None:
 
 def user_option(function: _Function) -> _Function:
     return click.option(
-        "--user", metavar="USER", help="The data of this user of the app (Id of User) instead of their agent's."
+        "--user",
+        metavar="USER",
+        help="The data of this user of the app (Id of User) instead of their agent's.",
     )(function)
 
 
-# --- weight ------------------------------------------------------------------------------------------------------
+# --- weight
+# --------------------------------------------------------------------------------------------------
 
 
 @sync.command("weight")
@@ -66,10 +71,10 @@ def user_option(function: _Function) -> _Function:
 def weight(call: Call, agent: str | None, user: str | None, mbit: float, days: int) -> None:
     """How heavy tablets' data are: an agent's by entity, or all agents', the heaviest first.
 
-    "First sync" is what a tablet without data fetches, compressed as it travels. "A day" is the median over the
-    days with loads of what these brought to a tablet that is synced daily. Seconds: the bytes at --mbit, and 50 ms
-    of waiting for each object, 4 at a time, and for the two files before them; what the tablet itself needs to
-    unpack and store them comes on top.
+    "First sync" is what a tablet without data fetches, compressed as it travels. "A day" is the
+    median over the days with loads of what these brought to a tablet that is synced daily. Seconds:
+    the bytes at --mbit, and 50 ms of waiting for each object, 4 at a time, and for the two files
+    before them; what the tablet itself needs to unpack and store them comes on top.
     """
     store = Store(call.config.sync_store)
     if agent is None and user is None:
@@ -85,7 +90,9 @@ def weight(call: Call, agent: str | None, user: str | None, mbit: float, days: i
 
 
 def _days(call: Call, path: str | None, days: int) -> tuple[dict[int, Any], dict[str, int]]:
-    """The loads (with their days) of one manifest, and all manifests' usual days; nothing without a database."""
+    """The loads (with their days) of one manifest, and all manifests' usual days; nothing without a
+    database.
+    """
     if not has_database(call.config):
         return {}, {}
     with call.database.connect() as connection:
@@ -94,7 +101,11 @@ def _days(call: Call, path: str | None, days: int) -> tuple[dict[int, Any], dict
 
 
 def _print_weight(out: Terminal, found: Weight, mbit: float) -> None:
-    shown = table(_whose(found), ("Entity", "Rows", "Objects", "First sync", "Share", "A day"), left=("Entity",))
+    shown = table(
+        _whose(found),
+        ("Entity", "Rows", "Objects", "First sync", "Share", "A day"),
+        left=("Entity",),
+    )
     quiet = 0
     for entity in found.entities:
         if not entity.objects and not entity.daily_bytes:
@@ -102,17 +113,25 @@ def _print_weight(out: Terminal, found: Weight, mbit: float) -> None:
             continue
         share = f"{100 * entity.bytes / found.bytes:.1f} %"
         shown.add_row(
-            entity.entity, number(entity.rows), number(entity.objects), size(entity.bytes), share, _day(entity.daily_bytes)
+            entity.entity,
+            number(entity.rows),
+            number(entity.objects),
+            size(entity.bytes),
+            share,
+            _day(entity.daily_bytes),
         )
     share = f"{100 * found.manifest_bytes / found.bytes:.1f} %"
-    shown.add_row(Text("the manifest", style="dim"), NONE, NONE, size(found.manifest_bytes), share, "")
+    shown.add_row(
+        Text("the manifest", style="dim"), NONE, NONE, size(found.manifest_bytes), share, ""
+    )
     if quiet:
         shown.add_row(Text(f"{plural(quiet, 'entity', 'entities')} without rows", style="dim"))
     out.print(shown)
     heaviest = f" {found.heaviest} weighs most." if found.heaviest else ""
     out.say(
-        f"First sync: {plural(found.rows, 'row')}, {size(found.bytes)} in {plural(found.objects, 'object')}, "
-        f"{seconds(found.seconds(mbit))} s at {mbit:g} Mbit/s.{heaviest}"
+        f"First sync: {plural(found.rows, 'row')}, {size(found.bytes)} in"
+        f" {plural(found.objects, 'object')}, {seconds(found.seconds(mbit))} s at {mbit:g}"
+        f" Mbit/s.{heaviest}"
     )
     if found.daily_bytes is None:
         out.say("A usual day: not enough loads yet.")
@@ -137,37 +156,55 @@ def _weigh_all(call: Call, store: Store, mbit: float, days: int) -> None:
         for done, path in enumerate(names, 1):
             data = store.read_or_none(path)
             if data is not None:
-                found.append(weights.weigh(decode(store, path, data), len(data), None, daily.get(path)))
+                found.append(
+                    weights.weigh(decode(store, path, data), len(data), None, daily.get(path))
+                )
             advance(done, len(names))
     if not found:
-        raise StoreError(f"{store.url} holds no payload yet. Prepare them: {call.kimo('import', '--step', '3')}.")
+        raise StoreError(
+            f"{store.url} holds no payload yet. Prepare them: {call.kimo('import', '--step', '3')}."
+        )
     found.sort(key=lambda one: (-one.bytes, one.agent, one.user or ""))
     objects = store.listing("objects")
     if call.as_json:
-        print_json({
-            "store": {"url": store.url, "objects": len(objects), "bytes": sum(objects.values())},
-            "agents": [weights.as_json(one, mbit) for one in found],
-        })
+        print_json(
+            {
+                "store": {
+                    "url": store.url,
+                    "objects": len(objects),
+                    "bytes": sum(objects.values()),
+                },
+                "agents": [weights.as_json(one, mbit) for one in found],
+            }
+        )
         return
     words = ("Agent", "User", "Weighs most")
-    shown = table(None, ("Agent", "User", "Rows", "First sync", "Seconds", "A day", "Weighs most"), left=words)
+    shown = table(
+        None, ("Agent", "User", "Rows", "First sync", "Seconds", "A day", "Weighs most"), left=words
+    )
     for one in found:
         shown.add_row(
-            plain(one.agent), plain(one.user), number(one.rows), size(one.bytes), seconds(one.seconds(mbit)),
-            _day(one.daily_bytes), one.heaviest or NONE,
-        )  # fmt: skip
+            plain(one.agent),
+            plain(one.user),
+            number(one.rows),
+            size(one.bytes),
+            seconds(one.seconds(mbit)),
+            _day(one.daily_bytes),
+            one.heaviest or NONE,
+        )
     call.out.print(shown)
     agents = [one for one in found if one.user is None]
     call.out.say(
-        f"{plural(len(agents), 'agent')}, {plural(len(found) - len(agents), 'user')}: first syncs of "
-        f"{size(sum(one.bytes for one in found))} altogether, at {mbit:g} Mbit/s. "
-        f"The store holds {plural(len(objects), 'object')}, {size(sum(objects.values()))}."
+        f"{plural(len(agents), 'agent')}, {plural(len(found) - len(agents), 'user')}: first syncs"
+        f" of {size(sum(one.bytes for one in found))} altogether, at {mbit:g} Mbit/s. The store"
+        f" holds {plural(len(objects), 'object')}, {size(sum(objects.values()))}."
     )
     if not any(one.daily_bytes is not None for one in found):
         call.out.say("A usual day: not enough loads yet.")
 
 
-# --- diff --------------------------------------------------------------------------------------------------------
+# --- diff
+# --------------------------------------------------------------------------------------------------
 
 
 @sync.command("diff")
@@ -184,16 +221,24 @@ def _weigh_all(call: Call, store: Store, mbit: float, days: int) -> None:
     "--since",
     type=click.IntRange(min=0),
     metavar="LOAD",
-    help="For a tablet that has synced after this load; 0: never. Default: the load that was published before the last one.",
+    help=(
+        "For a tablet that has synced after this load; 0: never. Default: the load that was"
+        " published before the last one."
+    ),
 )
-@click.option("--rows", is_flag=True, help=f"Name the rows: of each entity the first {_KEYS_SHOWN} keys.")
+@click.option(
+    "--rows", is_flag=True, help=f"Name the rows: of each entity the first {_KEYS_SHOWN} keys."
+)
 @common_options
 @click.pass_obj
-def diff(call: Call, agent: str, user: str | None, file: Path | None, since: int | None, rows: bool) -> None:
+def diff(
+    call: Call, agent: str, user: str | None, file: Path | None, since: int | None, rows: bool
+) -> None:
     """What the next sync of an agent will bring, without doing it.
 
-    By entity: rows that come new or changed, rows that go, bytes and objects, whether as changes or as whole bases, and
-    why whole. With --to for a file of `kimo agent`, else for a tablet that has synced after a load.
+    By entity: rows that come new or changed, rows that go, bytes and objects, whether as changes or
+    as whole bases, and why whole. With --to for a file of `kimo agent`, else for a tablet that has
+    synced after a load.
     """
     if file is not None and since is not None:
         raise click.UsageError("--to knows since when; leave --since out.")
@@ -202,23 +247,34 @@ def diff(call: Call, agent: str, user: str | None, file: Path | None, since: int
     keys = _KEYS_SHOWN if rows else 0
     if file is not None:
         tablet = differences.read_tablet(file, manifest)
-        found = differences.difference(store, manifest, differences.parts_for(manifest, tablet), tablet=tablet, keys=keys)
+        found = differences.difference(
+            store, manifest, differences.parts_for(manifest, tablet), tablet=tablet, keys=keys
+        )
     else:
         published = _publications(call)
         since = differences.before_last(manifest, published) if since is None else since
         if since > manifest["load"] and since not in published:
-            raise ConfigError(f"--since: no load {since} has published yet; the last that did is {manifest['load']}.")
+            raise ConfigError(
+                f"--since: no load {since} has published yet; the last that did is"
+                f" {manifest['load']}."
+            )
         parts = differences.parts_since(manifest, since, published)
         found = differences.difference(store, manifest, parts, keys=keys)
     manifest_bytes = len(store.read_or_none(path) or b"")
     if call.as_json:
-        known = {"since": since, "file": str(file) if file else None, "manifest_bytes": manifest_bytes}
+        known = {
+            "since": since,
+            "file": str(file) if file else None,
+            "manifest_bytes": manifest_bytes,
+        }
         print_json({**found.as_json(), **known})
     else:
         _print_difference(call.out, found, _tablet(file, since), rows)
         if found.entities:
             fetched = f"{size(found.bytes)} in {plural(found.objects, 'object')}"
-            call.out.say(f"The next sync fetches {fetched}, and the manifest: {size(manifest_bytes)}.")
+            call.out.say(
+                f"The next sync fetches {fetched}, and the manifest: {size(manifest_bytes)}."
+            )
 
 
 def _publications(call: Call) -> list[int]:
@@ -231,7 +287,11 @@ def _publications(call: Call) -> list[int]:
 def _tablet(file: Path | None, since: int | None) -> str:
     if file is not None:
         return str(file) if file.exists() else f"{file}, which is not there yet"
-    return f"a tablet that has synced after load {since}" if since else "a tablet that has never synced"
+    return (
+        f"a tablet that has synced after load {since}"
+        if since
+        else "a tablet that has never synced"
+    )
 
 
 def _print_difference(out: Terminal, found: Difference, tablet: str, rows: bool) -> None:
@@ -239,13 +299,19 @@ def _print_difference(out: Terminal, found: Difference, tablet: str, rows: bool)
         out.say(f"{_whose(found)}: the next sync brings nothing to {tablet}.")
         return
     shown = table(
-        f"{_whose(found)}: to {tablet}", ("Entity", "Put", "Removed", "Objects", "Bytes", "How"), left=("Entity", "How")
+        f"{_whose(found)}: to {tablet}",
+        ("Entity", "Put", "Removed", "Objects", "Bytes", "How"),
+        left=("Entity", "How"),
     )
     for entity in found.entities:
         shown.add_row(
-            _named(entity), number(entity.put), number(entity.removed), number(entity.objects), size(entity.bytes),
+            _named(entity),
+            number(entity.put),
+            number(entity.removed),
+            number(entity.objects),
+            size(entity.bytes),
             _how(entity),
-        )  # fmt: skip
+        )
     out.print(shown)
     for entity in found.entities if rows else ():
         _print_keys(out, entity)
@@ -271,29 +337,44 @@ def _print_keys(out: Terminal, entity: EntityDifference) -> None:
     ):
         if keys:
             more = f" and {count - len(keys):,} more" if count > len(keys) else ""
-            out.say(Text.assemble(f"{_named(entity)} ", (f"{sign} {', '.join(map(plain, keys))}{more}", style)))
+            out.say(
+                Text.assemble(
+                    f"{_named(entity)} ", (f"{sign} {', '.join(map(plain, keys))}{more}", style)
+                )
+            )
 
 
-# --- verify ------------------------------------------------------------------------------------------------------
+# --- verify
+# --------------------------------------------------------------------------------------------------
 
 
 @sync.command("verify")
-@click.option("--all", "everything", is_flag=True, help="All manifests and all their objects, instead of a sample.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All manifests and all their objects, instead of a sample.",
+)
 @common_options
 @click.pass_obj
 def verify(call: Call, everything: bool) -> None:
     """Whether the store holds what its manifests promise.
 
-    Re-reads manifests (the biggest agents' and some at random, or all) and their objects: that each is there with its
-    size, its SHA-256 and its rows, that changes lead where they should, and that every agent has a manifest. Exit code 1
-    when something is damaged; it says what and what to do. The check `payloads_are_whole` in the UI is the sample.
+    Re-reads manifests (the biggest agents' and some at random, or all) and their objects: that each
+    is there with its size, its SHA-256 and its rows, that changes lead where they should, and that
+    every agent has a manifest. Exit code 1 when something is damaged; it says what and what to do.
+    The check `payloads_are_whole` in the UI is the sample.
     """
     store = Store(call.config.sync_store)
     total = len(all_manifests(store))
     if not total:
-        raise StoreError(f"{store.url} holds no payload yet. Prepare them: {call.kimo('import', '--step', '3')}.")
+        raise StoreError(
+            f"{store.url} holds no payload yet. Prepare them: {call.kimo('import', '--step', '3')}."
+        )
     with ExitStack() as stack:
-        connection = stack.enter_context(call.database.connect()) if has_database(call.config) else None
+        connection = (
+            stack.enter_context(call.database.connect()) if has_database(call.config) else None
+        )
         advance = stack.enter_context(_shown(call, "Objects"))
         verdict = verify_published(connection, store, everything=everything, on_object=advance)
     if call.as_json:
@@ -307,13 +388,18 @@ def verify(call: Call, everything: bool) -> None:
 def _print_verdict(call: Call, verdict: Verdict, manifests: int) -> None:
     for damage in verdict.damages[:_DAMAGES_SHOWN]:
         call.out.say(
-            f"{damage.what}: {plain(damage.sentence)}; {damage.remedy}. Concerns {some(damage.concerns)}.", style="red"
+            f"{damage.what}: {plain(damage.sentence)}; {damage.remedy}. Concerns"
+            f" {some(damage.concerns)}.",
+            style="red",
         )
     if len(verdict.damages) > _DAMAGES_SHOWN:
-        call.out.say(f"and {len(verdict.damages) - _DAMAGES_SHOWN:,} more: --json lists all.", style="red")
+        call.out.say(
+            f"and {len(verdict.damages) - _DAMAGES_SHOWN:,} more: --json lists all.", style="red"
+        )
     read = (
-        f"{verdict.manifests:,} of {plural(manifests, 'manifest')} read, with {plural(verdict.objects_found, 'object')}, "
-        f"{verdict.objects:,} of them read too ({size(verdict.bytes)})"
+        f"{verdict.manifests:,} of {plural(manifests, 'manifest')} read, with"
+        f" {plural(verdict.objects_found, 'object')}, {verdict.objects:,} of them read too"
+        f" ({size(verdict.bytes)})"
     )
     if verdict.is_whole:
         call.out.say(f"All is whole: {read}.", style="green")
@@ -323,10 +409,14 @@ def _print_verdict(call: Call, verdict: Verdict, manifests: int) -> None:
 
 @contextmanager
 def _shown(call: Call, what: str) -> Any:
-    """A bar on a terminal, nothing elsewhere; gives what is to be told how many of how many are done."""
+    """A bar on a terminal, nothing elsewhere; gives what is to be told how many of how many are
+    done.
+    """
     if not call.err.is_terminal:
         yield lambda done, total: None
         return
     with bars(call.err) as shown:
         task = shown.add_task(what, total=None, detail="")
-        yield lambda done, total: shown.update(task, completed=done, total=total, detail=f"{done:,} of {total:,}")
+        yield lambda done, total: shown.update(
+            task, completed=done, total=total, detail=f"{done:,} of {total:,}"
+        )

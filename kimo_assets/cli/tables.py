@@ -28,7 +28,9 @@ class Terminal(Console):
 
 
 def console(file: IO[str]) -> Terminal:
-    """Nothing that is printed is read as markup: data may hold brackets. Pipes are not cut at 80 columns."""
+    """Nothing that is printed is read as markup: data may hold brackets. Pipes are not cut at 80
+    columns.
+    """
     made = Terminal(file=file, markup=False, emoji=False, highlight=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _PIPE_WIDTH
@@ -39,7 +41,9 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def plain(value: Any, limit: int | None = None) -> str:
-    """A value of the ERP's as one harmless line: control characters as escapes, cut at `limit` characters."""
+    """A value of the ERP's as one harmless line: control characters as escapes, cut at `limit`
+    characters.
+    """
     text = "" if value is None else _CONTROLS.sub(lambda match: repr(match[0])[1:-1], str(value))
     return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
 

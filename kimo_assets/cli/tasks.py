@@ -1,4 +1,6 @@
-"""The menu's side jobs from the command line: launched as the UI launches them, and how their report looks."""
+"""The menu's side jobs from the command line: launched as the UI launches them, and how their
+report looks.
+"""
 
 from rich.table import Table
 
@@ -13,7 +15,9 @@ _CELL_CHARS = 90
 
 
 def run_task(call: Call, job: str) -> TaskReport:
-    """Runs the job, prints its report (or its document) and returns it. Raises: what has refused or ended it."""
+    """Runs the job, prints its report (or its document) and returns it. Raises: what has refused or
+    ended it.
+    """
     report = do_task(call, job)
     if call.as_json:
         print_json(report.as_json())
@@ -36,19 +40,23 @@ def print_task(call: Call, report: TaskReport) -> None:
     """The figures in a sentence, then what could not be done, then the notes."""
     figures = ", ".join(f"{count:,} {name}" for name, count in report.counts.items() if count)
     style = "" if report.problems else "green"
-    call.out.say(f"{report.title}: {figures or 'nothing to do'}. {report.seconds:.1f} s", style=style)
+    call.out.say(
+        f"{report.title}: {figures or 'nothing to do'}. {report.seconds:.1f} s", style=style
+    )
     if report.problems:
         call.out.print(problems_table(report))
         if len(report.problems) > _PROBLEMS_SHOWN:
-            call.out.say(f"... and {len(report.problems) - _PROBLEMS_SHOWN:,} more: --json has all of them.")
+            call.out.say(
+                f"... and {len(report.problems) - _PROBLEMS_SHOWN:,} more: --json has all of them."
+            )
     for note in report.notes:
         call.out.say(note)
 
 
 def problems_table(report: TaskReport) -> Table:
-    shown = table(f"{plural(len(report.problems), 'problem')}", ("What", "Why"), left=("What", "Why"))
+    shown = table(
+        f"{plural(len(report.problems), 'problem')}", ("What", "Why"), left=("What", "Why")
+    )
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         shown.add_row(plain(problem.what, _CELL_CHARS), plain(problem.why))
     return shown
-
-

@@ -12,17 +12,25 @@ from kimo_assets.loading.history import UndoableLoad, check_target, target_of_un
 
 
 @click.command()
-@click.option("--to", type=int, metavar="LOAD", help="Go back to the state after this load. Default: before the last one.")
-@click.option("--list", "only_list", is_flag=True, help="Only show the loads that can be taken back.")
+@click.option(
+    "--to",
+    type=int,
+    metavar="LOAD",
+    help="Go back to the state after this load. Default: before the last one.",
+)
+@click.option(
+    "--list", "only_list", is_flag=True, help="Only show the loads that can be taken back."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common_options
 @click.pass_obj
 def undo(call: Call, to: int | None, only_list: bool, yes: bool) -> None:
     """Take the last load back: Kimo's tables in one transaction, then the payloads.
 
-    `history.keep_loads` in kimo.yaml says how many loads are kept. Rows with pending edits in Kimo are left as
-    they are. What was read from the ERP stays staged: mend the ERP before the next import, which loads it again.
-    An undo is a load of its own: `kimo undo --to LOAD` can bring back what was taken back.
+    `history.keep_loads` in kimo.yaml says how many loads are kept. Rows with pending edits in Kimo
+    are left as they are. What was read from the ERP stays staged: mend the ERP before the next
+    import, which loads it again. An undo is a load of its own: `kimo undo --to LOAD` can bring back
+    what was taken back.
     """
     with call.database.connect() as connection:
         loads = undoable_loads(connection)
@@ -47,10 +55,16 @@ def _show(call: Call, loads: list[UndoableLoad]) -> None:
         print_json([_as_json(load) for load in loads])
         return
     if not loads:
-        call.out.say("No load can be taken back: nothing was changed yet, or none is kept (history.keep_loads).")
+        call.out.say(
+            "No load can be taken back: nothing was changed yet, or none is kept"
+            " (history.keep_loads)."
+        )
         return
     call.out.print(_table("Loads that can be taken back, the newest first", loads))
-    call.out.say(f"{call.kimo('undo')} takes the last one back, {call.kimo('undo', '--to', 'LOAD')} all after LOAD.")
+    call.out.say(
+        f"{call.kimo('undo')} takes the last one back, {call.kimo('undo', '--to', 'LOAD')} all"
+        " after LOAD."
+    )
 
 
 def _as_json(load: UndoableLoad) -> dict[str, Any]:
@@ -59,7 +73,9 @@ def _as_json(load: UndoableLoad) -> dict[str, Any]:
 
 def _table(title: str, loads: list[UndoableLoad]) -> Any:
     words = ("What", "Started", "")
-    shown = table(title, ("Load", "What", "Started", "Entities", "New", "Changed", "Archived", ""), left=words)
+    shown = table(
+        title, ("Load", "What", "Started", "Entities", "New", "Changed", "Archived", ""), left=words
+    )
     for load in loads:
         shown.add_row(
             str(load.load),

@@ -17,17 +17,22 @@ from kimo_assets.why import why as find
 @click.argument("agent", metavar="AGENT")
 @click.argument("entity", metavar="ENTITY")
 @click.argument("key", metavar="KEY")
-@click.option("--user", metavar="USER", help="As this user of the agent's sees it: by their own warehouse.")
+@click.option(
+    "--user", metavar="USER", help="As this user of the agent's sees it: by their own warehouse."
+)
 @common_options
 @click.pass_obj
 def why(call: Call, agent: str, entity: str, key: str, user: str | None) -> None:
     """Why this agent does (not) see this row.
 
-    Follows the scope of the entity link by link, with the values that decide: the agent's customers, a ship-to's
-    head office, filters, trademarks, warehouses, business rules. KEY is the row's Id. The answer is made by what
-    prepares the payloads (Step 3: Preparazione dati di Sync), so the two cannot disagree.
+    Follows the scope of the entity link by link, with the values that decide: the agent's
+    customers, a ship-to's head office, filters, trademarks, warehouses, business rules. KEY is the
+    row's Id. The answer is made by what prepares the payloads (Step 3: Preparazione dati di Sync),
+    so the two cannot disagree.
     """
-    answer = find(call.config, call.database, agent, find_entity(load_catalog(), entity), key, user=user)
+    answer = find(
+        call.config, call.database, agent, find_entity(load_catalog(), entity), key, user=user
+    )
     if call.as_json:
         print_json(answer.as_json())
         return
@@ -37,7 +42,10 @@ def why(call: Call, agent: str, entity: str, key: str, user: str | None) -> None
     out.say(Text.assemble(f"{whose}, {answer.entity} {plain(key)}: ", (answer.sentence, style)))
     if answer.change:
         change = answer.change
-        out.say(f"Last changed by load {change.load}, {plain(change.title)}, {moment(change.started_at)}.")
+        out.say(
+            f"Last changed by load {change.load}, {plain(change.title)},"
+            f" {moment(change.started_at)}."
+        )
     if answer.before:
         saw = "saw it" if answer.before.saw else "did not see it"
         by = answer.before.by
@@ -52,7 +60,11 @@ def _on_the_tablet(answer: Answer) -> str:
     if answer.published is None:
         return "Nothing was prepared for this agent yet: step 3 has not run."
     held = "holds the row" if answer.published else "does not hold the row"
-    late = "" if answer.published == bool(answer.sees) else ", because step 3 has not run since that changed"
+    late = (
+        ""
+        if answer.published == bool(answer.sees)
+        else ", because step 3 has not run since that changed"
+    )
     return f"What was last prepared for the agent's tablet {held}{late}."
 
 

@@ -1,6 +1,8 @@
-"""kimo.yaml: its models (models.py), where each key stands (document.py), and the one reader (load.py).
+"""kimo.yaml: its models (models.py), where each key stands (document.py), and the one reader
+(load.py).
 
-Nothing is connected, created or looked up here beyond the file itself and the environment variables it names.
+Nothing is connected, created or looked up here beyond the file itself and the environment variables
+it names.
 """
 
 from kimo_assets.config.load import CONFIG_VARIABLE, DEFAULT_CONFIG, is_configured, load_config

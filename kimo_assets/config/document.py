@@ -1,4 +1,6 @@
-"""A YAML file that remembers on which line each key stands, so that every complaint can say where."""
+"""A YAML file that remembers on which line each key stands, so that every complaint can say
+where.
+"""
 
 import os
 import re
@@ -14,21 +16,29 @@ CONFIG_VARIABLE = "KIMO_CONFIG"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's plain words: NO, on and y are texts, and so are 001 and 12:30. An ERP's codes look like that."""
+    """YAML 1.2's plain words: NO, on and y are texts, and so are 001 and 12:30. An ERP's codes look
+    like that.
+    """
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":int"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?i:true|false)$"), list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("(?i:true|false)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile("[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")
+)
 
 
 class Document:
     """A YAML file that remembers on which line each key stands."""
 
-    def __init__(self, file: Path, node: yaml.Node | None, lines: dict[tuple[str, ...], str]) -> None:
+    def __init__(
+        self, file: Path, node: yaml.Node | None, lines: dict[tuple[str, ...], str]
+    ) -> None:
         self.file = file
         self._node = node
         self._lines = lines
@@ -51,7 +61,9 @@ class Document:
         lines: dict[tuple[str, ...], str] = {}
         for path, line in _key_lines(node, ()) if node else ():
             if path in lines:
-                raise ConfigError(f"{file}, line {line}: {'.'.join(path)}: this key is there twice; keep one")
+                raise ConfigError(
+                    f"{file}, line {line}: {'.'.join(path)}: this key is there twice; keep one"
+                )
             lines[path] = f"{file}, line {line}"
         return cls(file, node, lines)
 
@@ -69,7 +81,9 @@ class Document:
         return self._expand(values, ())
 
     def texts(self) -> Any:
-        """The values with every scalar as the text that stands there, or None; no variable is looked up."""
+        """The values with every scalar as the text that stands there, or None; no variable is
+        looked up.
+        """
         return _texts(self._node) if self._node else None
 
     def place(self, path: Sequence[str]) -> str:

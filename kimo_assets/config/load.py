@@ -29,12 +29,16 @@ DEFAULT_CONFIG = "kimo.yaml"
 
 
 def is_configured(path: str | Path | None = None) -> bool:
-    """Whether anybody named a kimo.yaml: the argument, KIMO_CONFIG, or the file in the current folder."""
+    """Whether anybody named a kimo.yaml: the argument, KIMO_CONFIG, or the file in the current
+    folder.
+    """
     return bool(path or os.environ.get(CONFIG_VARIABLE)) or Path(DEFAULT_CONFIG).exists()
 
 
 def load_config(path: str | Path | None = None) -> KimoConfig:
-    """Reads kimo.yaml (KIMO_CONFIG, else ./kimo.yaml). Raises: ConfigError with file, line, key and what was expected."""
+    """Reads kimo.yaml (KIMO_CONFIG, else ./kimo.yaml). Raises: ConfigError with file, line, key and
+    what was expected.
+    """
     file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG).absolute()
     document = Document.read(file)
     raw = document.values()
@@ -100,7 +104,9 @@ def _with_absolute_folders(section: ImagesConfig, folder: Path) -> ImagesConfig:
 
 
 def _with_absolute_task(section: ImportConfig, folder: Path) -> ImportConfig:
-    """A program given by a path counts from the file; a bare name is the system's to find, unless it stands beside it."""
+    """A program given by a path counts from the file; a bare name is the system's to find, unless
+    it stands beside it.
+    """
     if section.custom_task is None:
         return section
     program, *arguments = section.custom_task.command
@@ -112,7 +118,11 @@ def _with_absolute_task(section: ImportConfig, folder: Path) -> ImportConfig:
 
 def _absolute_sqlite(url: str, folder: Path) -> str:
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+    if (
+        parsed.get_backend_name() != "sqlite"
+        or not parsed.database
+        or parsed.database == ":memory:"
+    ):
         return url
     return parsed.set(database=str(folder / parsed.database)).render_as_string(hide_password=False)
 
@@ -142,21 +152,32 @@ def _check_names(config: KimoConfig, document: Document, catalog: Catalog) -> No
     for name, mappings in config.entities.items():
         if name in catalog.made:
             raise ConfigError(
-                f"{document.place(('entities', name))}: {name} is made by Kimo itself, it cannot be imported. Take it out"
+                f"{document.place(('entities', name))}: {name} is made by Kimo itself, it cannot be"
+                " imported. Take it out"
             )
         if name not in catalog.entities:
-            raise ConfigError(f"{document.place(('entities', name))}: {UnknownEntityError(name, catalog.entities)}")
+            raise ConfigError(
+                f"{document.place(('entities', name))}:"
+                f" {UnknownEntityError(name, catalog.entities)}"
+            )
         if catalog[name].direction == "export":
             raise ConfigError(
-                f"{document.place(('entities', name))}: {name} is only exported to the ERP, it cannot be imported"
+                f"{document.place(('entities', name))}: {name} is only exported to the ERP, it"
+                " cannot be imported"
             )
         for position, mapping in enumerate(mappings):
-            _check_mapping(config, document, catalog[name], mapping, ("entities", name, str(position)))
+            _check_mapping(
+                config, document, catalog[name], mapping, ("entities", name, str(position))
+            )
     _check_statuses(config, document, catalog)
 
 
 def _check_mapping(
-    config: KimoConfig, document: Document, entity: Entity, mapping: EntityMapping, path: tuple[str, ...]
+    config: KimoConfig,
+    document: Document,
+    entity: Entity,
+    mapping: EntityMapping,
+    path: tuple[str, ...],
 ) -> None:
     if mapping.source not in config.sources:
         raise ConfigError(
@@ -166,25 +187,34 @@ def _check_mapping(
 
 
 def _check_fields(
-    document: Document, entity: Entity, mapping: EntityMapping | ExportMapping, path: tuple[str, ...]
+    document: Document,
+    entity: Entity,
+    mapping: EntityMapping | ExportMapping,
+    path: tuple[str, ...],
 ) -> None:
     for key in ("fields", "transform"):
         for field in getattr(mapping, key):
             if field not in entity.fields:
                 raise ConfigError(
-                    f"{document.place((*path, key, field))}: {entity.name} has no field '{field}'.{_hint(field, entity)}"
+                    f"{document.place((*path, key, field))}: {entity.name} has no field"
+                    f" '{field}'.{_hint(field, entity)}"
                 )
 
 
 def _hint(field: str, entity: Entity) -> str:
     close = nearest(field, entity.fields)
-    return f" Did you mean {' or '.join(close)}?" if close else f" It has: {', '.join(entity.fields)}."
+    return (
+        f" Did you mean {' or '.join(close)}?" if close else f" It has: {', '.join(entity.fields)}."
+    )
 
 
 def _check_export(config: KimoConfig, document: Document, catalog: Catalog) -> None:
     section = config.export
     if section.entities and section.source not in config.sources:
-        raise ConfigError(f"{document.place(('export', 'source'))}: source '{section.source}' is not among `sources`")
+        raise ConfigError(
+            f"{document.place(('export', 'source'))}: source '{section.source}' is not among"
+            " `sources`"
+        )
     heads = catalog.sent_to_erp
     owners = {part: head for head in heads for part in catalog.sent_with(head)}
     for name, mapping in section.entities.items():
@@ -195,26 +225,41 @@ def _check_export(config: KimoConfig, document: Document, catalog: Catalog) -> N
             close = nearest(name, [*heads, *owners])
             raise ConfigError(
                 f"{document.place(path)}: {name} is never sent to the ERP."
-                + (f" Did you mean {' or '.join(close)}?" if close else f" Expected one of {', '.join([*heads, *owners])}")
+                + (
+                    f" Did you mean {' or '.join(close)}?"
+                    if close
+                    else f" Expected one of {', '.join([*heads, *owners])}"
+                )
             )
         if name in owners and owners[name] not in section.entities:
             raise ConfigError(
-                f"{document.place(path)}: {name} travels with {owners[name]}, which is not listed. Add {owners[name]}"
+                f"{document.place(path)}: {name} travels with {owners[name]}, which is not listed."
+                f" Add {owners[name]}"
             )
         _check_fields(document, catalog[name], mapping, path)
         _check_steps_out(document, catalog[name], mapping, path)
 
 
-def _check_steps_out(document: Document, entity: Entity, mapping: ExportMapping, path: tuple[str, ...]) -> None:
-    """What a transformation of the export reads are Kimo's fields. The SyncReference goes as it is."""
+def _check_steps_out(
+    document: Document, entity: Entity, mapping: ExportMapping, path: tuple[str, ...]
+) -> None:
+    """What a transformation of the export reads are Kimo's fields. The SyncReference goes
+    as it is.
+    """
     by_fold = {field.casefold() for field in entity.fields}
     for field, transformation in mapping.transform.items():
         place = document.place((*path, "transform", field))
         if field == "SyncReference":
-            raise ConfigError(f"{place}: the ERP's answer is bound by the SyncReference, so it goes as it is. Take it out")
+            raise ConfigError(
+                f"{place}: the ERP's answer is bound by the SyncReference, so it goes as it is."
+                " Take it out"
+            )
         for column in transformation.columns(field):
             if column.casefold() not in by_fold:
-                raise ConfigError(f"{place}: reads '{column}', and {entity.name} has no such field.{_hint(column, entity)}")
+                raise ConfigError(
+                    f"{place}: reads '{column}', and {entity.name} has no such"
+                    f" field.{_hint(column, entity)}"
+                )
 
 
 def _check_schedules(config: KimoConfig, document: Document) -> None:
@@ -226,7 +271,9 @@ def _check_schedules(config: KimoConfig, document: Document) -> None:
         try:
             config.choose(list(of.entities), only_listed=of.only_listed)
         except UnknownEntityError as error:
-            raise ConfigError(f"{document.place(('schedules', 'entities', str(position), 'entities'))}: {error}") from None
+            raise ConfigError(
+                f"{document.place(('schedules', 'entities', str(position), 'entities'))}: {error}"
+            ) from None
 
 
 def _crons(section: SchedulesConfig) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -238,7 +285,9 @@ def _crons(section: SchedulesConfig) -> Iterator[tuple[tuple[str, ...], str]]:
             yield (key,), cron
 
 
-def _checked(document: Document, path: tuple[str, ...], value: str, check: Callable[[str], None]) -> None:
+def _checked(
+    document: Document, path: tuple[str, ...], value: str, check: Callable[[str], None]
+) -> None:
     try:
         check(value)
     except ValueError as error:
@@ -256,13 +305,17 @@ def _check_statuses(config: KimoConfig, document: Document, catalog: Catalog) ->
         if kind not in known:
             hint = nearest(kind, known) or sorted(known)
             raise ConfigError(
-                f"{document.place(('erp_statuses', kind))}: there is no such kind of status. Expected an entity and a "
-                f"number, e.g. {', '.join(hint[:3])}"
+                f"{document.place(('erp_statuses', kind))}: there is no such kind of status."
+                f" Expected an entity and a number, e.g. {', '.join(hint[:3])}"
             )
 
 
-def _with_mapping_file(document: "Document", raw: dict[str, Any]) -> tuple["Document", dict[str, Any]]:
-    """`mapping: other.yaml` holds the entities in a file of their own, and may hold the `export` beside them."""
+def _with_mapping_file(
+    document: "Document", raw: dict[str, Any]
+) -> tuple["Document", dict[str, Any]]:
+    """`mapping: other.yaml` holds the entities in a file of their own, and may hold the `export`
+    beside them.
+    """
     if "entities" in raw:
         raise ConfigError(f"{document.place(('mapping',))}: give `entities` or `mapping`, not both")
     file = document.file.parent / str(raw["mapping"])
@@ -270,10 +323,16 @@ def _with_mapping_file(document: "Document", raw: dict[str, Any]) -> tuple["Docu
         raise ConfigError(f"{document.place(('mapping',))}: there is no file {file}")
     other = Document.read(file)
     found = other.values()
-    whole = isinstance(found, dict) and "entities" in found and found.keys() <= {"entities", "export"}
+    whole = (
+        isinstance(found, dict) and "entities" in found and found.keys() <= {"entities", "export"}
+    )
     if whole and "export" in found and "export" in raw:
-        raise ConfigError(f"{document.place(('export',))}: {file.name} has an `export` as well; keep one of them")
-    merged = {key: value for key, value in raw.items() if key != "mapping"} | (found if whole else {"entities": found})
+        raise ConfigError(
+            f"{document.place(('export',))}: {file.name} has an `export` as well; keep one of them"
+        )
+    merged = {key: value for key, value in raw.items() if key != "mapping"} | (
+        found if whole else {"entities": found}
+    )
     return document.joined(other, () if whole else ("entities",)), merged
 
 
@@ -292,7 +351,9 @@ def _expected(problem: Mapping[str, Any], path: tuple[str, ...]) -> str:
     given = problem.get("input")
     # Where an address is expected, what was given may hold a password: it is not repeated.
     has_address = path[0] in ("sources", "database") or "://" in str(given) if path else True
-    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) and not has_address else ""
+    shown = (
+        f", got {given!r}" if isinstance(given, (str, int, float, bool)) and not has_address else ""
+    )
     return f"{problem['msg'].removeprefix('Value error, ')}{shown}"
 
 
@@ -300,8 +361,11 @@ def _known_keys(path: tuple[str, ...]) -> list[str]:
     """The keys of the section in which the last one of the path stands."""
     section: type[BaseModel] = KimoConfig
     for part in path[:-1]:
-        # What is no key of the section is a name in a table of sections, or a position in a list of them.
-        field = {field.alias or name: field for name, field in section.model_fields.items()}.get(part)
+        # What is no key of the section is a name in a table of sections, or a position in a list of
+        # them.
+        field = {field.alias or name: field for name, field in section.model_fields.items()}.get(
+            part
+        )
         section = (_section_in(field.annotation) or section) if field else section
     keys = [field.alias or name for name, field in section.model_fields.items()]
     return [*keys, "mapping"] if section is KimoConfig else keys

@@ -50,8 +50,9 @@ WrittenDate = Annotated[str, AfterValidator(_date_format)]
 
 
 class FormatsConfig(Section):
-    """How a source writes days and moments that it keeps as text or number, in the vendor's notation (yyyyMMdd,
-    dd/MM/yyyy HH:mm:ss): IntegratorSystemSetting's DateFormat and DateTimeFormat. None: year first, as ISO 8601.
+    """How a source writes days and moments that it keeps as text or number, in the vendor's
+    notation (yyyyMMdd, dd/MM/yyyy HH:mm:ss): IntegratorSystemSetting's DateFormat and
+    DateTimeFormat. None: year first, as ISO 8601.
     """
 
     date: WrittenDate | None = None
@@ -59,7 +60,8 @@ class FormatsConfig(Section):
 
 
 class NoValueConfig(Section):
-    """What means "no value" beside NULL and the empty text (fact sheet, section 8): in keys, and in days and moments.
+    """What means "no value" beside NULL and the empty text (fact sheet, section 8): in keys, and in
+    days and moments.
 
     Among `dates` a day, year first, also means its midnight, and a moment of a database's own type.
     """
@@ -69,10 +71,12 @@ class NoValueConfig(Section):
 
 
 class SourceConfig(Section):
-    """Where an integration database is: any SQLAlchemy URL. Relative SQLite paths count from kimo.yaml.
+    """Where an integration database is: any SQLAlchemy URL. Relative SQLite paths count from
+    kimo.yaml.
 
-    reader: how rows are fetched; `auto` takes the fastest that gives this source's rows exactly. connect_attempts: with
-    a growing pause between them. lock_timeout_s: how long a statement may wait for a table that somebody has locked.
+    reader: how rows are fetched; `auto` takes the fastest that gives this source's rows exactly.
+    connect_attempts: with a growing pause between them. lock_timeout_s: how long a statement may
+    wait for a table that somebody has locked.
     """
 
     url: str
@@ -88,16 +92,20 @@ class SourceConfig(Section):
 
 
 class DatabaseConfig(Section):
-    """Kimo's PostgreSQL: `embedded` (started by us under data_dir) or the URL of yours (17 or newer)."""
+    """Kimo's PostgreSQL: `embedded` (started by us under data_dir) or the URL of yours (17 or
+    newer).
+    """
 
     url: str = "embedded"
     dagster_url: str | None = None
 
 
 class SyncConfig(Section):
-    """store: a directory or an fsspec URL. channel_codes: the codes of ChannelsEnabled that mean the agents' app.
+    """store: a directory or an fsspec URL. channel_codes: the codes of ChannelsEnabled that mean
+    the agents' app.
 
-    keep_unlisted_hours: how long an object stays that no manifest lists any more: as long as a tablet may take for a sync.
+    keep_unlisted_hours: how long an object stays that no manifest lists any more: as long as a
+    tablet may take for a sync.
     """
 
     store: str | None = None
@@ -107,10 +115,12 @@ class SyncConfig(Section):
 
 
 class GuardsConfig(Section):
-    """What a mass deletion is: so much of a snapshot gone, as a share and in rows, that a broken export is likelier.
+    """What a mass deletion is: so much of a snapshot gone, as a share and in rows, that a broken
+    export is likelier.
 
-    max_shrink, min_shrink_rows: of an entity's rows. max_agent_shrink, min_agent_rows: of the rows that name one agent
-    (the customers linked to him, above all), which may all vanish without the entity as a whole shrinking much.
+    max_shrink, min_shrink_rows: of an entity's rows. max_agent_shrink, min_agent_rows: of the rows
+    that name one agent (the customers linked to him, above all), which may all vanish without the
+    entity as a whole shrinking much.
     """
 
     max_shrink: Annotated[float, Field(ge=0, le=1)] = 0.30
@@ -120,15 +130,19 @@ class GuardsConfig(Section):
 
 
 class HistoryConfig(Section):
-    """keep_loads: how many of the last loads that changed something can be undone; 0 keeps no history."""
+    """keep_loads: how many of the last loads that changed something can be undone; 0 keeps no
+    history.
+    """
 
     keep_loads: Annotated[int, Field(ge=0, le=1000)] = 5
 
 
 class CustomTaskConfig(Section):
-    """A program that prepares data at the ERP before they are read (the vendor's Import\\CustomTask).
+    """A program that prepares data at the ERP before they are read (the vendor's
+    Import\\CustomTask).
 
-    command: the program and its arguments, one by one; no shell reads them. A relative program counts from kimo.yaml.
+    command: the program and its arguments, one by one; no shell reads them. A relative program
+    counts from kimo.yaml.
     """
 
     command: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -136,15 +150,17 @@ class CustomTaskConfig(Section):
 
 
 def _command_shorthand(value: Any) -> Any:
-    """`custom_task: prepare.bat` means a command without arguments; a list is the command with them."""
+    """`custom_task: prepare.bat` means a command without arguments; a list is the command with
+    them.
+    """
     if isinstance(value, str):
         return {"command": [value]}
     return {"command": value} if isinstance(value, list) else value
 
 
 class ImportConfig(Section):
-    """parallel: how many entities are read from the sources at once. semaphore_wait_s: how long an import waits for the
-    ERP to give ImportFromErpSemaphore free.
+    """parallel: how many entities are read from the sources at once. semaphore_wait_s: how long an
+    import waits for the ERP to give ImportFromErpSemaphore free.
     """
 
     custom_task: Annotated[CustomTaskConfig | None, BeforeValidator(_command_shorthand)] = None
@@ -159,10 +175,12 @@ ImageEntity = Literal["ItemImage", "ManufacturerImage", "TrademarkImage", "Promo
 class ExportFormats(Section):
     """How values are written for the ERP: IntegratorSystemSetting's settings of an export.
 
-    date, datetime: DateExportFormat and DateTimeExportFormat; where silent, the source's own `formats`, else the column's
-    own type. boolean: BooleanFormat (zero_one: 1 and 0). null_date, null_boolean, null_number, null_text: what is written
-    for no value; NULL where silent. case: StringCase. single_line: SingleLineStrings. shipment_site_split, item_split:
-    ShipmentSiteIdSplitChar and ItemIdSplitChar, after which a document's id begins. idrolab_item: IdrolabItemId.
+    date, datetime: DateExportFormat and DateTimeExportFormat; where silent, the source's own
+    `formats`, else the column's own type. boolean: BooleanFormat (zero_one: 1 and 0). null_date,
+    null_boolean, null_number, null_text: what is written for no value; NULL where silent. case:
+    StringCase. single_line: SingleLineStrings. shipment_site_split, item_split:
+    ShipmentSiteIdSplitChar and ItemIdSplitChar, after which a document's id begins. idrolab_item:
+    IdrolabItemId.
     """
 
     date: WrittenDate | None = None
@@ -180,10 +198,11 @@ class ExportFormats(Section):
 
 
 class ExportMapping(Section):
-    """Where an entity goes. table: of the ERP's, by default of the entity's name. fields: Kimo's field -> the ERP's column.
+    """Where an entity goes. table: of the ERP's, by default of the entity's name. fields: Kimo's
+    field -> the ERP's column.
 
-    Every other field goes into the column of its own name, where there is one. transform: Kimo's field -> the steps that
-    make what is written.
+    Every other field goes into the column of its own name, where there is one. transform: Kimo's
+    field -> the steps that make what is written.
     """
 
     table: str | None = None
@@ -192,15 +211,17 @@ class ExportMapping(Section):
 
 
 def _export_shorthand(value: Any) -> Any:
-    """`Document: ORDERS` means `Document: {table: ORDERS}`; an empty value means the table of the same name."""
+    """`Document: ORDERS` means `Document: {table: ORDERS}`; an empty value means the table of the
+    same name.
+    """
     return {"table": value} if isinstance(value, str) else {} if value is None else value
 
 
 class ExportConfig(Section):
     """What Kimo created or edited, into the ERP's tables. Only what `entities` lists is exported.
 
-    batch: heads to a transaction of the ERP's. marker: a table of ours beside the ERP's, made where it may be, by which a
-    batch is known to have arrived whatever the ERP did with its rows since.
+    batch: heads to a transaction of the ERP's. marker: a table of ours beside the ERP's, made where
+    it may be, by which a batch is known to have arrived whatever the ERP did with its rows since.
     """
 
     source: SystemId = "erp"
@@ -213,7 +234,10 @@ class ExportConfig(Section):
 
 def _host(value: str) -> str:
     if not value or any(character in value for character in "/@?#*\\") or len(value.split()) != 1:
-        raise ValueError("expected a host, or host:port, such as pictures.local:8080: without https://, path or wildcard")
+        raise ValueError(
+            "expected a host, or host:port, such as pictures.local:8080: without https://, path or"
+            " wildcard"
+        )
     return value
 
 
@@ -221,11 +245,12 @@ Host = Annotated[str, AfterValidator(_host)]
 
 
 class DownloadConfig(Section):
-    """Pictures from URLs. allowed_hosts: `host` or `host:port` that may be asked although their address is a private one.
+    """Pictures from URLs. allowed_hosts: `host` or `host:port` that may be asked although their
+    address is a private one.
 
-    at_once, per_host: requests under way. attempts: tries at a picture, with waits between. timeout_s: of a try, with its
-    redirects, however many bytes still come.
-    max_age_hours: how long a picture is taken for up to date without asking for it again.
+    at_once, per_host: requests under way. attempts: tries at a picture, with waits between.
+    timeout_s: of a try, with its redirects, however many bytes still come. max_age_hours: how long
+    a picture is taken for up to date without asking for it again.
     """
 
     at_once: Annotated[int, Field(ge=1, le=64)] = 8
@@ -238,13 +263,15 @@ class DownloadConfig(Section):
 
 
 class ImagesConfig(Section):
-    """Pictures. source: the folder, or fsspec URL, that FilePath counts from; sources: another one for an entity.
+    """Pictures. source: the folder, or fsspec URL, that FilePath counts from; sources: another one
+    for an entity.
 
-    public: the folder that Kimo's server serves. max_size_px: the longer side of a published picture; thumbnail_px: the side
-    of its square thumbnail. Where these are silent, the console's ItemsImages\\SourceDirectory,
-    PromotionsImages\\SourceDirectory, ItemsImages\\MaxSize and Thumbnail\\ItemSize hold; without those 1200 and 200 px.
-    keep_unused_days: how long a picture stays that no row names any more. max_megapixels, max_file_mb: more is refused
-    unread. processes: 0 takes all cores.
+    public: the folder that Kimo's server serves. max_size_px: the longer side of a published
+    picture; thumbnail_px: the side of its square thumbnail. Where these are silent, the console's
+    ItemsImages\\SourceDirectory, PromotionsImages\\SourceDirectory, ItemsImages\\MaxSize and
+    Thumbnail\\ItemSize hold; without those 1200 and 200 px. keep_unused_days: how long a picture
+    stays that no row names any more. max_megapixels, max_file_mb: more is refused unread.
+    processes: 0 takes all cores.
     """
 
     source: str | None = None
@@ -263,8 +290,9 @@ class ImagesConfig(Section):
 class GeocodingConfig(Section):
     """Coordinates from Google. key_variable: the environment variable that holds the key.
 
-    country: the ISO code of addresses that name none. daily_budget: calls a day at most. keep_days: how long a coordinate
-    may be kept (Google's terms: 30 days at most). price_per_1000: what 1,000 calls cost, for `kimo geocode --preview`.
+    country: the ISO code of addresses that name none. daily_budget: calls a day at most. keep_days:
+    how long a coordinate may be kept (Google's terms: 30 days at most). price_per_1000: what 1,000
+    calls cost, for `kimo geocode --preview`.
     """
 
     key_variable: str = "GOOGLE_MAPS_API_KEY"
@@ -279,7 +307,9 @@ class GeocodingConfig(Section):
 
 
 class SmtpConfig(Section):
-    """The mail server. security: plain, starttls, or ssl from the first byte. password: better `${VARIABLE}`."""
+    """The mail server. security: plain, starttls, or ssl from the first byte. password: better
+    `${VARIABLE}`.
+    """
 
     host: str
     port: Annotated[int, Field(ge=1, le=65535)] = 25
@@ -290,11 +320,13 @@ class SmtpConfig(Section):
 
 
 class NotificationsConfig(Section):
-    """Who is told. Where these are silent, the console's MailServer\\… and NotificationCenter\\… settings hold; without a
-    mail server nobody is. recipients: of success (info) and of failure (errors). ui_url: where the UI is, for links.
+    """Who is told. Where these are silent, the console's MailServer\\… and NotificationCenter\\…
+    settings hold; without a mail server nobody is. recipients: of success (info) and of failure
+    (errors). ui_url: where the UI is, for links.
 
-    success_of: the jobs whose success is told; the end of a failure is told of every job. still_failing_hours: how long
-    after the last mail a job that goes on failing is told about again.
+    success_of: the jobs whose success is told; the end of a failure is told of every job.
+    still_failing_hours: how long after the last mail a job that goes on failing is told about
+    again.
     """
 
     smtp: SmtpConfig | None = None
@@ -309,7 +341,9 @@ class NotificationsConfig(Section):
 
 
 class EntitiesSchedule(Section):
-    """Fast-moving entities of their own rhythm: `cron` and what the mask for named entities takes."""
+    """Fast-moving entities of their own rhythm: `cron` and what the mask for named entities
+    takes.
+    """
 
     cron: str
     entities: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -320,7 +354,8 @@ SensorName = Literal["erp_finished", "records_waiting", "new_pictures"]
 
 
 class SchedulesConfig(Section):
-    """When what runs by itself: five fields of cron each, in the company's time zone. What is silent does not run.
+    """When what runs by itself: five fields of cron each, in the company's time zone. What is
+    silent does not run.
 
     sensors: those that are on from the start (docs/automation.md).
     """
@@ -338,15 +373,25 @@ class SchedulesConfig(Section):
 
 
 # Its keys that hold an expression of cron of their own.
-CRON_KEYS = ("full_import", "export", "import_files", "download_images", "geocoding", "morning_report", "cleaning")
+CRON_KEYS = (
+    "full_import",
+    "export",
+    "import_files",
+    "download_images",
+    "geocoding",
+    "morning_report",
+    "cleaning",
+)
 
 
 class ApiConfig(Section):
-    """The vendor's web API. token_variable: the environment variable that holds the token; without it, all is refused.
+    """The vendor's web API. token_variable: the environment variable that holds the token; without
+    it, all is refused.
 
-    per_minute: requests of one address. graphql_url: of the webserver that carries runs out; code_location: which of its
-    code locations is this company's, where there are several. side_jobs_apart: work on pictures or coordinates, which may
-    run beside an import, neither discards a request for one nor is discarded because of one.
+    per_minute: requests of one address. graphql_url: of the webserver that carries runs out;
+    code_location: which of its code locations is this company's, where there are several.
+    side_jobs_apart: work on pictures or coordinates, which may run beside an import, neither
+    discards a request for one nor is discarded because of one.
     """
 
     token_variable: str = "KIMO_API_TOKEN"  # noqa: S105 (a name, not a token)
@@ -357,8 +402,9 @@ class ApiConfig(Section):
 
 
 class RetentionConfig(Section):
-    """How many days what is kept of the past stays: Dagster's runs with their events and logs; the ledger's loads, results,
-    batches and answered records; refused rows of entities that are not mapped any more.
+    """How many days what is kept of the past stays: Dagster's runs with their events and logs; the
+    ledger's loads, results, batches and answered records; refused rows of entities that are not
+    mapped any more.
     """
 
     runs_days: Annotated[float, Field(gt=0)] = 90
@@ -366,10 +412,10 @@ class RetentionConfig(Section):
 
 
 class LimitsConfig(Section):
-    """What the asset checks take for wrong. max_rejected: the share of an entity's rows that may be refused;
-    blocking_rejected: the share at which the next layer does not start. max_dangling: references to nowhere, as a share
-    of an entity's rows. fresh_hours: how old the tablets' data may be. max_hours_without_sync: as the vendor's rule, where
-    it is not set.
+    """What the asset checks take for wrong. max_rejected: the share of an entity's rows that may be
+    refused; blocking_rejected: the share at which the next layer does not start. max_dangling:
+    references to nowhere, as a share of an entity's rows. fresh_hours: how old the tablets' data
+    may be. max_hours_without_sync: as the vendor's rule, where it is not set.
     """
 
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.02
@@ -381,7 +427,8 @@ class LimitsConfig(Section):
 
 
 class EntityMapping(Section):
-    """Where an entity comes from. fields: Kimo's field -> the source's column; others map by equal name.
+    """Where an entity comes from. fields: Kimo's field -> the source's column; others map by equal
+    name.
 
     transform: Kimo's field -> the steps that make its value (docs/mapping.md).
     """
@@ -406,7 +453,9 @@ class EntityMapping(Section):
         return self._no_value
 
     def columns_of(self, field: str) -> tuple[str, ...]:
-        """The source's columns that a field is made from, as kimo.yaml spells them; none for a constant."""
+        """The source's columns that a field is made from, as kimo.yaml spells them; none for a
+        constant.
+        """
         own = self.fields.get(field, field)
         return self.transform[field].columns(own) if field in self.transform else (own,)
 
@@ -423,8 +472,8 @@ class EntityMapping(Section):
         for field in self.fields.keys() & self.transform.keys():
             if self.transform[field].beginning.columns is not None:
                 raise ValueError(
-                    f"`fields` and `transform` both say what {field} begins with. Take {field} out of `fields`, or write a "
-                    "transformation that begins with its column"
+                    f"`fields` and `transform` both say what {field} begins with. Take {field} out"
+                    " of `fields`, or write a transformation that begins with its column"
                 )
         return self
 
@@ -432,19 +481,23 @@ class EntityMapping(Section):
 def _entity_shorthand(value: Any) -> Any:
     """`Zone: ZONE` means `Zone: {table: ZONE}`; an empty value means the table of the same name.
 
-    A list holds one mapping per source that feeds the entity: `Account: [{table: CLIENTI}, {source: crm, table: LEADS}]`.
+    A list holds one mapping per source that feeds the entity: `Account: [{table: CLIENTI}, {source:
+    crm, table: LEADS}]`.
     """
     if value == []:
         raise ValueError("expected at least one mapping")
     parts = value if isinstance(value, list) else [value]
-    return tuple({"table": part} if isinstance(part, str) else {} if part is None else part for part in parts)
+    return tuple(
+        {"table": part} if isinstance(part, str) else {} if part is None else part for part in parts
+    )
 
 
 Mappings = Annotated[tuple[EntityMapping, ...], BeforeValidator(_entity_shorthand)]
 
 
 class KimoConfig(Section):
-    """One company. `entities` holds an entity's mappings: one, or one per source that feeds it, the first prevailing.
+    """One company. `entities` holds an entity's mappings: one, or one per source that feeds it, the
+    first prevailing.
 
     company: its name, where several share one Dagster (docs/deploying.md).
     """
@@ -487,7 +540,9 @@ class KimoConfig(Section):
 
     @property
     def entity_names(self) -> list[str]:
-        """The mapped entities, by category, then after what they depend on: the partitions' order."""
+        """The mapped entities, by category, then after what they depend on: the partitions'
+        order.
+        """
         catalog = load_catalog()
         ordered = catalog.in_load_order(self.entities)
         return sorted(ordered, key=lambda name: catalog[name].category)
@@ -501,7 +556,8 @@ class KimoConfig(Section):
         return self.images.public or self.data_dir / "public"
 
     def choose(self, names: list[str], *, only_listed: bool = False) -> list[str]:
-        """The mapped entities a run is about: the named ones and, unless only_listed, their linked ones.
+        """The mapped entities a run is about: the named ones and, unless only_listed, their linked
+        ones.
 
         No names: all. Names match ignoring case. Raises: UnknownEntityError.
         """
@@ -510,7 +566,9 @@ class KimoConfig(Section):
         by_fold = {name.casefold(): name for name in self.entities}
         for name in names:
             if name.strip().casefold() not in by_fold:
-                raise UnknownEntityError(name.strip(), self.entities, where="this mapping (kimo.yaml, entities)")
+                raise UnknownEntityError(
+                    name.strip(), self.entities, where="this mapping (kimo.yaml, entities)"
+                )
         chosen = {by_fold[name.strip().casefold()] for name in names}
         wanted = chosen if only_listed else load_catalog().linked(chosen)
         return [name for name in self.entity_names if name in wanted]

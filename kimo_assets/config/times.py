@@ -1,4 +1,6 @@
-"""Whether an expression of cron and a time zone mean something, and if not, what is wrong in words. No I/O."""
+"""Whether an expression of cron and a time zone mean something, and if not, what is wrong in words.
+No I/O.
+"""
 
 import re
 from zoneinfo import ZoneInfo
@@ -6,8 +8,8 @@ from zoneinfo import ZoneInfo
 from kimo_assets.errors import nearest
 
 _EXPECTED = (
-    "Expected five fields: minute, hour, day of the month, month, day of the week; e.g. 30 2 * * * (each night at 02:30) or "
-    "*/10 6-20 * * 1-6"
+    "Expected five fields: minute, hour, day of the month, month, day of the week; e.g. 30 2 * * *"
+    " (each night at 02:30) or */10 6-20 * * 1-6"
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -36,7 +38,9 @@ def check_cron(expression: str) -> None:
         raise ValueError(f"'{expression}' means a day that no month has. {_EXPECTED}")
 
 
-def _numbers(written: str, name: str, smallest: int, biggest: int, names: tuple[str, ...]) -> set[int]:
+def _numbers(
+    written: str, name: str, smallest: int, biggest: int, names: tuple[str, ...]
+) -> set[int]:
     """The numbers that a field means."""
     found: set[int] = set()
     for part in written.split(","):
@@ -48,7 +52,9 @@ def _numbers(written: str, name: str, smallest: int, biggest: int, names: tuple[
         high = biggest if first is None or (match["every"] and last is None) else low
         high = _number(last, name, smallest, names) if last else high
         if not smallest <= low <= high <= biggest or every < 1:
-            raise ValueError(f"'{part}' is no {name}: it goes from {smallest} to {biggest}. {_EXPECTED}")
+            raise ValueError(
+                f"'{part}' is no {name}: it goes from {smallest} to {biggest}. {_EXPECTED}"
+            )
         found |= set(range(low, high + 1, every))
     return found
 
@@ -69,5 +75,9 @@ def check_zone(name: str) -> None:
         from zoneinfo import available_timezones
 
         close = nearest(name, available_timezones())
-        hint = f"Did you mean {' or '.join(close)}?" if close else "Expected a name such as Europe/Rome"
+        hint = (
+            f"Did you mean {' or '.join(close)}?"
+            if close
+            else "Expected a name such as Europe/Rome"
+        )
         raise ValueError(f"there is no time zone '{name}'. {hint}") from None

@@ -1,4 +1,6 @@
-"""COPY as the bulk path and as the validator: typed rows in, the refused ones named by PostgreSQL itself."""
+"""COPY as the bulk path and as the validator: typed rows in, the refused ones named by PostgreSQL
+itself.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,13 +18,16 @@ _SKIPPED = re.compile(r'skipping row .* at line (\d+) for column "(.+?)": ', re.
 
 _PIECE_BYTES = 64 * 1024
 
-# COPY learns from the end of the first line that lines end so; before it, a line break within quotes is not counted.
+# COPY learns from the end of the first line that lines end so; before it, a line break within
+# quotes is not counted.
 _HEADER = b"header\n"
 
 
 @dataclass(frozen=True)
 class SkippedLine:
-    """A line that COPY refused: its number in the data (from 1; a row that spans lines counts by its last)."""
+    """A line that COPY refused: its number in the data (from 1; a row that spans lines counts by
+    its last).
+    """
 
     line: int
     column: str
@@ -31,15 +36,22 @@ class SkippedLine:
 def copy_rows(
     connection: Connection, target: sql.Composable, columns: sql.Composable, data: bytes
 ) -> list[SkippedLine]:
-    """Copies CSV rows into the target; an empty value, quoted or not, is no value. Returns the refused lines.
+    """Copies CSV rows into the target; an empty value, quoted or not, is no value. Returns the
+    refused lines.
 
-    The target has to be new in the caller's transaction: its rows are frozen, as otherwise the first to read them would
-    have to mark every page, which costs more than all of COPY where pages have checksums (PostgreSQL 18's default).
+    The target has to be new in the caller's transaction: its rows are frozen, as otherwise the
+    first to read them would have to mark every page, which costs more than all of COPY where pages
+    have checksums (PostgreSQL 18's default).
     """
     statement = sql.SQL(
-        "COPY {} ({}) FROM STDIN (FORMAT csv, HEADER, FREEZE, FORCE_NULL *, ON_ERROR ignore, LOG_VERBOSITY verbose)"
+        "COPY {} ({}) FROM STDIN (FORMAT csv, HEADER, FREEZE, FORCE_NULL *, ON_ERROR ignore,"
+        " LOG_VERBOSITY verbose)"
     ).format(target, columns)
-    with _skipped_lines(connection) as skipped, connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with (
+        _skipped_lines(connection) as skipped,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
         copy.write(_HEADER)
         _send(connection.pgconn, data)
     return skipped
@@ -48,8 +60,8 @@ def copy_rows(
 def _send(pgconn: PGconn, data: bytes) -> None:
     """Sends COPY data and takes in what the server says meanwhile.
 
-    psycopg's own write only waits until it can send: a server that has more to report of refused rows than the socket holds
-    waits until somebody listens, and both would wait for ever.
+    psycopg's own write only waits until it can send: a server that has more to report of refused
+    rows than the socket holds waits until somebody listens, and both would wait for ever.
     """
     for start in range(0, len(data), _PIECE_BYTES):
         pgconn.put_copy_data(data[start : start + _PIECE_BYTES])

@@ -1,4 +1,6 @@
-"""The ledger in schema ops: loads and what each step did with each entity, written and read back."""
+"""The ledger in schema ops: loads and what each step did with each entity, written and read
+back.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +13,12 @@ from kimo_assets.reports import EntityReport
 
 
 def begin_load(connection: Connection, title: str, run_id: str | None) -> int:
-    """A new load's number. Loads that a killed run left open are closed as failed: the lock proves nobody runs them."""
-    connection.execute("UPDATE ops.load SET finished_at = now(), success = false WHERE finished_at IS NULL")
+    """A new load's number. Loads that a killed run left open are closed as failed: the lock proves
+    nobody runs them.
+    """
+    connection.execute(
+        "UPDATE ops.load SET finished_at = now(), success = false WHERE finished_at IS NULL"
+    )
     row = connection.execute(
         "INSERT INTO ops.load (title, run_id) VALUES (%s, %s) RETURNING load", [title, run_id]
     ).fetchone()
@@ -29,7 +35,8 @@ def end_load(connection: Connection, load: int, *, success: bool) -> None:
 def record_result(connection: Connection, load: int, step: int, report: EntityReport) -> None:
     connection.execute(
         """
-        INSERT INTO ops.step_result (load, step, entity, status, seconds, counts, error) VALUES (%s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO ops.step_result (load, step, entity, status, seconds, counts, error) VALUES
+            (%s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (load, step, entity) DO UPDATE SET (status, seconds, counts, error, at) =
             (excluded.status, excluded.seconds, excluded.counts, excluded.error, now())
         """,
@@ -59,10 +66,8 @@ class LastResult:
 
 
 def last_results(connection: Connection) -> list[LastResult]:
-    rows = connection.execute(
-        """
+    rows = connection.execute("""
         SELECT DISTINCT ON (step, entity) step, entity, load, status, at, counts, error
         FROM ops.step_result ORDER BY step, entity, load DESC
-        """
-    )
+        """)
     return [LastResult(*row) for row in rows]

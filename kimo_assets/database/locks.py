@@ -1,4 +1,6 @@
-"""One import or export at a time: a PostgreSQL advisory lock, tied to a session, so that a killed run frees it."""
+"""One import or export at a time: a PostgreSQL advisory lock, tied to a session, so that a killed
+run frees it.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,20 +12,31 @@ from kimo_assets.database.names import RUN_LOCK
 from kimo_assets.database.server import Database
 from kimo_assets.errors import LockedError
 
-# The side jobs: each its own, beside imports and exports. A cleaning also holds that of imports while it is in the ledger.
+# The side jobs: each its own, beside imports and exports. A cleaning also holds that of imports
+# while it is in the ledger.
 IMAGES = "kimo_assets: images"
 GEOCODING = "kimo_assets: geocoding"
 CLEANING = "kimo_assets: cleaning"
-_BUSY = {IMAGES: "another import of pictures", GEOCODING: "another geocoding", CLEANING: "another cleaning"}
+_BUSY = {
+    IMAGES: "another import of pictures",
+    GEOCODING: "another geocoding",
+    CLEANING: "another cleaning",
+}
 
 
 @contextmanager
 def exclusive(database: Database, key: str = RUN_LOCK) -> Iterator[Connection]:
-    """Holds the lock while the block runs. Raises: LockedError with the name of the run that holds it."""
+    """Holds the lock while the block runs. Raises: LockedError with the name of the run that holds
+    it.
+    """
     with database.connect() as connection:
         taken = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [key]).fetchone()
         if taken != (True,):
-            busy = _holder(connection) if key == RUN_LOCK else f"{_BUSY[key]} is running; wait until it has ended"
+            busy = (
+                _holder(connection)
+                if key == RUN_LOCK
+                else f"{_BUSY[key]} is running; wait until it has ended"
+            )
             raise LockedError(busy)
         try:
             yield connection
@@ -33,8 +46,12 @@ def exclusive(database: Database, key: str = RUN_LOCK) -> Iterator[Connection]:
 
 
 def is_usable(connection: Connection) -> bool:
-    """Whether the connection can take a command: it is open, and not in the middle of another one."""
-    return not connection.closed and connection.info.transaction_status is not TransactionStatus.ACTIVE
+    """Whether the connection can take a command: it is open, and not in the middle of
+    another one.
+    """
+    return (
+        not connection.closed and connection.info.transaction_status is not TransactionStatus.ACTIVE
+    )
 
 
 def _holder(connection: Connection) -> str:
@@ -50,7 +67,9 @@ def _holder(connection: Connection) -> str:
 
 
 def is_held(connection: Connection, key: str = RUN_LOCK) -> bool:
-    """Whether an import or export is running now, or the side job of this key. Only looks: it makes nobody be refused."""
+    """Whether an import or export is running now, or the side job of this key. Only looks: it makes
+    nobody be refused.
+    """
     row = connection.execute(
         """
         SELECT EXISTS (
@@ -65,12 +84,14 @@ def is_held(connection: Connection, key: str = RUN_LOCK) -> bool:
     return row is not None and bool(row[0])
 
 
-# A run ends within seconds of its load; one that says otherwise minutes later was killed in between.
+# A run ends within seconds of its load; one that says otherwise minutes later was killed in
+# between.
 _ENDING = "2 minutes"
 
 
 def abandoned(database: Database, run_ids: Sequence[str]) -> list[str]:
-    """Of the runs that are said to be going on, those that are over: killed, without a word to anybody.
+    """Of the runs that are said to be going on, those that are over: killed, without a word to
+    anybody.
 
     A run without a load is left alone: it may just be starting, or be one that moves no data.
     """
@@ -85,7 +106,9 @@ def abandoned(database: Database, run_ids: Sequence[str]) -> list[str]:
         # The lock is given back after the load is closed, or with the session of a killed run.
         with suppress(LockedError), exclusive(database) as connection:
             dead = connection.execute(
-                "SELECT run_id FROM ops.load WHERE run_id = ANY(%s) AND finished_at IS NULL ORDER BY load", [still_open]
+                "SELECT run_id FROM ops.load WHERE run_id = ANY(%s) AND finished_at IS NULL ORDER"
+                " BY load",
+                [still_open],
             )
             over += [run_id for (run_id,) in dead]
     return over

@@ -1,10 +1,12 @@
-"""A database of an earlier version becomes one of this: the ledger by numbered migrations, Kimo's tables by comparison.
+"""A database of an earlier version becomes one of this: the ledger by numbered migrations, Kimo's
+tables by comparison.
 
     bring_up_to_date(connection, target)
 
-One transaction, one at a time, and not while an import or export is running: whatever fails or is killed in it leaves the
-old schema. No value is ever lost: a column or a table that has left the catalogue stays where it is and is looked at by
-nobody; a column becomes narrower only if all of its values fit.
+One transaction, one at a time, and not while an import or export is running: whatever fails or is
+killed in it leaves the old schema. No value is ever lost: a column or a table that has left the
+catalogue stays where it is and is looked at by nobody; a column becomes narrower only if all of its
+values fit.
 
 What the tables are like is ddl's business.
 """
@@ -32,7 +34,9 @@ _TEXT = re.compile(r"character varying(\(\d+\))?|text")
 
 @dataclass(frozen=True)
 class Column:
-    """A column as the catalogue has it now. type: as SQL writes it; rest: what follows the type where it is defined."""
+    """A column as the catalogue has it now. type: as SQL writes it; rest: what follows the type
+    where it is defined.
+    """
 
     name: str
     type: str
@@ -41,7 +45,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of schema kimo. has_history: rows as they were before loads may be kept, in schema history."""
+    """A table of schema kimo. has_history: rows as they were before loads may be kept, in schema
+    history.
+    """
 
     name: str
     columns: Sequence[Column]
@@ -51,7 +57,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Target:
-    """The schema of this version. version: its digest. script: creates what is missing; indexes: what needs all columns."""
+    """The schema of this version. version: its digest. script: creates what is missing; indexes:
+    what needs all columns.
+    """
 
     version: str
     script: str
@@ -62,7 +70,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Migration:
-    """A step of the ledger's from one version to the next. It runs once in each database that is older than itself."""
+    """A step of the ledger's from one version to the next. It runs once in each database that is
+    older than itself.
+    """
 
     number: int
     script: str
@@ -83,8 +93,13 @@ class Changes:
 def known_migrations() -> list[Migration]:
     """Those of the package, in order."""
     folder = files("kimo_assets.database").joinpath("migrations")
-    found = {match[1]: file for file in folder.iterdir() if (match := _NUMBERED.fullmatch(file.name))}
-    return [Migration(int(number), file.read_text(encoding="utf-8")) for number, file in sorted(found.items())]
+    found = {
+        match[1]: file for file in folder.iterdir() if (match := _NUMBERED.fullmatch(file.name))
+    }
+    return [
+        Migration(int(number), file.read_text(encoding="utf-8"))
+        for number, file in sorted(found.items())
+    ]
 
 
 def bring_up_to_date(
@@ -95,7 +110,8 @@ def bring_up_to_date(
 ) -> Changes | None:
     """None when there was nothing to do.
 
-    reached: told of every point between two statements that matter, by name; for tests that kill there.
+    reached: told of every point between two statements that matter, by name; for tests that kill
+    there.
     Raises: MigrationError; nothing has been changed then.
     """
     known = known_migrations() if migrations is None else migrations
@@ -109,17 +125,21 @@ def bring_up_to_date(
                 return None
             return _migrate(connection, target, wanted, reached)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-        raise MigrationError(f"{_NOT_NOW}: {_who_holds(connection)}. Wait until it has ended, then start again") from None
+        raise MigrationError(
+            f"{_NOT_NOW}: {_who_holds(connection)}. Wait until it has ended, then start again"
+        ) from None
     except (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation) as error:
         raise MigrationError(
-            f"{_NOT_NOW}: {error.diag.table_name} is to be told apart by other columns than before, and its rows cannot be: "
-            f"{error.diag.message_primary}. Correct these rows, then start again"
+            f"{_NOT_NOW}: {error.diag.table_name} is to be told apart by other columns than before,"
+            f" and its rows cannot be: {error.diag.message_primary}. Correct these rows, then start"
+            " again"
         ) from None
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist) as error:
         detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
         raise MigrationError(
-            f"{_NOT_NOW}: something of your own builds on one of its tables: {error.diag.message_primary}{detail}. Drop the "
-            "view or rule, start again, and make it anew"
+            f"{_NOT_NOW}: something of your own builds on one of its tables:"
+            f" {error.diag.message_primary}{detail}. Drop the view or rule, start again, and make"
+            " it anew"
         ) from None
 
 
@@ -127,7 +147,10 @@ _NOT_NOW = "Kimo's database cannot be brought up to date, and was left as it is"
 
 
 def _migrate(
-    connection: Connection, target: Target, migrations: Sequence[Migration], reached: Callable[[str], None]
+    connection: Connection,
+    target: Target,
+    migrations: Sequence[Migration],
+    reached: Callable[[str], None],
 ) -> Changes:
     changes = Changes(is_new=not _is_there(connection, "ops.load"))
     if not changes.is_new:
@@ -145,7 +168,9 @@ def _migrate(
         _Tables(connection, target, changes, reached).bring_up_to_date()
     connection.execute(target.indexes.encode())
     with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO ops.migration (number) VALUES (%s)", [(m.number,) for m in migrations])
+        cursor.executemany(
+            "INSERT INTO ops.migration (number) VALUES (%s)", [(m.number,) for m in migrations]
+        )
     connection.execute("DELETE FROM ops.schema_version")
     connection.execute("INSERT INTO ops.schema_version VALUES (%s)", [target.version])
     reached("before commit")
@@ -173,38 +198,50 @@ def _is_there(connection: Connection, name: str) -> bool:
 def _refuse_newer(done: set[int], known: Sequence[Migration]) -> None:
     if unknown := done - {migration.number for migration in known}:
         raise MigrationError(
-            f"Kimo's database was made by a newer kimo_assets: it has migration {max(unknown)}, this program knows "
-            f"{max((m.number for m in known), default=0)}. Update this program; nothing was changed"
+            f"Kimo's database was made by a newer kimo_assets: it has migration {max(unknown)},"
+            f" this program knows {max((m.number for m in known), default=0)}. Update this program;"
+            " nothing was changed"
         )
 
 
 def _refuse_during_a_run(connection: Connection) -> None:
-    """A run of the version before works with the tables as they are; its lock is given back with the transaction."""
-    row = connection.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [RUN_LOCK]).fetchone()
+    """A run of the version before works with the tables as they are; its lock is given back with
+    the transaction.
+    """
+    row = connection.execute(
+        "SELECT pg_try_advisory_xact_lock(hashtext(%s))", [RUN_LOCK]
+    ).fetchone()
     if row != (True,):
-        raise MigrationError(f"{_NOT_NOW}: an import or export is running. Wait until it has ended, then start again")
+        raise MigrationError(
+            f"{_NOT_NOW}: an import or export is running. Wait until it has ended, then start again"
+        )
 
 
 def _who_holds(connection: Connection) -> str:
     """The sessions that have tables of ours, in words."""
-    rows = connection.execute(
-        """
-        SELECT DISTINCT coalesce(nullif(a.application_name, ''), 'a program') || ' (process ' || a.pid || ', user '
+    rows = connection.execute("""
+        SELECT DISTINCT coalesce(nullif(a.application_name, ''), 'a program') || ' (process '
+            || a.pid || ', user '
                || a.usename || ', since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI') || ')'
-        FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation JOIN pg_stat_activity AS a ON a.pid = l.pid
-        WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.granted
-          AND l.pid <> pg_backend_pid() AND c.relnamespace::regnamespace::text IN ('kimo', 'history', 'ops', 'integrator')
-        """
-    ).fetchall()
+        FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation JOIN pg_stat_activity AS a
+            ON a.pid = l.pid
+        WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND l.granted
+          AND l.pid <> pg_backend_pid() AND c.relnamespace::regnamespace::text IN
+              ('kimo', 'history', 'ops', 'integrator')
+        """).fetchall()
     return f"{'; '.join(who for (who,) in rows) or 'another program'} holds a table of it"
 
 
-# --- Kimo's tables ------------------------------------------------------------------------------------------------
+# --- Kimo's tables
+# ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A column that is there: its type as PostgreSQL writes it, and the domain's base where it is one."""
+    """A column that is there: its type as PostgreSQL writes it, and the domain's base where it is
+    one.
+    """
 
     type: str
     base: str
@@ -213,7 +250,9 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Type:
-    """A type of the catalogue's, as PostgreSQL writes it. base: what a domain rests on; check: what it asks of a VALUE."""
+    """A type of the catalogue's, as PostgreSQL writes it. base: what a domain rests on; check: what
+    it asks of a VALUE.
+    """
 
     name: str
     base: str
@@ -224,14 +263,20 @@ class _Tables:
     """The tables of schemas kimo and history, compared with the catalogue and altered."""
 
     def __init__(
-        self, connection: Connection, target: Target, changes: Changes, reached: Callable[[str], None]
+        self,
+        connection: Connection,
+        target: Target,
+        changes: Changes,
+        reached: Callable[[str], None],
     ) -> None:
         self._connection = connection
         self._target = target
         self._changes = changes
         self._reached = reached
         self._found = self._columns()
-        self._types = self._written_as({column.type for wanted in target.tables for column in wanted.columns})
+        self._types = self._written_as(
+            {column.type for wanted in target.tables for column in wanted.columns}
+        )
         self._misfits: list[str] = []
         self._touched: set[str] = set()
 
@@ -242,7 +287,9 @@ class _Tables:
             if wanted.has_history and (HISTORY, wanted.name) in self._found:
                 self._alter(HISTORY, wanted)
         if self._misfits:
-            raise MigrationError(f"{_NOT_NOW}: {'; '.join(self._misfits)}. Correct these values, then start again")
+            raise MigrationError(
+                f"{_NOT_NOW}: {'; '.join(self._misfits)}. Correct these values, then start again"
+            )
         self._forget_what_was_read(self._touched)
         self._let_go_of_the_gone()
 
@@ -254,7 +301,9 @@ class _Tables:
             if column.name not in found:
                 actions.append(sql.SQL("ADD COLUMN {}").format(_defined(column)))
                 self._changes.added.append(name)
-            elif found[column.name].type != self._types[column.type].name and self._fits(schema, wanted, column):
+            elif found[column.name].type != self._types[column.type].name and self._fits(
+                schema, wanted, column
+            ):
                 actions.append(self._retyped(column, found[column.name]))
                 self._changes.altered.append(name)
                 self._touched.add(wanted.name)
@@ -262,7 +311,9 @@ class _Tables:
             actions += self._left(wanted, found)
             actions += self._rekeyed(wanted)
         if actions and not self._misfits:
-            statement = sql.SQL("ALTER TABLE {} {}").format(table(schema, wanted.name), sql.SQL(", ").join(actions))
+            statement = sql.SQL("ALTER TABLE {} {}").format(
+                table(schema, wanted.name), sql.SQL(", ").join(actions)
+            )
             self._connection.execute(statement)
             self._reached(f"altered {schema}.{wanted.name}")
 
@@ -280,7 +331,8 @@ class _Tables:
         row = self._connection.execute(
             """
             SELECT c.conname, array_agg(a.attname::text ORDER BY k.position)
-            FROM pg_constraint AS c CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k (number, position)
+            FROM pg_constraint AS c CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k
+                (number, position)
             JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.number
             WHERE c.conrelid = %s::regclass AND c.contype = 'p' GROUP BY c.conname
             """,
@@ -297,18 +349,25 @@ class _Tables:
         if self._is_widening(column, found):
             return sql.SQL("ALTER COLUMN {} TYPE {}").format(name, new)
         return sql.SQL("ALTER COLUMN {} TYPE {} USING {}::{}").format(
-            name, new, _as_text(name, found.base), sql.SQL(column.type)  # type: ignore[arg-type]
+            name,
+            new,
+            _as_text(name, found.base),
+            sql.SQL(column.type),  # type: ignore[arg-type]
         )
 
     def _is_widening(self, column: Column, found: _Found) -> bool:
-        """Whether every value fits, whatever it is: more characters, or numbers with decimals in place of whole ones."""
+        """Whether every value fits, whatever it is: more characters, or numbers with decimals in
+        place of whole ones.
+        """
         new = self._types[column.type]
         if _TEXT.fullmatch(found.type) and _TEXT.fullmatch(new.name):
             return _characters(new.name) >= _characters(found.type)
         return found.type == "integer" and new.name == "ops.dec"
 
     def _fits(self, schema: str, wanted: Table, column: Column) -> bool:
-        """Whether the column can be altered without the loss of a value; otherwise it is noted why not."""
+        """Whether the column can be altered without the loss of a value; otherwise it is noted why
+        not.
+        """
         found = self._found[schema, wanted.name][column.name]
         if self._is_widening(column, found):
             return True
@@ -321,35 +380,49 @@ class _Tables:
                 columns(wanted.key), sql.Identifier(column.name), table(schema, wanted.name), misfit
             )
             self._misfits.append(
-                f"{wanted.name}.{column.name} becomes {column.type} (it is {found.type}), and {count:,} of its values would "
-                f"not fit; they are found by: {query.as_string(self._connection)}"
+                f"{wanted.name}.{column.name} becomes {column.type} (it is {found.type}), and"
+                f" {count:,} of its values would not fit; they are found by:"
+                f" {query.as_string(self._connection)}"
             )
         return not count
 
     def _count(self, schema: str, wanted: Table, misfit: sql.Composable) -> tuple[int, int | None]:
-        """Rows with a value that does not fit and, in history, the last load before which one of them was there."""
+        """Rows with a value that does not fit and, in history, the last load before which one of
+        them was there.
+        """
         row = self._connection.execute(
             sql.SQL("SELECT count(*), {} FROM {} WHERE {}").format(
-                sql.SQL("max(_load)" if schema == HISTORY else "NULL"), table(schema, wanted.name), misfit
+                sql.SQL("max(_load)" if schema == HISTORY else "NULL"),
+                table(schema, wanted.name),
+                misfit,
             )
         ).fetchone()
         return row or (0, None)
 
-    def _set_aside(self, entity: str, column: Column, misfit: sql.Composable, load: int | None) -> None:
+    def _set_aside(
+        self, entity: str, column: Column, misfit: sql.Composable, load: int | None
+    ) -> None:
         """What rows were before: the values stay beside, and no undo goes back to them."""
         name, history = sql.Identifier(column.name), table(HISTORY, entity)
         aside = sql.Identifier(f"_left_{load}_{column.name}")
         self._connection.execute(
             sql.SQL(
-                "ALTER TABLE {history} ADD COLUMN {aside} {old}; UPDATE {history} SET {aside} = {name}, "
-                "{name} = CASE WHEN {misfit} THEN NULL ELSE {name} END; ALTER TABLE {history} {retyped}"
+                "ALTER TABLE {history} ADD COLUMN {aside} {old}; UPDATE {history} SET {aside} ="
+                " {name}, {name} = CASE WHEN {misfit} THEN NULL ELSE {name} END; ALTER TABLE"
+                " {history} {retyped}"
             ).format(
-                history=history, aside=aside, name=name, misfit=misfit,
+                history=history,
+                aside=aside,
+                name=name,
+                misfit=misfit,
                 old=sql.SQL(self._found[HISTORY, entity][column.name].type),  # type: ignore[arg-type]
                 retyped=self._retyped(column, self._found[HISTORY, entity][column.name]),
             )
-        )  # fmt: skip
-        why = f"With an upgrade {entity}.{column.name} has become {column.type}, which does not admit what it was then."
+        )
+        why = (
+            f"With an upgrade {entity}.{column.name} has become {column.type}, which does not admit"
+            " what it was then."
+        )
         self._connection.execute(
             "INSERT INTO ops.horizon (load, why) SELECT %(load)s, %(why)s "
             "WHERE NOT EXISTS (SELECT FROM ops.horizon WHERE load >= %(load)s)",
@@ -358,16 +431,17 @@ class _Tables:
 
     def _columns(self) -> dict[tuple[str, str], dict[str, _Found]]:
         """(schema, table) -> its columns, in their order."""
-        rows = self._connection.execute(
-            """
-            SELECT c.relnamespace::regnamespace::text, c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+        rows = self._connection.execute("""
+            SELECT c.relnamespace::regnamespace::text, c.relname, a.attname,
+                format_type(a.atttypid, a.atttypmod),
                    format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL), a.attnotnull
-            FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
-            WHERE c.relkind = 'r' AND c.relnamespace IN ('kimo'::regnamespace, 'history'::regnamespace)
+            FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t
+                ON t.oid = a.atttypid
+            WHERE c.relkind = 'r' AND c.relnamespace IN
+                ('kimo'::regnamespace, 'history'::regnamespace)
               AND a.attnum > 0 AND NOT a.attisdropped
             ORDER BY c.oid, a.attnum
-            """
-        )
+            """)
         found: dict[tuple[str, str], dict[str, _Found]] = {}
         for schema, name, column, *described in rows:
             found.setdefault((schema, name), {})[column] = _Found(*described)
@@ -377,7 +451,8 @@ class _Tables:
         rows = self._connection.execute(
             """
             SELECT w.type, format_type(t.oid, coalesce(to_regtypemod(w.type), -1)),
-                   format_type(coalesce(nullif(t.typbasetype, 0), t.oid), coalesce(to_regtypemod(w.type), t.typtypmod)),
+                   format_type(coalesce(nullif(t.typbasetype, 0), t.oid),
+                       coalesce(to_regtypemod(w.type), t.typtypmod)),
                    pg_get_expr(c.conbin, 0)
             FROM unnest(%s::text[]) AS w (type) JOIN pg_type AS t ON t.oid = to_regtype(w.type)
             LEFT JOIN pg_constraint AS c ON c.contypid = t.oid AND c.contype = 'c'
@@ -386,23 +461,42 @@ class _Tables:
         )
         return {written: _Type(*described) for written, *described in rows}
 
-    # --- what follows elsewhere ---------------------------------------------------------------------------------------
+    # --- what follows elsewhere
+    # ---------------------------------------------------------------------------------------
 
     def _forget_what_was_read(self, entities: Iterable[str]) -> None:
-        """The next step 1 reads them anew, though the ERP has not changed: rows may be good now that were refused."""
+        """The next step 1 reads them anew, though the ERP has not changed: rows may be good now
+        that were refused.
+        """
         names = list(entities)
-        self._connection.execute("UPDATE ops.staged SET definition = '' WHERE entity = ANY(%s)", [names])
+        self._connection.execute(
+            "UPDATE ops.staged SET definition = '' WHERE entity = ANY(%s)", [names]
+        )
         if names:
             self._connection.execute("DELETE FROM ops.plan WHERE applied_load IS NULL")
 
     def _let_go_of_the_gone(self) -> None:
-        """Tables that have left the catalogue keep their rows; no step knows of them any more, nor does an undo."""
+        """Tables that have left the catalogue keep their rows; no step knows of them any more, nor
+        does an undo.
+        """
         known = {wanted.name for wanted in self._target.tables}
-        self._changes.gone = sorted(name for schema, name in self._found if schema == KIMO and name not in known)
+        self._changes.gone = sorted(
+            name for schema, name in self._found if schema == KIMO and name not in known
+        )
         entities = list(self._target.entities)
-        for ledger in ("loaded", "staged", "planned", "payload", "covered", "placement", "reference_check", "change"):
+        for ledger in (
+            "loaded",
+            "staged",
+            "planned",
+            "payload",
+            "covered",
+            "placement",
+            "reference_check",
+            "change",
+        ):
             self._connection.execute(
-                sql.SQL("DELETE FROM {} WHERE entity <> ALL(%s)").format(table("ops", ledger)), [entities]
+                sql.SQL("DELETE FROM {} WHERE entity <> ALL(%s)").format(table("ops", ledger)),
+                [entities],
             )
         self._connection.execute(
             "WITH gone AS (DELETE FROM ops.bucket WHERE entity <> ALL(%s) RETURNING id) "
@@ -422,11 +516,15 @@ def _characters(written: str) -> float:
 
 def _as_text(name: sql.Composable, base: str) -> sql.Composed:
     """A value as text; a number that is whole without decimals."""
-    return sql.SQL("trim_scale({}::numeric)::text" if base == "numeric" else "{}::text").format(name)
+    return sql.SQL("trim_scale({}::numeric)::text" if base == "numeric" else "{}::text").format(
+        name
+    )
 
 
 def _misfit(column: Column, new: _Type, found: _Found) -> sql.Composed:
-    """Whether a row's value would not be the same in the new type. A query of its own: a new domain may never be made."""
+    """Whether a row's value would not be the same in the new type. A query of its own: a new domain
+    may never be made.
+    """
     name = sql.Identifier(column.name)
     text = _as_text(name, found.base)
     value = sql.SQL("{}::{}").format(text, sql.SQL(new.base))  # type: ignore[arg-type]

@@ -16,7 +16,8 @@ OPS = "ops"
 # The advisory lock of imports and exports (database/locks.py).
 RUN_LOCK = "kimo_assets: import or export"
 
-# Every row of every entity is identified by its Id: the ERP's, or one derived from the entity's key.
+# Every row of every entity is identified by its Id: the ERP's, or one derived from the entity's
+# key.
 ID = "Id"
 
 # Bookkeeping columns beside the vendor's own, which never start with an underscore.
@@ -41,8 +42,12 @@ class StagingArea:
 
 
 # What step 2 loads; and what a plan has read, which nobody loads before it is applied.
-INTEGRATOR = StagingArea(STAGING, sql.Identifier(OPS, "staged"), sql.Identifier(OPS, "rejected_row"))
-PLANNED = StagingArea(PLAN, sql.Identifier(OPS, "planned"), sql.Identifier(OPS, "planned_rejected_row"))
+INTEGRATOR = StagingArea(
+    STAGING, sql.Identifier(OPS, "staged"), sql.Identifier(OPS, "rejected_row")
+)
+PLANNED = StagingArea(
+    PLAN, sql.Identifier(OPS, "planned"), sql.Identifier(OPS, "planned_rejected_row")
+)
 
 
 # The load that a plan reads for: there is none yet.
@@ -51,11 +56,15 @@ NO_LOAD = 0
 
 def columns(names: Sequence[str], *, of: str | None = None) -> sql.Composed:
     """Quoted names with commas between; `of`: an alias before each."""
-    return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
+    return sql.SQL(", ").join(
+        sql.Identifier(of, name) if of else sql.Identifier(name) for name in names
+    )
 
 
 def given_columns(count: int) -> list[str]:
-    """Columns of a new snapshot in which what the source gave stays with its row until the snapshot is complete."""
+    """Columns of a new snapshot in which what the source gave stays with its row until the snapshot
+    is complete.
+    """
     return [f"{GIVEN}_{position}" for position in range(count)]
 
 
@@ -74,7 +83,9 @@ _NAME_CHARS = 63
 
 
 def column_type(field: Field) -> sql.Composable:
-    """The PostgreSQL type that admits exactly the field's values, so that COPY can be the validator."""
+    """The PostgreSQL type that admits exactly the field's values, so that COPY can be the
+    validator.
+    """
     if field.name == ID:
         return sql.SQL("ops.key")
     match field.type:

@@ -11,10 +11,12 @@ def business_rules(connection: Connection) -> dict[str, str]:
 def rules_in_force(connection: Connection) -> dict[str, tuple[str, str | None]]:
     """Folded key -> the key as it is written, and its value.
 
-    What the ERP sets (entity BusinessRuleFromErp) prevails over the console's BusinessRule; a row of the ERP's without a
-    value sets nothing.
+    What the ERP sets (entity BusinessRuleFromErp) prevails over the console's BusinessRule; a row
+    of the ERP's without a value sets nothing.
     """
-    rows = connection.execute('SELECT "Key", "Value" FROM kimo."BusinessRule" ORDER BY "Key"').fetchall()
+    rows = connection.execute(
+        'SELECT "Key", "Value" FROM kimo."BusinessRule" ORDER BY "Key"'
+    ).fetchall()
     rows += connection.execute(
         'SELECT "Key", "Value" FROM kimo."BusinessRuleFromErp" '
         'WHERE _archived_load IS NULL AND "Key" IS NOT NULL ORDER BY "Id"'

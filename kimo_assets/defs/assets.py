@@ -1,4 +1,6 @@
-"""The three assets, partitioned by entity: erp_staging -> kimo_tables -> sync_payloads; and the sources before them."""
+"""The three assets, partitioned by entity: erp_staging -> kimo_tables -> sync_payloads; and the
+sources before them.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -30,11 +32,17 @@ class GuardedConfig(dg.Config):
 
     allow_shrink: bool = Field(
         default=False,
-        description="Go on even if far fewer rows are there than the last time, or an agent loses most of his.",
+        description=(
+            "Go on even if far fewer rows are there than the last time, or an agent loses most of"
+            " his."
+        ),
     )
 
 
-_SOURCE_TITLES = {"erp": "Database di integrazione dell'ERP", "crm": "Database di integrazione del CRM"}
+_SOURCE_TITLES = {
+    "erp": "Database di integrazione dell'ERP",
+    "crm": "Database di integrazione del CRM",
+}
 # SQLAlchemy's names of databases that Dagster has a picture of by another one.
 _KINDS = {"mssql": "sqlserver", "postgresql": "postgres"}
 
@@ -47,9 +55,11 @@ def source_assets(config: KimoConfig) -> list[dg.AssetSpec]:
             group_name=GROUP,
             owners=OWNERS,
             kinds={_kind(source.sqlalchemy_url.get_backend_name())},
-            description=f"{_SOURCE_TITLES[name]}. What Step 1 reads: its tables or views, as `entities` of kimo.yaml maps "
-            "them. Kimo writes nothing there but its semaphore and what it exports (`erp_outbox`). "
-            "`kimo check` holds the mapping against it.",
+            description=(
+                f"{_SOURCE_TITLES[name]}. What Step 1 reads: its tables or views, as `entities` of"
+                " kimo.yaml maps them. Kimo writes nothing there but its semaphore and what it"
+                " exports (`erp_outbox`). `kimo check` holds the mapping against it."
+            ),
             metadata={"docs": dg.MetadataValue.path("docs/mapping.md")},
         )
         for name, source in config.sources.items()
@@ -77,9 +87,11 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         deps=list(config.sources),
         kinds={"postgres"},
         tags={"kimo/step": "1"},
-        description=f"{STEP_TITLES[1]}. Each mapped entity, whole, from the ERP into schema `integrator`: "
-        "every value cast and checked, refused rows kept in `ops.rejected_row` with their reason, the new "
-        "snapshot swapped in at once.",
+        description=(
+            f"{STEP_TITLES[1]}. Each mapped entity, whole, from the ERP into schema `integrator`:"
+            " every value cast and checked, refused rows kept in `ops.rejected_row` with their"
+            " reason, the new snapshot swapped in at once."
+        ),
         **common,
     )
     def erp_staging(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
@@ -89,9 +101,11 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         deps=[erp_staging],
         kinds={"postgres"},
         tags={"kimo/step": "2"},
-        description=f"{STEP_TITLES[2]}. Kimo's tables become the snapshot in one transaction: inserted, "
-        "updated, archived, unchanged; rows with pending edits are held; references that point nowhere are "
-        "counted.",
+        description=(
+            f"{STEP_TITLES[2]}. Kimo's tables become the snapshot in one transaction: inserted,"
+            " updated, archived, unchanged; rows with pending edits are held; references that"
+            " point nowhere are counted."
+        ),
         **common,
     )
     def kimo_tables(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
@@ -105,9 +119,11 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=fresh),
         kinds={"csv", "file"},
         tags={"kimo/step": "3"},
-        description=f"{STEP_TITLES[3]}. For every agent exactly the visible rows: objects shared by the "
-        "agents who see the same, and a manifest per agent, replaced at once. What did not change "
-        "costs nothing.",
+        description=(
+            f"{STEP_TITLES[3]}. For every agent exactly the visible rows: objects shared by the"
+            " agents who see the same, and a manifest per agent, replaced at once. What did not"
+            " change costs nothing."
+        ),
         **common,
     )
     def sync_payloads(context: dg.AssetExecutionContext) -> None:
@@ -116,11 +132,15 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
     return [erp_staging, kimo_tables, sync_payloads]
 
 
-def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: bool = False) -> None:
+def _materialize(
+    context: dg.AssetExecutionContext, step: int, *, allow_shrink: bool = False
+) -> None:
     if not {PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG} & context.run.tags.keys():
         raise dg.Failure(_NO_CHOICE, allow_retries=False)
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    report = kimo.step(step, context.partition_keys, allow_shrink=allow_shrink, log=context.log.info)
+    report = kimo.step(
+        step, context.partition_keys, allow_shrink=allow_shrink, log=context.log.info
+    )
     context.log.info(step_summary(report))
     metadata = recorded_metadata(kimo.open().connection, kimo.config, report)
     if step == 3:
@@ -139,17 +159,22 @@ def _materialize(context: dg.AssetExecutionContext, step: int, *, allow_shrink: 
 
 # Against Dagster's own question, a job of partitions can be launched without one.
 _NO_CHOICE = (
-    "No partition was chosen, so nothing was done. For all entities: Lineage, `Materialize all`, `All`; or the job "
-    "`import_entities` with `entities` left empty."
+    "No partition was chosen, so nothing was done. For all entities: Lineage, `Materialize all`,"
+    " `All`; or the job `import_entities` with `entities` left empty."
 )
 
 
 def failure(report: StepReport) -> dg.Failure:
     """One Dagster failure that names each failed entity and why."""
-    lines = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason(report.failures.items()).items())
+    lines = "; ".join(
+        f"{', '.join(names)}: {reason}"
+        for reason, names in by_reason(report.failures.items()).items()
+    )
     return dg.Failure(
-        description=f"{STEP_TITLES[report.step]}: {len(report.failures)} of {len(report.entities)} entities "
-        f"failed, the others are done and kept. {lines}",
+        description=(
+            f"{STEP_TITLES[report.step]}: {len(report.failures)} of {len(report.entities)} entities"
+            f" failed, the others are done and kept. {lines}"
+        ),
         metadata={"failed": failures_table(report)},
         allow_retries=False,
     )

@@ -38,13 +38,21 @@ def build_defs(
 ) -> dg.Definitions:
     """The definitions of one company. What is left out is opened by a run when it needs it."""
     with warnings.catch_warnings():
-        # A range of partitions in one run is what this project rests on; that it is beta is known and pinned.
+        # A range of partitions in one run is what this project rests on; that it is beta is known
+        # and pinned.
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = assets_of(config, build_assets(config)) if config.entities else []
     payloads = agent_payloads(ASSET_OF_STEP[3], owners=OWNERS, group=GROUP)
     outbox = outbox_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     of_tasks = task_assets(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
-    jobs = [*build_jobs(config), retry_rejected, *TASK_JOBS, export_to_erp, morning_report, clean_up]
+    jobs = [
+        *build_jobs(config),
+        retry_rejected,
+        *TASK_JOBS,
+        export_to_erp,
+        morning_report,
+        clean_up,
+    ]
     jobs = jobs if config.entities else []
     checks = [*build_checks(ASSET_OF_STEP[3]), *build_export_check(), *build_trust_checks()]
     settings = settings_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
@@ -54,8 +62,15 @@ def build_defs(
         asset_checks=assets_of(config, checks) if config.entities else [],
         jobs=jobs_of(config, jobs),
         schedules=build_schedules(config, [job.name for job in jobs]),
-        sensors=[*build_sensors(config, database), build_notify_sensor(config, database)] if config.entities else [],
-        resources={RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)},
-        # One process per run: the steps share the lock and the load, and COPY does its work in PostgreSQL.
+        sensors=(
+            [*build_sensors(config, database), build_notify_sensor(config, database)]
+            if config.entities
+            else []
+        ),
+        resources={
+            RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)
+        },
+        # One process per run: the steps share the lock and the load, and COPY does its work in
+        # PostgreSQL.
         executor=dg.in_process_executor,
     )

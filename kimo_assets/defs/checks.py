@@ -1,7 +1,7 @@
 """The asset check of step 3: a sample of the payloads is read again, as a tablet would.
 
-It runs with every job that contains step 3. What it finds does not fail the run: the data are in Kimo, and the tablets keep
-what they have.
+It runs with every job that contains step 3. What it finds does not fail the run: the data are in
+Kimo, and the tablets keep what they have.
 """
 
 import dagster as dg
@@ -15,10 +15,11 @@ from kimo_assets.sync.verify import SAMPLE_BYTES, Verdict, verify_published
 PAYLOADS_ARE_WHOLE = "payloads_are_whole"
 
 _DESCRIPTION = (
-    "Reads a sample of what step 3 has left in the store: the manifests of the biggest agents and of some others, and up "
-    f"to {SAMPLE_BYTES // 1_000_000} MB of their objects; presence, size, SHA-256 and rows of each, and that the changes "
-    "lead where they should. Every agent must have a manifest. What to do: it "
-    "says it of each damaged file, as does `kimo sync verify --all`, which reads everything."
+    "Reads a sample of what step 3 has left in the store: the manifests of the biggest agents and"
+    f" of some others, and up to {SAMPLE_BYTES // 1_000_000} MB of their objects; presence, size,"
+    " SHA-256 and rows of each, and that the changes lead where they should. Every agent must have"
+    " a manifest. What to do: it says it of each damaged file, as does `kimo sync verify --all`,"
+    " which reads everything."
 )
 _ROWS_SHOWN = 20
 _CODES_SHOWN = 5
@@ -26,7 +27,10 @@ _CODES_SHOWN = 5
 
 def build_checks(asset: str) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
-        asset=asset, name=PAYLOADS_ARE_WHOLE, description=_DESCRIPTION, required_resource_keys={RESOURCE}
+        asset=asset,
+        name=PAYLOADS_ARE_WHOLE,
+        description=_DESCRIPTION,
+        required_resource_keys={RESOURCE},
     )
     def payloads_are_whole(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         verdict = _verify(getattr(context.resources, RESOURCE))
@@ -63,10 +67,16 @@ def _verify(kimo: KimoRun) -> Verdict:
 def in_words(verdict: Verdict) -> str:
     """One sentence: all is whole, or what is wrong first, and what to do."""
     if verdict.is_whole:
-        return f"{verdict.manifests} manifests and {verdict.objects} of their {verdict.objects_found} objects are whole."
+        return (
+            f"{verdict.manifests} manifests and {verdict.objects} of their {verdict.objects_found}"
+            " objects are whole."
+        )
     first = verdict.damages[0]
     more = f" And {len(verdict.damages) - 1} more." if len(verdict.damages) > 1 else ""
-    return f"{first.what}: {first.sentence}; concerns {_codes(first.concerns)}. {first.remedy.capitalize()}.{more}"
+    return (
+        f"{first.what}: {first.sentence}; concerns {_codes(first.concerns)}."
+        f" {first.remedy.capitalize()}.{more}"
+    )
 
 
 def _metadata(verdict: Verdict) -> MetadataValues:
@@ -78,8 +88,13 @@ def _metadata(verdict: Verdict) -> MetadataValues:
         "damages": len(verdict.damages),
     }
     if verdict.damages:
-        rows = [[d.what, d.sentence, _codes(d.concerns), d.remedy] for d in verdict.damages[:_ROWS_SHOWN]]
-        values["what is damaged"] = dg.MetadataValue.md(markdown_table(["file", "what", "concerns", "what to do"], rows))
+        rows = [
+            [d.what, d.sentence, _codes(d.concerns), d.remedy]
+            for d in verdict.damages[:_ROWS_SHOWN]
+        ]
+        values["what is damaged"] = dg.MetadataValue.md(
+            markdown_table(["file", "what", "concerns", "what to do"], rows)
+        )
     return values
 
 

@@ -1,7 +1,8 @@
-"""The job that keeps things clean: Dagster's own runs, events, logs and ticks here, the ledger in kimo_assets/upkeep.py.
+"""The job that keeps things clean: Dagster's own runs, events, logs and ticks here, the ledger in
+kimo_assets/upkeep.py.
 
-A run whose materialization is an asset partition's newest stays, whatever its age: with it Dagster would forget that the
-partition was ever made. So does a run that is going on.
+A run whose materialization is an asset partition's newest stays, whatever its age: with it Dagster
+would forget that the partition was ever made. So does a run that is going on.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,7 +44,8 @@ def clean_instance(
     advanced: Callable[[int], None] = lambda pieces: None,
     most: int = _MOST_RUNS,
 ) -> dict[str, int]:
-    """Deletes runs that ended before that time, with their events and logs, and ticks; how many went, and how many stay.
+    """Deletes runs that ended before that time, with their events and logs, and ticks; how many
+    went, and how many stay.
 
     is_ours: of several companies on one Dagster each cleans what is its own.
     """
@@ -59,7 +61,9 @@ def clean_instance(
         advanced(1)
     if len(unneeded) > most:
         said(f"Only the {most:,} oldest runs: the rest is the next cleaning's")
-    return counts | {"ticks of sensors and schedules": _clean_ticks(instance, before, dry_run=dry_run)}
+    return counts | {
+        "ticks of sensors and schedules": _clean_ticks(instance, before, dry_run=dry_run)
+    }
 
 
 def runs_of_newest_materializations(instance: dg.DagsterInstance) -> set[str]:
@@ -68,10 +72,19 @@ def runs_of_newest_materializations(instance: dg.DagsterInstance) -> set[str]:
     for asset in instance.all_asset_keys():
         if newest := instance.get_latest_materialization_event(asset):
             needed.add(newest.run_id)
-        ids = list(instance.get_latest_storage_id_by_partition(asset, dg.DagsterEventType.ASSET_MATERIALIZATION).values())
+        ids = list(
+            instance.get_latest_storage_id_by_partition(
+                asset, dg.DagsterEventType.ASSET_MATERIALIZATION
+            ).values()
+        )
         for start in range(0, len(ids), _AT_ONCE):
-            wanted = dg.AssetRecordsFilter(asset_key=asset, storage_ids=ids[start : start + _AT_ONCE])
-            needed |= {record.run_id for record in instance.fetch_materializations(wanted, limit=_AT_ONCE).records}
+            wanted = dg.AssetRecordsFilter(
+                asset_key=asset, storage_ids=ids[start : start + _AT_ONCE]
+            )
+            needed |= {
+                record.run_id
+                for record in instance.fetch_materializations(wanted, limit=_AT_ONCE).records
+            }
     return needed
 
 
@@ -97,7 +110,9 @@ def _clean_ticks(instance: dg.DagsterInstance, before: datetime, *, dry_run: boo
     moment = before.timestamp()
     ticks = 0
     for state in instance.all_instigator_state():
-        found = instance.get_ticks(state.instigator_origin_id, state.selector_id, before=moment, limit=_TICKS_COUNTED)
+        found = instance.get_ticks(
+            state.instigator_origin_id, state.selector_id, before=moment, limit=_TICKS_COUNTED
+        )
         ticks += len(found)
         if found and not dry_run:
             instance.purge_ticks(state.instigator_origin_id, state.selector_id, moment)
@@ -113,13 +128,20 @@ class CleaningConfig(dg.Config):
     required_resource_keys={RESOURCE},
     pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
-    description="Deletes what is older than `retention:` of kimo.yaml says, in pieces; never what anything still rests on.",
+    description=(
+        "Deletes what is older than `retention:` of kimo.yaml says, in pieces; never what anything"
+        " still rests on."
+    ),
 )
 def clean(context: dg.OpExecutionContext, config: CleaningConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
 
-    def work(company: KimoConfig, database: Database, progress: Progress, run_id: str) -> TaskReport:
-        return _cleaned(context.instance, company, database, progress, run_id, dry_run=config.dry_run)
+    def work(
+        company: KimoConfig, database: Database, progress: Progress, run_id: str
+    ) -> TaskReport:
+        return _cleaned(
+            context.instance, company, database, progress, run_id, dry_run=config.dry_run
+        )
 
     report = kimo.task(work)
     context.log.info(in_words(report))
@@ -140,17 +162,28 @@ def _cleaned(
     with exclusive(database, CLEANING):
         report = clean_ledger(config, database, listener, run_id, dry_run=dry_run)
         counts = clean_instance(
-            instance, before, is_ours=lambda run: of_another_company(config, run) is None, dry_run=dry_run, said=notes.append
+            instance,
+            before,
+            is_ours=lambda run: of_another_company(config, run) is None,
+            dry_run=dry_run,
+            said=notes.append,
         )
-    notes = [*report.notes, *notes, *(["Nothing was deleted: these are what would go."] if dry_run else [])]
+    notes = [
+        *report.notes,
+        *notes,
+        *(["Nothing was deleted: these are what would go."] if dry_run else []),
+    ]
     return replace(report, counts=counts | report.counts, notes=tuple(notes))
 
 
 @dg.job(
     name=CLEANING_JOB,
-    description=f"{menu_title(CLEANING_JOB)}. What is kept of the past goes after a while (`retention:` of kimo.yaml): "
-    "Dagster's runs with their events, logs and ticks; the ledger's loads, results, answered exports. What status, undo, "
-    "why and the state of partitions rest on stays, whatever its age.",
+    description=(
+        f"{menu_title(CLEANING_JOB)}. What is kept of the past goes after a while (`retention:` of"
+        " kimo.yaml): Dagster's runs with their events, logs and ticks; the ledger's loads,"
+        " results, answered exports. What status, undo, why and the state of partitions rest on"
+        " stays, whatever its age."
+    ),
 )
 def clean_up() -> None:
     clean()

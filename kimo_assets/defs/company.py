@@ -1,7 +1,9 @@
-"""What keeps the companies of one Dagster apart: their assets' keys, their pools, and whose code a run belongs to.
+"""What keeps the companies of one Dagster apart: their assets' keys, their pools, and whose code a
+run belongs to.
 
-A company that has a Dagster of its own needs none of it, and all names stay as the code says them. With `company: acme` in
-kimo.yaml its assets are acme/erp_staging and so on, its pools kimo_data_acme, and its code location is called acme.
+A company that has a Dagster of its own needs none of it, and all names stay as the code says them.
+With `company: acme` in kimo.yaml its assets are acme/erp_staging and so on, its pools
+kimo_data_acme, and its code location is called acme.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ _MODULE = "kimo_assets.definitions"
 # By this tag of Dagster's the UI finds the runs of a code location.
 LOCATION_TAG = ".dagster/repository"
 
+
 def code_location(config: KimoConfig) -> str:
     """The location_name that workspace.yaml has to give the company."""
     return config.company or _MODULE
@@ -27,12 +30,16 @@ def asset_key(config: KimoConfig, name: str) -> dg.AssetKey:
 
 
 def pool_of(config: KimoConfig, pool: str) -> str:
-    """Limits are Dagster's, across all code locations: an import of one company does not wait for another's."""
+    """Limits are Dagster's, across all code locations: an import of one company does not wait for
+    another's.
+    """
     return f"{pool}_{config.company}" if config.company else pool
 
 
 def location_of(run: dg.DagsterRun) -> str | None:
-    """The code location that a run was launched from; a run of the `kimo` command says so in a tag alone."""
+    """The code location that a run was launched from; a run of the `kimo` command says so in a tag
+    alone.
+    """
     if run.remote_job_origin:
         return run.remote_job_origin.location_name
     return run.tags.get(LOCATION_TAG, "").rpartition("@")[2] or None
@@ -44,7 +51,9 @@ def of_another_company(config: KimoConfig, run: dg.DagsterRun | None) -> str | N
     return location if location != config.company else None
 
 
-def assets_of(config: KimoConfig, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+def assets_of(
+    config: KimoConfig, assets: Sequence[dg.AssetsDefinition]
+) -> list[dg.AssetsDefinition]:
     """Assets, or checks, under the company's keys."""
     if config.company is None:
         return [*assets]
@@ -64,16 +73,24 @@ def specs_of(config: KimoConfig, specs: Sequence[dg.AssetSpec]) -> list[dg.Asset
 
 
 def jobs_of(config: KimoConfig, jobs: Sequence[Any]) -> list[Any]:
-    """Jobs of one op each, with the company's pool. Asset jobs, whose pools are the assets', stay as they are."""
+    """Jobs of one op each, with the company's pool. Asset jobs, whose pools are the assets', stay
+    as they are.
+    """
     if config.company is None:
         return [*jobs]
     return [_pooled(config, job) if isinstance(job, dg.JobDefinition) else job for job in jobs]
 
 
 def _renamed(config: KimoConfig, assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
-    known = {*assets.keys, *(key.asset_key for key in assets.check_keys), *assets.keys_by_input_name.values()}
+    known = {
+        *assets.keys,
+        *(key.asset_key for key in assets.check_keys),
+        *assets.keys_by_input_name.values(),
+    }
     known |= {dep.asset_key for spec in assets.specs for dep in spec.deps}
-    return assets.with_attributes(asset_key_replacements={key: asset_key(config, key.path[-1]) for key in known})
+    return assets.with_attributes(
+        asset_key_replacements={key: asset_key(config, key.path[-1]) for key in known}
+    )
 
 
 def _pooled(config: KimoConfig, job: dg.JobDefinition) -> dg.JobDefinition:
@@ -91,4 +108,6 @@ def _pooled(config: KimoConfig, job: dg.JobDefinition) -> dg.JobDefinition:
         pool=pool_of(config, op.pool) if op.pool else None,
     )
     graph = dg.GraphDefinition(name=job.name, node_defs=[own], description=job.description)
-    return graph.to_job(name=job.name, description=job.description, tags=job.tags, hooks=set(job.hook_defs))
+    return graph.to_job(
+        name=job.name, description=job.description, tags=job.tags, hooks=set(job.hook_defs)
+    )

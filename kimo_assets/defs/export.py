@@ -1,4 +1,6 @@
-"""The export to the ERP: its job, the asset of what is in the outbox, the check that nothing is stuck, and the sensor."""
+"""The export to the ERP: its job, the asset of what is in the outbox, the check that nothing is
+stuck, and the sensor.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -34,9 +36,12 @@ def outbox_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.Asse
         group_name=group,
         owners=owners,
         kinds={"postgres"},
-        description=f"{menu_title(EXPORT_JOB)}. What agents created or edited, on its way to the ERP's tables: each head "
-        "with its lines, exactly once. Every export records here what was sent, held back and why. The ERP's answer comes "
-        "back with the import. `kimo export status` follows a single record.",
+        description=(
+            f"{menu_title(EXPORT_JOB)}. What agents created or edited, on its way to the ERP's"
+            " tables: each head with its lines, exactly once. Every export records here what was"
+            " sent, held back and why. The ERP's answer comes back with the import. `kimo export"
+            " status` follows a single record."
+        ),
     )
 
 
@@ -45,8 +50,10 @@ def outbox_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.Asse
     required_resource_keys={RESOURCE},
     pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
-    description="Sends everything that is ready, entity by entity, in batches; what a run that was killed has left is "
-    "settled first. What the ERP cannot take is held back with its reason.",
+    description=(
+        "Sends everything that is ready, entity by entity, in batches; what a run that was killed"
+        " has left is settled first. What the ERP cannot take is held back with its reason."
+    ),
 )
 def send_to_erp(context: dg.OpExecutionContext) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -54,15 +61,20 @@ def send_to_erp(context: dg.OpExecutionContext) -> None:
     kimo.export_report = report
     context.log.info(in_words(report))
     metadata = export_metadata(report)
-    context.log_event(dg.AssetMaterialization(asset_key(kimo.config, ERP_OUTBOX), metadata=metadata))
+    context.log_event(
+        dg.AssetMaterialization(asset_key(kimo.config, ERP_OUTBOX), metadata=metadata)
+    )
     _record_check(context, kimo)
     context.add_output_metadata(metadata)
 
 
 @dg.job(
     name=EXPORT_JOB,
-    description=f"{menu_title(EXPORT_JOB)}. From Kimo's tables into the outbox, and from there appended to the ERP's "
-    "tables: orders, new and edited customers, visits, payments, as `export: entities:` of kimo.yaml lists them.",
+    description=(
+        f"{menu_title(EXPORT_JOB)}. From Kimo's tables into the outbox, and from there appended to"
+        " the ERP's tables: orders, new and edited customers, visits, payments, as `export:"
+        " entities:` of kimo.yaml lists them."
+    ),
 )
 def export_to_erp() -> None:
     send_to_erp()
@@ -70,8 +82,8 @@ def export_to_erp() -> None:
 
 _EDITING_PENDING = 10
 _EDITED_ON_ITS_WAY = (
-    "edited in Kimo after it was sent, and no answer of the ERP's will release it: the ERP has the version of before. Amend "
-    "it there by hand, then have it set to 1 in Kimo"
+    "edited in Kimo after it was sent, and no answer of the ERP's will release it: the ERP has the"
+    " version of before. Amend it there by hand, then have it set to 1 in Kimo"
 )
 
 NOTHING_IS_STUCK = "nothing_is_stuck"
@@ -83,14 +95,20 @@ def build_export_check() -> list[dg.AssetChecksDefinition]:
         asset=ERP_OUTBOX,
         name=NOTHING_IS_STUCK,
         required_resource_keys={RESOURCE},
-        description="No batch of which nobody knows whether it has arrived, no record that the ERP has refused, and none "
-        "that has been under way for longer than the business rule PendingEdits\\DaysStuck says. What to do: "
-        "`kimo export status` says it of each; `kimo export resolve` settles a batch.",
+        description=(
+            "No batch of which nobody knows whether it has arrived, no record that the ERP has"
+            " refused, and none that has been under way for longer than the business rule"
+            " PendingEdits\\DaysStuck says. What to do: `kimo export status` says it of each; `kimo"
+            " export resolve` settles a batch."
+        ),
     )
     def nothing_is_stuck(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         found = _stuck(getattr(context.resources, RESOURCE))
         return dg.AssetCheckResult(
-            passed=not found, severity=dg.AssetCheckSeverity.WARN, description=_first(found), metadata=_table(found)
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=_first(found),
+            metadata=_table(found),
         )
 
     return [nothing_is_stuck]
@@ -100,9 +118,13 @@ def _record_check(context: dg.OpExecutionContext, kimo: KimoRun) -> None:
     """The same check from the op that has exported."""
     found = _stuck(kimo)
     evaluation = dg.AssetCheckEvaluation(
-        asset_key=asset_key(kimo.config, ERP_OUTBOX), check_name=NOTHING_IS_STUCK, passed=not found,
-        severity=dg.AssetCheckSeverity.WARN, description=_first(found), metadata=_table(found),
-    )  # fmt: skip
+        asset_key=asset_key(kimo.config, ERP_OUTBOX),
+        check_name=NOTHING_IS_STUCK,
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=_first(found),
+        metadata=_table(found),
+    )
     context.log_event(evaluation)  # type: ignore[arg-type]  # it takes evaluations too, its annotation lacks them
 
 
@@ -116,20 +138,31 @@ def _stuck(kimo: KimoRun) -> Found:
         return list(_found(connection, kimo.config, catalog))
 
 
-def _found(connection: Connection, config: KimoConfig, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
+def _found(
+    connection: Connection, config: KimoConfig, catalog: Catalog
+) -> Iterator[tuple[str, str, str]]:
     for batch in status(connection, config, catalog).unsettled:
-        yield f"batch {batch.batch}", batch.entity, "nobody knows whether it has arrived: kimo export status"
+        yield (
+            f"batch {batch.batch}",
+            batch.entity,
+            "nobody knows whether it has arrived: kimo export status",
+        )
     refused = connection.execute(
-        "SELECT DISTINCT ON (entity, sync_reference) entity, sync_reference, problem, outcome FROM ops.export_record "
-        "ORDER BY entity, sync_reference, batch DESC"
+        "SELECT DISTINCT ON (entity, sync_reference) entity, sync_reference, problem, outcome FROM"
+        " ops.export_record ORDER BY entity, sync_reference, batch DESC"
     )
-    yield from ((entity, key or "", why or "refused") for entity, key, why, outcome in refused if outcome == "refused")
+    yield from (
+        (entity, key or "", why or "refused")
+        for entity, key, why, outcome in refused
+        if outcome == "refused"
+    )
     for head in catalog.sent_to_erp:
         if catalog.answers.get(head) not in config.entities:
             edited = connection.execute(
-                sql.SQL('SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER BY 1').format(
-                    table(KIMO, head), sql.Literal(_EDITING_PENDING)
-                )
+                sql.SQL(
+                    'SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER'
+                    " BY 1"
+                ).format(table(KIMO, head), sql.Literal(_EDITING_PENDING))
             )
             yield from ((head, key, _EDITED_ON_ITS_WAY) for (key,) in edited)
     for record in stuck(connection, catalog, days_stuck(business_rules(connection))):
@@ -147,12 +180,16 @@ def _first(found: Found) -> str:
 def _table(found: Found) -> MetadataValues:
     if not found:
         return {"stuck": 0}
-    return {"stuck": len(found), "what": dg.MetadataValue.md(markdown_table(["what", "which", "why"], found[:_STUCK_SHOWN]))}
+    return {
+        "stuck": len(found),
+        "what": dg.MetadataValue.md(markdown_table(["what", "which", "why"], found[:_STUCK_SHOWN])),
+    }
 
 
 def in_words(report: ExportReport) -> str:
     figures = [
-        f"{name}: " + ", ".join(f"{getattr(e, kind):,} {kind}" for kind in _COLUMNS[1:-1] if getattr(e, kind))
+        f"{name}: "
+        + ", ".join(f"{getattr(e, kind):,} {kind}" for kind in _COLUMNS[1:-1] if getattr(e, kind))
         for name, e in report.entities.items()
         if e.ready or e.recovered
     ]
@@ -163,15 +200,24 @@ def in_words(report: ExportReport) -> str:
 
 def export_metadata(report: ExportReport) -> MetadataValues:
     values: MetadataValues = {
-        kind: sum(getattr(entity, kind) for entity in report.entities.values()) for kind in _COLUMNS[:-1]
+        kind: sum(getattr(entity, kind) for entity in report.entities.values())
+        for kind in _COLUMNS[:-1]
     }
     # As many columns as the asset's page has room for: what happened to none is left out.
     shown = [kind for kind in _COLUMNS[:-1] if values[kind]] or ["ready"]
-    rows: list[list[Any]] = [[name, *(getattr(entity, kind) for kind in shown)] for name, entity in report.entities.items()]
+    rows: list[list[Any]] = [
+        [name, *(getattr(entity, kind) for kind in shown)]
+        for name, entity in report.entities.items()
+    ]
     values["by entity"] = dg.MetadataValue.md(markdown_table(["entity", *shown], rows))
     if report.held:
-        held = [[" ".join(dict.fromkeys(filter(None, (h.entity, h.id, h.sync_reference)))), h.why] for h in report.held]
-        values["held back"] = dg.MetadataValue.md(markdown_table(["record", "why"], held[:_HELD_SHOWN], chars=_WHY_CHARS))
+        held = [
+            [" ".join(dict.fromkeys(filter(None, (h.entity, h.id, h.sync_reference)))), h.why]
+            for h in report.held
+        ]
+        values["held back"] = dg.MetadataValue.md(
+            markdown_table(["record", "why"], held[:_HELD_SHOWN], chars=_WHY_CHARS)
+        )
     if report.notes:
         values["notes"] = dg.MetadataValue.md("\n\n".join(report.notes))
     return values | {"seconds of the run": round(report.seconds, 3)}

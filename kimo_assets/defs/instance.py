@@ -1,6 +1,8 @@
-"""The Dagster instance: what `kimo dev` writes for one company, and the template of a server's (deploy/dagster.yaml).
+"""The Dagster instance: what `kimo dev` writes for one company, and the template of a server's
+(deploy/dagster.yaml).
 
-Both are made from the same settings. They differ in where things are: here from kimo.yaml, there from the environment.
+Both are made from the same settings. They differ in where things are: here from kimo.yaml, there
+from the environment.
 """
 
 from pathlib import Path
@@ -45,7 +47,8 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
         "nux": {"enabled": False},
     }
     file = home / "dagster.yaml"
-    # It holds the address of Dagster's database, with the password where there is one: its owner's business alone.
+    # It holds the address of Dagster's database, with the password where there is one: its owner's
+    # business alone.
     file.touch(mode=0o600)
     file.chmod(0o600)
     file.write_text(_DEV_HEAD + yaml.safe_dump(settings), encoding="utf-8")
@@ -53,17 +56,24 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
 
 
 def server_dagster_yaml(*, celery: bool = False) -> str:
-    """The text of deploy/dagster.yaml; celery: of deploy/dagster-celery.yaml, where each run goes to a Celery worker."""
+    """The text of deploy/dagster.yaml; celery: of deploy/dagster-celery.yaml, where each run goes
+    to a Celery worker.
+    """
     settings = _settings({"env": DAGSTER_URL_VARIABLE}) | {"nux": {"enabled": False}}
     if celery:
         settings["run_launcher"] = {
             "module": "dagster_celery.launcher",
             "class": "CeleryRunLauncher",
-            "config": {"broker": {"env": CELERY_BROKER_VARIABLE}, "backend": {"env": CELERY_BACKEND_VARIABLE}},
+            "config": {
+                "broker": {"env": CELERY_BROKER_VARIABLE},
+                "backend": {"env": CELERY_BACKEND_VARIABLE},
+            },
         }
-        # Counted from when a run is handed over, with what it waits for a worker that has its hands free.
+        # Counted from when a run is handed over, with what it waits for a worker that has its hands
+        # free.
         settings["run_monitoring"]["start_timeout_seconds"] = 1800
-        # What a worker writes to its terminal stays on the worker's own host; events and logs of runs are in the database.
+        # What a worker writes to its terminal stays on the worker's own host; events and logs of
+        # runs are in the database.
         settings["compute_logs"] = {
             "module": "dagster._core.storage.noop_compute_log_manager",
             "class": "NoOpComputeLogManager",
@@ -74,16 +84,20 @@ def server_dagster_yaml(*, celery: bool = False) -> str:
 def _settings(dagster_url: str | dict[str, str]) -> Settings:
     return {
         "storage": {"postgres": {"postgres_url": dagster_url}},
-        # One run of a pool at a time: an import and another, or an export, wait for each other in the queue; pictures and
-        # coordinates are fetched beside them.
-        "concurrency": {"pools": {"granularity": "run", "default_limit": 1}, "runs": {"max_concurrent_runs": 4}},
+        # One run of a pool at a time: an import and another, or an export, wait for each other in
+        # the queue; pictures and coordinates are fetched beside them.
+        "concurrency": {
+            "pools": {"granularity": "run", "default_limit": 1},
+            "runs": {"max_concurrent_runs": 4},
+        },
         "run_coordinator": {
             "module": "kimo_assets.defs.queue",
             "class": "OneOfEachCoordinator",
             "config": {"dequeue_interval_seconds": 1},
         },
-        # A run that does not begin, or does not end when it is told to, fails. Whether the process of one that has begun is
-        # still there is asked by the sensor end_dead_runs: Dagster's default launcher does not know.
+        # A run that does not begin, or does not end when it is told to, fails. Whether the process
+        # of one that has begun is still there is asked by the sensor end_dead_runs: Dagster's
+        # default launcher does not know.
         "run_monitoring": {
             "enabled": True,
             "start_timeout_seconds": 300,
@@ -91,7 +105,8 @@ def _settings(dagster_url: str | dict[str, str]) -> Settings:
             "max_resume_run_attempts": 0,
             "poll_interval_seconds": 30,
         },
-        # Of schedules and sensors. Runs with their events are cleaned by Kimo's own job: `retention` in kimo.yaml.
+        # Of schedules and sensors. Runs with their events are cleaned by Kimo's own job:
+        # `retention` in kimo.yaml.
         "retention": {
             "schedule": {"purge_after_days": 90},
             "sensor": {"purge_after_days": {"skipped": 2, "failure": 30, "success": 90}},

@@ -37,8 +37,11 @@ def build_jobs(config: KimoConfig) -> list[Any]:
         dg.define_asset_job(
             name,
             selection=[asset_key(config, ASSET_OF_STEP[step]) for step in chosen],
-            description=f"{menu_title(name)}. One entity: choose its partition in the launchpad. All of them, or any "
-            "choice: the tab Partitions, `Launch backfill`; or `Materialize all` of the lineage.",
+            description=(
+                f"{menu_title(name)}. One entity: choose its partition in the launchpad. All of"
+                " them, or any choice: the tab Partitions, `Launch backfill`; or `Materialize all`"
+                " of the lineage."
+            ),
             metadata={"docs": dg.MetadataValue.path(GUIDE)},
         )
         for name, chosen in STEPS_OF_JOB.items()
@@ -51,22 +54,32 @@ class MaskConfig(dg.Config):
 
     entities: str = Field(
         default="",
-        description="Entità: names separated by commas, in any case, e.g. Item, PriceList. Empty: all mapped entities. A "
-        "name that is none ends the run before anything is done, with the nearest one.",
+        description=(
+            "Entità: names separated by commas, in any case, e.g. Item, PriceList. Empty: all"
+            " mapped entities. A name that is none ends the run before anything is done, with the"
+            " nearest one."
+        ),
     )
     only_listed: bool = Field(
         default=False,
-        description="Consider only the named entities and not the linked ones. Use with caution: references "
-        "may be left pointing nowhere.",
+        description=(
+            "Consider only the named entities and not the linked ones. Use with caution: references"
+            " may be left pointing nowhere."
+        ),
     )
-    steps: list[int] = Field(default=list(STEPS), description="Which of the steps 1, 2 and 3, in this order.")
+    steps: list[int] = Field(
+        default=list(STEPS), description="Which of the steps 1, 2 and 3, in this order."
+    )
     allow_shrink: bool = Field(
-        default=False, description="Take a snapshot even if far fewer rows are there than the last time."
+        default=False,
+        description="Take a snapshot even if far fewer rows are there than the last time.",
     )
     plan: str = Field(
         default="",
-        description="The id of a saved plan (`kimo plan --save`): applies exactly the snapshots it has seen, whatever the "
-        "fields above say.",
+        description=(
+            "The id of a saved plan (`kimo plan --save`): applies exactly the snapshots it has"
+            " seen, whatever the fields above say."
+        ),
     )
 
 
@@ -74,15 +87,25 @@ class MaskConfig(dg.Config):
     required_resource_keys={RESOURCE},
     pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
-    description="Resolves the linked entities, does the chosen steps, and records each entity in each layer's asset.",
+    description=(
+        "Resolves the linked entities, does the chosen steps, and records each entity in each"
+        " layer's asset."
+    ),
 )
 def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    names = kimo.do(lambda run: find_plan(run, config.plan)) if config.plan else _chosen(kimo.config, config)
+    names = (
+        kimo.do(lambda run: find_plan(run, config.plan))
+        if config.plan
+        else _chosen(kimo.config, config)
+    )
     context.log.info(f"{len(names)} entities: {', '.join(names)}")
     reports: dict[int, StepReport] = {}
     for step in STEPS if config.plan else sorted(set(config.steps)):
-        reports[step] = kimo.do(lambda run, step=step: _step(run, step, names, config), context.log.info)  # type: ignore[misc]
+        reports[step] = kimo.do(
+            lambda run, step=step: _step(run, step, names, config),  # type: ignore[misc]
+            context.log.info,
+        )
         context.log.info(step_summary(reports[step]))
         record_entities(context, kimo, reports[step])
         if reports[step].failures:
@@ -107,8 +130,10 @@ def _chosen(config: KimoConfig, mask: MaskConfig) -> list[str]:
 
 @dg.job(
     name=ENTITIES_JOB,
-    description="Import completo / Step 1 / 2 / 3 / 2+3 (entità specifiche), with the vendor's mask: the "
-    "named entities and, unless `only_listed`, those linked to them.",
+    description=(
+        "Import completo / Step 1 / 2 / 3 / 2+3 (entità specifiche), with the vendor's mask: the "
+        "named entities and, unless `only_listed`, those linked to them."
+    ),
 )
 def import_entities() -> None:
     import_named_entities()

@@ -1,4 +1,6 @@
-"""Running a job of ours in this process, for the `kimo` command: the same run and events as from the UI."""
+"""Running a job of ours in this process, for the `kimo` command: the same run and events as from
+the UI.
+"""
 
 import os
 import time
@@ -7,7 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import exclusive
@@ -28,7 +33,8 @@ from kimo_assets.errors import ContractError, KimoError
 from kimo_assets.pipeline import STEPS, Progress, Run
 from kimo_assets.reports import ExportReport, ImportReport, TaskReport
 
-# The command shows progress of its own; Dagster's every event would bury it, and is in the UI anyway.
+# The command shows progress of its own; Dagster's every event would bury it, and is in the UI
+# anyway.
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 
@@ -49,21 +55,27 @@ def launch_import(
     progress: Progress | None = None,
     before_step: Mapping[int, Callable[[Run], None]] | None = None,
 ) -> ImportReport:
-    """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named ones.
+    """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named
+    ones.
 
     before_step: what has to be done before a step, of an asset job.
-    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the entities is in
-    the report.
+    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the
+    entities is in the report.
     """
     config.choose(list(entities), only_listed=only_listed)
-    name = next((job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB)
+    name = next(
+        (job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB
+    )
 
     def run(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
         if entities or plan or name == ENTITIES_JOB:
             mask = {
-                "entities": ",".join(entities), "only_listed": only_listed, "steps": list(steps),
-                "allow_shrink": allow_shrink, "plan": plan,
-            }  # fmt: skip
+                "entities": ",".join(entities),
+                "only_listed": only_listed,
+                "steps": list(steps),
+                "allow_shrink": allow_shrink,
+                "plan": plan,
+            }
             return _run_op_job(config, defs, instance, ENTITIES_JOB, "import_named_entities", mask)
         return _run_all(defs, instance, config, name, allow_shrink)
 
@@ -71,57 +83,93 @@ def launch_import(
 
 
 def launch_undo(
-    config: KimoConfig, database: Database, *, to: int | None = None, progress: Progress | None = None
+    config: KimoConfig,
+    database: Database,
+    *,
+    to: int | None = None,
+    progress: Progress | None = None,
 ) -> ImportReport:
     """Takes loads back. Raises: LockedError; ConfigError when there is nothing to go back to."""
     asked = {} if to is None else {"to": to}
     return _launch(
-        config, database, lambda defs, instance: _run_op_job(config, defs, instance, UNDO_JOB, "undo", asked), progress
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, UNDO_JOB, "undo", asked),
+        progress,
     )
 
 
 def launch_retry(
-    config: KimoConfig, database: Database, *, entities: Sequence[str] = (), progress: Progress | None = None
+    config: KimoConfig,
+    database: Database,
+    *,
+    entities: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> ImportReport:
     """Reads the refused rows of these entities, or of all, again: the job `retry_rejected`.
 
-    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the entities is in
-    the report.
+    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the
+    entities is in the report.
     """
     config.choose(list(entities), only_listed=True)
     asked = {"entities": ",".join(entities)}
     return _launch(
-        config, database, lambda defs, instance: _run_op_job(config, defs, instance, RETRY_JOB, RETRY_OP, asked), progress
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, RETRY_JOB, RETRY_OP, asked),
+        progress,
     )
 
 
-def launch_settings(config: KimoConfig, database: Database, *, progress: Progress | None = None) -> ImportReport:
-    """Prepares the settings alone. Raises: LockedError; StoreError when the store cannot be written.
+def launch_settings(
+    config: KimoConfig, database: Database, *, progress: Progress | None = None
+) -> ImportReport:
+    """Prepares the settings alone. Raises: LockedError; StoreError when the store cannot be
+    written.
 
     The report has a step 3 whose entities are the console's tables.
     """
     return _launch(
-        config, database, lambda defs, instance: _run_op_job(config, defs, instance, SETTINGS_JOB, SETTINGS_OP, {}), progress
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, SETTINGS_JOB, SETTINGS_OP, {}),
+        progress,
     )
 
 
-def launch_task(config: KimoConfig, database: Database, *, job: str, progress: Progress | None = None) -> TaskReport:
+def launch_task(
+    config: KimoConfig, database: Database, *, job: str, progress: Progress | None = None
+) -> TaskReport:
     """One of the menu's side jobs. Raises: what has refused it (tasks.py), or ended it."""
     return _launch_task(config, database, job, OP_OF_TASK[job], None, progress)
 
 
 def launch_cleaning(
-    config: KimoConfig, database: Database, *, dry_run: bool = False, progress: Progress | None = None
+    config: KimoConfig,
+    database: Database,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> TaskReport:
-    """Deletes what is older than `retention:` says. Raises: LockedError while an import or export is running."""
+    """Deletes what is older than `retention:` says. Raises: LockedError while an import or export
+    is running.
+    """
     return _launch_task(config, database, CLEANING_JOB, CLEANING_OP, {"dry_run": dry_run}, progress)
 
 
 def _launch_task(
-    config: KimoConfig, database: Database, job: str, op: str, asked: Mapping[str, Any] | None, progress: Progress | None
+    config: KimoConfig,
+    database: Database,
+    job: str,
+    op: str,
+    asked: Mapping[str, Any] | None,
+    progress: Progress | None,
 ) -> TaskReport:
     result, opened, _ = _run(
-        config, database, lambda defs, instance: _run_op_job(config, defs, instance, job, op, asked), progress
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, job, op, asked),
+        progress,
     )
     if opened and opened[0].refused:
         raise opened[0].refused
@@ -130,12 +178,19 @@ def _launch_task(
     return opened[0].task_report
 
 
-def launch_export(config: KimoConfig, database: Database, *, progress: Progress | None = None) -> ExportReport:
-    """Sends everything that is ready. Raises: LockedError before there is a run; what has refused or ended it."""
+def launch_export(
+    config: KimoConfig, database: Database, *, progress: Progress | None = None
+) -> ExportReport:
+    """Sends everything that is ready. Raises: LockedError before there is a run; what has refused
+    or ended it.
+    """
     with exclusive(database):
         pass  # refused here, a second export leaves no failed run behind
     result, opened, _ = _run(
-        config, database, lambda defs, instance: _run_op_job(config, defs, instance, EXPORT_JOB, EXPORT_OP, None), progress
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, EXPORT_JOB, EXPORT_OP, None),
+        progress,
     )
     if opened and opened[0].refused:
         raise opened[0].refused
@@ -154,7 +209,9 @@ def _launch(
     progress: Progress | None,
     before_step: Mapping[int, Callable[[Run], None]] | None = None,
 ) -> ImportReport:
-    """Runs a job on the company's Dagster instance. Raises: what has refused the run, or LockedError before there is one."""
+    """Runs a job on the company's Dagster instance. Raises: what has refused the run, or
+    LockedError before there is one.
+    """
     with exclusive(database):
         pass  # refused here, a second import leaves no failed run behind
     return _report(*_run(config, database, run, progress, before_step))
@@ -170,10 +227,13 @@ def _run(
     """The run, what of ours it has opened, and its seconds."""
     started = time.monotonic()
     opened: list[KimoRun] = []
-    defs = build_defs(config, database=database, progress=progress, opened=opened, before_step=before_step)
+    defs = build_defs(
+        config, database=database, progress=progress, opened=opened, before_step=before_step
+    )
     home = dagster_home(config, database)
     with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
-        # Otherwise Dagster's storage connects for every statement: a third of a small import's time.
+        # Otherwise Dagster's storage connects for every statement: a third of a small import's
+        # time.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
         result = run(defs, instance)
     return result, opened, time.monotonic() - started
@@ -191,18 +251,28 @@ def _run_op_job(
     return defs.resolve_job_def(job).execute_in_process(
         instance=instance,
         tags=_tags(config),
-        run_config={"loggers": _LOGGERS} | ({} if asked is None else {"ops": {op: {"config": dict(asked)}}}),
+        run_config={"loggers": _LOGGERS}
+        | ({} if asked is None else {"ops": {op: {"config": dict(asked)}}}),
         raise_on_error=False,
     )
 
 
 def _run_all(
-    defs: dg.Definitions, instance: dg.DagsterInstance, config: KimoConfig, name: str, allow_shrink: bool
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    config: KimoConfig,
+    name: str,
+    allow_shrink: bool,
 ) -> dg.ExecuteInProcessResult:
     partitions = config.entity_names
-    whole = {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
+    whole = {
+        ASSET_PARTITION_RANGE_START_TAG: partitions[0],
+        ASSET_PARTITION_RANGE_END_TAG: partitions[-1],
+    }
     guarded = {
-        ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}} for step in STEPS_OF_JOB[name] if step in (1, 2)
+        ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}}
+        for step in STEPS_OF_JOB[name]
+        if step in (1, 2)
     }
     return defs.resolve_job_def(name).execute_in_process(
         instance=instance,
@@ -212,21 +282,31 @@ def _run_all(
     )
 
 
-def _report(result: dg.ExecuteInProcessResult, opened: Sequence[KimoRun], seconds: float) -> ImportReport:
+def _report(
+    result: dg.ExecuteInProcessResult, opened: Sequence[KimoRun], seconds: float
+) -> ImportReport:
     run = opened[0].run if opened else None
     if opened and opened[0].refused:
-        raise opened[0].refused  # e.g. another run took the lock between the look before and this run's first step
-    if run is None or (not result.success and not any(step.failures for step in run.steps.values())):
+        raise opened[
+            0
+        ].refused  # e.g. another run took the lock between the look before and this run's first step
+    if run is None or (
+        not result.success and not any(step.failures for step in run.steps.values())
+    ):
         raise _what_broke(result)
     return ImportReport(result.run_id, run.load, result.success, seconds, run.steps)
 
 
 def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:
-    """A run that ended without a report of ours: the error of its first failed step, in one line."""
+    """A run that ended without a report of ours: the error of its first failed step, in one
+    line.
+    """
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
             failed = event.step_failure_data.error
-            return ContractError(f"run {result.run_id} broke: {' '.join((failed.cause or failed).message.split())}")
+            return ContractError(
+                f"run {result.run_id} broke: {' '.join((failed.cause or failed).message.split())}"
+            )
         if event.is_failure:
             cause = event.job_failure_data.error
             while cause and cause.cause:
@@ -237,7 +317,9 @@ def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:
 
 
 class _environment:
-    """Sets variables for a block: Dagster takes its instance's folder from the environment alone."""
+    """Sets variables for a block: Dagster takes its instance's folder from the environment
+    alone.
+    """
 
     def __init__(self, **variables: str) -> None:
         self._variables = variables

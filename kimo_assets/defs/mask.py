@@ -1,4 +1,6 @@
-"""The field of the vendor's mask in which entities are named, as every job that has it understands it."""
+"""The field of the vendor's mask in which entities are named, as every job that has it understands
+it.
+"""
 
 import dagster as dg
 
@@ -7,8 +9,12 @@ from kimo_assets.errors import ConfigError
 
 
 def named_entities(config: KimoConfig, names: str, *, only_listed: bool) -> list[str]:
-    """The mapped entities that names separated by commas mean; all for none. A name that is none ends the run."""
+    """The mapped entities that names separated by commas mean; all for none. A name that is none
+    ends the run.
+    """
     try:
-        return config.choose([name for name in names.split(",") if name.strip()], only_listed=only_listed)
+        return config.choose(
+            [name for name in names.split(",") if name.strip()], only_listed=only_listed
+        )
     except ConfigError as error:
         raise dg.Failure(f"entities: {error}", allow_retries=False) from None

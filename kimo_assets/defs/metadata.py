@@ -1,6 +1,7 @@
 """Reports as Dagster metadata: counts that plot over time, tables that people read.
 
-Here is how things look in the UI: what stands first, how wide a table is. What figures mean is the reports'.
+Here is how things look in the UI: what stands first, how wide a table is. What figures mean is the
+reports'.
 """
 
 from base64 import b64encode
@@ -15,7 +16,13 @@ from kimo_assets.catalog import Entity, Field, load_catalog
 from kimo_assets.config import EntityMapping, KimoConfig
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING
 from kimo_assets.database.rejections import loads_of_step, since_in_words, times_refused
-from kimo_assets.reports import STEP_TITLES, AnswersEntity, EntityReport, PublishedEntity, StepReport
+from kimo_assets.reports import (
+    STEP_TITLES,
+    AnswersEntity,
+    EntityReport,
+    PublishedEntity,
+    StepReport,
+)
 
 _SAMPLE_ROWS = 5
 _REJECTED_ROWS = 20
@@ -23,7 +30,8 @@ _CELL_CHARS = 60
 # A reason says at its end what to do.
 _WHY_CHARS = 400
 
-# What fits beside the names of a partition's page on a laptop, in characters; wider tables are cut off there.
+# What fits beside the names of a partition's page on a laptop, in characters; wider tables are cut
+# off there.
 _SAMPLE_CHARS = 72
 _SAMPLE_CELL_CHARS = 24
 # The fields by which a person knows a row.
@@ -32,10 +40,13 @@ _NAMING = ("Id", "Name", "Description", "Label", "Code")
 MetadataValues = dict[str, Any]
 
 
-def recorded_metadata(connection: Connection, config: KimoConfig, report: StepReport) -> dict[str, MetadataValues]:
+def recorded_metadata(
+    connection: Connection, config: KimoConfig, report: StepReport
+) -> dict[str, MetadataValues]:
     """partition -> what it shows, of the entities that did not fail.
 
-    What Kimo makes itself has no partition: its figures stand with the entities it is about, beside theirs.
+    What Kimo makes itself has no partition: its figures stand with the entities it is about, beside
+    theirs.
     """
     catalog = load_catalog()
     done = {name: entity for name, entity in report.entities.items() if entity.status != "failed"}
@@ -52,8 +63,12 @@ def recorded_metadata(connection: Connection, config: KimoConfig, report: StepRe
     return found
 
 
-def entity_metadata(connection: Connection, config: KimoConfig, step: int, report: EntityReport) -> MetadataValues:
-    """What one partition shows: what happened, how many rows, which refused, a sample, where things are."""
+def entity_metadata(
+    connection: Connection, config: KimoConfig, step: int, report: EntityReport
+) -> MetadataValues:
+    """What one partition shows: what happened, how many rows, which refused, a sample, where things
+    are.
+    """
     values: MetadataValues = {"status": report.status, **_counts(report)}
     match step:
         case 1:
@@ -61,10 +76,14 @@ def entity_metadata(connection: Connection, config: KimoConfig, step: int, repor
             values |= _sample(connection, STAGING, report.entity)
             values |= _origin(config.entities[report.entity], report.entity)
         case 2:
-            values |= _rejected(connection, report.entity, step) | _dangling(connection, report.entity)
+            values |= _rejected(connection, report.entity, step) | _dangling(
+                connection, report.entity
+            )
             values |= _sample(connection, KIMO, report.entity)
             if isinstance(report, AnswersEntity) and report.notes:
-                values["the ERP's answers"] = dg.MetadataValue.md("\n".join(f"* {_escaped(note)}" for note in report.notes))
+                values["the ERP's answers"] = dg.MetadataValue.md(
+                    "\n".join(f"* {_escaped(note)}" for note in report.notes)
+                )
         case _:
             values["objects_reused"] = values["objects"] - values["objects_written"]
             values["store"] = dg.MetadataValue.path(config.sync_store)
@@ -77,7 +96,9 @@ _LABELS = {"rules": "rejected", "dangling": "dangling"}
 
 
 def _counts(report: EntityReport) -> MetadataValues:
-    """Every count by name, also when it is zero: a plot needs all its points. By rule or field: one each."""
+    """Every count by name, also when it is zero: a plot needs all its points. By rule or field: one
+    each.
+    """
     values: MetadataValues = {}
     for name, count in report.counts().items():
         if isinstance(count, dict):
@@ -98,7 +119,11 @@ def _row_count(report: EntityReport) -> int:
 
 def _sample(connection: Connection, schema: str, entity: str) -> MetadataValues:
     names = _columns(connection, schema, entity)
-    where = sql.SQL("WHERE {} IS NULL").format(sql.Identifier(ARCHIVED)) if schema == KIMO else sql.SQL("")
+    where = (
+        sql.SQL("WHERE {} IS NULL").format(sql.Identifier(ARCHIVED))
+        if schema == KIMO
+        else sql.SQL("")
+    )
     rows = connection.execute(
         sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(
             sql.SQL(", ").join(map(sql.Identifier, names)),
@@ -113,16 +138,20 @@ def _sample(connection: Connection, schema: str, entity: str) -> MetadataValues:
 
 def _columns(connection: Connection, schema: str, entity: str) -> list[str]:
     described = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s "
-        "AND column_name NOT LIKE '\\_%%' ORDER BY ordinal_position",
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name"
+        " = %s AND column_name NOT LIKE '\\_%%' ORDER BY ordinal_position",
         [schema, entity],
     ).fetchall()
     return [name for (name,) in described]
 
 
 def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """The columns that tell the rows apart, as many as fit a page: keys and names, then references."""
-    cells = {name: [_cell(row[i], _SAMPLE_CELL_CHARS) for row in rows] for i, name in enumerate(names)}
+    """The columns that tell the rows apart, as many as fit a page: keys and names, then
+    references.
+    """
+    cells = {
+        name: [_cell(row[i], _SAMPLE_CELL_CHARS) for row in rows] for i, name in enumerate(names)
+    }
 
     def rank(name: str) -> tuple[bool, bool, bool]:
         known = name in _NAMING or name in entity.identity
@@ -142,16 +171,22 @@ def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[A
 def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
     """The refused rows, those that were not refused before first."""
     rows = connection.execute(
-        "SELECT rule, concat_ws(' → ', source_column, nullif(field, source_column)), value, source_key, since, since_load "
-        "FROM ops.rejected_row WHERE entity = %s AND step = %s ORDER BY since_load DESC, rule, id LIMIT %s",
+        "SELECT rule, concat_ws(' → ', source_column, nullif(field, source_column)), value,"
+        " source_key, since, since_load FROM ops.rejected_row WHERE entity = %s AND step = %s ORDER"
+        " BY since_load DESC, rule, id LIMIT %s",
         [entity, step, _REJECTED_ROWS],
     ).fetchall()
     if not rows:
         return {}
     loads = loads_of_step(connection, entity, step)
-    shown = [(*row, since_in_words(since, times_refused(loads, since_load))) for *row, since, since_load in rows]
+    shown = [
+        (*row, since_in_words(since, times_refused(loads, since_load)))
+        for *row, since, since_load in rows
+    ]
     return {
-        "refused rows": dg.MetadataValue.md(markdown_table(["rule", "column", "value", "row", "since"], shown)),
+        "refused rows": dg.MetadataValue.md(
+            markdown_table(["rule", "column", "value", "row", "since"], shown)
+        ),
         "all refused rows": dg.MetadataValue.md(f"`kimo rejected {entity}`"),
     }
 
@@ -173,30 +208,54 @@ def _origin(mappings: Sequence[EntityMapping], entity: str) -> MetadataValues:
     return {"read from": ", ".join(origins)}
 
 
-def _column_schema(connection: Connection, config: KimoConfig, step: int, entity: str) -> MetadataValues:
-    """What an entity consists of in this layer: the snapshot, Kimo's whole table, what tablets get."""
+def _column_schema(
+    connection: Connection, config: KimoConfig, step: int, entity: str
+) -> MetadataValues:
+    """What an entity consists of in this layer: the snapshot, Kimo's whole table, what
+    tablets get.
+    """
     fields = load_catalog()[entity].fields
-    names = _sent(connection, entity) if step == 3 else _columns(connection, STAGING if step == 1 else KIMO, entity)
-    columns = [_column(fields[name], config.entities.get(entity, ())) for name in names if name in fields]
+    names = (
+        _sent(connection, entity)
+        if step == 3
+        else _columns(connection, STAGING if step == 1 else KIMO, entity)
+    )
+    columns = [
+        _column(fields[name], config.entities.get(entity, ())) for name in names if name in fields
+    ]
     return {"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}
 
 
 def _sent(connection: Connection, entity: str) -> list[str]:
     """The fields that tablets get, in the catalogue's order."""
-    row = connection.execute("SELECT description -> 'columns' FROM ops.payload WHERE entity = %s", [entity]).fetchone()
+    row = connection.execute(
+        "SELECT description -> 'columns' FROM ops.payload WHERE entity = %s", [entity]
+    ).fetchone()
     return [name for name in load_catalog()[entity].fields if row and name in row[0]]
 
 
 def _column(field: Field, mappings: Sequence[EntityMapping]) -> dg.TableColumn:
-    """A field as the operator meets it: its type in words, the ERP's column where it has another name."""
-    kind = {"dec": "number", "int": "whole number", "bool": "flag", "enum": "code", "dt": "date and time"}
-    notes = [f"from {mapping.fields[field.name]}" for mapping in mappings if field.name in mapping.fields]
+    """A field as the operator meets it: its type in words, the ERP's column where it has another
+    name.
+    """
+    kind = {
+        "dec": "number",
+        "int": "whole number",
+        "bool": "flag",
+        "enum": "code",
+        "dt": "date and time",
+    }
+    notes = [
+        f"from {mapping.fields[field.name]}" for mapping in mappings if field.name in mapping.fields
+    ]
     if field.references:
         notes.append(f"a row of {field.references.target}")
     if field.codes:
         notes.append(", ".join(f"{code} {meaning}" for code, meaning in field.codes.items()))
     size = f"({field.size})" if field.type == "text" and field.size else ""
-    return dg.TableColumn(field.name, kind.get(field.type, field.type) + size, "; ".join(notes) or None)
+    return dg.TableColumn(
+        field.name, kind.get(field.type, field.type) + size, "; ".join(notes) or None
+    )
 
 
 # The rules add up to the rejected rows, and an agent is the same one in every entity.
@@ -208,10 +267,17 @@ def step_summary(report: StepReport) -> str:
     totals: dict[str, int] = {}
     for entity in report.entities.values():
         for name, count in entity.counts().items():
-            totals[name] = totals.get(name, 0) + (sum(count.values()) if isinstance(count, dict) else count)
+            totals[name] = totals.get(name, 0) + (
+                sum(count.values()) if isinstance(count, dict) else count
+            )
     unchanged = sum(entity.status == "unchanged" for entity in report.entities.values())
-    figures = ", ".join(f"{name} {count:,}" for name, count in totals.items() if count and name not in _NOT_ADDED)
-    lines = [f"{STEP_TITLES[report.step]}: {len(report.entities)} entities, {unchanged} unchanged. {figures}"]
+    figures = ", ".join(
+        f"{name} {count:,}" for name, count in totals.items() if count and name not in _NOT_ADDED
+    )
+    lines = [
+        f"{STEP_TITLES[report.step]}: {len(report.entities)} entities, {unchanged} unchanged."
+        f" {figures}"
+    ]
     lines += filter(None, map(_to_look_at, report.entities.values()))
     return "\n".join(lines)
 
@@ -220,7 +286,9 @@ def _to_look_at(report: EntityReport) -> str:
     if report.status == "failed":
         return f"  {report.entity} failed: {report.error}"
     counts = report.counts()
-    notes = [f"{counts[kind]} {kind}" for kind in ("rejected", "refused", "held") if counts.get(kind)]
+    notes = [
+        f"{counts[kind]} {kind}" for kind in ("rejected", "refused", "held") if counts.get(kind)
+    ]
     notes += [f"{count} dangling {field}" for field, count in counts.get("dangling", {}).items()]
     lines = [f"  {report.entity}: {', '.join(notes)}"] if notes else []
     if isinstance(report, AnswersEntity):
@@ -229,12 +297,16 @@ def _to_look_at(report: EntityReport) -> str:
 
 
 def failures_table(report: StepReport) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(markdown_table(["entity", "why"], list(report.failures.items()), chars=_WHY_CHARS))
+    return dg.MetadataValue.md(
+        markdown_table(["entity", "why"], list(report.failures.items()), chars=_WHY_CHARS)
+    )
 
 
 def summary_metadata(reports: Mapping[int, StepReport]) -> MetadataValues:
     """A run's table per step."""
-    return {f"step {step}": dg.MetadataValue.md(_step_table(report)) for step, report in reports.items()}
+    return {
+        f"step {step}": dg.MetadataValue.md(_step_table(report)) for step, report in reports.items()
+    }
 
 
 def _step_table(report: StepReport) -> str:
@@ -242,7 +314,11 @@ def _step_table(report: StepReport) -> str:
     if not entities:
         return "nothing to do"
     counts = [entity.counts() for entity in entities]
-    names = list(dict.fromkeys(name for found in counts for name, value in found.items() if not isinstance(value, dict)))
+    names = list(
+        dict.fromkeys(
+            name for found in counts for name, value in found.items() if not isinstance(value, dict)
+        )
+    )
     rows = [
         [e.entity, e.status, *(found.get(name) for name in names), round(e.seconds, 2)]
         for e, found in zip(entities, counts, strict=True)
@@ -251,11 +327,15 @@ def _step_table(report: StepReport) -> str:
 
 
 def picture(title: str, data: bytes, kind: str) -> dg.MarkdownMetadataValue:
-    """What the UI shows of a picture: an image of Markdown whose address is the picture itself. kind: png, svg+xml."""
+    """What the UI shows of a picture: an image of Markdown whose address is the picture itself.
+    kind: png, svg+xml.
+    """
     return dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{b64encode(data).decode()})")
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, chars: int = _CELL_CHARS) -> str:
+def markdown_table(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], *, chars: int = _CELL_CHARS
+) -> str:
     """chars: what a cell holds at most; longer ones are cut."""
     cells = [[_escaped(_cell(value, chars)) for value in row] for row in rows]
     return "\n".join(map(_line, [header, ["---"] * len(header), *cells]))

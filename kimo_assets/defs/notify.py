@@ -1,8 +1,9 @@
-"""Operators are told: a sensor that looks at the runs that have ended, and the morning report's job.
+"""Operators are told: a sensor that looks at the runs that have ended, and the morning report's
+job.
 
-Nothing of it is in the runs: a mail server that is down neither fails nor delays one. The sensor reads the same record of
-runs' ends as Dagster's run status sensors; those are only called when a run has ended, and a mail that waits for its server
-is to go out without.
+Nothing of it is in the runs: a mail server that is down neither fails nor delays one. The sensor
+reads the same record of runs' ends as Dagster's run status sensors; those are only called when a
+run has ended, and a mail that waits for its server is to go out without.
 """
 
 import re
@@ -32,17 +33,26 @@ SENSOR = "tell_operators"
 # Ends of runs that one tick looks at; the next goes on from there.
 _AT_ONCE = 50
 _ENDS: Final = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
-_REPOSITORY, _SCHEDULE, _SENSOR = ".dagster/repository", "dagster/schedule_name", "dagster/sensor_name"
+_REPOSITORY, _SCHEDULE, _SENSOR = (
+    ".dagster/repository",
+    "dagster/schedule_name",
+    "dagster/sensor_name",
+)
 _BY_MASK = "import_entities"
 
 
-def build_notify_sensor(config: KimoConfig, database: Database | None = None) -> dg.SensorDefinition:
+def build_notify_sensor(
+    config: KimoConfig, database: Database | None = None
+) -> dg.SensorDefinition:
     @dg.sensor(
         name=SENSOR,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells operators by mail how runs have ended: the first failure, then the recovery, and the success of "
-        "what kimo.yaml names. Sends what waits for the mail server, with pauses. docs/notifications.md.",
+        description=(
+            "Tells operators by mail how runs have ended: the first failure, then the recovery, and"
+            " the success of what kimo.yaml names. Sends what waits for the mail server, with"
+            " pauses. docs/notifications.md."
+        ),
     )
     def tell_operators(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         opened = database or open_database(config)
@@ -64,7 +74,8 @@ def _in_words(told: int, sent: Sent, settings: NotificationSettings) -> str:
     return ". ".join([f"{told} to tell of", sent.in_words(), *settings.problems])
 
 
-# --- runs that have ended -----------------------------------------------------------------------------------------------
+# --- runs that have ended
+# -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,10 @@ class _End:
 
 
 def _tell(
-    context: dg.SensorEvaluationContext, connection: Connection, config: KimoConfig, settings: NotificationSettings
+    context: dg.SensorEvaluationContext,
+    connection: Connection,
+    config: KimoConfig,
+    settings: NotificationSettings,
 ) -> tuple[int, str]:
     """How many mails were written for runs that have ended since the cursor, and the new cursor."""
     if context.cursor is None:
@@ -98,12 +112,18 @@ def _tell(
 
 
 def _newest(instance: dg.DagsterInstance) -> int:
-    records = [record for kind in _ENDS for record in instance.fetch_run_status_changes(kind, limit=1).records]
+    records = [
+        record
+        for kind in _ENDS
+        for record in instance.fetch_run_status_changes(kind, limit=1).records
+    ]
     return max((record.storage_id for record in records), default=0)
 
 
 def _ended_since(instance: dg.DagsterInstance, after: int) -> list[_End]:
-    """In their order. Beyond the last of a kind that has more, nothing is known of that kind yet."""
+    """In their order. Beyond the last of a kind that has more, nothing is known of that
+    kind yet.
+    """
     found: list[_End] = []
     whole: list[int] = []
     for kind in _ENDS:
@@ -111,17 +131,27 @@ def _ended_since(instance: dg.DagsterInstance, after: int) -> list[_End]:
         records = instance.fetch_run_status_changes(chosen, limit=_AT_ONCE, ascending=True).records
         whole += [records[-1].storage_id] if len(records) == _AT_ONCE else []
         found += [
-            _End(r.storage_id, r.run_id, kind is dg.DagsterEventType.RUN_SUCCESS, datetime.fromtimestamp(r.timestamp, UTC))
+            _End(
+                r.storage_id,
+                r.run_id,
+                kind is dg.DagsterEventType.RUN_SUCCESS,
+                datetime.fromtimestamp(r.timestamp, UTC),
+            )
             for r in records
         ]
     limit = min(whole, default=None)
-    return sorted((e for e in found if limit is None or e.storage_id <= limit), key=lambda end: end.storage_id)
+    return sorted(
+        (e for e in found if limit is None or e.storage_id <= limit), key=lambda end: end.storage_id
+    )
 
 
 def _tell_of(
-    context: dg.SensorEvaluationContext, connection: Connection, config: KimoConfig, settings: NotificationSettings,
+    context: dg.SensorEvaluationContext,
+    connection: Connection,
+    config: KimoConfig,
+    settings: NotificationSettings,
     end: _End,
-) -> bool:  # fmt: skip
+) -> bool:
     """Keeps how this kind of run stands; writes a mail when that is news."""
     record = context.instance.get_run_record_by_id(end.run_id)
     if record is None or not _is_ours(context, config, connection, record.dagster_run):
@@ -129,16 +159,24 @@ def _tell_of(
     run = _ended(context.instance, record, end)
     news = read_run(connection, config, settings, run)
     kind, by_hand = _kind(record.dagster_run)
-    tells = run.job in settings.success_of and news.did_something and (by_hand or run.job != _BY_MASK)
+    tells = (
+        run.job in settings.success_of and news.did_something and (by_hand or run.job != _BY_MASK)
+    )
     with connection.transaction():
         before = read_state(connection, kind)
         again = timedelta(hours=settings.still_failing_hours)
-        after, told = decide(before, success=end.success, tells_success=tells, now=end.at, again_after=again)
+        after, told = decide(
+            before, success=end.success, tells_success=tells, now=end.at, again_after=again
+        )
         keep_state(connection, kind, after)
         if told is None or not settings.is_wanted:
             return False
         was_failing = before is not None and before.state == "failing"
-        failing = Failing(before.since, after.failures or before.failures) if before and was_failing else None
+        failing = (
+            Failing(before.since, after.failures or before.failures)
+            if before and was_failing
+            else None
+        )
         letter = run_letter(news, told, settings, failing)
         return post(connection, letter, _recipients(settings, told, tells), settings, end.run_id)
 
@@ -154,16 +192,29 @@ def _recipients(settings: NotificationSettings, told: Told, tells: bool) -> tupl
             return settings.errors
 
 
-def _is_ours(context: dg.SensorEvaluationContext, config: KimoConfig, connection: Connection, run: dg.DagsterRun) -> bool:
-    """Several companies may share a Dagster instance. A run without our label is ours when our ledger knows it."""
+def _is_ours(
+    context: dg.SensorEvaluationContext,
+    config: KimoConfig,
+    connection: Connection,
+    run: dg.DagsterRun,
+) -> bool:
+    """Several companies may share a Dagster instance. A run without our label is ours when our
+    ledger knows it.
+    """
     origin = context.code_location_origin
-    own = f"__repository__@{origin.location_name}" if origin else f"__repository__@{code_location(config)}"
+    own = (
+        f"__repository__@{origin.location_name}"
+        if origin
+        else f"__repository__@{code_location(config)}"
+    )
     label = run.tags.get(_REPOSITORY)
     return label is None or label == own or is_known_run(connection, run.run_id)
 
 
 def _kind(run: dg.DagsterRun) -> tuple[str, bool]:
-    """What counts as the same: a job, by one schedule or sensor. And whether a person has started it."""
+    """What counts as the same: a job, by one schedule or sensor. And whether a person has started
+    it.
+    """
     door = run.tags.get(_SCHEDULE) or run.tags.get(_SENSOR)
     return f"{run.job_name}, {door}" if door else run.job_name, door is None
 
@@ -171,7 +222,11 @@ def _kind(run: dg.DagsterRun) -> tuple[str, bool]:
 def _ended(instance: dg.DagsterInstance, record: dg.RunRecord, end: _End) -> EndedRun:
     run = record.dagster_run
     metadata = _recorded(instance, run) if run.job_name in OP_OF_TASK else {}
-    started = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else record.create_timestamp
+    started = (
+        datetime.fromtimestamp(record.start_time, UTC)
+        if record.start_time
+        else record.create_timestamp
+    )
     return EndedRun(
         run_id=run.run_id,
         job=run.job_name,
@@ -181,7 +236,11 @@ def _ended(instance: dg.DagsterInstance, record: dg.RunRecord, end: _End) -> End
         ended_at=end.at,
         started_by=run.tags.get(_SCHEDULE) or run.tags.get(_SENSOR),
         errors=() if end.success else tuple(_errors(instance, run.run_id)),
-        figures={name: value for name, value in metadata.items() if isinstance(value, int) and name != "problems"},
+        figures={
+            name: value
+            for name, value in metadata.items()
+            if isinstance(value, int) and name != "problems"
+        },
         problems=_rows(metadata.get("what could not be done")),
         problem_count=int(metadata.get("problems") or 0),
         notes=tuple(filter(None, str(metadata.get("notes") or "").split("\n\n"))),
@@ -189,7 +248,9 @@ def _ended(instance: dg.DagsterInstance, record: dg.RunRecord, end: _End) -> End
 
 
 def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
-    """Why the steps of a run have failed; of a run that has failed without a step, why the run has."""
+    """Why the steps of a run have failed; of a run that has failed without a step, why the
+    run has.
+    """
     steps = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     for entry in steps:
         if event := entry.dagster_event:
@@ -223,7 +284,9 @@ def _recorded(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Mapping[str, 
 def _rows(markdown: object) -> list[tuple[str, str]]:
     """The rows of a table of two columns that defs/metadata.py has written."""
     lines = str(markdown or "").splitlines()[2:]
-    rows = [_CELL_ENDS.split(line.removeprefix("| ").removesuffix(" |"), maxsplit=1) for line in lines]
+    rows = [
+        _CELL_ENDS.split(line.removeprefix("| ").removesuffix(" |"), maxsplit=1) for line in lines
+    ]
     return [(_unescaped(what), _unescaped(why)) for what, why in rows]
 
 
@@ -234,14 +297,17 @@ def _unescaped(cell: str) -> str:
     return re.sub(r"\\(.)", r"\1", cell).replace("&lt;", "<")
 
 
-# --- the morning report -------------------------------------------------------------------------------------------------
+# --- the morning report
+# -------------------------------------------------------------------------------------------------
 
 
 @dg.op(
     required_resource_keys={RESOURCE},
     out=dg.Out(dg.Nothing),
-    description="Reads what happened since the last report and mails it. A mail that its server does not take now is kept, "
-    "and the sensor tell_operators sends it.",
+    description=(
+        "Reads what happened since the last report and mails it. A mail that its server does not"
+        " take now is kept, and the sensor tell_operators sends it."
+    ),
 )
 def report_the_night(context: dg.OpExecutionContext) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -253,8 +319,11 @@ def report_the_night(context: dg.OpExecutionContext) -> None:
 
 @dg.job(
     name=MORNING,
-    description="Rapporto del mattino. How fresh the data are, what failed or was refused since the last one, what waits "
-    "for the ERP or is stuck, whose tablet is out of date, which pictures and addresses to correct: by mail.",
+    description=(
+        "Rapporto del mattino. How fresh the data are, what failed or was refused since the last"
+        " one, what waits for the ERP or is stuck, whose tablet is out of date, which pictures and"
+        " addresses to correct: by mail."
+    ),
 )
 def morning_report() -> None:
     report_the_night()

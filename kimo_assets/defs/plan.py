@@ -1,4 +1,6 @@
-"""What an import would do, as a job: its tables are on the run's page, and nothing of Kimo's changes."""
+"""What an import would do, as a job: its tables are on the run's page, and nothing of Kimo's
+changes.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,17 +18,30 @@ from kimo_assets.reports import menu_title
 
 PLAN_JOB = "plan_import"
 _SIGNS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held"}
-_COUNTS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held", "unchanged": "unchanged"}
+_COUNTS = {
+    "inserted": "new",
+    "updated": "changed",
+    "archived": "archived",
+    "held": "held",
+    "unchanged": "unchanged",
+}
 
 
 class PlanConfig(dg.Config):
     """The vendor's mask, for looking first."""
 
-    entities: str = Field(default="", description="Names separated by commas. Empty: all mapped entities.")
-    only_listed: bool = Field(default=False, description="Only the named entities and not the linked ones.")
+    entities: str = Field(
+        default="", description="Names separated by commas. Empty: all mapped entities."
+    )
+    only_listed: bool = Field(
+        default=False, description="Only the named entities and not the linked ones."
+    )
     save: bool = Field(
         default=False,
-        description="Keep what was read: the run shows the plan's id, with which `import_entities` applies exactly this.",
+        description=(
+            "Keep what was read: the run shows the plan's id, with which `import_entities` applies"
+            " exactly this."
+        ),
     )
 
 
@@ -48,13 +63,17 @@ def plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     names = named_entities(kimo.config, config.entities, only_listed=config.only_listed)
     try:
-        made = make_plan(kimo.config, kimo.database(), names, save=config.save, progress=_Log(context))
+        made = make_plan(
+            kimo.config, kimo.database(), names, save=config.save, progress=_Log(context)
+        )
     except KimoError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     context.add_output_metadata(plan_metadata(made))
     if made.failures:
         lines = "; ".join(f"{name}: {reason}" for name, reason in made.failures.items())
-        raise dg.Failure(f"{len(made.failures)} entities cannot be read. {lines}", allow_retries=False)
+        raise dg.Failure(
+            f"{len(made.failures)} entities cannot be read. {lines}", allow_retries=False
+        )
 
 
 def plan_metadata(made: Plan) -> dict[str, Any]:
@@ -68,7 +87,9 @@ def plan_metadata(made: Plan) -> dict[str, Any]:
     }
     if made.guards:
         guards = [[name, guard] for name, found in made.guards.items() for guard in found]
-        values["guards that would stop it"] = dg.MetadataValue.md(markdown_table(["entity", "why"], guards))
+        values["guards that would stop it"] = dg.MetadataValue.md(
+            markdown_table(["entity", "why"], guards)
+        )
     return values | ({"plan": made.id} if made.id else {})
 
 
@@ -84,14 +105,19 @@ def _rows(entities: Sequence[PlannedEntity]) -> str:
 
 def _row(sample: Sample) -> list[str]:
     changes = (f"{name}: {old} → {new}" for name, (old, new) in sample.changes.items())
-    return [_SIGNS[sample.kind], " ".join(filter(None, (sample.id, sample.name))), "; ".join(changes)]
+    return [
+        _SIGNS[sample.kind],
+        " ".join(filter(None, (sample.id, sample.name))),
+        "; ".join(changes),
+    ]
 
 
 @dg.job(
     name=PLAN_JOB,
-    description=f"{menu_title(PLAN_JOB)}. Shows what an import would insert, change, archive, hold and refuse, "
-    "and whether a guard would stop it. "
-    "Writes nothing.",
+    description=(
+        f"{menu_title(PLAN_JOB)}. Shows what an import would insert, change, archive, hold and"
+        " refuse, and whether a guard would stop it. Writes nothing."
+    ),
 )
 def plan_import() -> None:
     plan()

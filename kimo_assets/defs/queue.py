@@ -1,7 +1,8 @@
-"""One of each: what is asked for while an equal run waits in the queue is dropped, whichever door it came through.
+"""One of each: what is asked for while an equal run waits in the queue is dropped, whichever door
+it came through.
 
-dagster.yaml names the coordinator here, so all doors pass it: the UI's buttons, GraphQL and the web API, schedules, sensors.
-Which runs may go on side by side is the pools' affair.
+dagster.yaml names the coordinator here, so all doors pass it: the UI's buttons, GraphQL and the web
+API, schedules, sensors. Which runs may go on side by side is the pools' affair.
 """
 
 import threading
@@ -19,16 +20,23 @@ from dagster._core.storage.tags import (
 )
 
 # The tags that change what a run does; all others only tell where it came from.
-_MEANT = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG, PARTITION_NAME_TAG, PARENT_RUN_ID_TAG)
+_MEANT = (
+    ASSET_PARTITION_RANGE_START_TAG,
+    ASSET_PARTITION_RANGE_END_TAG,
+    PARTITION_NAME_TAG,
+    PARENT_RUN_ID_TAG,
+)
 
 # Two clicks may be handled at the same moment, by two threads of the webserver.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 class OneOfEachCoordinator(QueuedRunCoordinator[T_DagsterInstance]):
-    """Dagster's run queue, in which no run waits twice. The one that came later is canceled, and says why.
+    """Dagster's run queue, in which no run waits twice. The one that came later is canceled, and
+    says why.
 
-    A run that has begun already is no reason: what is asked for while it goes on may be about newer data.
+    A run that has begun already is no reason: what is asked for while it goes on may be about newer
+    data.
     """
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
@@ -41,19 +49,24 @@ class OneOfEachCoordinator(QueuedRunCoordinator[T_DagsterInstance]):
                 return super().submit_run(context)
         self._instance.report_run_canceled(
             run,
-            f"Dropped: run {waiting.run_id} of the same job, with the same configuration, waits in the queue already. "
-            "It will do what was asked for; nothing is lost.",
+            f"Dropped: run {waiting.run_id} of the same job, with the same configuration, waits in"
+            " the queue already. It will do what was asked for; nothing is lost.",
         )
         return self._instance.get_run_by_id(run.run_id) or run
 
 
 def queued(instance: Any, job: str) -> list[dg.DagsterRun]:
     """The runs of a job that wait in the queue, the oldest last."""
-    return list(instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.QUEUED])))
+    return list(
+        instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.QUEUED]))
+    )
 
 
 def _equal(run: dg.DagsterRun, others: Iterable[dg.DagsterRun]) -> dg.DagsterRun | None:
-    return next((other for other in others if other.run_id != run.run_id and _what(other) == _what(run)), None)
+    return next(
+        (other for other in others if other.run_id != run.run_id and _what(other) == _what(run)),
+        None,
+    )
 
 
 def _what(run: dg.DagsterRun) -> tuple[Any, ...]:
@@ -72,6 +85,10 @@ def _asked(run_config: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any,
     return (dict(run_config), *map(tags.get, _MEANT))
 
 
-def asks_the_same(run: dg.DagsterRun, run_config: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
-    """Whether a run of a job is what a request for the job with this configuration and these tags would become."""
+def asks_the_same(
+    run: dg.DagsterRun, run_config: Mapping[str, Any], tags: Mapping[str, str]
+) -> bool:
+    """Whether a run of a job is what a request for the job with this configuration and these tags
+    would become.
+    """
     return _asked(run.run_config, run.tags) == _asked(run_config, tags)

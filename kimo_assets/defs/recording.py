@@ -1,4 +1,6 @@
-"""Recording from an op what it did to the assets: from an op any choice of partitions can be recorded."""
+"""Recording from an op what it did to the assets: from an op any choice of partitions can be
+recorded.
+"""
 
 import dagster as dg
 
@@ -16,11 +18,14 @@ from kimo_assets.reports import StepReport
 def record_entities(
     context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport, *, only_changed: bool = False
 ) -> None:
-    """A materialization per entity of the step that did not fail, in the layer's asset; after step 3 also the agents' and
-    what checks the payloads; and the layer's other checks. As the assets' own jobs do.
+    """A materialization per entity of the step that did not fail, in the layer's asset; after step
+    3 also the agents' and what checks the payloads; and the layer's other checks. As the assets'
+    own jobs do.
     """
     if only_changed:
-        changed = {name: entity for name, entity in report.entities.items() if entity.status != "unchanged"}
+        changed = {
+            name: entity for name, entity in report.entities.items() if entity.status != "unchanged"
+        }
         report = StepReport(report.step, changed)
     for name, metadata in recorded_metadata(kimo.open().connection, kimo.config, report).items():
         asset = asset_key(kimo.config, ASSET_OF_STEP[report.step])

@@ -1,4 +1,6 @@
-"""What a schedule or a sensor asks for: which job, how configured; and whether it is asked for already."""
+"""What a schedule or a sensor asks for: which job, how configured; and whether it is asked for
+already.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.queue import asks_the_same, queued
@@ -20,7 +25,9 @@ FULL_IMPORT = "full_import_from_erp"
 
 @dataclass(frozen=True)
 class Wish:
-    """A run to ask for. partitions: the names of which the first and the last are the range of an asset job."""
+    """A run to ask for. partitions: the names of which the first and the last are the range of an
+    asset job.
+    """
 
     job: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -30,7 +37,10 @@ class Wish:
     def tags(self) -> dict[str, str]:
         if not self.partitions:
             return {}
-        return {ASSET_PARTITION_RANGE_START_TAG: self.partitions[0], ASSET_PARTITION_RANGE_END_TAG: self.partitions[-1]}
+        return {
+            ASSET_PARTITION_RANGE_START_TAG: self.partitions[0],
+            ASSET_PARTITION_RANGE_END_TAG: self.partitions[-1],
+        }
 
 
 def full_import(config: KimoConfig) -> Wish:
@@ -49,10 +59,16 @@ def ask(
     mine = {COMPANY_TAG: str(config.path)}
     for run in queued(instance, wish.job):
         if mine.items() <= run.tags.items() and asks_the_same(run, wish.config, wish.tags):
-            return dg.SkipReason(f"run {run.run_id} waits in the queue already and will do the same")
+            return dg.SkipReason(
+                f"run {run.run_id} waits in the queue already and will do the same"
+            )
     if minute is not None:
         mine[MINUTE_TAG] = f"{minute:%Y-%m-%dT%H:%MZ}"
         for run in instance.get_runs(dg.RunsFilter(job_name=wish.job, tags=mine)):
             if asks_the_same(run, wish.config, wish.tags):
-                return dg.SkipReason(f"another schedule has asked for the same at this minute: run {run.run_id}")
-    return dg.RunRequest(run_key=run_key, job_name=wish.job, run_config=dict(wish.config), tags=wish.tags | mine)
+                return dg.SkipReason(
+                    f"another schedule has asked for the same at this minute: run {run.run_id}"
+                )
+    return dg.RunRequest(
+        run_key=run_key, job_name=wish.job, run_config=dict(wish.config), tags=wish.tags | mine
+    )

@@ -19,7 +19,10 @@ RETRY_OP = "retry_rejected_rows"
 class RetryConfig(dg.Config):
     entities: str = Field(
         default="",
-        description="Names separated by commas, e.g. Item, PriceList. Empty: all entities with refused rows.",
+        description=(
+            "Names separated by commas, e.g. Item, PriceList. Empty: all entities with refused"
+            " rows."
+        ),
     )
 
 
@@ -28,7 +31,10 @@ class RetryConfig(dg.Config):
     required_resource_keys={RESOURCE},
     pool=DATA_POOL,
     out=dg.Out(dg.Nothing),
-    description="Reads only the refused rows again from the ERP, by their key; then loads and publishes these entities.",
+    description=(
+        "Reads only the refused rows again from the ERP, by their key; then loads and publishes"
+        " these entities."
+    ),
 )
 def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -36,7 +42,10 @@ def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> 
     retry = kimo.do(lambda run: choose_retry(run, names))
     reports: dict[int, StepReport] = {}
     for step in STEPS if retry.loaded else ():
-        reports[step] = kimo.do(lambda run, step=step: retry_step(run, step, retry), context.log.info)  # type: ignore[misc]
+        reports[step] = kimo.do(
+            lambda run, step=step: retry_step(run, step, retry),  # type: ignore[misc]
+            context.log.info,
+        )
         context.log.info(step_summary(reports[step]))
         record_entities(context, kimo, reports[step])
         if reports[step].failures:
@@ -46,8 +55,11 @@ def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> 
 
 @dg.job(
     name=RETRY_JOB,
-    description="Riprova delle righe scartate: only the refused rows are read again, those that are good now are loaded "
-    "and go to the tablets. After they were mended in the ERP; the other rows wait for the next import.",
+    description=(
+        "Riprova delle righe scartate: only the refused rows are read again, those that are good"
+        " now are loaded and go to the tablets. After they were mended in the ERP; the other rows"
+        " wait for the next import."
+    ),
 )
 def retry_rejected() -> None:
     retry_rejected_rows()

@@ -1,4 +1,6 @@
-"""The resource that a Dagster run shares among its steps: one lock, one load number, one connection."""
+"""The resource that a Dagster run shares among its steps: one lock, one load number, one
+connection.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +17,8 @@ from kimo_assets.reports import ExportReport, StepReport, TaskReport, title_of
 
 RESOURCE = "kimo"
 
-# What takes the lock of imports and exports: in Dagster's queue one run at a time. Side jobs have pools of their own.
+# What takes the lock of imports and exports: in Dagster's queue one run at a time. Side jobs have
+# pools of their own.
 DATA_POOL = "kimo_data"
 
 Result = TypeVar("Result")
@@ -60,7 +63,9 @@ class KimoRun:
             self.do(self._before_step[number], log)
         return self.do(lambda run: run_step(run, number, entities, allow_shrink=allow_shrink), log)
 
-    def do(self, work: Callable[[Run], Result], log: Callable[[str], None] = lambda line: None) -> Result:
+    def do(
+        self, work: Callable[[Run], Result], log: Callable[[str], None] = lambda line: None
+    ) -> Result:
         """Does a part of the run. An error that has a sentence of its own ends it with that one.
 
         log: where the Dagster run keeps what the part has to say while it goes.
@@ -85,7 +90,9 @@ class KimoRun:
         return self._run
 
     def task(self, work: Callable[[KimoConfig, Database, Progress, str], TaskReport]) -> TaskReport:
-        """Does a side job, which takes no part in the run's lock. An error that has a sentence of its own ends it so."""
+        """Does a side job, which takes no part in the run's lock. An error that has a sentence of
+        its own ends it so.
+        """
         try:
             self.task_report = work(self.config, self.database(), self.progress, self._run_id)
         except KimoError as error:
@@ -101,11 +108,19 @@ class KimoRun:
     def _take_lock(self, database: Database) -> Run:
         try:
             return self._stack.enter_context(
-                open_run(self.config, database, title=self._title, run_id=self._run_id, progress=self.progress)
+                open_run(
+                    self.config,
+                    database,
+                    title=self._title,
+                    run_id=self._run_id,
+                    progress=self.progress,
+                )
             )
         except LockedError as error:
             self.refused = error
-            raise dg.Failure(f"Not started: {error}, then run this again.", allow_retries=False) from None
+            raise dg.Failure(
+                f"Not started: {error}, then run this again.", allow_retries=False
+            ) from None
 
     @property
     def run(self) -> Run | None:
@@ -119,8 +134,9 @@ class KimoRun:
 def _unexpected(error: Exception) -> dg.Failure:
     """Of an error that has no sentence for operators: theirs first, where it happened below."""
     return dg.Failure(
-        f"{reason(error)}. Nobody foresaw this. What was done before is kept, the rest is as it was: run it again. If it "
-        "comes back, show the stack trace below to whoever looks after kimo_assets.",
+        f"{reason(error)}. Nobody foresaw this. What was done before is kept, the rest is as it"
+        " was: run it again. If it comes back, show the stack trace below to whoever looks after"
+        " kimo_assets.",
         allow_retries=False,
     )
 
@@ -138,8 +154,9 @@ def kimo_resource(
         dagster_run = context.run
         if other := of_another_company(config, dagster_run):
             raise dg.Failure(
-                f"Not started: the run is of the code location '{other}', and this process has the kimo.yaml of "
-                f"'{config.company}' ({config.path}). Give it the right KIMO_CONFIG, or the location its company's name.",
+                f"Not started: the run is of the code location '{other}', and this process has the"
+                f" kimo.yaml of '{config.company}' ({config.path}). Give it the right KIMO_CONFIG,"
+                " or the location its company's name.",
                 allow_retries=False,
             )
         title = dagster_run.job_name if dagster_run else "materialize"
@@ -152,4 +169,6 @@ def kimo_resource(
         finally:
             kimo.close()
 
-    return dg.resource(description="Kimo's database, the import's lock and its load number.")(open_kimo)
+    return dg.resource(description="Kimo's database, the import's lock and its load number.")(
+        open_kimo
+    )

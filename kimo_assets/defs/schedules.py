@@ -1,7 +1,7 @@
 """What kimo.yaml lets run by itself, at which minutes: `schedules:`, in the company's time zone.
 
-A change of the clock neither skips nor doubles a night's run: what should run at an hour that is not there runs at the hour
-after it, what should run at one that comes twice runs once.
+A change of the clock neither skips nor doubles a night's run: what should run at an hour that is
+not there runs at the hour after it, what should run at one that comes twice runs once.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,7 +15,8 @@ from kimo_assets.config.models import EntitiesSchedule
 from kimo_assets.defs.requests import FULL_IMPORT, Wish, ask, full_import
 from kimo_assets.reports import menu_title
 
-# Key of `schedules:` -> the job that it lets run; `full_import` and `entities` have a configuration besides.
+# Key of `schedules:` -> the job that it lets run; `full_import` and `entities` have a configuration
+# besides.
 JOB_OF_KEY = {
     "full_import": FULL_IMPORT,
     "export": "export_to_erp",
@@ -32,7 +33,9 @@ _NAME_CHARS = 80
 
 def build_schedules(config: KimoConfig, jobs: Collection[str]) -> list[dg.ScheduleDefinition]:
     """jobs: the names of those that exist; what is to let run another one is left out."""
-    wanted = [(name, cron, wish, said) for name, cron, wish, said in _wanted(config) if wish.job in jobs]
+    wanted = [
+        (name, cron, wish, said) for name, cron, wish, said in _wanted(config) if wish.job in jobs
+    ]
     return [_schedule(config, *each) for each in wanted]
 
 
@@ -72,9 +75,13 @@ def _mask(of: EntitiesSchedule) -> Wish:
     return Wish(ENTITIES_JOB, {"ops": {ENTITIES_OP: {"config": mask}}})
 
 
-def _schedule(config: KimoConfig, name: str, cron: str, wish: Wish, said: str) -> dg.ScheduleDefinition:
+def _schedule(
+    config: KimoConfig, name: str, cron: str, wish: Wish, said: str
+) -> dg.ScheduleDefinition:
     def evaluate(context: dg.ScheduleEvaluationContext) -> Any:
-        return ask(context.instance, config, wish, minute=context.scheduled_execution_time.astimezone(UTC))
+        return ask(
+            context.instance, config, wish, minute=context.scheduled_execution_time.astimezone(UTC)
+        )
 
     return dg.ScheduleDefinition(
         name=name,
@@ -82,6 +89,8 @@ def _schedule(config: KimoConfig, name: str, cron: str, wish: Wish, said: str) -
         job_name=wish.job,
         execution_timezone=config.schedules.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"{said}. `{cron}` in {config.schedules.timezone}, as `schedules:` of kimo.yaml says.",
+        description=(
+            f"{said}. `{cron}` in {config.schedules.timezone}, as `schedules:` of kimo.yaml says."
+        ),
         execution_fn=evaluate,
     )

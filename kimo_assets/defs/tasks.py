@@ -1,4 +1,6 @@
-"""The menu's side jobs as jobs of one op each, and the two assets that they record what they did in."""
+"""The menu's side jobs as jobs of one op each, and the two assets that they record what they did
+in.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -38,9 +40,12 @@ def task_assets(upstream: str, *, owners: Sequence[str], group: str) -> list[dg.
             group_name=group,
             owners=owners,
             kinds={"file"},
-            description=f"{menu_title('import_files')}, {menu_title('download_items_images')}. The pictures that rows name, "
-            "checked and made small, in the public folder, each with a square thumbnail. Both jobs record here what they "
-            "made, and what could not be used and why. Agents get the names with the next step 3 (PublicImage).",
+            description=(
+                f"{menu_title('import_files')}, {menu_title('download_items_images')}. The pictures"
+                " that rows name, checked and made small, in the public folder, each with a square"
+                " thumbnail. Both jobs record here what they made, and what could not be used and"
+                " why. Agents get the names with the next step 3 (PublicImage)."
+            ),
         ),
         dg.AssetSpec(
             GEOPOSITIONS,
@@ -48,9 +53,12 @@ def task_assets(upstream: str, *, owners: Sequence[str], group: str) -> list[dg.
             group_name=group,
             owners=owners,
             kinds={"postgres"},
-            description=f"{menu_title('geocode_addresses')}. Where customers and ship-to sites are, as Google answers for "
-            "their addresses, and how well it knows: a picture, a table by province, and the addresses to correct. Agents "
-            "get the coordinates with the next step 3 (EntityGeoposition).",
+            description=(
+                f"{menu_title('geocode_addresses')}. Where customers and ship-to sites are, as"
+                " Google answers for their addresses, and how well it knows: a picture, a table by"
+                " province, and the addresses to correct. Agents get the coordinates with the next"
+                " step 3 (EntityGeoposition)."
+            ),
         ),
     ]
 
@@ -60,7 +68,11 @@ Shown = Callable[[Connection, KimoConfig, TaskReport], MetadataValues]
 
 def _record(context: dg.OpExecutionContext, asset: str, task: Task, shown: Shown) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    report = kimo.task(lambda config, database, progress, run_id: task(config, database, _Logged(context, progress), run_id))
+    report = kimo.task(
+        lambda config, database, progress, run_id: task(
+            config, database, _Logged(context, progress), run_id
+        )
+    )
     context.log.info(in_words(report))
     metadata = task_metadata(report)
     context.add_output_metadata(metadata)
@@ -78,7 +90,9 @@ def _pictures(connection: Connection, config: KimoConfig, report: TaskReport) ->
     audited = audit(connection, settings)
     return {
         **{f"audit: {kind}": count for kind, count in audited.counts.items()},
-        "contact sheet": picture("contact sheet", contact_sheet(settings.public, audited.pictures, _ON_SHEET), "png"),
+        "contact sheet": picture(
+            "contact sheet", contact_sheet(settings.public, audited.pictures, _ON_SHEET), "png"
+        ),
     }
 
 
@@ -87,9 +101,13 @@ def _positions(connection: Connection, config: KimoConfig, report: TaskReport) -
     if not report.counts.get("answered"):
         return {}
     found = [of.as_json() for of in provinces(connection)]
-    table = markdown_table([*found[0]], [[*of.values()] for of in found]) if found else "no customers"
+    table = (
+        markdown_table([*found[0]], [[*of.values()] for of in found]) if found else "no customers"
+    )
     return {
-        "positions": picture("where the customers are", positions_svg(read_positions(connection)).encode(), "svg+xml"),
+        "positions": picture(
+            "where the customers are", positions_svg(read_positions(connection)).encode(), "svg+xml"
+        ),
         "by province": dg.MetadataValue.md(table),
     }
 
@@ -109,21 +127,32 @@ class _Logged:
 
 
 def in_words(report: TaskReport) -> str:
-    """A report for the run's log: its figures, its notes, and how much is in the table of problems."""
+    """A report for the run's log: its figures, its notes, and how much is in the table of
+    problems.
+    """
     figures = ", ".join(f"{name} {count:,}" for name, count in report.counts.items() if count)
     lines = [f"{report.title}: {figures or 'nothing to do'}", *report.notes]
     if report.problems:
         first = report.problems[0]
-        lines.append(f"{len(report.problems)} could not be done; all are in the asset's metadata. {first.what}: {first.why}")
+        lines.append(
+            f"{len(report.problems)} could not be done; all are in the asset's metadata."
+            f" {first.what}: {first.why}"
+        )
     return "\n".join(lines)
 
 
 def task_metadata(report: TaskReport) -> MetadataValues:
     """Every count by name, also when it is zero: a plot needs all its points."""
-    values: MetadataValues = {**report.counts, "problems": len(report.problems), "seconds": round(report.seconds, 3)}
+    values: MetadataValues = {
+        **report.counts,
+        "problems": len(report.problems),
+        "seconds": round(report.seconds, 3),
+    }
     if report.problems:
         rows = [[problem.what, problem.why] for problem in report.problems[:_PROBLEMS_SHOWN]]
-        values["what could not be done"] = dg.MetadataValue.md(markdown_table(["what", "why"], rows, chars=_WHY_CHARS))
+        values["what could not be done"] = dg.MetadataValue.md(
+            markdown_table(["what", "why"], rows, chars=_WHY_CHARS)
+        )
     if report.notes:
         values["notes"] = dg.MetadataValue.md("\n\n".join(report.notes))
     return values
@@ -155,30 +184,47 @@ TASK_JOBS = [
     _job(
         "import_files",
         _op(
-            "import_picture_files", PUBLIC_IMAGES, tasks.import_files, _pictures,
-            "Files that are new or changed become public pictures; those that no row names any more leave after some days.",
+            "import_picture_files",
+            PUBLIC_IMAGES,
+            tasks.import_files,
+            _pictures,
+            "Files that are new or changed become public pictures; those that no row names any more"
+            " leave after some days.",
         ),
-        "The picture files that items, manufacturers, trademarks and promotions name, from `images: source:` of kimo.yaml "
-        "into the public folder. Goes on past what it cannot use; may run beside an import.",
+        "The picture files that items, manufacturers, trademarks and promotions name, from `images:"
+        " source:` of kimo.yaml into the public folder. Goes on past what it cannot use; may run"
+        " beside an import.",
     ),
     _job(
         "download_items_images",
         _op(
-            "download_pictures", PUBLIC_IMAGES, tasks.download_images, _pictures,
-            "Asks every picture's server whether it has changed; what has is fetched, checked and made public.",
+            "download_pictures",
+            PUBLIC_IMAGES,
+            tasks.download_images,
+            _pictures,
+            "Asks every picture's server whether it has changed; what has is fetched, checked and"
+            " made public.",
         ),
-        "The pictures at the addresses of ItemUrl with UrlTypeId 1. What has not changed costs one small answer. Goes on "
-        "past what it cannot use; may run beside an import.",
+        "The pictures at the addresses of ItemUrl with UrlTypeId 1. What has not changed costs one"
+        " small answer. Goes on past what it cannot use; may run beside an import.",
     ),
     _job(
         "geocode_addresses",
         _op(
-            "ask_for_coordinates", GEOPOSITIONS, tasks.geocode_addresses, _positions,
-            "Asks Google for each distinct address that is new, changed or answered too long ago, within the day's budget.",
+            "ask_for_coordinates",
+            GEOPOSITIONS,
+            tasks.geocode_addresses,
+            _positions,
+            "Asks Google for each distinct address that is new, changed or answered too long ago,"
+            " within the day's budget.",
         ),
-        "Customers and ship-to sites get coordinates. Each answer is kept at once; a run that is stopped goes on where it "
-        "was. Needs a key of Google's in the environment; without one it says so.",
+        "Customers and ship-to sites get coordinates. Each answer is kept at once; a run that is"
+        " stopped goes on where it was. Needs a key of Google's in the environment; without one it"
+        " says so.",
     ),
-]  # fmt: skip
-OP_OF_TASK = {"import_files": "import_picture_files", "download_items_images": "download_pictures",
-              "geocode_addresses": "ask_for_coordinates"}  # fmt: skip
+]
+OP_OF_TASK = {
+    "import_files": "import_picture_files",
+    "download_items_images": "download_pictures",
+    "geocode_addresses": "ask_for_coordinates",
+}

@@ -18,8 +18,10 @@ class UndoConfig(dg.Config):
 
     to: int | None = Field(
         default=None,
-        description="The number of a load: Kimo's tables become what they were after it. Empty: the last load that changed "
-        "something is taken back. `kimo undo --list` shows the loads.",
+        description=(
+            "The number of a load: Kimo's tables become what they were after it. Empty: the last"
+            " load that changed something is taken back. `kimo undo --list` shows the loads."
+        ),
     )
 
 
@@ -44,9 +46,11 @@ def undo(context: dg.OpExecutionContext, config: UndoConfig) -> None:
 
 @dg.job(
     name=UNDO_JOB,
-    description=f"{menu_title(UNDO_JOB)}. Takes the last load back, or all after a given one: Kimo's "
-    "tables in one transaction, then the payloads. "
-    "What is staged stays: mend the ERP before the next import.",
+    description=(
+        f"{menu_title(UNDO_JOB)}. Takes the last load back, or all after a given one: Kimo's "
+        "tables in one transaction, then the payloads. "
+        "What is staged stays: mend the ERP before the next import."
+    ),
 )
 def undo_load() -> None:
     undo()

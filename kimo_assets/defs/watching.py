@@ -1,6 +1,8 @@
-"""What the sensors look at, and what they remember from one look to the next: each a cursor of JSON.
+"""What the sensors look at, and what they remember from one look to the next: each a cursor of
+JSON.
 
-Nothing is asked for here. What could not be read counts as not looked at: what was known before stays known.
+Nothing is asked for here. What could not be read counts as not looked at: what was known before
+stays known.
 """
 
 import hashlib
@@ -33,7 +35,9 @@ _ERP_IS_WRITING = 1
 
 @dataclass
 class ErpWriting:
-    """writing: source -> since when the ERP is seen writing there. done: what it has finished and nobody was told of."""
+    """writing: source -> since when the ERP is seen writing there. done: what it has finished and
+    nobody was told of.
+    """
 
     writing: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
@@ -51,7 +55,9 @@ class ErpWriting:
         states = list(look(config, None, flows=[IMPORT]))
         for state in states:
             if state.error is None:
-                self._take_in(state, (now or datetime.now().astimezone()).isoformat(timespec="milliseconds"))
+                self._take_in(
+                    state, (now or datetime.now().astimezone()).isoformat(timespec="milliseconds")
+                )
         return "; ".join(state.error or _standing(state) for state in states)
 
     def _take_in(self, state: SemaphoreState, now: str) -> None:
@@ -73,7 +79,8 @@ def _standing(state: SemaphoreState) -> str:
     return f"source '{state.source}': {state.semaphore} is {status}"
 
 
-# --- the export -------------------------------------------------------------------------------------------------------
+# --- the export
+# --------------------------------------------------------------------------------------------------
 
 _AFTER_A_FAILURE = timedelta(minutes=15)
 
@@ -98,7 +105,9 @@ class LastExport:
             return f"run {run.run_id} of the export is not over yet"
         again = datetime.fromtimestamp(self.record.end_time or 0, now.tzinfo) + _AFTER_A_FAILURE
         if run.status is dg.DagsterRunStatus.FAILURE and now < again:
-            return f"run {run.run_id} of the export has failed; the next one from {again:%H:%M} UTC on"
+            return (
+                f"run {run.run_id} of the export has failed; the next one from {again:%H:%M} UTC on"
+            )
         return None
 
 
@@ -113,7 +122,8 @@ class Records:
     def read(cls, connection: Connection, config: KimoConfig) -> "Records":
         catalog = load_catalog()
         heads = listed_heads(config, catalog)
-        # What is there at all is counted at once; why it stays where it is takes longer to find out.
+        # What is there at all is counted at once; why it stays where it is takes longer to find
+        # out.
         if not heads or not (there := count_ready(connection, heads)):
             return cls()
         ready = sum(of.ready for of in waiting(connection, config, catalog).values())
@@ -125,14 +135,16 @@ class Records:
         return f"{self.ready or 'no'} records are ready for the ERP{kept}"
 
 
-# --- pictures ---------------------------------------------------------------------------------------------------------
+# --- pictures
+# --------------------------------------------------------------------------------------------------
 
 _URLS_EVERY = timedelta(minutes=15)
 
 
 @dataclass
 class Folders:
-    """By place: taken, the digest of the files whose import was asked for last; seen, that of the last look; at, its moment.
+    """By place: taken, the digest of the files whose import was asked for last; seen, that of the
+    last look; at, its moment.
 
     settled: the places that have changed, and were the same at two looks in a row.
     """
@@ -157,7 +169,10 @@ class Folders:
         except ConfigError as error:
             return in_one_line(error)
         places = sorted(set(settings.sources.values()))
-        return "; ".join(self._look(place, now) for place in places) or "no folder is named (images: source:)"
+        return (
+            "; ".join(self._look(place, now) for place in places)
+            or "no folder is named (images: source:)"
+        )
 
     def _look(self, place: str, now: datetime) -> str:
         last = self.at.get(place)
@@ -180,15 +195,22 @@ class Folders:
         """A key of the change, once two looks in a row have seen the same. Said once."""
         for place in self.settled:
             self.taken[place] = self.seen[place]
-        return " ".join(f"{self.taken[place][:16]} {self.at[place]}" for place in sorted(self.settled)) or None
+        return (
+            " ".join(f"{self.taken[place][:16]} {self.at[place]}" for place in sorted(self.settled))
+            or None
+        )
 
 
 def _digest(listing: Listing) -> str:
-    lines = (f"{path}\0{stamp.size}\0{stamp.modified}\0{stamp.etag}" for path, stamp in sorted(listing.files.items()))
+    lines = (
+        f"{path}\0{stamp.size}\0{stamp.modified}\0{stamp.etag}"
+        for path, stamp in sorted(listing.files.items())
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-# --- kimo.yaml --------------------------------------------------------------------------------------------------------
+# --- kimo.yaml
+# --------------------------------------------------------------------------------------------------
 
 _RELOAD = """mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename
     ... on WorkspaceLocationEntry { locationOrLoadError { __typename ... on PythonError { message } } }
@@ -221,7 +243,10 @@ class YamlFiles:
             found = _digests(self.path)
             config = load_config(self.path)
         except ConfigError as error:
-            return f"{self.path.name} is not taken over, mend it: {' / '.join(str(error).splitlines())}"
+            return (
+                f"{self.path.name} is not taken over, mend it:"
+                f" {' / '.join(str(error).splitlines())}"
+            )
         is_first, self.digests = not self.digests, found
         if is_first:
             return f"{self.path.name} is watched from now on"
@@ -231,7 +256,11 @@ class YamlFiles:
 
 def _digests(path: Path) -> dict[str, str]:
     raw = Document.read(path).texts()
-    named = [path.parent / str(raw["mapping"])] if isinstance(raw, Mapping) and raw.get("mapping") else []
+    named = (
+        [path.parent / str(raw["mapping"])]
+        if isinstance(raw, Mapping) and raw.get("mapping")
+        else []
+    )
     return {str(file): _digest_of(file) for file in (path, *named)}
 
 
@@ -243,8 +272,12 @@ def _digest_of(file: Path) -> str:
 
 
 def _reload(url: str, location: str) -> str:
-    """What came of asking the webserver. The daemon reads the definitions anew each minute by itself."""
-    by_hand = "press Reload in the UI (Deployment) when it runs; the daemon takes it over within a minute"
+    """What came of asking the webserver. The daemon reads the definitions anew each minute by
+    itself.
+    """
+    by_hand = (
+        "press Reload in the UI (Deployment) when it runs; the daemon takes it over within a minute"
+    )
     try:
         answer = requests.post(
             url, json={"query": _RELOAD, "variables": {"name": location}}, timeout=_RELOAD_TIMEOUT_S
@@ -254,4 +287,8 @@ def _reload(url: str, location: str) -> str:
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return f"no webserver answered at {url}: {by_hand}"
     error = found.get("message") or found.get("locationOrLoadError", {}).get("message")
-    return f"the webserver could not reload it ({' '.join(error.split())}): {by_hand}" if error else "the UI has reloaded it"
+    return (
+        f"the webserver could not reload it ({' '.join(error.split())}): {by_hand}"
+        if error
+        else "the UI has reloaded it"
+    )

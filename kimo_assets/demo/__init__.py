@@ -1,4 +1,5 @@
-"""The demo company: an invented Italian distributor whose ERP, pictures and kimo.yaml are made on demand.
+"""The demo company: an invented Italian distributor whose ERP, pictures and kimo.yaml are made on
+demand.
 
 Here is what others may use. Importing the company into Kimo is the rest of the package's work.
 """

@@ -30,10 +30,20 @@ from kimo_assets.demo.names import (
 from kimo_assets.demo.scales import Scale
 
 CUSTOMER, SITE, PROSPECT = 1, 2, 3
-_TOWNS = [(town, post_code, i) for i, province in enumerate(PROVINCES) for town, post_code in province.towns]
+_TOWNS = [
+    (town, post_code, i)
+    for i, province in enumerate(PROVINCES)
+    for town, post_code in province.towns
+]
 _TOWNS_OF = [[t for t, (_, _, p) in enumerate(_TOWNS) if p == i] for i in range(len(PROVINCES))]
 _CHAIN_GROUPS = (5, 6, 7)
-_OPENING_TIMES = ("8:00-12:00", "7:30-11:00 / 15:00-17:00", "solo mattina", "9:00-13:00, no sabato", "")
+_OPENING_TIMES = (
+    "8:00-12:00",
+    "7:30-11:00 / 15:00-17:00",
+    "solo mattina",
+    "9:00-13:00, no sabato",
+    "",
+)
 _NOTES = (
     "",
     "",
@@ -48,7 +58,9 @@ _NOTES = (
 
 @dataclass(frozen=True)
 class Accounts:
-    """Head offices first, then their sites (by head office), then prospects, then the inactive ones."""
+    """Head offices first, then their sites (by head office), then prospects, then the inactive
+    ones.
+    """
 
     codes: list[str]
     names: list[str]
@@ -96,12 +108,18 @@ def draw_accounts(scale: Scale, agents: Agents, seed: int) -> Accounts:
     towns = _draw_towns(draws, agents, followers)
     names = _draw_names(draws, kinds, heads, groups, towns)
     codes = [f"C{i:06d}" for i in range(1, size + 1)]
-    return Accounts(codes, names, kinds, heads, towns, groups, price_lists, payments, followers, active)
+    return Accounts(
+        codes, names, kinds, heads, towns, groups, price_lists, payments, followers, active
+    )
 
 
-def write_accounts(erp: ErpWriter, accounts: Accounts, agents: Agents, scale: Scale, seed: int) -> None:
+def write_accounts(
+    erp: ErpWriter, accounts: Accounts, agents: Agents, scale: Scale, seed: int
+) -> None:
     erp.fill_from("ANAGRAFICA_CLIENTI", _account_chunks(accounts, agents, seed))
-    erp.fill_from("AGENTI_CLIENTI", _link_chunks(accounts, agents, draws_for(seed, "AGENTI_CLIENTI")))
+    erp.fill_from(
+        "AGENTI_CLIENTI", _link_chunks(accounts, agents, draws_for(seed, "AGENTI_CLIENTI"))
+    )
     erp.fill_from("FIDI_CLIENTI", _credit_chunks(accounts, draws_for(seed, "FIDI_CLIENTI")))
     erp.fill_from("Contact", _contact_chunks(accounts, scale, draws_for(seed, "Contact")))
 
@@ -160,7 +178,9 @@ def _account_chunks(accounts: Accounts, agents: Agents, seed: int) -> Iterator[C
             **_bank(rows, draws, accounts.kinds[rows]),
             "BLOCCATO": chance(draws, 2, size).astype(int),
             "DEST_PREDEF": (accounts.kinds[rows] == SITE) * _is_first_site(accounts.heads)[rows],
-            "ORARIO_SCARICO": choose(list(_OPENING_TIMES), draws.integers(0, len(_OPENING_TIMES), size)),
+            "ORARIO_SCARICO": choose(
+                list(_OPENING_TIMES), draws.integers(0, len(_OPENING_TIMES), size)
+            ),
             "ANNOTAZIONI": choose(list(_NOTES), draws.integers(0, len(_NOTES), size)),
             "DATA_INSERIMENTO": [f"{d} 09:00:00" for d in days(-draws.integers(30, 3_000, size))],
             "ATTIVO": [int(i < accounts.active) for i in range(rows.start, rows.stop)],
@@ -168,15 +188,25 @@ def _account_chunks(accounts: Accounts, agents: Agents, seed: int) -> Iterator[C
 
 
 def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk:
-    kinds, heads, names = accounts.kinds[rows].tolist(), accounts.heads[rows].tolist(), accounts.names[rows]
+    kinds, heads, names = (
+        accounts.kinds[rows].tolist(),
+        accounts.heads[rows].tolist(),
+        accounts.names[rows],
+    )
     towns = [_TOWNS[t] for t in accounts.towns[rows].tolist()]
     numbers = range(rows.start, rows.stop)
-    owners = [head if kind == SITE else i for i, head, kind in zip(numbers, heads, kinds, strict=True)]
+    owners = [
+        head if kind == SITE else i for i, head, kind in zip(numbers, heads, kinds, strict=True)
+    ]
     pivas = [
-        "" if kind == PROSPECT else _piva(accounts, owner) for owner, kind in zip(owners, kinds, strict=True)
+        "" if kind == PROSPECT else _piva(accounts, owner)
+        for owner, kind in zip(owners, kinds, strict=True)
     ]
     slugs = [slug(accounts.names[owner]) for owner in owners]
-    streets, civic = draws.integers(0, len(STREETS), size).tolist(), draws.integers(1, 220, size).tolist()
+    streets, civic = (
+        draws.integers(0, len(STREETS), size).tolist(),
+        draws.integers(1, 220, size).tolist(),
+    )
     phones = draws.integers(100_000, 999_999, size).tolist()
     mobiles = draws.integers(1_000_000, 9_999_999, size).tolist()
     has_mobile = chance(draws, 70, size).tolist()
@@ -185,7 +215,9 @@ def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk
         "TIPO": kinds,
         "CODSEDE": [accounts.codes[head] if head >= 0 else "" for head in heads],
         "RAGSOC": names,
-        "INSEGNA": [" ".join(name.split()[:3]) if i % 4 == 0 else "" for i, name in enumerate(names)],
+        "INSEGNA": [
+            " ".join(name.split()[:3]) if i % 4 == 0 else "" for i, name in enumerate(names)
+        ],
         "INDIRIZZO": [f"{STREETS[s]} {n}" for s, n in zip(streets, civic, strict=True)],
         "CAP": [post_code for _, post_code, _ in towns],
         "CITTA": [town for town, _, _ in towns],
@@ -193,10 +225,17 @@ def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk
         "NAZIONE": "IT",
         "PIVA": pivas,
         "CODFISC": pivas,
-        "TELEFONO": [f"07{p % 40 + 10} {phone}" for (_, _, p), phone in zip(towns, phones, strict=True)],
-        "CELLULARE": [f"34{m % 10} {m}" if has else "" for m, has in zip(mobiles, has_mobile, strict=True)],
+        "TELEFONO": [
+            f"07{p % 40 + 10} {phone}" for (_, _, p), phone in zip(towns, phones, strict=True)
+        ],
+        "CELLULARE": [
+            f"34{m % 10} {m}" if has else "" for m, has in zip(mobiles, has_mobile, strict=True)
+        ],
         "EMAIL": [f"info@{s}.example" for s in slugs],
-        "PEC": [f"{s}@pec.example" if kind == CUSTOMER else "" for s, kind in zip(slugs, kinds, strict=True)],
+        "PEC": [
+            f"{s}@pec.example" if kind == CUSTOMER else ""
+            for s, kind in zip(slugs, kinds, strict=True)
+        ],
         "CODSDI": [
             f"{'MUTX'[i % 4]}{i * 7919 % 1_000_000:06d}" if k == CUSTOMER else ""
             for i, k in zip(numbers, kinds, strict=True)
@@ -212,7 +251,9 @@ def _piva(accounts: Accounts, account: int) -> str:
 
 
 def _terms(accounts: Accounts, agents: Agents, rows: slice, draws: Draws, size: int) -> Chunk:
-    """Whom the account belongs to and how it buys; sites and prospects have no terms of their own ('0')."""
+    """Whom the account belongs to and how it buys; sites and prospects have no terms of their own
+    ('0').
+    """
     kinds, followers = accounts.kinds[rows], accounts.agents[rows]
     own = kinds == CUSTOMER
     provinces = accounts.provinces()[rows]
@@ -224,24 +265,34 @@ def _terms(accounts: Accounts, agents: Agents, rows: slice, draws: Draws, size: 
         "CODZONA": [PROVINCES[p].code for p in provinces],
         "CATCLI": choose(lookups.codes(lookups.CUSTOMER_GROUPS), accounts.groups[rows]),
         "CATPREZZO": _where(
-            own, choose(lookups.codes(lookups.PRICE_GROUPS), weighted(draws, [10, 40, 45, 5], size)), ""
+            own,
+            choose(lookups.codes(lookups.PRICE_GROUPS), weighted(draws, [10, 40, 45, 5], size)),
+            "",
         ),
         "CLASTAT": _where(own, choose(lookups.codes(lookups.STATISTIC_CLASSES), classes), None),
-        "CODPAG": _where(own, choose(lookups.codes(lookups.PAYMENT_METHODS), accounts.payments[rows]), "0"),
-        "CODLIS": _where(own, choose(lookups.codes(lookups.PRICE_LISTS), accounts.price_lists[rows]), "0"),
+        "CODPAG": _where(
+            own, choose(lookups.codes(lookups.PAYMENT_METHODS), accounts.payments[rows]), "0"
+        ),
+        "CODLIS": _where(
+            own, choose(lookups.codes(lookups.PRICE_LISTS), accounts.price_lists[rows]), "0"
+        ),
         "CODVAL": "EUR",
         "CODLINGUA": choose(["IT", "DE", "EN"], weighted(draws, [96, 3, 1], size)),
         "CODMAG": [
             warehouses[w] if (w := lookups.WAREHOUSE_OF_PROVINCE.get(PROVINCES[p].code, 0)) else ""
             for p in provinces
         ],
-        "SCONTO1": np.where(own, np.array([0, 5, 10, 12.5])[weighted(draws, [60, 20, 15, 5], size)], 0),
+        "SCONTO1": np.where(
+            own, np.array([0, 5, 10, 12.5])[weighted(draws, [60, 20, 15, 5], size)], 0
+        ),
         "SCONTO2": np.where(own, np.array([0, 3])[weighted(draws, [90, 10], size)], 0),
     }
 
 
 def _where(condition: np.ndarray, values: list, otherwise: str | None) -> list:
-    return [value if held else otherwise for value, held in zip(values, condition.tolist(), strict=True)]
+    return [
+        value if held else otherwise for value, held in zip(values, condition.tolist(), strict=True)
+    ]
 
 
 def _bank(rows: slice, draws: Draws, kinds: np.ndarray) -> Chunk:
@@ -313,7 +364,8 @@ def _credit_chunks(accounts: Accounts, draws: Draws) -> Iterator[Chunk]:
             "NUM_INSOLUTI": np.maximum(draws.integers(-9, 4, size), 0),
             "AGGIORNATO_IL": day(-1),
             "STATISTICHE": [
-                _statistics(*years) for years in zip(this_year.tolist(), last_year.tolist(), strict=True)
+                _statistics(*years)
+                for years in zip(this_year.tolist(), last_year.tolist(), strict=True)
             ],
         }
 
@@ -336,7 +388,8 @@ def _contact_chunks(accounts: Accounts, scale: Scale, draws: Draws) -> Iterator[
             draws.integers(0, len(SURNAMES), size).tolist(),
         )
         names = [
-            (WOMEN if w else MEN)[f % len(WOMEN if w else MEN)] for w, f in zip(women, firsts, strict=True)
+            (WOMEN if w else MEN)[f % len(WOMEN if w else MEN)]
+            for w, f in zip(women, firsts, strict=True)
         ]
         surnames = [SURNAMES[last] for last in lasts]
         mobiles = draws.integers(1_000_000, 9_999_999, size).tolist()
@@ -350,11 +403,14 @@ def _contact_chunks(accounts: Accounts, scale: Scale, draws: Draws) -> Iterator[
             "Birthday": [d if i % 3 == 0 else "-1" for i, d in enumerate(birthdays)],
             "Phone": "",
             "MobilePhone": [f"32{m % 10} {m}" for m in mobiles],
-            "Mail": [f"{slug(n)}.{slug(s)}@mail.example" for n, s in zip(names, surnames, strict=True)],
+            "Mail": [
+                f"{slug(n)}.{slug(s)}@mail.example" for n, s in zip(names, surnames, strict=True)
+            ],
             "MarketingConsent": chance(draws, 40, size).astype(int),
             "PrivacyConsent": 1,
             "Notes": choose(
-                ["", "", "Titolare", "Responsabile acquisti", "Barista", "Chef"], draws.integers(0, 6, size)
+                ["", "", "Titolare", "Responsabile acquisti", "Barista", "Chef"],
+                draws.integers(0, 6, size),
             ),
             "CreationDate": [f"{d} 10:00:00" for d in days(-draws.integers(30, 2_000, size))],
         }

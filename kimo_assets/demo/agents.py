@@ -48,10 +48,14 @@ def draw_agents(scale: Scale, seed: int) -> Agents:
     people = [*MEN, *WOMEN]
     names = [
         f"{people[int(name)]} {SURNAMES[int(surname)]}"
-        for name, surname in zip(draws.integers(0, len(people), count), draws.permutation(count), strict=True)
+        for name, surname in zip(
+            draws.integers(0, len(people), count), draws.permutation(count), strict=True
+        )
         for surname in [surname % len(SURNAMES)]
     ]
-    return Agents([f"A{i:03d}" for i in range(1, count + 1)], names, territories, max(2, count // 15))
+    return Agents(
+        [f"A{i:03d}" for i in range(1, count + 1)], names, territories, max(2, count // 15)
+    )
 
 
 def write_agents(erp: ErpWriter, agents: Agents, seed: int) -> None:
@@ -69,10 +73,25 @@ def _agent_rows(agents: Agents, draws: Draws) -> list[tuple]:
         town, post_code = province.towns[int(draws.integers(len(province.towns)))]
         street = f"{STREETS[int(draws.integers(len(STREETS)))]} {int(draws.integers(1, 140))}"
         piva = vat_number(2_100_000 + i * 1_013, province.vat_office)
-        mail = f"{name.lower().replace(' ', '.').replace(chr(39), '')}@distribuzioniadriatiche.example"
+        mail = (
+            f"{name.lower().replace(' ', '.').replace(chr(39), '')}@distribuzioniadriatiche.example"
+        )
         mobile = f"33{i % 10} {int(draws.integers(1_000_000, 9_999_999))}"
         rows.append(
-            (code, name, street, post_code, town, province.code, "IT", piva, "", mobile, mail, 4 + i % 5)
+            (
+                code,
+                name,
+                street,
+                post_code,
+                town,
+                province.code,
+                "IT",
+                piva,
+                "",
+                mobile,
+                mail,
+                4 + i % 5,
+            )
         )
     return rows
 
@@ -86,7 +105,9 @@ def _zone_rows(agents: Agents) -> list[tuple[str, str, str]]:
 
 
 def _trademark_rows(agents: Agents, draws: Draws) -> list[tuple[str, str]]:
-    """Most agents sell everything, some only food or only household goods, a few a choice of trademarks."""
+    """Most agents sell everything, some only food or only household goods, a few a choice of
+    trademarks.
+    """
     makers = list(dict.fromkeys(MAKER_OF.values()))
     household = set(makers[-_HOUSEHOLD_MAKERS:])
     rows = []

@@ -35,7 +35,8 @@ def ean_check_digit(body: str) -> int:
 def cin(abi: str, cab: str, account: str) -> str:
     """The letter that guards bank, branch and account number inside an Italian IBAN."""
     total = sum(
-        int(digit) if place % 2 else _CIN_ODD[int(digit)] for place, digit in enumerate(abi + cab + account)
+        int(digit) if place % 2 else _CIN_ODD[int(digit)]
+        for place, digit in enumerate(abi + cab + account)
     )
     return chr(ord("A") + total % 26)
 
@@ -47,5 +48,7 @@ def iban(abi: str, cab: str, account: str) -> str:
 
 
 def iban_remainder(rearranged: str) -> int:
-    """Remainder by 97 of an IBAN whose first four characters were moved to the end; 1 when it is valid."""
+    """Remainder by 97 of an IBAN whose first four characters were moved to the end; 1 when it is
+    valid.
+    """
     return int("".join(str(int(character, 36)) for character in rearranged)) % 97

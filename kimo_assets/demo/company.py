@@ -29,7 +29,9 @@ SETTINGS_FILE = "settings.yaml"
 
 @dataclass(frozen=True)
 class DemoCompany:
-    """What was made. rows: of the ERP's tables; wrong_rows: planted on purpose, by entity and rule."""
+    """What was made. rows: of the ERP's tables; wrong_rows: planted on purpose, by entity
+    and rule.
+    """
 
     directory: Path
     scale: str
@@ -47,10 +49,12 @@ def generate_company(
     seed: int = 20260101,
     on_progress: Callable[[str, int], None] | None = None,
 ) -> DemoCompany:
-    """Make a company in `directory`: the same one for the same scale and seed, on any machine and day.
+    """Make a company in `directory`: the same one for the same scale and seed, on any machine and
+    day.
 
     on_progress: called with a table and its rows after each table.
-    Raises: ConfigError for an unknown scale, or a directory that holds something of somebody else's.
+    Raises: ConfigError for an unknown scale, or a directory that holds something of somebody
+    else's.
     """
     size = _scale(scale)
     _check_directory(directory)
@@ -78,10 +82,13 @@ def _scale(name: str) -> Scale:
 def _check_directory(directory: Path) -> None:
     for made in (directory / CONFIG_FILE, directory / SETTINGS_FILE):
         if made.exists() and not _is_ours(made):
-            raise ConfigError(f"{made} was not made by the demo: choose an empty directory for the demo company.")
+            raise ConfigError(
+                f"{made} was not made by the demo: choose an empty directory for the demo company."
+            )
     if (directory / ERP_FILE).exists() and not (directory / CONFIG_FILE).exists():
         raise ConfigError(
-            f"{directory} holds an {ERP_FILE} of its own: choose an empty directory for the demo company."
+            f"{directory} holds an {ERP_FILE} of its own: choose an empty directory for the demo"
+            " company."
         )
 
 

@@ -53,7 +53,9 @@ def write_documents(
     orders = _draw_orders(accounts, agents, scale, draws_for(seed, "ORDINI_TESTATE"))
     chunks = _order_chunks(orders, items, accounts, agents, draws_for(seed, "ORDINI_RIGHE"))
     erp.fill_together(("ORDINI_TESTATE", "ORDINI_RIGHE"), chunks)
-    erp.fill_from("PARTITE_APERTE", _installment_chunks(accounts, scale, draws_for(seed, "PARTITE_APERTE")))
+    erp.fill_from(
+        "PARTITE_APERTE", _installment_chunks(accounts, scale, draws_for(seed, "PARTITE_APERTE"))
+    )
 
 
 def _draw_orders(accounts: Accounts, agents: Agents, scale: Scale, draws: Draws) -> _Orders:
@@ -76,7 +78,9 @@ def _draw_orders(accounts: Accounts, agents: Agents, scale: Scale, draws: Draws)
 def _draw_sellers(followers: np.ndarray, agents: Agents, draws: Draws) -> np.ndarray:
     """Mostly the account's agent; sometimes a colleague, sometimes nobody (-1)."""
     size = len(followers)
-    sellers = np.where(chance(draws, 6, size), draws.integers(0, len(agents.codes), size), followers)
+    sellers = np.where(
+        chance(draws, 6, size), draws.integers(0, len(agents.codes), size), followers
+    )
     sellers[chance(draws, 2, size)] = -1
     return sellers
 
@@ -104,14 +108,20 @@ def _order_chunks(
         starts = orders.first_lines[part] - first
         ids = _ids(orders, numbers)
         yield (
-            {**_header(orders, accounts, agents, numbers, draws), "IDORD": ids, **lines.totals(starts)},
+            {
+                **_header(orders, accounts, agents, numbers, draws),
+                "IDORD": ids,
+                **lines.totals(starts),
+            },
             lines.chunk(np.arange(first, last), choose(ids, owners - part.start), units),
         )
 
 
 def _ids(orders: _Orders, numbers: np.ndarray) -> list[str]:
     years = [day[2:4] for day in days(-orders.ages[numbers])]
-    return [f"OC{year}-{number:06d}" for year, number in zip(years, (numbers + 1).tolist(), strict=True)]
+    return [
+        f"OC{year}-{number:06d}" for year, number in zip(years, (numbers + 1).tolist(), strict=True)
+    ]
 
 
 class _Lines:
@@ -128,7 +138,9 @@ class _Lines:
     ):
         size = len(chosen)
         self._orders, self._items, self._owners, self._chosen = orders, items, owners, chosen
-        self._quantities = items.packs()[chosen] * np.array([1, 1, 2, 3, 5, 10])[draws.integers(0, 6, size)]
+        self._quantities = (
+            items.packs()[chosen] * np.array([1, 1, 2, 3, 5, 10])[draws.integers(0, 6, size)]
+        )
         self._prices = list_prices(items, chosen, accounts.price_lists[orders.accounts[owners]])
         self._discounts = np.array([0, 3, 5, 10, 15])[weighted(draws, [60, 12, 14, 10, 4], size)]
         self._is_promotion = chance(draws, 8, size).astype(int)
@@ -137,8 +149,15 @@ class _Lines:
         self._vat_cents = self._cents * vat // 100
 
     def totals(self, starts: np.ndarray) -> Chunk:
-        amounts, taxes = np.add.reduceat(self._cents, starts), np.add.reduceat(self._vat_cents, starts)
-        return {"IMPONIBILE": amounts / 100, "IMPOSTA": taxes / 100, "TOTALE": (amounts + taxes) / 100}
+        amounts, taxes = (
+            np.add.reduceat(self._cents, starts),
+            np.add.reduceat(self._vat_cents, starts),
+        )
+        return {
+            "IMPONIBILE": amounts / 100,
+            "IMPOSTA": taxes / 100,
+            "TOTALE": (amounts + taxes) / 100,
+        }
 
     def chunk(self, numbers: np.ndarray, ids: list[str], units: list[str]) -> Chunk:
         states = self._orders.states[self._owners]
@@ -167,8 +186,14 @@ class _Lines:
         }
 
 
-def _header(orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.ndarray, draws: Draws) -> Chunk:
-    owners, sites, ages = orders.accounts[numbers], orders.sites[numbers].tolist(), orders.ages[numbers]
+def _header(
+    orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.ndarray, draws: Draws
+) -> Chunk:
+    owners, sites, ages = (
+        orders.accounts[numbers],
+        orders.sites[numbers].tolist(),
+        orders.ages[numbers],
+    )
     states = orders.states[numbers]
     delivered = days(-np.maximum(ages - 3, 0))
     return {
@@ -179,13 +204,18 @@ def _header(orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.nda
         "RAGSOC": choose(accounts.names, owners),
         "TIPODEST": 0,
         "CODDEST": [accounts.codes[site] if site >= 0 else "" for site in sites],
-        "CODAGE": [agents.codes[agent] if agent >= 0 else "" for agent in orders.agents[numbers].tolist()],
+        "CODAGE": [
+            agents.codes[agent] if agent >= 0 else "" for agent in orders.agents[numbers].tolist()
+        ],
         "CODPAG": choose(lookups.codes(lookups.PAYMENT_METHODS), accounts.payments[owners]),
         "CODLIS": choose(lookups.codes(lookups.PRICE_LISTS), accounts.price_lists[owners]),
         "CODVAL": "EUR",
-        "CODMAG": choose(lookups.codes(lookups.WAREHOUSES), weighted(draws, [6, 1, 1, 1, 1], len(numbers))),
+        "CODMAG": choose(
+            lookups.codes(lookups.WAREHOUSES), weighted(draws, [6, 1, 1, 1, 1], len(numbers))
+        ),
         "RIF_CLIENTE": choose(
-            ["", "", "", "Ordine telefonico", "Vs. mail", "WhatsApp"], draws.integers(0, 6, len(numbers))
+            ["", "", "", "Ordine telefonico", "Vs. mail", "WhatsApp"],
+            draws.integers(0, 6, len(numbers)),
         ),
         "RIF_KIMO": "",
         "DATA_CONSEGNA": days(5 - ages),
@@ -194,7 +224,8 @@ def _header(orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.nda
             d if s >= _COMPLETED else "-1" for d, s in zip(delivered, states.tolist(), strict=True)
         ],
         "ANNOTAZIONI": choose(
-            ["", "", "", "", "Consegna tassativa", "Avvisare prima"], draws.integers(0, 6, len(numbers))
+            ["", "", "", "", "Consegna tassativa", "Avvisare prima"],
+            draws.integers(0, 6, len(numbers)),
         ),
     }
 
@@ -232,4 +263,7 @@ def _installment_chunks(accounts: Accounts, scale: Scale, draws: Draws) -> Itera
 
 def _payment_dates(paid: np.ndarray, offsets: list[int]) -> list[str | int]:
     """The day something was paid; -1 where nothing was."""
-    return [d if amount else -1 for d, amount in zip(days(np.array(offsets)), paid.tolist(), strict=True)]
+    return [
+        d if amount else -1
+        for d, amount in zip(days(np.array(offsets)), paid.tolist(), strict=True)
+    ]

@@ -1,7 +1,7 @@
 """Chance under control: one generator per table, and the demo's own calendar.
 
-Only integers and plain fractions are drawn, and money is reckoned in whole units, so that every machine gets
-the same values. What is drawn is decided by the modules of each area.
+Only integers and plain fractions are drawn, and money is reckoned in whole units, so that every
+machine gets the same values. What is drawn is decided by the modules of each area.
 """
 
 from datetime import date
@@ -22,8 +22,12 @@ PRICE_UNITS = 100_000
 
 
 def draws_for(seed: int, table: str) -> Draws:
-    """A generator of its own for a table, so that a change in one table leaves the others as they were."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, crc32(table.encode())])))
+    """A generator of its own for a table, so that a change in one table leaves the others as they
+    were.
+    """
+    return np.random.Generator(
+        np.random.PCG64(np.random.SeedSequence([seed, crc32(table.encode())]))
+    )
 
 
 def chance(draws: Draws, percent: int, size: int) -> np.ndarray:
@@ -38,7 +42,9 @@ def weighted(draws: Draws, weights: list[int], size: int) -> np.ndarray:
 
 
 def skewed(draws: Draws, count: int, size: int) -> np.ndarray:
-    """Indexes below `count`, the first ones far more often: a few customers make most of the turnover."""
+    """Indexes below `count`, the first ones far more often: a few customers make most of the
+    turnover.
+    """
     fraction = draws.random(size)
     return (fraction * fraction * count).astype(np.int64)
 

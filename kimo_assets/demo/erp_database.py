@@ -1,4 +1,5 @@
-"""Writing the ERP's integration database: one SQLite file, built aside and put in place when it is whole.
+"""Writing the ERP's integration database: one SQLite file, built aside and put in place when it is
+whole.
 
 Which rows go in is decided by the modules of each area.
 """
@@ -21,7 +22,9 @@ Chunk = Mapping[str, object]
 class ErpWriter:
     """Fills the tables of a new ERP, counting rows."""
 
-    def __init__(self, connection: sqlite3.Connection, on_progress: Callable[[str, int], None] | None):
+    def __init__(
+        self, connection: sqlite3.Connection, on_progress: Callable[[str, int], None] | None
+    ):
         self._connection = connection
         self._on_progress = on_progress
         self.rows: dict[str, int] = {}
@@ -34,7 +37,8 @@ class ErpWriter:
         for table in TABLES.values():
             if table.indexed:
                 self._connection.execute(
-                    f'CREATE INDEX "{table.name}_{table.indexed}" ON "{table.name}" ("{table.indexed}")'
+                    f'CREATE INDEX "{table.name}_{table.indexed}" ON "{table.name}"'
+                    f' ("{table.indexed}")'
                 )
 
     def fill(self, table: str, *chunks: Chunk) -> None:
@@ -57,15 +61,23 @@ class ErpWriter:
         """Write a whole small table, its values in the order of its columns."""
         columns = [column.name for column in TABLES[table].columns]
         self.fill(
-            table, {name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)}
+            table,
+            {
+                name: list(values)
+                for name, values in zip(columns, zip(*rows, strict=True), strict=True)
+            },
         )
 
     def _insert(self, table: str, chunk: Chunk) -> None:
         columns = [column.name for column in TABLES[table].columns]
-        size = next(len(values) for values in chunk.values() if isinstance(values, list | np.ndarray))
+        size = next(
+            len(values) for values in chunk.values() if isinstance(values, list | np.ndarray)
+        )
         values = [_repeated(chunk[name], size) for name in columns]
         marks = ", ".join("?" * len(columns))
-        self._connection.executemany(f'INSERT INTO "{table}" VALUES ({marks})', zip(*values, strict=True))
+        self._connection.executemany(
+            f'INSERT INTO "{table}" VALUES ({marks})', zip(*values, strict=True)
+        )
         self.rows[table] = self.rows.get(table, 0) + size
 
     def _tell(self, table: str) -> None:

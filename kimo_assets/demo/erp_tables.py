@@ -1,8 +1,9 @@
 """The ERP's integration database as data: its tables, their columns, and what Kimo calls them.
 
-The tables' DDL, the rows' column order and kimo.yaml derive from here. About two thirds of the tables
-are named as Kimo's entities, the others are the ERP's own. The rows are made by the modules of each area.
-Into the tables of EXPORTED it is Kimo that writes; what the ERP makes of their rows is in standin_erp.
+The tables' DDL, the rows' column order and kimo.yaml derive from here. About two thirds of the
+tables are named as Kimo's entities, the others are the ERP's own. The rows are made by the modules
+of each area. Into the tables of EXPORTED it is Kimo that writes; what the ERP makes of their rows
+is in standin_erp.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the ERP and the entity it feeds; of those that Kimo fills, the entity they are filled from."""
+    """A table of the ERP and the entity it feeds; of those that Kimo fills, the entity they are
+    filled from.
+    """
 
     entity: str
     name: str
@@ -63,7 +66,9 @@ def _own(
     return Table(entity, name, lines, where, query, indexed)
 
 
-def _kimo(entity: str, columns: str, *, name: str | None = None, indexed: str | None = None) -> Table:
+def _kimo(
+    entity: str, columns: str, *, name: str | None = None, indexed: str | None = None
+) -> Table:
     """A table whose columns carry Kimo's names: `column type` between semicolons."""
     declared = (_column(part.strip()) for part in columns.split(";"))
     same = tuple(Column(column.name, column.type, column.name) for column in declared)
@@ -103,7 +108,10 @@ LOOKUPS = (
     _kimo("CustomerPriceGroup", "Id VARCHAR(10); Description VARCHAR(60); Priority INTEGER"),
     _kimo("StatisticClass", "Id VARCHAR(10); Description VARCHAR(60)"),
     _kimo("BusinessRuleFromErp", "Key VARCHAR(100); Value VARCHAR(200)"),
-    _kimo("ActivityType", "Id VARCHAR(10); Description VARCHAR(60); Duration INTEGER; SortPriority INTEGER"),
+    _kimo(
+        "ActivityType",
+        "Id VARCHAR(10); Description VARCHAR(60); Duration INTEGER; SortPriority INTEGER",
+    ),
 )
 
 AGENTS = (
@@ -144,7 +152,9 @@ AGENTS = (
     ),
     _kimo("TrademarkPerUser", "TrademarkId VARCHAR(10); SalesAgentId VARCHAR(10)"),
     _kimo("WarehousePerSalesAgent", "SalesAgentId VARCHAR(10); WarehouseId VARCHAR(10)"),
-    _kimo("VisibilityFilterPerSalesAgent", "SalesAgentId VARCHAR(10); VisibilityFilterId VARCHAR(10)"),
+    _kimo(
+        "VisibilityFilterPerSalesAgent", "SalesAgentId VARCHAR(10); VisibilityFilterId VARCHAR(10)"
+    ),
 )
 
 ACCOUNTS = (
@@ -216,7 +226,8 @@ ACCOUNTS = (
         SELECT f.CODCLI AS AccountId, f.CODVAL AS CurrencyId, f.FIDO AS CreditLimitGrantedAmount,
                f.ESPOSIZIONE AS ExposureAmount, f.FIDO - f.ESPOSIZIONE AS CreditLimitResidualAmount,
                f.FATTURATO_ANNO AS InvoicesAmount, f.FATTURATO_ANNO_PREC AS InvoicesPastAmount,
-               f.NUM_INSOLUTI AS UnpaidsNumber, f.AGGIORNATO_IL AS LastUpdateDate, f.STATISTICHE AS FreeText1
+               f.NUM_INSOLUTI AS UnpaidsNumber, f.AGGIORNATO_IL AS LastUpdateDate, f.STATISTICHE
+                   AS FreeText1
         FROM FIDI_CLIENTI f
         JOIN ANAGRAFICA_CLIENTI c ON c.CODCLI = f.CODCLI
         WHERE c.ATTIVO = 1
@@ -224,9 +235,10 @@ ACCOUNTS = (
     ),
     _kimo(
         "Contact",
-        "Id INTEGER; AccountId VARCHAR(10); FirstName VARCHAR(60); LastName VARCHAR(60); Gender VARCHAR(1); "
-        "Birthday DATE; Phone VARCHAR(20); MobilePhone VARCHAR(20); Mail VARCHAR(100); "
-        "MarketingConsent INTEGER; PrivacyConsent INTEGER; Notes VARCHAR(200); CreationDate DATETIME",
+        "Id INTEGER; AccountId VARCHAR(10); FirstName VARCHAR(60); LastName VARCHAR(60); Gender"
+        " VARCHAR(1); Birthday DATE; Phone VARCHAR(20); MobilePhone VARCHAR(20); Mail VARCHAR(100);"
+        " MarketingConsent INTEGER; PrivacyConsent INTEGER; Notes VARCHAR(200); CreationDate"
+        " DATETIME",
     ),
 )
 
@@ -278,13 +290,14 @@ ITEMS = (
     ),
     _kimo(
         "ItemTranslation",
-        "ItemId VARCHAR(20); LanguageId VARCHAR(10); Description VARCHAR(130); LongDescription VARCHAR(255)",
+        "ItemId VARCHAR(20); LanguageId VARCHAR(10); Description VARCHAR(130); LongDescription"
+        " VARCHAR(255)",
     ),
     _kimo(
         "ItemUom",
-        "ItemId VARCHAR(20); SalesUomId VARCHAR(5); PackUomId VARCHAR(5); PackUnitUomId VARCHAR(5); "
-        "UnitsPerPack NUMERIC(9,3); Barcode VARCHAR(20); Label VARCHAR(20); Weight VARCHAR(20); "
-        "Priority INTEGER; UnitsPerPackDivisibilityRule INTEGER",
+        "ItemId VARCHAR(20); SalesUomId VARCHAR(5); PackUomId VARCHAR(5); PackUnitUomId VARCHAR(5);"
+        " UnitsPerPack NUMERIC(9,3); Barcode VARCHAR(20); Label VARCHAR(20); Weight VARCHAR(20);"
+        " Priority INTEGER; UnitsPerPackDivisibilityRule INTEGER",
     ),
     _kimo(
         "ItemCrossReference",
@@ -298,7 +311,8 @@ ITEMS = (
     ),
     _kimo(
         "ItemImage",
-        "Id INTEGER; ItemId VARCHAR(20); FilePath VARCHAR(255); Caption VARCHAR(150); Priority INTEGER",
+        "Id INTEGER; ItemId VARCHAR(20); FilePath VARCHAR(255); Caption VARCHAR(150); Priority"
+        " INTEGER",
     ),
     _kimo(
         "ItemUrl",
@@ -377,9 +391,9 @@ PRICES = (
     ),
     _kimo(
         "DiscountsPerItemGroup",
-        "AccountId VARCHAR(10); CustomerGroupId VARCHAR(10); ItemGroupLevel1Id VARCHAR(5); "
-        "ItemGroupLevel2Id VARCHAR(5); StartDate DATE; EndDate VARCHAR(10); Discount1 NUMERIC(5,2); "
-        "Discount2 NUMERIC(5,2)",
+        "AccountId VARCHAR(10); CustomerGroupId VARCHAR(10); ItemGroupLevel1Id VARCHAR(5);"
+        " ItemGroupLevel2Id VARCHAR(5); StartDate DATE; EndDate VARCHAR(10); Discount1"
+        " NUMERIC(5,2); Discount2 NUMERIC(5,2)",
     ),
 )
 
@@ -394,9 +408,9 @@ PROMOTIONS = (
     ),
     _kimo(
         "PromotionFilter",
-        "PromotionId INTEGER; EncodingType VARCHAR(20); EncodingKey VARCHAR(20); Included INTEGER; "
-        "StartDate VARCHAR(10); EndDate VARCHAR(10); WarehousesIncluded INTEGER; WarehouseId1 VARCHAR(10); "
-        "WarehouseId2 VARCHAR(10)",
+        "PromotionId INTEGER; EncodingType VARCHAR(20); EncodingKey VARCHAR(20); Included INTEGER;"
+        " StartDate VARCHAR(10); EndDate VARCHAR(10); WarehousesIncluded INTEGER; WarehouseId1"
+        " VARCHAR(10); WarehouseId2 VARCHAR(10)",
     ),
     _kimo(
         "PromotionLine",
@@ -485,9 +499,9 @@ DOCUMENTS = (
 VISITS = (
     _kimo(
         "Activity",
-        "Id INTEGER; ActivityTypeId VARCHAR(10); AccountId VARCHAR(10); CreatorId VARCHAR(10); "
-        "Subject VARCHAR(100); Notes VARCHAR(500); StartDate DATETIME; EndDate DATETIME; Duration INTEGER; "
-        "Status INTEGER; TrademarkId VARCHAR(10); CreationDate DATETIME",
+        "Id INTEGER; ActivityTypeId VARCHAR(10); AccountId VARCHAR(10); CreatorId VARCHAR(10);"
+        " Subject VARCHAR(100); Notes VARCHAR(500); StartDate DATETIME; EndDate DATETIME; Duration"
+        " INTEGER; Status INTEGER; TrademarkId VARCHAR(10); CreationDate DATETIME",
     ),
     _kimo("ActivityAssignee", "ActivityId INTEGER; AssigneeId VARCHAR(10); AssigneeType INTEGER"),
 )
@@ -503,7 +517,8 @@ ANSWERS = (
     _kimo("EntitySyncReferenceForReceivableInstallment", _ANSWER, indexed="SyncReference"),
 )
 
-# An Id is Kimo's own, of 36 characters, until the ERP has answered. Days are texts of 8 digits, as old interfaces want them.
+# An Id is Kimo's own, of 36 characters, until the ERP has answered. Days are texts of 8 digits, as
+# old interfaces want them.
 EXPORTED = (
     _own(
         "Account",
@@ -659,5 +674,7 @@ AREAS: dict[str, tuple[Table, ...]] = {
 }
 
 TABLES: dict[str, Table] = {
-    table.name: table for tables in (*AREAS.values(), EXPORTED, (EXPORT_SEMAPHORE,)) for table in tables
+    table.name: table
+    for tables in (*AREAS.values(), EXPORTED, (EXPORT_SEMAPHORE,))
+    for table in tables
 }

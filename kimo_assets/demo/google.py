@@ -1,11 +1,13 @@
-"""A stand-in for Google's Geocoding API on this machine: its format over HTTP, invented coordinates, any error on demand.
+"""A stand-in for Google's Geocoding API on this machine: its format over HTTP, invented
+coordinates, any error on demand.
 
     with GoogleStandIn() as google:
         google.url  # geocoding: base_url of kimo.yaml
         google.answer_with(*["OVER_QUERY_LIMIT"] * 2)  # the next two calls; then it answers again
 
-An address gets the same answer on any machine and day: near the middle of its post code's area, with places of a street
-close together. It answers nobody but this machine, and knows nothing of real streets.
+An address gets the same answer on any machine and day: near the middle of its post code's area,
+with places of a street close together. It answers nobody but this machine, and knows nothing of
+real streets.
 """
 
 import json
@@ -26,47 +28,132 @@ DEMO_KEY = "AIzaDemoKeyOfTheStandInOnThisMachine"
 # What Google says of the statuses that are errors.
 MESSAGES = {
     "REQUEST_DENIED": "The provided API key is invalid. ",
-    "OVER_DAILY_LIMIT": "You must enable Billing on the Google Cloud Project at "
-    "https://console.cloud.google.com/project/_/billing/enable",
+    "OVER_DAILY_LIMIT": (
+        "You must enable Billing on the Google Cloud Project at "
+        "https://console.cloud.google.com/project/_/billing/enable"
+    ),
     "OVER_QUERY_LIMIT": "You have exceeded your rate-limit for this API.",
-    "INVALID_REQUEST": "Invalid request. Missing the 'address', 'components', 'latlng' or 'place_id' parameter.",
-    "UNKNOWN_ERROR": "The request could not be processed due to a server error. The request may succeed if you try again.",
+    "INVALID_REQUEST": (
+        "Invalid request. Missing the 'address', 'components', 'latlng' or 'place_id' parameter."
+    ),
+    "UNKNOWN_ERROR": (
+        "The request could not be processed due to a server error. The request may succeed if you"
+        " try again."
+    ),
 }
 # Faults that are no answers of Google's: an HTTP status as a number in text, or one of these.
 CUT, GARBAGE, SILENT, OTHER_FORMAT = "cut", "garbage", "silent", "other format"
 
-# Where the areas of the first two digits of post codes are: latitude and longitude of the main town.
+# Where the areas of the first two digits of post codes are: latitude and longitude of the main
+# town.
 _AREAS = {
-    "00": (41.90, 12.50), "01": (42.42, 12.10), "02": (42.40, 12.86), "03": (41.64, 13.34), "04": (41.47, 12.90),
-    "05": (42.56, 12.64), "06": (43.11, 12.39), "07": (40.73, 8.56), "08": (40.32, 9.33), "09": (39.22, 9.12),
-    "10": (45.07, 7.69), "11": (45.74, 7.32), "12": (44.39, 7.55), "13": (45.32, 8.42), "14": (44.90, 8.21),
-    "15": (44.91, 8.61), "16": (44.41, 8.93), "17": (44.31, 8.48), "18": (43.89, 8.03), "19": (44.10, 9.82),
-    "20": (45.46, 9.19), "21": (45.82, 8.83), "22": (45.81, 9.09), "23": (46.17, 9.87), "24": (45.70, 9.67),
-    "25": (45.54, 10.22), "26": (45.13, 10.02), "27": (45.19, 9.16), "28": (45.45, 8.62), "29": (45.05, 9.70),
-    "30": (45.44, 12.33), "31": (45.67, 12.24), "32": (46.14, 12.22), "33": (46.06, 13.24), "34": (45.65, 13.78),
-    "35": (45.41, 11.88), "36": (45.55, 11.55), "37": (45.44, 10.99), "38": (46.07, 11.12), "39": (46.50, 11.35),
-    "40": (44.49, 11.34), "41": (44.65, 10.93), "42": (44.70, 10.63), "43": (44.80, 10.33), "44": (44.84, 11.62),
-    "45": (45.07, 11.79), "46": (45.16, 10.79), "47": (44.14, 12.24), "48": (44.42, 12.20), "50": (43.77, 11.26),
-    "51": (43.93, 10.92), "52": (43.46, 11.88), "53": (43.32, 11.33), "54": (44.04, 10.14), "55": (43.84, 10.50),
-    "56": (43.72, 10.40), "57": (43.55, 10.31), "58": (42.76, 11.11), "59": (43.88, 11.10), "60": (43.60, 13.40),
-    "61": (43.85, 12.85), "62": (43.30, 13.45), "63": (42.95, 13.70), "64": (42.66, 13.85), "65": (42.43, 14.10),
-    "66": (42.25, 14.40), "67": (42.20, 13.50), "70": (41.05, 16.85), "71": (41.50, 15.60), "72": (40.60, 17.80),
-    "73": (40.25, 18.20), "74": (40.48, 17.25), "75": (40.67, 16.60), "76": (41.25, 16.25), "80": (40.85, 14.27),
-    "81": (41.07, 14.33), "82": (41.13, 14.78), "83": (40.91, 14.79), "84": (40.55, 14.95), "85": (40.64, 15.81),
-    "86": (41.60, 14.75), "87": (39.30, 16.25), "88": (38.91, 16.59), "89": (38.30, 16.10), "90": (38.05, 13.45),
-    "91": (37.95, 12.60), "92": (37.35, 13.60), "93": (37.40, 14.05), "94": (37.57, 14.28), "95": (37.50, 15.00),
-    "96": (37.05, 15.10), "97": (36.93, 14.70), "98": (38.10, 15.35),
-}  # fmt: skip
+    "00": (41.90, 12.50),
+    "01": (42.42, 12.10),
+    "02": (42.40, 12.86),
+    "03": (41.64, 13.34),
+    "04": (41.47, 12.90),
+    "05": (42.56, 12.64),
+    "06": (43.11, 12.39),
+    "07": (40.73, 8.56),
+    "08": (40.32, 9.33),
+    "09": (39.22, 9.12),
+    "10": (45.07, 7.69),
+    "11": (45.74, 7.32),
+    "12": (44.39, 7.55),
+    "13": (45.32, 8.42),
+    "14": (44.90, 8.21),
+    "15": (44.91, 8.61),
+    "16": (44.41, 8.93),
+    "17": (44.31, 8.48),
+    "18": (43.89, 8.03),
+    "19": (44.10, 9.82),
+    "20": (45.46, 9.19),
+    "21": (45.82, 8.83),
+    "22": (45.81, 9.09),
+    "23": (46.17, 9.87),
+    "24": (45.70, 9.67),
+    "25": (45.54, 10.22),
+    "26": (45.13, 10.02),
+    "27": (45.19, 9.16),
+    "28": (45.45, 8.62),
+    "29": (45.05, 9.70),
+    "30": (45.44, 12.33),
+    "31": (45.67, 12.24),
+    "32": (46.14, 12.22),
+    "33": (46.06, 13.24),
+    "34": (45.65, 13.78),
+    "35": (45.41, 11.88),
+    "36": (45.55, 11.55),
+    "37": (45.44, 10.99),
+    "38": (46.07, 11.12),
+    "39": (46.50, 11.35),
+    "40": (44.49, 11.34),
+    "41": (44.65, 10.93),
+    "42": (44.70, 10.63),
+    "43": (44.80, 10.33),
+    "44": (44.84, 11.62),
+    "45": (45.07, 11.79),
+    "46": (45.16, 10.79),
+    "47": (44.14, 12.24),
+    "48": (44.42, 12.20),
+    "50": (43.77, 11.26),
+    "51": (43.93, 10.92),
+    "52": (43.46, 11.88),
+    "53": (43.32, 11.33),
+    "54": (44.04, 10.14),
+    "55": (43.84, 10.50),
+    "56": (43.72, 10.40),
+    "57": (43.55, 10.31),
+    "58": (42.76, 11.11),
+    "59": (43.88, 11.10),
+    "60": (43.60, 13.40),
+    "61": (43.85, 12.85),
+    "62": (43.30, 13.45),
+    "63": (42.95, 13.70),
+    "64": (42.66, 13.85),
+    "65": (42.43, 14.10),
+    "66": (42.25, 14.40),
+    "67": (42.20, 13.50),
+    "70": (41.05, 16.85),
+    "71": (41.50, 15.60),
+    "72": (40.60, 17.80),
+    "73": (40.25, 18.20),
+    "74": (40.48, 17.25),
+    "75": (40.67, 16.60),
+    "76": (41.25, 16.25),
+    "80": (40.85, 14.27),
+    "81": (41.07, 14.33),
+    "82": (41.13, 14.78),
+    "83": (40.91, 14.79),
+    "84": (40.55, 14.95),
+    "85": (40.64, 15.81),
+    "86": (41.60, 14.75),
+    "87": (39.30, 16.25),
+    "88": (38.91, 16.59),
+    "89": (38.30, 16.10),
+    "90": (38.05, 13.45),
+    "91": (37.95, 12.60),
+    "92": (37.35, 13.60),
+    "93": (37.40, 14.05),
+    "94": (37.57, 14.28),
+    "95": (37.50, 15.00),
+    "96": (37.05, 15.10),
+    "97": (36.93, 14.70),
+    "98": (38.10, 15.35),
+}
 _MIDDLE = (42.5, 12.5)
 
-# How the parts of an Italian address stand in the text that is asked: street, post code, town and province, country.
+# How the parts of an Italian address stand in the text that is asked: street, post code, town and
+# province, country.
 _TOWN = re.compile(r"^(?:(?P<post_code>\d{5}))?\s*(?P<city>[^\d]*?)\s*(?P<province>\b[A-Z]{2})?$")
 _HOUSE = re.compile(r"^(?P<street>.*?)[ ,]+(?P<number>\d+(?:/?\w)?(?:[-/]\d+)?)$")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A call that came in. at: by the stand-in's clock; address and components as they were asked."""
+    """A call that came in. at: by the stand-in's clock; address and components as they were
+    asked.
+    """
 
     at: float
     address: str
@@ -75,7 +162,8 @@ class Asked:
 
 
 class GoogleStandIn:
-    """key: the only one that is accepted; unless given, any that looks like one. per_second: faster callers are told so.
+    """key: the only one that is accepted; unless given, any that looks like one. per_second: faster
+    callers are told so.
 
     clock: seconds, for `Asked.at` and the pace. delay_s: how long an answer takes.
     """
@@ -111,7 +199,9 @@ class GoogleStandIn:
         return len(self.asked)
 
     def __enter__(self) -> "GoogleStandIn":
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -131,7 +221,8 @@ class GoogleStandIn:
         """Tells of each call as it comes in, before it is answered."""
         self._listener = listener
 
-    # --- HTTP ------------------------------------------------------------------------------------------------------
+    # --- HTTP
+    # ----------------------------------------------------------------------------------------------
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         stand_in = self
@@ -155,7 +246,12 @@ class GoogleStandIn:
             return
         parameters = {name: values[0] for name, values in parse_qs(url.query).items()}
         with self._lock:
-            asked = Asked(self._clock(), parameters.get("address", ""), parameters.get("components", ""), parameters)
+            asked = Asked(
+                self._clock(),
+                parameters.get("address", ""),
+                parameters.get("components", ""),
+                parameters,
+            )
             self.asked.append(asked)
             what, message = self._what(asked)
         self._listener(asked)
@@ -164,7 +260,9 @@ class GoogleStandIn:
         if isinstance(what, list):
             self._send_json(handler, {"results": what, "status": "OK" if what else "ZERO_RESULTS"})
         elif what in MESSAGES:
-            self._send_json(handler, {"error_message": message or MESSAGES[what], "results": [], "status": what})
+            self._send_json(
+                handler, {"error_message": message or MESSAGES[what], "results": [], "status": what}
+            )
         else:
             self._fail(handler, what)
 
@@ -174,7 +272,11 @@ class GoogleStandIn:
         key = asked.parameters.get("key", "")
         if not key.startswith("AIza") or (self._key is not None and key != self._key):
             return "REQUEST_DENIED", None
-        if self._per_second and sum(one.at > asked.at - 1 for one in self.asked[-self._per_second - 1 :]) > self._per_second:
+        if (
+            self._per_second
+            and sum(one.at > asked.at - 1 for one in self.asked[-self._per_second - 1 :])
+            > self._per_second
+        ):
             return "OVER_QUERY_LIMIT", None
         for part, what in self._of_address.items():
             if part in asked.address:
@@ -194,7 +296,10 @@ class GoogleStandIn:
             case "garbage":
                 self._send(handler, 200, b"<html>Please log in to the network</html>", "text/html")
             case "other format":
-                self._send_json(handler, {"status": "OK", "results": [{"geometry": {"location": {"lat": "north"}}}]})
+                self._send_json(
+                    handler,
+                    {"status": "OK", "results": [{"geometry": {"location": {"lat": "north"}}}]},
+                )
             case "silent":
                 self._ended.wait(60)
                 handler.close_connection = True
@@ -202,7 +307,12 @@ class GoogleStandIn:
                 self._send(handler, int(what), b"", "text/plain")
 
     def _send_json(self, handler: BaseHTTPRequestHandler, document: dict[str, Any]) -> None:
-        self._send(handler, 200, json.dumps(document, ensure_ascii=False).encode(), "application/json; charset=UTF-8")
+        self._send(
+            handler,
+            200,
+            json.dumps(document, ensure_ascii=False).encode(),
+            "application/json; charset=UTF-8",
+        )
 
     @staticmethod
     def _send(handler: BaseHTTPRequestHandler, status: int, body: bytes, kind: str) -> None:
@@ -213,7 +323,8 @@ class GoogleStandIn:
         handler.wfile.write(body)
 
 
-# --- answers --------------------------------------------------------------------------------------------------------
+# --- answers
+# --------------------------------------------------------------------------------------------------
 
 
 def results(address: str) -> list[dict[str, Any]]:
@@ -222,7 +333,9 @@ def results(address: str) -> list[dict[str, Any]]:
     luck = _share(address)
     if street and luck > 0.985:
         return []
-    latitude, longitude = _spot(f"{post_code} {city}", *_AREAS.get(post_code[:2], _MIDDLE), within=0.2)
+    latitude, longitude = _spot(
+        f"{post_code} {city}", *_AREAS.get(post_code[:2], _MIDDLE), within=0.2
+    )
     found = _HOUSE.match(street)
     name, number = (found["street"], found["number"]) if found else (street, "")
     if street:
@@ -234,27 +347,51 @@ def results(address: str) -> list[dict[str, Any]]:
     if location_type == "APPROXIMATE":
         name = number = ""
     return [
-        _result(latitude, longitude, location_type, kind, partial, name, number, post_code, city, province, country)
+        _result(
+            latitude,
+            longitude,
+            location_type,
+            kind,
+            partial,
+            name,
+            number,
+            post_code,
+            city,
+            province,
+            country,
+        )
     ]
 
 
 def _parts(address: str) -> tuple[str, str, str, str, str]:
     """Street, post code, town, province and country of an address as it is asked."""
-    *before, country = [part.strip() for part in address.split(",")] if "," in address else ["", address]
+    *before, country = (
+        [part.strip() for part in address.split(",")] if "," in address else ["", address]
+    )
     *street, town = before or [""]
     found = _TOWN.match(town)
     if found is None:
         return ", ".join(before), "", "", "", country
-    return ", ".join(street), found["post_code"] or "", found["city"] or "", found["province"] or "", country
+    return (
+        ", ".join(street),
+        found["post_code"] or "",
+        found["city"] or "",
+        found["province"] or "",
+        country,
+    )
 
 
 def _quality(street: str, number: str, luck: float) -> tuple[str, str]:
-    """The location type and the result's type: houses are mostly known to the house, streets by their middle."""
+    """The location type and the result's type: houses are mostly known to the house, streets by
+    their middle.
+    """
     if not street or luck < 0.03:
         return "APPROXIMATE", "locality"
     if not number or luck < 0.08:
         return "GEOMETRIC_CENTER", "route"
-    return ("RANGE_INTERPOLATED", "street_address") if luck < 0.22 else ("ROOFTOP", "street_address")
+    return (
+        ("RANGE_INTERPOLATED", "street_address") if luck < 0.22 else ("ROOFTOP", "street_address")
+    )
 
 
 def _share(text: str) -> float:
@@ -280,10 +417,19 @@ def _result(
     province: str,
     country: str,
 ) -> dict[str, Any]:
-    place_id = "ChIJ" + blake2b(f"{street}|{number}|{post_code}|{city}".encode(), digest_size=12).hexdigest()
+    place_id = (
+        "ChIJ"
+        + blake2b(f"{street}|{number}|{post_code}|{city}".encode(), digest_size=12).hexdigest()
+    )
     town = " ".join(part for part in (post_code, city, province) if part)
-    named = {"street_number": number, "route": street, "locality": city, "administrative_area_level_2": province,
-             "country": country, "postal_code": post_code}  # fmt: skip
+    named = {
+        "street_number": number,
+        "route": street,
+        "locality": city,
+        "administrative_area_level_2": province,
+        "country": country,
+        "postal_code": post_code,
+    }
     return {
         "address_components": [_component(kind, name) for kind, name in named.items() if name],
         "formatted_address": ", ".join(part for part in (street, number, town, country) if part),
@@ -291,8 +437,14 @@ def _result(
             "location": {"lat": round(latitude, 7), "lng": round(longitude, 7)},
             "location_type": location_type,
             "viewport": {
-                "northeast": {"lat": round(latitude + 0.0013, 7), "lng": round(longitude + 0.0013, 7)},
-                "southwest": {"lat": round(latitude - 0.0013, 7), "lng": round(longitude - 0.0013, 7)},
+                "northeast": {
+                    "lat": round(latitude + 0.0013, 7),
+                    "lng": round(longitude + 0.0013, 7),
+                },
+                "southwest": {
+                    "lat": round(latitude - 0.0013, 7),
+                    "lng": round(longitude - 0.0013, 7),
+                },
             },
         },
         **({"partial_match": True} if partial else {}),
@@ -303,4 +455,8 @@ def _result(
 
 def _component(kind: str, name: str) -> dict[str, Any]:
     political = kind in ("locality", "administrative_area_level_2", "country")
-    return {"long_name": name, "short_name": name, "types": [kind, "political"] if political else [kind]}
+    return {
+        "long_name": name,
+        "short_name": name,
+        "types": [kind, "political"] if political else [kind],
+    }

@@ -1,6 +1,8 @@
-"""The items: their classification, units, translations, cross references, associations and who may see them.
+"""The items: their classification, units, translations, cross references, associations and who may
+see them.
 
-Prices are in `prices`, stock in `stock`, pictures in `pictures`, the ranges themselves in `products`.
+Prices are in `prices`, stock in `stock`, pictures in `pictures`, the ranges themselves in
+`products`.
 """
 
 from collections.abc import Iterator
@@ -10,7 +12,16 @@ import numpy as np
 
 from kimo_assets.demo.agents import trademark_code
 from kimo_assets.demo.codes import ean13
-from kimo_assets.demo.draws import Draws, chance, choose, days, distinct, draws_for, slices, weighted
+from kimo_assets.demo.draws import (
+    Draws,
+    chance,
+    choose,
+    days,
+    distinct,
+    draws_for,
+    slices,
+    weighted,
+)
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.names import MAKERS_SITE
 from kimo_assets.demo.products import (
@@ -110,10 +121,19 @@ def _describe(ranges: np.ndarray, parts: list[tuple], packing: np.ndarray) -> li
     return [
         " ".join(
             word
-            for word in (RANGES[r].name, kind, "" if line == "Classica" else line, brand, size, FORMATS[f][0])
+            for word in (
+                RANGES[r].name,
+                kind,
+                "" if line == "Classica" else line,
+                brand,
+                size,
+                FORMATS[f][0],
+            )
             if word
         )
-        for r, (brand, kind, line, (size, _)), f in zip(ranges.tolist(), parts, packing.tolist(), strict=True)
+        for r, (brand, kind, line, (size, _)), f in zip(
+            ranges.tolist(), parts, packing.tolist(), strict=True
+        )
     ]
 
 
@@ -144,7 +164,9 @@ def write_items(erp: ErpWriter, items: Items, seed: int) -> None:
     erp.fill("ItemCrossReference", _cross_references(items, draws_for(seed, "ItemCrossReference")))
     erp.fill("ItemAssociated", *_associations(items, draws_for(seed, "ItemAssociated")))
     erp.fill("ItemUrl", *_urls(items, draws_for(seed, "ItemUrl")))
-    erp.fill_rows("VisibilityFilterPerItem", _filters(items, draws_for(seed, "VisibilityFilterPerItem")))
+    erp.fill_rows(
+        "VisibilityFilterPerItem", _filters(items, draws_for(seed, "VisibilityFilterPerItem"))
+    )
 
 
 def maker_code(maker: str) -> str:
@@ -153,10 +175,12 @@ def maker_code(maker: str) -> str:
 
 def _write_classification(erp: ErpWriter) -> None:
     erp.fill_rows(
-        "PRODUTTORI", [(maker_code(maker), maker, f"EXT{i:04d}") for i, maker in enumerate(MAKERS, 1)]
+        "PRODUTTORI",
+        [(maker_code(maker), maker, f"EXT{i:04d}") for i, maker in enumerate(MAKERS, 1)],
     )
     erp.fill_rows(
-        "Trademark", [(trademark_code(name), name, 6 * (i % 3)) for i, name in enumerate(TRADEMARKS)]
+        "Trademark",
+        [(trademark_code(name), name, 6 * (i % 3)) for i, name in enumerate(TRADEMARKS)],
     )
     erp.fill_rows("ItemLine", [(code, name) for name, code in ITEM_LINES.items()])
     erp.fill_rows("ItemGroup", _group_rows())
@@ -165,7 +189,9 @@ def _write_classification(erp: ErpWriter) -> None:
 def _group_rows() -> list[tuple]:
     """Three levels; a level that is not there is an empty text."""
     first = [(group, group, "", "", name) for group, name in GROUPS.items()]
-    second = [(f"{group}.{family}", group, family, "", name) for (group, family), name in FAMILIES.items()]
+    second = [
+        (f"{group}.{family}", group, family, "", name) for (group, family), name in FAMILIES.items()
+    ]
     third = {
         (r.group, r.family, r.subfamily): (
             f"{r.group}.{r.family}.{r.subfamily}",
@@ -185,7 +211,9 @@ def _item_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
         ranges = [RANGES[r] for r in items.ranges[rows].tolist()]
         size = len(ranges)
         numbers = range(rows.start, rows.stop)
-        ages = np.where(items.is_new[rows], draws.integers(1, 30, size), draws.integers(60, 3_000, size))
+        ages = np.where(
+            items.is_new[rows], draws.integers(1, 30, size), draws.integers(60, 3_000, size)
+        )
         yield {
             "CODART": items.codes[rows],
             "DESCRIZIONE": items.descriptions[rows],
@@ -194,7 +222,9 @@ def _item_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
                 for i, text, r in zip(numbers, items.descriptions[rows], ranges, strict=True)
             ],
             "TIPO": 0,
-            "CODMARCHIO": choose([trademark_code(name) for name in TRADEMARKS], items.trademarks[rows]),
+            "CODMARCHIO": choose(
+                [trademark_code(name) for name in TRADEMARKS], items.trademarks[rows]
+            ),
             "CODPRO": choose(makers, items.trademarks[rows]),
             "CODART_PRODUTTORE": [
                 f"{r.subfamily}-{i * 37 % 99_991:05d}" for i, r in zip(numbers, ranges, strict=True)
@@ -209,7 +239,8 @@ def _item_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
             "CODIVA": [r.vat for r in ranges],
             "UM": [r.unit for r in ranges],
             "PREZZO_PUBBLICO": [
-                f"{price / 100:.2f}" for price in (items.prices[rows] // 1_000 * 145 // 100).tolist()
+                f"{price / 100:.2f}"
+                for price in (items.prices[rows] // 1_000 * 145 // 100).tolist()
             ],
             "GESTIONE_LOTTI": [int(r.group == "FRE") for r in ranges],
             "GIORNI_APPROVV": draws.integers(1, 21, size),
@@ -259,7 +290,12 @@ def _units(items: Items, draws: Draws) -> list[Chunk]:
 
 
 def _unit(
-    items: Items, chosen: np.ndarray, units: list[str], packs: np.ndarray, grams: np.ndarray, priority: int
+    items: Items,
+    chosen: np.ndarray,
+    units: list[str],
+    packs: np.ndarray,
+    grams: np.ndarray,
+    priority: int,
 ) -> Chunk:
     return {
         "ItemId": choose(items.codes, chosen),
@@ -288,14 +324,18 @@ def _cross_references(items: Items, draws: Draws) -> Chunk:
 
 
 def _associations(items: Items, draws: Draws) -> list[Chunk]:
-    """Related, substitutive and alternative items; and groups, where the source is a group's name."""
+    """Related, substitutive and alternative items; and groups, where the source is a
+    group's name.
+    """
     sold = items.sold()
     sources = sold[distinct(draws, len(sold), len(sold) // 8)]
     others = sold[draws.integers(0, len(sold), len(sources))]
     differ = sources != others
     grouped = np.sort(distinct(draws, len(sold), 20))
     pairs = _association(choose(items.codes, sources[differ]), choose(items.codes, others[differ]))
-    groups = _association([f"GRP-{i // 4:02d}" for i in range(20)], choose(items.codes, sold[grouped]))
+    groups = _association(
+        [f"GRP-{i // 4:02d}" for i in range(20)], choose(items.codes, sold[grouped])
+    )
     kinds = draws.integers(1, 4, int(differ.sum()))
     return [{**pairs, "AssociationType": kinds}, {**groups, "AssociationType": 4}]
 
@@ -312,7 +352,9 @@ def _association(sources: list[str], others: list[str]) -> Chunk:
 
 
 def _urls(items: Items, draws: Draws) -> list[Chunk]:
-    """Product sheets and films of some items, and a few pictures kept on the makers' site, which the demo plays itself."""
+    """Product sheets and films of some items, and a few pictures kept on the makers' site, which
+    the demo plays itself.
+    """
     site = "https://media.distribuzioniadriatiche.example"
     sheets = np.flatnonzero(chance(draws, 4, items.active))
     pictures = np.sort(distinct(draws, items.active, 12))

@@ -1,4 +1,5 @@
-"""The small tables everything else points to: VAT, payments, customer groups, warehouses, price lists.
+"""The small tables everything else points to: VAT, payments, customer groups, warehouses, price
+lists.
 
 The same at every scale. Zones depend on the agents and are written with them.
 """
@@ -137,9 +138,13 @@ def write_lookups(erp: ErpWriter) -> None:
     erp.fill_rows("ALIQUOTE_IVA", VAT_RATES)
     erp.fill_rows("PaymentType", PAYMENT_TYPES)
     erp.fill_rows("CONDIZIONI_PAGAMENTO", PAYMENT_METHODS)
-    erp.fill_rows("CustomerGroup", [(code, name, i) for i, (code, name, *_) in enumerate(CUSTOMER_GROUPS, 1)])
+    erp.fill_rows(
+        "CustomerGroup", [(code, name, i) for i, (code, name, *_) in enumerate(CUSTOMER_GROUPS, 1)]
+    )
     erp.fill_rows("CustomerGroupTranslation", _group_translations())
-    erp.fill_rows("CustomerPriceGroup", [(code, name, i) for i, (code, name) in enumerate(PRICE_GROUPS, 1)])
+    erp.fill_rows(
+        "CustomerPriceGroup", [(code, name, i) for i, (code, name) in enumerate(PRICE_GROUPS, 1)]
+    )
     erp.fill_rows("StatisticClass", STATISTIC_CLASSES)
     erp.fill_rows("BusinessRuleFromErp", _BUSINESS_RULES)
     erp.fill_rows("ActivityType", ACTIVITY_TYPES)

@@ -1,6 +1,8 @@
-"""The makers' web site that some pictures of the demo come from, played on this machine: real HTTP, drawn on demand.
+"""The makers' web site that some pictures of the demo come from, played on this machine: real HTTP,
+drawn on demand.
 
-It answers conditional requests, so that a second download shows what an unchanged picture costs; one picture is missing.
+It answers conditional requests, so that a second download shows what an unchanged picture costs;
+one picture is missing.
 """
 
 from collections.abc import Iterator
@@ -24,7 +26,9 @@ class _Site(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         code = PurePosixPath(self.path).stem
-        if not self.path.startswith(_PICTURES) or sha256(code.encode()).hexdigest().startswith(_MISSING):
+        if not self.path.startswith(_PICTURES) or sha256(code.encode()).hexdigest().startswith(
+            _MISSING
+        ):
             self._answer(404, b"not here\n", "text/plain")
             return
         picture = drawn_for(code)
@@ -50,13 +54,16 @@ class _Site(BaseHTTPRequestHandler):
 
 @contextmanager
 def makers_site() -> Iterator[str]:
-    """Serves the site while the block runs; its address. Raises: ConfigError when its port is taken."""
+    """Serves the site while the block runs; its address. Raises: ConfigError when its port is
+    taken.
+    """
     host, _, port = MAKERS_SITE.partition(":")
     try:
         server = ThreadingHTTPServer((host, int(port)), _Site)
     except OSError as error:
         raise ConfigError(
-            f"the makers' site of the demo cannot listen on {MAKERS_SITE} ({error.strerror}): end what uses that port"
+            f"the makers' site of the demo cannot listen on {MAKERS_SITE} ({error.strerror}): end"
+            " what uses that port"
         ) from None
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -49,20 +49,26 @@ export:
 """
 
 _TRANSFORMS = {
-    "Document": """\
+    "Document": (
+        """\
       transform:
         AppOrigin: {constant: TABLET}                  # always the same (FixedValueAsString)
         DocumentTypeId: {lookup: {ORD: OC}}            # the console's types by the ERP's codes
         Number: {RemovePrefix: T}                      # T12 of the tablets' numbers is 12 here
-""",
-    "DocumentLine": """\
+"""
+    ),
+    "DocumentLine": (
+        """\
       transform:
         SaleTypeId: {lookup: {VEN: V, OMT: OT, OMI: OI, SCM: SM, PRO: VP}, default: V}
-""",
-    "ReceivableInstallment": """\
+"""
+    ),
+    "ReceivableInstallment": (
+        """\
       transform:
         Id: StringToInteger                            # IDPARTITA is a number of the ERP's own
-""",
+"""
+    ),
 }
 
 

@@ -13,7 +13,9 @@ MAKERS_SITE = "127.0.0.1:8417"
 
 @dataclass(frozen=True)
 class Province:
-    """A province of the sales network: its code, name, VAT office and towns with their post code."""
+    """A province of the sales network: its code, name, VAT office and towns with their post
+    code.
+    """
 
     code: str
     name: str
@@ -31,15 +33,18 @@ PROVINCES: tuple[Province, ...] = (
         "AN",
         "Ancona",
         "042",
-        "Ancona 60121, Senigallia 60019, Jesi 60035, Osimo 60027, Fabriano 60044, Falconara Marittima 60015, "
-        "Loreto 60025, Castelfidardo 60022",
+        "Ancona 60121, Senigallia 60019, Jesi 60035, Osimo 60027, Fabriano 60044, Falconara"
+        " Marittima 60015, Loreto 60025, Castelfidardo 60022",
     ),
-    _province("PU", "Pesaro e Urbino", "041", "Pesaro 61121, Fano 61032, Urbino 61029, Fossombrone 61034"),
+    _province(
+        "PU", "Pesaro e Urbino", "041", "Pesaro 61121, Fano 61032, Urbino 61029, Fossombrone 61034"
+    ),
     _province(
         "MC",
         "Macerata",
         "043",
-        "Macerata 62100, Civitanova Marche 62012, Recanati 62019, Tolentino 62029, Porto Recanati 62017",
+        "Macerata 62100, Civitanova Marche 62012, Recanati 62019, Tolentino 62029, Porto Recanati"
+        " 62017",
     ),
     _province(
         "FM",
@@ -48,7 +53,10 @@ PROVINCES: tuple[Province, ...] = (
         "Fermo 63900, Porto San Giorgio 63822, Porto Sant'Elpidio 63821, Sant'Elpidio a Mare 63811",
     ),
     _province(
-        "AP", "Ascoli Piceno", "044", "Ascoli Piceno 63100, San Benedetto del Tronto 63074, Grottammare 63066"
+        "AP",
+        "Ascoli Piceno",
+        "044",
+        "Ascoli Piceno 63100, San Benedetto del Tronto 63074, Grottammare 63066",
     ),
     _province(
         "RN",
@@ -71,7 +79,12 @@ PROVINCES: tuple[Province, ...] = (
     _province("BO", "Bologna", "037", "Bologna 40121, Imola 40026, Casalecchio di Reno 40033"),
     _province("MO", "Modena", "036", "Modena 41121, Carpi 41012, Sassuolo 41049"),
     _province("FE", "Ferrara", "038", "Ferrara 44121, Comacchio 44022, Cento 44042"),
-    _province("PG", "Perugia", "054", "Perugia 06121, Assisi 06081, Foligno 06034, Città di Castello 06012"),
+    _province(
+        "PG",
+        "Perugia",
+        "054",
+        "Perugia 06121, Assisi 06081, Foligno 06034, Città di Castello 06012",
+    ),
     _province("PD", "Padova", "028", "Padova 35121, Abano Terme 35031, Este 35042"),
     _province("VE", "Venezia", "027", "Venezia 30121, Chioggia 30015, Jesolo 30016"),
     _province("TV", "Treviso", "026", "Treviso 31100, Conegliano 31015, Castelfranco Veneto 31033"),
@@ -82,8 +95,12 @@ PROVINCES: tuple[Province, ...] = (
     _province("BS", "Brescia", "017", "Brescia 25121, Desenzano del Garda 25015, Sirmione 25019"),
     _province("TN", "Trento", "022", "Trento 38121, Riva del Garda 38066"),
     _province("CB", "Campobasso", "070", "Campobasso 86100, Termoli 86039"),
-    _province("FG", "Foggia", "071", "Foggia 71121, Vieste 71019, Manfredonia 71043, San Severo 71016"),
-    _province("BA", "Bari", "072", "Bari 70121, Monopoli 70043, Polignano a Mare 70044, Altamura 70022"),
+    _province(
+        "FG", "Foggia", "071", "Foggia 71121, Vieste 71019, Manfredonia 71043, San Severo 71016"
+    ),
+    _province(
+        "BA", "Bari", "072", "Bari 70121, Monopoli 70043, Polignano a Mare 70044, Altamura 70022"
+    ),
     _province("LE", "Lecce", "075", "Lecce 73100, Gallipoli 73014, Otranto 73028"),
     _province("RM", "Roma", "058", "Roma 00184, Fiumicino 00054"),
 )

@@ -1,6 +1,8 @@
-"""What agents would have made on their tablets, in schema kimo as the Kimo server leaves it (fact sheet, sections 9 and 10).
+"""What agents would have made on their tablets, in schema kimo as the Kimo server leaves it (fact
+sheet, sections 9 and 10).
 
-Orders with their lines, new and edited customers, visits, cashings, and what is not to be sent. Sending is the export's.
+Orders with their lines, new and edited customers, visits, cashings, and what is not to be sent.
+Sending is the export's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +39,8 @@ _PAID_ON_KIMO = 3
 _ASSORTMENT = 3_000
 _MOST_LINES = 12
 _DISCOUNTS, _DISCOUNT_WEIGHTS = (0, 3, 5, 10, 15), [60, 12, 14, 10, 4]
-# Of the new customers, every so many has a VAT number that the ERP will not take, beginning with the second.
+# Of the new customers, every so many has a VAT number that the ERP will not take, beginning with
+# the second.
 _WRONG_VAT_EVERY = 5
 _NOTES = (
     "",
@@ -50,17 +53,26 @@ _NOTES = (
 )
 _OF_THE_TOWN = ("AddressPostCode", "AddressCity", "AddressCountrySubdivision", "ZoneId")
 _REFERENCES = ("", "", "Vs. mail", "WhatsApp", "Ordine a voce")
-_TOO_LONG = "Il cliente ha dettato: consegnare solo di mattina, mai di lunedì, e chiamare sempre prima. " * 4
+_TOO_LONG = (
+    "Il cliente ha dettato: consegnare solo di mattina, mai di lunedì, e chiamare sempre prima. "
+    * 4
+)
 _SUBJECTS = ("Giro visite", "Presentazione novità", "Raccolta ordine", "Degustazione caffè")
-_VISIT_NOTES = ("Tutto bene", "Richiama lunedì 📞", "Vuole lo sconto su acqua e bibite\nne parlo col capoarea", "")
+_VISIT_NOTES = (
+    "Tutto bene",
+    "Richiama lunedì 📞",
+    "Vuole lo sconto su acqua e bibite\nne parlo col capoarea",
+    "",
+)
 
 
 @dataclass(frozen=True)
 class MadeOrders:
     """What was made. orders, lines: of orders that are ready and that the ERP can take.
 
-    too_long: orders with a note longer than the ERP's column; editing: orders that the agent has not finished; quotes: of a
-    type that is not sent; wrong_vat_numbers: of the new customers, those that the ERP will refuse.
+    too_long: orders with a note longer than the ERP's column; editing: orders that the agent has
+    not finished; quotes: of a type that is not sent; wrong_vat_numbers: of the new customers, those
+    that the ERP will refuse.
     """
 
     load: int
@@ -77,9 +89,11 @@ class MadeOrders:
 
 
 def make_orders(connection: Connection, count: int, *, seed: int = 20260101) -> MadeOrders:
-    """Makes `count` orders that are ready, one in ten of them for a new customer, and what else agents do; as a load.
+    """Makes `count` orders that are ready, one in ten of them for a new customer, and what else
+    agents do; as a load.
 
-    The same for the same seed and data; called again, others. The caller holds the lock of database/locks.py.
+    The same for the same seed and data; called again, others. The caller holds the lock of
+    database/locks.py.
     Raises: ConfigError where no company is imported.
     """
     if count < 1:
@@ -109,7 +123,10 @@ class _Tour:
         owners = [(agent, customers[customer]) for agent, customer in pairs[:orders]]
         for place in sorted(self._draws.permutation(count)[:newcomers].tolist()):
             agent, neighbour = owners[place]
-            owners[place] = (agent, self._newcomer(agent, neighbour, len(self._made.get("Account", []))))
+            owners[place] = (
+                agent,
+                self._newcomer(agent, neighbour, len(self._made.get("Account", []))),
+            )
         lines = self._sell(owners, [count, count + 1, *range(count + 2, orders)])
         self._visit(pairs[orders : orders + visits])
         self._write()
@@ -127,30 +144,47 @@ class _Tour:
             cashings=self._cash(max(1, count // 10)),
         )
 
-    # --- customers ----------------------------------------------------------------------------------------------------
+    # --- customers
+    # ----------------------------------------------------------------------------------------------
 
     def _newcomer(self, agent: str, neighbour: Mapping[str, Any], number: int) -> Row:
         """A customer nobody knew, in the town of one that the agent follows."""
         dice = self._draws.integers(0, 1_000_000, 8).tolist()
         group = dice[0] % len(lookups.CUSTOMER_GROUPS)
         name = company_name(group, *dice[1:5])[:100]
-        province = next((p for p in PROVINCES if p.code == neighbour["AddressCountrySubdivision"]), PROVINCES[0])
+        province = next(
+            (p for p in PROVINCES if p.code == neighbour["AddressCountrySubdivision"]), PROVINCES[0]
+        )
         vat = vat_number(3_000_000 + dice[5] * 7 % 7_000_000, province.vat_office)
         if number % _WRONG_VAT_EVERY == 1:
             vat = vat[:-1] + str((int(vat[-1]) + 1) % 10)
         row = {
             **self._life(agent),
-            "Name": name, "NickName": name.split(" di ")[0][:100], "AccountTypeId": 1, "CreationReason": _NEW_ACCOUNT,
+            "Name": name,
+            "NickName": name.split(" di ")[0][:100],
+            "AccountTypeId": 1,
+            "CreationReason": _NEW_ACCOUNT,
             "AddressLine": f"{STREETS[dice[6] % len(STREETS)]} {1 + dice[7] % 200}",
             **{field: neighbour[field] for field in _OF_THE_TOWN},
-            "AddressCountry": "IT", "VatNumber": vat, "FiscalCode": vat, "Phone": f"07{dice[5] % 40 + 10} {dice[6]:06d}",
-            "Mail": f"info@{slug(name)}.example", "CertifiedMail": f"{slug(name)}@pec.example",
-            "UniqueOfficeCode": f"K{dice[7]:06d}", "CustomerTypeId": 1 if " di " in name and "& C." not in name else 2,
-            "SalesAgentId": agent, "CustomerGroupId": lookups.CUSTOMER_GROUPS[group][0], "PaymentMethodId": "CONT",
-            "PriceListId": lookups.PRICE_LISTS[0][0], "CurrencyId": "EUR", "LanguageId": "IT", "Locked": False,
-            "LogisticOpeningTimes": "8:00-12:00", "Notes": "Aperto da poco ☕\nprovare con l'acqua" if number % 2 else "",
+            "AddressCountry": "IT",
+            "VatNumber": vat,
+            "FiscalCode": vat,
+            "Phone": f"07{dice[5] % 40 + 10} {dice[6]:06d}",
+            "Mail": f"info@{slug(name)}.example",
+            "CertifiedMail": f"{slug(name)}@pec.example",
+            "UniqueOfficeCode": f"K{dice[7]:06d}",
+            "CustomerTypeId": 1 if " di " in name and "& C." not in name else 2,
+            "SalesAgentId": agent,
+            "CustomerGroupId": lookups.CUSTOMER_GROUPS[group][0],
+            "PaymentMethodId": "CONT",
+            "PriceListId": lookups.PRICE_LISTS[0][0],
+            "CurrencyId": "EUR",
+            "LanguageId": "IT",
+            "Locked": False,
+            "LogisticOpeningTimes": "8:00-12:00",
+            "Notes": "Aperto da poco ☕\nprovare con l'acqua" if number % 2 else "",
             "IsDeleted": False,
-        }  # fmt: skip
+        }
         self._made.setdefault("Account", []).append(row)
         return row
 
@@ -161,13 +195,19 @@ class _Tour:
             "Phone": "071 200300",
             "Notes": "Nuovo numero di telefono\nchiuso anche il martedì",
         }
-        kept = {field: value for field, value in edited.items() if field not in (ID, "CreatorId", "CreationDate")}
+        kept = {
+            field: value
+            for field, value in edited.items()
+            if field not in (ID, "CreatorId", "CreationDate")
+        }
         return self._update("Account", [{ID: customer, **kept}])
 
-    # --- documents ----------------------------------------------------------------------------------------------------
+    # --- documents
+    # ----------------------------------------------------------------------------------------------
 
     def _sell(self, owners: Sequence[tuple[str, Mapping[str, Any]]], special: Sequence[int]) -> int:
-        """A document for each owner; special: places of the too long one, of the unfinished one, of the quotes.
+        """A document for each owner; special: places of the too long one, of the unfinished one, of
+        the quotes.
 
         Returns how many lines the others have.
         """
@@ -190,14 +230,20 @@ class _Tour:
                 **_of_customer(customer, sites.get(customer[ID]), dice[place]),
                 "Notes": _TOO_LONG if place == too_long else _NOTES[dice[place][1] % len(_NOTES)],
             }
-            sold = list(_lines(head, assortment.lines(agent, head["PriceListId"], sizes[place]), ids))
-            head |= {total: sum(line[total] for line in sold) for total in ("Amount", "VatAmount", "AmountIncludingVat")}
+            sold = list(
+                _lines(head, assortment.lines(agent, head["PriceListId"], sizes[place]), ids)
+            )
+            head |= {
+                total: sum(line[total] for line in sold)
+                for total in ("Amount", "VatAmount", "AmountIncludingVat")
+            }
             self._made.setdefault("Document", []).append(head)
             self._made.setdefault("DocumentLine", []).extend(sold)
             lines += len(sold) if place not in special else 0
         return lines
 
-    # --- visits and cashings ------------------------------------------------------------------------------------------
+    # --- visits and cashings
+    # ------------------------------------------------------------------------------------------
 
     def _visit(self, pairs: Sequence[tuple[str, str]]) -> None:
         ids = self._ids(2 * len(pairs))
@@ -207,27 +253,49 @@ class _Tour:
             hour = 8 + die % 9
             visit = {
                 **self._life(agent, next(ids)),
-                "ActivityTypeId": kind, "AccountId": customer, "Status": _COMPLETED, "Duration": duration,
-                "Subject": _SUBJECTS[die % len(_SUBJECTS)], "Notes": _VISIT_NOTES[die // 7 % len(_VISIT_NOTES)],
-                "StartDate": f"{TODAY} {hour:02d}:00:00", "EndDate": f"{TODAY} {hour + 1:02d}:30:00", "IsDeleted": False,
-            }  # fmt: skip
+                "ActivityTypeId": kind,
+                "AccountId": customer,
+                "Status": _COMPLETED,
+                "Duration": duration,
+                "Subject": _SUBJECTS[die % len(_SUBJECTS)],
+                "Notes": _VISIT_NOTES[die // 7 % len(_VISIT_NOTES)],
+                "StartDate": f"{TODAY} {hour:02d}:00:00",
+                "EndDate": f"{TODAY} {hour + 1:02d}:30:00",
+                "IsDeleted": False,
+            }
             reference = next(ids)
             assignee = {
-                ID: reference, "SyncReference": reference, "ActivityId": visit[ID], "AssigneeId": agent, "AssigneeType": 1,
-                "CreatorId": agent, "CreationDate": visit["CreationDate"], "IsDeleted": False,
-            }  # fmt: skip
+                ID: reference,
+                "SyncReference": reference,
+                "ActivityId": visit[ID],
+                "AssigneeId": agent,
+                "AssigneeType": 1,
+                "CreatorId": agent,
+                "CreationDate": visit["CreationDate"],
+                "IsDeleted": False,
+            }
             self._made.setdefault("Activity", []).append(visit)
             self._made.setdefault("ActivityAssignee", []).append(assignee)
 
     def _cash(self, wanted: int) -> int:
         """Open items paid into an agent's hands; every third one only by half."""
         paid = []
-        for place, (key, due, agent) in enumerate(_cashable(self._connection, wanted, int(self._draws.integers(0, 1_000)))):
+        for place, (key, due, agent) in enumerate(
+            _cashable(self._connection, wanted, int(self._draws.integers(0, 1_000)))
+        ):
             life = self._life(agent)
             paid.append(
                 {
                     ID: key,
-                    **{f: life[f] for f in ("SyncReference", "EntityStatus", "LastModifiedUserId", "LastModifiedTimeStamp")},
+                    **{
+                        f: life[f]
+                        for f in (
+                            "SyncReference",
+                            "EntityStatus",
+                            "LastModifiedUserId",
+                            "LastModifiedTimeStamp",
+                        )
+                    },
                     "PaymentStatus": _PAID_ON_KIMO,
                     "ActualPaymentAmount": _rounded(due / 2, 2) if place % 3 == 2 else due,
                     "ActualPaymentDate": TODAY,
@@ -237,7 +305,8 @@ class _Tour:
             )
         return self._update("ReceivableInstallment", paid)
 
-    # --- rows ---------------------------------------------------------------------------------------------------------
+    # --- rows
+    # ----------------------------------------------------------------------------------------------
 
     def _life(self, agent: str, reference: str | None = None, *, status: int = _TO_EXPORT) -> Row:
         """What the Kimo server writes into everything that comes from a tablet."""
@@ -245,13 +314,22 @@ class _Tour:
         minute = int(self._draws.integers(0, 600))
         moment = f"{TODAY} {8 + minute // 60:02d}:{minute % 60:02d}:00"
         return {
-            ID: reference, "SyncReference": reference, "EntityStatus": status, "CreatorId": agent, "CreationDate": moment,
-            "LastModifiedUserId": agent, "LastModifiedTimeStamp": moment, "UploadToServerTimeStamp": moment,
-        }  # fmt: skip
+            ID: reference,
+            "SyncReference": reference,
+            "EntityStatus": status,
+            "CreatorId": agent,
+            "CreationDate": moment,
+            "LastModifiedUserId": agent,
+            "LastModifiedTimeStamp": moment,
+            "UploadToServerTimeStamp": moment,
+        }
 
     def _ids(self, count: int) -> Iterator[str]:
         data = self._draws.bytes(16 * count)
-        return (str(UUID(bytes=data[start : start + 16], version=4)) for start in range(0, len(data), 16))
+        return (
+            str(UUID(bytes=data[start : start + 16], version=4))
+            for start in range(0, len(data), 16)
+        )
 
     def _choose(self, values: Sequence[Any], count: int) -> list[Any]:
         return [values[place] for place in self._draws.integers(0, len(values), count).tolist()]
@@ -259,20 +337,30 @@ class _Tour:
     def _write(self) -> None:
         for entity, rows in self._made.items():
             names = [*rows[0], CHANGED]
-            statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table(KIMO, entity), columns(names))
+            statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+                table(KIMO, entity), columns(names)
+            )
             with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in rows:
-                    copy.write_row((*(None if value == "" else value for value in row.values()), self._load))
+                    copy.write_row(
+                        (*(None if value == "" else value for value in row.values()), self._load)
+                    )
             self._tell(entity)
 
     def _update(self, entity: str, rows: Sequence[Row]) -> int:
         if not rows:
             return 0
         given = [name for name in rows[0] if name != ID]
-        assigned = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in (*given, CHANGED))
-        statement = sql.SQL("UPDATE {} SET {} WHERE {} = %s").format(table(KIMO, entity), assigned, sql.Identifier(ID))
+        assigned = sql.SQL(", ").join(
+            sql.SQL("{} = %s").format(sql.Identifier(name)) for name in (*given, CHANGED)
+        )
+        statement = sql.SQL("UPDATE {} SET {} WHERE {} = %s").format(
+            table(KIMO, entity), assigned, sql.Identifier(ID)
+        )
         with self._connection.cursor() as cursor:
-            cursor.executemany(statement, [(*(row[name] for name in given), self._load, row[ID]) for row in rows])
+            cursor.executemany(
+                statement, [(*(row[name] for name in given), self._load, row[ID]) for row in rows]
+            )
         self._tell(entity)
         return len(rows)
 
@@ -280,8 +368,8 @@ class _Tour:
         """Step 3 and `kimo status` go by ops.loaded; what is never imported is not there."""
         self._connection.execute(
             sql.SQL(
-                "UPDATE ops.loaded SET changed_load = %s, rows_live = (SELECT count(*) FROM {} WHERE {} IS NULL) "
-                "WHERE entity = %s"
+                "UPDATE ops.loaded SET changed_load = %s, rows_live = (SELECT count(*) FROM {}"
+                " WHERE {} IS NULL) WHERE entity = %s"
             ).format(table(KIMO, entity), sql.Identifier(ARCHIVED)),
             [self._load, entity],
         )
@@ -292,7 +380,10 @@ def _of_customer(customer: Mapping[str, Any], site: str | None, dice: Sequence[i
     delivery: date = TODAY + timedelta(days=1 + dice[0] % 6)
     return {
         "AccountId": customer[ID],
-        **{f"Account{field}": customer[field] for field in ("Name", "VatNumber", "AddressLine", "AddressCity")},
+        **{
+            f"Account{field}": customer[field]
+            for field in ("Name", "VatNumber", "AddressLine", "AddressCity")
+        },
         "DocumentDate": TODAY,
         "DocumentConfirmationTimeStamp": TODAY,
         "DeliveryDate": delivery,
@@ -326,13 +417,19 @@ class _Assortment:
         self._draws = draws
         self._items = _items(connection, int(draws.integers(0, 1_000)))
         self._prices = _prices(connection, [item[ID] for item in self._items])
-        self._items = [item for item in self._items if (item[ID], lookups.PRICE_LISTS[0][0]) in self._prices]
+        self._items = [
+            item for item in self._items if (item[ID], lookups.PRICE_LISTS[0][0]) in self._prices
+        ]
         self._trademarks: dict[str, set[str]] = {}
-        for agent, trademark in _live(connection, "TrademarkPerUser", "SalesAgentId", "TrademarkId"):
+        for agent, trademark in _live(
+            connection, "TrademarkPerUser", "SalesAgentId", "TrademarkId"
+        ):
             self._trademarks.setdefault(agent, set()).add(trademark)
         self._of_agent: dict[str, list[Row]] = {}
         if not self._items:
-            raise ConfigError("There are no items with a price: import the demo company first, `kimo demo` does.")
+            raise ConfigError(
+                "There are no items with a price: import the demo company first, `kimo demo` does."
+            )
 
     def lines(self, agent: str, price_list: str, count: int) -> Iterator[_Sold]:
         """`count` items or, where chance takes one twice, fewer."""
@@ -342,14 +439,18 @@ class _Assortment:
         discounts = weighted(self._draws, _DISCOUNT_WEIGHTS, len(chosen)).tolist()
         for place, pack, discount in zip(chosen, packs, discounts, strict=True):
             item = items[place]
-            used = price_list if (item[ID], price_list) in self._prices else lookups.PRICE_LISTS[0][0]
+            used = (
+                price_list if (item[ID], price_list) in self._prices else lookups.PRICE_LISTS[0][0]
+            )
             quantity = pack * (item["UnitsPerPack"] or Decimal(1))
             yield _Sold(item, quantity, used, self._prices[item[ID], used], _DISCOUNTS[discount])
 
     def _sellable(self, agent: str) -> list[Row]:
         if agent not in self._of_agent:
             allowed = self._trademarks.get(agent)
-            items = [item for item in self._items if allowed is None or item["TrademarkId"] in allowed]
+            items = [
+                item for item in self._items if allowed is None or item["TrademarkId"] in allowed
+            ]
             self._of_agent[agent] = items or self._items
         return self._of_agent[agent]
 
@@ -360,42 +461,64 @@ def _lines(head: Row, sold: Iterator[_Sold], ids: Iterator[str]) -> Iterator[Row
         amount = _rounded(line.quantity * line.price * (100 - line.discount) / 100, 2)
         vat = _rounded(amount * item["Value"] / 100, 2)
         yield {
-            ID: reference, "SyncReference": reference, "DocumentId": head[ID], "LineNumber": number, "LineType": 0,
-            "ItemId": item[ID], "ItemDescription": item["Description"], "SaleTypeId": "VEN", "SaleTypeMode": 0,
-            "SalesUomId": item["SalesUomId"], "SalesQty": line.quantity, "PriceListId": line.price_list,
-            "UnitPrice": line.price, "Discount1": line.discount, "Discount2": 0,
-            "NetUnitPrice": _rounded(line.price * (100 - line.discount) / 100, 5), "Amount": amount, "VatAmount": vat,
-            "AmountIncludingVat": amount + vat, "VatRateId": item["VatRateId"], "VatRateValue": item["Value"],
-            "Notes": "Omaggio a parte 🎁" if number % 7 == 0 else "", "CreatorId": head["CreatorId"],
-            "CreationDate": head["CreationDate"], "IsDeleted": False,
-        }  # fmt: skip
+            ID: reference,
+            "SyncReference": reference,
+            "DocumentId": head[ID],
+            "LineNumber": number,
+            "LineType": 0,
+            "ItemId": item[ID],
+            "ItemDescription": item["Description"],
+            "SaleTypeId": "VEN",
+            "SaleTypeMode": 0,
+            "SalesUomId": item["SalesUomId"],
+            "SalesQty": line.quantity,
+            "PriceListId": line.price_list,
+            "UnitPrice": line.price,
+            "Discount1": line.discount,
+            "Discount2": 0,
+            "NetUnitPrice": _rounded(line.price * (100 - line.discount) / 100, 5),
+            "Amount": amount,
+            "VatAmount": vat,
+            "AmountIncludingVat": amount + vat,
+            "VatRateId": item["VatRateId"],
+            "VatRateValue": item["Value"],
+            "Notes": "Omaggio a parte 🎁" if number % 7 == 0 else "",
+            "CreatorId": head["CreatorId"],
+            "CreationDate": head["CreationDate"],
+            "IsDeleted": False,
+        }
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
-# --- what is there ----------------------------------------------------------------------------------------------------
+# --- what is there
+# --------------------------------------------------------------------------------------------------
 
 
 def _count(connection: Connection, entity: str) -> int:
-    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table(KIMO, entity))).fetchone()
+    row = connection.execute(
+        sql.SQL("SELECT count(*) FROM {}").format(table(KIMO, entity))
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
 def _followed_customers(connection: Connection) -> list[tuple[str, str]]:
     """(agent, customer) of customers that may buy and that nobody is editing."""
-    pairs = connection.execute(
-        """
+    pairs = connection.execute("""
         SELECT l."SalesAgentId", a."Id"
         FROM kimo."SalesAgentPerAccount" AS l JOIN kimo."Account" AS a ON a."Id" = l."AccountId"
-        WHERE l._archived_load IS NULL AND a._archived_load IS NULL AND a._hash IS NOT NULL AND a."AccountTypeId" = 1
+        WHERE l._archived_load IS NULL AND a._archived_load IS NULL AND a._hash IS NOT NULL
+            AND a."AccountTypeId" = 1
           AND a."Locked" IS NOT TRUE AND coalesce(a."EntityStatus", 0) IN (0, 2)
         ORDER BY 1, 2
-        """
-    ).fetchall()
+        """).fetchall()
     if not pairs:
-        raise ConfigError("There are no customers that an agent follows: import the demo company first, `kimo demo` does.")
+        raise ConfigError(
+            "There are no customers that an agent follows: import the demo company first, `kimo"
+            " demo` does."
+        )
     return pairs
 
 
@@ -408,8 +531,8 @@ def _rows_of(connection: Connection, entity: str, ids: Sequence[str]) -> dict[st
 def _sites_of(connection: Connection, customers: Sequence[str]) -> dict[str, str]:
     """One shipment site of each customer that has any."""
     rows = connection.execute(
-        'SELECT "HeadOfficeId", min("Id") FROM kimo."Account" '
-        'WHERE "AccountTypeId" = 2 AND "HeadOfficeId" = ANY(%s) AND _archived_load IS NULL GROUP BY 1',
+        'SELECT "HeadOfficeId", min("Id") FROM kimo."Account" WHERE "AccountTypeId" = 2 AND'
+        ' "HeadOfficeId" = ANY(%s) AND _archived_load IS NULL GROUP BY 1',
         [list(set(customers))],
     )
     return dict(rows.fetchall())
@@ -417,7 +540,9 @@ def _sites_of(connection: Connection, customers: Sequence[str]) -> dict[str, str
 
 def _live(connection: Connection, entity: str, *fields: str) -> list[tuple[Any, ...]]:
     return connection.execute(
-        sql.SQL("SELECT {} FROM {} WHERE _archived_load IS NULL ORDER BY 1, 2").format(columns(fields), table(KIMO, entity))
+        sql.SQL("SELECT {} FROM {} WHERE _archived_load IS NULL ORDER BY 1, 2").format(
+            columns(fields), table(KIMO, entity)
+        )
     ).fetchall()
 
 
@@ -429,7 +554,8 @@ def _items(connection: Connection, die: int) -> list[Row]:
                 SELECT * FROM kimo."Item" WHERE _archived_load IS NULL AND "ItemType" = 0
                 ORDER BY md5("Id" || %s), "Id" LIMIT %s
             )
-            SELECT DISTINCT ON (i."Id") i."Id", i."Description", i."TrademarkId", i."VatRateId", v."Value",
+            SELECT DISTINCT ON (i."Id") i."Id", i."Description", i."TrademarkId", i."VatRateId",
+                v."Value",
                 u."SalesUomId", u."UnitsPerPack"
             FROM chosen AS i JOIN kimo."VatRate" AS v ON v."Id" = i."VatRateId"
             JOIN kimo."ItemUom" AS u ON u."ItemId" = i."Id"
@@ -444,8 +570,10 @@ def _prices(connection: Connection, items: Sequence[str]) -> dict[tuple[str, str
     """(item, price list) -> the price for everybody, without quantities, that holds today."""
     rows = connection.execute(
         """
-        SELECT DISTINCT ON ("ItemId", "PriceListId") "ItemId", "PriceListId", "UnitPrice" FROM kimo."ItemListPrice"
-        WHERE _archived_load IS NULL AND "ItemId" = ANY(%s) AND "UnitPrice" > 0 AND "AccountId" IS NULL
+        SELECT DISTINCT ON ("ItemId", "PriceListId") "ItemId", "PriceListId", "UnitPrice"
+            FROM kimo."ItemListPrice"
+        WHERE _archived_load IS NULL AND "ItemId" = ANY(%s) AND "UnitPrice" > 0 AND "AccountId"
+            IS NULL
           AND "SalesAgentId" IS NULL AND coalesce("StartQuantityRange", 0) = 0 AND "StartDate" <= %s
         ORDER BY "ItemId", "PriceListId", "StartDate" DESC, "Id"
         """,
@@ -459,8 +587,10 @@ def _cashable(connection: Connection, wanted: int, die: int) -> list[tuple[str, 
     return connection.execute(
         """
         SELECT r."Id", r."ResidualDueAmount", min(l."SalesAgentId")
-        FROM kimo."ReceivableInstallment" AS r JOIN kimo."SalesAgentPerAccount" AS l ON l."AccountId" = r."CustomerId"
-        WHERE r._archived_load IS NULL AND l._archived_load IS NULL AND r."IsCashableBySalesAgent" AND r."PaymentStatus" = 0
+        FROM kimo."ReceivableInstallment" AS r JOIN kimo."SalesAgentPerAccount" AS l
+            ON l."AccountId" = r."CustomerId"
+        WHERE r._archived_load IS NULL AND l._archived_load IS NULL AND r."IsCashableBySalesAgent"
+            AND r."PaymentStatus" = 0
           AND r."ResidualDueAmount" > 0 AND coalesce(r."EntityStatus", 0) IN (0, 2)
         GROUP BY r."Id" ORDER BY md5(r."Id" || %s), r."Id" LIMIT %s
         """,

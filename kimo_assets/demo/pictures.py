@@ -1,7 +1,8 @@
 """Product pictures: flat packshots drawn with Pillow, and the ItemImage rows that name them.
 
-Every picture belongs to one item. Most files are plain names; some rows name them as a Windows program would. On purpose,
-one file is missing, one is cut off in the middle, and one is named by no row.
+Every picture belongs to one item. Most files are plain names; some rows name them as a Windows
+program would. On purpose, one file is missing, one is cut off in the middle, and one is named by no
+row.
 """
 
 import unicodedata
@@ -64,7 +65,11 @@ def choose_pictures(items: Items, scale: Scale) -> list[Picture]:
     return [_picture(items, number, i) for i, number in enumerate(numbers)]
 
 
-MISSING_FILE, CUT_FILE, UNNAMED_FILE = "scansione_0412.jpg", "retro_etichetta.jpg", "vecchio_logo.jpg"
+MISSING_FILE, CUT_FILE, UNNAMED_FILE = (
+    "scansione_0412.jpg",
+    "retro_etichetta.jpg",
+    "vecchio_logo.jpg",
+)
 
 
 def write_picture_rows(erp: ErpWriter, pictures: list[Picture]) -> None:
@@ -88,9 +93,10 @@ def drawn_for(code: str) -> bytes:
     number = zlib.crc32(code.encode())
     shape = sorted(_SHAPES)[number % len(_SHAPES)]
     file = BytesIO()
-    _drawn(Picture("", "", code.upper(), "", TRADEMARKS[number % len(TRADEMARKS)], shape, number), False).save(
-        file, "JPEG", quality=88
-    )
+    _drawn(
+        Picture("", "", code.upper(), "", TRADEMARKS[number % len(TRADEMARKS)], shape, number),
+        False,
+    ).save(file, "JPEG", quality=88)
     return file.getvalue()
 
 
@@ -153,14 +159,22 @@ def _shade(colour: Colour, percent: int) -> Colour:
 
 
 def _box(
-    draw: Draw, left: float, top: float, right: float, bottom: float, fill: Colour, radius: float = 0
+    draw: Draw,
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+    fill: Colour,
+    radius: float = 0,
 ) -> None:
     """A rectangle in hundredths of the picture."""
     corners = [part * _UNIT for part in (left, top, right, bottom)]
     draw.rounded_rectangle(corners, radius * _UNIT, fill=fill)
 
 
-def _ellipse(draw: Draw, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
+def _ellipse(
+    draw: Draw, left: float, top: float, right: float, bottom: float, fill: Colour
+) -> None:
     draw.ellipse([part * _UNIT for part in (left, top, right, bottom)], fill=fill)
 
 
@@ -301,13 +315,17 @@ def _label(draw: Draw, picture: Picture, dark: Colour, pale: Colour) -> None:
         _write(draw, line, _TEXT_SIZE, (60, 60, 60), left, right, top + 10.5 + i * _LINE_HEIGHT)
 
 
-def _write(draw: Draw, text: str, size: float, colour: Colour, left: float, right: float, top: float) -> None:
+def _write(
+    draw: Draw, text: str, size: float, colour: Colour, left: float, right: float, top: float
+) -> None:
     font = _fitting_font(text, size, right - left - 3)
     draw.text(((left + right) / 2 * _UNIT, top * _UNIT), text, font=font, fill=colour, anchor="ma")
 
 
 def _plain(text: str) -> str:
-    """Capitals with an apostrophe for the accent, as packs have it: the built-in font knows no accents."""
+    """Capitals with an apostrophe for the accent, as packs have it: the built-in font knows no
+    accents.
+    """
     decomposed = unicodedata.normalize("NFKD", text.upper())
     accents = "\u0300\u0301"
     return "".join("'" if c in accents else c for c in decomposed if c.isascii() or c in accents)

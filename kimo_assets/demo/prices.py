@@ -1,4 +1,5 @@
-"""Prices: the lists' lines, prices agreed with a customer or left to an agent, and discounts by item group.
+"""Prices: the lists' lines, prices agreed with a customer or left to an agent, and discounts by
+item group.
 
 The lists' names are in `lookups`, the items' base prices in `items`.
 """
@@ -10,7 +11,16 @@ import numpy as np
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import Accounts
 from kimo_assets.demo.agents import Agents
-from kimo_assets.demo.draws import PRICE_UNITS, Draws, chance, choose, distinct, draws_for, slices, weighted
+from kimo_assets.demo.draws import (
+    PRICE_UNITS,
+    Draws,
+    chance,
+    choose,
+    distinct,
+    draws_for,
+    slices,
+    weighted,
+)
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.items import Items
 from kimo_assets.demo.products import FAMILIES, GROUPS
@@ -25,16 +35,21 @@ def write_prices(
     erp: ErpWriter, items: Items, accounts: Accounts, agents: Agents, scale: Scale, seed: int
 ) -> None:
     erp.fill_from(
-        "LISTINI_RIGHE", _price_chunks(items, accounts, agents, scale, draws_for(seed, "LISTINI_RIGHE"))
+        "LISTINI_RIGHE",
+        _price_chunks(items, accounts, agents, scale, draws_for(seed, "LISTINI_RIGHE")),
     )
     erp.fill_rows("CatalogPriceList", _catalog_rows(agents))
-    erp.fill_rows("DiscountsPerItemGroup", _discount_rows(accounts, draws_for(seed, "DiscountsPerItemGroup")))
+    erp.fill_rows(
+        "DiscountsPerItemGroup", _discount_rows(accounts, draws_for(seed, "DiscountsPerItemGroup"))
+    )
 
 
 def _price_chunks(
     items: Items, accounts: Accounts, agents: Agents, scale: Scale, draws: Draws
 ) -> Iterator[Chunk]:
-    """Of a hundred prices 8 are for quantities, 20 for an account, 2 for an agent, the rest plain."""
+    """Of a hundred prices 8 are for quantities, 20 for an account, 2 for an agent, the rest
+    plain.
+    """
     for_quantity, for_account, for_agent = (scale.prices * percent // 100 for percent in (8, 20, 2))
     plain = scale.prices - for_quantity - for_account - for_agent
     units = items.units()
@@ -83,7 +98,9 @@ def _line(items: Items, units: list[str], chosen: np.ndarray, prices: np.ndarray
     }
 
 
-def _of_list(items: Items, units: list[str], lists: np.ndarray, chosen: np.ndarray, draws: Draws) -> Chunk:
+def _of_list(
+    items: Items, units: list[str], lists: np.ndarray, chosen: np.ndarray, draws: Draws
+) -> Chunk:
     return {
         **_line(items, units, chosen, list_prices(items, chosen, lists)),
         "CODLIS": choose(lookups.codes(lookups.PRICE_LISTS), lists),
@@ -103,7 +120,9 @@ def _for_quantity(items: Items, units: list[str], lists: np.ndarray, chosen: np.
 
 
 def _agreed(items: Items, units: list[str], chosen: np.ndarray, draws: Draws) -> Chunk:
-    prices = items.rounded(items.prices[chosen] * draws.integers(75, 93, len(chosen)) // 100, chosen)
+    prices = items.rounded(
+        items.prices[chosen] * draws.integers(75, 93, len(chosen)) // 100, chosen
+    )
     return {
         **_line(items, units, chosen, prices),
         "SC2": np.array([0, 2, 3.5])[weighted(draws, [90, 7, 3], len(chosen))],
@@ -114,7 +133,14 @@ def _catalog_rows(agents: Agents) -> list[tuple]:
     """Which list the catalogue shows: by customer group, price group, for some agents their own."""
     lists, groups = lookups.codes(lookups.PRICE_LISTS), lookups.codes(lookups.CUSTOMER_GROUPS)
     choices = [
-        (f"Catalogo {group}", lists[lookups.PRICE_LIST_OF_GROUP[i]], group, "", "", _CATALOG_PRIORITY)
+        (
+            f"Catalogo {group}",
+            lists[lookups.PRICE_LIST_OF_GROUP[i]],
+            group,
+            "",
+            "",
+            _CATALOG_PRIORITY,
+        )
         for i, group in enumerate(groups)
     ]
     choices += [("Catalogo direzionali", "GC", "", "D", "", _CATALOG_PRIORITY // 2)]

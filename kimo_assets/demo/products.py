@@ -1,4 +1,5 @@
-"""What the demo company sells: ranges of food, drinks and household goods, their makers and trademarks.
+"""What the demo company sells: ranges of food, drinks and household goods, their makers and
+trademarks.
 
 Pure data and how it combines into descriptions; the ERP's item rows are made by `items`.
 """
@@ -126,7 +127,14 @@ _BRANDS: dict[str, tuple[str, ...]] = {
     "china": ("Faventina", "Bianco Casa", "Cristallina"),
     "steel": ("Acciaio Casa", "Chef Inox", "Cucinabella"),
     "wood": ("Legno Cantù", "Cucinabella", "Chef Inox"),
-    "kitchen": ("Legno Cantù", "Cucinabella", "Chef Inox", "Piave Vetro", "Cristallina", "Bianco Casa"),
+    "kitchen": (
+        "Legno Cantù",
+        "Cucinabella",
+        "Chef Inox",
+        "Piave Vetro",
+        "Cristallina",
+        "Bianco Casa",
+    ),
 }
 
 _LINES: dict[str, str] = {
@@ -399,34 +407,80 @@ def _read_ranges(text: str) -> tuple[Range, ...]:
 RANGES: tuple[Range, ...] = _read_ranges(_RANGES)
 
 FAMILIES: dict[tuple[str, str], str] = {
-    ("CAF", "MAC"): "Caffè macinato", ("CAF", "GRA"): "Caffè in grani", ("CAF", "CAP"): "Capsule e cialde",
-    ("CAF", "SOL"): "Solubili", ("CAF", "ZUC"): "Zucchero", ("CAF", "INF"): "Tè e infusi",
-    ("BEV", "ACQ"): "Acque minerali", ("BEV", "BIB"): "Bibite", ("BEV", "SUC"): "Succhi",
+    ("CAF", "MAC"): "Caffè macinato",
+    ("CAF", "GRA"): "Caffè in grani",
+    ("CAF", "CAP"): "Capsule e cialde",
+    ("CAF", "SOL"): "Solubili",
+    ("CAF", "ZUC"): "Zucchero",
+    ("CAF", "INF"): "Tè e infusi",
+    ("BEV", "ACQ"): "Acque minerali",
+    ("BEV", "BIB"): "Bibite",
+    ("BEV", "SUC"): "Succhi",
     ("BEV", "SCI"): "Sciroppi",
-    ("VIN", "BIA"): "Vini bianchi", ("VIN", "ROS"): "Vini rossi", ("VIN", "SPU"): "Spumanti",
-    ("VIN", "BAG"): "Vini sfusi", ("VIN", "BIR"): "Birre", ("VIN", "LIQ"): "Liquori e amari",
-    ("DIS", "PAS"): "Pasta", ("DIS", "FAR"): "Farine", ("DIS", "RIS"): "Riso", ("DIS", "OLI"): "Oli",
-    ("DIS", "ACE"): "Aceti", ("DIS", "POM"): "Pomodoro", ("DIS", "LEG"): "Legumi", ("DIS", "SOT"): "Sottoli",
-    ("DIS", "SAL"): "Sughi e salse", ("DIS", "PES"): "Conserve di pesce", ("DIS", "SPE"): "Spezie",
-    ("FRE", "LAT"): "Latte e panna", ("FRE", "FOR"): "Formaggi", ("FRE", "SAL"): "Salumi",
-    ("DOL", "BIS"): "Biscotti", ("DOL", "CIO"): "Cioccolato", ("DOL", "RIC"): "Ricorrenze",
-    ("DOL", "MAR"): "Confetture", ("DOL", "CRE"): "Creme", ("DOL", "SNA"): "Snack salati",
-    ("PUL", "PIA"): "Piatti", ("PUL", "LAV"): "Bucato", ("PUL", "SUP"): "Superfici",
-    ("PUL", "LST"): "Lavastoviglie", ("PUL", "CAR"): "Carta", ("MON", "TOV"): "Tovaglioli",
-    ("MON", "BIC"): "Bicchieri", ("MON", "PIA"): "Piatti", ("MON", "ASP"): "Asporto",
+    ("VIN", "BIA"): "Vini bianchi",
+    ("VIN", "ROS"): "Vini rossi",
+    ("VIN", "SPU"): "Spumanti",
+    ("VIN", "BAG"): "Vini sfusi",
+    ("VIN", "BIR"): "Birre",
+    ("VIN", "LIQ"): "Liquori e amari",
+    ("DIS", "PAS"): "Pasta",
+    ("DIS", "FAR"): "Farine",
+    ("DIS", "RIS"): "Riso",
+    ("DIS", "OLI"): "Oli",
+    ("DIS", "ACE"): "Aceti",
+    ("DIS", "POM"): "Pomodoro",
+    ("DIS", "LEG"): "Legumi",
+    ("DIS", "SOT"): "Sottoli",
+    ("DIS", "SAL"): "Sughi e salse",
+    ("DIS", "PES"): "Conserve di pesce",
+    ("DIS", "SPE"): "Spezie",
+    ("FRE", "LAT"): "Latte e panna",
+    ("FRE", "FOR"): "Formaggi",
+    ("FRE", "SAL"): "Salumi",
+    ("DOL", "BIS"): "Biscotti",
+    ("DOL", "CIO"): "Cioccolato",
+    ("DOL", "RIC"): "Ricorrenze",
+    ("DOL", "MAR"): "Confetture",
+    ("DOL", "CRE"): "Creme",
+    ("DOL", "SNA"): "Snack salati",
+    ("PUL", "PIA"): "Piatti",
+    ("PUL", "LAV"): "Bucato",
+    ("PUL", "SUP"): "Superfici",
+    ("PUL", "LST"): "Lavastoviglie",
+    ("PUL", "CAR"): "Carta",
+    ("MON", "TOV"): "Tovaglioli",
+    ("MON", "BIC"): "Bicchieri",
+    ("MON", "PIA"): "Piatti",
+    ("MON", "ASP"): "Asporto",
     ("MON", "POS"): "Posate",
-    ("MON", "FIL"): "Pellicole e fogli", ("CAS", "VET"): "Vetro", ("CAS", "POR"): "Porcellana",
-    ("CAS", "ACC"): "Acciaio", ("CAS", "LEG"): "Legno", ("CAS", "CON"): "Contenitori",
+    ("MON", "FIL"): "Pellicole e fogli",
+    ("CAS", "VET"): "Vetro",
+    ("CAS", "POR"): "Porcellana",
+    ("CAS", "ACC"): "Acciaio",
+    ("CAS", "LEG"): "Legno",
+    ("CAS", "CON"): "Contenitori",
     ("CAS", "TES"): "Tessili",
-}  # fmt: skip
+}
 
 ENGLISH: dict[str, str] = {
-    "CAF": "coffee and tea", "BEV": "soft drinks", "VIN": "wine, beer and spirits", "DIS": "pantry",
-    "FRE": "dairy and deli", "DOL": "sweets and snacks", "PUL": "cleaning", "MON": "disposables",
+    "CAF": "coffee and tea",
+    "BEV": "soft drinks",
+    "VIN": "wine, beer and spirits",
+    "DIS": "pantry",
+    "FRE": "dairy and deli",
+    "DOL": "sweets and snacks",
+    "PUL": "cleaning",
+    "MON": "disposables",
     "CAS": "tableware",
-}  # fmt: skip
+}
 GERMAN: dict[str, str] = {
-    "CAF": "Kaffee und Tee", "BEV": "Getränke", "VIN": "Wein, Bier und Spirituosen", "DIS": "Vorrat",
-    "FRE": "Milchprodukte und Wurstwaren", "DOL": "Süßes und Snacks", "PUL": "Reinigung", "MON": "Einweg",
+    "CAF": "Kaffee und Tee",
+    "BEV": "Getränke",
+    "VIN": "Wein, Bier und Spirituosen",
+    "DIS": "Vorrat",
+    "FRE": "Milchprodukte und Wurstwaren",
+    "DOL": "Süßes und Snacks",
+    "PUL": "Reinigung",
+    "MON": "Einweg",
     "CAS": "Tischkultur",
-}  # fmt: skip
+}

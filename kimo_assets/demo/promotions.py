@@ -1,4 +1,6 @@
-"""Promotions: what they offer, and to whom in all the ways Kimo can choose (by `PromotionFilter`)."""
+"""Promotions: what they offer, and to whom in all the ways Kimo can choose (by
+`PromotionFilter`).
+"""
 
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import Accounts
@@ -10,11 +12,22 @@ from kimo_assets.demo.products import ITEM_LINES, MAKERS
 from kimo_assets.demo.scales import Scale
 
 _NAMES = (
-    "Speciale Colazioni", "Sconto Quantità", "Apertura Stagione Riviera", "Offerta del Mese", "Lancio Novità",
-    "Fuori Tutto Casalinghi", "Settimana del Caffè", "Merenda Insieme",
-    "Grigliata d'Estate", "Festa del Papà",
-    "Back to School", "Sagra e Feste", "Cantina in Festa", "Pulizie di Primavera", "Panettoni Artigianali",
-)  # fmt: skip
+    "Speciale Colazioni",
+    "Sconto Quantità",
+    "Apertura Stagione Riviera",
+    "Offerta del Mese",
+    "Lancio Novità",
+    "Fuori Tutto Casalinghi",
+    "Settimana del Caffè",
+    "Merenda Insieme",
+    "Grigliata d'Estate",
+    "Festa del Papà",
+    "Back to School",
+    "Sagra e Feste",
+    "Cantina in Festa",
+    "Pulizie di Primavera",
+    "Panettoni Artigianali",
+)
 _CLASSIC, _N_PLUS_M, _WHOLE_DOCUMENT = 0, 2, 5
 _PROMOTION_TYPES = (_CLASSIC, _CLASSIC, _CLASSIC, _N_PLUS_M, _WHOLE_DOCUMENT)
 _AUDIENCES = 10
@@ -33,7 +46,9 @@ def write_promotions(
     filters = [
         row
         for number in numbers
-        for row in _filter_rows(number, accounts, agents, draws_for(seed, f"PromotionFilter {number}"))
+        for row in _filter_rows(
+            number, accounts, agents, draws_for(seed, f"PromotionFilter {number}")
+        )
     ]
     lines = [
         row
@@ -74,15 +89,23 @@ def _filter_rows(number: int, accounts: Accounts, agents: Agents, draws: Draws) 
     included = int(bool(warehouses[0]))
     return [
         (number, kind, key, with_, "-1", "-1", included, *warehouses)
-        for kind, key, with_ in dict.fromkeys(_audience(number % _AUDIENCES, number, accounts, agents, draws))
+        for kind, key, with_ in dict.fromkeys(
+            _audience(number % _AUDIENCES, number, accounts, agents, draws)
+        )
     ]
 
 
-def _audience(kind: int, number: int, accounts: Accounts, agents: Agents, draws: Draws) -> list[Filter]:
+def _audience(
+    kind: int, number: int, accounts: Accounts, agents: Agents, draws: Draws
+) -> list[Filter]:
     groups = lookups.codes(lookups.CUSTOMER_GROUPS)
     group = groups[number // _AUDIENCES % len(groups)]
-    some = list(dict.fromkeys(accounts.codes[i] for i in draws.integers(0, accounts.customers, 12).tolist()))
-    chosen = list(dict.fromkeys(agents.codes[i] for i in draws.integers(0, agents.in_the_field, 3).tolist()))
+    some = list(
+        dict.fromkeys(accounts.codes[i] for i in draws.integers(0, accounts.customers, 12).tolist())
+    )
+    chosen = list(
+        dict.fromkeys(agents.codes[i] for i in draws.integers(0, agents.in_the_field, 3).tolist())
+    )
     return [
         [("00", "", 1)],
         [("01", "BAR", 1), ("01", "RIST", 1)],
@@ -98,7 +121,9 @@ def _audience(kind: int, number: int, accounts: Accounts, agents: Agents, draws:
 
 
 def _line_rows(number: int, items: Items, draws: Draws) -> list[tuple]:
-    """Mostly items; sometimes a maker, an item line or an item group; none for the whole document."""
+    """Mostly items; sometimes a maker, an item line or an item group; none for the whole
+    document.
+    """
     if _PROMOTION_TYPES[number % len(_PROMOTION_TYPES)] == _WHOLE_DOCUMENT:
         return []
     sold = items.sold()
@@ -108,7 +133,11 @@ def _line_rows(number: int, items: Items, draws: Draws) -> list[tuple]:
         ("ItemLine", list(ITEM_LINES.values())[number % len(ITEM_LINES)]),
         ("MAGO_IG", ("CAF.MAC.MOK", "BEV.ACQ", "CAS")[number % 3]),
     ]
-    keys = [wide[number // 4 % 3]] if number % 4 == 0 else [("AR", item) for item in dict.fromkeys(offered)]
+    keys = (
+        [wide[number // 4 % 3]]
+        if number % 4 == 0
+        else [("AR", item) for item in dict.fromkeys(offered)]
+    )
     return [
         (
             number,

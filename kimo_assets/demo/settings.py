@@ -1,6 +1,7 @@
 """settings.yaml of the demo company: what its administrator would have set in the console.
 
-The format is defined by `kimo_assets.settings`; business rules stand at their defaults, so that nothing else changes.
+The format is defined by `kimo_assets.settings`; business rules stand at their defaults, so that
+nothing else changes.
 """
 
 import json
@@ -122,7 +123,11 @@ def settings_yaml(agents: Agents) -> str:
         further = ", CAPOAREA" if manager else ", INCASSI" if i % 3 == 0 else ""
         roles.append(f"  {code.lower()}: [AGENTE{further}]")
         if second:
-            users.append(_user(f"{code.lower()}-2", f"{agents.names[i]} (furgone)", code, second, manager=False))
+            users.append(
+                _user(
+                    f"{code.lower()}-2", f"{agents.names[i]} (furgone)", code, second, manager=False
+                )
+            )
             roles.append(f"  {code.lower()}-2: [AGENTE]")
     return "\n".join([_HEAD, _USERS, *users, _OTHERS, _ROLES, *roles, ""])
 
@@ -142,8 +147,9 @@ def _user(user: str, name: str, agent: str, warehouse: str, *, manager: bool) ->
     restricted = f", WarehouseId: {warehouse}" if warehouse else ""
     layout = "CAPOAREA" if manager else "STANDARD"
     return (
-        f"  {user}: {{UserName: {user}, Name: {quoted}, Email: {mail}, UserTypeId: SalesAgent,\n"
-        f"    SalesAgentId: {agent}{restricted}, NumbersRegistryId: TABLET, LayoutId: {layout}, Language: IT}}"
+        f"  {user}: {{UserName: {user}, Name: {quoted}, Email: {mail}, UserTypeId: SalesAgent,\n   "
+        f" SalesAgentId: {agent}{restricted}, NumbersRegistryId: TABLET, LayoutId: {layout},"
+        " Language: IT}"
     )
 
 

@@ -1,7 +1,9 @@
-"""A stand-in for the demo's ERP: it takes over what Kimo has exported into the KIMO_* tables, and answers.
+"""A stand-in for the demo's ERP: it takes over what Kimo has exported into the KIMO_* tables, and
+answers.
 
-New customers get a code, orders become orders of the ERP's, visits and payments are entered. What cannot be entered yet,
-since its customer was refused or is not known, stays where Kimo has put it: the next pick-up looks at it again.
+New customers get a code, orders become orders of the ERP's, visits and payments are entered. What
+cannot be entered yet, since its customer was refused or is not known, stays where Kimo has put it:
+the next pick-up looks at it again.
 """
 
 import sqlite3
@@ -20,10 +22,11 @@ _IDLE, _KIMO_WRITES, _ERP_READS = 0, 3, 4
 
 @dataclass(frozen=True)
 class PickedUp:
-    """What the ERP took over. waiting: orders and visits whose customer it does not know, left for the next time.
+    """What the ERP took over. waiting: orders and visits whose customer it does not know, left for
+    the next time.
 
-    repeated: orders that it had already, or twice: entered once. broken: heads without lines and lines without a head, left
-    where they are. Both are 0 as long as the export keeps its word.
+    repeated: orders that it had already, or twice: entered once. broken: heads without lines and
+    lines without a head, left where they are. Both are 0 as long as the export keeps its word.
     """
 
     orders: int
@@ -39,16 +42,26 @@ class PickedUp:
     broken: int
 
 
-def pick_up(erp_path: Path, *, now: datetime | None = None, refuse_every: int | None = None) -> PickedUp:
-    """Takes over all there is, in one transaction, while ExportToErpSemaphore says that the ERP is reading.
+def pick_up(
+    erp_path: Path, *, now: datetime | None = None, refuse_every: int | None = None
+) -> PickedUp:
+    """Takes over all there is, in one transaction, while ExportToErpSemaphore says that the ERP is
+    reading.
 
-    A customer whose VAT number has a wrong check digit is refused, and every so many new ones if refuse_every is given.
+    A customer whose VAT number has a wrong check digit is refused, and every so many new ones if
+    refuse_every is given.
     Raises: ConfigError when there is no such ERP, or when Kimo is writing to it.
     """
     if not erp_path.exists():
-        raise ConfigError(f"There is no ERP at {erp_path}: `kimo demo --dir {erp_path.parent}` makes a demo company.")
+        raise ConfigError(
+            f"There is no ERP at {erp_path}: `kimo demo --dir {erp_path.parent}` makes a demo"
+            " company."
+        )
     moment = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M:%S")
-    with closing(sqlite3.connect(erp_path, isolation_level=None, timeout=30)) as connection, _reading(connection, erp_path):
+    with (
+        closing(sqlite3.connect(erp_path, isolation_level=None, timeout=30)) as connection,
+        _reading(connection, erp_path),
+    ):
         connection.create_function("is_vat_number", 1, _is_vat_number, deterministic=True)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -70,15 +83,17 @@ def _reading(connection: sqlite3.Connection, erp_path: Path) -> Iterator[None]:
         status = connection.execute(f"SELECT Status FROM {table}").fetchone()
     except sqlite3.OperationalError as error:
         raise ConfigError(
-            f"{erp_path}: {error}. A company that was made by an earlier version is made anew by `kimo demo`; if somebody "
-            "else writes to it, try again when they have ended."
+            f"{erp_path}: {error}. A company that was made by an earlier version is made anew by"
+            " `kimo demo`; if somebody else writes to it, try again when they have ended."
         ) from None
     if not taken:
-        doing = "Kimo is writing to it" if status == (_KIMO_WRITES,) else "somebody is at work there"
+        doing = (
+            "Kimo is writing to it" if status == (_KIMO_WRITES,) else "somebody is at work there"
+        )
         found = status[0] if status else "missing"
         raise ConfigError(
-            f"{table} of {erp_path} is {found}: {doing}. Pick up when the export has ended; if nobody is at work there any "
-            "more, `kimo semaphore reset` sets it to 0."
+            f"{table} of {erp_path} is {found}: {doing}. Pick up when the export has ended; if"
+            " nobody is at work there any more, `kimo semaphore reset` sets it to 0."
         )
     try:
         yield
@@ -87,10 +102,17 @@ def _reading(connection: sqlite3.Connection, erp_path: Path) -> Iterator[None]:
 
 
 def _is_vat_number(text: str | None) -> bool:
-    """Whether it may stand as a partita IVA: none at all, or 11 digits the last of which is right."""
+    """Whether it may stand as a partita IVA: none at all, or 11 digits the last of which is
+    right.
+    """
     if not text:
         return True
-    return len(text) == 11 and text.isascii() and text.isdigit() and luhn_check_digit(text[:10]) == int(text[10])
+    return (
+        len(text) == 11
+        and text.isascii()
+        and text.isdigit()
+        and luhn_check_digit(text[:10]) == int(text[10])
+    )
 
 
 class _PickUp:
@@ -98,7 +120,12 @@ class _PickUp:
 
     def __init__(self, connection: sqlite3.Connection, now: str, refuse_every: int) -> None:
         self._connection = connection
-        self._values: dict[str, str | int] = {"now": now, "today": now[:10], "year": now[2:4], "every": refuse_every}
+        self._values: dict[str, str | int] = {
+            "now": now,
+            "today": now[:10],
+            "year": now[2:4],
+            "every": refuse_every,
+        }
 
     def run(self) -> PickedUp:
         broken = self._count(f"SELECT {_BROKEN}")
@@ -106,7 +133,9 @@ class _PickUp:
         orders = self._orders()
         visits = self._visits()
         payments = self._payments()
-        waiting = self._count("SELECT COUNT(*) FROM arrived_order WHERE customer IS NULL AND is_whole")
+        waiting = self._count(
+            "SELECT COUNT(*) FROM arrived_order WHERE customer IS NULL AND is_whole"
+        )
         waiting += self._count("SELECT COUNT(*) FROM arrived_visit WHERE customer IS NULL")
         return PickedUp(**customers, **orders, **visits, **payments, waiting=waiting, broken=broken)
 
@@ -116,10 +145,18 @@ class _PickUp:
         pairs = _pairs("KIMO_CLIENTI", "ANAGRAFICA_CLIENTI")
         source = "FROM customer AS c JOIN KIMO_CLIENTI AS k ON k.rowid = c.place"
         newcomers = f"{source} WHERE c.known IS NULL AND NOT c.refused"
-        new = self._insert("ANAGRAFICA_CLIENTI", {"CODCLI": "c.code", "ATTIVO": "1", **pairs}, newcomers)
+        new = self._insert(
+            "ANAGRAFICA_CLIENTI", {"CODCLI": "c.code", "ATTIVO": "1", **pairs}, newcomers
+        )
         self._insert(
             "AGENTI_CLIENTI",
-            {"CODAGE": "k.CODAGE", "CODCLI": "c.code", "RUOLO": "'T'", "DAL": ":today", "CESSATO": "0"},
+            {
+                "CODAGE": "k.CODAGE",
+                "CODCLI": "c.code",
+                "RUOLO": "'T'",
+                "DAL": ":today",
+                "CESSATO": "0",
+            },
             f"{newcomers} AND k.CODAGE <> ''",
         )
         assigned = ", ".join(f"{column} = {value}" for column, value in pairs.items())
@@ -138,23 +175,32 @@ class _PickUp:
         orders = self._insert(
             "ORDINI_TESTATE",
             {
-                "IDORD": "t.code", "NUMERO": "t.number", "CODCLI": "t.customer",
-                "STATO_EVASIONE": "1", "DATA_EVASIONE": "'-1'",
+                "IDORD": "t.code",
+                "NUMERO": "t.number",
+                "CODCLI": "t.customer",
+                "STATO_EVASIONE": "1",
+                "DATA_EVASIONE": "'-1'",
                 "RAGSOC": "(SELECT RAGSOC FROM ANAGRAFICA_CLIENTI WHERE CODCLI = t.customer)",
-                "RIF_KIMO": "k.SYNCREF", "TIPODOC": "k.TIPODOC", "CODAGE": "k.CODAGE",
+                "RIF_KIMO": "k.SYNCREF",
+                "TIPODOC": "k.TIPODOC",
+                "CODAGE": "k.CODAGE",
                 **_pairs("KIMO_ORDINI", "ORDINI_TESTATE", but=("AccountId", "Number")),
             },
             "FROM taken_order AS t JOIN KIMO_ORDINI AS k ON k.rowid = t.place",
-        )  # fmt: skip
+        )
         last = "(SELECT coalesce(MAX(IDRIGA), 0) FROM ORDINI_RIGHE WHERE IDRIGA < 90000000)"
         lines = self._insert(
             "ORDINI_RIGHE",
             {
-                "IDRIGA": f"{last} + ROW_NUMBER() OVER (ORDER BY t.number, k.RIGA)", "IDORD": "t.code", "QTA_EVASA": "0",
-                "QTA_RESIDUA": "k.QTA", "IN_PROMO": "0", **_pairs("KIMO_ORDINI_RIGHE", "ORDINI_RIGHE"),
+                "IDRIGA": f"{last} + ROW_NUMBER() OVER (ORDER BY t.number, k.RIGA)",
+                "IDORD": "t.code",
+                "QTA_EVASA": "0",
+                "QTA_RESIDUA": "k.QTA",
+                "IN_PROMO": "0",
+                **_pairs("KIMO_ORDINI_RIGHE", "ORDINI_RIGHE"),
             },
             "FROM taken_order AS t JOIN KIMO_ORDINI_RIGHE AS k ON k.IDORD_KIMO = t.id",
-        )  # fmt: skip
+        )
         done = "SELECT {} FROM arrived_order WHERE customer IS NOT NULL AND is_whole"
         self._execute(f"DELETE FROM KIMO_ORDINI_RIGHE WHERE IDORD_KIMO IN ({done.format('id')})")
         self._execute(f"DELETE FROM KIMO_ORDINI WHERE rowid IN ({done.format('place')})")
@@ -163,46 +209,66 @@ class _PickUp:
 
     def _visits(self) -> dict[str, int]:
         self._make("arrived_visit", _ARRIVED_VISIT)
-        taken = "FROM arrived_visit AS v JOIN KIMO_VISITE AS k ON k.rowid = v.place WHERE v.customer IS NOT NULL"
+        taken = (
+            "FROM arrived_visit AS v JOIN KIMO_VISITE AS k ON k.rowid = v.place WHERE v.customer IS"
+            " NOT NULL"
+        )
         visits = self._insert(
             "Activity",
-            {"Id": "v.number", "AccountId": "v.customer", **_pairs("KIMO_VISITE", "Activity", but=("AccountId",))},
+            {
+                "Id": "v.number",
+                "AccountId": "v.customer",
+                **_pairs("KIMO_VISITE", "Activity", but=("AccountId",)),
+            },
             taken,
         )
         self._insert(
             "ActivityAssignee",
             {"ActivityId": "v.number", "AssigneeId": "k.CODAGE", "AssigneeType": "1"},
-            "FROM arrived_visit AS v JOIN KIMO_VISITE_AGENTI AS k ON k.ID_VISITA = v.id WHERE v.customer IS NOT NULL",
+            "FROM arrived_visit AS v JOIN KIMO_VISITE_AGENTI AS k ON k.ID_VISITA = v.id WHERE"
+            " v.customer IS NOT NULL",
         )
-        self._answer("Activity", "SELECT sync, number, user FROM arrived_visit WHERE customer IS NOT NULL")
+        self._answer(
+            "Activity", "SELECT sync, number, user FROM arrived_visit WHERE customer IS NOT NULL"
+        )
         done = "SELECT {} FROM arrived_visit WHERE customer IS NOT NULL"
         self._execute(f"DELETE FROM KIMO_VISITE_AGENTI WHERE ID_VISITA IN ({done.format('id')})")
         self._execute(f"DELETE FROM KIMO_VISITE WHERE rowid IN ({done.format('place')})")
         return {"visits": visits}
 
     def _payments(self) -> dict[str, int]:
-        paid = "SELECT IDPARTITA AS id, SUM(INCASSATO) AS amount, MAX(DATA_INCASSO) AS day FROM KIMO_INCASSI GROUP BY 1"
+        paid = (
+            "SELECT IDPARTITA AS id, SUM(INCASSATO) AS amount, MAX(DATA_INCASSO) AS day FROM"
+            " KIMO_INCASSI GROUP BY 1"
+        )
         self._make("paid", paid)
         known = "IDPARTITA IN (SELECT IDPARTITA FROM PARTITE_APERTE)"
         payments = self._count(f"SELECT COUNT(*) FROM KIMO_INCASSI WHERE {known}")
         refused = self._count(f"SELECT COUNT(*) FROM KIMO_INCASSI WHERE NOT {known}")
         self._execute(
-            "UPDATE PARTITE_APERTE SET PAGATO = ROUND(PAGATO + paid.amount, 2), RESIDUO = ROUND(RESIDUO - paid.amount, 2), "
-            f"STATO = CASE WHEN RESIDUO - paid.amount < 0.005 THEN 1 ELSE STATO END, DATA_PAGAMENTO = {_day('paid.day')} "
-            "FROM paid WHERE paid.id = IDPARTITA"
+            "UPDATE PARTITE_APERTE SET PAGATO = ROUND(PAGATO + paid.amount, 2), RESIDUO ="
+            " ROUND(RESIDUO - paid.amount, 2), STATO = CASE WHEN RESIDUO - paid.amount < 0.005"
+            f" THEN 1 ELSE STATO END, DATA_PAGAMENTO = {_day('paid.day')} FROM paid WHERE paid.id ="
+            " IDPARTITA"
         )
-        answers = f"SELECT SYNCREF, CASE WHEN {known} THEN IDPARTITA ELSE '' END, UTENTE FROM KIMO_INCASSI"
+        answers = (
+            f"SELECT SYNCREF, CASE WHEN {known} THEN IDPARTITA ELSE '' END, UTENTE FROM"
+            " KIMO_INCASSI"
+        )
         self._answer("ReceivableInstallment", answers)
         self._execute("DELETE FROM KIMO_INCASSI")
         return {"payments": payments, "refused_payments": refused}
 
     def _answer(self, entity: str, query: str) -> None:
-        """Writes what a query of (SyncReference, the ERP's id or nothing, agent) gives: one answer to a SyncReference."""
+        """Writes what a query of (SyncReference, the ERP's id or nothing, agent) gives: one answer
+        to a SyncReference.
+        """
         table = f"EntitySyncReferenceFor{entity}"
         self._make("answer", query, names="sync, entity, user")
         self._execute(
-            f"UPDATE {table} SET EntityId = answer.entity, UserId = answer.user, ElaboratedOnErpTimeStamp = :now "
-            f"FROM answer WHERE answer.sync = {table}.SyncReference"
+            f"UPDATE {table} SET EntityId = answer.entity, UserId = answer.user,"
+            " ElaboratedOnErpTimeStamp = :now FROM answer WHERE answer.sync ="
+            f" {table}.SyncReference"
         )
         number = f"(SELECT coalesce(MAX(Id), 0) FROM {table}) + ROW_NUMBER() OVER ()"
         self._execute(
@@ -211,7 +277,8 @@ class _PickUp:
             f"WHERE sync NOT IN (SELECT SyncReference FROM {table}) GROUP BY sync"
         )
 
-    # --- statements ---------------------------------------------------------------------------------------------------
+    # --- statements
+    # ----------------------------------------------------------------------------------------------
 
     def _make(self, name: str, query: str, *, names: str = "") -> None:
         self._connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
@@ -220,7 +287,10 @@ class _PickUp:
         self._execute(f"CREATE TEMP TABLE {name} AS {query}")
 
     def _insert(self, table: str, values: dict[str, str], source: str) -> int:
-        return self._execute(f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} {source}")
+        return self._execute(
+            f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())}"
+            f" {source}"
+        )
 
     def _execute(self, statement: str) -> int:
         return self._connection.execute(statement, self._used(statement)).rowcount
@@ -233,8 +303,14 @@ class _PickUp:
 
 
 def _pairs(source: str, target: str, *, but: tuple[str, ...] = ()) -> dict[str, str]:
-    """The target's column -> the source's (as `k`), for each field of Kimo's that both have; days as the target has them."""
-    columns = {column.field: column for column in TABLES[source].columns if column.field not in (None, "Id", *but)}
+    """The target's column -> the source's (as `k`), for each field of Kimo's that both have; days
+    as the target has them.
+    """
+    columns = {
+        column.field: column
+        for column in TABLES[source].columns
+        if column.field not in (None, "Id", *but)
+    }
     return {
         column.name: _day(f"k.{found.name}") if found.type == "VARCHAR(8)" else f"k.{found.name}"
         for column in TABLES[target].columns
@@ -250,11 +326,13 @@ def _day(text: str) -> str:
 
 _CODE_OF_CUSTOMER = """
     coalesce((SELECT CODCLI FROM ANAGRAFICA_CLIENTI WHERE CODCLI = {0}),
-             (SELECT EntityId FROM EntitySyncReferenceForAccount WHERE SyncReference = {1} AND EntityId <> ''))
+             (SELECT EntityId FROM EntitySyncReferenceForAccount WHERE SyncReference = {1}
+                 AND EntityId <> ''))
 """
 
 _BROKEN = " + ".join(
-    f"(SELECT COUNT(*) FROM {table} WHERE coalesce({column}, '') NOT IN (SELECT coalesce({other}, '') FROM {whole}))"
+    f"(SELECT COUNT(*) FROM {table} WHERE coalesce({column}, '') NOT IN (SELECT coalesce({other},"
+    f" '') FROM {whole}))"
     for table, column, whole, other in (
         ("KIMO_ORDINI", "ID_KIMO", "KIMO_ORDINI_RIGHE", "IDORD_KIMO"),
         ("KIMO_ORDINI_RIGHE", "IDORD_KIMO", "KIMO_ORDINI", "ID_KIMO"),
@@ -265,7 +343,8 @@ _BROKEN = " + ".join(
 # The last of what came for a customer counts. known: the code that the ERP has for it already.
 _ARRIVED_CUSTOMER = f"""
     SELECT *, NOT is_vat_number(piva)
-        OR (:every > 0 AND known IS NULL AND SUM(known IS NULL) OVER (ORDER BY place) % MAX(:every, 1) = 0) AS refused
+        OR (:every > 0 AND known IS NULL AND SUM(known IS NULL) OVER
+            (ORDER BY place) % MAX(:every, 1) = 0) AS refused
     FROM (SELECT rowid AS place, SYNCREF AS sync, UTENTE AS user, PIVA AS piva,
               {_CODE_OF_CUSTOMER.format("ID_KIMO", "SYNCREF")} AS known
           FROM KIMO_CLIENTI WHERE rowid IN (SELECT MAX(rowid) FROM KIMO_CLIENTI GROUP BY SYNCREF))
@@ -273,13 +352,16 @@ _ARRIVED_CUSTOMER = f"""
 
 _CUSTOMER = """
     SELECT *, CASE WHEN refused THEN '' ELSE coalesce(known, 'C' || PRINTF('%06d',
-            (SELECT coalesce(MAX(CAST(SUBSTR(CODCLI, 2) AS INTEGER)), 0) FROM ANAGRAFICA_CLIENTI WHERE CODCLI LIKE 'C%')
+            (SELECT coalesce(MAX(CAST(SUBSTR(CODCLI, 2) AS INTEGER)), 0) FROM ANAGRAFICA_CLIENTI
+                WHERE CODCLI LIKE 'C%')
             + SUM(known IS NULL AND NOT refused) OVER (ORDER BY place))) END AS code
     FROM arrived_customer
 """
 
 _ARRIVED_ORDER = f"""
-    SELECT rowid AS place, ID_KIMO AS id, {_CODE_OF_CUSTOMER.format("KIMO_ORDINI.CODCLI", "KIMO_ORDINI.CODCLI")} AS customer,
+    SELECT rowid AS place, ID_KIMO AS id, {
+    _CODE_OF_CUSTOMER.format("KIMO_ORDINI.CODCLI", "KIMO_ORDINI.CODCLI")
+} AS customer,
         SYNCREF IN (SELECT RIF_KIMO FROM ORDINI_TESTATE WHERE RIF_KIMO IS NOT NULL)
             OR ROW_NUMBER() OVER (PARTITION BY SYNCREF ORDER BY rowid) > 1 AS is_repeated,
         ID_KIMO IN (SELECT IDORD_KIMO FROM KIMO_ORDINI_RIGHE) AS is_whole
@@ -289,12 +371,14 @@ _ARRIVED_ORDER = f"""
 _TAKEN_ORDER = """
     SELECT *, 'OC' || :year || '-' || PRINTF('%06d', number) AS code
     FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY place) + (
-              SELECT coalesce(MAX(CAST(NUMERO AS INTEGER)), 0) FROM ORDINI_TESTATE WHERE IDORD LIKE 'OC%') AS number
+              SELECT coalesce(MAX(CAST(NUMERO AS INTEGER)), 0) FROM ORDINI_TESTATE
+                  WHERE IDORD LIKE 'OC%') AS number
           FROM arrived_order WHERE customer IS NOT NULL AND is_whole AND NOT is_repeated)
 """
 
 _ARRIVED_VISIT = f"""
-    SELECT *, (SELECT coalesce(MAX(Id), 0) FROM Activity WHERE Id < 9000000) + ROW_NUMBER() OVER (ORDER BY place) AS number
+    SELECT *, (SELECT coalesce(MAX(Id), 0) FROM Activity WHERE Id < 9000000) + ROW_NUMBER() OVER
+        (ORDER BY place) AS number
     FROM (SELECT rowid AS place, ID_KIMO AS id, SYNCREF AS sync, UTENTE AS user,
               {_CODE_OF_CUSTOMER.format("KIMO_VISITE.CODCLI", "KIMO_VISITE.CODCLI")} AS customer
           FROM KIMO_VISITE)

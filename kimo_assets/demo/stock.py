@@ -29,7 +29,12 @@ def _stock_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
         quantities = np.maximum(draws.integers(-60, 400, stocked.shape), 0) * stocked
         rows, warehouses = np.nonzero(stocked)
         yield _availability(
-            items, units, part.start + rows, warehouses, quantities[rows, warehouses], quantities.sum(1)[rows]
+            items,
+            units,
+            part.start + rows,
+            warehouses,
+            quantities[rows, warehouses],
+            quantities.sum(1)[rows],
         )
         arriving = np.flatnonzero(chance(draws, 6, size))
         yield {

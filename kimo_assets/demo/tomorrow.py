@@ -1,4 +1,5 @@
-"""The next day in the demo's ERP: prices move, goods come and go, orders are filled, somebody new appears.
+"""The next day in the demo's ERP: prices move, goods come and go, orders are filled, somebody new
+appears.
 
 Whole tables are changed by single statements; which rows, follows from their place and the seed.
 References still hold afterwards, and wrong rows stay as they are.
@@ -25,18 +26,27 @@ _FIRST_PRICES = "DAL = '2026-01-01'"
 
 _UPDATES: dict[str, str] = {
     "LISTINI_RIGHE": f"SET PREZZO = ROUND(PREZZO * 1.03 + 0.01, 4) WHERE {_FIRST_PRICES}",
-    "GIACENZE": "SET DISPONIBILE = DISPONIBILE + 1 + rowid % 40, AGGIORNATO_IL = :now WHERE DATA_DISP = '-1'",
-    "ORDINI_RIGHE": f"SET IN_PROMO = 1 - IN_PROMO, QTA_EVASA = QTA, QTA_RESIDUA = 0 WHERE {_RIGHT_LINES}",
-    "ANAGRAFICA_CLIENTI": "SET ANNOTAZIONI = 'Sentito il ' || :today, SCONTO2 = SCONTO2 + 1 "
-    f"WHERE {_RIGHT_ACCOUNTS}",
+    "GIACENZE": (
+        "SET DISPONIBILE = DISPONIBILE + 1 + rowid % 40, AGGIORNATO_IL = :now WHERE DATA_DISP ="
+        " '-1'"
+    ),
+    "ORDINI_RIGHE": (
+        f"SET IN_PROMO = 1 - IN_PROMO, QTA_EVASA = QTA, QTA_RESIDUA = 0 WHERE {_RIGHT_LINES}"
+    ),
+    "ANAGRAFICA_CLIENTI": (
+        f"SET ANNOTAZIONI = 'Sentito il ' || :today, SCONTO2 = SCONTO2 + 1 WHERE {_RIGHT_ACCOUNTS}"
+    ),
     "ARTICOLI": f"SET ANNOTAZIONI = 'Scheda rivista il ' || :today WHERE {_RIGHT_ITEMS}",
-    "PARTITE_APERTE": "SET PAGATO = PAGATO + 1, RESIDUO = RESIDUO - 1, DATA_PAGAMENTO = :today "
-    f"WHERE {_RIGHT_INSTALLMENTS} AND RESIDUO > 1",
+    "PARTITE_APERTE": (
+        "SET PAGATO = PAGATO + 1, RESIDUO = RESIDUO - 1, DATA_PAGAMENTO = :today "
+        f"WHERE {_RIGHT_INSTALLMENTS} AND RESIDUO > 1"
+    ),
 }
 
 
 def change_company(directory: Path, share: float = 0.02, *, seed: int = 1) -> dict[str, int]:
-    """Let a day pass in the ERP of a demo company: about `share` of the rows of its big tables change.
+    """Let a day pass in the ERP of a demo company: about `share` of the rows of its big tables
+    change.
 
     A few rows appear and a few vanish, far below 1 %. seed: which day.
     Returns the rows touched per table. Raises: ConfigError where there is no demo company.
@@ -79,23 +89,34 @@ class _Day:
     def drop_orders_and_prices(self) -> None:
         """Old orders go with their lines; some agreed prices and settled invoices just go."""
         some = self._some(_GONE_PART, 1)
-        self._choose("gone", f"SELECT IDORD AS code FROM ORDINI_TESTATE WHERE {_OLD_ORDERS} AND {some}")
+        self._choose(
+            "gone", f"SELECT IDORD AS code FROM ORDINI_TESTATE WHERE {_OLD_ORDERS} AND {some}"
+        )
         self._change(
             "ORDINI_RIGHE",
             f"DELETE FROM ORDINI_RIGHE WHERE {_RIGHT_LINES} AND IDORD IN (SELECT code FROM gone)",
         )
-        self._change("ORDINI_TESTATE", "DELETE FROM ORDINI_TESTATE WHERE IDORD IN (SELECT code FROM gone)")
         self._change(
-            "LISTINI_RIGHE", f"DELETE FROM LISTINI_RIGHE WHERE {_FIRST_PRICES} AND CODCLI <> '' AND {some}"
+            "ORDINI_TESTATE", "DELETE FROM ORDINI_TESTATE WHERE IDORD IN (SELECT code FROM gone)"
         )
-        self._change("PARTITE_APERTE", f"DELETE FROM PARTITE_APERTE WHERE {_RIGHT_INSTALLMENTS} AND {some}")
+        self._change(
+            "LISTINI_RIGHE",
+            f"DELETE FROM LISTINI_RIGHE WHERE {_FIRST_PRICES} AND CODCLI <> '' AND {some}",
+        )
+        self._change(
+            "PARTITE_APERTE", f"DELETE FROM PARTITE_APERTE WHERE {_RIGHT_INSTALLMENTS} AND {some}"
+        )
 
     def drop_prospects(self) -> None:
         """Prospects that came to nothing, with all that hangs on them."""
         prospects = f"FROM ANAGRAFICA_CLIENTI WHERE TIPO = 3 AND {_RIGHT_ACCOUNTS}"
-        self._choose("gone", f"SELECT CODCLI AS code {prospects} {self._few('ANAGRAFICA_CLIENTI', 4)}")
+        self._choose(
+            "gone", f"SELECT CODCLI AS code {prospects} {self._few('ANAGRAFICA_CLIENTI', 4)}"
+        )
         visits = "SELECT Id FROM Activity WHERE AccountId IN (SELECT code FROM gone)"
-        self._change("ActivityAssignee", f"DELETE FROM ActivityAssignee WHERE ActivityId IN ({visits})")
+        self._change(
+            "ActivityAssignee", f"DELETE FROM ActivityAssignee WHERE ActivityId IN ({visits})"
+        )
         for table, column in (("Activity", "AccountId"), ("Contact", "AccountId")):
             self._change(table, f"DELETE FROM {table} WHERE {column} IN (SELECT code FROM gone)")
         for table in ("AGENTI_CLIENTI", "ANAGRAFICA_CLIENTI"):
@@ -126,19 +147,23 @@ class _Day:
     def add_accounts(self) -> None:
         """New customers, each followed by an agent."""
         number = (
-            "(SELECT MAX(CAST(SUBSTR(CODCLI, 2) AS INTEGER)) FROM ANAGRAFICA_CLIENTI WHERE CODCLI LIKE 'C%')"
+            "(SELECT MAX(CAST(SUBSTR(CODCLI, 2) AS INTEGER)) FROM ANAGRAFICA_CLIENTI WHERE CODCLI"
+            " LIKE 'C%')"
         )
         self._choose(
             "newcomers",
-            "SELECT code AS old, 'C' || "
-            f"PRINTF('%06d', {number} + ROW_NUMBER() OVER (ORDER BY code)) AS new FROM ("
-            "SELECT CODCLI AS code FROM ANAGRAFICA_CLIENTI "
-            f"WHERE TIPO = 1 AND CODAGE <> '' AND {_RIGHT_ACCOUNTS} {self._few('ANAGRAFICA_CLIENTI', 5)})",
+            f"SELECT code AS old, 'C' || PRINTF('%06d', {number} + ROW_NUMBER() OVER (ORDER BY"
+            " code)) AS new FROM (SELECT CODCLI AS code FROM ANAGRAFICA_CLIENTI WHERE TIPO = 1 AND"
+            f" CODAGE <> '' AND {_RIGHT_ACCOUNTS} {self._few('ANAGRAFICA_CLIENTI', 5)})",
         )
         source = "JOIN newcomers ON newcomers.old = CODCLI"
-        empty = dict.fromkeys(("PIVA", "CODFISC", "IBAN", "ABI", "CAB", "CIN", "CONTO", "PEC"), "''")
+        empty = dict.fromkeys(
+            ("PIVA", "CODFISC", "IBAN", "ABI", "CAB", "CIN", "CONTO", "PEC"), "''"
+        )
         name = "SUBSTR('Nuova Gestione ' || RAGSOC, 1, 100)"
-        self._copy("ANAGRAFICA_CLIENTI", {"CODCLI": "newcomers.new", "RAGSOC": name, **empty}, source)
+        self._copy(
+            "ANAGRAFICA_CLIENTI", {"CODCLI": "newcomers.new", "RAGSOC": name, **empty}, source
+        )
         self._change(
             "AGENTI_CLIENTI",
             "INSERT INTO AGENTI_CLIENTI (CODAGE, CODCLI, RUOLO, DAL, CESSATO) "
@@ -148,7 +173,10 @@ class _Day:
 
     def add_items(self) -> None:
         """New items with their unit, base price and stock."""
-        number = "(SELECT MAX(CAST(SUBSTR(CODART, 4) AS INTEGER)) FROM ARTICOLI WHERE CODART NOT LIKE 'XA%')"
+        number = (
+            "(SELECT MAX(CAST(SUBSTR(CODART, 4) AS INTEGER)) FROM ARTICOLI WHERE CODART NOT LIKE"
+            " 'XA%')"
+        )
         self._choose(
             "newcomers",
             "SELECT code AS old, SUBSTR(code, 1, 3) || "
@@ -169,10 +197,14 @@ class _Day:
         )
         base = f"{_FIRST_PRICES} AND CODLIS = 'BASE' AND DAQTA = 0 AND CODCLI = '' AND CODAGE = ''"
         self._copy("LISTINI_RIGHE", new, f"{by_code} WHERE {base}")
-        self._copy("GIACENZE", {**new, "AGGIORNATO_IL": ":now"}, f"{by_code} WHERE DATA_DISP = '-1'")
+        self._copy(
+            "GIACENZE", {**new, "AGGIORNATO_IL": ":now"}, f"{by_code} WHERE DATA_DISP = '-1'"
+        )
 
     def _some(self, part: float, turn: int) -> str:
-        """A condition true for about `part` of the day's share of the rows, others every day and turn."""
+        """A condition true for about `part` of the day's share of the rows, others every day and
+        turn.
+        """
         limit = max(1, round(self._share * part * _PER_MYRIAD))
         return f"({self._dice(turn)}) % {_PER_MYRIAD} < {limit}"
 
@@ -180,7 +212,8 @@ class _Day:
         """The end of a query that takes a few of its rows, and one at least."""
         (count,) = self._connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
         return (
-            f"ORDER BY ({self._dice(turn)}) % 1000003 LIMIT {max(1, round(count * self._share * _NEW_PART))}"
+            f"ORDER BY ({self._dice(turn)}) % 1000003 LIMIT"
+            f" {max(1, round(count * self._share * _NEW_PART))}"
         )
 
     def _dice(self, turn: int) -> str:

@@ -30,7 +30,9 @@ _NOTES = (
 )
 
 
-def write_visits(erp: ErpWriter, accounts: Accounts, agents: Agents, scale: Scale, seed: int) -> None:
+def write_visits(
+    erp: ErpWriter, accounts: Accounts, agents: Agents, scale: Scale, seed: int
+) -> None:
     chunks = _visit_chunks(accounts, agents, scale, draws_for(seed, "Activity"))
     erp.fill_together(("Activity", "ActivityAssignee"), chunks)
 
@@ -86,10 +88,13 @@ def _visits(
         "Notes": choose(list(_NOTES), draws.integers(0, len(_NOTES), size)),
         "StartDate": [f"{d} {h:02d}:00:00" for d, h in zip(dates, hours, strict=True)],
         "EndDate": [
-            f"{d} {h:02d}:45:00" if p else None for d, h, p in zip(dates, hours, past.tolist(), strict=True)
+            f"{d} {h:02d}:45:00" if p else None
+            for d, h, p in zip(dates, hours, past.tolist(), strict=True)
         ],
         "Duration": np.array([duration for *_, duration, _ in lookups.ACTIVITY_TYPES])[kinds],
         "Status": states,
-        "TrademarkId": choose(trademarks, draws.integers(0, len(trademarks), size) * chance(draws, 20, size)),
+        "TrademarkId": choose(
+            trademarks, draws.integers(0, len(trademarks), size) * chance(draws, 20, size)
+        ),
         "CreationDate": [f"{d} 18:00:00" for d in days(np.minimum(offsets - 2, -1))],
     }

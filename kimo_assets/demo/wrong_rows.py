@@ -1,7 +1,7 @@
 """Rows that are wrong on purpose, so that refusing, keeping and warning can be seen at work.
 
-Each is a copy of a right row under a key of its own, with one thing spoilt, added at the end of its table:
-no other row points to it. The same ones at every scale.
+Each is a copy of a right row under a key of its own, with one thing spoilt, added at the end of its
+table: no other row points to it. The same ones at every scale.
 """
 
 import sqlite3
@@ -17,7 +17,9 @@ _SAME_KEY = "the key of the row it is copied from"
 
 @dataclass(frozen=True)
 class WrongRow:
-    """table and rule; `changes`: column -> value put into the copy; `like`: condition on the row to copy."""
+    """table and rule; `changes`: column -> value put into the copy; `like`: condition on the row to
+    copy.
+    """
 
     table: str
     rule: Rule
@@ -39,20 +41,34 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
     WrongRow(
         "ANAGRAFICA_CLIENTI",
         "text_too_long",
-        {"CODCLI": "XC0001", "RAGSOC": "Consorzio Ristoratori e Albergatori della Riviera Adriatica " * 2},
+        {
+            "CODCLI": "XC0001",
+            "RAGSOC": "Consorzio Ristoratori e Albergatori della Riviera Adriatica " * 2,
+        },
         _CUSTOMER,
     ),
     WrongRow(
-        "ARTICOLI", "text_too_long", {"CODART": "XA0001", "DESCRIZIONE": "Cesto Natalizio Assortito " * 7}
+        "ARTICOLI",
+        "text_too_long",
+        {"CODART": "XA0001", "DESCRIZIONE": "Cesto Natalizio Assortito " * 7},
     ),
-    WrongRow("LISTINI_RIGHE", "not_a_number", {"DAL": "2026-07-01", "PREZZO": "n.d."}, _PLAIN_PRICE),
+    WrongRow(
+        "LISTINI_RIGHE", "not_a_number", {"DAL": "2026-07-01", "PREZZO": "n.d."}, _PLAIN_PRICE
+    ),
     WrongRow("PARTITE_APERTE", "not_a_number", {"IDPARTITA": 9_000_001, "IMPORTO": "a saldo"}),
     WrongRow("ARTICOLI", "decimal_comma", {"CODART": "XA0002", "PREZZO_PUBBLICO": "12,90"}),
     WrongRow("ItemUom", "decimal_comma", {"Barcode": "8099999999992", "Weight": "0,750"}),
-    WrongRow("ORDINI_TESTATE", "impossible_date", {"IDORD": "XO-000001", "DATA_ORDINE": "2026-02-30"}),
-    WrongRow("PARTITE_APERTE", "impossible_date", {"IDPARTITA": 9_000_002, "SCADENZA": "2025-11-31"}),
     WrongRow(
-        "Activity", "impossible_date", {"Id": 9_000_001, "StartDate": "2025-13-05 09:00:00"}, _OF_CUSTOMER
+        "ORDINI_TESTATE", "impossible_date", {"IDORD": "XO-000001", "DATA_ORDINE": "2026-02-30"}
+    ),
+    WrongRow(
+        "PARTITE_APERTE", "impossible_date", {"IDPARTITA": 9_000_002, "SCADENZA": "2025-11-31"}
+    ),
+    WrongRow(
+        "Activity",
+        "impossible_date",
+        {"Id": 9_000_001, "StartDate": "2025-13-05 09:00:00"},
+        _OF_CUSTOMER,
     ),
     WrongRow("ANAGRAFICA_CLIENTI", "unknown_enum_code", {"CODCLI": "XC0002", "TIPO": 9}, _CUSTOMER),
     WrongRow("ItemUrl", "unknown_enum_code", {"Id": 9_000_001, "UrlTypeId": 42}),
@@ -60,7 +76,9 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
     WrongRow("PARTITE_APERTE", "missing_key", {"IDPARTITA": ""}),
     WrongRow("Contact", "duplicate_key", {"Id": _SAME_KEY, "LastName": "Doppio"}, _OF_CUSTOMER),
     WrongRow("ORDINI_RIGHE", "duplicate_key", {"IDRIGA": _SAME_KEY, "QTA": 999}, _OF_OPEN_ORDER),
-    WrongRow("Contact", "invalid_characters", {"Id": 9_000_001, "LastName": "Ros\0si"}, _OF_CUSTOMER),
+    WrongRow(
+        "Contact", "invalid_characters", {"Id": 9_000_001, "LastName": "Ros\0si"}, _OF_CUSTOMER
+    ),
     WrongRow(
         "ANAGRAFICA_CLIENTI",
         "invalid_characters",
@@ -68,11 +86,21 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
         _CUSTOMER,
     ),
     WrongRow("ORDINI_RIGHE", "missing_owner", {"IDRIGA": 90_000_001, "IDORD": "OC24-999999"}),
-    WrongRow("ORDINI_RIGHE", "missing_owner", {"IDRIGA": 90_000_002, "IDORD": "OC24-999999", "RIGA": 2}),
     WrongRow(
-        "PromotionLine", "missing_owner", {"Id": 9_000_001, "PromotionId": 99_999}, "EncodingType = 'AR'"
+        "ORDINI_RIGHE", "missing_owner", {"IDRIGA": 90_000_002, "IDORD": "OC24-999999", "RIGA": 2}
     ),
-    WrongRow("ANAGRAFICA_CLIENTI", "dangling_reference", {"CODCLI": "XC0004", "CODPAG": "RB999"}, _CUSTOMER),
+    WrongRow(
+        "PromotionLine",
+        "missing_owner",
+        {"Id": 9_000_001, "PromotionId": 99_999},
+        "EncodingType = 'AR'",
+    ),
+    WrongRow(
+        "ANAGRAFICA_CLIENTI",
+        "dangling_reference",
+        {"CODCLI": "XC0004", "CODPAG": "RB999"},
+        _CUSTOMER,
+    ),
     WrongRow("ARTICOLI", "dangling_reference", {"CODART": "XA0003", "CODPRO": "P999"}),
     WrongRow("ORDINI_TESTATE", "dangling_reference", {"IDORD": "XO-000002", "CODLIS": "LIST99"}),
 )

@@ -1,7 +1,9 @@
-"""What a column of the ERP's can hold: a value in the driver's form, or why it does not fit. Nothing is cut or rounded.
+"""What a column of the ERP's can hold: a value in the driver's form, or why it does not fit.
+Nothing is cut or rounded.
 
-Values come as texts, whole numbers, exact decimals, flags, days and moments; formats.py says how they are written where
-the column is not of their kind. No database here: reflection.py describes the columns.
+Values come as texts, whole numbers, exact decimals, flags, days and moments; formats.py says how
+they are written where the column is not of their kind. No database here: reflection.py describes
+the columns.
 """
 
 import struct
@@ -31,9 +33,10 @@ _WIDEN = "Mend it in Kimo, or widen the column"
 class ErpColumn:
     """A column as the database describes it. type: as it is written there.
 
-    length: of a text, counted in `unit`. encoding: the codec whose characters it holds; None: every character.
-    precision, scale: of a number, None for no limit. low, high: of a whole number or a day. digits: of a second's fraction.
-    is_filled: the database fills it by itself and nobody may. has_default: it is filled where nobody does.
+    length: of a text, counted in `unit`. encoding: the codec whose characters it holds; None: every
+    character. precision, scale: of a number, None for no limit. low, high: of a whole number or a
+    day. digits: of a second's fraction. is_filled: the database fills it by itself and nobody may.
+    has_default: it is filled where nobody does.
     """
 
     name: str
@@ -59,7 +62,9 @@ class ErpColumn:
 
 
 def writer(column: ErpColumn, formats: Formats) -> Write:
-    """Makes a value the driver's for the column. Raises, when called: Refused. Never called with None."""
+    """Makes a value the driver's for the column. Raises, when called: Refused. Never called with
+    None.
+    """
     is_sqlite = column.dialect == "sqlite"
     match column.sort:
         case "text":
@@ -68,7 +73,11 @@ def writer(column: ErpColumn, formats: Formats) -> Write:
             return partial(_whole, column, formats)
         case "number" | "float":
             check = partial(_number, column, formats)
-            return partial(_sqlite_number, column, check) if is_sqlite or column.sort == "float" else check
+            return (
+                partial(_sqlite_number, column, check)
+                if is_sqlite or column.sort == "float"
+                else check
+            )
         case "flag":
             return partial(_flag, column, formats, int if is_sqlite else bool)
         case "day":
@@ -83,7 +92,8 @@ def _itself(value: Any) -> Any:
     return value
 
 
-# --- texts --------------------------------------------------------------------------------------------------
+# --- texts
+# --------------------------------------------------------------------------------------------------
 
 
 def _text(check: Callable[[str], str], formats: Formats, value: Any) -> str:
@@ -102,7 +112,9 @@ def text_check(column: ErpColumn) -> Callable[[str], str]:
         if len(text) > most:
             raise _too_long(column, len(text))
         if refuses_nul and "\0" in text:
-            raise Refused("it holds the character U+0000, which PostgreSQL takes in no text", "Take it out")
+            raise Refused(
+                "it holds the character U+0000, which PostgreSQL takes in no text", "Take it out"
+            )
         if text.isascii():
             return text
         _require_characters(column, text)
@@ -114,8 +126,15 @@ def text_check(column: ErpColumn) -> Callable[[str], str]:
 
 
 def _too_long(column: ErpColumn, size: int) -> Refused:
-    unit = {"characters": "characters", "bytes": "bytes", "utf16": "units of UTF-16 (an emoji takes 2)"}[column.unit]
-    return Refused(f"{size} {unit}, and {column.type} holds {column.length}", "Shorten it in Kimo, or widen the column")
+    unit = {
+        "characters": "characters",
+        "bytes": "bytes",
+        "utf16": "units of UTF-16 (an emoji takes 2)",
+    }[column.unit]
+    return Refused(
+        f"{size} {unit}, and {column.type} holds {column.length}",
+        "Shorten it in Kimo, or widen the column",
+    )
 
 
 def _size(column: ErpColumn, text: str) -> int:
@@ -128,7 +147,9 @@ def _size(column: ErpColumn, text: str) -> int:
 def _require_characters(column: ErpColumn, text: str) -> None:
     if column.encoding is None:
         return
-    lacking = next((char for char in text if char > "\uffff"), None) if column.encoding == BMP else None
+    lacking = (
+        next((char for char in text if char > "\uffff"), None) if column.encoding == BMP else None
+    )
     if column.encoding != BMP:
         try:
             text.encode(column.encoding)
@@ -137,12 +158,14 @@ def _require_characters(column: ErpColumn, text: str) -> None:
     if lacking is not None:
         name = "a character set without it" if column.encoding == BMP else column.encoding
         raise Refused(
-            f"{column.type} cannot hold the character '{lacking}' (U+{ord(lacking):04X}): the column is in {name}",
+            f"{column.type} cannot hold the character '{lacking}' (U+{ord(lacking):04X}): the"
+            f" column is in {name}",
             "Take the character out in Kimo, or have the column hold Unicode",
         )
 
 
-# --- numbers ------------------------------------------------------------------------------------------------
+# --- numbers
+# ------------------------------------------------------------------------------------------------
 
 
 def _decimal(column: ErpColumn, formats: Formats, value: Any) -> Decimal:
@@ -156,7 +179,9 @@ def _decimal(column: ErpColumn, formats: Formats, value: Any) -> Decimal:
             # Python also reads 1_000.
             number = Decimal(text.replace("_", "?"))
         except InvalidOperation:
-            raise Refused(f"{column.type} holds numbers", "Map the field to a column of text, or transform it") from None
+            raise Refused(
+                f"{column.type} holds numbers", "Map the field to a column of text, or transform it"
+            ) from None
     if not number.is_finite():
         raise Refused(f"{column.type} holds numbers, and that is none", "Mend it in Kimo")
     return number
@@ -172,7 +197,9 @@ def _whole(column: ErpColumn, formats: Formats, value: Any) -> int:
         number = int(exact)
         if number != exact:
             raise Refused(f"{column.type} holds whole numbers, and nothing is rounded", _WIDEN)
-    if (column.low is not None and number < column.low) or (column.high is not None and number > column.high):
+    if (column.low is not None and number < column.low) or (
+        column.high is not None and number > column.high
+    ):
         raise _out_of_range(column)
     return number
 
@@ -199,22 +226,36 @@ def _number(column: ErpColumn, formats: Formats, value: Any) -> Decimal:
 
 
 def _sqlite_number(column: ErpColumn, check: Write, value: Any) -> int | float:
-    """SQLite's numbers and columns of FLOAT are binary: they hold a decimal as long as it reads back the same."""
+    """SQLite's numbers and columns of FLOAT are binary: they hold a decimal as long as it reads
+    back the same.
+    """
     number = check(value)
-    if number == number.to_integral_value() and abs(number) < _SQLITE_INTEGER and column.sort != "float":
+    if (
+        number == number.to_integral_value()
+        and abs(number) < _SQLITE_INTEGER
+        and column.sort != "float"
+    ):
         return int(number)
     digits = len(number.as_tuple().digits)
-    size = "f" if column.precision is not None and column.sort == "float" and column.precision <= 24 else "d"
+    size = (
+        "f"
+        if column.precision is not None and column.sort == "float" and column.precision <= 24
+        else "d"
+    )
     try:
         held = struct.unpack(size, struct.pack(size, float(number)))[0]
     except OverflowError:
         raise Refused(f"{column.type} does not hold numbers as large", _WIDEN) from None
     if Decimal(format(held, f".{max(digits, 1)}g")) != number:
-        raise Refused(f"{column.type} holds about {7 if size == 'f' else 15} digits, and nothing is rounded", _WIDEN)
+        raise Refused(
+            f"{column.type} holds about {7 if size == 'f' else 15} digits, and nothing is rounded",
+            _WIDEN,
+        )
     return float(number)
 
 
-# --- flags --------------------------------------------------------------------------------------------------
+# --- flags
+# --------------------------------------------------------------------------------------------------
 
 _FLAGS = {"1": True, "0": False, "true": True, "false": False}
 
@@ -224,28 +265,37 @@ def _flag(column: ErpColumn, formats: Formats, make: Callable[[bool], Any], valu
         return make(value)
     flag = _FLAGS.get(formats.as_text(value).strip().casefold())
     if flag is None:
-        raise Refused(f"{column.type} holds 0 and 1", "Map the field to another column, or transform it")
+        raise Refused(
+            f"{column.type} holds 0 and 1", "Map the field to another column, or transform it"
+        )
     return make(flag)
 
 
-# --- days and moments ---------------------------------------------------------------------------------------
+# --- days and moments
+# ---------------------------------------------------------------------------------------
 
 
 def _day(column: ErpColumn, formats: Formats, make: Write, value: Any) -> Any:
     """The day of a moment: the column's type is what the ERP wants to know of it."""
     found = formats.read_date(value)
     if found is None:
-        raise Refused(f"{column.type} holds days", "Map the field to another column, or transform it")
+        raise Refused(
+            f"{column.type} holds days", "Map the field to another column, or transform it"
+        )
     day = found.date() if isinstance(found, datetime) else found
     _require_time(column, datetime.combine(day, _MIDNIGHT))
     return make(day)
 
 
 def _moment(column: ErpColumn, formats: Formats, make: Write, value: Any) -> Any:
-    """As exactly as the column is: some databases would round a fraction up into the next second."""
+    """As exactly as the column is: some databases would round a fraction up into the next
+    second.
+    """
     found = formats.read_date(value)
     if found is None:
-        raise Refused(f"{column.type} holds moments", "Map the field to another column, or transform it")
+        raise Refused(
+            f"{column.type} holds moments", "Map the field to another column, or transform it"
+        )
     moment = found if isinstance(found, datetime) else datetime.combine(found, _MIDNIGHT)
     if moment.microsecond and column.digits < 6:
         step = 10 ** (6 - column.digits)
@@ -255,19 +305,27 @@ def _moment(column: ErpColumn, formats: Formats, make: Write, value: Any) -> Any
 
 
 def _require_time(column: ErpColumn, moment: datetime) -> None:
-    if (column.low is not None and moment < column.low) or (column.high is not None and moment > column.high):
-        raise Refused(f"{column.type} holds {column.low.date()} to {column.high.date()}", "Mend the date in Kimo")
+    if (column.low is not None and moment < column.low) or (
+        column.high is not None and moment > column.high
+    ):
+        raise Refused(
+            f"{column.type} holds {column.low.date()} to {column.high.date()}",
+            "Mend the date in Kimo",
+        )
 
 
 def _sqlite_moment(moment: datetime) -> str:
     return moment.isoformat(" ")
 
 
-# --- columns without a type ---------------------------------------------------------------------------------
+# --- columns without a type
+# ---------------------------------------------------------------------------------
 
 
 def _any(formats: Formats, is_sqlite: bool, value: Any) -> Any:
-    """What the database is to make of it is its own affair: numbers to SQLite, whose columns may have no type; else text."""
+    """What the database is to make of it is its own affair: numbers to SQLite, whose columns may
+    have no type; else text.
+    """
     if isinstance(value, bool):  # 1 is a flag of any type that has some
         return int(value) if is_sqlite else str(int(value))
     if is_sqlite and isinstance(value, int):

@@ -1,4 +1,6 @@
-"""What is to be said of the ERP's tables before anything is sent: for `kimo check`. Looks only, writes nothing."""
+"""What is to be said of the ERP's tables before anything is sent: for `kimo check`. Looks only,
+writes nothing.
+"""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,13 +42,22 @@ def look(engine: Engine, config: KimoConfig) -> Iterator[Doubt]:
         if name in targets:
             yield from _of_target(engine, config, targets[name], mapping)
         elif name in config.export.entities:
-            yield Doubt("error", name, f"{reasons[name]}. Nothing of it is sent", {"rule": "no_table"})
+            yield Doubt(
+                "error", name, f"{reasons[name]}. Nothing of it is sent", {"rule": "no_table"}
+            )
         else:
             said = f"{reasons[name]}. It is not listed, so its rows stay here"
-            yield Doubt("warning", name, f"{said}: add export.entities.{name} with its table", {"rule": "no_table_of_part"})
+            yield Doubt(
+                "warning",
+                name,
+                f"{said}: add export.entities.{name} with its table",
+                {"rule": "no_table_of_part"},
+            )
 
 
-def _of_target(engine: Engine, config: KimoConfig, target: Target, mapping: ExportMapping) -> Iterator[Doubt]:
+def _of_target(
+    engine: Engine, config: KimoConfig, target: Target, mapping: ExportMapping
+) -> Iterator[Doubt]:
     entity = load_catalog()[target.entity]
     yield _in_words(target, entity)
     yield from _unfilled(target)
@@ -55,11 +66,17 @@ def _of_target(engine: Engine, config: KimoConfig, target: Target, mapping: Expo
     for note in target.notes:
         yield Doubt("warning", target.entity, note, {"rule": "null_value"})
     if target.sync_column is None and entity.is_sent_to_erp:
-        message = "no column takes SyncReference: the ERP has nothing to answer by, nor can be looked up there what arrived"
+        message = (
+            "no column takes SyncReference: the ERP has nothing to answer by, nor can be looked up"
+            " there what arrived"
+        )
         yield Doubt("warning", target.entity, message, {"rule": "no_sync_reference"})
     answers = load_catalog().answers.get(target.entity)
     if answers and answers not in config.entities:
-        message = f"{answers} is not mapped: the ERP's answers never arrive, so new records keep Kimo's Ids. Map it"
+        message = (
+            f"{answers} is not mapped: the ERP's answers never arrive, so new records keep Kimo's"
+            " Ids. Map it"
+        )
         yield Doubt("warning", target.entity, message, {"rule": "no_answers"})
     if _may_insert(engine, target.table) is False:
         message = f"this user may not insert into {target.table.fullname}: have the ERP grant it"
@@ -67,7 +84,10 @@ def _of_target(engine: Engine, config: KimoConfig, target: Target, mapping: Expo
 
 
 def _in_words(target: Target, entity: Entity) -> Doubt:
-    parts = [f"table {target.table.fullname}", f"{len(target.columns)} of {len(entity.fields)} fields have a column"]
+    parts = [
+        f"table {target.table.fullname}",
+        f"{len(target.columns)} of {len(entity.fields)} fields have a column",
+    ]
     if coarse := _coarse(target, entity):
         parts.append(f"less exact there: {', '.join(coarse)}")
     about = {
@@ -82,7 +102,11 @@ def _coarse(target: Target, entity: Entity) -> list[str]:
     """Moments of which the column's type keeps less than a second's fraction."""
     pairs = ((entity.fields[maker.field], column) for maker, column in _both(target))
     moments = [column for source, column in pairs if source.type == "dt"]
-    return [f"{one.name} ({one.type})" for one in moments if one.sort == "day" or (one.sort == "moment" and one.digits < 6)]
+    return [
+        f"{one.name} ({one.type})"
+        for one in moments
+        if one.sort == "day" or (one.sort == "moment" and one.digits < 6)
+    ]
 
 
 def _both(target: Target) -> Iterator[Any]:
@@ -92,13 +116,20 @@ def _both(target: Target) -> Iterator[Any]:
 def _unfilled(target: Target) -> Iterator[Doubt]:
     if target.unfilled:
         message = (
-            f"{', '.join(target.unfilled)} must have a value, and no field fills it: every row would be refused. "
-            "Map a field or a constant to it, or have the ERP give it a default"
+            f"{', '.join(target.unfilled)} must have a value, and no field fills it: every row"
+            " would be refused. Map a field or a constant to it, or have the ERP give it a default"
         )
-        yield Doubt("error", target.entity, message, {"rule": "not_filled", "columns": list(target.unfilled)})
+        yield Doubt(
+            "error",
+            target.entity,
+            message,
+            {"rule": "not_filled", "columns": list(target.unfilled)},
+        )
 
 
-def _unwritable(target: Target, entity: Entity, mapping: ExportMapping, config: KimoConfig) -> Iterator[Doubt]:
+def _unwritable(
+    target: Target, entity: Entity, mapping: ExportMapping, config: KimoConfig
+) -> Iterator[Doubt]:
     """Fields of which the column can hold no value, or not every one."""
     formats = Formats.of(config)
     for maker, column in _both(target):
@@ -110,8 +141,15 @@ def _unwritable(target: Target, entity: Entity, mapping: ExportMapping, config: 
                 writer(column, formats)(value)
         except Refused as error:
             example, remedy = formats.as_text(value), _remedy(entity.fields[maker.field])
-            message = f"{column.name} cannot take {maker.field}, e.g. '{example}': {error.fits}. {remedy}"
-            yield Doubt("error", target.entity, message, {"rule": "wrong_type", "column": column.name, "field": maker.field})
+            message = (
+                f"{column.name} cannot take {maker.field}, e.g. '{example}': {error.fits}. {remedy}"
+            )
+            yield Doubt(
+                "error",
+                target.entity,
+                message,
+                {"rule": "wrong_type", "column": column.name, "field": maker.field},
+            )
 
 
 def _unwritable_constant(target: Target, maker: Maker, mapping: ExportMapping) -> Iterator[Doubt]:
@@ -121,7 +159,12 @@ def _unwritable_constant(target: Target, maker: Maker, mapping: ExportMapping) -
         maker.make(())
     except Refused as error:
         message = f"{maker.column} cannot take the constant of {maker.field}: {error.fits}"
-        yield Doubt("error", target.entity, message, {"rule": "wrong_type", "column": maker.column, "field": maker.field})
+        yield Doubt(
+            "error",
+            target.entity,
+            message,
+            {"rule": "wrong_type", "column": maker.column, "field": maker.field},
+        )
 
 
 def _samples(source: Field) -> Sequence[Any]:
@@ -144,7 +187,10 @@ def _remedy(source: Field) -> str:
         case "bool":
             return "export.formats.boolean: zero_one writes 1 and 0"
         case "date" | "dt":
-            return f"export.formats.{'date' if source.type == 'date' else 'datetime'} says how it is written"
+            return (
+                f"export.formats.{'date' if source.type == 'date' else 'datetime'} says how it is"
+                " written"
+            )
     return "Map it to another column, or transform it"
 
 
@@ -155,9 +201,20 @@ def _narrow(target: Target, entity: Entity, mapping: ExportMapping) -> Iterator[
         if maker.field not in mapping.transform and _is_narrow(column, entity.fields[maker.field])
     ]
     if narrow:
-        said = ", ".join(f"{column.name} {column.length} ({_size_of(entity.fields[name])})" for column, name in narrow)
-        message = f"columns shorter than their field: {said}. A longer value is not cut: its record is held"
-        yield Doubt("warning", target.entity, message, {"rule": "narrow", "columns": [column.name for column, _ in narrow]})
+        said = ", ".join(
+            f"{column.name} {column.length} ({_size_of(entity.fields[name])})"
+            for column, name in narrow
+        )
+        message = (
+            f"columns shorter than their field: {said}. A longer value is not cut: its record is"
+            " held"
+        )
+        yield Doubt(
+            "warning",
+            target.entity,
+            message,
+            {"rule": "narrow", "columns": [column.name for column, _ in narrow]},
+        )
 
 
 def _is_narrow(column: ErpColumn, source: Field) -> bool:
@@ -167,13 +224,18 @@ def _is_narrow(column: ErpColumn, source: Field) -> bool:
 
 
 def _size_of(source: Field) -> str:
-    return f"{source.name} has up to {source.size}" if source.size else f"{source.name} has no limit"
+    return (
+        f"{source.name} has up to {source.size}" if source.size else f"{source.name} has no limit"
+    )
 
 
-# --- rights -------------------------------------------------------------------------------------------------
+# --- rights
+# -------------------------------------------------------------------------------------------------
 
 _ASKED = {
-    "postgresql": "SELECT has_any_column_privilege(current_user, CAST(:table AS regclass), 'INSERT')",
+    "postgresql": (
+        "SELECT has_any_column_privilege(current_user, CAST(:table AS regclass), 'INSERT')"
+    ),
     "mssql": "SELECT HAS_PERMS_BY_NAME(:table, 'OBJECT', 'INSERT')",
 }
 
@@ -184,9 +246,11 @@ _MYSQL_RIGHTS = """
         UNION ALL SELECT GRANTEE FROM information_schema.SCHEMA_PRIVILEGES
             WHERE PRIVILEGE_TYPE = 'INSERT' AND coalesce(:schema, database()) LIKE TABLE_SCHEMA
         UNION ALL SELECT GRANTEE FROM information_schema.TABLE_PRIVILEGES
-            WHERE PRIVILEGE_TYPE = 'INSERT' AND TABLE_SCHEMA = coalesce(:schema, database()) AND TABLE_NAME = :name
+            WHERE PRIVILEGE_TYPE = 'INSERT' AND TABLE_SCHEMA = coalesce(:schema, database())
+                AND TABLE_NAME = :name
         UNION ALL SELECT GRANTEE FROM information_schema.COLUMN_PRIVILEGES
-            WHERE PRIVILEGE_TYPE = 'INSERT' AND TABLE_SCHEMA = coalesce(:schema, database()) AND TABLE_NAME = :name
+            WHERE PRIVILEGE_TYPE = 'INSERT' AND TABLE_SCHEMA = coalesce(:schema, database())
+                AND TABLE_NAME = :name
     ) AS rights
 """
 
@@ -201,11 +265,15 @@ def _may_insert(engine: Engine, table: Table) -> bool | None:
     with suppress(SQLAlchemyError), engine.connect() as connection:
         if name == "mysql":
             at = {"schema": table.schema, "name": table.name}
-            has_role = "SELECT count(*) FROM information_schema.ENABLED_ROLES WHERE ROLE_NAME IS NOT NULL"
+            has_role = (
+                "SELECT count(*) FROM information_schema.ENABLED_ROLES WHERE ROLE_NAME IS NOT NULL"
+            )
             if connection.execute(text(_MYSQL_RIGHTS), at).scalar_one():
                 return True
             return None if connection.execute(text(has_role)).scalar_one() else False
         if name in _ASKED:
-            found = connection.execute(text(_ASKED[name]), {"table": preparer.format_table(table)}).scalar_one()
+            found = connection.execute(
+                text(_ASKED[name]), {"table": preparer.format_table(table)}
+            ).scalar_one()
             return None if found is None else bool(found)
     return None

@@ -15,7 +15,9 @@ from kimo_assets.sources.reach import persistently
 
 @dataclass(frozen=True)
 class Erp:
-    """The ERP's side. is_ours: its semaphore is, so that it takes no rows meanwhile. views: targets that are no tables."""
+    """The ERP's side. is_ours: its semaphore is, so that it takes no rows meanwhile. views: targets
+    that are no tables.
+    """
 
     source: str
     engine: Engine
@@ -48,4 +50,6 @@ def views_among(engine: Engine, targets: Mapping[str, Target]) -> frozenset[str]
         return frozenset()
     schemas = {target.table.schema for target in targets.values()}
     views = {schema: set(inspect(engine).get_view_names(schema)) for schema in schemas}
-    return frozenset(name for name, target in targets.items() if target.table.name in views[target.table.schema])
+    return frozenset(
+        name for name, target in targets.items() if target.table.name in views[target.table.schema]
+    )

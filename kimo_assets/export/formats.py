@@ -1,6 +1,8 @@
-"""A value of Kimo's as the ERP wants it: how days, flags and no value are written, and what is done to texts on the way.
+"""A value of Kimo's as the ERP wants it: how days, flags and no value are written, and what is done
+to texts on the way.
 
-Values are read from PostgreSQL's texts into plain ones; what a column can hold of them is columns.py's.
+Values are read from PostgreSQL's texts into plain ones; what a column can hold of them is
+columns.py's.
 """
 
 import re
@@ -33,7 +35,8 @@ class Refused(Exception):
 class Formats:
     """How days, moments and flags are written where the ERP keeps them as text or number.
 
-    day, moment: None writes year first. zero_one: flags as 0 and 1 in texts, else False and True, as .NET writes them.
+    day, moment: None writes year first. zero_one: flags as 0 and 1 in texts, else False and True,
+    as .NET writes them.
     """
 
     day: DateFormat | None = None
@@ -46,7 +49,11 @@ class Formats:
         own = config.export.formats
         source = config.sources[config.export.source].formats
         day, moment = own.date or source.date, own.datetime or source.datetime
-        return cls(DateFormat(day) if day else None, DateFormat(moment) if moment else None, own.boolean == "zero_one")
+        return cls(
+            DateFormat(day) if day else None,
+            DateFormat(moment) if moment else None,
+            own.boolean == "zero_one",
+        )
 
     def as_text(self, value: Any) -> str:
         if isinstance(value, bool):
@@ -58,7 +65,9 @@ class Formats:
         return text_of(value)
 
     def as_digits(self, value: date) -> str:
-        """For a column of numbers: without a format of its own, year first without anything between."""
+        """For a column of numbers: without a format of its own, year first without anything
+        between.
+        """
         if isinstance(value, datetime):
             return (self.moment or _MOMENT_DIGITS).write(value)
         return (self.day or _DAY_DIGITS).write(value)
@@ -69,17 +78,24 @@ class Formats:
             return value
         text = text_of(value).strip()
         try:
-            return date.fromisoformat(text) if len(text) <= len("2024-01-31") else datetime.fromisoformat(text)
+            return (
+                date.fromisoformat(text)
+                if len(text) <= len("2024-01-31")
+                else datetime.fromisoformat(text)
+            )
         except ValueError:
             read = (form.read(text) for form in (self.day, self.moment) if form)
             return next(filter(None, read), None)
 
 
-# --- from PostgreSQL ----------------------------------------------------------------------------------------
+# --- from PostgreSQL
+# ----------------------------------------------------------------------------------------
 
 
 def reader(field: Field) -> Callable[[str], Any]:
-    """From PostgreSQL's text of a column of the catalogue to a value. Raises, when called: Refused."""
+    """From PostgreSQL's text of a column of the catalogue to a value. Raises, when called:
+    Refused.
+    """
     match field.type:
         case "dec":
             return Decimal
@@ -118,7 +134,8 @@ def _no_date() -> Refused:
     return Refused("a date between the years 1 and 9999 is expected", "Mend the date in Kimo")
 
 
-# --- on the way ---------------------------------------------------------------------------------------------
+# --- on the way
+# ---------------------------------------------------------------------------------------------
 
 
 def null_of(field: Field, formats: ExportFormats) -> str | None:
@@ -154,7 +171,10 @@ def after(separator: str, value: Any) -> Any:
     text = text_of(value)
     _, found, part = text.partition(separator)
     if found and not part:
-        raise Refused(f"nothing stands behind its '{separator}'", "Mend the id, or the split in `export: formats:`")
+        raise Refused(
+            f"nothing stands behind its '{separator}'",
+            "Mend the id, or the split in `export: formats:`",
+        )
     return part if found else value
 
 

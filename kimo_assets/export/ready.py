@@ -1,7 +1,9 @@
-"""What may go to the ERP now, and why the rest waits. Only looks: what becomes of it is outbox.py's.
+"""What may go to the ERP now, and why the rest waits. Only looks: what becomes of it is
+outbox.py's.
 
-Ready is a record in EntityStatus 6 of an entity that `export: entities:` lists. It waits while it refers to a record that
-Kimo has made and the ERP does not know yet; it is held when it cannot go as it is.
+Ready is a record in EntityStatus 6 of an entity that `export: entities:` lists. It waits while it
+refers to a record that Kimo has made and the ERP does not know yet; it is held when it cannot go as
+it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +32,9 @@ _HELD = ("no reference", "double reference", "unknown type")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A head in EntityStatus 6. parts: rows that travel with it. why: it cannot go now; is_waiting: for something else."""
+    """A head in EntityStatus 6. parts: rows that travel with it. why: it cannot go now; is_waiting:
+    for something else.
+    """
 
     id: str
     sync_reference: str | None
@@ -41,9 +45,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many records of an entity are where. ready, held, waiting: in EntityStatus 6. in_flight: in a batch whose end is
-    not known yet. unacknowledged: the ERP has them and is to answer. stuck: not done with for longer than
-    PendingEdits\\DaysStuck days; None where that rule is not set.
+    """How many records of an entity are where. ready, held, waiting: in EntityStatus 6. in_flight:
+    in a batch whose end is not known yet. unacknowledged: the ERP has them and is to answer. stuck:
+    not done with for longer than PendingEdits\\DaysStuck days; None where that rule is not set.
     """
 
     entity: str
@@ -75,36 +79,46 @@ def candidates(
     limit: int,
     waited_in: int | None = None,
 ) -> list[Candidate]:
-    """The next heads by their Id; locked until the transaction ends, as nobody shall edit what is being copied.
+    """The next heads by their Id; locked until the transaction ends, as nobody shall edit what is
+    being copied.
 
     waited_in: only those that this load has found waiting.
     """
-    query = sql.SQL("{fates} AND h.{id} > {after} {again} ORDER BY h.{id} LIMIT {limit} FOR UPDATE OF h").format(
+    query = sql.SQL(
+        "{fates} AND h.{id} > {after} {again} ORDER BY h.{id} LIMIT {limit} FOR UPDATE OF h"
+    ).format(
         fates=_fates(catalog, name),
         id=sql.Identifier(ID),
         after=sql.Literal(after),
         limit=sql.Literal(limit),
-        again=sql.SQL("") if waited_in is None else _WAITED.format(entity=sql.Literal(name), load=sql.Literal(waited_in)),
+        again=(
+            sql.SQL("")
+            if waited_in is None
+            else _WAITED.format(entity=sql.Literal(name), load=sql.Literal(waited_in))
+        ),
     )
     return [_candidate(config, row) for row in connection.execute(query)]
 
 
 _WAITED = sql.SQL(
-    'AND EXISTS (SELECT FROM ops.export_held AS e WHERE e.entity = {entity} AND e.id = h."Id" AND e.load = {load} '
-    "AND e.is_waiting)"
+    'AND EXISTS (SELECT FROM ops.export_held AS e WHERE e.entity = {entity} AND e.id = h."Id" AND'
+    " e.load = {load} AND e.is_waiting)"
 )
 
 
 def count_ready(connection: Connection, names: Sequence[str]) -> int:
     """How many heads are in EntityStatus 6, whatever keeps them from being sent."""
-    counts = (connection.execute(_COUNT.format(table(KIMO, name))).fetchone() or (0,) for name in names)
+    counts = (
+        connection.execute(_COUNT.format(table(KIMO, name))).fetchone() or (0,) for name in names
+    )
     return sum(count for (count,) in counts)
 
 
 _COUNT = sql.SQL('SELECT count(*) FROM {} WHERE "EntityStatus" = 6 AND _archived_load IS NULL')
 
 
-# --- why not --------------------------------------------------------------------------------------------------------
+# --- why not
+# --------------------------------------------------------------------------------------------------
 
 
 def _candidate(config: KimoConfig, row: Sequence[Any]) -> Candidate:
@@ -114,25 +128,47 @@ def _candidate(config: KimoConfig, row: Sequence[Any]) -> Candidate:
 
 
 def _why(
-    config: KimoConfig, fate: str | None, reference: str | None, document_type: str | None, status: int | None,
+    config: KimoConfig,
+    fate: str | None,
+    reference: str | None,
+    document_type: str | None,
+    status: int | None,
     refers: Sequence[str] | None,
-) -> str | None:  # fmt: skip
+) -> str | None:
     match fate:
         case None:
             return None
         case "no reference":
-            return "it has no SyncReference, which is all that the ERP's answer could be recognised by"
+            return (
+                "it has no SyncReference, which is all that the ERP's answer could be recognised by"
+            )
         case "double reference":
-            return f"its SyncReference {reference} is that of another record too: the ERP's answer could mean either"
+            return (
+                f"its SyncReference {reference} is that of another record too: the ERP's answer"
+                " could mean either"
+            )
         case "unknown type":
-            named = f"DocumentTypeId {document_type} is no" if document_type else "it has no DocumentTypeId, so no"
+            named = (
+                f"DocumentTypeId {document_type} is no"
+                if document_type
+                else "it has no DocumentTypeId, so no"
+            )
             return f"{named} document type of the console's: `kimo settings load` loads them"
         case "not sent":
-            return f"documents of type {document_type} are not sent to the ERP (DocumentType.CanSendToErp)"
+            return (
+                f"documents of type {document_type} are not sent to the ERP"
+                " (DocumentType.CanSendToErp)"
+            )
         case "draft":
-            return f"it is not confirmed, and drafts of type {document_type} are not sent (ShouldExportDraftsToErp)"
+            return (
+                f"it is not confirmed, and drafts of type {document_type} are not sent"
+                " (ShouldExportDraftsToErp)"
+            )
         case "not confirmed":
-            return f"its DocumentStatus is {'empty' if status is None else status}; confirmed documents are sent (1)"
+            return (
+                f"its DocumentStatus is {'empty' if status is None else status}; confirmed"
+                " documents are sent (1)"
+            )
         case _:
             return _waits_for(config, *(refers or ()))
 
@@ -147,75 +183,97 @@ _STATES = {
     "8": "was only just uploaded",
     "9": "is being uploaded",
     "10": "was edited again before the ERP has answered",
-}  # fmt: skip
+}
 
 
-def _waits_for(config: KimoConfig, field: str, target: str, key: str, status: str, is_archived: str) -> str:
-    state = "is archived" if is_archived == "true" else _STATES.get(status, f"is in EntityStatus {status}")
+def _waits_for(
+    config: KimoConfig, field: str, target: str, key: str, status: str, is_archived: str
+) -> str:
+    state = (
+        "is archived"
+        if is_archived == "true"
+        else _STATES.get(status, f"is in EntityStatus {status}")
+    )
     if target not in config.export.entities:
         state = f"is not sent: `export: entities:` of kimo.yaml does not list {target}"
     return f"waits for the {target} {key} ({field}), which is new to the ERP and {state}"
 
 
 def _fates(catalog: Catalog, name: str) -> sql.Composed:
-    """id, SyncReference, number of parts, fate (None: can go), DocumentTypeId, DocumentStatus, whom it waits for."""
+    """id, SyncReference, number of parts, fate (None: can go), DocumentTypeId, DocumentStatus, whom
+    it waits for.
+    """
     is_document = {"DocumentTypeId", "DocumentStatus"} <= catalog[name].fields.keys()
-    return sql.SQL(
-        """
+    return sql.SQL("""
         SELECT h."Id", h."SyncReference", {parts},
             CASE WHEN coalesce(trim(h."SyncReference"), '') = '' THEN 'no reference'
-                 WHEN EXISTS (SELECT FROM {head} AS o WHERE o."SyncReference" = h."SyncReference" AND o."Id" <> h."Id"
+                 WHEN EXISTS (SELECT FROM {head} AS o WHERE o."SyncReference" = h."SyncReference"
+                     AND o."Id" <> h."Id"
                               AND o._archived_load IS NULL) THEN 'double reference'
                  {documents}
                  WHEN w.refers IS NOT NULL THEN 'waits' END,
             {document_type}, w.refers
         FROM {head} AS h {types} LEFT JOIN LATERAL (SELECT {refers} AS refers) AS w ON true
         WHERE h."EntityStatus" = 6 AND h._archived_load IS NULL
-        """
-    ).format(
+        """).format(
         head=table(KIMO, name),
-        parts=sql.SQL(" + ").join([sql.SQL("0"), *(_part_count(catalog[part]) for part in catalog.sent_with(name))]),
-        refers=sql.SQL("coalesce({})").format(sql.SQL(", ").join([sql.SQL("NULL::text[]"), *_references(catalog, name)])),
+        parts=sql.SQL(" + ").join(
+            [sql.SQL("0"), *(_part_count(catalog[part]) for part in catalog.sent_with(name))]
+        ),
+        refers=sql.SQL("coalesce({})").format(
+            sql.SQL(", ").join([sql.SQL("NULL::text[]"), *_references(catalog, name)])
+        ),
         documents=_DOCUMENTS if is_document else sql.SQL(""),
-        document_type=sql.SQL('h."DocumentTypeId", h."DocumentStatus"' if is_document else "NULL, NULL"),
+        document_type=sql.SQL(
+            'h."DocumentTypeId", h."DocumentStatus"' if is_document else "NULL, NULL"
+        ),
         types=_TYPES if is_document else sql.SQL(""),
     )
 
 
 _TYPES = sql.SQL('LEFT JOIN kimo."DocumentType" AS t ON t."Id" = h."DocumentTypeId"')
-_DOCUMENTS = sql.SQL(
-    """WHEN t."Id" IS NULL THEN 'unknown type'
+_DOCUMENTS = sql.SQL("""WHEN t."Id" IS NULL THEN 'unknown type'
        WHEN NOT t."CanSendToErp" THEN 'not sent'
        WHEN h."DocumentStatus" = 0 AND NOT t."ShouldExportDraftsToErp" THEN 'draft'
-       WHEN coalesce(h."DocumentStatus", -1) NOT IN (0, 1) THEN 'not confirmed'"""
-)
+       WHEN coalesce(h."DocumentStatus", -1) NOT IN (0, 1) THEN 'not confirmed'""")
 
 
 def _part_count(part: Entity) -> sql.Composed:
-    return sql.SQL('(SELECT count(*) FROM {} AS p WHERE p.{} = h."Id" AND p._archived_load IS NULL)').format(
-        table(KIMO, part.name), _owner(part)
-    )
+    return sql.SQL(
+        '(SELECT count(*) FROM {} AS p WHERE p.{} = h."Id" AND p._archived_load IS NULL)'
+    ).format(table(KIMO, part.name), _owner(part))
 
 
 def _references(catalog: Catalog, name: str) -> Iterator[sql.Composed]:
-    """For each reference of the head's, and of its parts', to what is sent as well: whom it waits for, or NULL."""
+    """For each reference of the head's, and of its parts', to what is sent as well: whom it waits
+    for, or NULL.
+    """
     head = catalog[name]
     for field, target in _sent_targets(catalog, head):
         itself = sql.SQL(' AND t."Id" <> h."Id"' if target == name else "")
-        yield _reference(field, target, sql.SQL('t."Id" = h.{}{}').format(sql.Identifier(field), itself))
+        yield _reference(
+            field, target, sql.SQL('t."Id" = h.{}{}').format(sql.Identifier(field), itself)
+        )
     if {"EntityType", "EntityId"} <= head.fields.keys():
         for target in (known for known in catalog.sent_to_erp if known != name):
-            about = sql.SQL('h."EntityType" = {} AND t."Id" = h."EntityId"').format(sql.Literal(target))
+            about = sql.SQL('h."EntityType" = {} AND t."Id" = h."EntityId"').format(
+                sql.Literal(target)
+            )
             yield _reference("EntityId", target, about)
     for part in (catalog[part] for part in catalog.sent_with(name)):
         for field, target in _sent_targets(catalog, part):
             if target != name:
-                parts = {"part": table(KIMO, part.name), "field": sql.Identifier(field), "owner": _owner(part)}
+                parts = {
+                    "part": table(KIMO, part.name),
+                    "field": sql.Identifier(field),
+                    "owner": _owner(part),
+                }
                 yield _reference(f"{part.name}.{field}", target, _OF_A_PART.format(**parts))
 
 
 _OF_A_PART = sql.SQL(
-    't."Id" IN (SELECT p.{field} FROM {part} AS p WHERE p.{owner} = h."Id" AND p._archived_load IS NULL)'
+    't."Id" IN (SELECT p.{field} FROM {part} AS p WHERE p.{owner} = h."Id" AND p._archived_load IS'
+    " NULL)"
 )
 
 
@@ -225,47 +283,69 @@ def _owner(part: Entity) -> sql.Identifier:
 
 def _sent_targets(catalog: Catalog, entity: Entity) -> Iterator[tuple[str, str]]:
     for field, reference in entity.hard_references.items():
-        if reference.target in catalog.sent_to_erp and reference.column == ID and not reference.keys:
+        if (
+            reference.target in catalog.sent_to_erp
+            and reference.column == ID
+            and not reference.keys
+        ):
             yield field, reference.target
 
 
 def _reference(field: str, target: str, condition: sql.Composable) -> sql.Composed:
     return sql.SQL(
-        """(SELECT ARRAY[{field}, {name}, t."Id"::text, coalesce(t."EntityStatus"::integer, -1)::text,
+        """(SELECT ARRAY[{field}, {name}, t."Id"::text,
+            coalesce(t."EntityStatus"::integer, -1)::text,
                          (t.{archived} IS NOT NULL)::text]
             FROM {target} AS t WHERE {condition} AND t.{hash} IS NULL
               AND coalesce(t."EntityStatus"::integer, -1) NOT IN ({known}) LIMIT 1)"""
     ).format(
-        field=sql.Literal(field), name=sql.Literal(target), target=table(KIMO, target), condition=condition,
-        archived=sql.Identifier(ARCHIVED), hash=sql.Identifier(HASH),
+        field=sql.Literal(field),
+        name=sql.Literal(target),
+        target=table(KIMO, target),
+        condition=condition,
+        archived=sql.Identifier(ARCHIVED),
+        hash=sql.Identifier(HASH),
         known=sql.SQL(", ").join(map(sql.Literal, KNOWN_TO_ERP)),
-    )  # fmt: skip
+    )
 
 
-# --- how much there is ------------------------------------------------------------------------------------------------
+# --- how much there is
+# ------------------------------------------------------------------------------------------------
 
 
 def waiting(connection: Connection, config: KimoConfig, catalog: Catalog) -> dict[str, Waiting]:
     """What is where, of every entity that `export: entities:` lists.
 
-    held also counts what the last export could not send for what it holds, or for the ERP's refusal.
+    held also counts what the last export could not send for what it holds, or for the ERP's
+    refusal.
     """
     days = days_stuck(business_rules(connection))
-    return {name: _waiting(connection, config, catalog, name, days) for name in listed_heads(config, catalog)}
+    return {
+        name: _waiting(connection, config, catalog, name, days)
+        for name in listed_heads(config, catalog)
+    }
 
 
 def is_acknowledged(config: KimoConfig, name: str) -> bool:
-    """Whether the ERP answers for an entity: documents come back by themselves, as the ERP's own."""
+    """Whether the ERP answers for an entity: documents come back by themselves, as the
+    ERP's own.
+    """
     return f"EntitySyncReferenceFor{name}" in config.entities
 
 
-def _waiting(connection: Connection, config: KimoConfig, catalog: Catalog, name: str, days: int | None) -> Waiting:
+def _waiting(
+    connection: Connection, config: KimoConfig, catalog: Catalog, name: str, days: int | None
+) -> Waiting:
     fates: Mapping[str, int] = dict(
-        connection.execute(_FATES.format(fates=_fates(catalog, name), entity=sql.Literal(name))).fetchall()
+        connection.execute(
+            _FATES.format(fates=_fates(catalog, name), entity=sql.Literal(name))
+        ).fetchall()
     )
     answers = is_acknowledged(config, name)
     row = connection.execute(
-        _PENDING.format(head=table(KIMO, name), pending=sql.SQL(", ").join(map(sql.Literal, PENDING_STATUSES))),
+        _PENDING.format(
+            head=table(KIMO, name), pending=sql.SQL(", ").join(map(sql.Literal, PENDING_STATUSES))
+        ),
         {"entity": name, "answers": answers, "days": days},
     ).fetchone()
     in_flight, unacknowledged, stuck = row or (0, 0, 0)
@@ -280,30 +360,31 @@ def _waiting(connection: Connection, config: KimoConfig, catalog: Catalog, name:
     )
 
 
-_FATES = sql.SQL(
-    """
-    SELECT CASE WHEN f.fate IN ('no reference', 'double reference', 'unknown type') OR e.id IS NOT NULL THEN 'held'
+_FATES = sql.SQL("""
+    SELECT CASE WHEN f.fate IN ('no reference', 'double reference', 'unknown type') OR e.id IS
+        NOT NULL THEN 'held'
                 ELSE coalesce(f.fate, 'ready') END, count(*)
     FROM ({fates} OFFSET 0) AS f (id, reference, parts, fate, type, status, refers)
     LEFT JOIN ops.export_held AS e ON e.entity = {entity} AND e.id = f.id AND NOT e.is_waiting
     GROUP BY 1
-    """
-)
+    """)
 
-_PENDING = sql.SQL(
-    """
+_PENDING = sql.SQL("""
     SELECT count(*) FILTER (WHERE status IN (3, 5)), count(*) FILTER (WHERE status = 1),
-           count(*) FILTER (WHERE since < now() - make_interval(secs => coalesce(%(days)s, 0) * 86400))
+           count(*) FILTER (WHERE since < now() - make_interval(secs => coalesce(%(days)s,
+               0) * 86400))
     FROM (
         SELECT h."EntityStatus"::integer AS status,
-            CASE WHEN h."EntityStatus" = 1 THEN r.sent_at WHEN h."EntityStatus" IN (3, 5) THEN r.marked_at
+            CASE WHEN h."EntityStatus" = 1 THEN r.sent_at WHEN h."EntityStatus" IN (3, 5)
+                THEN r.marked_at
                  ELSE coalesce(h."UploadToServerTimeStamp", e.since) END AS since
         FROM {head} AS h LEFT JOIN ops.export_held AS e ON e.entity = %(entity)s AND e.id = h."Id"
-        LEFT JOIN LATERAL (SELECT sent_at, marked_at, outcome FROM ops.export_record AS r WHERE r.entity = %(entity)s
+        LEFT JOIN LATERAL (SELECT sent_at, marked_at, outcome FROM ops.export_record AS r
+            WHERE r.entity = %(entity)s
                            AND r.id = h."Id" AND h."EntityStatus" IN (1, 3, 5)
                            ORDER BY r.entity DESC, r.id DESC, r.batch DESC LIMIT 1) AS r ON true
         WHERE h._archived_load IS NULL
-          AND (h."EntityStatus" IN ({pending}) OR h."EntityStatus" = 1 AND %(answers)s AND r.outcome = 'sent')
+          AND (h."EntityStatus" IN ({pending}) OR h."EntityStatus" = 1 AND %(answers)s
+              AND r.outcome = 'sent')
     ) AS pending
-    """
-)
+    """)

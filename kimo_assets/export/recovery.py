@@ -1,4 +1,6 @@
-"""What a run that was killed has left, and what nobody knows: whether a batch has arrived at the ERP, by evidence alone."""
+"""What a run that was killed has left, and what nobody knows: whether a batch has arrived at the
+ERP, by evidence alone.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from kimo_assets.sources.connection import source_errors
 
 _REFERENCES_AT_ONCE = 500
 
-# Without a marker, a transaction may still end while we look for its rows: absence is believed after some looks.
+# Without a marker, a transaction may still end while we look for its rows: absence is believed
+# after some looks.
 _LOOKS = 3
 _PAUSE_S = 2.0
 
@@ -38,7 +41,9 @@ class OpenBatch:
     is_unproved: bool
 
 
-def open_batches(connection: Connection, source: str | None = None, number: int | None = None) -> list[OpenBatch]:
+def open_batches(
+    connection: Connection, source: str | None = None, number: int | None = None
+) -> list[OpenBatch]:
     """The batches whose end is not known; of a source, or the one of this number."""
     rows = connection.execute(
         "SELECT batch, entity, state, load, has_marker, is_unproved FROM ops.export_batch "
@@ -50,9 +55,12 @@ def open_batches(connection: Connection, source: str | None = None, number: int 
 
 
 def mark_unproved(connection: Connection, source: str) -> None:
-    """The ERP's semaphore was free, or there is none: the rows of what was committing may have been taken away since."""
+    """The ERP's semaphore was free, or there is none: the rows of what was committing may have been
+    taken away since.
+    """
     connection.execute(
-        "UPDATE ops.export_batch SET is_unproved = true WHERE state = 'committing' AND source = %s AND NOT is_unproved",
+        "UPDATE ops.export_batch SET is_unproved = true WHERE state = 'committing' AND source = %s"
+        " AND NOT is_unproved",
         [source],
     )
 
@@ -60,9 +68,11 @@ def mark_unproved(connection: Connection, source: str) -> None:
 def recover(
     outbox: Outbox, erp: Erp, *, was_ours: bool, unproved: Callable[[OpenBatch], None]
 ) -> dict[str, tuple[int, int]]:
-    """Ends every batch that was left open: entity -> heads that have arrived, heads that are to be sent again.
+    """Ends every batch that was left open: entity -> heads that have arrived, heads that are to be
+    sent again.
 
-    was_ours: the ERP's semaphore has been ours since the batches were made. unproved: told of those that stay open.
+    was_ours: the ERP's semaphore has been ours since the batches were made. unproved: told of those
+    that stay open.
     """
     found: dict[str, tuple[int, int]] = {}
     for batch in open_batches(outbox.connection, outbox.source):
@@ -71,7 +81,10 @@ def recover(
             case Verdict.ARRIVED:
                 found[batch.entity] = (arrived + outbox.exported(batch.number, batch.entity), again)
             case Verdict.NOT_ARRIVED:
-                found[batch.entity] = (arrived, again + len(outbox.take_back(batch.number, batch.entity)))
+                found[batch.entity] = (
+                    arrived,
+                    again + len(outbox.take_back(batch.number, batch.entity)),
+                )
             case Verdict.UNKNOWN:
                 unproved(batch)
     return found
@@ -85,7 +98,8 @@ def _fate(outbox: Outbox, erp: Erp, batch: OpenBatch, was_ours: bool) -> Verdict
 
 
 def verdict(outbox: Outbox, erp: Erp, number: int, *, untouched: bool) -> Verdict:
-    """Whether a batch that was committing has arrived. untouched: the ERP cannot have taken its rows away.
+    """Whether a batch that was committing has arrived. untouched: the ERP cannot have taken its
+    rows away.
 
     Raises: SourceError when the ERP cannot be asked.
     """
@@ -100,7 +114,9 @@ def verdict(outbox: Outbox, erp: Erp, number: int, *, untouched: bool) -> Verdic
 
 
 def _by_references(outbox: Outbox, erp: Erp, batch: OpenBatch, untouched: bool) -> Verdict:
-    """By the SyncReferences of its records, as far as these went nowhere else: then one found is all of them."""
+    """By the SyncReferences of its records, as far as these went nowhere else: then one found is
+    all of them.
+    """
     references = _only_of(outbox.connection, batch)
     target = erp.targets.get(batch.entity)
     if target is None or target.sync_column is None or not references:
@@ -114,7 +130,9 @@ def _by_references(outbox: Outbox, erp: Erp, batch: OpenBatch, untouched: bool) 
 
 
 def _only_of(connection: Connection, batch: OpenBatch) -> list[str]:
-    """A record that was edited after an export goes there twice: its SyncReference tells nothing of this batch."""
+    """A record that was edited after an export goes there twice: its SyncReference tells nothing of
+    this batch.
+    """
     rows = connection.execute(
         """
         SELECT coalesce(r.written_reference, r.sync_reference) FROM ops.export_record AS r
@@ -133,7 +151,10 @@ def _is_any_there(erp: Erp, target: Target, references: Sequence[str]) -> bool:
     column = next(c for c in target.table.columns if c.name == target.sync_column)
     with source_errors(erp.source, erp.engine), erp.engine.connect() as connection:
         for start in range(0, len(references), _REFERENCES_AT_ONCE):
-            wanted = [_as_stored(column, value) for value in references[start : start + _REFERENCES_AT_ONCE]]
+            wanted = [
+                _as_stored(column, value)
+                for value in references[start : start + _REFERENCES_AT_ONCE]
+            ]
             if connection.execute(select(column).where(column.in_(wanted)).limit(1)).first():
                 return True
     return False

@@ -1,7 +1,9 @@
-"""The ERP's tables as its database describes them: where a name leads to, the columns, what they hold.
+"""The ERP's tables as its database describes them: where a name leads to, the columns, what they
+hold.
 
-What only the system tables tell (character sets, MySQL's storage engines, rights) is asked for dialect by dialect; where it
-cannot be asked, nothing is assumed, and the ERP itself refuses what does not fit.
+What only the system tables tell (character sets, MySQL's storage engines, rights) is asked for
+dialect by dialect; where it cannot be asked, nothing is assumed, and the ERP itself refuses what
+does not fit.
 """
 
 import codecs
@@ -75,26 +77,41 @@ class Reflection:
     def _find(self, wanted: str) -> tuple[str | None, str]:
         schema, name = schema_and_name(wanted)
         if schema not in self._names:
-            self._names[schema] = [*table_names(self._inspector, schema), *view_names(self._inspector, schema)]
+            self._names[schema] = [
+                *table_names(self._inspector, schema),
+                *view_names(self._inspector, schema),
+            ]
         names = self._names[schema]
         alike = sorted(found for found in names if found.casefold() == name.casefold())
         if name in names or len(alike) == 1:
             return schema, name if name in names else alike[0]
         if alike:
-            raise NoTable(f"{' and '.join(alike)} differ only in capitals: write one of them as it is spelt")
+            raise NoTable(
+                f"{' and '.join(alike)} differ only in capitals: write one of them as it is spelt"
+            )
         close = nearest(name, names)
-        hint = f". Tables like it: {', '.join(close)}" if close else f". It has {len(names)} tables and views"
+        hint = (
+            f". Tables like it: {', '.join(close)}"
+            if close
+            else f". It has {len(names)} tables and views"
+        )
         raise NoTable(f"there is no table or view {wanted} in {address(self.engine)}{hint}")
 
-    def _column(self, one: Any, all_columns: Sequence[Any], key: Sequence[str], known: "_Known | None") -> ErpColumn:
+    def _column(
+        self, one: Any, all_columns: Sequence[Any], key: Sequence[str], known: "_Known | None"
+    ) -> ErpColumn:
         column = column_of_type(one["name"], one["type"], self.dialect, self.engine.dialect)
-        is_rowid = self.dialect == "sqlite" and key == [one["name"]] and column.type.upper() == "INTEGER"
+        is_rowid = (
+            self.dialect == "sqlite" and key == [one["name"]] and column.type.upper() == "INTEGER"
+        )
         counts = one.get("autoincrement") is True or "nextval(" in str(one.get("default") or "")
         column = replace(
             column,
             nullable=bool(one["nullable"]),
             has_default=one.get("default") is not None,
-            is_filled=bool(column.is_filled or one.get("computed") or one.get("identity") or counts or is_rowid),
+            is_filled=bool(
+                column.is_filled or one.get("computed") or one.get("identity") or counts or is_rowid
+            ),
         )
         if self._database_encoding and column.sort == "text":
             column = self._database_encoding(column)
@@ -102,7 +119,9 @@ class Reflection:
 
     @cached_property
     def _database_encoding(self) -> Callable[[ErpColumn], ErpColumn] | None:
-        """PostgreSQL has one encoding for all that a database holds; without one, its sizes are bytes."""
+        """PostgreSQL has one encoding for all that a database holds; without one, its sizes are
+        bytes.
+        """
         if self.dialect != "postgresql":
             return None
         with self.engine.connect() as connection:
@@ -124,7 +143,8 @@ class Reflection:
         return {}
 
 
-# --- what only system tables tell ---------------------------------------------------------------------------
+# --- what only system tables tell
+# ---------------------------------------------------------------------------
 
 _NO_TRANSACTIONS = ""
 
@@ -156,7 +176,8 @@ _MYSQL_ENGINE = """
     WHERE t.TABLE_SCHEMA = coalesce(:schema, database()) AND t.TABLE_NAME = :name
 """
 _MYSQL_COLUMNS = """
-    SELECT COLUMN_NAME, CHARACTER_SET_NAME, DATA_TYPE, CHARACTER_OCTET_LENGTH, EXTRA FROM information_schema.COLUMNS
+    SELECT COLUMN_NAME, CHARACTER_SET_NAME, DATA_TYPE, CHARACTER_OCTET_LENGTH, EXTRA
+        FROM information_schema.COLUMNS
     WHERE TABLE_SCHEMA = coalesce(:schema, database()) AND TABLE_NAME = :name
 """
 # MySQL's latin1 is Windows' code page.
@@ -171,22 +192,34 @@ def _ask_mysql(connection: Connection, schema: str | None, name: str) -> dict[st
         if engine is not None and str(transactions).upper() != "YES":
             # An export that breaks off could not take its rows back there.
             known[_NO_TRANSACTIONS] = _Known(
-                f"is of the engine {engine}, which has no transactions: ALTER TABLE {name} ENGINE = InnoDB"
+                f"is of the engine {engine}, which has no transactions: ALTER TABLE {name} ENGINE ="
+                " InnoDB"
             )
     for column, charset, kind, octets, extra in connection.execute(text(_MYSQL_COLUMNS), at):
         charset = str(charset or "").casefold()
-        codec = None if not charset or charset in _MYSQL_UNICODE else _MYSQL_CODECS.get(charset) or _codec(charset)
+        codec = (
+            None
+            if not charset or charset in _MYSQL_UNICODE
+            else _MYSQL_CODECS.get(charset) or _codec(charset)
+        )
         in_bytes = str(kind).casefold().endswith("text")
         is_filled = any(word in str(extra).casefold() for word in ("auto_increment", "generated"))
         # A default that is an expression is DEFAULT_GENERATED there, which is not the column's own.
         is_filled = is_filled and "default_generated" not in str(extra).casefold()
-        known[column] = _Known(codec, int(octets) if in_bytes and octets else None, "bytes" if in_bytes else None, is_filled)
+        known[column] = _Known(
+            codec,
+            int(octets) if in_bytes and octets else None,
+            "bytes" if in_bytes else None,
+            is_filled,
+        )
     return known
 
 
 _MSSQL_COLUMNS = """
-    SELECT COLUMN_NAME, COLLATIONPROPERTY(COLLATION_NAME, 'CodePage') FROM {catalog}INFORMATION_SCHEMA.COLUMNS
-    WHERE TABLE_SCHEMA = coalesce(:schema, schema_name()) AND TABLE_NAME = :name AND DATA_TYPE IN ('char', 'varchar', 'text')
+    SELECT COLUMN_NAME, COLLATIONPROPERTY(COLLATION_NAME, 'CodePage')
+        FROM {catalog}INFORMATION_SCHEMA.COLUMNS
+    WHERE TABLE_SCHEMA = coalesce(:schema, schema_name()) AND TABLE_NAME = :name AND DATA_TYPE IN
+        ('char', 'varchar', 'text')
 """
 
 
@@ -194,7 +227,9 @@ def _ask_mssql(connection: Connection, schema: str | None, name: str) -> dict[st
     catalog, _, owner = (schema or "").rpartition(".")
     statement = _MSSQL_COLUMNS.format(catalog=f"{catalog}." if catalog else "")
     known = {}
-    for column, page in connection.execute(text(statement), {"schema": owner or None, "name": name}):
+    for column, page in connection.execute(
+        text(statement), {"schema": owner or None, "name": name}
+    ):
         codec = None if page in (None, 0, 65001) else _codec(f"cp{page}")
         known[column] = _Known(codec, unit="bytes")
     return known
@@ -202,7 +237,8 @@ def _ask_mssql(connection: Connection, schema: str | None, name: str) -> dict[st
 
 _ORACLE_COLUMNS = """
     SELECT column_name, char_used, data_length FROM all_tab_columns
-    WHERE owner = coalesce(:schema, sys_context('USERENV', 'CURRENT_SCHEMA')) AND table_name = :name AND char_used = 'B'
+    WHERE owner = coalesce(:schema, sys_context('USERENV', 'CURRENT_SCHEMA')) AND table_name = :name
+        AND char_used = 'B'
 """
 
 
@@ -221,7 +257,8 @@ def _codec(name: str) -> str | None:
         return None
 
 
-# --- types --------------------------------------------------------------------------------------------------
+# --- types
+# --------------------------------------------------------------------------------------------------
 
 _WHOLE_BITS: tuple[tuple[type[Any], int], ...] = (
     (mysql.TINYINT, 8),
@@ -231,7 +268,9 @@ _WHOLE_BITS: tuple[tuple[type[Any], int], ...] = (
 )
 
 
-def column_of_type(name: str, kind: Any, dialect: str, compiling: Dialect, **more: Any) -> ErpColumn:
+def column_of_type(
+    name: str, kind: Any, dialect: str, compiling: Dialect, **more: Any
+) -> ErpColumn:
     """What the type alone says of a column. more: what is known beside it."""
     return replace(_of_type(name, kind, dialect, compiling), **more)
 
@@ -242,15 +281,27 @@ def _of_type(name: str, kind: Any, dialect: str, compiling: Dialect) -> ErpColum
     except Exception:  # a type that SQLAlchemy can read and not write
         written = type(kind).__name__
     untyped = isinstance(kind, types.NullType)
-    column = ErpColumn(name, "any", "a column without a type" if untyped else written, dialect=dialect)
+    column = ErpColumn(
+        name, "any", "a column without a type" if untyped else written, dialect=dialect
+    )
     match kind:
         case types.Boolean():
             return replace(column, sort="flag")
         case mssql.MONEY() | mssql.SMALLMONEY():
-            return replace(column, sort="number", precision=10 if isinstance(kind, mssql.SMALLMONEY) else 19, scale=4)
+            return replace(
+                column,
+                sort="number",
+                precision=10 if isinstance(kind, mssql.SMALLMONEY) else 19,
+                scale=4,
+            )
         case types.Float():
-            single = isinstance(kind, (mysql.FLOAT, types.REAL)) and dialect not in ("sqlite", "oracle")
-            return replace(column, sort="float", precision=24 if single or _is_single(kind, dialect) else 53)
+            single = isinstance(kind, (mysql.FLOAT, types.REAL)) and dialect not in (
+                "sqlite",
+                "oracle",
+            )
+            return replace(
+                column, sort="float", precision=24 if single or _is_single(kind, dialect) else 53
+            )
         case types.Numeric():
             precision, scale = _limits(kind, dialect)
             return replace(column, sort="number", precision=precision, scale=scale)
@@ -262,7 +313,12 @@ def _of_type(name: str, kind: Any, dialect: str, compiling: Dialect) -> ErpColum
         case types.DateTime():
             return _moment_column(column, kind, dialect)
         case types.Date():
-            return replace(column, sort="day", low=datetime(1000, 1, 1) if dialect == "mysql" else None, high=datetime.max)
+            return replace(
+                column,
+                sort="day",
+                low=datetime(1000, 1, 1) if dialect == "mysql" else None,
+                high=datetime.max,
+            )
         case mssql.TIMESTAMP():  # a row's version
             return replace(column, is_filled=True)
         case mssql.XML() | types.Enum() | mysql.SET():
@@ -275,7 +331,9 @@ def _of_type(name: str, kind: Any, dialect: str, compiling: Dialect) -> ErpColum
 
 def _is_single(kind: types.Float[Any], dialect: str) -> bool:
     """FLOAT(24) and less take four bytes, apart from Oracle's."""
-    return dialect in ("postgresql", "mssql") and kind.precision is not None and kind.precision <= 24
+    return (
+        dialect in ("postgresql", "mssql") and kind.precision is not None and kind.precision <= 24
+    )
 
 
 def _limits(kind: Any, dialect: str) -> tuple[int | None, int | None]:
@@ -302,7 +360,9 @@ def _moment_column(column: ErpColumn, kind: Any, dialect: str) -> ErpColumn:
     column = replace(column, sort="moment")
     match kind:
         case mssql.SMALLDATETIME():
-            return replace(column, low=datetime(1900, 1, 1), high=datetime(2079, 6, 6, 23, 59), digits=0)
+            return replace(
+                column, low=datetime(1900, 1, 1), high=datetime(2079, 6, 6, 23, 59), digits=0
+            )
         case mssql.DATETIME2() | mssql.DATETIMEOFFSET():
             return replace(column, digits=_given(kind.precision, 6))
         case _ if dialect == "mssql":
@@ -311,7 +371,9 @@ def _moment_column(column: ErpColumn, kind: Any, dialect: str) -> ErpColumn:
             low, high = datetime(1970, 1, 2), datetime(2038, 1, 18)
             return replace(column, low=low, high=high, digits=_given(kind.fsp, 0))
         case mysql.DATETIME():
-            return replace(column, low=datetime(1000, 1, 1), high=datetime.max, digits=_given(kind.fsp, 0))
+            return replace(
+                column, low=datetime(1000, 1, 1), high=datetime.max, digits=_given(kind.fsp, 0)
+            )
         case postgresql.TIMESTAMP():
             return replace(column, digits=_given(kind.precision, 6))
         case oracle.DATE():
@@ -325,10 +387,16 @@ def _given(digits: int | None, default: int) -> int:
 
 def _unit(kind: Any, dialect: str) -> Unit:
     if dialect == "mssql":
-        return "utf16" if isinstance(kind, (types.Unicode, types.UnicodeText, types.NVARCHAR, types.NCHAR)) else "bytes"
+        return (
+            "utf16"
+            if isinstance(kind, (types.Unicode, types.UnicodeText, types.NVARCHAR, types.NCHAR))
+            else "bytes"
+        )
     return "characters"
 
 
 def _kept_type(dialect: str, kind: Any, sort: Sort) -> Any:
-    """The column's type as far as the driver needs to be told: values are the driver's own already."""
+    """The column's type as far as the driver needs to be told: values are the driver's own
+    already.
+    """
     return types.NullType() if dialect == "sqlite" or sort == "any" else kind

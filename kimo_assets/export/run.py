@@ -15,17 +15,31 @@ from kimo_assets.errors import ExportError
 from kimo_assets.export.erp import Erp, views_among
 from kimo_assets.export.marker import Marker, find_marker
 from kimo_assets.export.outbox import Batch, Outbox
-from kimo_assets.export.ready import Candidate, candidates, count_ready, listed_heads, refers_to_its_own
+from kimo_assets.export.ready import (
+    Candidate,
+    candidates,
+    count_ready,
+    listed_heads,
+    refers_to_its_own,
+)
 from kimo_assets.export.recovery import OpenBatch, mark_unproved, open_batches, recover
 from kimo_assets.export.send import Sender, Sent, is_systematic, note_unproved
 from kimo_assets.export.targets import find_targets
 from kimo_assets.reports import ExportedEntity, ExportReport, HeldRecord, TaskListener
 from kimo_assets.sources.connection import open_source, source_errors
-from kimo_assets.sources.semaphore import EXPORT, Patience, Semaphore, current, open_semaphores, taken
+from kimo_assets.sources.semaphore import (
+    EXPORT,
+    Patience,
+    Semaphore,
+    current,
+    open_semaphores,
+    taken,
+)
 
 TITLE = "Export verso Erp"
 
-# Rows of heads and parts to a batch, at most, but for a single head that has more: what is kept in memory at once.
+# Rows of heads and parts to a batch, at most, but for a single head that has more: what is kept in
+# memory at once.
 _ROWS_AT_ONCE = 10_000
 
 # Held records that a report names; ops.export_held has them all.
@@ -34,9 +48,11 @@ _NAMED = 500
 
 @dataclass(frozen=True)
 class ExportRun:
-    """What an export works with. The caller holds the lock of database/locks.py. connect: to Kimo's database once more.
+    """What an export works with. The caller holds the lock of database/locks.py. connect: to Kimo's
+    database once more.
 
-    reached: told at every point between two statements that matter, by name; for tests that kill there.
+    reached: told at every point between two statements that matter, by name; for tests that kill
+    there.
     """
 
     config: KimoConfig
@@ -53,13 +69,18 @@ class ExportRun:
     @cached_property
     def outbox(self) -> Outbox:
         return Outbox(
-            self.connection, self.catalog, self.load, self.run_id, self.config.export.source, self.reached
+            self.connection,
+            self.catalog,
+            self.load,
+            self.run_id,
+            self.config.export.source,
+            self.reached,
         )
 
 
 def export_to_erp(run: ExportRun) -> ExportReport:
-    """Raises: SourceError when the ERP cannot be reached, or not any more: what was sent by then stays sent, the rest is to
-    be sent by the next export; SemaphoreError.
+    """Raises: SourceError when the ERP cannot be reached, or not any more: what was sent by then
+    stays sent, the rest is to be sent by the next export; SemaphoreError.
     """
     started = time.monotonic()
     if not run.config.export.entities:
@@ -75,29 +96,40 @@ def export_to_erp(run: ExportRun) -> ExportReport:
 
 
 def refuse_after_restore(run: ExportRun, erp: Erp) -> None:
-    """Raises: ExportError, when the ERP has batches of ours that this database does not know: it would send them again."""
+    """Raises: ExportError, when the ERP has batches of ours that this database does not know: it
+    would send them again.
+    """
     found = erp.marker.unknown_to(run.connection) if erp.marker and not erp.marker.is_new else []
     if found:
-        numbers = f"batch {found[0][0]}" if len(found) == 1 else f"{len(found)} batches ({found[0][0]} to {found[-1][0]})"
+        numbers = (
+            f"batch {found[0][0]}"
+            if len(found) == 1
+            else f"{len(found)} batches ({found[0][0]} to {found[-1][0]})"
+        )
         raise ExportError(
-            f"Nothing was sent: the ERP has {numbers} of ours, from {found[0][1]:%Y-%m-%d %H:%M} UTC on, that this database "
-            "does not know. It was restored from a backup taken before they were sent, and their records would go out a "
-            "second time. Settle them as docs/deploying.md says under `After an old backup`, then export again"
+            f"Nothing was sent: the ERP has {numbers} of ours, from {found[0][1]:%Y-%m-%d %H:%M}"
+            " UTC on, that this database does not know. It was restored from a backup taken before"
+            " they were sent, and their records would go out a second time. Settle them as"
+            " docs/deploying.md says under `After an old backup`, then export again"
         )
 
 
 def resolve(run: ExportRun, batch: int, *, arrived: bool) -> int:
-    """Ends a batch of which nobody knew whether it has arrived, by what somebody saw at the ERP; how many records it held.
+    """Ends a batch of which nobody knew whether it has arrived, by what somebody saw at the ERP;
+    how many records it held.
 
     Raises: ExportError when there is nothing to settle about the batch.
     """
     found = open_batches(run.connection, number=batch)
     if not found or found[0].state != "committing":
         raise ExportError(
-            f"batch {batch} is not one of which nobody knows whether it has arrived. `kimo export status` lists those"
+            f"batch {batch} is not one of which nobody knows whether it has arrived. `kimo export"
+            " status` lists those"
         )
     name = found[0].entity
-    settled = run.outbox.exported(batch, name) if arrived else len(run.outbox.take_back(batch, name))
+    settled = (
+        run.outbox.exported(batch, name) if arrived else len(run.outbox.take_back(batch, name))
+    )
     run.connection.execute(
         "DELETE FROM ops.export_held AS e USING ops.export_record AS r "
         "WHERE r.batch = %s AND e.entity = r.entity AND e.id = r.id",
@@ -106,12 +138,15 @@ def resolve(run: ExportRun, batch: int, *, arrived: bool) -> int:
     return settled
 
 
-# --- the ERP ------------------------------------------------------------------------------------------------------
+# --- the ERP
+# --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _open_erp(run: ExportRun, notes: list[str]) -> Iterator[tuple[Erp, bool]]:
-    """The ERP, its semaphore taken; and whether that has been ours since a run of ours was killed."""
+    """The ERP, its semaphore taken; and whether that has been ours since a run of ours was
+    killed.
+    """
     source = run.config.export.source
     described = run.config.sources[source]
     say = run.listener.said
@@ -125,7 +160,11 @@ def _open_erp(run: ExportRun, notes: list[str]) -> Iterator[tuple[Erp, bool]]:
         if not _are_left_behind(semaphores, ledger):
             mark_unproved(run.connection, source)
         patience = Patience(
-            run.config.export.semaphore_wait_s, described.connect_attempts, say, run.sleep, run.clock
+            run.config.export.semaphore_wait_s,
+            described.connect_attempts,
+            say,
+            run.sleep,
+            run.clock,
         )
         was_ours = bool(stack.enter_context(taken(semaphores, ledger, patience)))
         if not was_ours:
@@ -135,7 +174,8 @@ def _open_erp(run: ExportRun, notes: list[str]) -> Iterator[tuple[Erp, bool]]:
 
 def _are_left_behind(semaphores: Sequence[Semaphore], ledger: SemaphoreLedger) -> bool:
     return bool(semaphores) and all(
-        current(semaphore) == EXPORT.status and ledger.owner(semaphore.source, semaphore.name) for semaphore in semaphores
+        current(semaphore) == EXPORT.status and ledger.owner(semaphore.source, semaphore.name)
+        for semaphore in semaphores
     )
 
 
@@ -148,13 +188,16 @@ def _looked_at(run: ExportRun, erp: Erp, notes: list[str]) -> Erp:
     marker = find_marker(erp.source, erp.engine, run.config.export.marker, run.connection)
     if isinstance(marker, str):
         notes.append(
-            f"There is no marker table at the ERP, as {marker}. Batches are told by their SyncReferences after a crash, "
-            "as long as these are there"
+            f"There is no marker table at the ERP, as {marker}. Batches are told by their"
+            " SyncReferences after a crash, as long as these are there"
         )
-    return replace(erp, targets=targets, views=views, marker=marker if isinstance(marker, Marker) else None)
+    return replace(
+        erp, targets=targets, views=views, marker=marker if isinstance(marker, Marker) else None
+    )
 
 
-# --- the run ------------------------------------------------------------------------------------------------------
+# --- the run
+# --------------------------------------------------------------------------------------------------
 
 
 class _Export:
@@ -175,27 +218,39 @@ class _Export:
                 f"`kimo export resolve {batch.number} --arrived`, or `--again`, settles it"
             )
 
-        for name, (arrived, again) in recover(self.run.outbox, erp, was_ours=was_ours, unproved=unproved).items():
+        for name, (arrived, again) in recover(
+            self.run.outbox, erp, was_ours=was_ours, unproved=unproved
+        ).items():
             self._add(name, recovered=arrived + again)
             self.run.listener.said(
-                f"{name}: of an export that was interrupted {arrived} had arrived at the ERP, {again} are sent again"
+                f"{name}: of an export that was interrupted {arrived} had arrived at the ERP,"
+                f" {again} are sent again"
             )
 
     def send_all(self, erp: Erp) -> None:
-        names = [name for name in listed_heads(self.run.config, self.run.catalog) if name in erp.targets]
+        names = [
+            name for name in listed_heads(self.run.config, self.run.catalog) if name in erp.targets
+        ]
         self.run.listener.task_started(TITLE, count_ready(self.run.connection, names))
         for name in names:
             _Entity(self, erp, name).send()
 
     def tidy(self, erp: Erp) -> None:
         if erp.marker:
-            erp.marker.forget([batch.number for batch in open_batches(self.run.connection, erp.source)])
+            erp.marker.forget(
+                [batch.number for batch in open_batches(self.run.connection, erp.source)]
+            )
 
     def report(self, seconds: float) -> ExportReport:
         if self._held_count > len(self._held):
-            self.notes.append(f"{self._held_count:,} records are held or waiting; `kimo export status` has all of them")
+            self.notes.append(
+                f"{self._held_count:,} records are held or waiting; `kimo export status` has all of"
+                " them"
+            )
         run = self.run
-        return ExportReport(seconds, self._entities, tuple(self._held), tuple(self.notes), run.load, run.run_id)
+        return ExportReport(
+            seconds, self._entities, tuple(self._held), tuple(self.notes), run.load, run.run_id
+        )
 
     def _add(self, name: str, *, seconds: float = 0.0, **counts: int) -> None:
         known = self._entities.setdefault(name, ExportedEntity(name))
@@ -206,14 +261,18 @@ class _Export:
         self._held_count += len(records)
         self._held += records[: max(0, _NAMED - len(self._held))]
 
-    def tell(self, name: str, sent: Sent, waiting: Sequence[HeldRecord], rows: int, seconds: float) -> None:
+    def tell(
+        self, name: str, sent: Sent, waiting: Sequence[HeldRecord], rows: int, seconds: float
+    ) -> None:
         self._tell_held([*sent.held, *waiting])
         counts = {"sent": sent.heads, "held": len(sent.held), "waiting": len(waiting), "rows": rows}
         self._add(name, seconds=seconds, ready=sent.heads + len(sent.held) + len(waiting), **counts)
 
 
 class _Entity:
-    """The heads of one entity, batch by batch. Those that wait for others of the entity are looked at again."""
+    """The heads of one entity, batch by batch. Those that wait for others of the entity are looked
+    at again.
+    """
 
     def __init__(self, export: _Export, erp: Erp, name: str) -> None:
         self._run = export.run
@@ -234,7 +293,9 @@ class _Entity:
                 sent = self._sent.heads
                 self._pass(again=True)
         self._run.outbox.forget_held(self._name)
-        self._export.tell(self._name, self._sent, self._waiting, self._sent.rows, time.monotonic() - started)
+        self._export.tell(
+            self._name, self._sent, self._waiting, self._sent.rows, time.monotonic() - started
+        )
 
     def _pass(self, *, again: bool = False) -> None:
         self._waiting = []
@@ -247,8 +308,8 @@ class _Entity:
                 self._run.listener.task_advanced(len(batch.heads))
                 if is_systematic(batch, sent):
                     self._export.notes.append(
-                        f"{self._name}: the ERP refused all {len(batch.heads)} records of a batch; the rest was not tried: "
-                        f"{sent.held[-1].why}"
+                        f"{self._name}: the ERP refused all {len(batch.heads)} records of a batch;"
+                        f" the rest was not tried: {sent.held[-1].why}"
                     )
                     return
             if not after:
@@ -261,15 +322,24 @@ class _Entity:
         run.reached("P1.before")
         with run.connection.transaction():
             found = candidates(
-                run.connection, run.catalog, run.config, self._name, after=after, limit=limit,
+                run.connection,
+                run.catalog,
+                run.config,
+                self._name,
+                after=after,
+                limit=limit,
                 waited_in=run.load if again else None,
-            )  # fmt: skip
+            )
             is_last = len(found) < limit
             taken = _as_many_as_fit(found)
             self._note(taken)
             able = [candidate for candidate in taken if candidate.why is None]
             has_marker = self._erp.marker is not None
-            batch = run.outbox.mark(self._name, able, self._fields, has_marker=has_marker) if able else None
+            batch = (
+                run.outbox.mark(self._name, able, self._fields, has_marker=has_marker)
+                if able
+                else None
+            )
             run.reached("P1.before_commit")
         run.reached("P1.committed")
         return batch, "" if is_last and len(taken) == len(found) else taken[-1].id

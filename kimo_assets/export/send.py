@@ -1,4 +1,6 @@
-"""One batch into the ERP, in one transaction of the ERP's; and what to make of it when that does not end well."""
+"""One batch into the ERP, in one transaction of the ERP's; and what to make of it when that does
+not end well.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,7 +27,8 @@ from kimo_assets.sources.connection import connected, source_errors, without_sec
 _CHUNK = 1000
 _MAX_SAID = 400
 
-# A batch that the ERP refuses to the last of so many records is refused for what it is, not for what a record holds.
+# A batch that the ERP refuses to the last of so many records is refused for what it is, not for
+# what a record holds.
 _SYSTEMATIC = 10
 
 Converted = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -37,7 +40,9 @@ class RefusedError(Exception):
 
 @dataclass
 class Sent:
-    """What became of the heads of a batch. refused: of those held, the ones that the ERP itself refused."""
+    """What became of the heads of a batch. refused: of those held, the ones that the ERP itself
+    refused.
+    """
 
     heads: int = 0
     rows: int = 0
@@ -58,10 +63,12 @@ class Sender:
     erp: Erp
 
     def send(self, batch: Batch, *, again: int = 1) -> Sent:
-        """Sends the batch, or what of it can be sent: the ERP's refusal of a row holds that row's head alone.
+        """Sends the batch, or what of it can be sent: the ERP's refusal of a row holds that row's
+        head alone.
 
-        again: how often a batch that was lost with its connection is sent once more. Raises: SourceError; then what was not
-        sent is back in EntityStatus 6, unless a connection was cut in the commit and the ERP is not to be reached again.
+        again: how often a batch that was lost with its connection is sent once more. Raises:
+        SourceError; then what was not sent is back in EntityStatus 6, unless a connection was cut
+        in the commit and the ERP is not to be reached again.
         """
         converted, held = self._convert(batch)
         sent = Sent(held=held)
@@ -72,7 +79,8 @@ class Sender:
             return sent
         batch = Batch(batch.number, batch.entity, kept, batch.rows)
         rows = {
-            name: [row for key in kept for row in converted[key].get(name, ())] for name in self.erp.fields(list(batch.rows))
+            name: [row for key in kept for row in converted[key].get(name, ())]
+            for name in self.erp.fields(list(batch.rows))
         }
         del converted
         try:
@@ -87,18 +95,23 @@ class Sender:
             self.outbox.take_back(batch.number, batch.entity)
             if not again:
                 raise TransientSourceError(
-                    f"source '{self.erp.source}': the connection is lost in every commit. What was not sent is to be sent "
-                    "by the next export"
+                    f"source '{self.erp.source}': the connection is lost in every commit. What was"
+                    " not sent is to be sent by the next export"
                 )
             sent += self._send_anew(batch, list(kept), again - 1)
         else:
             sent.held += note_unproved(self.outbox, batch.number, batch.entity)
         return sent
 
-    # --- the steps ------------------------------------------------------------------------------------------------
+    # --- the steps
+    # ----------------------------------------------------------------------------------------------
 
-    def _convert(self, batch: Batch) -> tuple[dict[str, dict[str, list[tuple[Any, ...]]]], list[HeldRecord]]:
-        """Id of a head -> entity -> its rows as the ERP takes them; and the heads of which one does not fit."""
+    def _convert(
+        self, batch: Batch
+    ) -> tuple[dict[str, dict[str, list[tuple[Any, ...]]]], list[HeldRecord]]:
+        """Id of a head -> entity -> its rows as the ERP takes them; and the heads of which one does
+        not fit.
+        """
         converted: dict[str, dict[str, list[tuple[Any, ...]]]] = {key: {} for key in batch.heads}
         unfit: dict[str, str] = {}
         for name, rows in batch.rows.items():
@@ -156,21 +169,31 @@ class Sender:
             reached("P3.heads" if name == batch.entity else "P3.parts")
 
     def _written(self, batch: Batch, rows: Converted) -> dict[str, str | None] | None:
-        """The heads' SyncReference as it is written, by which the batch can be recognised at the ERP."""
+        """The heads' SyncReference as it is written, by which the batch can be recognised at the
+        ERP.
+        """
         target = self.erp.targets[batch.entity]
         if target.sync_column is None:
             return None
         position = [column.name for column in target.table.columns].index(target.sync_column)
         values = (row[position] for row in rows[batch.entity])
-        return {key: None if value is None else str(value) for key, value in zip(batch.heads, values, strict=True)}
+        return {
+            key: None if value is None else str(value)
+            for key, value in zip(batch.heads, values, strict=True)
+        }
 
     def _take_back(self, batch: Batch) -> None:
         if is_usable(self.outbox.connection):
             self.outbox.take_back(batch.number, batch.entity)
 
     def _look(self, batch: Batch, error: SourceError | RefusedError) -> Verdict:
-        """What became of a batch whose commit gave an error. Raises: the error, when the ERP cannot be asked."""
-        self.erp.say(f"The commit of batch {batch.number} ({batch.entity}) failed: {error}. Looking whether it has arrived")
+        """What became of a batch whose commit gave an error. Raises: the error, when the ERP cannot
+        be asked.
+        """
+        self.erp.say(
+            f"The commit of batch {batch.number} ({batch.entity}) failed: {error}. Looking whether"
+            " it has arrived"
+        )
         try:
             self.erp.connect_again()
             fate = verdict(self.outbox, self.erp, batch.number, untouched=self.erp.is_ours)
@@ -182,7 +205,9 @@ class Sender:
         return fate
 
     def _after_refusal(self, batch: Batch, why: str) -> Sent:
-        """The batch is taken back. Halves of it are sent instead, down to the single head that the ERP refuses."""
+        """The batch is taken back. Halves of it are sent instead, down to the single head that the
+        ERP refuses.
+        """
         keys = list(batch.heads)
         if len(keys) > 1:
             middle = len(keys) // 2
@@ -203,7 +228,10 @@ class Sender:
         heads = [Candidate(key, batch.heads[key], parts[key]) for key in keys]
         with self.outbox.connection.transaction():
             anew = self.outbox.mark(
-                batch.entity, heads, self.erp.fields(list(batch.rows)), has_marker=self.erp.marker is not None
+                batch.entity,
+                heads,
+                self.erp.fields(list(batch.rows)),
+                has_marker=self.erp.marker is not None,
             )
             self.outbox.reached("P1.before_commit")
         self.outbox.reached("P1.committed")
@@ -216,13 +244,18 @@ def is_systematic(batch: Batch, sent: Sent) -> bool:
 
 
 def note_unproved(outbox: Outbox, number: int, name: str) -> list[HeldRecord]:
-    """Tells of a batch of which nobody knows whether it has arrived: nothing is sent, nothing is lost."""
+    """Tells of a batch of which nobody knows whether it has arrived: nothing is sent, nothing is
+    lost.
+    """
     rows = outbox.connection.execute(
-        "SELECT id, sync_reference FROM ops.export_record WHERE batch = %s AND outcome IS NULL ORDER BY id", [number]
+        "SELECT id, sync_reference FROM ops.export_record WHERE batch = %s AND outcome IS NULL"
+        " ORDER BY id",
+        [number],
     ).fetchall()
     why = (
-        f"nobody knows whether batch {number} has arrived: its commit was interrupted, and the ERP may have taken its rows "
-        f"away since. Look at the ERP for this SyncReference, then `kimo export resolve {number} --arrived`, or `--again`"
+        f"nobody knows whether batch {number} has arrived: its commit was interrupted, and the ERP"
+        " may have taken its rows away since. Look at the ERP for this SyncReference, then `kimo"
+        f" export resolve {number} --arrived`, or `--again`"
     )
     held = [HeldRecord(name, key, reference, why) for key, reference in rows]
     with outbox.connection.transaction():
@@ -230,11 +263,16 @@ def note_unproved(outbox: Outbox, number: int, name: str) -> list[HeldRecord]:
     return held
 
 
-# --- the ERP's tables ---------------------------------------------------------------------------------------------
+# --- the ERP's tables
+# ---------------------------------------------------------------------------------------------
 
 
-def append(connection: Connection, target: Table, rows: Sequence[tuple[Any, ...]], *, is_view: bool = False) -> None:
-    """Appends rows of the driver's own values by the fastest way that it has; in the caller's transaction."""
+def append(
+    connection: Connection, target: Table, rows: Sequence[tuple[Any, ...]], *, is_view: bool = False
+) -> None:
+    """Appends rows of the driver's own values by the fastest way that it has; in the caller's
+    transaction.
+    """
     if not rows:
         return
     dialect = connection.dialect
@@ -266,12 +304,17 @@ def _insert(connection: Connection, target: Table) -> str:
     columns = [preparer.format_column(column) for column in target.columns]
     mark = {"qmark": "?", "named": ":{}", "numeric": ":{}"}.get(connection.dialect.paramstyle, "%s")
     marks = [mark.format(position) for position in range(1, len(columns) + 1)]
-    return f"INSERT INTO {preparer.format_table(target)} ({', '.join(columns)}) VALUES ({', '.join(marks)})"
+    return (
+        f"INSERT INTO {preparer.format_table(target)} ({', '.join(columns)}) VALUES"
+        f" ({', '.join(marks)})"
+    )
 
 
 @contextmanager
 def _refusals(engine: Engine) -> Iterator[None]:
-    """Turns what the ERP says against a row into a RefusedError; other errors are not about a row."""
+    """Turns what the ERP says against a row into a RefusedError; other errors are not about
+    a row.
+    """
     try:
         yield
     except Exception as error:
@@ -284,7 +327,8 @@ def _refusals(engine: Engine) -> Iterator[None]:
 
 # A value, a constraint, a check option, what a trigger raises.
 _SQLSTATES = ("22", "23", "44", "P0")
-# MariaDB's and MySQL's: what a trigger raises, a check (two numbers), and what the driver takes for a connection's trouble.
+# MariaDB's and MySQL's: what a trigger raises, a check (two numbers), and what the driver takes for
+# a connection's trouble.
 _MYSQL_NUMBERS = (1644, 4025, 3819, 1366, 1264, 1292)
 
 
@@ -294,4 +338,8 @@ def _is_refusal(engine: Engine, cause: BaseException) -> bool:
         return True
     if isinstance(cause, psycopg.Error):
         return (cause.sqlstate or "")[:2] in _SQLSTATES
-    return engine.dialect.name in ("mysql", "mariadb") and bool(cause.args) and cause.args[0] in _MYSQL_NUMBERS
+    return (
+        engine.dialect.name in ("mysql", "mariadb")
+        and bool(cause.args)
+        and cause.args[0] in _MYSQL_NUMBERS
+    )

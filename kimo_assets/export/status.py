@@ -1,4 +1,6 @@
-"""What became of what was to be sent: figures per entity, the last batches, and the life of one record. Only looks."""
+"""What became of what was to be sent: figures per entity, the last batches, and the life of one
+record. Only looks.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +40,9 @@ class BatchState:
 
 @dataclass(frozen=True)
 class ExportStatus:
-    """entities: in the order in which they are sent. sent, refused: of all times, by entity. held: the first of them."""
+    """entities: in the order in which they are sent. sent, refused: of all times, by entity. held:
+    the first of them.
+    """
 
     entities: dict[str, Waiting]
     sent: dict[str, int]
@@ -53,9 +57,11 @@ class ExportStatus:
 
 @dataclass(frozen=True)
 class Trip:
-    """A record's way to the ERP with one batch. parts: how many rows travelled with it; tables: Kimo's, whose rows went.
+    """A record's way to the ERP with one batch. parts: how many rows travelled with it; tables:
+    Kimo's, whose rows went.
 
-    outcome: sent, held, taken back (nothing arrived, it went again later), acknowledged, refused; None: not known yet.
+    outcome: sent, held, taken back (nothing arrived, it went again later), acknowledged, refused;
+    None: not known yet.
     """
 
     batch: int
@@ -75,7 +81,8 @@ class Trip:
 
 @dataclass(frozen=True)
 class RecordLife:
-    """A record between the tablet and the ERP's answer. status: its EntityStatus now, in words; None: it is not in Kimo.
+    """A record between the tablet and the ERP's answer. status: its EntityStatus now, in words;
+    None: it is not in Kimo.
 
     held: why it cannot go now, or for what it waits, since held_since.
     """
@@ -91,14 +98,18 @@ class RecordLife:
     trips: tuple[Trip, ...]
 
 
-def status(connection: Connection, config: KimoConfig, catalog: Catalog, *, batches: int = 20) -> ExportStatus:
+def status(
+    connection: Connection, config: KimoConfig, catalog: Catalog, *, batches: int = 20
+) -> ExportStatus:
     """batches: how many of the last ones; the unsettled ones are always there."""
     counts = connection.execute(
-        "SELECT entity, count(*) FILTER (WHERE outcome IN ('sent', 'acknowledged', 'refused')), "
-        "count(*) FILTER (WHERE outcome = 'refused') FROM ops.export_record GROUP BY entity ORDER BY entity"
+        "SELECT entity, count(*) FILTER (WHERE outcome IN ('sent', 'acknowledged', 'refused')),"
+        " count(*) FILTER (WHERE outcome = 'refused') FROM ops.export_record GROUP BY entity ORDER"
+        " BY entity"
     ).fetchall()
     held = connection.execute(
-        "SELECT entity, id, sync_reference, why FROM ops.export_held ORDER BY is_waiting, since, entity, id LIMIT %s",
+        "SELECT entity, id, sync_reference, why FROM ops.export_held ORDER BY is_waiting, since,"
+        " entity, id LIMIT %s",
         [_NAMED],
     )
     return ExportStatus(
@@ -114,7 +125,8 @@ def _batches(connection: Connection, count: int) -> Sequence[BatchState]:
     rows = connection.execute(
         """
         SELECT batch, entity, state, records, load, run_id, began_at, ended_at FROM ops.export_batch
-        WHERE state = 'committing' OR batch IN (SELECT batch FROM ops.export_batch ORDER BY batch DESC LIMIT %s)
+        WHERE state = 'committing' OR batch IN
+            (SELECT batch FROM ops.export_batch ORDER BY batch DESC LIMIT %s)
         ORDER BY batch DESC
         """,
         [count],
@@ -123,11 +135,22 @@ def _batches(connection: Connection, count: int) -> Sequence[BatchState]:
 
 
 def trace(connection: Connection, catalog: Catalog, sync_reference: str) -> tuple[RecordLife, ...]:
-    """The lives of the records that have, or had, this SyncReference, or this Id. Empty: nobody knows of one."""
-    known = {(entity, key) for entity, key in connection.execute(_KNOWN, {"reference": sync_reference})}
+    """The lives of the records that have, or had, this SyncReference, or this Id. Empty: nobody
+    knows of one.
+    """
+    known = {
+        (entity, key) for entity, key in connection.execute(_KNOWN, {"reference": sync_reference})
+    }
     for name in catalog.sent_to_erp:
-        known |= {(name, key) for (key,) in connection.execute(_IN_KIMO.format(table(KIMO, name)), [sync_reference] * 2)}
-    return tuple(_life(connection, entity, key, sync_reference, catalog) for entity, key in sorted(known))
+        known |= {
+            (name, key)
+            for (key,) in connection.execute(
+                _IN_KIMO.format(table(KIMO, name)), [sync_reference] * 2
+            )
+        }
+    return tuple(
+        _life(connection, entity, key, sync_reference, catalog) for entity, key in sorted(known)
+    )
 
 
 _KNOWN = """
@@ -137,22 +160,39 @@ _KNOWN = """
 _IN_KIMO = sql.SQL('SELECT "Id" FROM {} WHERE "SyncReference" = %s OR "Id" = %s')
 
 
-def _life(connection: Connection, entity: str, key: str, reference: str, catalog: Catalog) -> RecordLife:
-    now = connection.execute(_NOW.format(table(KIMO, entity), sql.Identifier(ARCHIVED)), [key]).fetchone()
+def _life(
+    connection: Connection, entity: str, key: str, reference: str, catalog: Catalog
+) -> RecordLife:
+    now = connection.execute(
+        _NOW.format(table(KIMO, entity), sql.Identifier(ARCHIVED)), [key]
+    ).fetchone()
     held = connection.execute(
         "SELECT why, since FROM ops.export_held WHERE entity = %s AND id = %s", [entity, key]
     ).fetchone()
     code, uploaded_at, is_archived, own_reference = now or (None, None, False, reference)
     why, since = held or (None, None)
     trips = tuple(_trips(connection, entity, key))
-    words = None if code is None else f"{code} {catalog[entity].fields['EntityStatus'].codes.get(str(code), '')}".rstrip()
+    words = (
+        None
+        if code is None
+        else f"{code} {catalog[entity].fields['EntityStatus'].codes.get(str(code), '')}".rstrip()
+    )
     return RecordLife(
-        entity, key, own_reference or reference, uploaded_at, words if now else None, is_archived, why, since, trips
+        entity,
+        key,
+        own_reference or reference,
+        uploaded_at,
+        words if now else None,
+        is_archived,
+        why,
+        since,
+        trips,
     )
 
 
 _NOW = sql.SQL(
-    'SELECT "EntityStatus"::integer, "UploadToServerTimeStamp", {1} IS NOT NULL, "SyncReference" FROM {0} WHERE "Id" = %s'
+    'SELECT "EntityStatus"::integer, "UploadToServerTimeStamp", {1} IS NOT NULL, "SyncReference"'
+    ' FROM {0} WHERE "Id" = %s'
 )
 
 
@@ -160,7 +200,8 @@ def _trips(connection: Connection, entity: str, key: str) -> Iterator[Trip]:
     rows = connection.execute(
         """
         SELECT r.batch, b.state, b.load, b.run_id, b.source, r.parts,
-               ARRAY(SELECT k FROM jsonb_object_keys(b.fields) AS k ORDER BY k <> b.entity, k), r.outcome, r.problem,
+               ARRAY(SELECT k FROM jsonb_object_keys(b.fields) AS k ORDER BY k <> b.entity, k),
+                   r.outcome, r.problem,
                r.erp_id, r.marked_at, r.sent_at, r.answered_at
         FROM ops.export_record AS r JOIN ops.export_batch AS b USING (batch)
         WHERE r.entity = %s AND r.id = %s ORDER BY r.batch

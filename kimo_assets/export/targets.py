@@ -1,6 +1,8 @@
-"""The ERP's tables as they are, and what is written into them: only columns that exist there, each value checked first.
+"""The ERP's tables as they are, and what is written into them: only columns that exist there, each
+value checked first.
 
-What a value looks like there is formats.py's, what a column can hold columns.py's, what the tables are reflection.py's.
+What a value looks like there is formats.py's, what a column can hold columns.py's, what the tables
+are reflection.py's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +17,24 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.config.models import ExportConfig, ExportFormats, ExportMapping
 from kimo_assets.errors import nearest
 from kimo_assets.export.columns import ErpColumn, text_check, writer
-from kimo_assets.export.formats import Formats, Refused, after, null_of, null_setting, reader, single_line, upper
+from kimo_assets.export.formats import (
+    Formats,
+    Refused,
+    after,
+    null_of,
+    null_setting,
+    reader,
+    single_line,
+    upper,
+)
 from kimo_assets.export.reflection import ErpTable, NoTable, Reflection
 from kimo_assets.sources.connection import source_errors
 from kimo_assets.transforms import Transformation, transformed
 
 SYNC_REFERENCE = "SyncReference"
 
-# So many different values of a column are remembered: codes, flags, days and prices come again and again.
+# So many different values of a column are remembered: codes, flags, days and prices come again and
+# again.
 _REMEMBERED = 1024
 _SHOWN = 40
 
@@ -34,12 +46,16 @@ Make = Callable[[Any], Any]
 
 
 class Unfit(Exception):
-    """A value that the ERP's column cannot hold: one sentence with field, column, what it is and what fits."""
+    """A value that the ERP's column cannot hold: one sentence with field, column, what it is and
+    what fits.
+    """
 
 
 @dataclass(frozen=True)
 class Maker:
-    """One column's value. at: the position of the text that `make` takes; the one behind all fields is all of them."""
+    """One column's value. at: the position of the text that `make` takes; the one behind all fields
+    is all of them.
+    """
 
     field: str
     column: str
@@ -49,11 +65,13 @@ class Maker:
 
 @dataclass(frozen=True)
 class Target:
-    """Where the rows of an entity go. fields: Kimo's fields that are needed to make a row, in the order convert takes them.
+    """Where the rows of an entity go. fields: Kimo's fields that are needed to make a row, in the
+    order convert takes them.
 
-    table: with exactly the columns that are written, in the order convert gives them. sync_column: the one that holds the
-    SyncReference, where there is one. ignored: fields for which the ERP has no column. unfilled: its columns that no field
-    fills although they need a value. notes: what is written otherwise than it might be expected, for `kimo check`.
+    table: with exactly the columns that are written, in the order convert gives them. sync_column:
+    the one that holds the SyncReference, where there is one. ignored: fields for which the ERP has
+    no column. unfilled: its columns that no field fills although they need a value. notes: what is
+    written otherwise than it might be expected, for `kimo check`.
     """
 
     entity: str
@@ -83,8 +101,13 @@ class Target:
             try:
                 maker.make(cells[maker.at])
             except Refused as error:
-                given = cells[self.fields.index(maker.field)] if maker.field in self.fields else None
-                return f"{self.entity}.{maker.field} -> {maker.column}: {_shown(given)}{error.fits}. {error.advice}"
+                given = (
+                    cells[self.fields.index(maker.field)] if maker.field in self.fields else None
+                )
+                return (
+                    f"{self.entity}.{maker.field} -> {maker.column}: {_shown(given)}{error.fits}."
+                    f" {error.advice}"
+                )
         raise AssertionError("a value that was refused fits")
 
 
@@ -96,11 +119,14 @@ def _shown(value: str | None) -> str:
     return f"'{line if len(line) <= _SHOWN else line[: _SHOWN - 1] + '…'}': "
 
 
-def find_targets(engine: Engine, config: KimoConfig) -> tuple[Mapping[str, Target], Mapping[str, str]]:
-    """The targets of what `export: entities:` lists and of the parts that travel with it, and why an entity has none.
+def find_targets(
+    engine: Engine, config: KimoConfig
+) -> tuple[Mapping[str, Target], Mapping[str, str]]:
+    """The targets of what `export: entities:` lists and of the parts that travel with it, and why
+    an entity has none.
 
-    A part that is not listed goes by its own name, where the ERP has such a table; it is among the reasons where there is
-    none. Raises: SourceError.
+    A part that is not listed goes by its own name, where the ERP has such a table; it is among the
+    reasons where there is none. Raises: SourceError.
     """
     targets: dict[str, Target] = {}
     reasons: dict[str, str] = {}
@@ -115,24 +141,34 @@ def find_targets(engine: Engine, config: KimoConfig) -> tuple[Mapping[str, Targe
 
 
 def exported(section: ExportConfig) -> Mapping[str, ExportMapping]:
-    """What is listed, and the parts that travel with it: heads before their parts, in the order in which they are sent."""
+    """What is listed, and the parts that travel with it: heads before their parts, in the order in
+    which they are sent.
+    """
     catalog = load_catalog()
     found: dict[str, ExportMapping] = {}
     for head in catalog.sent_to_erp:
         if head in section.entities:
-            found |= {name: section.entities.get(name, ExportMapping()) for name in (head, *catalog.sent_with(head))}
+            found |= {
+                name: section.entities.get(name, ExportMapping())
+                for name in (head, *catalog.sent_with(head))
+            }
     return found
 
 
-# --- an entity's columns ------------------------------------------------------------------------------------
+# --- an entity's columns
+# ------------------------------------------------------------------------------------
 
 
-def _target(entity: Entity, mapping: ExportMapping, reflection: Reflection, config: KimoConfig) -> Target:
+def _target(
+    entity: Entity, mapping: ExportMapping, reflection: Reflection, config: KimoConfig
+) -> Target:
     """Raises: NoTable."""
     table = reflection.table(mapping.table or entity.name)
     pairs = _pairs(entity, mapping, table)
     if not pairs:
-        raise NoTable(f"table {mapping.table or entity.name} has no column of {entity.name}'s fields")
+        raise NoTable(
+            f"table {mapping.table or entity.name} has no column of {entity.name}'s fields"
+        )
     making = _Making(entity, mapping, config, tuple(pairs))
     makers = tuple(making.maker(entity.fields[name], column) for name, column in pairs.items())
     columns = tuple(pairs.values())
@@ -161,7 +197,9 @@ def _unfilled(table: ErpTable, columns: Sequence[ErpColumn]) -> tuple[str, ...]:
 
 
 def _pairs(entity: Entity, mapping: ExportMapping, table: ErpTable) -> dict[str, ErpColumn]:
-    """Field -> its column, in the catalogue's order; what kimo.yaml names must be there. Raises: NoTable."""
+    """Field -> its column, in the catalogue's order; what kimo.yaml names must be there. Raises:
+    NoTable.
+    """
     pairs: dict[str, ErpColumn] = {}
     for name in entity.fields:
         if name in mapping.fields or name in mapping.transform:
@@ -169,7 +207,10 @@ def _pairs(entity: Entity, mapping: ExportMapping, table: ErpTable) -> dict[str,
     taken: dict[str, str] = {}
     for name, column in pairs.items():
         if column.name in taken:
-            raise NoTable(f"{taken[column.name]} and {name} both go into its column {column.name}: keep one of them")
+            raise NoTable(
+                f"{taken[column.name]} and {name} both go into its column {column.name}: keep one"
+                " of them"
+            )
         taken[column.name] = name
     for name in entity.fields:
         found = table.find(name)
@@ -187,19 +228,22 @@ def _named(entity: Entity, name: str, wanted: str, table: ErpTable) -> ErpColumn
         raise NoTable(f"table {table.name} has no column {wanted} (for {entity.name}.{name}){hint}")
     if column.is_filled:
         raise NoTable(
-            f"column {column.name} (for {entity.name}.{name}) of table {table.name} is filled by the database itself: "
-            f"take it out of `fields`"
+            f"column {column.name} (for {entity.name}.{name}) of table {table.name} is filled by"
+            " the database itself: take it out of `fields`"
         )
     return column
 
 
-# --- a column's value ---------------------------------------------------------------------------------------
+# --- a column's value
+# ---------------------------------------------------------------------------------------
 
 
 class _Making:
     """How the values of one entity are made."""
 
-    def __init__(self, entity: Entity, mapping: ExportMapping, config: KimoConfig, names: Sequence[str]) -> None:
+    def __init__(
+        self, entity: Entity, mapping: ExportMapping, config: KimoConfig, names: Sequence[str]
+    ) -> None:
         self.entity = entity
         self.mapping = mapping
         self.export: ExportFormats = config.export.formats
@@ -219,12 +263,18 @@ class _Making:
         if step := self.mapping.transform.get(name):
             columns = step.columns(name)
             if unknown := [column for column in columns if column.casefold() not in self._by_fold]:
-                raise NoTable(f"the transformation of {name} reads {', '.join(unknown)}, which {self.entity.name} has not")
+                raise NoTable(
+                    f"the transformation of {name} reads {', '.join(unknown)}, which"
+                    f" {self.entity.name} has not"
+                )
             found = tuple(self._by_fold[column.casefold()] for column in columns)
         return (*found, "LineType") if self._is_idrolab(name) else found
 
     def _is_idrolab(self, name: str) -> bool:
-        return (self.entity.name, name) == ("DocumentLine", "ItemId") and self.export.idrolab_item is not None
+        return (self.entity.name, name) == (
+            "DocumentLine",
+            "ItemId",
+        ) and self.export.idrolab_item is not None
 
     def maker(self, source: Field, column: ErpColumn) -> Maker:
         null = self._null(source, column)
@@ -235,7 +285,11 @@ class _Making:
         if step is None and adjust is None and not self._is_idrolab(name):
             return Maker(name, column.name, _plain(source, column, write, null), self._at[name])
         read = self._read_by(name)
-        made = _remembered(partial(_made, step, [reader(self.entity.fields[one]) for one in read], adjust, write, null))
+        made = _remembered(
+            partial(
+                _made, step, [reader(self.entity.fields[one]) for one in read], adjust, write, null
+            )
+        )
         if self._is_idrolab(name):
             code = self.export.idrolab_item or ""
             made = partial(_idrolab, made, self._idrolab_type(), code, write)
@@ -247,7 +301,9 @@ class _Making:
         return next(code for code, label in codes.items() if label == "Idrolab")
 
     def _null(self, source: Field, column: ErpColumn) -> Callable[[], Any]:
-        """What stands for no value: what the formats say, where the column can hold it; else NULL, where it may be."""
+        """What stands for no value: what the formats say, where the column can hold it; else NULL,
+        where it may be.
+        """
         given = null_of(source, self.export)
         if given is not None:
             try:
@@ -255,13 +311,17 @@ class _Making:
                 if value != "" or column.keeps_empty_texts:
                     return lambda: value
             except Refused:
-                self.notes.append(f"{column.name} cannot hold '{given}' for no value, so NULL is written")
+                self.notes.append(
+                    f"{column.name} cannot hold '{given}' for no value, so NULL is written"
+                )
         if column.nullable:
             return lambda: None
         return partial(_missing, column, null_setting(source))
 
     def _adjustment(self, name: str) -> Make | None:
-        """What is done to the value behind its transformation. Nothing to the SyncReference, which the answer names."""
+        """What is done to the value behind its transformation. Nothing to the SyncReference, which
+        the answer names.
+        """
         steps: list[Make] = []
         if self.entity.name in _DOCUMENTS and name in _SITES and self.export.shipment_site_split:
             steps.append(partial(after, self.export.shipment_site_split))
@@ -308,11 +368,17 @@ def _plain_text(column: ErpColumn, null: Callable[[], Any]) -> Make:
     return make
 
 
-def _of_row(made: Callable[[tuple[str | None, ...]], Any], positions: Sequence[int], values: Sequence[str | None]) -> Any:
+def _of_row(
+    made: Callable[[tuple[str | None, ...]], Any],
+    positions: Sequence[int],
+    values: Sequence[str | None],
+) -> Any:
     return made(tuple([values[position] for position in positions]))
 
 
-def _remembered(made: Callable[[tuple[str | None, ...]], Any]) -> Callable[[tuple[str | None, ...]], Any]:
+def _remembered(
+    made: Callable[[tuple[str | None, ...]], Any],
+) -> Callable[[tuple[str | None, ...]], Any]:
     return lru_cache(maxsize=_REMEMBERED)(made)
 
 
@@ -325,7 +391,9 @@ def _made(
     texts: tuple[str | None, ...],
 ) -> Any:
     """A value by its steps. What a step makes empty is no value."""
-    given = [None if text is None else read(text) for read, text in zip(readers, texts, strict=False)]
+    given = [
+        None if text is None else read(text) for read, text in zip(readers, texts, strict=False)
+    ]
     value = given[0] if given else None
     if step is not None:
         value = _transformed(step, given)
@@ -335,17 +403,28 @@ def _made(
 
 
 def _transformed(step: Transformation, given: Sequence[Any]) -> Any:
-    outcome = transformed(step, [[value] for value in given[: len(step.columns(""))]], 1, frozenset())
+    outcome = transformed(
+        step, [[value] for value in given[: len(step.columns(""))]], 1, frozenset()
+    )
     if outcome.refused:
-        raise Refused(f"the transformation gives nothing: {outcome.refused[0].detail or outcome.refused[0].rule}",
-                      "Mend the value in Kimo, or the transformation in `export`")  # fmt: skip
+        raise Refused(
+            "the transformation gives nothing:"
+            f" {outcome.refused[0].detail or outcome.refused[0].rule}",
+            "Mend the value in Kimo, or the transformation in `export`",
+        )
     return outcome.values[0]
 
 
 def _idrolab(
-    made: Callable[[tuple[str | None, ...]], Any], line_type: str, code: str, write: Make, texts: tuple[str | None, ...]
+    made: Callable[[tuple[str | None, ...]], Any],
+    line_type: str,
+    code: str,
+    write: Make,
+    texts: tuple[str | None, ...],
 ) -> Any:
-    """Lines from the Idrolab catalogue name no item of the ERP's: they all get one code. The line's type comes last."""
+    """Lines from the Idrolab catalogue name no item of the ERP's: they all get one code. The line's
+    type comes last.
+    """
     return write(code) if texts[-1] == line_type else made(texts[:-1])
 
 

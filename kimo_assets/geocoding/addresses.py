@@ -1,17 +1,26 @@
-"""From the columns of an account to what Google is asked: Italian addresses in one spelling, so that each is asked once.
+"""From the columns of an account to what Google is asked: Italian addresses in one spelling, so
+that each is asked once.
 
-Only what no reader of the address would miss is changed: abbreviations are written out, case and punctuation made alike,
-floors and "presso" left out. What is ambiguous stays as it is. Addresses of other countries keep all but their blanks.
-No I/O.
+Only what no reader of the address would miss is changed: abbreviations are written out, case and
+punctuation made alike, floors and "presso" left out. What is ambiguous stays as it is. Addresses of
+other countries keep all but their blanks. No I/O.
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
 
-from kimo_assets.geocoding.places import ITALY, SAN_MARINO, country_name, country_of, folded, province_of
+from kimo_assets.geocoding.places import (
+    ITALY,
+    SAN_MARINO,
+    country_name,
+    country_of,
+    folded,
+    province_of,
+)
 
-# Counted up when what this module makes of an address changes: addresses already prepared are then prepared anew.
+# Counted up when what this module makes of an address changes: addresses already prepared are then
+# prepared anew.
 VERSION = 1
 SEPARATOR = "\x1f"
 
@@ -21,9 +30,11 @@ _ROUNDS = 6
 
 @dataclass(frozen=True)
 class Address:
-    """An address in one spelling. country: ISO code, None where the text names one that is not known here.
+    """An address in one spelling. country: ISO code, None where the text names one that is not
+    known here.
 
-    country_text: what stands for it in the query. Equal queries have equal values of all but `problem`.
+    country_text: what stands for it in the query. Equal queries have equal values of all but
+    `problem`.
     """
 
     line: str
@@ -39,7 +50,9 @@ class Address:
         if self.problem:
             return None
         town = " ".join(part for part in (self.post_code, self.city, self.province) if part)
-        return ", ".join(part for part in (self.line, town, self.country_text) if part)[:_LONGEST_QUERY]
+        return ", ".join(part for part in (self.line, town, self.country_text) if part)[
+            :_LONGEST_QUERY
+        ]
 
     @property
     def problem(self) -> str | None:
@@ -63,8 +76,12 @@ class Address:
 
 
 def normalise(written: str, home: str) -> Address:
-    """written: the five columns as positions.WRITTEN joins them; home: the country of addresses that name none."""
-    line, post_code, city, province, country = (_plain(part) for part in (written.split(SEPARATOR) + [""] * 5)[:5])
+    """written: the five columns as positions.WRITTEN joins them; home: the country of addresses
+    that name none.
+    """
+    line, post_code, city, province, country = (
+        _plain(part) for part in (written.split(SEPARATOR) + [""] * 5)[:5]
+    )
     country = _filled(country)
     code = country_of(country) if country else home
     if code in (ITALY, SAN_MARINO):
@@ -73,9 +90,17 @@ def normalise(written: str, home: str) -> Address:
 
 
 def _settled(address: Address) -> Address:
-    """What one change makes recognisable is recognised too: two spellings of an address end as one."""
+    """What one change makes recognisable is recognised too: two spellings of an address end
+    as one.
+    """
     for _ in range(_ROUNDS):
-        again = _italian(address.line, address.post_code, address.city, address.province, address.country or ITALY)
+        again = _italian(
+            address.line,
+            address.post_code,
+            address.city,
+            address.province,
+            address.country or ITALY,
+        )
         if again == address:
             break
         address = again
@@ -97,15 +122,36 @@ def _italian(line: str, post_code: str, city: str, province: str, country: str) 
     if country == SAN_MARINO:
         code = ""
     # A province that is none is kept: it may be a town's or a region's name.
-    rest = "" if code or country == SAN_MARINO or len(province) <= 2 else _in_words(_filled(province))
+    rest = (
+        "" if code or country == SAN_MARINO or len(province) <= 2 else _in_words(_filled(province))
+    )
     town = _in_words(_written_out(_as_words(city), _TOWN_WORDS))
-    return Address(_street(line), post_code, town or (rest if not post_code else ""), code, country, country_name(country))
+    return Address(
+        _street(line),
+        post_code,
+        town or (rest if not post_code else ""),
+        code,
+        country,
+        country_name(country),
+    )
 
 
-# --- text -----------------------------------------------------------------------------------------------------------
+# --- text
+# --------------------------------------------------------------------------------------------------
 
 _QUOTES = str.maketrans(
-    {"’": "'", "‘": "'", "`": "'", "´": "'", "º": "°", "–": "-", "—": "-", "_": " ", "\\": "/", '"': " "}
+    {
+        "’": "'",
+        "‘": "'",
+        "`": "'",
+        "´": "'",
+        "º": "°",
+        "–": "-",
+        "—": "-",
+        "_": " ",
+        "\\": "/",
+        '"': " ",
+    }
 )
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\ufeff]")
 _NOTHING = re.compile(r"(?i)^(n\.?d\.?|n\.?a\.?|x+|nd|null|none|nessuno|da definire|-+)$")
@@ -113,7 +159,9 @@ _NOTHING = re.compile(r"(?i)^(n\.?d\.?|n\.?a\.?|x+|nd|null|none|nessuno|da defin
 
 def _plain(text: str) -> str:
     """One line of single blanks, in composed letters."""
-    return " ".join(unicodedata.normalize("NFKC", _CONTROLS.sub(" ", text.translate(_QUOTES))).split())
+    return " ".join(
+        unicodedata.normalize("NFKC", _CONTROLS.sub(" ", text.translate(_QUOTES))).split()
+    )
 
 
 def _filled(text: str) -> str:
@@ -131,8 +179,9 @@ def _set(words: str) -> frozenset[str]:
 
 # Words that Italian writes small inside names.
 _SMALL = _set(
-    "a ad al allo alla ai agli alle da dal dallo dalla dai dagli dalle di del dello della dei degli delle e ed in nel nello "
-    "nella nei negli nelle con su sul sullo sulla sui sugli sulle tra fra per bis ter quater km"
+    "a ad al allo alla ai agli alle da dal dallo dalla dai dagli dalle di del dello della dei degli"
+    " delle e ed in nel nello nella nei negli nelle con su sul sullo sulla sui sugli sulle tra fra"
+    " per bis ter quater km"
 )
 _ROMAN = re.compile(r"^(?=[ivxlc])(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})$")
 # Roman figures that are Italian words too, small or not: only the first letter is certain.
@@ -141,7 +190,9 @@ _WORD = re.compile(r"[^\W_]+(?:'(?=\W|$))?")
 
 
 def _in_words(text: str) -> str:
-    """Every word with a capital, but for those that Italian writes small; figures of popes and of dates in capitals."""
+    """Every word with a capital, but for those that Italian writes small; figures of popes and of
+    dates in capitals.
+    """
     return _WORD.sub(lambda match: _cased(match, text), _trimmed(text))
 
 
@@ -162,19 +213,31 @@ def _cased(match: re.Match[str], text: str) -> str:
 _ELIDED = _set("d dell all dall sull nell l")
 
 
-# --- abbreviations --------------------------------------------------------------------------------------------------
+# --- abbreviations
+# --------------------------------------------------------------------------------------------------
 
 
 def _pattern(form: str) -> str:
-    """v.le: dots are optional, and blanks after them; a form that ends with ! stands with its dots only."""
+    """v.le: dots are optional, and blanks after them; a form that ends with ! stands with its dots
+    only.
+    """
     strict = form.endswith("!")
-    return r"\.\s*".join(map(re.escape, form[:-1].split("."))) if strict else r"\.?\s*".join(map(re.escape, form.split(".")))
+    return (
+        r"\.\s*".join(map(re.escape, form[:-1].split(".")))
+        if strict
+        else r"\.?\s*".join(map(re.escape, form.split(".")))
+    )
 
 
 def _compiled(table: dict[str, str], *, only_first: bool) -> list[tuple[re.Pattern[str], str]]:
     start = "^" if only_first else r"(?<![\w'])"
     return [
-        (re.compile(rf"(?i){start}(?:{'|'.join(_pattern(form) for form in forms.split())})(?![\w'/]|\.[^\W\d])\.?\s*"), word)
+        (
+            re.compile(
+                rf"(?i){start}(?:{'|'.join(_pattern(form) for form in forms.split())})(?![\w'/]|\.[^\W\d])\.?\s*"
+            ),
+            word,
+        )
         for word, forms in table.items()
     ]
 
@@ -182,56 +245,103 @@ def _compiled(table: dict[str, str], *, only_first: bool) -> list[tuple[re.Patte
 # Kinds of streets, where a line or a part of it begins.
 _KINDS = _compiled(
     {
-        "Viale": "v.le", "Via": "via v", "Piazza": "p.zza p.za p.zz pzza", "Piazzale": "p.le p.zzale",
-        "Piazzetta": "p.tta p.zzetta", "Corso": "c.so", "Largo": "l.go", "Lungomare": "lungom l.mare", "Borgo": "b.go",
-        "Vicolo": "v.lo vic", "Galleria": "gall", "Contrada": "c.da contr ctr",
-        "Località": "loc loc.tà loc.ta localita localita'", "Frazione": "fraz fr f.ne fraz.ne",
-        "Strada Provinciale": "s.p strada.prov str.prov", "Strada Statale": "s.s strada.stat str.stat",
-        "Strada Regionale": "s.r!", "Strada": "str s.da", "Traversa": "trav", "Salita": "sal", "Regione": "reg",
-        "Circonvallazione": "circ circonv", "Zona Industriale": "z.i z.ind zona.ind zona.ind.le zona.industr zona.i!",
+        "Viale": "v.le",
+        "Via": "via v",
+        "Piazza": "p.zza p.za p.zz pzza",
+        "Piazzale": "p.le p.zzale",
+        "Piazzetta": "p.tta p.zzetta",
+        "Corso": "c.so",
+        "Largo": "l.go",
+        "Lungomare": "lungom l.mare",
+        "Borgo": "b.go",
+        "Vicolo": "v.lo vic",
+        "Galleria": "gall",
+        "Contrada": "c.da contr ctr",
+        "Località": "loc loc.tà loc.ta localita localita'",
+        "Frazione": "fraz fr f.ne fraz.ne",
+        "Strada Provinciale": "s.p strada.prov str.prov",
+        "Strada Statale": "s.s strada.stat str.stat",
+        "Strada Regionale": "s.r!",
+        "Strada": "str s.da",
+        "Traversa": "trav",
+        "Salita": "sal",
+        "Regione": "reg",
+        "Circonvallazione": "circ circonv",
+        "Zona Industriale": "z.i z.ind zona.ind zona.ind.le zona.industr zona.i!",
         "Zona Artigianale": "z.a zona.art zona.art.le",
-        "Centro Commerciale": "c.c centro.comm centro.comm.le centro.c!", "Calle": "c.lle", "Fondamenta": "fond f.ta",
+        "Centro Commerciale": "c.c centro.comm centro.comm.le centro.c!",
+        "Calle": "c.lle",
+        "Fondamenta": "fond f.ta",
     },
     only_first=True,
-)  # fmt: skip
+)
 _ROADS = ("Strada Provinciale", "Strada Statale", "Strada Regionale")
 # Words inside a line.
 _WORDS = _compiled(
     {
-        "Fratelli": "f.lli", "Generale": "gen!", "Martiri": "mart!", "Madonna": "mad!", "Monsignor": "mons!",
+        "Fratelli": "f.lli",
+        "Generale": "gen!",
+        "Martiri": "mart!",
+        "Madonna": "mad!",
+        "Monsignor": "mons!",
         "Ingegner": "ing!",
-        "Professor": "prof!", "Dottor": "dott! dr!", "Avvocato": "avv!", "Cavalier": "cav!", "Onorevole": "on!",
-        "Santissima": "ss.ma", "Santissimo": "ss.mo", "Zona Industriale": "z.i!", "Porto": "p.to", "Monte": "m.te",
-        "Castello": "cast!", "Ponte": "p.te", "Nazionale": "naz.le", "Provinciale": "prov.le", "Comunale": "com.le",
-        "Industriale": "ind.le", "Artigianale": "art.le",
+        "Professor": "prof!",
+        "Dottor": "dott! dr!",
+        "Avvocato": "avv!",
+        "Cavalier": "cav!",
+        "Onorevole": "on!",
+        "Santissima": "ss.ma",
+        "Santissimo": "ss.mo",
+        "Zona Industriale": "z.i!",
+        "Porto": "p.to",
+        "Monte": "m.te",
+        "Castello": "cast!",
+        "Ponte": "p.te",
+        "Nazionale": "naz.le",
+        "Provinciale": "prov.le",
+        "Comunale": "com.le",
+        "Industriale": "ind.le",
+        "Artigianale": "art.le",
     },
     only_first=False,
-)  # fmt: skip
+)
 _TOWN_WORDS = _compiled(
-    {"Porto": "p.to", "Monte": "m.te", "Castello": "c.llo cast!", "Borgo": "b.go", "Ponte": "p.te", "Marina": "mna!"},
+    {
+        "Porto": "p.to",
+        "Monte": "m.te",
+        "Castello": "c.llo cast!",
+        "Borgo": "b.go",
+        "Ponte": "p.te",
+        "Marina": "mna!",
+    },
     only_first=False,
 )
 
 _SAINT = re.compile(r"(?i)(?<![\w'.])s\.\s*(?=([^\W\d_]+))")
 _MEN = _set(
-    "benedetto bernardino bernardo biagio carlo casciano cataldo cesario cipriano colombano cristoforo daniele "
-    "damiano demetrio dionigi domenico donato donà felice ferdinando filippo fermo floriano francesco gabriele "
-    "gaetano gavino gennaro genesio germano giacomo gimignano giorgio giovanni girolamo giuliano giuseppe giustino "
-    "giusto gottardo gregorio lazzaro leo leonardo leone leucio liberale lorenzo luca luigi marcello marco mariano "
-    "marino martino marzano massimo matteo mauro maurizio michele miniato nazario nazzaro nicola nicolò nicolo "
-    "niccolò pancrazio paolo pellegrino pier pietro pio polo prospero quirico remo rocco romano romualdo ruffillo "
-    "sabino salvatore salvo sebastiano secondo severino severo sisto silvestro teodoro tommaso valentino venanzio "
-    "vendemiano vincenzo vitale vito vittore vittorino zeno zenone stino"
+    "benedetto bernardino bernardo biagio carlo casciano cataldo cesario cipriano colombano"
+    " cristoforo daniele damiano demetrio dionigi domenico donato donà felice ferdinando filippo"
+    " fermo floriano francesco gabriele gaetano gavino gennaro genesio germano giacomo gimignano"
+    " giorgio giovanni girolamo giuliano giuseppe giustino giusto gottardo gregorio lazzaro leo"
+    " leonardo leone leucio liberale lorenzo luca luigi marcello marco mariano marino martino"
+    " marzano massimo matteo mauro maurizio michele miniato nazario nazzaro nicola nicolò nicolo"
+    " niccolò pancrazio paolo pellegrino pier pietro pio polo prospero quirico remo rocco romano"
+    " romualdo ruffillo sabino salvatore salvo sebastiano secondo severino severo sisto silvestro"
+    " teodoro tommaso valentino venanzio vendemiano vincenzo vitale vito vittore vittorino zeno"
+    " zenone stino"
 )
 _WOMEN = _set(
-    "barbara brigida caterina cecilia chiara colomba croce cristina domenica fiora fosca francesca giuliana giusta "
-    "giustina liberata lucia marcella margherita maria marina marinella marta martina monica ninfa paola reparata "
-    "rita rosa rosalia severa sofia teresa tecla venera vittoria viola"
+    "barbara brigida caterina cecilia chiara colomba croce cristina domenica fiora fosca francesca"
+    " giuliana giusta giustina liberata lucia marcella margherita maria marina marinella marta"
+    " martina monica ninfa paola reparata rita rosa rosalia severa sofia teresa tecla venera"
+    " vittoria viola"
 )
 
 
 def _saint(match: re.Match[str]) -> str:
-    """S. as the saint's name wants it; it stays S. before a name that could be a man's or a woman's, or is unknown."""
+    """S. as the saint's name wants it; it stays S. before a name that could be a man's or a
+    woman's, or is unknown.
+    """
     name = match[1].lower()
     if len(name) < 3:
         return "S. "
@@ -243,7 +353,9 @@ def _saint(match: re.Match[str]) -> str:
 
 
 def _as_words(text: str) -> str:
-    """Blanks where typists save them, so that abbreviations are words: S.BENEDETTO, G.GARIBALDI, 12,Bari."""
+    """Blanks where typists save them, so that abbreviations are words: S.BENEDETTO, G.GARIBALDI,
+    12,Bari.
+    """
     text = re.sub(r"(?<=[^\W\d_]{2})\.(?=[^\W\d_]{3})", ". ", text)
     return re.sub(r"\s*,\s*(?!\d{3}\b)", ", ", text)
 
@@ -263,7 +375,8 @@ def _written_out(text: str, words: list[tuple[re.Pattern[str], str]]) -> str:
     return " ".join(text.split())
 
 
-# --- post code, town and province -----------------------------------------------------------------------------------
+# --- post code, town and province
+# -----------------------------------------------------------------------------------
 
 _SPACES_OR_COMMAS = r"(?:[\s,;-]+)"
 _TOWN_AT_END = re.compile(
@@ -278,7 +391,9 @@ _SMALLEST_CAP = 10
 
 
 def _post_code(text: str) -> str:
-    """Five digits, with the zeros that an ERP's number has lost; empty for what cannot be an Italian post code."""
+    """Five digits, with the zeros that an ERP's number has lost; empty for what cannot be an
+    Italian post code.
+    """
     text = re.sub(r"(?i)^(cap|it?)[\s.:-]*(?=\d)", "", text)
     digits = re.sub(r"\s", "", re.sub(r"[.,]0+$", "", text))
     if not re.fullmatch(r"\d{2,5}", digits) or not _SMALLEST_CAP <= int(digits) <= _LARGEST_CAP:
@@ -287,15 +402,22 @@ def _post_code(text: str) -> str:
 
 
 def _repeats(tail: re.Match[str], post_code: str, city: str) -> bool:
-    """Whether what a street line ends with is the town that the other columns name, or they name none."""
-    same_town = not city or folded(tail["city"]).startswith(folded(city)) or folded(city).startswith(folded(tail["city"]))
+    """Whether what a street line ends with is the town that the other columns name, or they name
+    none.
+    """
+    same_town = (
+        not city
+        or folded(tail["city"]).startswith(folded(city))
+        or folded(city).startswith(folded(tail["city"]))
+    )
     return same_town and post_code in ("", tail["cap"])
 
 
 def _province_in_city(city: str, known: str) -> tuple[str, str]:
     """Splits off a province that stands behind the town; `known`: by its own column.
 
-    Without parentheses it must be the known one, or no end of a town's name: San Benedetto Po is not in Prato.
+    Without parentheses it must be the known one, or no end of a town's name: San Benedetto Po is
+    not in Prato.
     """
     if (found := _IN_PARENTHESES.match(city)) and found["city"]:
         code = province_of(found["province"])
@@ -303,28 +425,37 @@ def _province_in_city(city: str, known: str) -> tuple[str, str]:
             return _province_in_city(found["city"], known or code)[0], code
     if found := _LAST_WORD.match(city):
         code = province_of(found["province"])
-        if code and (code == known or (not known and (code != "PO" or folded(found["city"]) == "prato"))):
+        if code and (
+            code == known or (not known and (code != "PO" or folded(found["city"]) == "prato"))
+        ):
             return found["city"], code
     return city, ""
 
 
-# --- street -----------------------------------------------------------------------------------------------------------
+# --- street
+# --------------------------------------------------------------------------------------------------
 
 _AT = re.compile(
     r"(?i)(?<!\w)(?:c/\s*o\.?|presso|p/o)\s+[^,;]*?"
     r"(?=\s+-\s|,|;|\s+(?=(?:via|v\.le|viale|p\.?zza|piazza|corso|c\.so)\b)|$)"
 )
-_NO_NUMBER = re.compile(r"(?i)[\s,]+(?:s\.?\s?n\.?\s?c\.?|s\.\s?n\.?|s/n|senza numero(?: civico)?|sn)\s*(?=,|;|\s-\s|$)")
+_NO_NUMBER = re.compile(
+    r"(?i)[\s,]+(?:s\.?\s?n\.?\s?c\.?|s\.\s?n\.?|s/n|senza numero(?: civico)?|sn)\s*(?=,|;|\s-\s|$)"
+)
 _FLOOR = re.compile(
     r"(?i)[\s,;(-]+(?:(?:int(?:erno)?|sc(?:ala)?|pal(?:azzina)?|edificio|ed|app(?:artamento)?|uff(?:icio)?|stanza)\.?\s*"
     r"(?:n\.?\s*)?(?:\d+\s?/?\s?[a-z]?|[a-z])|(?:piano|p\.no)\s*(?:terra|rialzato|primo|secondo|terzo|quarto|quinto|(?P<level>\d+)\s?°?)|"
     r"(?:primo|secondo|terzo|quarto|quinto|\d+\s?°)\s*piano|p\.\s?(?:t|terra)\.?)\)?(?=[\s,;)-]|$)"
 )
-_NUMBER_SIGN = re.compile(r"(?i)(?:\s*,\s*|\s+|^)(?:n\s*[.°]+|nr\.?|num\.?|numero|civ(?:ico)?\.?|n)\s*[.°]*\s*(?=\d)")
+_NUMBER_SIGN = re.compile(
+    r"(?i)(?:\s*,\s*|\s+|^)(?:n\s*[.°]+|nr\.?|num\.?|numero|civ(?:ico)?\.?|n)\s*[.°]*\s*(?=\d)"
+)
 _COMMA_BEFORE_NUMBER = re.compile(
     r"(?<!\d)\s*,\s*(?=\d+(?:\s?/?\s?[^\W\d_]{1,3})?(?:\s*[-/]\s*\d+)?(?:\s?/?\s?[^\W\d_])?\s*(?:,|$))"
 )
-_LETTER_OF_NUMBER = re.compile(r"(?<=\d)\s*[/ ]?\s*(?:([^\W\d_])(?=\s*(?:,|$))|/\s*([^\W\d_])(?![^\W_]))")
+_LETTER_OF_NUMBER = re.compile(
+    r"(?<=\d)\s*[/ ]?\s*(?:([^\W\d_])(?=\s*(?:,|$))|/\s*([^\W\d_])(?![^\W_]))"
+)
 _RANGE = re.compile(r"(?<=\d)\s*([-/])\s*(?=\d)")
 _DOT_BEFORE_LETTER = re.compile(r"(?<=[^\W\d_])\.\s*(?=[^\W_])")
 _DOT_AFTER_WORD = re.compile(r"(?<=[^\W\d_]{4})\.(?=\s|,|$)")
@@ -344,7 +475,9 @@ def _street(line: str) -> str:
 
 def _floor(found: re.Match[str]) -> str:
     """Piano is a floor behind a house number; before one it may be a place."""
-    return found[0] if found["level"] and not re.search(r"\d", found.string[: found.start()]) else ""
+    return (
+        found[0] if found["level"] and not re.search(r"\d", found.string[: found.start()]) else ""
+    )
 
 
 def _without_host(line: str) -> str:
@@ -365,7 +498,9 @@ def _part(text: str) -> str:
 
 
 def _kind_written_out(text: str) -> str:
-    """The kind of the street in full. S.S. and the like are roads only before a number: others are saints."""
+    """The kind of the street in full. S.S. and the like are roads only before a number: others are
+    saints.
+    """
     for pattern, kind in _KINDS:
         found = pattern.match(text)
         if found and (kind not in _ROADS or _is_road(text, found)):

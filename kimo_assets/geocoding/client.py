@@ -1,7 +1,9 @@
-"""Asking Google, with its own library: one call at a time, at the allowed pace, and what each answer means.
+"""Asking Google, with its own library: one call at a time, at the allowed pace, and what each
+answer means.
 
-The library retries some errors by itself, unseen, and its throttle lets one call too many pass and counts only calls that
-went well. Both are switched off: every call is counted, paced and retried here. Nothing said here holds the key.
+The library retries some errors by itself, unseen, and its throttle lets one call too many pass and
+counts only calls that went well. Both are switched off: every call is counted, paced and retried
+here. Nothing said here holds the key.
 """
 
 import time
@@ -32,9 +34,11 @@ _TRIES_OF_FAILED = 3
 _NEVER_THROTTLED = 1000
 _TOO_MANY_REQUESTS = 429
 
-# What stands for a whole province, region or country says nothing of where a customer is: with a country to keep to, Google
-# answers its middle for an address that it does not know.
-_TOO_LARGE = frozenset(("country", "administrative_area_level_1", "administrative_area_level_2", "continent"))
+# What stands for a whole province, region or country says nothing of where a customer is: with a
+# country to keep to, Google answers its middle for an address that it does not know.
+_TOO_LARGE = frozenset(
+    ("country", "administrative_area_level_1", "administrative_area_level_2", "continent")
+)
 
 
 class Kind(Enum):
@@ -75,7 +79,9 @@ class Reply:
 class Throttle:
     """At most so many calls within any second. clock: seconds that only go forward."""
 
-    def __init__(self, per_second: int, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, per_second: int, clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
         self._begun: deque[float] = deque(maxlen=per_second)
         self._clock = clock
         self._sleep = sleep
@@ -108,8 +114,9 @@ class Geocoder:
         self._key = key.strip()
         if not self._key.startswith(KEYS_BEGIN_WITH):
             raise GeocodingError(
-                f"The key in the variable {config.key_variable} is no key of Google Maps: these begin with "
-                f"{KEYS_BEGIN_WITH}. Copy it from the Google Cloud console (APIs & Services, Credentials)."
+                f"The key in the variable {config.key_variable} is no key of Google Maps: these"
+                f" begin with {KEYS_BEGIN_WITH}. Copy it from the Google Cloud console (APIs &"
+                " Services, Credentials)."
             )
         self._may_call = may_call
         self._said = said
@@ -163,7 +170,10 @@ class Geocoder:
             return Reply(Kind.NO_BUDGET)
         try:
             results = self._client.geocode(
-                address.query, components=address.components, region=address.region, language=self._config.language
+                address.query,
+                components=address.components,
+                region=address.region,
+                language=self._config.language,
             )
             found = [_Result.model_validate(result) for result in results]
         except ApiError as error:
@@ -176,37 +186,47 @@ class Geocoder:
         except TransportError as error:
             return Reply(Kind.FAILED, why=_of_transport(error.base_exception))
         except (ValidationError, ValueError, KeyError, TypeError, AttributeError):
-            return Reply(Kind.FAILED, why="the server's answer is not in the format of Google's Geocoding API")
+            return Reply(
+                Kind.FAILED,
+                why="the server's answer is not in the format of Google's Geocoding API",
+            )
         return Reply(Kind.ANSWERED, _answer(best(found, address)))
 
     def _of_status(self, status: str, message: Any) -> Reply:
         said = self._as_said(message)
         match status:
             case "OVER_QUERY_LIMIT" if "daily" not in said.lower():
-                return Reply(Kind.OVER_LIMIT, why=f"Google finds the calls too many (OVER_QUERY_LIMIT){said}")
+                return Reply(
+                    Kind.OVER_LIMIT, why=f"Google finds the calls too many (OVER_QUERY_LIMIT){said}"
+                )
             case "OVER_QUERY_LIMIT" | "OVER_DAILY_LIMIT":
                 return Reply(Kind.REFUSED, why=_OVER_DAILY_LIMIT.format(status=status, said=said))
             case "REQUEST_DENIED":
-                return Reply(Kind.REFUSED, why=_DENIED.format(said=said, variable=self._config.key_variable))
+                return Reply(
+                    Kind.REFUSED, why=_DENIED.format(said=said, variable=self._config.key_variable)
+                )
             case "INVALID_REQUEST":
                 return Reply(Kind.ANSWERED, Answer(status))
             case _:
                 return Reply(Kind.FAILED, why=f"Google could not answer ({status}){said}")
 
     def _as_said(self, message: Any) -> str:
-        """Google's own words behind a colon, or nothing; cut, and without the key should they hold it."""
+        """Google's own words behind a colon, or nothing; cut, and without the key should they hold
+        it.
+        """
         words = in_one_line(Exception(message or "")) if message else ""
         return f": {words.replace(self._key, '(the key)')[:300].rstrip('. ')}" if words else ""
 
 
 _OVER_DAILY_LIMIT = (
-    "Google answers no more today ({status}){said}. See in the Google Cloud console whether the project has a billing "
-    "account with a valid means of payment, and what its daily quota of the Geocoding API is; then run again."
+    "Google answers no more today ({status}){said}. See in the Google Cloud console whether the"
+    " project has a billing account with a valid means of payment, and what its daily quota of the"
+    " Geocoding API is; then run again."
 )
 _DENIED = (
-    "Google refuses the key (REQUEST_DENIED){said}. In the Google Cloud console: is it the key that the variable {variable} "
-    "holds, is the Geocoding API enabled for its project, is billing on, and do the key's restrictions allow this API and "
-    "this server's address?"
+    "Google refuses the key (REQUEST_DENIED){said}. In the Google Cloud console: is it the key that"
+    " the variable {variable} holds, is the Geocoding API enabled for its project, is billing on,"
+    " and do the key's restrictions allow this API and this server's address?"
 )
 
 
@@ -232,7 +252,8 @@ def _of_transport(error: Exception | None) -> str:
     return "the server cannot be reached, or the connection was cut"
 
 
-# --- results --------------------------------------------------------------------------------------------------------
+# --- results
+# --------------------------------------------------------------------------------------------------
 
 
 class _Location(BaseModel):
@@ -261,15 +282,27 @@ class _Result(BaseModel):
     formatted_address: str | None = None
 
     def component(self, kind: str) -> str | None:
-        return next((component.short_name for component in self.address_components if kind in component.types), None)
+        return next(
+            (
+                component.short_name
+                for component in self.address_components
+                if kind in component.types
+            ),
+            None,
+        )
 
 
 def best(results: Sequence[_Result], address: Address) -> _Result | None:
-    """Of several results the one in the post code and province that were asked for; of equal ones Google's first."""
+    """Of several results the one in the post code and province that were asked for; of equal ones
+    Google's first.
+    """
     usable = [result for result in results if not _TOO_LARGE.intersection(result.types)]
 
     def distance(result: _Result) -> tuple[bool, bool, bool]:
-        post_code, province = result.component("postal_code"), result.component("administrative_area_level_2")
+        post_code, province = (
+            result.component("postal_code"),
+            result.component("administrative_area_level_2"),
+        )
         return (
             bool(address.post_code) and post_code != address.post_code,
             bool(address.province) and province != address.province,
@@ -285,6 +318,12 @@ def _answer(result: _Result | None) -> Answer:
     province = result.component("administrative_area_level_2")
     where = result.geometry.location
     return Answer(
-        "OK", where.lat, where.lng, result.geometry.location_type, result.partial_match, result.place_id,
-        result.formatted_address, province,
-    )  # fmt: skip
+        "OK",
+        where.lat,
+        where.lng,
+        result.geometry.location_type,
+        result.partial_match,
+        result.place_id,
+        result.formatted_address,
+        province,
+    )

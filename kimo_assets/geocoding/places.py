@@ -1,4 +1,6 @@
-"""Names of places as addresses write them: Italy's provinces and the countries of Europe. Lists, and looking things up."""
+"""Names of places as addresses write them: Italy's provinces and the countries of Europe. Lists,
+and looking things up.
+"""
 
 import re
 import unicodedata
@@ -50,7 +52,11 @@ _OTHER_CODES = {"i": "IT", "380": "IT", "d": "DE", "f": "FR", "a": "AT"}
 def folded(text: str) -> str:
     """For comparing names: without case, accents, punctuation."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", "".join(c for c in plain if not unicodedata.combining(c))).split())
+    return " ".join(
+        re.sub(
+            r"[^a-z0-9]+", " ", "".join(c for c in plain if not unicodedata.combining(c))
+        ).split()
+    )
 
 
 def _read(table: str, codes: int) -> dict[str, list[str]]:
@@ -60,11 +66,13 @@ def _read(table: str, codes: int) -> dict[str, list[str]]:
 
 
 _PROVINCE_NAMES = _read(_PROVINCES, 1)
-_PROVINCE_OF = {folded(name): code for code, names in _PROVINCE_NAMES.items() for name in (code, *names)} | {
-    folded(old): new for old, new in _RENAMED.items()
-}
+_PROVINCE_OF = {
+    folded(name): code for code, names in _PROVINCE_NAMES.items() for name in (code, *names)
+} | {folded(old): new for old, new in _RENAMED.items()}
 _COUNTRY_NAMES = _read(_COUNTRIES, 2)
-_COUNTRY_OF = {folded(name): code for code, names in _COUNTRY_NAMES.items() for name in (code, *names)} | _OTHER_CODES
+_COUNTRY_OF = {
+    folded(name): code for code, names in _COUNTRY_NAMES.items() for name in (code, *names)
+} | _OTHER_CODES
 _PROVINCE_WORDS = re.compile(r"^(provincia|prov)\b( (di|dell|del|della))?( |$)")
 
 

@@ -1,7 +1,9 @@
-"""Where the customers are, coloured by how well that is known: an SVG of its own, without anybody's map beneath.
+"""Where the customers are, coloured by how well that is known: an SVG of its own, without anybody's
+map beneath.
 
-Google's terms forbid its points on the maps of others, so there are lines of latitude and longitude only. Positions are
-drawn in the cells of a fine grid: tens of thousands of customers make a small file, and the same ones always the same file.
+Google's terms forbid its points on the maps of others, so there are lines of latitude and longitude
+only. Positions are drawn in the cells of a fine grid: tens of thousands of customers make a small
+file, and the same ones always the same file.
 """
 
 import math
@@ -40,16 +42,19 @@ class Position:
 def read_positions(connection: Connection) -> list[Position]:
     """Of the customers and ship-to sites that have coordinates, as agents get them."""
     rows = connection.execute(
-        sql.SQL(
-            """
-            SELECT "Latitude"::float8, "Longitude"::float8, CASE WHEN "Origin" IS DISTINCT FROM {geocoded} THEN 'by person'
-                WHEN "PartialMatch" AND "LocationType" <> 'APPROXIMATE' THEN 'partial' ELSE "LocationType" END
+        sql.SQL("""
+            SELECT "Latitude"::float8, "Longitude"::float8, CASE WHEN "Origin" IS DISTINCT
+                FROM {geocoded} THEN 'by person'
+                WHEN "PartialMatch" AND "LocationType" <> 'APPROXIMATE' THEN 'partial'
+                    ELSE "LocationType" END
             FROM kimo."EntityGeoposition"
-            WHERE "EntityType" = 'Account' AND _archived_load IS NULL AND "Latitude" IS NOT NULL AND "Longitude" IS NOT NULL
-            """
-        ).format(geocoded=sql.Literal(GEOCODED))
+            WHERE "EntityType" = 'Account' AND _archived_load IS NULL AND "Latitude" IS NOT NULL
+                AND "Longitude" IS NOT NULL
+            """).format(geocoded=sql.Literal(GEOCODED))
     )
-    return [Position(latitude, longitude, _quality(quality)) for latitude, longitude, quality in rows]
+    return [
+        Position(latitude, longitude, _quality(quality)) for latitude, longitude, quality in rows
+    ]
 
 
 def _quality(name: str | None) -> str:
@@ -68,13 +73,20 @@ _SMALLEST_SPAN = 0.01
 
 
 def positions_svg(positions: Sequence[Position]) -> str:
-    """The positions in a projection that keeps distances along the middle latitude, with a legend that counts them."""
+    """The positions in a projection that keeps distances along the middle latitude, with a legend
+    that counts them.
+    """
     frame = _Frame.around(positions)
     counts = Counter(position.quality for position in positions)
-    width, height = _LEFT + frame.width + _LEGEND, max(_TOP + frame.height + _BOTTOM, 24 * len(QUALITIES) + 110)
+    width, height = (
+        _LEFT + frame.width + _LEGEND,
+        max(_TOP + frame.height + _BOTTOM, 24 * len(QUALITIES) + 110),
+    )
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="12">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0'
+            f' 0 {width} {height}" font-family="sans-serif" font-size="12">'
+        ),
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         *frame.lines(),
         *_marks(frame, positions),
@@ -106,7 +118,8 @@ class _Frame:
         span_x, span_y = (east - west) * squeeze, north - south
         scale = _LONGEST_SIDE / max(span_x, span_y)
         width, height = (max(round(span * scale), _SHORTEST_SIDE) for span in (span_x, span_y))
-        # Where a side is drawn longer than its span, the span grows with it: degrees keep their proportion.
+        # Where a side is drawn longer than its span, the span grows with it: degrees keep their
+        # proportion.
         more_x, more_y = (width / scale - span_x) / squeeze / 2, (height / scale - span_y) / 2
         return cls(south - more_y, north + more_y, west - more_x, east + more_x, width, height)
 
@@ -143,7 +156,10 @@ def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
 
 def _round_degrees(low: float, high: float) -> list[float]:
     step = next((step for step in _STEPS if (high - low) / step <= _LINES), _STEPS[-1])
-    return [round(number * step, 6) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return [
+        round(number * step, 6)
+        for number in range(math.ceil(low / step), math.floor(high / step) + 1)
+    ]
 
 
 def _degrees(value: float, positive: str, negative: str) -> str:
@@ -171,7 +187,9 @@ def _marks(frame: _Frame, positions: Iterable[Position]) -> list[str]:
 
 
 def _shown(counts: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Of a cell the most frequent quality, of equal ones the worst; and the worst of all, as a small mark in a large one."""
+    """Of a cell the most frequent quality, of equal ones the worst; and the worst of all, as a
+    small mark in a large one.
+    """
     most, count = max(counts.items(), key=lambda entry: (entry[1], entry[0]))
     worst = max(counts)
     return [(most, count)] if worst <= most or count < _SIZES[1][0] else [(most, count), (worst, 1)]
@@ -184,12 +202,23 @@ def _path(quality: str, size: int, cells: Iterable[tuple[int, int]]) -> str:
     for y, x in cells:
         dots.append(f"m{x - column} {y - row}h0")
         row, column = y, x
-    return f'<path stroke="{QUALITIES[quality][1]}" stroke-width="{size / _CELL:.2f}" d="M0 0{"".join(dots)}"/>'
+    return (
+        f'<path stroke="{QUALITIES[quality][1]}" stroke-width="{size / _CELL:.2f}" d="M0'
+        f' 0{"".join(dots)}"/>'
+    )
 
 
 def _legend(x: float, counts: Mapping[str, int]) -> list[str]:
     total = sum(counts.values())
-    parts = [_text(x, _TOP + 14, f"{total:,} {'position' if total == 1 else 'positions'}", "start", weight="bold")]
+    parts = [
+        _text(
+            x,
+            _TOP + 14,
+            f"{total:,} {'position' if total == 1 else 'positions'}",
+            "start",
+            weight="bold",
+        )
+    ]
     for line, (quality, (meaning, colour)) in enumerate(QUALITIES.items()):
         y = _TOP + 40 + 24 * line
         count = counts.get(quality, 0)
@@ -201,6 +230,11 @@ def _legend(x: float, counts: Mapping[str, int]) -> list[str]:
     return parts
 
 
-def _text(x: float, y: float, text: str, anchor: str, *, colour: str = "#444444", weight: str = "normal") -> str:
+def _text(
+    x: float, y: float, text: str, anchor: str, *, colour: str = "#444444", weight: str = "normal"
+) -> str:
     bold = f' font-weight="{weight}"' if weight != "normal" else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}"{bold}>{escape(text)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+        f' fill="{colour}"{bold}>{escape(text)}</text>'
+    )

@@ -1,7 +1,9 @@
-"""geocode_addresses: the addresses that are new, changed or too old are asked, and the answers kept as they come.
+"""geocode_addresses: the addresses that are new, changed or too old are asked, and the answers kept
+as they come.
 
-One call after the other: with several on their way, a run that is killed would lose as many answers. Google answers in a
-tenth or a fifth of a second, so that a day's budget of thousands takes minutes.
+One call after the other: with several on their way, a run that is killed would lose as many
+answers. Google answers in a tenth or a fifth of a second, so that a day's budget of thousands takes
+minutes.
 """
 
 import math
@@ -22,7 +24,8 @@ from kimo_assets.reports import Problem, TaskListener, TaskReport
 
 TITLE = "Geocodifica Account"
 
-# Answers are asked for again in the last tenth of the days that they may be kept, so that none is missing in between.
+# Answers are asked for again in the last tenth of the days that they may be kept, so that none is
+# missing in between.
 _REFRESHED_AFTER = 0.9
 # So many addresses in a row without an answer: the service is down, not the addresses wrong.
 _FAILED_IN_A_ROW = 5
@@ -41,9 +44,11 @@ def geocode_addresses(
     clock: Clock = time.monotonic,
     sleep: Sleep = time.sleep,
 ) -> TaskReport:
-    """Asks what is due, as far as the day's budget goes. connection: in autocommit mode: each answer is kept at once.
+    """Asks what is due, as far as the day's budget goes. connection: in autocommit mode: each
+    answer is kept at once.
 
-    Raises: GeocodingError when Google refuses the key or answers nobody; answers until then are kept.
+    Raises: GeocodingError when Google refuses the key or answers nobody; answers until then are
+    kept.
     """
     began = time.monotonic()
     prepare_addresses(connection, config)
@@ -54,15 +59,16 @@ def geocode_addresses(
         expired += forget_expired(connection, config)
     else:
         outcome.notes.append(
-            f"No key is configured, so nothing was asked: put a key of Google's Geocoding API into the variable "
-            f"{config.key_variable} of the environment that runs kimo."
+            "No key is configured, so nothing was asked: put a key of Google's Geocoding API into"
+            f" the variable {config.key_variable} of the environment that runs kimo."
         )
     return _report(connection, outcome, expired, time.monotonic() - began)
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a run would ask now. today: how many calls are left of the day's budget; cost: of all calls, by price_per_1000.
+    """What a run would ask now. today: how many calls are left of the day's budget; cost: of all
+    calls, by price_per_1000.
 
     days: how many days with calls it takes. Prices are before what Google grants free of charge.
     """
@@ -89,39 +95,49 @@ def preview(connection: Connection, config: GeocodingConfig) -> Preview:
     calls = len(due)
     later = max(calls - left, 0)
     return Preview(
-        calls=calls, new=new, expiring=calls - new, today=left, fits=min(calls, left),
+        calls=calls,
+        new=new,
+        expiring=calls - new,
+        today=left,
+        fits=min(calls, left),
         cost=round(calls * config.price_per_1000 / 1000, 2),
         days=math.ceil(later / config.daily_budget) + (1 if min(calls, left) else 0),
-    )  # fmt: skip
+    )
 
 
-# --- addresses ------------------------------------------------------------------------------------------------------
+# --- addresses
+# --------------------------------------------------------------------------------------------------
 
-_LIVE = sql.SQL(
-    """
+_LIVE = sql.SQL("""
     SELECT DISTINCT {written} AS written FROM kimo."Account" AS a
     WHERE a._archived_load IS NULL AND a."AccountTypeId" = ANY({types}) AND NOT {by_person}
-    """
-).format(written=WRITTEN, types=sql.Literal(list(ACCOUNT_TYPES)), by_person=SET_BY_PERSON)
+    """).format(written=WRITTEN, types=sql.Literal(list(ACCOUNT_TYPES)), by_person=SET_BY_PERSON)
 
 
 def prepare_addresses(connection: Connection, config: GeocodingConfig) -> None:
-    """ops.address holds the addresses of today's customers, except where a person has set the position."""
+    """ops.address holds the addresses of today's customers, except where a person has set the
+    position.
+    """
     rules = f"{VERSION} {config.country}"
     with connection.transaction():
-        connection.execute(sql.SQL("CREATE TEMP TABLE live_address ON COMMIT DROP AS {}").format(_LIVE))
+        connection.execute(
+            sql.SQL("CREATE TEMP TABLE live_address ON COMMIT DROP AS {}").format(_LIVE)
+        )
         connection.execute(
             "DELETE FROM ops.address AS d WHERE rules <> %s "
             "OR NOT EXISTS (SELECT FROM live_address AS l WHERE l.written = d.written)",
             [rules],
         )
         new = connection.execute(
-            "SELECT written FROM live_address AS l "
-            "WHERE NOT EXISTS (SELECT FROM ops.address AS d WHERE d.written = l.written) ORDER BY written"
+            "SELECT written FROM live_address AS l WHERE NOT EXISTS (SELECT FROM ops.address AS d"
+            " WHERE d.written = l.written) ORDER BY written"
         ).fetchall()
-        with connection.cursor() as cursor, cursor.copy(
-            "COPY ops.address (written, query, problem, province, rules) FROM STDIN"
-        ) as copy:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                "COPY ops.address (written, query, problem, province, rules) FROM STDIN"
+            ) as copy,
+        ):
             for row in _prepared((written for (written,) in new), config.country):
                 copy.write_row((*row, rules))
         connection.execute("DROP TABLE live_address")
@@ -133,7 +149,8 @@ def _prepared(addresses: Iterable[str], home: str) -> Iterable[tuple[str | None,
         yield written, address.query, address.problem, address.province or None
 
 
-# --- asking ---------------------------------------------------------------------------------------------------------
+# --- asking
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -158,7 +175,12 @@ def _ask_all(
     due = _due(connection, config)
     listener.task_started(TITLE, len(due))
     geocoder = Geocoder(
-        config, key, lambda: _count_call(connection, config.daily_budget), said=listener.said, clock=clock, sleep=sleep
+        config,
+        key,
+        lambda: _count_call(connection, config.daily_budget),
+        said=listener.said,
+        clock=clock,
+        sleep=sleep,
     )
     in_a_row = 0
     try:
@@ -169,15 +191,18 @@ def _ask_all(
                 break
             if in_a_row == _FAILED_IN_A_ROW:
                 raise GeocodingError(
-                    f"{config.base_url}: {in_a_row} addresses in a row got no answer; the last one: {reply.why}. See "
-                    f"whether this machine reaches the server, and run again. {_kept(outcome)}"
+                    f"{config.base_url}: {in_a_row} addresses in a row got no answer; the last one:"
+                    f" {reply.why}. See whether this machine reaches the server, and run again."
+                    f" {_kept(outcome)}"
                 )
             listener.task_advanced(1)
     finally:
         geocoder.close()
 
 
-def _take(connection: Connection, config: GeocodingConfig, query: str, reply: Reply, outcome: _Outcome) -> bool:
+def _take(
+    connection: Connection, config: GeocodingConfig, query: str, reply: Reply, outcome: _Outcome
+) -> bool:
     """Keeps what became of one address; whether the run goes on. Raises: GeocodingError."""
     outcome.asked += reply.kind is not Kind.NO_BUDGET
     match reply.kind:
@@ -188,12 +213,15 @@ def _take(connection: Connection, config: GeocodingConfig, query: str, reply: Re
             raise GeocodingError(f"{reply.why} {_kept(outcome)}")
         case Kind.NO_BUDGET:
             outcome.notes.append(
-                f"The day's budget of {config.daily_budget:,} calls is used up; the next run goes on, from midnight in "
-                "California (geocoding: daily_budget)."
+                f"The day's budget of {config.daily_budget:,} calls is used up; the next run goes"
+                " on, from midnight in California (geocoding: daily_budget)."
             )
             return False
         case Kind.OVER_LIMIT:
-            outcome.notes.append(f"{_as_sentence(reply.why)}, after minutes of waiting too: the next run goes on from here.")
+            outcome.notes.append(
+                f"{_as_sentence(reply.why)}, after minutes of waiting too: the next run goes on"
+                " from here."
+            )
             return False
         case _:
             outcome.failed[query] = f"{_as_sentence(reply.why)}. The next run tries again."
@@ -211,12 +239,15 @@ def _kept(outcome: _Outcome) -> str:
 
 
 def _due(connection: Connection, config: GeocodingConfig) -> Sequence[tuple[str, str, bool]]:
-    """(query, an address that is asked so, whether it is new) of each address to ask: new ones, then the oldest."""
+    """(query, an address that is asked so, whether it is new) of each address to ask: new ones,
+    then the oldest.
+    """
     return connection.execute(
         """
         SELECT d.query, min(d.written), min(g.answered_at) IS NULL
         FROM ops.address AS d LEFT JOIN ops.geocode AS g ON g.query = d.query
-        WHERE d.query IS NOT NULL AND (g.query IS NULL OR g.answered_at <= now() - make_interval(secs => %s))
+        WHERE d.query IS NOT NULL AND (g.query IS NULL
+            OR g.answered_at <= now() - make_interval(secs => %s))
         GROUP BY d.query ORDER BY min(g.answered_at) NULLS FIRST, d.query
         """,
         [config.keep_days * _REFRESHED_AFTER * _SECONDS_OF_DAY],
@@ -227,7 +258,9 @@ _TODAY = "(now() AT TIME ZONE 'America/Los_Angeles')::date"
 
 
 def _count_call(connection: Connection, budget: int) -> bool:
-    """Counts a call that is about to be made, unless the day has none left; committed before it is made."""
+    """Counts a call that is about to be made, unless the day has none left; committed before it is
+    made.
+    """
     counted = connection.execute(
         f"INSERT INTO ops.geocode_call AS c (day, calls) VALUES ({_TODAY}, 1) "
         "ON CONFLICT (day) DO UPDATE SET calls = c.calls + 1 WHERE c.calls < %s RETURNING calls",
@@ -244,8 +277,8 @@ def calls_today(connection: Connection) -> int:
 
 _COLUMNS = [one.name for one in fields(Answer)]
 _KEEP = sql.SQL(
-    "INSERT INTO ops.geocode (query, {columns}) VALUES (%s, {marks}) ON CONFLICT (query) DO UPDATE SET "
-    "({columns}, answered_at) = ({new}, now())"
+    "INSERT INTO ops.geocode (query, {columns}) VALUES (%s, {marks}) ON CONFLICT (query) DO UPDATE"
+    " SET ({columns}, answered_at) = ({new}, now())"
 ).format(
     columns=sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
     marks=sql.SQL(", ").join([sql.Placeholder()] * len(_COLUMNS)),
@@ -258,7 +291,8 @@ def _keep(connection: Connection, query: str, answer: Answer) -> None:
 
 
 def forget_expired(connection: Connection, config: GeocodingConfig) -> int:
-    """Forgets coordinates that may be kept no longer, as Google's terms want it; how many. Place ids stay.
+    """Forgets coordinates that may be kept no longer, as Google's terms want it; how many. Place
+    ids stay.
 
     What no customer has any more goes altogether.
     """
@@ -270,31 +304,50 @@ def forget_expired(connection: Connection, config: GeocodingConfig) -> int:
             interval,
         )
         return connection.execute(
-            "UPDATE ops.geocode SET "
-            "(status, latitude, longitude, location_type, partial_match, formatted_address, province) = "
-            "('EXPIRED', NULL, NULL, NULL, NULL, NULL, NULL) "
-            "WHERE latitude IS NOT NULL AND answered_at <= now() - make_interval(secs => %s)",
+            "UPDATE ops.geocode SET (status, latitude, longitude, location_type, partial_match,"
+            " formatted_address, province) = ('EXPIRED', NULL, NULL, NULL, NULL, NULL, NULL) WHERE"
+            " latitude IS NOT NULL AND answered_at <= now() - make_interval(secs => %s)",
             interval,
         ).rowcount
 
 
-# --- report ---------------------------------------------------------------------------------------------------------
+# --- report
+# --------------------------------------------------------------------------------------------------
 
 
 def _report(connection: Connection, outcome: _Outcome, expired: int, seconds: float) -> TaskReport:
     found = totals(connection)
     counts = {
-        "accounts": found.accounts, "addresses": found.addresses, "asked": outcome.asked, "answered": outcome.answered,
-        "found": found.found, "zero results": found.zero_results, "coarse": found.coarse, "partial": found.partial,
-        "not askable": found.not_askable, "by person": found.by_person, "waiting": found.waiting, "expired": expired,
-    }  # fmt: skip
+        "accounts": found.accounts,
+        "addresses": found.addresses,
+        "asked": outcome.asked,
+        "answered": outcome.answered,
+        "found": found.found,
+        "zero results": found.zero_results,
+        "coarse": found.coarse,
+        "partial": found.partial,
+        "not askable": found.not_askable,
+        "by person": found.by_person,
+        "waiting": found.waiting,
+        "expired": expired,
+    }
     notes = list(outcome.notes)
     if found.waiting and notes:
-        notes.append(f"{found.waiting:,} {'address waits' if found.waiting == 1 else 'addresses wait'} for an answer.")
-    problems = [*_failures(connection, outcome), *(Problem(one.what, one.why) for one in corrections(connection))]
+        notes.append(
+            f"{found.waiting:,} {'address waits' if found.waiting == 1 else 'addresses wait'} for"
+            " an answer."
+        )
+    problems = [
+        *_failures(connection, outcome),
+        *(Problem(one.what, one.why) for one in corrections(connection)),
+    ]
     return TaskReport(TITLE, seconds, counts, tuple(problems), tuple(notes))
 
 
 def _failures(connection: Connection, outcome: _Outcome) -> Iterable[Problem]:
-    named = {one.query: one.what for one in corrections(connection, only=list(outcome.failed))} if outcome.failed else {}
+    named = (
+        {one.query: one.what for one in corrections(connection, only=list(outcome.failed))}
+        if outcome.failed
+        else {}
+    )
     return [Problem(named.get(query, query), why) for query, why in outcome.failed.items()]

@@ -1,8 +1,10 @@
-"""Which addresses a picture may be fetched from: nothing inside the company's network, unless kimo.yaml says so.
+"""Which addresses a picture may be fetched from: nothing inside the company's network, unless
+kimo.yaml says so.
 
-Whoever writes a URL into the ERP must not make this machine ask its neighbours. What counts is the address that is
-connected to: `Guard.addresses` is called when a connection is opened (fetch.py), and what it gives is connected to. So
-another spelling of a host, a redirect, or a name that means something else a moment later changes nothing.
+Whoever writes a URL into the ERP must not make this machine ask its neighbours. What counts is the
+address that is connected to: `Guard.addresses` is called when a connection is opened (fetch.py),
+and what it gives is connected to. So another spelling of a host, a redirect, or a name that means
+something else a moment later changes nothing.
 """
 
 import ipaddress
@@ -66,7 +68,9 @@ class Guard:
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """The system's answer. It also reads 2130706433, 0x7f.1 and 017700000001 as the address that they mean."""
+    """The system's answer. It also reads 2130706433, 0x7f.1 and 017700000001 as the address that
+    they mean.
+    """
     found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
@@ -83,7 +87,9 @@ def inside(address: Address) -> str | None:
 
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one leads to: mapped, by 6to4, or by NAT64. Those of Teredo count as private."""
+    """The IPv4 address that an IPv6 one leads to: mapped, by 6to4, or by NAT64. Those of Teredo
+    count as private.
+    """
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
@@ -105,7 +111,8 @@ def _kind(address: Address) -> str | None:
 
 
 def check_url(url: str) -> SplitResult:
-    """The URL in its parts. Every port is good: on public hosts pictures are served on many, and nothing but a GET is sent.
+    """The URL in its parts. Every port is good: on public hosts pictures are served on many, and
+    nothing but a GET is sent.
 
     Raises: RefusedError.
     """
@@ -116,11 +123,13 @@ def check_url(url: str) -> SplitResult:
         raise RefusedError(_NO_URL) from None
     if parts.scheme not in _SCHEMES:
         scheme = f"'{parts.scheme}:' is" if parts.scheme else "without http:// or https:// it is"
-        raise RefusedError(f"{scheme} not asked: expected https:// or http://. Correct the URL in the ERP")
+        raise RefusedError(
+            f"{scheme} not asked: expected https:// or http://. Correct the URL in the ERP"
+        )
     if parts.username is not None or parts.password is not None:
         raise RefusedError(
-            "the URL holds a user name or a password, which every reader of the ERP sees: take it out of the URL there, "
-            "and let the server give the picture without it"
+            "the URL holds a user name or a password, which every reader of the ERP sees: take it"
+            " out of the URL there, and let the server give the picture without it"
         )
     if not host or _ODD_IN_HOST.search(host) or _CONTROL.search(url):
         raise RefusedError(_NO_URL)
@@ -148,12 +157,15 @@ def _private(host: str, port: int, address: str, kind: str) -> str:
     what = f"{name} is {kind}" if is_itself else f"{name} is {kind} ({address})"
     entry = f"{host}:{port}" if port not in _SCHEMES.values() else host
     return (
-        f"{what}, so it is not asked. If this server is yours, add {entry} to images: download: allowed_hosts: in kimo.yaml"
+        f"{what}, so it is not asked. If this server is yours, add {entry} to images: download:"
+        " allowed_hosts: in kimo.yaml"
     )
 
 
 def _plain(host: str) -> str:
-    """A host, with its port if it has one, as it is compared: in small letters, IDNA, without the trailing dot."""
+    """A host, with its port if it has one, as it is compared: in small letters, IDNA, without the
+    trailing dot.
+    """
     name, colon, port = host.strip().lower().rpartition(":")
     if not colon or not port.isdecimal() or (":" in name and not name.endswith("]")):
         name, colon, port = host.strip().lower(), "", ""

@@ -22,12 +22,21 @@ from kimo_assets.images.settings import ImageSettings
 Kind = Literal["missing", "refused", "failed", "ambiguous", "misnamed", "small"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_KIND_OF_STATE: dict[str, Kind] = {"missing": "missing", "refused": "refused", "unknown": "failed", "found": "ambiguous"}
+_KIND_OF_STATE: dict[str, Kind] = {
+    "missing": "missing",
+    "refused": "refused",
+    "unknown": "failed",
+    "found": "ambiguous",
+}
 
 _ENDINGS = {
-    "JPEG": ("jpg", "jpeg", "jpe", "jfif"), "PNG": ("png",), "WEBP": ("webp",), "GIF": ("gif",), "TIFF": ("tif", "tiff"),
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
+    "PNG": ("png",),
+    "WEBP": ("webp",),
+    "GIF": ("gif",),
+    "TIFF": ("tif", "tiff"),
     "BMP": ("bmp", "dib"),
-}  # fmt: skip
+}
 
 # What Windows and Macs leave in folders that somebody looked at.
 _LITTER = ("thumbs.db", "desktop.ini")
@@ -35,10 +44,12 @@ _LITTER = ("thumbs.db", "desktop.ini")
 
 @dataclass(frozen=True)
 class Flaw:
-    """Something wrong with a picture that rows name. owners: of these rows, such as items' codes. written: the FilePath.
+    """Something wrong with a picture that rows name. owners: of these rows, such as items' codes.
+    written: the FilePath.
 
-    missing: there is no such file; refused: the name is of no file in the folder; failed: it could not be read; ambiguous:
-    other files fit the name as well; misnamed: the content is of another type than the name says; small: of few pixels.
+    missing: there is no such file; refused: the name is of no file in the folder; failed: it could
+    not be read; ambiguous: other files fit the name as well; misnamed: the content is of another
+    type than the name says; small: of few pixels.
     """
 
     kind: Kind
@@ -60,7 +71,9 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class AuditedPicture:
-    """A picture that rows name, for the contact sheet. marks: what is wrong with it, in a word each."""
+    """A picture that rows name, for the contact sheet. marks: what is wrong with it, in a word
+    each.
+    """
 
     name: str
     thumbnail_path: str | None
@@ -69,9 +82,11 @@ class AuditedPicture:
 
 @dataclass(frozen=True)
 class Audit:
-    """smaller_than: of how many pixels the longer side of a small picture is at most. unnamed: files that no row names.
+    """smaller_than: of how many pixels the longer side of a small picture is at most. unnamed:
+    files that no row names.
 
-    waiting: named files that were never imported, of which nothing more is known. notes: what could not be looked at.
+    waiting: named files that were never imported, of which nothing more is known. notes: what could
+    not be looked at.
     """
 
     smaller_than: int
@@ -132,8 +147,12 @@ class _Picture:
     thumbnail_path: str | None
 
 
-def audit(connection: Connection, settings: ImageSettings, smaller_than: int | None = None) -> Audit:
-    """smaller_than: half of max_size_px, unless it is said. Raises: ImagesError when a source folder cannot be listed."""
+def audit(
+    connection: Connection, settings: ImageSettings, smaller_than: int | None = None
+) -> Audit:
+    """smaller_than: half of max_size_px, unless it is said. Raises: ImagesError when a source
+    folder cannot be listed.
+    """
     limit = smaller_than or settings.recipe.max_size_px // 2
     found = look(connection, settings)
     names = list(_names(connection, found))
@@ -159,21 +178,27 @@ def _names(connection: Connection, found: Found) -> Iterator[_Name]:
     owners = {of.entity: _owners(connection, of.entity) for of in found.named}
     for entity, written, listing, meaning in meanings(found):
         source = None if meaning.path is None else listing.source(meaning.path)
-        yield _Name(entity, written, owners[entity].get(written, ()), meaning.state, source, meaning.problem)
+        yield _Name(
+            entity, written, owners[entity].get(written, ()), meaning.state, source, meaning.problem
+        )
 
 
 def _owners(connection: Connection, entity: str) -> dict[str, tuple[str, ...]]:
     owner = sql.Identifier(load_catalog()[entity].owner_field or "Id")
-    statement = sql.SQL('SELECT "FilePath", array_agg(DISTINCT {}) FROM {} WHERE {} IS NULL GROUP BY 1').format(
-        owner, table(KIMO, entity), sql.Identifier(ARCHIVED)
-    )
-    return {path: tuple(owner or "?" for owner in owners) for path, owners in connection.execute(statement)}
+    statement = sql.SQL(
+        'SELECT "FilePath", array_agg(DISTINCT {}) FROM {} WHERE {} IS NULL GROUP BY 1'
+    ).format(owner, table(KIMO, entity), sql.Identifier(ARCHIVED))
+    return {
+        path: tuple(owner or "?" for owner in owners)
+        for path, owners in connection.execute(statement)
+    }
 
 
 def _known(connection: Connection) -> dict[str, _Picture]:
     with connection.cursor(row_factory=class_row(_Picture)) as cursor:
         cursor.execute(
-            "SELECT source, status, problem, kind, source_width, source_height, sha256, thumbnail_path FROM ops.picture"
+            "SELECT source, status, problem, kind, source_width, source_height, sha256,"
+            " thumbnail_path FROM ops.picture"
         )
         return {picture.source: picture for picture in cursor}
 
@@ -198,10 +223,16 @@ def _of_pictures(names: list[_Name], known: Mapping[str, _Picture], limit: int) 
 def _looked_at(name: _Name, picture: _Picture, kind: str, limit: int) -> Iterator[Flaw]:
     ending = PurePosixPath(picture.source).suffix.lower().removeprefix(".")
     if ending not in _ENDINGS[kind]:
-        yield _flaw("misnamed", name, f"it is a {kind}, but its name {f'ends in .{ending}' if ending else 'has no ending'}")
+        yield _flaw(
+            "misnamed",
+            name,
+            f"it is a {kind}, but its name {f'ends in .{ending}' if ending else 'has no ending'}",
+        )
     width, height = picture.source_width or 0, picture.source_height or 0
     if max(width, height) < limit:
-        yield _flaw("small", name, f"{width} x {height} pixels; its longer side should have {limit:,}")
+        yield _flaw(
+            "small", name, f"{width} x {height} pixels; its longer side should have {limit:,}"
+        )
 
 
 def _flaw(kind: Kind, name: _Name, why: str) -> Flaw:
@@ -219,19 +250,28 @@ def _duplicates(names: list[_Name], known: Mapping[str, _Picture]) -> Iterator[D
             sources[picture.sha256].append(source)
     for sha256, alike in sources.items():
         if len(alike) > 1:
-            yield Duplicate(sha256, tuple(alike), tuple(row for source in alike for row in rows[source]))
+            yield Duplicate(
+                sha256, tuple(alike), tuple(row for source in alike for row in rows[source])
+            )
 
 
 def _unnamed(found: Found, named: set[str]) -> Iterator[str]:
     for listing in found.listings.values():
         for path in sorted(listing.files):
             file = path.rpartition("/")[2].lower()
-            if listing.source(path) not in named and not file.startswith(".") and file not in _LITTER:
+            if (
+                listing.source(path) not in named
+                and not file.startswith(".")
+                and file not in _LITTER
+            ):
                 yield listing.source(path)
 
 
 def _audited(
-    names: list[_Name], known: Mapping[str, _Picture], flaws: list[Flaw], duplicates: list[Duplicate]
+    names: list[_Name],
+    known: Mapping[str, _Picture],
+    flaws: list[Flaw],
+    duplicates: list[Duplicate],
 ) -> Iterator[AuditedPicture]:
     """Each file once, however many rows name it; a name without a file as well."""
     marks: dict[str, list[str]] = defaultdict(list)
@@ -244,4 +284,6 @@ def _audited(
         shown.setdefault(name.source or name.written, name.written)
     for place, written in sorted(shown.items()):
         picture = known.get(place)
-        yield AuditedPicture(written, picture.thumbnail_path if picture else None, tuple(dict.fromkeys(marks[place])))
+        yield AuditedPicture(
+            written, picture.thumbnail_path if picture else None, tuple(dict.fromkeys(marks[place]))
+        )

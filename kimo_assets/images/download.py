@@ -1,7 +1,8 @@
 """download_items_images: the pictures at the URLs of ItemUrl, into the public folder.
 
-Threads fetch (fetch.py), processes of their own decode and write (workers.py); this thread hands out the URLs, host by host
-in turn, and writes down what became of each as it comes. A run that is killed loses what was under way; the next goes on.
+Threads fetch (fetch.py), processes of their own decode and write (workers.py); this thread hands
+out the URLs, host by host in turn, and writes down what became of each as it comes. A run that is
+killed loses what was under way; the next goes on.
 """
 
 import threading
@@ -31,8 +32,9 @@ from kimo_assets.reports import Problem, TaskListener, TaskReport
 TITLE = "Download immagini da url"
 ENTITY = "ItemUrl"
 
-# After so many pictures in a row, each tried as often as may be, a host is given up for the run: it is down when it did not
-# answer at all, and unwell when it answered with errors, which may also be those pictures'.
+# After so many pictures in a row, each tried as often as may be, a host is given up for the run: it
+# is down when it did not answer at all, and unwell when it answered with errors, which may also be
+# those pictures'.
 _DOWN_AFTER = 3
 _UNWELL_AFTER = 20
 
@@ -46,7 +48,9 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Known:
-    """What ops.picture holds of a URL. is_good: its public picture is there, made by today's settings."""
+    """What ops.picture holds of a URL. is_good: its public picture is there, made by today's
+    settings.
+    """
 
     is_good: bool = False
     is_public: bool = False
@@ -73,9 +77,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a URL. record: None for one that is refused as it is written, and so has no place in ops.picture.
+    """What became of a URL. record: None for one that is refused as it is written, and so has no
+    place in ops.picture.
 
-    count: the figure of the report that it is one of. why: what is wrong. is_kept: the picture of before stays public.
+    count: the figure of the report that it is one of. why: what is wrong. is_kept: the picture of
+    before stays public.
     """
 
     url: str
@@ -86,7 +92,10 @@ class Result:
 
 
 def download_images(
-    connection: Connection, settings: ImageSettings, listener: TaskListener, fetcher: Fetcher | None = None
+    connection: Connection,
+    settings: ImageSettings,
+    listener: TaskListener,
+    fetcher: Fetcher | None = None,
 ) -> TaskReport:
     """Raises: ImagesError when the public folder cannot be used. fetcher: for tests."""
     started = time.monotonic()
@@ -98,8 +107,19 @@ def download_images(
     run.note(refused)
     run.download(wanted)
     removed = _tidy(connection, settings)
-    counts = {"urls": len(wanted) + not_due + len(refused), **run.counts, "not_due": not_due, "removed": removed}
-    return TaskReport(TITLE, time.monotonic() - started, counts, _problems(connection, run.failures), tuple(run.notes))
+    counts = {
+        "urls": len(wanted) + not_due + len(refused),
+        **run.counts,
+        "not_due": not_due,
+        "removed": removed,
+    }
+    return TaskReport(
+        TITLE,
+        time.monotonic() - started,
+        counts,
+        _problems(connection, run.failures),
+        tuple(run.notes),
+    )
 
 
 def _fetcher(settings: ImageSettings) -> Fetcher:
@@ -114,16 +134,19 @@ def _fetcher(settings: ImageSettings) -> Fetcher:
     return Fetcher(limits, Guard(config.allowed_hosts))
 
 
-# --- which URLs there are -----------------------------------------------------------------------------------------------
+# --- which URLs there are
+# -----------------------------------------------------------------------------------------------
 
 _LIVE = sql.SQL(
-    """(SELECT r."ItemId" AS item, r."Url" AS written, btrim(r."Url", E' \\t\\r\\n') AS url FROM {rows} AS r
-        WHERE r._archived_load IS NULL AND r."UrlTypeId" = {image} AND btrim(r."Url", E' \\t\\r\\n') <> '')"""
+    """(SELECT r."ItemId" AS item, r."Url" AS written, btrim(r."Url", E' \\t\\r\\n') AS url
+        FROM {rows} AS r
+        WHERE r._archived_load IS NULL AND r."UrlTypeId" = {image}
+            AND btrim(r."Url", E' \\t\\r\\n') <> '')"""
 ).format(rows=table(KIMO, ENTITY), image=sql.Literal(URL_OF_IMAGE))
 
-_NAME = sql.SQL(
-    """
-    WITH refused AS (SELECT * FROM unnest(%(urls)s::text[], %(problems)s::text[]) AS refused (url, problem)),
+_NAME = sql.SQL("""
+    WITH refused AS (SELECT * FROM unnest(%(urls)s::text[], %(problems)s::text[]) AS refused
+        (url, problem)),
         live AS (
             SELECT DISTINCT l.written, CASE WHEN f.url IS NULL THEN l.url END AS source, f.problem
             FROM {live} AS l LEFT JOIN refused AS f ON f.url = l.url
@@ -136,27 +159,39 @@ _NAME = sql.SQL(
     SELECT %(entity)s, written, source, problem FROM live
     ON CONFLICT (entity, written) DO UPDATE SET source = EXCLUDED.source, problem = EXCLUDED.problem
     WHERE (n.source, n.problem) IS DISTINCT FROM (EXCLUDED.source, EXCLUDED.problem)
-    """
-).format(live=_LIVE)
+    """).format(live=_LIVE)
 
-_WANTED = sql.SQL(
-    """
-    SELECT l.url, coalesce(p.path IS NOT NULL AND p.recipe = %(recipe)s, false), p.path IS NOT NULL, p.size, p.sha256,
+_WANTED = sql.SQL("""
+    SELECT l.url, coalesce(p.path IS NOT NULL AND p.recipe = %(recipe)s, false), p.path IS NOT NULL,
+        p.size, p.sha256,
         p.etag, p.last_modified, p.recipe, p.kind, p.source_width, p.source_height,
-        coalesce(p.status = 'ok' AND p.recipe = %(recipe)s AND p.path IS NOT NULL AND p.checked_at > now() - %(age)s, false)
-    FROM (SELECT DISTINCT source AS url FROM ops.picture_name WHERE entity = %(entity)s AND source IS NOT NULL) AS l
+        coalesce(p.status = 'ok' AND p.recipe = %(recipe)s AND p.path IS NOT NULL
+            AND p.checked_at > now() - %(age)s, false)
+    FROM (SELECT DISTINCT source AS url FROM ops.picture_name WHERE entity = %(entity)s AND source
+        IS NOT NULL) AS l
     LEFT JOIN ops.picture AS p ON p.source = l.url
     ORDER BY l.url
-    """
-)
+    """)
 
 
 def _name_pictures(connection: Connection) -> list[Result]:
-    """Brings ops.picture_name up to date with the rows; gives the URLs that are refused as they are written."""
-    urls = [url for (url,) in connection.execute(sql.SQL("SELECT DISTINCT url FROM {} AS l ORDER BY url").format(_LIVE))]
+    """Brings ops.picture_name up to date with the rows; gives the URLs that are refused as they are
+    written.
+    """
+    urls = [
+        url
+        for (url,) in connection.execute(
+            sql.SQL("SELECT DISTINCT url FROM {} AS l ORDER BY url").format(_LIVE)
+        )
+    ]
     refused = [Result(url, "refused", why=why) for url in urls if (why := _refusal(url))]
     connection.execute(
-        _NAME, {"entity": ENTITY, "urls": [one.url for one in refused], "problems": [one.why for one in refused]}
+        _NAME,
+        {
+            "entity": ENTITY,
+            "urls": [one.url for one in refused],
+            "problems": [one.why for one in refused],
+        },
     )
     return refused
 
@@ -172,9 +207,24 @@ def _refusal(url: str) -> str | None:
 def _wanted(connection: Connection, settings: ImageSettings) -> tuple[list[Wanted], int]:
     """The URLs to ask, and how many of the good ones were asked not long ago."""
     age = timedelta(hours=settings.config.download.max_age_hours)
-    rows = connection.execute(_WANTED, {"entity": ENTITY, "recipe": settings.recipe.of_made, "age": age})
+    rows = connection.execute(
+        _WANTED, {"entity": ENTITY, "recipe": settings.recipe.of_made, "age": age}
+    )
     wanted, not_due = [], 0
-    for url, good, is_public, size, sha256, etag, modified, recipe, kind, width, height, is_fresh in rows:
+    for (
+        url,
+        good,
+        is_public,
+        size,
+        sha256,
+        etag,
+        modified,
+        recipe,
+        kind,
+        width,
+        height,
+        is_fresh,
+    ) in rows:
         if is_fresh:
             not_due += 1
             continue
@@ -184,14 +234,16 @@ def _wanted(connection: Connection, settings: ImageSettings) -> tuple[list[Wante
     return wanted, not_due
 
 
-# --- the work -----------------------------------------------------------------------------------------------------------
+# --- the work
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class _Host:
     """The URLs of a host that are left, and how it fares.
 
-    unwell_in_a_row: pictures that it might have given, had it been well; down_in_a_row: those that it did not answer for.
+    unwell_in_a_row: pictures that it might have given, had it been well; down_in_a_row: those that
+    it did not answer for.
     """
 
     left: deque[Wanted] = field(default_factory=deque)
@@ -237,14 +289,20 @@ class _Hosts:
         host.under_way -= 1
         host.unwell_in_a_row += 1
         host.down_in_a_row = host.down_in_a_row + 1 if error.is_unreachable else 0
-        if not (error.wants_peace or host.down_in_a_row >= _DOWN_AFTER or host.unwell_in_a_row >= _UNWELL_AFTER):
+        if not (
+            error.wants_peace
+            or host.down_in_a_row >= _DOWN_AFTER
+            or host.unwell_in_a_row >= _UNWELL_AFTER
+        ):
             return ()
         given_up, host.left = host.left, deque()
         return tuple(given_up)
 
 
 class _Makers:
-    """Makes pictures, a process for each thread that does: what a server sends may cost the process its life."""
+    """Makes pictures, a process for each thread that does: what a server sends may cost the process
+    its life.
+    """
 
     def __init__(self, settings: ImageSettings) -> None:
         self.count = settings.config.processes or cores()
@@ -255,7 +313,9 @@ class _Makers:
         self._is_closed = False
 
     def make(self, url: str, data: bytes, known: str | None) -> Outcome:
-        """known: the hash of the content that is public. Raises: ImagesError when the public folder cannot be written."""
+        """known: the hash of the content that is public. Raises: ImagesError when the public folder
+        cannot be written.
+        """
         piece = Piece(url, "", len(data), known)
         try:
             return self._worker().make(piece, data)
@@ -315,7 +375,9 @@ class _Run:
         self._makers = makers
         self._fetching: dict[Future[Fetched], Wanted] = {}
         self._making: dict[Future[Outcome], tuple[Wanted, Fetched]] = {}
-        self.counts = dict.fromkeys(("asked", "made", "unchanged", "missing", "failed", "refused", "bytes"), 0)
+        self.counts = dict.fromkeys(
+            ("asked", "made", "unchanged", "missing", "failed", "refused", "bytes"), 0
+        )
         self.failures: list[Result] = []
         self.notes: list[str] = []
 
@@ -330,7 +392,9 @@ class _Run:
             while self._fetching or self._making:
                 under_way: list[Future[Any]] = [*self._fetching, *self._making]
                 done, _ = wait(under_way, _PAUSE_S, FIRST_COMPLETED)
-                self.note([result for future in done for result in self._results(future, hosts, makers)])
+                self.note(
+                    [result for future in done for result in self._results(future, hosts, makers)]
+                )
                 self._hand_out(hosts, fetchers)
         finally:
             self._fetcher.stop()
@@ -347,9 +411,13 @@ class _Run:
             if one is None:
                 return
             self.counts["asked"] += 1
-            self._fetching[fetchers.submit(self._fetcher.fetch, one.url, one.known.validators)] = one
+            self._fetching[fetchers.submit(self._fetcher.fetch, one.url, one.known.validators)] = (
+                one
+            )
 
-    def _results(self, future: Future[Any], hosts: _Hosts, makers: ThreadPoolExecutor) -> Iterator[Result]:
+    def _results(
+        self, future: Future[Any], hosts: _Hosts, makers: ThreadPoolExecutor
+    ) -> Iterator[Result]:
         if future in self._making:
             yield self._made(*self._making.pop(future), future.result())
             return
@@ -370,24 +438,41 @@ class _Run:
 
     def _made(self, one: Wanted, fetched: Fetched, outcome: Outcome) -> Result:
         if outcome.problem:
-            return _failed(one, FAILED, "failed", f"what the server gives is not to be used: {outcome.problem}")
+            return _failed(
+                one, FAILED, "failed", f"what the server gives is not to be used: {outcome.problem}"
+            )
         if not outcome.public:
             return _unchanged(one, fetched, outcome.piece.size)
         validators = fetched.validators
         record = Record(
-            one.url, OK, size=outcome.piece.size, etag=validators.etag, last_modified=validators.last_modified,
-            sha256=outcome.sha256, recipe=self._settings.recipe.of_made, original=outcome.original, public=outcome.public,
-        )  # fmt: skip
+            one.url,
+            OK,
+            size=outcome.piece.size,
+            etag=validators.etag,
+            last_modified=validators.last_modified,
+            sha256=outcome.sha256,
+            recipe=self._settings.recipe.of_made,
+            original=outcome.original,
+            public=outcome.public,
+        )
         return Result(one.url, "made", record)
 
     def _given_up(self, one: Wanted, error: FetchError, left: Sequence[Wanted]) -> Iterator[Result]:
         if not left:
             return
         host, port = one.place
-        self.notes.append(f"{host}:{port} was given up for this run, with {len(left):,} of its URLs not asked: {error}.")
+        self.notes.append(
+            f"{host}:{port} was given up for this run, with {len(left):,} of its URLs not asked:"
+            f" {error}."
+        )
         self._listener.said(self.notes[-1])
         for other in left:
-            yield _failed(other, FAILED, "failed", f"not asked, because its server was given up for this run: {error}")
+            yield _failed(
+                other,
+                FAILED,
+                "failed",
+                f"not asked, because its server was given up for this run: {error}",
+            )
 
     def note(self, results: Sequence[Result]) -> None:
         """Writes down what became of URLs, and counts it."""
@@ -395,8 +480,12 @@ class _Run:
             return
         records = [(result.count, result.record) for result in results if result.record]
         with self._connection.transaction():
-            ledger.save(self._connection, [record for count, record in records if count != "unchanged"])
-            ledger.keep(self._connection, [record for count, record in records if count == "unchanged"])
+            ledger.save(
+                self._connection, [record for count, record in records if count != "unchanged"]
+            )
+            ledger.keep(
+                self._connection, [record for count, record in records if count == "unchanged"]
+            )
         for result in results:
             self.counts[result.count] += 1
         self.failures += [result for result in results if result.why]
@@ -410,22 +499,34 @@ def _not_fetched(one: Wanted, error: FetchError) -> Result:
 
 
 def _failed(one: Wanted, status: str, count: str, why: str) -> Result:
-    """What is known of the picture that is public stays known: it is asked for again as the one we have."""
+    """What is known of the picture that is public stays known: it is asked for again as the one we
+    have.
+    """
     known = one.known
     record = Record(
-        one.url, status, size=known.size, etag=known.etag, last_modified=known.last_modified, sha256=known.sha256,
-        recipe=known.recipe, problem=why, original=known.original,
-    )  # fmt: skip
+        one.url,
+        status,
+        size=known.size,
+        etag=known.etag,
+        last_modified=known.last_modified,
+        sha256=known.sha256,
+        recipe=known.recipe,
+        problem=why,
+        original=known.original,
+    )
     return Result(one.url, count, record, why, known.is_public)
 
 
 def _unchanged(one: Wanted, fetched: Fetched, size: int | None) -> Result:
     validators = fetched.validators
-    record = Record(one.url, OK, size=size, etag=validators.etag, last_modified=validators.last_modified)
+    record = Record(
+        one.url, OK, size=size, etag=validators.etag, last_modified=validators.last_modified
+    )
     return Result(one.url, "unchanged", record)
 
 
-# --- before and after ---------------------------------------------------------------------------------------------------
+# --- before and after
+# --------------------------------------------------------------------------------------------------
 
 
 def _prepare(connection: Connection, settings: ImageSettings) -> None:
@@ -448,20 +549,23 @@ def _public_folder(settings: ImageSettings) -> Iterator[None]:
         yield
     except OSError as error:
         raise ImagesError(
-            f"The public folder {settings.public} cannot be used: {error.strerror or in_one_line(error)}"
-            f"{f' ({error.filename})' if error.filename else ''}. Mend it or its rights, or name another one under "
-            "`images: public:` in kimo.yaml."
+            f"The public folder {settings.public} cannot be used:"
+            f" {error.strerror or in_one_line(error)}{f' ({error.filename})' if error.filename else ''}."
+            " Mend it or its rights, or name another one under `images: public:` in kimo.yaml."
         ) from error
 
 
 _ITEMS = sql.SQL(
-    "SELECT url, array_agg(DISTINCT item ORDER BY item) FROM {live} AS l WHERE url = ANY(%s) GROUP BY url"
+    "SELECT url, array_agg(DISTINCT item ORDER BY item) FROM {live} AS l WHERE url = ANY(%s) GROUP"
+    " BY url"
 ).format(live=_LIVE)
 
 
 def _problems(connection: Connection, failures: Sequence[Result]) -> tuple[Problem, ...]:
     """One for each URL; first those of which no picture is public."""
-    items: dict[str, list[str | None]] = dict(connection.execute(_ITEMS, [[failure.url for failure in failures]]).fetchall())
+    items: dict[str, list[str | None]] = dict(
+        connection.execute(_ITEMS, [[failure.url for failure in failures]]).fetchall()
+    )
     in_order = sorted(failures, key=lambda failure: (failure.is_kept, failure.count, failure.url))
     return tuple(
         Problem(

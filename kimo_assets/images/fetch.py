@@ -1,10 +1,13 @@
-"""Fetching one picture from a URL, however its server behaves: bounded in bytes, time, redirects and tries.
+"""Fetching one picture from a URL, however its server behaves: bounded in bytes, time, redirects
+and tries.
 
-`requests` with three things of its own: connections go only where the guard allows (addresses.py), each try ends at its
-deadline whatever still comes, and redirects are followed here, hop by hop. Nothing of Kimo, no database, no decoding.
+`requests` with three things of its own: connections go only where the guard allows (addresses.py),
+each try ends at its deadline whatever still comes, and redirects are followed here, hop by hop.
+Nothing of Kimo, no database, no decoding.
 
-Proxies, .netrc and cookies of the environment are not used: a proxy would resolve the name again, by itself. The CA bundle
-that REQUESTS_CA_BUNDLE names is used, for servers of one's own with certificates of one's own.
+Proxies, .netrc and cookies of the environment are not used: a proxy would resolve the name again,
+by itself. The CA bundle that REQUESTS_CA_BUNDLE names is used, for servers of one's own with
+certificates of one's own.
 """
 
 import os
@@ -57,7 +60,10 @@ _HOSTS = 256
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PASSING = {429, 500, 502, 503, 504}
-_GONE = {404: "the server has no such picture (404)", 410: "the server says that the picture is gone for good (410)"}
+_GONE = {
+    404: "the server has no such picture (404)",
+    410: "the server says that the picture is gone for good (410)",
+}
 _HEADERS = {
     "User-Agent": "kimo_assets",
     # Not image/*: a server that can choose would send AVIF, or what comes next.
@@ -72,8 +78,8 @@ Kind = Literal["failed", "refused", "missing", "stopped"]
 class FetchError(Exception):
     """A picture that was not fetched, and why, in a sentence.
 
-    kind: refused is by us, missing is 404 or 410. is_passing: another try may help. retry_after_s: what the server asked
-    for. is_unreachable: the server did not answer at all.
+    kind: refused is by us, missing is 404 or 410. is_passing: another try may help. retry_after_s:
+    what the server asked for. is_unreachable: the server did not answer at all.
     """
 
     def __init__(
@@ -99,7 +105,9 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """timeout_s: of a try, with its redirects, from connecting to the last byte. per_host: connections to one at a time."""
+    """timeout_s: of a try, with its redirects, from connecting to the last byte. per_host:
+    connections to one at a time.
+    """
 
     max_bytes: int
     timeout_s: float = 60.0
@@ -110,7 +118,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Validators:
-    """What the server said of the picture that we have, so that it can say that it is still the same."""
+    """What the server said of the picture that we have, so that it can say that it is still the
+    same.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
@@ -131,7 +141,8 @@ class Fetched:
 class Fetcher:
     """Many threads may fetch through one of these; they share its connections.
 
-    backoff_s: the first wait before another try, doubled each time. sleep: for tests; by default a wait that stop() ends.
+    backoff_s: the first wait before another try, doubled each time. sleep: for tests; by default a
+    wait that stop() ends.
     """
 
     def __init__(
@@ -146,8 +157,12 @@ class Fetcher:
         self._limits = limits
         self._stopped = threading.Event()
         self._tries: set[_Try] = set()
-        self._session = _Session(guard, limits.per_host, verify or os.environ.get("REQUESTS_CA_BUNDLE") or True)
-        self._backoff = wait_exponential_jitter(initial=backoff_s, max=_LONGEST_BACKOFF_S, jitter=backoff_s)
+        self._session = _Session(
+            guard, limits.per_host, verify or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        )
+        self._backoff = wait_exponential_jitter(
+            initial=backoff_s, max=_LONGEST_BACKOFF_S, jitter=backoff_s
+        )
         self._sleep = sleep or sleep_using_event(self._stopped)
 
     def fetch(self, url: str, known: Validators = Validators()) -> Fetched:
@@ -201,9 +216,12 @@ class Fetcher:
         while True:
             check_url(url)
             answer = self._session.get(
-                url, headers=known.headers(), stream=True, allow_redirects=False,
+                url,
+                headers=known.headers(),
+                stream=True,
+                allow_redirects=False,
                 timeout=(min(_CONNECT_TIMEOUT_S, self._limits.timeout_s), self._limits.timeout_s),
-            )  # fmt: skip
+            )
             with answer:
                 target = _target(answer)
                 if target is None:
@@ -214,11 +232,15 @@ class Fetcher:
 
     def _next_hop(self, target: str, seen: list[str]) -> str:
         if target in seen:
-            raise FetchError(f"the server redirects in a circle, back to {shown(target)}. Correct the URL in the ERP")
+            raise FetchError(
+                f"the server redirects in a circle, back to {shown(target)}. Correct the URL in"
+                " the ERP"
+            )
         if len(seen) > self._limits.max_redirects:
             raise FetchError(
-                f"the server redirects more than {self._limits.max_redirects} times, at last to {shown(target)}. Correct "
-                "the URL in the ERP, or raise images: download: max_redirects: in kimo.yaml"
+                f"the server redirects more than {self._limits.max_redirects} times, at last to"
+                f" {shown(target)}. Correct the URL in the ERP, or raise images: download:"
+                " max_redirects: in kimo.yaml"
             )
         return target
 
@@ -226,12 +248,16 @@ class Fetcher:
         status = answer.status_code
         if status == 200:
             data = self._body(answer, attempt)
-            return Fetched(data, Validators(_validator(answer, "ETag"), _validator(answer, "Last-Modified")))
+            return Fetched(
+                data, Validators(_validator(answer, "ETag"), _validator(answer, "Last-Modified"))
+            )
         _drain(answer, attempt)
         if status == 304 and known.headers():
             return Fetched(None, known)
         if status in _GONE:
-            raise FetchError(f"{_GONE[status]}: correct the URL in the ERP, or take its row out", "missing")
+            raise FetchError(
+                f"{_GONE[status]}: correct the URL in the ERP, or take its row out", "missing"
+            )
         if status in _PASSING:
             after = _retry_after_s(answer)
             raise FetchError(_unwell(status, after), is_passing=True, retry_after_s=after)
@@ -244,7 +270,9 @@ class Fetcher:
         if said.isdecimal() and int(said) > limit:
             raise FetchError(_too_large(f"the picture has {int(said):,} bytes", limit))
         if "," in answer.headers.get("Content-Encoding", ""):
-            raise FetchError("the server has packed the picture several times over; expected it as it is")
+            raise FetchError(
+                "the server has packed the picture several times over; expected it as it is"
+            )
         body = bytearray()
         for chunk in answer.raw.stream(_CHUNK, decode_content=True):
             body += chunk
@@ -260,13 +288,15 @@ def _is_worth_a_try(error: BaseException) -> bool:
     return isinstance(error, FetchError) and error.is_passing and not error.wants_peace
 
 
-# --- a try, and its end ---------------------------------------------------------------------------------------------------
+# --- a try, and its end
+# --------------------------------------------------------------------------------------------------
 
 
 class _Try:
     """One try at a picture: its connections are cut at its deadline, or when all is stopped.
 
-    Timeouts of sockets do not do that: each byte that drips in begins them anew, in headers and in TLS handshakes too.
+    Timeouts of sockets do not do that: each byte that drips in begins them anew, in headers and in
+    TLS handshakes too.
     """
 
     current = threading.local()
@@ -295,7 +325,9 @@ class _Try:
             self._lines.clear()
 
     def watch(self, line: socket.socket) -> None:
-        """A handle of its own on the connection: the other one may be closed before its last byte is read."""
+        """A handle of its own on the connection: the other one may be closed before its last byte
+        is read.
+        """
         with self._lock:
             self._lines.append(socket.fromfd(line.fileno(), line.family, line.type))
         self.check()
@@ -313,14 +345,15 @@ class _Try:
             raise FetchError("stopped before it was fetched", "stopped")
         if self._is_over:
             raise FetchError(
-                f"the server took longer than {self._timeout_s:g} seconds ({self.received:,} bytes had come). If it is that "
-                "slow, raise images: download: timeout_s: in kimo.yaml",
+                f"the server took longer than {self._timeout_s:g} seconds ({self.received:,} bytes"
+                " had come). If it is that slow, raise images: download: timeout_s: in kimo.yaml",
                 is_passing=True,
                 is_unreachable=not self.received,
             )
 
 
-# --- connections that go only where they may ------------------------------------------------------------------------------
+# --- connections that go only where they may
+# ------------------------------------------------------------------------------
 
 
 class _Session(requests.Session):
@@ -340,7 +373,9 @@ class _Session(requests.Session):
             self.mount(scheme, _GuardedAdapter(guard, per_host))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Even when told to follow none, requests reads all that a redirect sends, however much, to prepare the next hop."""
+        """Even when told to follow none, requests reads all that a redirect sends, however much, to
+        prepare the next hop.
+        """
 
 
 class _GuardedAdapter(HTTPAdapter):
@@ -354,7 +389,9 @@ class _GuardedAdapter(HTTPAdapter):
 
 
 class _Watched:
-    """What both kinds of connections share: each request's connection is watched by the try that it is of."""
+    """What both kinds of connections share: each request's connection is watched by the try that it
+    is of.
+    """
 
     sock: socket.socket | None
 
@@ -365,7 +402,9 @@ class _Watched:
 
 
 def _guarded_pools(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
-    """urllib3's own pools. Their connections keep the name, for the Host header, SNI and the certificate."""
+    """urllib3's own pools. Their connections keep the name, for the Host header, SNI and the
+    certificate.
+    """
 
     class Plain(_Watched, HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -385,7 +424,9 @@ def _guarded_pools(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
 
 
 def _connected(guard: Guard, connection: HTTPConnection) -> socket.socket:
-    """Connects to the first of the checked addresses that answers. Raises: RefusedError, and what urllib3 raises."""
+    """Connects to the first of the checked addresses that answers. Raises: RefusedError, and what
+    urllib3 raises.
+    """
     host, port = connection.host, connection.port
     try:
         addresses = guard.addresses(host, port)
@@ -395,7 +436,11 @@ def _connected(guard: Guard, connection: HTTPConnection) -> socket.socket:
     for address in addresses:
         _Try.current.attempt.check()
         try:
-            line = dial(address, port, _CONNECT_TIMEOUT_S if connection.timeout is None else float(connection.timeout))
+            line = dial(
+                address,
+                port,
+                _CONNECT_TIMEOUT_S if connection.timeout is None else float(connection.timeout),
+            )
         except OSError as error:
             last = error
             continue
@@ -413,7 +458,8 @@ def dial(address: str, port: int, timeout_s: float) -> socket.socket:
     return line
 
 
-# --- answers --------------------------------------------------------------------------------------------------------------
+# --- answers
+# --------------------------------------------------------------------------------------------------
 
 
 def _validator(answer: requests.Response, name: str) -> str | None:
@@ -432,11 +478,15 @@ def _target(answer: requests.Response) -> str | None:
     try:
         return urljoin(answer.url, location).partition("#")[0]
     except ValueError:
-        raise FetchError("the server redirects to what is no URL. Correct the URL in the ERP", "refused") from None
+        raise FetchError(
+            "the server redirects to what is no URL. Correct the URL in the ERP", "refused"
+        ) from None
 
 
 def _drain(answer: requests.Response, attempt: _Try) -> None:
-    """Reads a small answer to its end; the connection of a larger one, or of a broken one, is closed."""
+    """Reads a small answer to its end; the connection of a larger one, or of a broken one, is
+    closed.
+    """
     with suppress(HTTPError, OSError):
         answer.raw.read(_SMALL, decode_content=False)
     attempt.check()
@@ -455,13 +505,22 @@ def _retry_after_s(answer: requests.Response) -> float | None:
 def _unwell(status: int, after_s: float | None) -> str:
     what = "too many pictures at a time are asked for" if status == 429 else "it is not well"
     if (after_s or 0) > _LONGEST_WAIT_S:
-        return f"the server says that {what} ({status}) and asks to be left alone for {after_s:,.0f} seconds. Try later"
-    return f"the server says that {what} ({status}), each time it was asked. Try later, or with a lower per_host"
+        return (
+            f"the server says that {what} ({status}) and asks to be left alone for {after_s:,.0f}"
+            " seconds. Try later"
+        )
+    return (
+        f"the server says that {what} ({status}), each time it was asked. Try later, or with a"
+        " lower per_host"
+    )
 
 
 def _other_answer(status: int) -> str:
     if status in (401, 403):
-        return f"the server does not give it to us ({status}): it has to be readable by everybody, or the URL has expired"
+        return (
+            f"the server does not give it to us ({status}): it has to be readable by everybody, or"
+            " the URL has expired"
+        )
     if status in _REDIRECTS:
         return f"the server redirects, but does not say where ({status})"
     return f"the server answers {status}; expected a picture (200)"
@@ -469,20 +528,25 @@ def _other_answer(status: int) -> str:
 
 def _too_large(what: str, limit: int) -> str:
     return (
-        f"{what}; more than {limit:,} bytes are not fetched. Make the picture smaller, or raise images: max_file_mb: in "
-        "kimo.yaml"
+        f"{what}; more than {limit:,} bytes are not fetched. Make the picture smaller, or raise"
+        " images: max_file_mb: in kimo.yaml"
     )
 
 
-# --- errors in words ------------------------------------------------------------------------------------------------------
+# --- errors in words
+# --------------------------------------------------------------------------------------------------
 
 
 def _in_words(error: Exception, received: int) -> FetchError:
-    """Without the library's own text, which holds the whole URL with its query. received: bytes of the picture."""
+    """Without the library's own text, which holds the whole URL with its query. received: bytes of
+    the picture.
+    """
     cause = _cause(error)
     match cause:
         case NameResolutionError():
-            return _unreachable("its name is not known (DNS); correct the URL in the ERP, or this machine's DNS")
+            return _unreachable(
+                "its name is not known (DNS); correct the URL in the ERP, or this machine's DNS"
+            )
         case NewConnectionError():
             return _unreachable(str(cause).rpartition(": ")[2].lower())
         case ConnectTimeoutError():
@@ -491,10 +555,15 @@ def _in_words(error: Exception, received: int) -> FetchError:
             return _of_tls(cause)
         case DecodeError():
             return FetchError("the server says that the picture is packed, but it does not unpack")
-        case requests.exceptions.InvalidURL() | requests.exceptions.MissingSchema() | UnicodeError():
-            return FetchError("this is no URL: expected https://host/path. Correct it in the ERP", "refused")
+        case (
+            requests.exceptions.InvalidURL() | requests.exceptions.MissingSchema() | UnicodeError()
+        ):
+            return FetchError(
+                "this is no URL: expected https://host/path. Correct it in the ERP", "refused"
+            )
     return FetchError(
-        f"the server broke off before the whole picture was there ({received:,} bytes had come). Try later",
+        f"the server broke off before the whole picture was there ({received:,} bytes had come)."
+        " Try later",
         is_passing=True,
         is_unreachable=not received,
     )
@@ -507,11 +576,18 @@ def _unreachable(why: str) -> FetchError:
 def _of_tls(error: BaseException) -> FetchError:
     said = str(error)
     if "certificate" not in said.lower():
-        return FetchError("no encrypted connection (TLS) comes about with the server", is_passing=True, is_unreachable=True)
-    why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".") or "it is another server's"
+        return FetchError(
+            "no encrypted connection (TLS) comes about with the server",
+            is_passing=True,
+            is_unreachable=True,
+        )
+    why = (
+        said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
+        or "it is another server's"
+    )
     return FetchError(
-        f"the server's certificate is not good ({why}). Its owner has to renew it; if an authority of your own has signed "
-        "it, name the authority's file in REQUESTS_CA_BUNDLE"
+        f"the server's certificate is not good ({why}). Its owner has to renew it; if an authority"
+        " of your own has signed it, name the authority's file in REQUESTS_CA_BUNDLE"
     )
 
 

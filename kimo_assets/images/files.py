@@ -1,7 +1,8 @@
 """import_files: the files that rows of the image entities name, into the public folder.
 
-Only files that are new or changed, by size and time of change, are opened; and of these only those whose content is another
-are made. What was made is kept at once, so that a killed run goes on where it was. Originals are only ever read.
+Only files that are new or changed, by size and time of change, are opened; and of these only those
+whose content is another are made. What was made is kept at once, so that a killed run goes on where
+it was. Originals are only ever read.
 """
 
 import time
@@ -33,7 +34,9 @@ _OWNERS_NAMED = 3
 
 @dataclass(frozen=True)
 class Named:
-    """What the live rows of an entity name. rows: how many rows have a FilePath; written: the distinct ones."""
+    """What the live rows of an entity name. rows: how many rows have a FilePath; written: the
+    distinct ones.
+    """
 
     entity: str
     rows: int
@@ -42,7 +45,9 @@ class Named:
 
 @dataclass(frozen=True)
 class Found:
-    """named: of the entities that have rows; those of no place are not looked for. listings: by place."""
+    """named: of the entities that have rows; those of no place are not looked for. listings: by
+    place.
+    """
 
     named: list[Named]
     places: Mapping[str, str]
@@ -58,15 +63,22 @@ class Found:
         for listing in self.listings.values():
             if listing.unnameable:
                 yield (
-                    f"{listing.place}: {listing.unnameable:,} files have names that are not UTF-8, so no row can name them; "
-                    "rename them."
+                    f"{listing.place}: {listing.unnameable:,} files have names that are not UTF-8,"
+                    " so no row can name them; rename them."
                 )
             for folder, why in listing.unreadable.items():
-                yield f"{listing.place}: the folder '{folder}' cannot be read ({why}); its pictures stay as they were."
+                yield (
+                    f"{listing.place}: the folder '{folder}' cannot be read ({why}); its pictures"
+                    " stay as they were."
+                )
 
 
-def import_files(connection: Connection, settings: ImageSettings, listener: TaskListener) -> TaskReport:
-    """Raises: ImagesError when a source folder cannot be listed, or the public folder cannot be used."""
+def import_files(
+    connection: Connection, settings: ImageSettings, listener: TaskListener
+) -> TaskReport:
+    """Raises: ImagesError when a source folder cannot be listed, or the public folder cannot be
+    used.
+    """
     started = time.monotonic()
     found = look(connection, settings)
     try:
@@ -81,7 +93,9 @@ def import_files(connection: Connection, settings: ImageSettings, listener: Task
     try:
         with connection.transaction():
             ledger.forget_unnamed(connection)
-        removed = ledger.remove_unused(connection, settings.public, settings.config.keep_unused_days)
+        removed = ledger.remove_unused(
+            connection, settings.public, settings.config.keep_unused_days
+        )
     except OSError as error:
         raise _unusable(settings, error) from error
     problems = [*_without_source(found), *problems_of_rows(connection)]
@@ -91,9 +105,13 @@ def import_files(connection: Connection, settings: ImageSettings, listener: Task
 
 
 def look(connection: Connection, settings: ImageSettings) -> Found:
-    """Who names what, and what is there. Raises: ImagesError when a folder that rows need cannot be listed."""
+    """Who names what, and what is there. Raises: ImagesError when a folder that rows need cannot be
+    listed.
+    """
     named = [of for entity in IMAGE_ENTITIES if (of := _named(connection, entity)).rows]
-    places = {of.entity: settings.sources[of.entity] for of in named if of.entity in settings.sources}
+    places = {
+        of.entity: settings.sources[of.entity] for of in named if of.entity in settings.sources
+    }
     listings = {}
     for entity, place in places.items():
         if place not in listings:
@@ -109,41 +127,49 @@ def setting_of(settings: ImageSettings, entity: str) -> str:
     if settings.config.source:
         return "`images: source:` in kimo.yaml"
     console = "PromotionsImages\\SourceDirectory or " if entity == "PromotionImage" else ""
-    return f"the server setting {console}ItemsImages\\SourceDirectory (or `images: source:` in kimo.yaml)"
+    return (
+        f"the server setting {console}ItemsImages\\SourceDirectory (or `images: source:` in"
+        " kimo.yaml)"
+    )
 
 
 def _named(connection: Connection, entity: str) -> Named:
     rows = connection.execute(
-        sql.SQL('SELECT "FilePath", count(*) FROM {} WHERE {} IS NULL AND "FilePath" <> {} GROUP BY 1').format(
-            table(KIMO, entity), sql.Identifier(ARCHIVED), sql.Literal("")
-        )
+        sql.SQL(
+            'SELECT "FilePath", count(*) FROM {} WHERE {} IS NULL AND "FilePath" <> {} GROUP BY 1'
+        ).format(table(KIMO, entity), sql.Identifier(ARCHIVED), sql.Literal(""))
     ).fetchall()
     return Named(entity, sum(count for _, count in rows), [written for written, _ in rows])
 
 
 def _check_not_unmounted(connection: Connection, listing: Listing) -> None:
-    """A folder that had pictures and is empty now is likelier a drive that is not mounted than a thousand deletions."""
+    """A folder that had pictures and is empty now is likelier a drive that is not mounted than a
+    thousand deletions.
+    """
     if listing.files or listing.unreadable:
         return
     before = connection.execute(
-        "SELECT count(*) FROM ops.picture WHERE starts_with(source, %s) AND status = 'ok'", [listing.source("")]
+        "SELECT count(*) FROM ops.picture WHERE starts_with(source, %s) AND status = 'ok'",
+        [listing.source("")],
     ).fetchone()
     if before and before[0]:
         raise ImagesError(
-            f"The pictures' folder {listing.place} is empty, although pictures came from it before ({before[0]:,}). Nothing "
-            "was changed. Is its drive mounted? If it is meant to be empty, put any file there."
+            f"The pictures' folder {listing.place} is empty, although pictures came from it before"
+            f" ({before[0]:,}). Nothing was changed. Is its drive mounted? If it is meant to be"
+            " empty, put any file there."
         )
 
 
 def _unusable(settings: ImageSettings, error: OSError) -> ImagesError:
     return ImagesError(
-        f"The public folder {settings.public} cannot be used: {error.strerror or in_one_line(error)}"
-        f"{f' ({error.filename})' if error.filename else ''}. Mend it or its rights, or name another one under "
-        "`images: public:` in kimo.yaml."
+        f"The public folder {settings.public} cannot be used:"
+        f" {error.strerror or in_one_line(error)}{f' ({error.filename})' if error.filename else ''}."
+        " Mend it or its rights, or name another one under `images: public:` in kimo.yaml."
     )
 
 
-# --- what there is to do ------------------------------------------------------------------------------------------
+# --- what there is to do
+# ------------------------------------------------------------------------------------------
 
 # state: as names.State.
 _NAME_NOW = """
@@ -157,20 +183,24 @@ CREATE TEMP TABLE file_now (
 ) ON COMMIT DROP
 """
 
-# What a file was found under before stays its place while it is missing: its last good picture is kept there.
+# What a file was found under before stays its place while it is missing: its last good picture is
+# kept there.
 _NAMES_TAKEN = (
     """
     UPDATE name_now AS n SET source = o.source FROM ops.picture_name AS o
-    WHERE n.state IN ('missing', 'unknown') AND o.entity = n.entity AND o.written = n.written AND o.source IS NOT NULL
+    WHERE n.state IN ('missing', 'unknown') AND o.entity = n.entity AND o.written = n.written
+        AND o.source IS NOT NULL
     """,
     """
-    DELETE FROM ops.picture_name AS o WHERE entity = ANY(%(entities)s) AND entity <> ALL(%(without_place)s)
+    DELETE FROM ops.picture_name AS o WHERE entity = ANY(%(entities)s)
+        AND entity <> ALL(%(without_place)s)
       AND NOT EXISTS (SELECT FROM name_now AS n WHERE n.entity = o.entity AND n.written = o.written)
     """,
     """
     INSERT INTO ops.picture_name AS o (entity, written, source, problem)
     SELECT entity, written, source, CASE WHEN state <> 'missing' THEN problem END FROM name_now AS n
-    WHERE NOT EXISTS (SELECT FROM ops.picture_name AS o WHERE o.entity = n.entity AND o.written = n.written
+    WHERE NOT EXISTS (SELECT FROM ops.picture_name AS o WHERE o.entity = n.entity
+        AND o.written = n.written
         AND o.source IS NOT DISTINCT FROM n.source
         AND o.problem IS NOT DISTINCT FROM CASE WHEN n.state <> 'missing' THEN n.problem END)
     ON CONFLICT (entity, written) DO UPDATE SET source = EXCLUDED.source, problem = EXCLUDED.problem
@@ -180,7 +210,8 @@ _NAMES_TAKEN = (
     SELECT DISTINCT ON (source) source, 'missing', problem FROM name_now AS n
     WHERE state = 'missing' AND NOT EXISTS (SELECT FROM file_now AS f WHERE f.source = n.source)
     ORDER BY source, problem
-    ON CONFLICT (source) DO UPDATE SET status = 'missing', problem = EXCLUDED.problem, checked_at = now()
+    ON CONFLICT (source) DO UPDATE SET status = 'missing', problem = EXCLUDED.problem,
+        checked_at = now()
     WHERE (p.status, p.problem) IS DISTINCT FROM ('missing', EXCLUDED.problem)
     """,
 )
@@ -197,20 +228,29 @@ ORDER BY f.source
 """
 
 
-def _choose(connection: Connection, settings: ImageSettings, found: Found) -> tuple[list[Piece], dict[str, Stamp]]:
+def _choose(
+    connection: Connection, settings: ImageSettings, found: Found
+) -> tuple[list[Piece], dict[str, Stamp]]:
     """Brings names and missing files up to date; returns what is to be made. In a transaction."""
     connection.execute(_NAME_NOW)
     connection.execute(_FILE_NOW)
     files = _copy_names(connection, found)
     _copy_files(connection, files)
     connection.execute("ANALYZE name_now, file_now")
-    entities = {"entities": list(IMAGE_ENTITIES), "without_place": [of.entity for of in found.without_place]}
+    entities = {
+        "entities": list(IMAGE_ENTITIES),
+        "without_place": [of.entity for of in found.without_place],
+    }
     for statement in _NAMES_TAKEN:
         connection.execute(statement, entities if "%(" in statement else None)
     recipe = settings.recipe
-    rows = connection.execute(_PIECES, {"of_made": recipe.of_made, "of_failed": recipe.of_failed}).fetchall()
+    rows = connection.execute(
+        _PIECES, {"of_made": recipe.of_made, "of_failed": recipe.of_failed}
+    ).fetchall()
     pieces = [Piece(source, place, size, known) for source, place, size, _, _, known in rows]
-    return pieces, {source: Stamp(size, modified, etag) for source, _, size, modified, etag, _ in rows}
+    return pieces, {
+        source: Stamp(size, modified, etag) for source, _, size, modified, etag, _ in rows
+    }
 
 
 def _copy_names(connection: Connection, found: Found) -> dict[str, tuple[str, Stamp]]:
@@ -240,18 +280,27 @@ def _copy_files(connection: Connection, files: Mapping[str, tuple[str, Stamp]]) 
             copy.write_row((source, place, stamp.size, stamp.modified, stamp.etag))
 
 
-# --- doing it -----------------------------------------------------------------------------------------------------
+# --- doing it
+# --------------------------------------------------------------------------------------------------
 
 
 def _work(
-    connection: Connection, settings: ImageSettings, pieces: list[Piece], stamps: Mapping[str, Stamp], listener: TaskListener
+    connection: Connection,
+    settings: ImageSettings,
+    pieces: list[Piece],
+    stamps: Mapping[str, Stamp],
+    listener: TaskListener,
 ) -> tuple[int, int]:
     """How many pictures were made, and of how many bytes."""
     made: list[int] = []
     # Closed whatever happens here, so that no process goes on for nobody.
-    with closing(make_all(pieces, settings.recipe, settings.public, settings.config.processes)) as outcomes:
+    with closing(
+        make_all(pieces, settings.recipe, settings.public, settings.config.processes)
+    ) as outcomes:
         for batch in _batches(outcomes):
-            records = [_record(outcome, stamps[outcome.piece.source], settings.recipe) for outcome in batch]
+            records = [
+                _record(outcome, stamps[outcome.piece.source], settings.recipe) for outcome in batch
+            ]
             with connection.transaction():
                 ledger.keep(connection, [record for record in records if _is_same(record)])
                 ledger.save(connection, [record for record in records if not _is_same(record)])
@@ -281,13 +330,18 @@ def _record(outcome: Outcome, stamp: Stamp, recipe: Recipe) -> ledger.Record:
     source = outcome.piece.source
     if outcome.problem and not outcome.lasting:
         return ledger.Record(source, ledger.FAILED, problem=outcome.problem)
-    record = ledger.Record(source, ledger.OK, stamp.size, stamp.modified, stamp.etag, sha256=outcome.sha256)
+    record = ledger.Record(
+        source, ledger.OK, stamp.size, stamp.modified, stamp.etag, sha256=outcome.sha256
+    )
     if outcome.problem:
-        return replace(record, status=ledger.FAILED, recipe=recipe.of_failed, problem=outcome.problem)
+        return replace(
+            record, status=ledger.FAILED, recipe=recipe.of_failed, problem=outcome.problem
+        )
     return replace(record, recipe=recipe.of_made, original=outcome.original, public=outcome.public)
 
 
-# --- what to tell -------------------------------------------------------------------------------------------------
+# --- what to tell
+# -------------------------------------------------------------------------------------------------
 
 
 _TOTALS = """
@@ -295,15 +349,21 @@ SELECT count(*) FILTER (WHERE p.status = 'ok'), count(*) FILTER (WHERE p.status 
     count(*) FILTER (WHERE p.status = 'missing'), (
         SELECT count(*) FROM ops.picture_name WHERE entity = ANY(%(entities)s) AND source IS NULL)
 FROM ops.picture AS p
-WHERE EXISTS (SELECT FROM ops.picture_name AS n WHERE n.source = p.source AND n.entity = ANY(%(entities)s))
+WHERE EXISTS (SELECT FROM ops.picture_name AS n WHERE n.source = p.source
+    AND n.entity = ANY(%(entities)s))
 """
 
 
 def _totals(connection: Connection, found: Found, made: int) -> dict[str, int]:
-    """rows: with a FilePath; files: in the folders. The others are of what rows name, as it is now: failed in this run or in
-    an earlier one, and refused for what the name says.
+    """rows: with a FilePath; files: in the folders. The others are of what rows name, as it is now:
+    failed in this run or in an earlier one, and refused for what the name says.
     """
-    totals = connection.execute(_TOTALS, {"entities": list(IMAGE_ENTITIES)}).fetchone() or (0, 0, 0, 0)
+    totals = connection.execute(_TOTALS, {"entities": list(IMAGE_ENTITIES)}).fetchone() or (
+        0,
+        0,
+        0,
+        0,
+    )
     good, failed, missing, refused = totals
     return {
         "rows": sum(of.rows for of in found.named),
@@ -317,7 +377,9 @@ def _totals(connection: Connection, found: Found, made: int) -> dict[str, int]:
 
 
 def problems_of_rows(connection: Connection) -> list[Problem]:
-    """What is wrong with what rows name, entity by entity: the refused names, the missing files and those that failed."""
+    """What is wrong with what rows name, entity by entity: the refused names, the missing files and
+    those that failed.
+    """
     return [problem for entity in IMAGE_ENTITIES for problem in _problems(connection, entity)]
 
 
@@ -332,9 +394,11 @@ GROUP BY 1 ORDER BY 1
 
 def _problems(connection: Connection, entity: str) -> Iterator[Problem]:
     parts = {
-        "owner": sql.Identifier(load_catalog()[entity].owner_field or "Id"), "rows": table(KIMO, entity),
-        "archived": sql.Identifier(ARCHIVED), "entity": sql.Literal(entity),
-    }  # fmt: skip
+        "owner": sql.Identifier(load_catalog()[entity].owner_field or "Id"),
+        "rows": table(KIMO, entity),
+        "archived": sql.Identifier(ARCHIVED),
+        "entity": sql.Literal(entity),
+    }
     rows = connection.execute(sql.SQL(_PROBLEMS).format(**parts)).fetchall()
     for written, owners, why in rows:
         yield Problem(f"{entity} {_owners(owners)}: {written}", why)

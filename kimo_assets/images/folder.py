@@ -1,4 +1,6 @@
-"""A source folder: which files are there, and the bytes of one. A folder of this machine, or any fsspec URL. Reads only."""
+"""A source folder: which files are there, and the bytes of one. A folder of this machine, or any
+fsspec URL. Reads only.
+"""
 
 import os
 from collections.abc import Iterator
@@ -33,9 +35,11 @@ class Stamp:
 
 @dataclass
 class Listing:
-    """Paths count from the place, with forward slashes. links_out: links to somewhere else, which nobody follows.
+    """Paths count from the place, with forward slashes. links_out: links to somewhere else, which
+    nobody follows.
 
-    unreadable: folders that could not be listed, and why. unnameable: how many files' names are no text.
+    unreadable: folders that could not be listed, and why. unnameable: how many files' names are no
+    text.
     """
 
     place: str
@@ -54,14 +58,16 @@ def is_url(place: str) -> bool:
 
 
 def list_folder(place: str, setting: str) -> Listing:
-    """All files below the place. setting: what names it, for the message. Raises: ImagesError when it cannot be listed."""
+    """All files below the place. setting: what names it, for the message. Raises: ImagesError when
+    it cannot be listed.
+    """
     try:
         return _list_url(place) if is_url(place) else _list_local(place)
     except Exception as error:  # each kind of store has exceptions of its own
         why = _why(error)
         raise ImagesError(
-            f"The pictures' folder {place} cannot be listed: {why}. Nothing was changed. Mend the folder or its rights, "
-            f"or {setting}, and start again."
+            f"The pictures' folder {place} cannot be listed: {why}. Nothing was changed. Mend the"
+            f" folder or its rights, or {setting}, and start again."
         ) from error
 
 
@@ -78,7 +84,8 @@ def _why(error: Exception) -> str:
     return reason(error)
 
 
-# --- a folder of this machine -----------------------------------------------------------------------------------
+# --- a folder of this machine
+# -----------------------------------------------------------------------------------
 
 
 def _list_local(place: str) -> Listing:
@@ -113,8 +120,12 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return list(entries)
 
 
-def _linked(listing: Listing, root: Path, path: str, link: Path, above: tuple[Path, ...]) -> Iterator[_Folder]:
-    """Takes a link to a file into the listing; a link to a folder that is not one of those above is yielded."""
+def _linked(
+    listing: Listing, root: Path, path: str, link: Path, above: tuple[Path, ...]
+) -> Iterator[_Folder]:
+    """Takes a link to a file into the listing; a link to a folder that is not one of those above is
+    yielded.
+    """
     target = Path(os.path.realpath(link))
     if not target.is_relative_to(root):
         listing.links_out.add(path)
@@ -129,11 +140,14 @@ def _stamp(found: os.stat_result) -> Stamp:
 
 
 def _is_text(path: str) -> bool:
-    """Names of other encodings come with surrogates, which no database takes; no row could name them."""
+    """Names of other encodings come with surrogates, which no database takes; no row could name
+    them.
+    """
     return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
 
 
-# --- a URL ------------------------------------------------------------------------------------------------------
+# --- a URL
+# --------------------------------------------------------------------------------------------------
 
 
 def _list_url(place: str) -> Listing:
@@ -143,14 +157,20 @@ def _list_url(place: str) -> Listing:
     if not found and not files.isdir(root):
         raise FileNotFoundError(2, "there is no such folder", place)
     prefix = f"{root.rstrip('/')}/"
-    stamps = {path.removeprefix(prefix): _stamp_of(info) for path, info in found.items() if path.startswith(prefix)}
+    stamps = {
+        path.removeprefix(prefix): _stamp_of(info)
+        for path, info in found.items()
+        if path.startswith(prefix)
+    }
     return Listing(place, stamps)
 
 
 def _stamp_of(info: dict[str, Any]) -> Stamp:
     changed = next((info[name] for name in _TIMES if info.get(name)), None)
     etag = next((info[name] for name in _MARKS if info.get(name)), None)
-    return Stamp(int(info.get("size") or 0), _nanoseconds(changed), None if etag is None else str(etag))
+    return Stamp(
+        int(info.get("size") or 0), _nanoseconds(changed), None if etag is None else str(etag)
+    )
 
 
 def _nanoseconds(changed: Any) -> int | None:

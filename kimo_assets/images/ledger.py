@@ -1,4 +1,5 @@
-"""ops.picture, ops.picture_name and ops.unused_picture, for both jobs: what is kept of pictures, and what may go.
+"""ops.picture, ops.picture_name and ops.unused_picture, for both jobs: what is kept of pictures,
+and what may go.
 
 The caller holds the lock of the pictures' jobs (database/locks.py).
 """
@@ -38,23 +39,30 @@ class Record:
 
 
 _SAVE = """
-INSERT INTO ops.picture AS p (source, status, size, modified, etag, last_modified, sha256, recipe, problem,
+INSERT INTO ops.picture AS p (source, status, size, modified, etag, last_modified, sha256, recipe,
+    problem,
     kind, source_width, source_height, path, thumbnail_path, width, height, bytes, media_type)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (source) DO UPDATE SET
-    status = EXCLUDED.status, size = EXCLUDED.size, modified = EXCLUDED.modified, etag = EXCLUDED.etag,
-    last_modified = EXCLUDED.last_modified, sha256 = EXCLUDED.sha256, recipe = EXCLUDED.recipe, problem = EXCLUDED.problem,
-    kind = EXCLUDED.kind, source_width = EXCLUDED.source_width, source_height = EXCLUDED.source_height,
+    status = EXCLUDED.status, size = EXCLUDED.size, modified = EXCLUDED.modified,
+        etag = EXCLUDED.etag,
+    last_modified = EXCLUDED.last_modified, sha256 = EXCLUDED.sha256, recipe = EXCLUDED.recipe,
+        problem = EXCLUDED.problem,
+    kind = EXCLUDED.kind, source_width = EXCLUDED.source_width,
+        source_height = EXCLUDED.source_height,
     checked_at = now(),
-    changed_at = CASE WHEN EXCLUDED.path <> p.path OR p.path IS NULL THEN now() ELSE p.changed_at END,
+    changed_at = CASE WHEN EXCLUDED.path <> p.path OR p.path IS NULL THEN now()
+        ELSE p.changed_at END,
     (path, thumbnail_path, width, height, bytes, media_type) = ROW (
         coalesce(EXCLUDED.path, p.path), coalesce(EXCLUDED.thumbnail_path, p.thumbnail_path),
-        coalesce(EXCLUDED.width, p.width), coalesce(EXCLUDED.height, p.height), coalesce(EXCLUDED.bytes, p.bytes),
+        coalesce(EXCLUDED.width, p.width), coalesce(EXCLUDED.height, p.height),
+            coalesce(EXCLUDED.bytes, p.bytes),
         coalesce(EXCLUDED.media_type, p.media_type))
 """
 
 _KEEP = """
-UPDATE ops.picture SET status = 'ok', problem = NULL, size = %s, modified = %s, etag = %s, last_modified = %s,
+UPDATE ops.picture SET status = 'ok', problem = NULL, size = %s, modified = %s, etag = %s,
+    last_modified = %s,
     checked_at = now()
 WHERE source = %s
 """
@@ -76,52 +84,87 @@ def keep(connection: Connection, records: Iterable[Record]) -> None:
 def _values(record: Record) -> tuple[Any, ...]:
     original, public = record.original, record.public
     return (
-        record.source, record.status, record.size, record.modified, record.etag, record.last_modified, record.sha256,
-        record.recipe, record.problem,
+        record.source,
+        record.status,
+        record.size,
+        record.modified,
+        record.etag,
+        record.last_modified,
+        record.sha256,
+        record.recipe,
+        record.problem,
         *((original.kind, original.width, original.height) if original else (None, None, None)),
-        *((public.path, public.thumbnail_path, public.width, public.height, public.bytes, public.media_type)
-          if public else (None,) * 6),
-    )  # fmt: skip
+        *(
+            (
+                public.path,
+                public.thumbnail_path,
+                public.width,
+                public.height,
+                public.bytes,
+                public.media_type,
+            )
+            if public
+            else (None,) * 6
+        ),
+    )
 
 
-# --- what is public and what is not needed ------------------------------------------------------------------------
+# --- what is public and what is not needed
+# ------------------------------------------------------------------------
 
 
 def forget_lost(connection: Connection, public: Path) -> None:
-    """A picture whose public file somebody removed, or a power cut cut off, is made anew by the next run.
+    """A picture whose public file somebody removed, or a power cut cut off, is made anew by the
+    next run.
 
     Raises: OSError when the public folder cannot be listed.
     """
     there = public_folder.listing(public)
-    rows = connection.execute("SELECT DISTINCT path, thumbnail_path, bytes FROM ops.picture WHERE path IS NOT NULL")
-    lost = [path for path, thumbnail, size in rows if there.get(path) != size or not there.get(thumbnail)]
+    rows = connection.execute(
+        "SELECT DISTINCT path, thumbnail_path, bytes FROM ops.picture WHERE path IS NOT NULL"
+    )
+    lost = [
+        path
+        for path, thumbnail, size in rows
+        if there.get(path) != size or not there.get(thumbnail)
+    ]
     if lost:
         connection.execute(
-            "UPDATE ops.picture SET (path, thumbnail_path, width, height, bytes, media_type, recipe) = "
-            "(SELECT NULL::text, NULL::text, NULL::int, NULL::int, NULL::bigint, NULL::text, NULL::text), "
-            "size = NULL, modified = NULL, etag = NULL, last_modified = NULL WHERE path = ANY(%s)",
+            "UPDATE ops.picture SET (path, thumbnail_path, width, height, bytes, media_type,"
+            " recipe) = (SELECT NULL::text, NULL::text, NULL::int, NULL::int, NULL::bigint,"
+            " NULL::text, NULL::text), size = NULL, modified = NULL, etag = NULL, last_modified ="
+            " NULL WHERE path = ANY(%s)",
             [lost],
         )
 
 
 def forget_unnamed(connection: Connection) -> int:
-    """Forgets the pictures that no row names any more; how many. Their public files leave later (remove_unused)."""
+    """Forgets the pictures that no row names any more; how many. Their public files leave later
+    (remove_unused).
+    """
     return connection.execute(
-        "DELETE FROM ops.picture AS p WHERE NOT EXISTS (SELECT FROM ops.picture_name AS n WHERE n.source = p.source)"
+        "DELETE FROM ops.picture AS p WHERE NOT EXISTS (SELECT FROM ops.picture_name AS n WHERE"
+        " n.source = p.source)"
     ).rowcount
 
 
 def remove_unused(connection: Connection, public: Path, keep_days: float) -> int:
-    """Removes the public pictures that have been of no picture in ops for longer than keep_days; how many.
+    """Removes the public pictures that have been of no picture in ops for longer than keep_days;
+    how many.
 
-    Since when is counted from when it was first noticed, by the database's clock, as the store's garbage is: whoever holds
-    an older list of the pictures finds them as long as that. Raises: OSError.
+    Since when is counted from when it was first noticed, by the database's clock, as the store's
+    garbage is: whoever holds an older list of the pictures finds them as long as that. Raises:
+    OSError.
     """
-    used = {path for (path,) in connection.execute("SELECT path FROM ops.picture WHERE path IS NOT NULL")}
+    used = {
+        path
+        for (path,) in connection.execute("SELECT path FROM ops.picture WHERE path IS NOT NULL")
+    }
     there = {_picture_of(path) for path in public_folder.listing(public)}
     _note_unused(connection, sorted(there - used))
     rows = connection.execute(
-        "SELECT path FROM ops.unused_picture WHERE since <= now() - %s * interval '1 day'", [keep_days]
+        "SELECT path FROM ops.unused_picture WHERE since <= now() - %s * interval '1 day'",
+        [keep_days],
     ).fetchall()
     gone = [path for (path,) in rows]
     public_folder.remove(public, gone)
@@ -138,5 +181,6 @@ def _picture_of(path: str) -> str:
 def _note_unused(connection: Connection, paths: Sequence[str]) -> None:
     connection.execute("DELETE FROM ops.unused_picture WHERE path <> ALL(%s)", [list(paths)])
     connection.execute(
-        "INSERT INTO ops.unused_picture (path) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [list(paths)]
+        "INSERT INTO ops.unused_picture (path) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        [list(paths)],
     )

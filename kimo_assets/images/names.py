@@ -1,6 +1,8 @@
-"""Which file a FilePath means: written by Windows programs, for file systems that tell a.jpg from A.JPG.
+"""Which file a FilePath means: written by Windows programs, for file systems that tell a.jpg from
+A.JPG.
 
-Nothing outside the source folder is ever meant: what says so is refused in a sentence. No I/O: names against a listing.
+Nothing outside the source folder is ever meant: what says so is refused in a sentence. No I/O:
+names against a listing.
 """
 
 import re
@@ -22,7 +24,8 @@ _ALTERNATIVES = 3
 
 @dataclass(frozen=True)
 class Meaning:
-    """path: from the source folder, also of a file that is not there; None when refused. unknown: its folder is unreadable.
+    """path: from the source folder, also of a file that is not there; None when refused. unknown:
+    its folder is unreadable.
 
     problem: why it was refused or not found; or which other files would fit as well.
     """
@@ -39,7 +42,9 @@ class Names:
         self._listing = listing
 
     def meaning(self, written: str) -> Meaning:
-        """Exactly the file that is named, or else the one whose name differs in case, accents' spelling or blanks only."""
+        """Exactly the file that is named, or else the one whose name differs in case, accents'
+        spelling or blanks only.
+        """
         path = written.replace("\\", "/")
         if problem := _refusal(path):
             return Meaning("refused", None, problem)
@@ -51,7 +56,11 @@ class Names:
         if candidates := self._folded.get(folded):
             return Meaning("found", candidates[0], _others(candidates))
         if link := self._link_out(folded):
-            return Meaning("refused", None, f"'{link}' is a link that leads outside the folder; put the file itself there")
+            return Meaning(
+                "refused",
+                None,
+                f"'{link}' is a link that leads outside the folder; put the file itself there",
+            )
         return self._not_found(path, folded)
 
     def _not_found(self, path: str, folded: str) -> Meaning:
@@ -65,7 +74,12 @@ class Names:
 
     def _link_out(self, folded: str) -> str | None:
         return next(
-            (link for link, fold in self._links_out.items() if folded == fold or folded.startswith(f"{fold}/")), None
+            (
+                link
+                for link, fold in self._links_out.items()
+                if folded == fold or folded.startswith(f"{fold}/")
+            ),
+            None,
         )
 
     @cached_property
@@ -92,11 +106,14 @@ def _refusal(path: str) -> str | None:
     if _DRIVE.match(stripped) or stripped.startswith("//"):
         folder = stripped.rpartition("/")[0].replace("/", "\\")
         return (
-            "this is an absolute path, outside the folder; expected one that counts from the source folder. Take the rest "
-            f"off in kimo.yaml: `transform: {{FilePath: {{replace: {{'{folder}\\': ''}}}}}}`"
+            "this is an absolute path, outside the folder; expected one that counts from the"
+            " source folder. Take the rest off in kimo.yaml: `transform: {FilePath: {replace:"
+            f" {{'{folder}\\': ''}}}}}}`"
         )
     if any(_leads_up(part) for part in stripped.split("/")):
-        return "its '..' leads outside the folder; expected a path that counts from the source folder"
+        return (
+            "its '..' leads outside the folder; expected a path that counts from the source folder"
+        )
     return None
 
 
@@ -128,7 +145,10 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def _others(candidates: list[str]) -> str | None:
     if len(candidates) == 1:
         return None
-    return f"{_listed(candidates[1:])} would fit as well; '{candidates[0]}' was taken. Keep one of them"
+    return (
+        f"{_listed(candidates[1:])} would fit as well; '{candidates[0]}' was taken. Keep one of"
+        " them"
+    )
 
 
 def _listed(paths: list[str]) -> str:

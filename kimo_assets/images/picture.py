@@ -1,4 +1,5 @@
-"""One picture: checked by decoding it, upright, in sRGB, bounded, without metadata, and its square thumbnail.
+"""One picture: checked by decoding it, upright, in sRGB, bounded, without metadata, and its square
+thumbnail.
 
 Imports nothing but Pillow and the standard library: worker processes start with it.
 """
@@ -22,14 +23,19 @@ from PIL.WebPImagePlugin import WebPImageFile
 # What to change when pictures are made in another way than before: all are then made anew.
 _VERSION = 1
 
-# A JPEG is decoded at 1/2, 1/4 or 1/8 as long as so much more than what is needed is left for the filter.
+# A JPEG is decoded at 1/2, 1/4 or 1/8 as long as so much more than what is needed is left for the
+# filter.
 _DRAFT_GAP = 1.5
 _REDUCING_GAP = 2.0
 
 _READERS: dict[str, type[ImageFile]] = {
-    "JPEG": JpegImageFile, "PNG": PngImageFile, "WEBP": WebPImageFile, "GIF": GifImageFile, "TIFF": TiffImageFile,
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "GIF": GifImageFile,
+    "TIFF": TiffImageFile,
     "BMP": BmpImageFile,
-}  # fmt: skip
+}
 _SIGNATURES = (
     ("JPEG", rb"\xff\xd8\xff"),
     ("PNG", rb"\x89PNG\r\n\x1a\n"),
@@ -74,7 +80,9 @@ class PictureError(Exception):
 
 @dataclass(frozen=True)
 class Recipe:
-    """By what settings pictures are made. max_bytes and max_pixels: of an original; more is refused before it is decoded."""
+    """By what settings pictures are made. max_bytes and max_pixels: of an original; more is refused
+    before it is decoded.
+    """
 
     max_size_px: int
     thumbnail_px: int
@@ -84,7 +92,9 @@ class Recipe:
 
     @property
     def of_made(self) -> str:
-        """What a picture's looks depend on: one that was made by the same need not be made again."""
+        """What a picture's looks depend on: one that was made by the same need not be made
+        again.
+        """
         return f"{_VERSION}, {self.max_size_px} px, {self.thumbnail_px} px, quality {self.quality}"
 
     @property
@@ -95,7 +105,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Original:
-    """What a picture is before anything is done with it, upright. kind: JPEG, PNG, WEBP, GIF, TIFF or BMP."""
+    """What a picture is before anything is done with it, upright. kind: JPEG, PNG, WEBP, GIF, TIFF
+    or BMP.
+    """
 
     kind: str
     width: int
@@ -104,7 +116,9 @@ class Original:
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture ready for the public folder. media_type: image/jpeg, or image/png for one with transparency."""
+    """A picture ready for the public folder. media_type: image/jpeg, or image/png for one with
+    transparency.
+    """
 
     original: Original
     media_type: str
@@ -125,25 +139,35 @@ def render(data: bytes, recipe: Recipe) -> Rendition:
         _draft(image, recipe)
         image.load()
         orientation = _orientation(image)
-        picture = _in_srgb(_bounded(_plain(image), recipe.max_size_px), image.info.get("icc_profile"))
+        picture = _in_srgb(
+            _bounded(_plain(image), recipe.max_size_px), image.info.get("icc_profile")
+        )
         if orientation in _UPRIGHT:
             picture = picture.transpose(_UPRIGHT[orientation])
         picture = _without_needless_alpha(picture)
         original = Original(kind, *(reversed(stored) if orientation in _LYING else stored))
         media_type = "image/png" if picture.mode in _WITH_ALPHA else "image/jpeg"
         thumbnail = _square(picture, recipe.thumbnail_px)
-        return Rendition(original, media_type, *picture.size, _encoded(picture, recipe), _encoded(thumbnail, recipe))
+        return Rendition(
+            original,
+            media_type,
+            *picture.size,
+            _encoded(picture, recipe),
+            _encoded(thumbnail, recipe),
+        )
 
 
 def check_size(count: int, recipe: Recipe) -> None:
     """Whether a file of so many bytes is read at all. Raises: PictureError."""
     if count > recipe.max_bytes:
         raise PictureError(
-            f"the file has {_mega(count)} MB; at most {_mega(recipe.max_bytes)} MB are read (`images: max_file_mb:`)"
+            f"the file has {_mega(count)} MB; at most {_mega(recipe.max_bytes)} MB are read"
+            " (`images: max_file_mb:`)"
         )
 
 
-# --- before it is decoded ---------------------------------------------------------------------------------------
+# --- before it is decoded
+# ---------------------------------------------------------------------------------------
 
 
 def _kind(data: bytes, recipe: Recipe) -> str:
@@ -162,12 +186,14 @@ def _kind(data: bytes, recipe: Recipe) -> str:
 
 
 def _check_pixels(size: tuple[int, int], recipe: Recipe) -> None:
-    """Our own check, beside which Pillow's would only be a warning of the whole process: the readers are called directly."""
+    """Our own check, beside which Pillow's would only be a warning of the whole process: the
+    readers are called directly.
+    """
     width, height = size
     if width * height > recipe.max_pixels:
         raise PictureError(
-            f"the picture has {width} x {height} pixels, {_mega(width * height)} megapixels; at most "
-            f"{_mega(recipe.max_pixels)} are decoded (`images: max_megapixels:`)"
+            f"the picture has {width} x {height} pixels, {_mega(width * height)} megapixels; at"
+            f" most {_mega(recipe.max_pixels)} are decoded (`images: max_megapixels:`)"
         )
 
 
@@ -189,7 +215,8 @@ def _complaints(kind: str) -> Iterator[None]:
         raise PictureError(f"the {kind} is damaged or cut off: {said}") from error
 
 
-# --- decoding ---------------------------------------------------------------------------------------------------
+# --- decoding
+# --------------------------------------------------------------------------------------------------
 
 
 def _draft(image: ImageFile, recipe: Recipe) -> None:
@@ -223,7 +250,9 @@ def _plain(image: ImageFile) -> Image.Image:
 
 
 def _eight_bits(image: ImageFile) -> Image.Image:
-    """Grey values of 12, 16 or 32 bits, or real numbers, scaled; a mere conversion would cut them off at 255."""
+    """Grey values of 12, 16 or 32 bits, or real numbers, scaled; a mere conversion would cut them
+    off at 255.
+    """
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     if image.mode.startswith("I;16"):
         white = (1 << tags.get(BITSPERSAMPLE, (16,))[0]) - 1
@@ -234,16 +263,21 @@ def _eight_bits(image: ImageFile) -> Image.Image:
         white = _white(float(high))  # type: ignore[arg-type]
         low = min(0.0, float(low))  # type: ignore[arg-type]
         scale = 255 / (white - low)
-        grey = image.convert("F").point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
+        grey = (
+            image.convert("F").point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
+        )
     return ImageChops.invert(grey) if tags.get(PHOTOMETRIC_INTERPRETATION) == 0 else grey
 
 
 def _white(highest: float) -> float:
-    """What is white in a picture whose numbers have no range of their own: that of the kind which the highest fits into."""
+    """What is white in a picture whose numbers have no range of their own: that of the kind which
+    the highest fits into.
+    """
     return next((white for white in (1.0, 255.0, 65535.0) if highest <= white), highest)
 
 
-# --- making -----------------------------------------------------------------------------------------------------
+# --- making
+# --------------------------------------------------------------------------------------------------
 
 
 def _target(size: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -263,7 +297,9 @@ def _bounded(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """L, LA, RGB or RGBA. A profile that cannot be read, or is of another colour space, is as good as none."""
+    """L, LA, RGB or RGBA. A profile that cannot be read, or is of another colour space, is as good
+    as none.
+    """
     colours = image.convert(_WITH_ALPHA[image.mode]) if image.mode in _WITH_ALPHA else image
     transform = _to_srgb(profile, colours.mode) if profile else None
     if transform is not None:
@@ -286,8 +322,14 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         if mode == "RGB" and (described.profile.profile_description or "").startswith("sRGB"):
             return None
         srgb = ImageCms.createProfile("sRGB")
-        return ImageCms.buildTransform(described, srgb, mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                                       ImageCms.Flags.BLACKPOINTCOMPENSATION)  # fmt: skip
+        return ImageCms.buildTransform(
+            described,
+            srgb,
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
     except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
         return None
 
@@ -299,7 +341,9 @@ def _without_needless_alpha(image: Image.Image) -> Image.Image:
 
 
 def _square(image: Image.Image, side: int) -> Image.Image:
-    """The whole picture in the middle of a square: white around it, or nothing where pictures have transparency."""
+    """The whole picture in the middle of a square: white around it, or nothing where pictures have
+    transparency.
+    """
     small = _bounded(image, side)
     square = Image.new(image.mode, (side, side), 0 if image.mode in _WITH_ALPHA else "white")
     square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))

@@ -1,4 +1,6 @@
-"""The public folder: files named after their content, so that they can be cached for ever; never half-written."""
+"""The public folder: files named after their content, so that they can be cached for ever; never
+half-written.
+"""
 
 import errno
 import hashlib
@@ -39,7 +41,8 @@ class PublicPicture:
 def publish(public: Path, rendition: Rendition) -> PublicPicture:
     """Writes both files, unless they are there. Raises: OSError.
 
-    The name is made of both: another size of thumbnails gives other names, as whoever cached the old ones never asks again.
+    The name is made of both: another size of thumbnails gives other names, as whoever cached the
+    old ones never asks again.
     """
     content = hashlib.sha256(rendition.data)
     content.update(rendition.thumbnail)
@@ -48,7 +51,14 @@ def publish(public: Path, rendition: Rendition) -> PublicPicture:
     path, thumbnail_path = f"{PICTURES}/{file}", f"{THUMBNAILS}/{file}"
     _write(public, thumbnail_path, rendition.thumbnail)
     _write(public, path, rendition.data)
-    return PublicPicture(path, thumbnail_path, rendition.width, rendition.height, len(rendition.data), rendition.media_type)
+    return PublicPicture(
+        path,
+        thumbnail_path,
+        rendition.width,
+        rendition.height,
+        len(rendition.data),
+        rendition.media_type,
+    )
 
 
 def check(public: Path) -> None:
@@ -59,7 +69,9 @@ def check(public: Path) -> None:
 
 
 def listing(public: Path) -> dict[str, int]:
-    """path -> bytes of the pictures and thumbnails there; files of other names are somebody else's. Raises: OSError."""
+    """path -> bytes of the pictures and thumbnails there; files of other names are somebody else's.
+    Raises: OSError.
+    """
     return {
         path: entry.stat(follow_symlinks=False).st_size
         for path, entry in _files(public)
@@ -82,7 +94,10 @@ def sweep(public: Path) -> None:
     """Removes what killed processes left half-written. Raises: OSError."""
     long_ago = time.time() - _SWEPT_AFTER_S
     for path, entry in list(_files(public)):
-        if entry.name.endswith(_UNFINISHED) and entry.stat(follow_symlinks=False).st_mtime < long_ago:
+        if (
+            entry.name.endswith(_UNFINISHED)
+            and entry.stat(follow_symlinks=False).st_mtime < long_ago
+        ):
             _remove_file(public, path)
 
 

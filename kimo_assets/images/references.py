@@ -1,4 +1,6 @@
-"""kimo."PublicImage": which row shows which public picture. Agents get it with the rows themselves."""
+"""kimo."PublicImage": which row shows which public picture. Agents get it with the rows
+themselves.
+"""
 
 from psycopg import Connection, sql
 
@@ -14,28 +16,35 @@ URL_OF_IMAGE = 1
 
 
 def refresh(connection: Connection, load: int) -> int:
-    """Brings the table up to date with the pictures and the rows that name them; how many of its rows that touched.
+    """Brings the table up to date with the pictures and the rows that name them; how many of its
+    rows that touched.
 
     A picture that cannot be read any more stays as it was; one that no row names any more goes.
     """
     of_files = [_pictures(entity, "FilePath", sql.SQL("true")) for entity in IMAGE_ENTITIES]
-    of_urls = _pictures("ItemUrl", "Url", sql.SQL('r."UrlTypeId" = {}').format(sql.Literal(URL_OF_IMAGE)))
+    of_urls = _pictures(
+        "ItemUrl", "Url", sql.SQL('r."UrlTypeId" = {}').format(sql.Literal(URL_OF_IMAGE))
+    )
     wanted = sql.SQL(" UNION ALL ").join([*of_files, of_urls])
     return bring_up_to_date(connection, load_catalog()[ENTITY], wanted, load)
 
 
 def _pictures(entity: str, column: str, condition: sql.Composable) -> sql.Composed:
     name = sql.Literal(entity)
-    return sql.SQL(
-        """
-        SELECT {made_id} AS "Id", {entity}::text AS "EntityType", r."Id" AS "EntityId", p.path AS "Path",
-            p.thumbnail_path AS "ThumbnailPath", p.width AS "Width", p.height AS "Height", p.bytes AS "Bytes",
+    return sql.SQL("""
+        SELECT {made_id} AS "Id", {entity}::text AS "EntityType", r."Id" AS "EntityId", p.path
+            AS "Path",
+            p.thumbnail_path AS "ThumbnailPath", p.width AS "Width", p.height AS "Height", p.bytes
+                AS "Bytes",
             p.media_type AS "MediaType"
-        FROM {rows} AS r JOIN ops.picture_name AS n ON n.entity = {entity} AND n.written = r.{column}
+        FROM {rows} AS r JOIN ops.picture_name AS n ON n.entity = {entity}
+            AND n.written = r.{column}
         JOIN ops.picture AS p ON p.source = n.source
         WHERE r._archived_load IS NULL AND p.path IS NOT NULL AND {condition}
-        """
-    ).format(
-        made_id=made_id(name, sql.SQL('r."Id"')), entity=name, rows=table(KIMO, entity), column=sql.Identifier(column),
+        """).format(
+        made_id=made_id(name, sql.SQL('r."Id"')),
+        entity=name,
+        rows=table(KIMO, entity),
+        column=sql.Identifier(column),
         condition=condition,
-    )  # fmt: skip
+    )

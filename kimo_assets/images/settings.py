@@ -1,4 +1,6 @@
-"""What the pictures' jobs go by: kimo.yaml first, then the console's server settings, which the vendor's users know."""
+"""What the pictures' jobs go by: kimo.yaml first, then the console's server settings, which the
+vendor's users know.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ _MAX_SIZE, _THUMBNAIL = "ItemsImages\\MaxSize", "Thumbnail\\ItemSize"
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """sources: entity -> the folder or fsspec URL that its FilePath counts from, absolute; none where nothing says it."""
+    """sources: entity -> the folder or fsspec URL that its FilePath counts from, absolute; none
+    where nothing says it.
+    """
 
     config: ImagesConfig
     sources: Mapping[str, str]
@@ -49,8 +53,12 @@ def _sources(config: KimoConfig, console: Mapping[str, str]) -> dict[str, str]:
     sources = dict.fromkeys(IMAGE_ENTITIES, general)
     if not config.images.source and (promotions := console.get(_PROMOTIONS_SOURCE.casefold())):
         sources["PromotionImage"] = promotions
-    named = {entity: place for entity, place in (sources | dict(config.images.sources)).items() if place}
-    return {entity: place if "://" in place else str(folder / place) for entity, place in named.items()}
+    named = {
+        entity: place for entity, place in (sources | dict(config.images.sources)).items() if place
+    }
+    return {
+        entity: place if "://" in place else str(folder / place) for entity, place in named.items()
+    }
 
 
 def _pixels(console: Mapping[str, str], key: str) -> int | None:
@@ -59,7 +67,7 @@ def _pixels(console: Mapping[str, str], key: str) -> int | None:
         return None
     if not value.isdecimal() or not int(value):
         raise ConfigError(
-            f"the server setting {key} is '{value}'; expected a number of pixels. Mend it in the settings file "
-            "(`kimo settings load`), or say `images:` in kimo.yaml"
+            f"the server setting {key} is '{value}'; expected a number of pixels. Mend it in the"
+            " settings file (`kimo settings load`), or say `images:` in kimo.yaml"
         )
     return int(value)

@@ -1,4 +1,6 @@
-"""A contact sheet: the pictures' thumbnails with their names, and marks on those with which something is wrong."""
+"""A contact sheet: the pictures' thumbnails with their names, and marks on those with which
+something is wrong.
+"""
 
 import io
 import unicodedata
@@ -32,7 +34,9 @@ def contact_sheet(public: Path, pictures: Sequence[AuditedPicture], limit: int =
     return data
 
 
-def _sheet(public: Path, shown: Sequence[AuditedPicture], pictures: Sequence[AuditedPicture]) -> Image.Image:
+def _sheet(
+    public: Path, shown: Sequence[AuditedPicture], pictures: Sequence[AuditedPicture]
+) -> Image.Image:
     rows = -(-len(shown) // _COLUMNS)
     size = (_COLUMNS * (_SIDE + _GAP) + _GAP, _HEAD + rows * (_SIDE + _CAPTION + _GAP) + _GAP)
     sheet = Image.new("RGB", size, _PAPER)
@@ -48,11 +52,18 @@ def _sheet(public: Path, shown: Sequence[AuditedPicture], pictures: Sequence[Aud
 def _headline(shown: Sequence[AuditedPicture], pictures: Sequence[AuditedPicture]) -> str:
     wrong = sum(bool(picture.marks) for picture in pictures)
     part = f"; the first {len(shown):,}" if len(shown) < len(pictures) else ""
-    return f"{len(pictures):,} picture{'' if len(pictures) == 1 else 's'}, something wrong with {wrong:,}{part}"
+    return (
+        f"{len(pictures):,} picture{'' if len(pictures) == 1 else 's'}, something wrong with"
+        f" {wrong:,}{part}"
+    )
 
 
 def _draw_picture(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int, int], public: Path, picture: AuditedPicture
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    public: Path,
+    picture: AuditedPicture,
 ) -> None:
     left, top = corner
     tile = (left, top, left + _SIDE - 1, top + _SIDE - 1)
@@ -61,21 +72,38 @@ def _draw_picture(
     if thumbnail:
         sheet.paste(thumbnail, corner)
     else:
-        draw.text((left + _SIDE // 2, top + _SIDE // 2), "no picture", fill=_PALE, font=_font(_TEXT), anchor="mm")
+        draw.text(
+            (left + _SIDE // 2, top + _SIDE // 2),
+            "no picture",
+            fill=_PALE,
+            font=_font(_TEXT),
+            anchor="mm",
+        )
     below = top + _SIDE + 3
-    draw.text((left, below), _fitting(picture.name.replace("\\", "/")), fill=_INK, font=_font(_TEXT))
+    draw.text(
+        (left, below), _fitting(picture.name.replace("\\", "/")), fill=_INK, font=_font(_TEXT)
+    )
     if picture.marks:
         draw.rectangle(tile, outline=_WARNING, width=3)
-        draw.text((left, below + _TEXT + 3), _fitting(", ".join(picture.marks)), fill=_WARNING, font=_font(_TEXT))
+        draw.text(
+            (left, below + _TEXT + 3),
+            _fitting(", ".join(picture.marks)),
+            fill=_WARNING,
+            font=_font(_TEXT),
+        )
 
 
 def _thumbnail(public: Path, path: str | None) -> Image.Image | None:
-    """On the tile's colour, so that transparency shows; None when there is none, or none that can be read."""
+    """On the tile's colour, so that transparency shows; None when there is none, or none that can
+    be read.
+    """
     if path is None:
         return None
     try:
         with Image.open(public / path) as file:
-            fitted = ImageOps.contain(file.convert("RGBA"), (_SIDE, _SIDE), Image.Resampling.LANCZOS)
+            fitted = ImageOps.contain(
+                file.convert("RGBA"), (_SIDE, _SIDE), Image.Resampling.LANCZOS
+            )
     except OSError:
         return None
     tile = Image.new("RGBA", (_SIDE, _SIDE), _TILE)
@@ -84,7 +112,9 @@ def _thumbnail(public: Path, path: str | None) -> Image.Image | None:
 
 
 def _fitting(text: str) -> str:
-    """Cut at its beginning, which names share, not at its end. The built-in font knows no accents."""
+    """Cut at its beginning, which names share, not at its end. The built-in font knows no
+    accents.
+    """
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(character for character in plain if not unicodedata.combining(character))
     font, cut = _font(_TEXT), plain

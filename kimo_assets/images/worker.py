@@ -1,7 +1,8 @@
-"""A process that makes pictures, one after another: tasks on stdin, what became of each on stdout, as lines of JSON.
+"""A process that makes pictures, one after another: tasks on stdin, what became of each on stdout,
+as lines of JSON.
 
-Imports only what decoding and writing need, so that it starts fast and stays small; it ends with its stdin. A picture that
-costs this process its life costs nothing else (workers.py).
+Imports only what decoding and writing need, so that it starts fast and stays small; it ends with
+its stdin. A picture that costs this process its life costs nothing else (workers.py).
 """
 
 import hashlib
@@ -28,7 +29,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     options = json.loads(tasks.readline())
     recipe, public = Recipe(**options["recipe"]), Path(options["public"])
-    # Pillow's own guard, which also knows a TIFF whose tiles are larger than itself; here it is nobody else's.
+    # Pillow's own guard, which also knows a TIFF whose tiles are larger than itself; here it is
+    # nobody else's.
     Image.MAX_IMAGE_PIXELS = recipe.max_pixels
     results.write(READY)
     results.flush()
@@ -38,13 +40,19 @@ def main() -> None:
 
 
 def _done(task: dict[str, Any], tasks: BinaryIO, recipe: Recipe, public: Path) -> dict[str, Any]:
-    """task: {path, root} of a file, or {bytes}: so many follow; known: the hash of what needs no making.
+    """task: {path, root} of a file, or {bytes}: so many follow; known: the hash of what needs no
+    making.
 
-    Returns {sha256} and {original, public} when it was made, {problem} and whether that is `lasting`: of the content, not of
-    the circumstances; or {stopped}: the public folder cannot be written.
+    Returns {sha256} and {original, public} when it was made, {problem} and whether that is
+    `lasting`: of the content, not of the circumstances; or {stopped}: the public folder cannot be
+    written.
     """
     try:
-        data = tasks.read(task["bytes"]) if "bytes" in task else _read(task["path"], task["root"], recipe)
+        data = (
+            tasks.read(task["bytes"])
+            if "bytes" in task
+            else _read(task["path"], task["root"], recipe)
+        )
         sha256 = hashlib.sha256(data).hexdigest()
     except PictureError as error:
         return {"problem": str(error), "lasting": True}
@@ -54,7 +62,11 @@ def _done(task: dict[str, Any], tasks: BinaryIO, recipe: Recipe, public: Path) -
         return {"sha256": sha256}
     try:
         rendition = render(data, recipe)
-        return {"sha256": sha256, "original": asdict(rendition.original), "public": asdict(publish(public, rendition))}
+        return {
+            "sha256": sha256,
+            "original": asdict(rendition.original),
+            "public": asdict(publish(public, rendition)),
+        }
     except PictureError as error:
         return {"sha256": sha256, "problem": str(error), "lasting": True}
     except OSError as error:

@@ -1,7 +1,8 @@
 """Making many pictures at once: a process for each core, and a thread here that attends to it.
 
-Not concurrent.futures: there a process that dies takes all that is under way with it, nobody learns whose fault it was, and
-each new process imports the program that started it. Here a process that dies costs the picture it was at.
+Not concurrent.futures: there a process that dies takes all that is under way with it, nobody learns
+whose fault it was, and each new process imports the program that started it. Here a process that
+dies costs the picture it was at.
 """
 
 import json
@@ -32,7 +33,9 @@ _WAIT_S = 1.0
 
 @dataclass(frozen=True)
 class Piece:
-    """A picture to make. place: the folder it must not leave. known: the hash of a content that was made by this recipe."""
+    """A picture to make. place: the folder it must not leave. known: the hash of a content that was
+    made by this recipe.
+    """
 
     source: str
     place: str
@@ -55,11 +58,18 @@ class Outcome:
     lasting: bool = True
 
 
-def make_all(pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: int) -> Generator[Outcome, None, None]:
-    """In the order in which they get done. processes: 0 takes all cores. Raises: ImagesError: nothing can be written."""
+def make_all(
+    pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: int
+) -> Generator[Outcome, None, None]:
+    """In the order in which they get done. processes: 0 takes all cores. Raises: ImagesError:
+    nothing can be written.
+    """
     count = min(processes or cores(), len(pieces))
     shop = _Shop(pieces, recipe, public)
-    attendants = [threading.Thread(target=shop.attend, name=f"pictures {i}", daemon=True) for i in range(count)]
+    attendants = [
+        threading.Thread(target=shop.attend, name=f"pictures {i}", daemon=True)
+        for i in range(count)
+    ]
     try:
         for attendant in attendants:
             attendant.start()
@@ -132,7 +142,9 @@ class _Shop:
                 worker.kill()
 
     def _read(self, piece: Piece) -> bytes | Outcome | None:
-        """What lies at a URL is read here, by threads: a worker knows no stores, and has none of their settings."""
+        """What lies at a URL is read here, by threads: a worker knows no stores, and has none of
+        their settings.
+        """
         if not is_url(piece.place):
             return None
         try:
@@ -175,7 +187,12 @@ class Worker:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         # A session of its own: a terminal's Ctrl-C is ours to pass on.
         self._process = subprocess.Popen(  # noqa: S603 (our own program)
-            COMMAND, stdin=PIPE, stdout=PIPE, stderr=self._said, env=_environment(), start_new_session=True
+            COMMAND,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=self._said,
+            env=_environment(),
+            start_new_session=True,
         )
         self._options = options
 
@@ -183,11 +200,15 @@ class Worker:
         with suppress(BrokenPipeError):
             self._send(self._options)
         if self._line() != READY:
-            raise ContractError(f"The process that makes pictures could not start: {self._last_words()}")
+            raise ContractError(
+                f"The process that makes pictures could not start: {self._last_words()}"
+            )
 
     def make(self, piece: Piece, data: bytes | None) -> Outcome:
         """Raises: DeadWorkerError."""
-        where = {"path": piece.source, "root": piece.place} if data is None else {"bytes": len(data)}
+        where = (
+            {"path": piece.source, "root": piece.place} if data is None else {"bytes": len(data)}
+        )
         try:
             self._send({**where, "known": piece.known}, data or b"")
         except BrokenPipeError:
@@ -225,18 +246,25 @@ class Worker:
     def _last_words(self) -> str:
         code = self._process.wait()
         if code == -signal.SIGKILL:
-            return "the process that decoded it was killed, most likely because memory ran out; it is tried again next time"
+            return (
+                "the process that decoded it was killed, most likely because memory ran out; it is"
+                " tried again next time"
+            )
         self._said.seek(0)
         lines = self._said.read().decode(errors="replace").strip().splitlines()
         end = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        return f"the process that decoded it {end}{f' ({lines[-1]})' if lines else ''}; it is tried again next time"
+        return (
+            f"the process that decoded it {end}{f' ({lines[-1]})' if lines else ''}; it is tried"
+            " again next time"
+        )
 
 
 def _outcome(piece: Piece, result: dict[str, Any]) -> Outcome:
     if stopped := result.get("stopped"):
         raise ImagesError(
-            f"The public folder cannot be written: {stopped}. What was made before is kept. Mend the folder, its rights or "
-            "the disk (`images: public:` in kimo.yaml), and start again."
+            f"The public folder cannot be written: {stopped}. What was made before is kept. Mend"
+            " the folder, its rights or the disk (`images: public:` in kimo.yaml), and start"
+            " again."
         )
     original, public = result.pop("original", None), result.pop("public", None)
     return Outcome(

@@ -12,16 +12,24 @@ from kimo_assets.reports import LoadedEntity
 
 
 class Diff:
-    """One entity's. compare() leaves (id, kind) of every row that differs in pg_temp.difference; apply() does it.
+    """One entity's. compare() leaves (id, kind) of every row that differs in pg_temp.difference;
+    apply() does it.
 
-    refused: whether rows of the snapshot are in quarantine, and so not to be loaded. held: a condition on a row `k` of
-    Kimo's and `s` of the snapshot.
+    refused: whether rows of the snapshot are in quarantine, and so not to be loaded. held: a
+    condition on a row `k` of Kimo's and `s` of the snapshot.
     """
 
     def __init__(
-        self, connection: Connection, entity: Entity, staging: sql.Identifier, mapped: list[str], load: int, *,
-        refused: bool, held: sql.Composable,
-    ) -> None:  # fmt: skip
+        self,
+        connection: Connection,
+        entity: Entity,
+        staging: sql.Identifier,
+        mapped: list[str],
+        load: int,
+        *,
+        refused: bool,
+        held: sql.Composable,
+    ) -> None:
         self._connection = connection
         self._entity = entity
         self._staging = staging
@@ -50,7 +58,8 @@ class Diff:
     def _insert_all(self) -> int:
         """Into an empty table: its index is built once, afterwards, in a third of the time.
 
-        Truncated although it is empty: with wal_level minimal, what comes into a new file is not logged.
+        Truncated although it is empty: with wal_level minimal, what comes into a new file is not
+        logged.
         """
         constraint = sql.Identifier(f"{self._entity.name}_pkey")
         self._execute("TRUNCATE {kimo}")
@@ -61,12 +70,15 @@ class Diff:
             values=self._insert_values(),
         ).rowcount
         self._execute(
-            "ALTER TABLE {kimo} ADD CONSTRAINT {constraint} PRIMARY KEY ({id})", constraint=constraint
+            "ALTER TABLE {kimo} ADD CONSTRAINT {constraint} PRIMARY KEY ({id})",
+            constraint=constraint,
         )
         return inserted
 
     def compare(self) -> dict[str, Any]:
-        """How many rows were inserted, updated, archived, and held because Kimo's edits are under way."""
+        """How many rows were inserted, updated, archived, and held because Kimo's edits are under
+        way.
+        """
         self._execute("DROP TABLE IF EXISTS pg_temp.difference")
         self._execute(
             """
@@ -75,12 +87,15 @@ class Diff:
                    CASE WHEN k.{id} IS NULL THEN 'inserted' WHEN {held} THEN 'held'
                         WHEN s.{id} IS NULL THEN 'archived' ELSE 'updated' END AS kind
             FROM (SELECT {id}, {hash} FROM {incoming} AS i) AS s
-            FULL JOIN (SELECT {id}, {hash}, {archived} {looked_at} FROM {kimo}) AS k ON k.{id} = s.{id}
+            FULL JOIN (SELECT {id}, {hash}, {archived} {looked_at} FROM {kimo}) AS k
+                ON k.{id} = s.{id}
             WHERE CASE WHEN s.{id} IS NULL THEN k.{archived} IS NULL
                        ELSE k.{archived} IS NOT NULL OR k.{hash} IS DISTINCT FROM s.{hash} END
             """,
             held=self._held,
-            looked_at=sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(name)) for name in self._looked_at()),
+            looked_at=sql.SQL("").join(
+                sql.SQL(", {}").format(sql.Identifier(name)) for name in self._looked_at()
+            ),
         )
         self._execute("ANALYZE difference")
         rows = self._execute("SELECT kind, count(*) FROM difference GROUP BY kind")
@@ -98,7 +113,9 @@ class Diff:
             for name in (*self._mapped, HASH)
             if name != ID
         ]
-        assignments += [sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in self._unmapped()]
+        assignments += [
+            sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in self._unmapped()
+        ]
         if self._sets_status():
             assignments.append(sql.SQL('"EntityStatus" = 0'))
         self._execute(
@@ -111,18 +128,17 @@ class Diff:
         )
 
     def _archive(self) -> None:
-        self._execute(
-            """
+        self._execute("""
             UPDATE {kimo} AS k SET {archived} = {load}, {changed} = {load}
             FROM difference AS d WHERE d.kind = 'archived' AND k.{id} = d.id
-            """
-        )
+            """)
 
     def _insert(self) -> None:
         self._execute(
             """
             INSERT INTO {kimo} ({columns})
-            SELECT {values} FROM difference AS d JOIN {staging} AS s ON s.{id} = d.id WHERE d.kind = 'inserted'
+            SELECT {values} FROM difference AS d JOIN {staging} AS s ON s.{id} = d.id
+                WHERE d.kind = 'inserted'
             """,
             columns=self._insert_columns(),
             values=self._insert_values(),
@@ -140,13 +156,22 @@ class Diff:
         return sql.SQL(
             "(SELECT * FROM {} AS s WHERE NOT EXISTS (SELECT FROM {} AS r "
             'WHERE r.entity = {} AND r.step = 2 AND r.source_key COLLATE "C" = s.{}))'
-        ).format(self._staging, table(OPS, "rejected_row"), sql.Literal(self._entity.name), sql.Identifier(ID))
+        ).format(
+            self._staging,
+            table(OPS, "rejected_row"),
+            sql.Literal(self._entity.name),
+            sql.Identifier(ID),
+        )
 
     def _unmapped(self) -> list[str]:
         """Fields that an entity which only the ERP writes loses when they leave the mapping."""
         if self._entity.direction != "import":
             return []
-        return [name for name in self._entity.fields if name not in self._mapped and name not in (ID, *LIFECYCLE)]
+        return [
+            name
+            for name in self._entity.fields
+            if name not in self._mapped and name not in (ID, *LIFECYCLE)
+        ]
 
     def _sets_status(self) -> bool:
         return self._entity.is_held_while_pending and "EntityStatus" not in self._mapped
@@ -181,7 +206,8 @@ class Diff:
 def staged_fields(connection: Connection, entity: Entity, schema: str) -> list[str]:
     """The fields that the staged table holds, the derived Id among them."""
     rows: Sequence[tuple[str]] = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name"
+        " = %s",
         [schema, entity.name],
     ).fetchall()
     present = {name for (name,) in rows}

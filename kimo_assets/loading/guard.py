@@ -1,4 +1,6 @@
-"""Mass deletions that are likelier a broken export of the ERP's than a clean-out: of an entity's rows, of one agent's."""
+"""Mass deletions that are likelier a broken export of the ERP's than a clean-out: of an entity's
+rows, of one agent's.
+"""
 
 from collections.abc import Sequence
 
@@ -19,7 +21,9 @@ def suspicion(
     archived: int,
     guards: GuardsConfig,
 ) -> str | None:
-    """Why the load should not go on, before anything of it is applied; None when there is no reason."""
+    """Why the load should not go on, before anything of it is applied; None when there is no
+    reason.
+    """
     reasons = [_too_many_archived(connection, entity, archived, guards)]
     if archived and entity.agent_field:
         agents = _agents_of(entity.agent_field, incoming, is_mapped=entity.agent_field in mapped)
@@ -27,25 +31,29 @@ def suspicion(
     found = " ".join(filter(None, reasons))
     if not found:
         return None
-    return f"{found} Yesterday's data stay. If it is right so, run again with --allow-shrink, or apply a plan."
+    return (
+        f"{found} Yesterday's data stay. If it is right so, run again with --allow-shrink, or apply"
+        " a plan."
+    )
 
 
 def _too_many_archived(
     connection: Connection, entity: Entity, archived: int, guards: GuardsConfig
 ) -> str | None:
-    """As many rows may be there as before, and yet none of them: with keys that were all given anew.
+    """As many rows may be there as before, and yet none of them: with keys that were all given
+    anew.
 
-    Rows that Kimo made, and which the ERP's own take the place of, are no loss: no snapshot ever had them.
+    Rows that Kimo made, and which the ERP's own take the place of, are no loss: no snapshot ever
+    had them.
     """
     if archived < max(1, guards.min_shrink_rows):
         return None
     row = connection.execute(
-        sql.SQL(
-            """
-            SELECT count(*), count(*) FILTER (WHERE {id} IN (SELECT id FROM pg_temp.difference WHERE kind = 'archived'))
+        sql.SQL("""
+            SELECT count(*), count(*) FILTER (WHERE {id} IN (SELECT id FROM pg_temp.difference
+                WHERE kind = 'archived'))
             FROM {kimo} WHERE {archived} IS NULL AND {hash} <> 0
-            """
-        ).format(
+            """).format(
             id=sql.Identifier(ID),
             kimo=table(KIMO, entity.name),
             archived=sql.Identifier(ARCHIVED),
@@ -56,33 +64,41 @@ def _too_many_archived(
     if archived < max(1, guards.min_shrink_rows) or archived <= guards.max_shrink * live:
         return None
     return (
-        f"{archived:,} of {live:,} rows would be archived ({archived / live:.0%}; allowed are {guards.max_shrink:.0%})."
+        f"{archived:,} of {live:,} rows would be archived ({archived / live:.0%}; allowed are"
+        f" {guards.max_shrink:.0%})."
     )
 
 
 def _agents_of(field: str, incoming: sql.Composable, *, is_mapped: bool) -> sql.Composed:
     """(agent, rows) of the snapshot. A column that left the mapping names no agent any more."""
     agent = sql.Identifier(field) if is_mapped else sql.SQL("NULL::text")
-    return sql.SQL("(SELECT {} AS agent, count(*) AS rows FROM {} AS i GROUP BY 1)").format(agent, incoming)
+    return sql.SQL("(SELECT {} AS agent, count(*) AS rows FROM {} AS i GROUP BY 1)").format(
+        agent, incoming
+    )
 
 
 def _agents_emptied(
-    connection: Connection, entity: Entity, field: str, incoming: sql.Composable, guards: GuardsConfig
+    connection: Connection,
+    entity: Entity,
+    field: str,
+    incoming: sql.Composable,
+    guards: GuardsConfig,
 ) -> str | None:
-    """Agents who are still there and would lose most of the rows that name them, though the entity hardly shrinks."""
+    """Agents who are still there and would lose most of the rows that name them, though the entity
+    hardly shrinks.
+    """
     rows = connection.execute(
-        sql.SQL(
-            """
+        sql.SQL("""
             SELECT b.agent, b.rows, coalesce(a.rows, 0)
-            FROM (SELECT {field} AS agent, count(*) AS rows FROM {kimo} WHERE {archived} IS NULL GROUP BY 1) AS b
+            FROM (SELECT {field} AS agent, count(*) AS rows FROM {kimo} WHERE {archived} IS NULL
+                GROUP BY 1) AS b
             LEFT JOIN {incoming} AS a USING (agent)
             WHERE b.rows - coalesce(a.rows, 0) >= {min_rows}
               AND b.rows - coalesce(a.rows, 0) > {max_shrink} * b.rows
               AND (b.agent IN (SELECT "Id" FROM kimo."SalesAgent" WHERE {archived} IS NULL)
                    OR NOT EXISTS (SELECT FROM ops.loaded WHERE entity = 'SalesAgent'))
             ORDER BY b.rows - coalesce(a.rows, 0) DESC, 1
-            """
-        ).format(
+            """).format(
             field=sql.Identifier(field),
             kimo=table(KIMO, entity.name),
             archived=sql.Identifier(ARCHIVED),
@@ -93,6 +109,11 @@ def _agents_emptied(
     ).fetchall()
     if not rows:
         return None
-    named = "; ".join(f"agent {agent} {before:,} -> {after:,}" for agent, before, after in rows[:_AGENTS_NAMED])
+    named = "; ".join(
+        f"agent {agent} {before:,} -> {after:,}" for agent, before, after in rows[:_AGENTS_NAMED]
+    )
     more = f" and {len(rows) - _AGENTS_NAMED} more agents" if len(rows) > _AGENTS_NAMED else ""
-    return f"Agents would lose more than {guards.max_agent_shrink:.0%} of their {entity.name} rows: {named}{more}."
+    return (
+        f"Agents would lose more than {guards.max_agent_shrink:.0%} of their {entity.name} rows:"
+        f" {named}{more}."
+    )

@@ -1,8 +1,10 @@
-"""Taking loads back: the rows as they were before each load, and the way to the state after an earlier one.
+"""Taking loads back: the rows as they were before each load, and the way to the state after an
+earlier one.
 
-A load keeps an image of every row it is about to change, as it was. A row that a load has inserted needs none: its
-_changed_load says so. The state of a row after load T is therefore its oldest image of a load after T or, without one, the
-row itself; and if that state was itself made by a load after T, the row was not there.
+A load keeps an image of every row it is about to change, as it was. A row that a load has inserted
+needs none: its _changed_load says so. The state of a row after load T is therefore its oldest image
+of a load after T or, without one, the row itself; and if that state was itself made by a load after
+T, the row was not there.
 """
 
 from dataclasses import dataclass
@@ -36,7 +38,8 @@ class UndoableLoad:
     undone_by: int | None
 
 
-# --- what every load does ------------------------------------------------------------------------------------
+# --- what every load does
+# ------------------------------------------------------------------------------------
 
 
 def remember(connection: Connection, entity: Entity, load: int) -> None:
@@ -44,11 +47,18 @@ def remember(connection: Connection, entity: Entity, load: int) -> None:
 
     Rows that this load has changed already are kept as they were before that.
     """
-    keep(connection, entity, load, sql.SQL("(SELECT id FROM difference WHERE kind IN ('updated', 'archived'))"))
+    keep(
+        connection,
+        entity,
+        load,
+        sql.SQL("(SELECT id FROM difference WHERE kind IN ('updated', 'archived'))"),
+    )
 
 
 def keep(connection: Connection, entity: Entity, load: int, which: sql.Composable) -> None:
-    """Keeps rows as they are now, before the load changes them. which: a subquery of their Ids (id)."""
+    """Keeps rows as they are now, before the load changes them. which: a subquery of their Ids
+    (id).
+    """
     names = _stored(entity)
     target = table(_HISTORY, entity.name)
     connection.execute(
@@ -58,7 +68,8 @@ def keep(connection: Connection, entity: Entity, load: int, which: sql.Composabl
     )
     connection.execute(
         sql.SQL(
-            "INSERT INTO {} ({}, {}) SELECT {}, {} FROM {} AS k JOIN {} AS d ON k.{} = d.id WHERE k.{} <> {}"
+            "INSERT INTO {} ({}, {}) SELECT {}, {} FROM {} AS k JOIN {} AS d ON k.{} = d.id WHERE"
+            " k.{} <> {}"
         ).format(
             target,
             columns(names),
@@ -78,17 +89,22 @@ def record(connection: Connection, entity: str, load: int, report: LoadedEntity)
     """Notes in the ledger that the load changed the entity, if it did."""
     if report.inserted + report.updated + report.archived:
         connection.execute(
-            "INSERT INTO ops.change (load, entity, inserted, updated, archived) VALUES (%s, %s, %s, %s, %s) "
-            "ON CONFLICT (load, entity) DO UPDATE SET (inserted, updated, archived) = (ops.change.inserted + "
-            "excluded.inserted, ops.change.updated + excluded.updated, ops.change.archived + excluded.archived)",
+            "INSERT INTO ops.change (load, entity, inserted, updated, archived) VALUES (%s, %s, %s,"
+            " %s, %s) ON CONFLICT (load, entity) DO UPDATE SET (inserted, updated, archived) ="
+            " (ops.change.inserted + excluded.inserted, ops.change.updated + excluded.updated,"
+            " ops.change.archived + excluded.archived)",
             [load, entity, report.inserted, report.updated, report.archived],
         )
 
 
 def prune(connection: Connection, keep_loads: int) -> None:
-    """Gives up what is older than the last `keep_loads` loads that changed something; 0 gives up everything."""
+    """Gives up what is older than the last `keep_loads` loads that changed something; 0 gives up
+    everything.
+    """
     row = connection.execute(
-        "SELECT load FROM (SELECT DISTINCT load FROM ops.change) AS loads ORDER BY load DESC OFFSET %s LIMIT 1", [keep_loads]
+        "SELECT load FROM (SELECT DISTINCT load FROM ops.change) AS loads ORDER BY load DESC OFFSET"
+        " %s LIMIT 1",
+        [keep_loads],
     ).fetchone()
     if row is None:
         return
@@ -96,38 +112,49 @@ def prune(connection: Connection, keep_loads: int) -> None:
 
 
 def give_up(connection: Connection, horizon: int, why: str | None = None) -> None:
-    """From now on no state before that after load `horizon` can be gone back to. why: a sentence, unless for its age."""
-    old = connection.execute("DELETE FROM ops.change WHERE load <= %s RETURNING entity", [horizon]).fetchall()
+    """From now on no state before that after load `horizon` can be gone back to. why: a sentence,
+    unless for its age.
+    """
+    old = connection.execute(
+        "DELETE FROM ops.change WHERE load <= %s RETURNING entity", [horizon]
+    ).fetchall()
     for entity in sorted({name for (name,) in old}):
         if _has_history(connection, entity):
             connection.execute(
-                sql.SQL("DELETE FROM {} WHERE {} <= %s").format(table(_HISTORY, entity), sql.Identifier(_LOAD)), [horizon]
+                sql.SQL("DELETE FROM {} WHERE {} <= %s").format(
+                    table(_HISTORY, entity), sql.Identifier(_LOAD)
+                ),
+                [horizon],
             )
     connection.execute("DELETE FROM ops.horizon WHERE load <= %s", [horizon])
     connection.execute(
-        "INSERT INTO ops.horizon (load, why) SELECT %s, %s WHERE NOT EXISTS (SELECT FROM ops.horizon)", [horizon, why]
+        "INSERT INTO ops.horizon (load, why) SELECT %s, %s WHERE NOT EXISTS (SELECT FROM"
+        " ops.horizon)",
+        [horizon, why],
     )
 
 
-# --- what can be undone ----------------------------------------------------------------------------------------
+# --- what can be undone
+# ----------------------------------------------------------------------------------------
 
 
 def undoable_loads(connection: Connection) -> list[UndoableLoad]:
     """The loads that can be taken back, the newest first."""
-    rows = connection.execute(
-        """
-        SELECT load, title, started_at, count(*), sum(inserted)::bigint, sum(updated)::bigint, sum(archived)::bigint,
+    rows = connection.execute("""
+        SELECT load, title, started_at, count(*), sum(inserted)::bigint, sum(updated)::bigint,
+            sum(archived)::bigint,
                max(undone_by)
-        FROM ops.change JOIN ops.load USING (load) GROUP BY load, title, started_at ORDER BY load DESC
-        """
-    )
+        FROM ops.change JOIN ops.load USING (load) GROUP BY load, title, started_at
+            ORDER BY load DESC
+        """)
     return [UndoableLoad(*row) for row in rows]
 
 
 def target_of_undo(connection: Connection) -> int:
     """The state that undoing the last load leads to: that after the load before it.
 
-    Loads that were taken back, and those that did it, are passed over: a second undo goes one load further back.
+    Loads that were taken back, and those that did it, are passed over: a second undo goes one load
+    further back.
     Raises: ConfigError when there is nothing to take back.
     """
     loads = undoable_loads(connection)
@@ -143,25 +170,33 @@ def target_of_undo(connection: Connection) -> int:
 
 
 def check_target(connection: Connection, target: int) -> None:
-    """Raises: ConfigError when the state after load `target` cannot be reached any more, or never was."""
+    """Raises: ConfigError when the state after load `target` cannot be reached any more, or never
+    was.
+    """
     horizon, why = _horizon(connection)
     if target < horizon:
         raise ConfigError(
-            f"the state after load {target} is no longer kept: the oldest that can be gone back to is that after load "
-            f"{horizon}. {why or '`history.keep_loads` in kimo.yaml says how many loads are kept.'}"
+            f"the state after load {target} is no longer kept: the oldest that can be gone back to"
+            f" is that after load {horizon}."
+            f" {why or '`history.keep_loads` in kimo.yaml says how many loads are kept.'}"
         )
     last = connection.execute("SELECT coalesce(max(load), 0) FROM ops.load").fetchone()
     if last and target > last[0]:
-        raise ConfigError(f"there is no load {target}: the last one was {last[0]}. `kimo undo --list` shows them.")
+        raise ConfigError(
+            f"there is no load {target}: the last one was {last[0]}. `kimo undo --list` shows them."
+        )
 
 
 def _horizon(connection: Connection) -> tuple[int, str | None]:
     """The newest load that cannot be taken back (0: none), and why, unless for its age."""
-    row = connection.execute("SELECT load, why FROM ops.horizon ORDER BY load DESC LIMIT 1").fetchone()
+    row = connection.execute(
+        "SELECT load, why FROM ops.horizon ORDER BY load DESC LIMIT 1"
+    ).fetchone()
     return row or (0, None)
 
 
-# --- undoing ------------------------------------------------------------------------------------------------------
+# --- undoing
+# --------------------------------------------------------------------------------------------------
 
 
 def changed_entities(connection: Connection, catalog: Catalog, since: int) -> list[str]:
@@ -170,73 +205,99 @@ def changed_entities(connection: Connection, catalog: Catalog, since: int) -> li
     return catalog.in_load_order(name for (name,) in rows)
 
 
-def undo_entity(connection: Connection, catalog: Catalog, entity: Entity, load: int, target: int) -> LoadedEntity:
-    """Brings kimo.<Entity> back to the state after load `target`, as a load of its own that can be undone as well.
+def undo_entity(
+    connection: Connection, catalog: Catalog, entity: Entity, load: int, target: int
+) -> LoadedEntity:
+    """Brings kimo.<Entity> back to the state after load `target`, as a load of its own that can be
+    undone as well.
 
-    Rows that were not there then are archived. Rows with pending edits in Kimo are left as they are, and counted as held.
+    Rows that were not there then are archived. Rows with pending edits in Kimo are left as they
+    are, and counted as held.
     """
     undo = _Undo(connection, catalog, entity, load, target)
     found = undo.find()
     remember(connection, entity, load)
     undo.apply()
-    report = LoadedEntity(entity.name, **found, unchanged=undo.count_live() - found["updated"] - found["held"])
+    report = LoadedEntity(
+        entity.name, **found, unchanged=undo.count_live() - found["updated"] - found["held"]
+    )
     record(connection, entity.name, load, report)
     return report
 
 
 def mark_undone(connection: Connection, load: int, target: int) -> None:
     connection.execute(
-        "UPDATE ops.change SET undone_by = %s WHERE load > %s AND load < %s AND undone_by IS NULL", [load, target, load]
+        "UPDATE ops.change SET undone_by = %s WHERE load > %s AND load < %s AND undone_by IS NULL",
+        [load, target, load],
     )
 
 
 class _Undo:
-    def __init__(self, connection: Connection, catalog: Catalog, entity: Entity, load: int, target: int) -> None:
+    def __init__(
+        self, connection: Connection, catalog: Catalog, entity: Entity, load: int, target: int
+    ) -> None:
         self._connection = connection
         answers = [catalog.answers.get(name or "") for name in (entity.name, entity.owner)]
-        row = connection.execute("SELECT EXISTS (SELECT FROM ops.loaded WHERE entity = ANY(%s))", [answers]).fetchone()
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM ops.loaded WHERE entity = ANY(%s))", [answers]
+        ).fetchone()
         is_answered = bool(row and row[0])
-        self._held = is_held(catalog, entity, of="k", is_gone=sql.SQL("false"), is_answered=is_answered)
+        self._held = is_held(
+            catalog, entity, of="k", is_gone=sql.SQL("false"), is_answered=is_answered
+        )
         self._entity = entity
         self._load = load
         self._target = target
 
     def find(self) -> dict[str, Any]:
-        """pg_temp.wanted: the images to go back to. pg_temp.difference: (id, kind) of every row that changes."""
-        self._connection.execute("DROP TABLE IF EXISTS pg_temp.wanted; DROP TABLE IF EXISTS pg_temp.difference")
+        """pg_temp.wanted: the images to go back to. pg_temp.difference: (id, kind) of every row
+        that changes.
+        """
+        self._connection.execute(
+            "DROP TABLE IF EXISTS pg_temp.wanted; DROP TABLE IF EXISTS pg_temp.difference"
+        )
         if _has_history(self._connection, self._entity.name):
             self._execute(
-                "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT DISTINCT ON ({id}) * FROM {history} "
-                "WHERE {load_column} > {target} ORDER BY {id}, {load_column}"
+                "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT DISTINCT ON ({id}) * FROM"
+                " {history} WHERE {load_column} > {target} ORDER BY {id}, {load_column}"
             )
         else:
-            self._execute("CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT * FROM {kimo} LIMIT 0")
-        self._execute(
-            """
+            self._execute(
+                "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT * FROM {kimo} LIMIT 0"
+            )
+        self._execute("""
             CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
-            SELECT id, CASE WHEN pending THEN 'held' WHEN was_there THEN 'updated' ELSE 'archived' END AS kind
+            SELECT id, CASE WHEN pending THEN 'held' WHEN was_there THEN 'updated'
+                ELSE 'archived' END AS kind
             FROM (
                 SELECT k.{id} AS id, {held} AS pending,
                        coalesce(w.{changed}, k.{changed}) <= {target}
                            OR coalesce(w.{changed}, k.{changed}) NOT IN ({loads}) AS was_there,
-                       k.{archived} AS archived, w.{archived} AS archived_then, w.{id} IS NOT NULL AS has_image,
+                       k.{archived} AS archived, w.{archived} AS archived_then, w.{id} IS NOT NULL
+                           AS has_image,
                        k.{hash} IS NOT DISTINCT FROM w.{hash} AS is_equal
                 FROM {kimo} AS k LEFT JOIN wanted AS w ON w.{id} = k.{id}
             ) AS rows
             WHERE CASE WHEN NOT was_there THEN archived IS NULL
-                       ELSE has_image AND NOT (is_equal AND (archived IS NULL) = (archived_then IS NULL)) END
-            """
-        )
-        rows = self._connection.execute("SELECT kind, count(*) FROM difference GROUP BY kind").fetchall()
+                       ELSE has_image AND NOT (is_equal AND (archived IS NULL) =
+                           (archived_then IS NULL)) END
+            """)
+        rows = self._connection.execute(
+            "SELECT kind, count(*) FROM difference GROUP BY kind"
+        ).fetchall()
         return {"updated": 0, "archived": 0, "held": 0, **dict(rows)}
 
     def apply(self) -> None:
         # No import has set the life-cycle columns, so taking one back leaves them.
-        restored = [name for name in (*self._entity.fields, HASH, ARCHIVED) if name not in (ID, *LIFECYCLE)]
+        restored = [
+            name for name in (*self._entity.fields, HASH, ARCHIVED) if name not in (ID, *LIFECYCLE)
+        ]
         self._execute(
-            "UPDATE {kimo} AS k SET {assignments}, {changed} = {load} "
-            "FROM difference AS d JOIN wanted AS w ON w.{id} = d.id WHERE d.kind = 'updated' AND k.{id} = d.id",
-            assignments=sql.SQL(", ").join(sql.SQL("{0} = w.{0}").format(sql.Identifier(name)) for name in restored),
+            "UPDATE {kimo} AS k SET {assignments}, {changed} = {load} FROM difference AS d JOIN"
+            " wanted AS w ON w.{id} = d.id WHERE d.kind = 'updated' AND k.{id} = d.id",
+            assignments=sql.SQL(", ").join(
+                sql.SQL("{0} = w.{0}").format(sql.Identifier(name)) for name in restored
+            ),
         )
         self._execute(
             "UPDATE {kimo} AS k SET {archived} = {load}, {changed} = {load} FROM difference AS d "
@@ -244,9 +305,15 @@ class _Undo:
         )
         # No snapshot is what is loaded now: the next load compares, whatever is staged.
         self._connection.execute(
-            "UPDATE ops.loaded SET (load, checksum, rows_live, changed_load, loaded_at) = (%s, %s, %s, %s, now()) "
-            "WHERE entity = %s",
-            [self._load, f"undone by load {self._load}", self.count_live(), self._load, self._entity.name],
+            "UPDATE ops.loaded SET (load, checksum, rows_live, changed_load, loaded_at) = (%s, %s,"
+            " %s, %s, now()) WHERE entity = %s",
+            [
+                self._load,
+                f"undone by load {self._load}",
+                self.count_live(),
+                self._load,
+                self._entity.name,
+            ],
         )
 
     def count_live(self) -> int:
@@ -265,8 +332,13 @@ class _Undo:
             "load": sql.Literal(self._load),
             "target": sql.Literal(self._target),
             "held": self._held,
-            # Others make no rows and keep no images: an export changes what was there before, and binds nothing.
-            "loads": sql.SQL("SELECT load FROM ops.change WHERE entity = {}").format(sql.Literal(self._entity.name)),
+            # Others make no rows and keep no images: an export changes what was there before, and
+            # binds nothing.
+            "loads": (
+                sql.SQL("SELECT load FROM ops.change WHERE entity = {}").format(
+                    sql.Literal(self._entity.name)
+                )
+            ),
         }
         return self._connection.execute(sql.SQL(statement).format(**(names | parts)))  # type: ignore[arg-type]
 

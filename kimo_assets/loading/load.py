@@ -1,6 +1,7 @@
 """One entity of step 2: kimo.<Entity> becomes the snapshot, touching only the rows that differ.
 
-The caller opens the one transaction of a load, and calls in dependency order, so that owners are there before their parts.
+The caller opens the one transaction of a load, and calls in dependency order, so that owners are
+there before their parts.
 """
 
 import time
@@ -22,7 +23,8 @@ from kimo_assets.reports import LoadedEntity
 
 # How much of a table has to change before the planner's picture of it is refreshed.
 _ANALYZE_SHARE = 0.1
-# A fifth of PostgreSQL's usual sample: the picture serves joins over whole tables, and drawing it was a fifth of a load.
+# A fifth of PostgreSQL's usual sample: the picture serves joins over whole tables, and drawing it
+# was a fifth of a load.
 _STATISTICS_TARGET = 20
 
 
@@ -41,7 +43,8 @@ class LoadedState:
 class Comparison:
     """What a load is about to do with an entity, for whoever wants to look before it is done.
 
-    is_first: nothing was there, every row of `incoming` is new, and pg_temp.difference does not exist.
+    is_first: nothing was there, every row of `incoming` is new, and pg_temp.difference does not
+    exist.
     """
 
     entity: Entity
@@ -64,42 +67,69 @@ def load_entity(
 ) -> LoadedEntity:
     """Applies the staged snapshot of one entity, inside the caller's transaction.
 
-    An entity whose snapshot, rules, owner and pending edits are as at the last load is not compared at all.
-    Raises: ContractError when nothing is staged, GuardError when the load looks like a mass deletion.
+    An entity whose snapshot, rules, owner and pending edits are as at the last load is not compared
+    at all.
+    Raises: ContractError when nothing is staged, GuardError when the load looks like a mass
+    deletion.
     """
     started = time.monotonic()
     schema, checksum = _staged(connection, entity, rules)
     before = loaded_state(connection, entity.name)
     owner_changed = _owner_changed_load(connection, entity)
-    if before and before.checksum == checksum and not before.held and before.owner_changed_load == owner_changed:
+    if (
+        before
+        and before.checksum == checksum
+        and not before.held
+        and before.owner_changed_load == owner_changed
+    ):
         return LoadedEntity(
-            entity.name, time.monotonic() - started, "unchanged", unchanged=before.rows_live,
+            entity.name,
+            time.monotonic() - started,
+            "unchanged",
+            unchanged=before.rows_live,
             refused=_refused_before(connection, entity),
-        )  # fmt: skip
+        )
     staging, mapped = table(schema, entity.name), staged_fields(connection, entity, schema)
     with since_kept(connection, entity.name, step=2):
         refused = refuse_rows(
             connection, entity, staging, mapped, load, rules, check_owner=owner_changed is not None
         )
     held = is_held(
-        catalog, entity, of="k", is_gone=sql.SQL("s.{} IS NULL").format(sql.Identifier(ID)),
+        catalog,
+        entity,
+        of="k",
+        is_gone=sql.SQL("s.{} IS NULL").format(sql.Identifier(ID)),
         is_answered=not rules.answered.isdisjoint((entity.name, entity.owner)),
-    )  # fmt: skip
+    )
     diff = Diff(connection, entity, staging, mapped, load, refused=refused > 0, held=held)
-    look = Comparison(entity, staging, diff.incoming, mapped, is_first=before is None and diff.is_empty())
+    look = Comparison(
+        entity, staging, diff.incoming, mapped, is_first=before is None and diff.is_empty()
+    )
     report = _apply(connection, diff, look, load, rules, on_comparison)
     changed = report.inserted + report.updated + report.archived > 0
     live = report.inserted + report.updated + report.unchanged + report.held
     changed_load = load if changed or before is None else before.changed_load
-    record_state(connection, entity.name, load, LoadedState(checksum, report.held, live, changed_load, owner_changed))
+    record_state(
+        connection,
+        entity.name,
+        load,
+        LoadedState(checksum, report.held, live, changed_load, owner_changed),
+    )
     if report.inserted + report.updated > _ANALYZE_SHARE * live:
-        connection.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(_STATISTICS_TARGET))
+        connection.execute(
+            sql.SQL("SET LOCAL default_statistics_target = {}").format(_STATISTICS_TARGET)
+        )
         connection.execute(sql.SQL("ANALYZE {}").format(table(KIMO, entity.name)))
     return replace(report, refused=refused, seconds=time.monotonic() - started)
 
 
 def _apply(
-    connection: Connection, diff: Diff, look: Comparison, load: int, rules: LoadRules, on_comparison: OnComparison
+    connection: Connection,
+    diff: Diff,
+    look: Comparison,
+    load: int,
+    rules: LoadRules,
+    on_comparison: OnComparison,
 ) -> LoadedEntity:
     entity = look.entity
     if look.is_first:
@@ -109,7 +139,9 @@ def _apply(
         return report
     found = diff.compare()
     on_comparison(look)
-    suspicion = guard.suspicion(connection, entity, diff.incoming, look.mapped, found["archived"], rules.guards)
+    suspicion = guard.suspicion(
+        connection, entity, diff.incoming, look.mapped, found["archived"], rules.guards
+    )
     if suspicion and not rules.allow_shrink:
         raise GuardError(suspicion)
     if rules.keep_history:
@@ -120,35 +152,49 @@ def _apply(
 
 
 def _staged(connection: Connection, entity: Entity, rules: LoadRules) -> tuple[str, str]:
-    """Schema of the staged table, and what identifies the snapshot together with the rules it is loaded by.
+    """Schema of the staged table, and what identifies the snapshot together with the rules it is
+    loaded by.
 
-    A plan stages only what differs from what is staged already. Raises: ContractError when nothing is staged at all.
+    A plan stages only what differs from what is staged already. Raises: ContractError when nothing
+    is staged at all.
     """
     for area in (rules.area, INTEGRATOR):
         if identity := staged_identity(connection, entity.name, area):
-            decoded = set(rules.codes(entity)) and set(staged_fields(connection, entity, area.schema))
+            decoded = set(rules.codes(entity)) and set(
+                staged_fields(connection, entity, area.schema)
+            )
             return area.schema, "/".join(filter(None, (identity, rules.digest(entity, decoded))))
     raise ContractError(f"{entity.name} has never been staged: run step 1 for it first")
 
 
-def staged_identity(connection: Connection, entity: str, area: StagingArea = INTEGRATOR) -> str | None:
-    """What identifies a staged snapshot: how it was read and what it holds. None when there is none."""
+def staged_identity(
+    connection: Connection, entity: str, area: StagingArea = INTEGRATOR
+) -> str | None:
+    """What identifies a staged snapshot: how it was read and what it holds. None when there is
+    none.
+    """
     row = connection.execute(
-        sql.SQL("SELECT definition || '/' || checksum FROM {} WHERE entity = %s").format(area.staged), [entity]
+        sql.SQL("SELECT definition || '/' || checksum FROM {} WHERE entity = %s").format(
+            area.staged
+        ),
+        [entity],
     ).fetchone()
     return row[0] if row else None
 
 
 def loaded_state(connection: Connection, entity: str) -> LoadedState | None:
     row = connection.execute(
-        "SELECT checksum, held, rows_live, changed_load, owner_changed_load FROM ops.loaded WHERE entity = %s",
+        "SELECT checksum, held, rows_live, changed_load, owner_changed_load FROM ops.loaded WHERE"
+        " entity = %s",
         [entity],
     ).fetchone()
     return LoadedState(*row) if row else None
 
 
 def _owner_changed_load(connection: Connection, entity: Entity) -> int | None:
-    """The load that last changed the owner's rows; None when there is no owner, or it is not imported."""
+    """The load that last changed the owner's rows; None when there is no owner, or it is not
+    imported.
+    """
     state = loaded_state(connection, entity.owner) if entity.owner else None
     return state.changed_load if state else None
 
@@ -163,10 +209,13 @@ def _refused_before(connection: Connection, entity: Entity) -> int:
 def record_state(connection: Connection, entity: str, load: int, state: LoadedState) -> None:
     connection.execute(
         """
-        INSERT INTO ops.loaded (entity, load, checksum, held, rows_live, changed_load, owner_changed_load)
+        INSERT INTO ops.loaded (entity, load, checksum, held, rows_live, changed_load,
+            owner_changed_load)
         VALUES (%s, %s, %s, %s, %s, %s, %s)
-        ON CONFLICT (entity) DO UPDATE SET (load, checksum, held, rows_live, changed_load, owner_changed_load,
-            loaded_at) = (excluded.load, excluded.checksum, excluded.held, excluded.rows_live, excluded.changed_load,
+        ON CONFLICT (entity) DO UPDATE SET (load, checksum, held, rows_live, changed_load,
+            owner_changed_load,
+            loaded_at) = (excluded.load, excluded.checksum, excluded.held, excluded.rows_live,
+                excluded.changed_load,
             excluded.owner_changed_load, now())
         """,
         [

@@ -1,4 +1,6 @@
-"""What a load would do, row by row: which fields change how often, and a sample of each kind of change."""
+"""What a load would do, row by row: which fields change how often, and a sample of each kind of
+change.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +39,13 @@ class Sample:
 
     def as_json(self) -> dict[str, Any]:
         changes = {name: {"from": old, "to": new} for name, (old, new) in self.changes.items()}
-        return {"kind": self.kind, "id": self.id, "name": self.name, "changes": changes, "returns": self.returns}
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "name": self.name,
+            "changes": changes,
+            "returns": self.returns,
+        }
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,9 @@ def preview(connection: Connection, comparison: Comparison, *, samples: int) -> 
     """Looks at a comparison before it is applied; at most `samples` rows of each kind."""
     if comparison.is_first:
         return Preview({}, _first_rows(connection, comparison, samples))
-    return Preview(_changed_fields(connection, comparison), _samples(connection, comparison, samples))
+    return Preview(
+        _changed_fields(connection, comparison), _samples(connection, comparison, samples)
+    )
 
 
 def _first_rows(connection: Connection, comparison: Comparison, samples: int) -> list[Sample]:
@@ -67,12 +77,13 @@ def _first_rows(connection: Connection, comparison: Comparison, samples: int) ->
 def _changed_fields(connection: Connection, comparison: Comparison) -> dict[str, int]:
     names = [name for name in comparison.mapped if name != ID]
     counts: list[sql.Composable] = [
-        sql.SQL("count(*) FILTER (WHERE k.{0} IS DISTINCT FROM s.{0})").format(sql.Identifier(name)) for name in names
+        sql.SQL("count(*) FILTER (WHERE k.{0} IS DISTINCT FROM s.{0})").format(sql.Identifier(name))
+        for name in names
     ]
     row = connection.execute(
         sql.SQL(
-            "SELECT {counts} FROM difference AS d JOIN {staging} AS s ON s.{id} = d.id JOIN {kimo} AS k ON k.{id} = d.id "
-            "WHERE d.kind = 'updated'"
+            "SELECT {counts} FROM difference AS d JOIN {staging} AS s ON s.{id} = d.id JOIN {kimo}"
+            " AS k ON k.{id} = d.id WHERE d.kind = 'updated'"
         ).format(
             counts=sql.SQL(", ").join(counts or [sql.SQL("0")]),
             staging=comparison.staging,
@@ -86,14 +97,13 @@ def _changed_fields(connection: Connection, comparison: Comparison) -> dict[str,
 
 def _samples(connection: Connection, comparison: Comparison, samples: int) -> list[Sample]:
     rows = connection.execute(
-        sql.SQL(
-            """
+        sql.SQL("""
             SELECT d.kind, d.id, to_jsonb(k), to_jsonb(s), k.{archived} IS NOT NULL
-            FROM (SELECT id, kind, row_number() OVER (PARTITION BY kind ORDER BY id) AS n FROM difference) AS d
+            FROM (SELECT id, kind, row_number() OVER (PARTITION BY kind ORDER BY id) AS n
+                FROM difference) AS d
             LEFT JOIN {staging} AS s ON s.{id} = d.id LEFT JOIN {kimo} AS k ON k.{id} = d.id
             WHERE d.n <= {samples} ORDER BY d.kind, d.id
-            """
-        ).format(
+            """).format(
             archived=sql.Identifier(ARCHIVED),
             staging=comparison.staging,
             kimo=table(KIMO, comparison.entity.name),
@@ -116,7 +126,9 @@ def _samples(connection: Connection, comparison: Comparison, samples: int) -> li
 def _changes(old: Row | None, new: Row | None, mapped: Sequence[str]) -> dict[str, tuple[Any, Any]]:
     if old is None or new is None:
         return {}
-    return {name: (old.get(name), new.get(name)) for name in mapped if old.get(name) != new.get(name)}
+    return {
+        name: (old.get(name), new.get(name)) for name in mapped if old.get(name) != new.get(name)
+    }
 
 
 def _name_of(row: Row, entity: Entity) -> str | None:

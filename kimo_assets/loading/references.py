@@ -1,4 +1,6 @@
-"""References that point nowhere: counted and sampled per field after a load, never a reason to stop it."""
+"""References that point nowhere: counted and sampled per field after a load, never a reason to stop
+it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,15 +14,23 @@ _SAMPLES = 5
 
 
 def check_references(
-    connection: Connection, catalog: Catalog, names: Sequence[str], load: int, area: StagingArea = INTEGRATOR
+    connection: Connection,
+    catalog: Catalog,
+    names: Sequence[str],
+    load: int,
+    area: StagingArea = INTEGRATOR,
 ) -> dict[str, dict[str, int]]:
-    """Recounts the references of which either end changed in this load; returns all that dangle, of `names`, by field.
+    """Recounts the references of which either end changed in this load; returns all that dangle, of
+    `names`, by field.
 
-    A reference to an entity that is not imported is not counted: nobody promised that its rows would be there.
+    A reference to an entity that is not imported is not counted: nobody promised that its rows
+    would be there.
     """
     changed = {
         name
-        for (name,) in connection.execute("SELECT entity FROM ops.loaded WHERE changed_load = %s", [load])
+        for (name,) in connection.execute(
+            "SELECT entity FROM ops.loaded WHERE changed_load = %s", [load]
+        )
     }
     loaded = {name for (name,) in connection.execute("SELECT entity FROM ops.loaded")}
     mapped = _mapped_fields(connection, area)
@@ -29,10 +39,15 @@ def check_references(
             if reference.target in loaded and (name in changed or reference.target in changed):
                 # What only the ERP writes and the mapping leaves out is empty in every row.
                 is_empty = catalog[name].direction == "import" and field not in mapped.get(name, ())
-                found = [] if is_empty else connection.execute(_dangling(catalog[name], field, reference)).fetchall()
+                found = (
+                    []
+                    if is_empty
+                    else connection.execute(_dangling(catalog[name], field, reference)).fetchall()
+                )
                 _record(connection, name, field, reference, found, load)
     rows = connection.execute(
-        "SELECT entity, field, dangling FROM ops.reference_check WHERE dangling > 0 AND entity = ANY(%s) ORDER BY 1, 2",
+        "SELECT entity, field, dangling FROM ops.reference_check WHERE dangling > 0 AND entity ="
+        " ANY(%s) ORDER BY 1, 2",
         [list(names)],
     )
     dangling: dict[str, dict[str, int]] = {}
@@ -51,7 +66,12 @@ def _mapped_fields(connection: Connection, area: StagingArea) -> dict[str, list[
 
 
 def _record(
-    connection: Connection, entity: str, field: str, reference: Reference, found: Sequence[Sequence[Any]], load: int
+    connection: Connection,
+    entity: str,
+    field: str,
+    reference: Reference,
+    found: Sequence[Sequence[Any]],
+    load: int,
 ) -> None:
     """found: each value that points nowhere with its number of rows."""
     connection.execute(
@@ -90,15 +110,14 @@ def _dangling(entity: Entity, field: str, reference: Reference) -> sql.Composed:
     ]
     local = [sql.Identifier(name) for name in {field, *reference.keys.values(), *reference.unless}]
     # Distinct values first: a million rows hold a few hundred keys.
-    return sql.SQL(
-        """
+    return sql.SQL("""
         SELECT x.{field}, sum(x.rows)::bigint AS rows
-        FROM (SELECT {local}, count(*) AS rows FROM {entity} WHERE {field} IS NOT NULL AND {archived} IS NULL
+        FROM (SELECT {local}, count(*) AS rows FROM {entity} WHERE {field} IS NOT NULL
+            AND {archived} IS NULL
               GROUP BY {local}) AS x
         WHERE NOT EXISTS (SELECT FROM {target} AS t WHERE t.{archived} IS NULL AND {keys}) {unless}
         GROUP BY 1 ORDER BY 2 DESC, 1
-        """
-    ).format(
+        """).format(
         field=sql.Identifier(field),
         local=sql.SQL(", ").join(local),
         entity=table(KIMO, entity.name),

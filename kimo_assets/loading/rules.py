@@ -1,4 +1,6 @@
-"""What a load is told from outside: guards, the decoding of statuses, whether its changes can be taken back."""
+"""What a load is told from outside: guards, the decoding of statuses, whether its changes can be
+taken back.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,9 +19,10 @@ from kimo_assets.database.names import INTEGRATOR, StagingArea
 class LoadRules:
     """area: where the snapshots are staged. allow_shrink: guards are noted rather than obeyed.
 
-    erp_statuses: kind (`Account1`) -> code -> description, of kimo.yaml; a kind without codes is decoded by nobody, so
-    nothing is refused because of it. keep_history: before-images are kept, so that the load can be undone. answered: the
-    heads whose answers from the ERP are imported (EntitySyncReferenceFor*).
+    erp_statuses: kind (`Account1`) -> code -> description, of kimo.yaml; a kind without codes is
+    decoded by nobody, so nothing is refused because of it. keep_history: before-images are kept, so
+    that the load can be undone. answered: the heads whose answers from the ERP are imported
+    (EntitySyncReferenceFor*).
     """
 
     guards: GuardsConfig = field(default_factory=GuardsConfig)
@@ -33,13 +36,26 @@ class LoadRules:
     def of(
         cls, config: KimoConfig, *, allow_shrink: bool = False, area: StagingArea = INTEGRATOR
     ) -> "LoadRules":
-        answered = frozenset(name.removeprefix(ANSWERS) for name in config.entities if name.startswith(ANSWERS))
-        return cls(config.guards, config.erp_statuses, config.history.keep_loads > 0, allow_shrink, area, answered)
+        answered = frozenset(
+            name.removeprefix(ANSWERS) for name in config.entities if name.startswith(ANSWERS)
+        )
+        return cls(
+            config.guards,
+            config.erp_statuses,
+            config.history.keep_loads > 0,
+            allow_shrink,
+            area,
+            answered,
+        )
 
     def with_console(self, connection: Connection) -> "LoadRules":
-        """The same, with the statuses that the console decodes (kimo."ErpStatus") beside those of kimo.yaml."""
+        """The same, with the statuses that the console decodes (kimo."ErpStatus") beside those of
+        kimo.yaml.
+        """
         statuses: dict[str, dict[str, str]] = {}
-        for kind, code, description in connection.execute('SELECT "Type", "ValueId", "Description" FROM kimo."ErpStatus"'):
+        for kind, code, description in connection.execute(
+            'SELECT "Type", "ValueId", "Description" FROM kimo."ErpStatus"'
+        ):
             statuses.setdefault(kind, {})[code] = description or ""
         for kind, codes in self.erp_statuses.items():
             statuses[kind] = {**statuses.get(kind, {}), **codes}
@@ -54,7 +70,9 @@ class LoadRules:
         }
 
     def digest(self, entity: Entity, fields: Collection[str]) -> str:
-        """Changes when a snapshot of these fields would be loaded another way; empty where no rule is about any of them."""
+        """Changes when a snapshot of these fields would be loaded another way; empty where no rule
+        is about any of them.
+        """
         codes = {field: codes for field, codes in self.codes(entity).items() if field in fields}
         text = orjson.dumps(codes, option=orjson.OPT_SORT_KEYS)
         return blake2b(text, digest_size=8).hexdigest() if codes else ""

@@ -1,4 +1,6 @@
-"""Step 2 over a choice of entities: one that fails is taken back to its savepoint, the others are kept."""
+"""Step 2 over a choice of entities: one that fails is taken back to its savepoint, the others are
+kept.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +32,11 @@ def load_entities(
     on_comparison: OnComparison = lambda comparison: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[LoadedEntity]:
-    """Loads the named entities, in the given order, inside the caller's transaction; then recounts what points nowhere.
+    """Loads the named entities, in the given order, inside the caller's transaction; then recounts
+    what points nowhere.
 
-    But the ERP's answers come first: the records that they bind are then compared with the snapshot under the ERP's Ids.
-    say: told what an operator should know of the answers.
+    But the ERP's answers come first: the records that they bind are then compared with the snapshot
+    under the ERP's Ids. say: told what an operator should know of the answers.
     """
     rules = rules.with_console(connection)
     answers = [name for name in names if name in catalog.answers.values()]
@@ -51,19 +54,28 @@ def load_entities(
         history.give_up(connection, load, _CANNOT_BE_UNDONE.format(load=load))
     dangling = check_references(connection, catalog, names, load, rules.area)
     new = count_new(connection, INTEGRATOR.rejected, names, 2, load)
-    return [replace(reports[name], dangling=dangling.get(name, {}), refused_new=new.get(name, 0)) for name in names]
+    return [
+        replace(reports[name], dangling=dangling.get(name, {}), refused_new=new.get(name, 0))
+        for name in names
+    ]
 
 
 _CANNOT_BE_UNDONE = (
-    "Load {load} gave records of Kimo's the Ids by which the ERP knows them, wherever they are named: that cannot be taken "
-    "back."
+    "Load {load} gave records of Kimo's the Ids by which the ERP knows them, wherever they are"
+    " named: that cannot be taken back."
 )
 
 
 def _acknowledge_all(
-    connection: Connection, catalog: Catalog, load: int, rules: LoadRules, say: Callable[[str], None]
+    connection: Connection,
+    catalog: Catalog,
+    load: int,
+    rules: LoadRules,
+    say: Callable[[str], None],
 ) -> dict[str, Acknowledged]:
-    """Applies all answers that are there, whichever entities are loaded: head -> what came of it."""
+    """Applies all answers that are there, whichever entities are loaded: head -> what came
+    of it.
+    """
     applied = {}
     for head in to_acknowledge(connection, catalog):
         applied[head] = _acknowledge_one(connection, catalog, head, load, rules)
@@ -72,7 +84,9 @@ def _acknowledge_all(
     return applied
 
 
-def _acknowledge_one(connection: Connection, catalog: Catalog, head: str, load: int, rules: LoadRules) -> Acknowledged:
+def _acknowledge_one(
+    connection: Connection, catalog: Catalog, head: str, load: int, rules: LoadRules
+) -> Acknowledged:
     started = time.monotonic()
     try:
         with connection.transaction():
@@ -80,7 +94,10 @@ def _acknowledge_one(connection: Connection, catalog: Catalog, head: str, load: 
     except (KimoError, psycopg.Error) as error:
         if connection.broken:
             raise
-        why = f"the ERP's answers to {head} could not be applied, the next load tries again: {in_one_line(error)}"
+        why = (
+            f"the ERP's answers to {head} could not be applied, the next load tries again:"
+            f" {in_one_line(error)}"
+        )
         found = Acknowledged(failure=why, notes=(why,))
     return replace(found, seconds=time.monotonic() - started)
 
@@ -113,7 +130,12 @@ def _with_acknowledged(report: LoadedEntity, found: Acknowledged) -> AnswersEnti
 
 
 def _load_one(
-    connection: Connection, catalog: Catalog, name: str, load: int, rules: LoadRules, on_comparison: OnComparison
+    connection: Connection,
+    catalog: Catalog,
+    name: str,
+    load: int,
+    rules: LoadRules,
+    on_comparison: OnComparison,
 ) -> LoadedEntity:
     started = time.monotonic()
     try:
@@ -134,7 +156,9 @@ def undo_loads(
     *,
     on_start: Callable[[str], None] = lambda name: None,
 ) -> list[LoadedEntity]:
-    """Brings the named entities back to the state after load `target`, inside the caller's transaction."""
+    """Brings the named entities back to the state after load `target`, inside the caller's
+    transaction.
+    """
     reports = []
     for name in names:
         on_start(name)

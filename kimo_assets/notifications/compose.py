@@ -1,4 +1,6 @@
-"""A letter and how it looks: the same content as text and as HTML. What it says is morning.py's and run.py's."""
+"""A letter and how it looks: the same content as text and as HTML. What it says is morning.py's and
+run.py's.
+"""
 
 import re
 import textwrap
@@ -49,7 +51,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Letter:
-    """facts: names and values that stand first; link: text and address; foot: why one gets this mail."""
+    """facts: names and values that stand first; link: text and address; foot: why one gets this
+    mail.
+    """
 
     subject: str
     headline: str
@@ -62,13 +66,18 @@ class Letter:
 
 
 def harmless(value: object, limit: int | None = None) -> str:
-    """One line of a value: control characters, line breaks and marks that turn the writing's direction become blanks."""
-    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in str(value))
+    """One line of a value: control characters, line breaks and marks that turn the writing's
+    direction become blanks.
+    """
+    text = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in str(value)
+    )
     text = " ".join(text.split())
     return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-# --- text -------------------------------------------------------------------------------------------------------------
+# --- text
+# --------------------------------------------------------------------------------------------------
 
 
 def as_text(letter: Letter) -> str:
@@ -106,13 +115,20 @@ def _text_block(block: Block) -> Iterator[str]:
 
 def _wrapped(text: str, first: str = "", others: str = "") -> list[str]:
     return textwrap.wrap(
-        harmless(text, _TEXT_CHARS), _WIDTH, initial_indent=first, subsequent_indent=others, break_long_words=False,
+        harmless(text, _TEXT_CHARS),
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
         break_on_hyphens=False,
-    )  # fmt: skip
+    )
 
 
 def _text_table(table: Figures) -> Iterator[str]:
-    rows = [table.columns, *(tuple(harmless(cell, _CELL_CHARS) for cell in row) for row in table.rows)]
+    rows = [
+        table.columns,
+        *(tuple(harmless(cell, _CELL_CHARS) for cell in row) for row in table.rows),
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     for row in rows:
         cells = (
@@ -122,9 +138,11 @@ def _text_table(table: Figures) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-# --- HTML -------------------------------------------------------------------------------------------------------------
+# --- HTML
+# --------------------------------------------------------------------------------------------------
 
-# Styles stand with the elements: mail programs drop style sheets. No picture, script or address of somebody else's.
+# Styles stand with the elements: mail programs drop style sheets. No picture, script or address of
+# somebody else's.
 _TEMPLATE = """\
 <!DOCTYPE html>
 <html lang="{{ letter.language }}"><head><meta charset="utf-8"><title>{{ letter.subject | harmless }}</title></head>
@@ -179,7 +197,9 @@ _PAGE = _ENVIRONMENT.from_string(_TEMPLATE)
 
 def as_html(letter: Letter) -> str:
     """A page of its own. Everything in it is escaped: of the letter nothing is taken for HTML."""
-    return _PAGE.render(letter=_with_safe_link(letter), colour=_COLOURS[letter.tone], bad=_COLOURS["bad"])
+    return _PAGE.render(
+        letter=_with_safe_link(letter), colour=_COLOURS[letter.tone], bad=_COLOURS["bad"]
+    )
 
 
 _WEB = re.compile(r"https?://\S+")

@@ -17,7 +17,8 @@ from kimo_assets.config.models import SmtpConfig
 from kimo_assets.notifications.compose import Letter, as_html, as_text, harmless
 from kimo_assets.notifications.settings import NotificationSettings
 
-# A server that answers each command just in time is left after so many times the patience for one answer.
+# A server that answers each command just in time is left after so many times the patience for one
+# answer.
 _WHOLE = 2
 _TEMPORARY = range(400, 500)
 _SAID_CHARS = 200
@@ -27,7 +28,9 @@ _POLICY = SMTP.clone(cte_type="7bit")
 
 @dataclass(frozen=True)
 class Delivery:
-    """later, never: address -> why it did not get the mail; `later` may help. Sentences hold no password."""
+    """later, never: address -> why it did not get the mail; `later` may help. Sentences hold no
+    password.
+    """
 
     sent: tuple[str, ...] = ()
     later: dict[str, str] = field(default_factory=dict)
@@ -38,11 +41,17 @@ class Delivery:
         return tuple(dict.fromkeys([*self.later.values(), *self.never.values()]))
 
 
-def as_message(letter: Letter, recipients: Sequence[str], settings: NotificationSettings, at: datetime) -> bytes:
-    """The mail as it goes out: text, and the same as HTML. Nothing of the letter can add a header."""
+def as_message(
+    letter: Letter, recipients: Sequence[str], settings: NotificationSettings, at: datetime
+) -> bytes:
+    """The mail as it goes out: text, and the same as HTML. Nothing of the letter can add a
+    header.
+    """
     message = EmailMessage(policy=_POLICY)
     message["Subject"] = harmless(letter.subject)
-    message["From"] = Address(display_name=harmless(settings.sender_name), addr_spec=settings.sender)
+    message["From"] = Address(
+        display_name=harmless(settings.sender_name), addr_spec=settings.sender
+    )
     message["To"] = [Address(addr_spec=address) for address in recipients]
     message["Date"] = format_datetime(at)
     message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
@@ -54,7 +63,9 @@ def as_message(letter: Letter, recipients: Sequence[str], settings: Notification
     return message.as_bytes()
 
 
-def deliver(messages: Sequence[tuple[bytes, Sequence[str]]], sender: str, smtp: SmtpConfig) -> list[Delivery]:
+def deliver(
+    messages: Sequence[tuple[bytes, Sequence[str]]], sender: str, smtp: SmtpConfig
+) -> list[Delivery]:
     """Hands messages to the server over one connection: each with those who are to get it."""
     done: list[Delivery] = []
     try:
@@ -64,7 +75,10 @@ def deliver(messages: Sequence[tuple[bytes, Sequence[str]]], sender: str, smtp: 
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
         # What was handed over before it broke stays so.
         why = _in_words(error, smtp)
-        done += [Delivery(later=dict.fromkeys(recipients, why)) for _, recipients in messages[len(done) :]]
+        done += [
+            Delivery(later=dict.fromkeys(recipients, why))
+            for _, recipients in messages[len(done) :]
+        ]
     return done
 
 
@@ -78,19 +92,24 @@ def _deliver(
     except smtplib.SMTPServerDisconnected:
         raise
     except smtplib.SMTPResponseException as error:
-        # Of the mail as a whole: of its sender or its content. It may be mended at the server, so it is tried again.
+        # Of the mail as a whole: of its sender or its content. It may be mended at the server, so
+        # it is tried again.
         return Delivery(later=dict.fromkeys(recipients, _in_words(error, smtp)))
     later: dict[str, str] = {}
     never: dict[str, str] = {}
     for address, (code, said) in refused.items():
         why = f"{_place(smtp)} does not take mail for {address}: {_said(code, said, smtp)}"
         (later if code in _TEMPORARY else never)[address] = why
-    return Delivery(tuple(address for address in recipients if address not in refused), later, never)
+    return Delivery(
+        tuple(address for address in recipients if address not in refused), later, never
+    )
 
 
 @contextmanager
 def _connected(smtp: SmtpConfig) -> Iterator[smtplib.SMTP]:
-    """Encrypted and logged in as the settings say; closed within the time that is allowed, whatever the server does."""
+    """Encrypted and logged in as the settings say; closed within the time that is allowed, whatever
+    the server does.
+    """
     context = ssl.create_default_context()
     server = _not_connected(smtp, context)
     watch = threading.Timer(_WHOLE * smtp.timeout_s, _cut, [server])
@@ -111,9 +130,13 @@ def _connected(smtp: SmtpConfig) -> Iterator[smtplib.SMTP]:
 
 
 def _not_connected(smtp: SmtpConfig, context: ssl.SSLContext) -> smtplib.SMTP:
-    """Given a host, smtplib would connect before anybody could watch it; without, it forgets whose certificate to expect."""
+    """Given a host, smtplib would connect before anybody could watch it; without, it forgets whose
+    certificate to expect.
+    """
     if smtp.security == "ssl":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(local_hostname=_own_name(), timeout=smtp.timeout_s, context=context)
+        server: smtplib.SMTP = smtplib.SMTP_SSL(
+            local_hostname=_own_name(), timeout=smtp.timeout_s, context=context
+        )
     else:
         server = smtplib.SMTP(local_hostname=_own_name(), timeout=smtp.timeout_s)
     vars(server)["_host"] = smtp.host
@@ -142,21 +165,38 @@ def _in_words(error: Exception, smtp: SmtpConfig) -> str:
     match error:
         case smtplib.SMTPAuthenticationError():
             said = _said(error.smtp_code, error.smtp_error, smtp)
-            return f"{place} refuses the user '{smtp.username}' or the password: {said}. Look at `notifications: smtp:`"
+            return (
+                f"{place} refuses the user '{smtp.username}' or the password: {said}. Look at"
+                " `notifications: smtp:`"
+            )
         case smtplib.SMTPNotSupportedError():
-            return f"{place} does not offer what is asked of it ({error}). Look at `security` and `username`"
+            return (
+                f"{place} does not offer what is asked of it ({error}). Look at `security` and"
+                " `username`"
+            )
         case ssl.SSLCertVerificationError():
             return f"{place} shows a certificate that is not trusted here: {error.verify_message}"
         case ssl.SSLError():
-            return f"{place} does not speak TLS as asked ({error.reason}). Look at `port` and `security`"
+            return (
+                f"{place} does not speak TLS as asked ({error.reason}). Look at `port` and"
+                " `security`"
+            )
         case smtplib.SMTPSenderRefused():
-            return f"{place} does not take mail from {error.sender}: {_said(error.smtp_code, error.smtp_error, smtp)}"
+            return (
+                f"{place} does not take mail from {error.sender}:"
+                f" {_said(error.smtp_code, error.smtp_error, smtp)}"
+            )
         case smtplib.SMTPResponseException():
-            return f"{place} does not take the mail: {_said(error.smtp_code, error.smtp_error, smtp)}"
+            return (
+                f"{place} does not take the mail: {_said(error.smtp_code, error.smtp_error, smtp)}"
+            )
         case smtplib.SMTPServerDisconnected():
             return f"{place} hung up, or did not answer in time ({_masked(str(error), smtp)})"
         case UnicodeError():
-            return f"{place} cannot be given its name, user or password: one holds letters that are not plain ASCII"
+            return (
+                f"{place} cannot be given its name, user or password: one holds letters that are"
+                " not plain ASCII"
+            )
         case TimeoutError():
             return f"{place} does not answer within {smtp.timeout_s:g} s"
         case _:

@@ -35,7 +35,9 @@ class FailingJob:
 
 @dataclass(frozen=True)
 class WaitingRecords:
-    """How many records of an entity are where on their way to the ERP: as `kimo export status` says."""
+    """How many records of an entity are where on their way to the ERP: as `kimo export status`
+    says.
+    """
 
     entity: str
     ready: int
@@ -63,7 +65,8 @@ class Tablet:
 
 @dataclass(frozen=True)
 class Tablets:
-    """late: those that have not synced for more than max_hours, the latest last. agents_unknown: of whom no sync is known.
+    """late: those that have not synced for more than max_hours, the latest last. agents_unknown: of
+    whom no sync is known.
 
     is_known: whether Kimo's server writes them at all.
     """
@@ -76,9 +79,11 @@ class Tablets:
 
 @dataclass(frozen=True)
 class MorningReport:
-    """since: when the one before was made. fresh: entity -> when the ERP was last read with success, None: never.
+    """since: when the one before was made. fresh: entity -> when the ERP was last read with
+    success, None: never.
 
-    refused: as they stand, new ones since then. pictures, addresses: what is to be corrected, the first of it and how many.
+    refused: as they stand, new ones since then. pictures, addresses: what is to be corrected, the
+    first of it and how many.
     """
 
     at: datetime
@@ -116,19 +121,33 @@ class MorningReport:
         """How many of the report's parts ask for somebody."""
         new = sum(one.new for one in self.refused)
         parts = (
-            self.stale, self.failed or self.failing, new, self.stuck, any(w.held for w in self.waiting),
-            self.tablets.late, self.picture_count, self.address_count, self.undelivered,
-        )  # fmt: skip
+            self.stale,
+            self.failed or self.failing,
+            new,
+            self.stuck,
+            any(w.held for w in self.waiting),
+            self.tablets.late,
+            self.picture_count,
+            self.address_count,
+            self.undelivered,
+        )
         return sum(bool(part) for part in parts)
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "fresh_until": self.fresh_until, "stale": self.stale, "to_look_at": self.to_look_at}
+        return {
+            **asdict(self),
+            "fresh_until": self.fresh_until,
+            "stale": self.stale,
+            "to_look_at": self.to_look_at,
+        }
 
 
 def morning_letter(report: MorningReport, settings: NotificationSettings) -> Letter:
     words = Words.of(settings)
     count = report.to_look_at
-    state = words("to do", count=count) if count > 1 else words("one to do" if count else "all well")
+    state = (
+        words("to do", count=count) if count > 1 else words("one to do" if count else "all well")
+    )
     return Letter(
         subject=words("morning subject", state=state),
         headline=words("morning headline", day=words.day(report.at)) + f": {state}",
@@ -147,25 +166,50 @@ def _facts(report: MorningReport, words: Words) -> Iterator[tuple[str, str]]:
     if last is None:
         yield words("last load"), words("no load")
     else:
-        outcome = {True: "succeeded", False: "load failed", None: "running" if last.is_running else "killed"}[last.success]
-        line = words("load line", load=last.load, title=last.title, at=words.moment(last.at), outcome=words(outcome))
+        outcome = {
+            True: "succeeded",
+            False: "load failed",
+            None: "running" if last.is_running else "killed",
+        }[last.success]
+        line = words(
+            "load line",
+            load=last.load,
+            title=last.title,
+            at=words.moment(last.at),
+            outcome=words(outcome),
+        )
         yield words("last load"), line
     yield words("covers"), words.moment(report.since)
 
 
 def _sections(report: MorningReport, words: Words) -> Iterator[Section]:
     if report.failed or report.failing:
-        yield Section(words("failed since"), (Items(tuple(_failed(report, words))), _command("kimo status")), is_bad=True)
+        yield Section(
+            words("failed since"),
+            (Items(tuple(_failed(report, words))), _command("kimo status")),
+            is_bad=True,
+        )
     yield Section(words("fresh"), tuple(_fresh(report, words)), is_bad=bool(report.stale))
     if report.refused:
         rows, new = sum(one.rows for one in report.refused), sum(one.new for one in report.refused)
         title = words("refused", count=words.count(rows), new=words.count(new))
-        yield Section(title, (*refused_rows(report.refused, words), _command("kimo rejected")), is_bad=bool(new))
+        yield Section(
+            title,
+            (*refused_rows(report.refused, words), _command("kimo rejected")),
+            is_bad=bool(new),
+        )
     yield Section(words("waiting"), tuple(_waiting(report, words)))
     if report.stuck:
         columns = words.columns("what", "which", "since", "why")
-        rows_ = [[s.what, s.which, words.moment(s.since) if s.since else "", s.why] for s in report.stuck[:_ROWS]]
-        shown = (table(columns, rows_, left=columns), *_more(len(report.stuck), words), _command("kimo export status"))
+        rows_ = [
+            [s.what, s.which, words.moment(s.since) if s.since else "", s.why]
+            for s in report.stuck[:_ROWS]
+        ]
+        shown = (
+            table(columns, rows_, left=columns),
+            *_more(len(report.stuck), words),
+            _command("kimo export status"),
+        )
         yield Section(words("stuck", count=words.count(len(report.stuck))), shown, is_bad=True)
     yield _tablets(report.tablets, words)
     if report.picture_count or report.address_count:
@@ -178,14 +222,20 @@ def _sections(report: MorningReport, words: Words) -> Iterator[Section]:
 
 def _failed(report: MorningReport, words: Words) -> Iterator[str]:
     for job in report.failing:
-        yield words("failing now", job=job.job, since=words.moment(job.since), count=words.count(job.runs))
+        yield words(
+            "failing now", job=job.job, since=words.moment(job.since), count=words.count(job.runs)
+        )
     for load in report.failed[:_ROWS]:
         if load.success is None:
             yield words("killed load", title=load.title, load=load.load)
             continue
         which = words("failed load", title=load.title, load=load.load, at=words.moment(load.at))
         reasons = by_reason(load.failures.items()).items()
-        yield f"{which}: " + "; ".join(f"{names_in_short(names)}: {why}" for why, names in reasons) if reasons else which
+        yield (
+            f"{which}: " + "; ".join(f"{names_in_short(names)}: {why}" for why, names in reasons)
+            if reasons
+            else which
+        )
 
 
 def _fresh(report: MorningReport, words: Words) -> Iterator[Block]:
@@ -196,15 +246,22 @@ def _fresh(report: MorningReport, words: Words) -> Iterator[Block]:
     else:
         yield Paragraph(words("stale", count=len(stale), hours=hours))
     columns = words.columns("entity", "read last")
-    oldest = stale or dict(sorted(report.fresh.items(), key=lambda one: one[1].timestamp() if one[1] else 0)[:5])
-    yield table(columns, [[name, words.moment(at)] for name, at in [*oldest.items()][:_ROWS]], left=columns)
+    oldest = stale or dict(
+        sorted(report.fresh.items(), key=lambda one: one[1].timestamp() if one[1] else 0)[:5]
+    )
+    yield table(
+        columns, [[name, words.moment(at)] for name, at in [*oldest.items()][:_ROWS]], left=columns
+    )
     yield from _more(len(oldest), words)
 
 
 _RECORDS = {
-    "ready": "ready", "held": "held record", "waiting": "waiting record", "in_flight": "in_flight",
+    "ready": "ready",
+    "held": "held record",
+    "waiting": "waiting record",
+    "in_flight": "in_flight",
     "unacknowledged": "unacknowledged",
-}  # fmt: skip
+}
 
 
 def _waiting(report: MorningReport, words: Words) -> Iterator[Block]:
@@ -220,17 +277,26 @@ def _waiting(report: MorningReport, words: Words) -> Iterator[Block]:
 
 
 def _tablets(tablets: Tablets, words: Words) -> Section:
-    title = words("tablets", hours=f"{tablets.max_hours:g}", count=len(tablets.late) if tablets.is_known else "?")
+    title = words(
+        "tablets",
+        hours=f"{tablets.max_hours:g}",
+        count=len(tablets.late) if tablets.is_known else "?",
+    )
     if not tablets.is_known:
         return Section(title, (Paragraph(words("tablets unknown")),))
     blocks: list[Block] = []
     if tablets.late:
         columns = words.columns("user", "agent", "device", "last sync")
-        rows = [[one.user, one.agent, one.device, words.moment(one.last_sync_at)] for one in tablets.late[:_ROWS]]
+        rows = [
+            [one.user, one.agent, one.device, words.moment(one.last_sync_at)]
+            for one in tablets.late[:_ROWS]
+        ]
         blocks += [table(columns, rows, left=columns), *_more(len(tablets.late), words)]
     if tablets.agents_unknown:
         unknown = tablets.agents_unknown
-        blocks.append(Paragraph(words("tablets never", count=len(unknown), names=names_in_short(unknown))))
+        blocks.append(
+            Paragraph(words("tablets never", count=len(unknown), names=names_in_short(unknown)))
+        )
     return Section(title, tuple(blocks), is_bad=bool(tablets.late))
 
 

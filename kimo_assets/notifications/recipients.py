@@ -6,13 +6,15 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 
 _SEPARATORS = re.compile(r"[,;|\n]")
-# What a mail server can be handed without extensions: the part before the @ in ASCII, no blanks, no control characters.
+# What a mail server can be handed without extensions: the part before the @ in ASCII, no blanks, no
+# control characters.
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{}~-]+)*")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.IGNORECASE)
 
 
 def read_addresses(texts: Iterable[str], where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The addresses in the texts, each once, and a sentence about each that is none. where: they stand, for the sentences.
+    """The addresses in the texts, each once, and a sentence about each that is none. where: they
+    stand, for the sentences.
 
     Several stand in one text separated by , ; or |. `Anna <anna@firm.it>` counts as anna@firm.it.
     """
@@ -22,7 +24,10 @@ def read_addresses(texts: Iterable[str], where: str) -> tuple[tuple[str, ...], t
         for part in filter(None, (part.strip() for part in _SEPARATORS.split(text))):
             address = as_address(part)
             if address is None:
-                wrong.append(f"{where}: '{part[:100]}' is no mail address and gets no mail; expected anna@firm.it, say")
+                wrong.append(
+                    f"{where}: '{part[:100]}' is no mail address and gets no mail; expected"
+                    " anna@firm.it, say"
+                )
             else:
                 good.setdefault(address.casefold(), address)
     return tuple(good.values()), tuple(dict.fromkeys(wrong))
@@ -36,6 +41,12 @@ def as_address(text: str) -> str | None:
     except UnicodeError:
         return None
     is_domain = all(_LABEL.fullmatch(label) for label in domain.split("."))
-    if not at or not _LOCAL.fullmatch(local) or not is_domain or len(local) > 64 or len(domain) > 253:
+    if (
+        not at
+        or not _LOCAL.fullmatch(local)
+        or not is_domain
+        or len(local) > 64
+        or len(domain) > 253
+    ):
         return None
     return Address(username=local, domain=domain).addr_spec

@@ -13,12 +13,19 @@ from kimo_assets.reports import STEP_TITLES, by_reason
 Told = Literal["succeeded", "failed", "still failing", "recovered"]
 
 _ROWS, _NAMED = 25, 15
-_TONES: dict[Told, Tone] = {"succeeded": "good", "recovered": "good", "failed": "bad", "still failing": "bad"}
+_TONES: dict[Told, Tone] = {
+    "succeeded": "good",
+    "recovered": "good",
+    "failed": "bad",
+    "still failing": "bad",
+}
 
 
 @dataclass(frozen=True)
 class StepLine:
-    """What a step of the run did with an entity: its status, figures by name, and the error's sentence."""
+    """What a step of the run did with an entity: its status, figures by name, and the error's
+    sentence.
+    """
 
     entity: str
     status: str
@@ -40,9 +47,11 @@ class RefusedRows:
 
 @dataclass(frozen=True)
 class RunNews:
-    """A run that has ended. failures: what failed -> why, beside the steps' own. command: does the same again.
+    """A run that has ended. failures: what failed -> why, beside the steps' own. command: does the
+    same again.
 
-    exported: entity -> records, rows; held_back: entity, record, why. figures, problems, notes: of a side job.
+    exported: entity -> records, rows; held_back: entity, record, why. figures, problems, notes: of
+    a side job.
     """
 
     run_id: str
@@ -65,12 +74,16 @@ class RunNews:
 
     @property
     def did_something(self) -> bool:
-        """Whether anything is there to be told of: an import always; the other jobs when something was new."""
+        """Whether anything is there to be told of: an import always; the other jobs when something
+        was new.
+        """
         if self.steps:
             return True
         if self.exported is not None:
             return bool(self.exported or self.held_back)
-        return any(self.figures.get(kind) for kind in ("made", "removed", "answered")) or bool(self.problem_count)
+        return any(self.figures.get(kind) for kind in ("made", "removed", "answered")) or bool(
+            self.problem_count
+        )
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,9 @@ class Failing:
     runs: int
 
 
-def run_letter(news: RunNews, told: Told, settings: NotificationSettings, failing: Failing | None = None) -> Letter:
+def run_letter(
+    news: RunNews, told: Told, settings: NotificationSettings, failing: Failing | None = None
+) -> Letter:
     """failing: what went before, when told is `still failing` or `recovered`."""
     words = Words.of(settings)
     link = settings.link(news.run_id)
@@ -106,7 +121,10 @@ def _facts(news: RunNews, words: Words, failing: Failing | None) -> Iterator[tup
         yield words("scheduled by"), news.started_by
     if failing:
         since = words.moment(failing.since)
-        yield words("failing since"), words("failing runs", since=since, count=words.count(failing.runs))
+        yield (
+            words("failing since"),
+            words("failing runs", since=since, count=words.count(failing.runs)),
+        )
     yield words("run"), news.run_id
 
 
@@ -126,7 +144,10 @@ def _sections(news: RunNews, words: Words, settings: NotificationSettings) -> It
 
 def _failures(news: RunNews, words: Words, settings: NotificationSettings) -> Iterator[Block]:
     of_steps = [
-        (line.entity, line.error or "failed") for lines in news.steps.values() for line in lines if line.status == "failed"
+        (line.entity, line.error or "failed")
+        for lines in news.steps.values()
+        for line in lines
+        if line.status == "failed"
     ]
     grouped = by_reason([*of_steps, *news.failures]).items()
     sentences = [f"{names_in_short(names)}: {why}" if any(names) else why for why, names in grouped]
@@ -145,23 +166,38 @@ def names_in_short(names: Sequence[str]) -> str:
 # Step -> the figures that are shown, and what a column of them is called.
 _COLUMNS: dict[int, dict[str, str]] = {
     1: {"read": "read", "staged": "staged", "rejected": "rejected", "rejected_new": "new"},
-    2: {"inserted": "inserted", "updated": "updated", "archived": "archived", "held": "held_", "refused": "refused_"},
+    2: {
+        "inserted": "inserted",
+        "updated": "updated",
+        "archived": "archived",
+        "held": "held_",
+        "refused": "refused_",
+    },
     3: {"rows": "rows", "rows_put": "rows_put", "rows_removed": "rows_removed", "agents": "agents"},
 }
 
 
 def _step(step: int, lines: Sequence[StepLine], words: Words) -> Iterator[Block]:
     """How many entities there were, then those that changed, the failed ones first."""
-    by_status = {status: sum(line.status == status for line in lines) for status in ("unchanged", "failed")}
+    by_status = {
+        status: sum(line.status == status for line in lines) for status in ("unchanged", "failed")
+    }
     yield Paragraph(words("step summary", entities=len(lines), **by_status))
-    busy = sorted((line for line in lines if line.status != "unchanged"), key=lambda line: line.status != "failed")
+    busy = sorted(
+        (line for line in lines if line.status != "unchanged"),
+        key=lambda line: line.status != "failed",
+    )
     if not busy:
         return
     rows = [
-        [line.entity, words(line.status), *(words.number(line.counts.get(kind)) for kind in _COLUMNS[step]),
-         words.number(round(line.seconds, 1))]
+        [
+            line.entity,
+            words(line.status),
+            *(words.number(line.counts.get(kind)) for kind in _COLUMNS[step]),
+            words.number(round(line.seconds, 1)),
+        ]
         for line in busy[:_ROWS]
-    ]  # fmt: skip
+    ]
     columns = words.columns("entity", "status", *_COLUMNS[step].values(), "seconds")
     yield table(columns, rows, left=columns[:2])
     if len(busy) > _ROWS:
@@ -171,7 +207,11 @@ def _step(step: int, lines: Sequence[StepLine], words: Words) -> Iterator[Block]
 def _refused(refused: Sequence[RefusedRows], words: Words) -> Section:
     total, new = sum(one.rows for one in refused), sum(one.new for one in refused)
     title = words("refused", count=words.count(total), new=words.count(new))
-    blocks = (*refused_rows(refused, words), Paragraph(words("refused commands")), _command("kimo rejected"))
+    blocks = (
+        *refused_rows(refused, words),
+        Paragraph(words("refused commands")),
+        _command("kimo rejected"),
+    )
     return Section(title, blocks, is_bad=bool(new))
 
 
@@ -180,7 +220,8 @@ def refused_rows(refused: Sequence[RefusedRows], words: Words) -> Iterator[Block
     ordered = sorted(refused, key=lambda one: (-one.new, -one.rows, one.entity))
     columns = words.columns("entity", "which", "why", "rows", "new")
     rows = [
-        [one.entity, one.where, one.why, words.number(one.rows), words.number(one.new)] for one in ordered[:_NAMED]
+        [one.entity, one.where, one.why, words.number(one.rows), words.number(one.new)]
+        for one in ordered[:_NAMED]
     ]
     yield table(columns, rows, left=columns[:3])
     if len(ordered) > _NAMED:
@@ -195,11 +236,18 @@ def _to_look_at(news: RunNews, words: Words) -> Iterator[str]:
         yield words("dangling", count=words.count(dangling))
 
 
-def _export(news: RunNews, exported: Mapping[str, tuple[int, int]], words: Words) -> Iterator[Section]:
+def _export(
+    news: RunNews, exported: Mapping[str, tuple[int, int]], words: Words
+) -> Iterator[Section]:
     sent = sum(records for records, _ in exported.values())
     columns = words.columns("entity", "records", "rows")
-    rows = [[name, words.number(records), words.number(rows)] for name, (records, rows) in exported.items()]
-    shown: Block = table(columns, rows, left=columns[:1]) if rows else Paragraph(words("nothing exported"))
+    rows = [
+        [name, words.number(records), words.number(rows)]
+        for name, (records, rows) in exported.items()
+    ]
+    shown: Block = (
+        table(columns, rows, left=columns[:1]) if rows else Paragraph(words("nothing exported"))
+    )
     yield Section(words("exported", count=words.count(sent)), (shown,))
     if news.held_back:
         columns = words.columns("entity", "which", "why")
@@ -211,12 +259,16 @@ def _export(news: RunNews, exported: Mapping[str, tuple[int, int]], words: Words
 def _task(news: RunNews, words: Words) -> Iterator[Section]:
     if news.figures:
         columns = words.columns("what", "count")
-        rows = [[name.replace("_", " "), words.number(count)] for name, count in news.figures.items()]
+        rows = [
+            [name.replace("_", " "), words.number(count)] for name, count in news.figures.items()
+        ]
         yield Section(words("figures"), (table(columns, rows, left=columns[:1]),))
     if news.problems:
         columns = words.columns("what", "why")
         shown = table(columns, news.problems[:_NAMED], left=columns)
-        yield Section(words("problems", count=words.count(news.problem_count)), (shown,), is_bad=True)
+        yield Section(
+            words("problems", count=words.count(news.problem_count)), (shown,), is_bad=True
+        )
     if news.notes:
         yield Section(words("notes"), (Items(tuple(news.notes[:_NAMED])),))
 

@@ -1,4 +1,6 @@
-"""What is told of a run, so that nobody drowns in mails: the first failure, then silence, then the recovery."""
+"""What is told of a run, so that nobody drowns in mails: the first failure, then silence, then the
+recovery.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +15,9 @@ State = Literal["ok", "failing"]
 
 @dataclass(frozen=True)
 class JobState:
-    """How runs of one kind have ended lately. failures: in a row; last_told_at: of the last mail about them."""
+    """How runs of one kind have ended lately. failures: in a row; last_told_at: of the last mail
+    about them.
+    """
 
     state: State
     since: datetime
@@ -22,11 +26,17 @@ class JobState:
 
 
 def decide(
-    before: JobState | None, *, success: bool, tells_success: bool, now: datetime, again_after: timedelta
+    before: JobState | None,
+    *,
+    success: bool,
+    tells_success: bool,
+    now: datetime,
+    again_after: timedelta,
 ) -> tuple[JobState, Told | None]:
     """The state after a run that has ended, and what is told of it; None: nothing.
 
-    before: None when nothing is known of such runs. tells_success: whether a success is told that ends no failure.
+    before: None when nothing is known of such runs. tells_success: whether a success is told that
+    ends no failure.
     """
     was_failing = before is not None and before.state == "failing"
     if success:
@@ -34,7 +44,11 @@ def decide(
         after = before if before and not was_failing else JobState("ok", now)
     else:
         assert not was_failing or before is not None  # noqa: S101
-        after = replace(before, failures=before.failures + 1) if before and was_failing else JobState("failing", now, 1)
+        after = (
+            replace(before, failures=before.failures + 1)
+            if before and was_failing
+            else JobState("failing", now, 1)
+        )
         is_due = after.last_told_at is None or now - after.last_told_at >= again_after
         told = ("still failing" if was_failing else "failed") if is_due else None
     return (replace(after, last_told_at=now) if told else after), told
@@ -43,7 +57,9 @@ def decide(
 def read_state(connection: Connection, job: str) -> JobState | None:
     """Locked until the transaction ends: two daemons tell once."""
     row = connection.execute(
-        "SELECT state, since, failures, last_told_at FROM ops.notification WHERE job = %s FOR UPDATE", [job]
+        "SELECT state, since, failures, last_told_at FROM ops.notification WHERE job = %s FOR"
+        " UPDATE",
+        [job],
     ).fetchone()
     return JobState(*row) if row else None
 
@@ -51,7 +67,8 @@ def read_state(connection: Connection, job: str) -> JobState | None:
 def keep_state(connection: Connection, job: str, state: JobState) -> None:
     connection.execute(
         """
-        INSERT INTO ops.notification (job, state, since, failures, last_told_at) VALUES (%s, %s, %s, %s, %s)
+        INSERT INTO ops.notification (job, state, since, failures, last_told_at) VALUES
+            (%s, %s, %s, %s, %s)
         ON CONFLICT (job) DO UPDATE SET (state, since, failures, last_told_at) =
             (excluded.state, excluded.since, excluded.failures, excluded.last_told_at)
         """,

@@ -1,7 +1,8 @@
-"""The letters' words in Italian and English, as data; and how figures and times are written in each.
+"""The letters' words in Italian and English, as data; and how figures and times are written in
+each.
 
-Sentences about single rows, files and errors come from elsewhere and are in English, as in the terminal and the UI; menu
-entries are the vendor's, in Italian.
+Sentences about single rows, files and errors come from elsewhere and are in English, as in the
+terminal and the UI; menu entries are the vendor's, in Italian.
 """
 
 from collections.abc import Sequence
@@ -37,11 +38,20 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "kept": (
         "Ciò che era finito è conservato, il resto è come prima. Corretta la causa, ripetere con:",
-        "What had been finished is kept, the rest is as before. When the cause is mended, run again with:",
+        (
+            "What had been finished is kept, the rest is as before. When the cause is mended, run"
+            " again with:"
+        ),
     ),
     "quiet": (
-        "Finché continua a fallire, al più una mail ogni {hours} ore; poi una quando funziona di nuovo.",
-        "While it goes on failing, a mail every {hours} hours at most; then one when it works again.",
+        (
+            "Finché continua a fallire, al più una mail ogni {hours} ore; poi una quando funziona"
+            " di nuovo."
+        ),
+        (
+            "While it goes on failing, a mail every {hours} hours at most; then one when it works"
+            " again."
+        ),
     ),
     "step": ("{title}", "{title}"),
     "step summary": (
@@ -52,7 +62,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "refused": ("Righe scartate: {count}, nuove {new}", "Refused rows: {count}, new {new}"),
     "refused commands": (
         "Corrette nell'Erp, si riprendono con `kimo retry`. Quali sono, e come trovarle nell'Erp:",
-        "Mended in the ERP, `kimo retry` takes them. Which they are, and how to find them in the ERP:",
+        (
+            "Mended in the ERP, `kimo retry` takes them. Which they are, and how to find them in"
+            " the ERP:"
+        ),
     ),
     "held": (
         "{count} righe trattenute: in Kimo hanno modifiche che non sono ancora nell'Erp.",
@@ -165,10 +178,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "mails": ("Mail non consegnate: {count}", "Mails that were not delivered: {count}"),
     # the foot
     "foot": (
-        "Inviata da kimo_assets a chi è nominato in `notifications:` di kimo.yaml o nelle impostazioni "
-        "NotificationCenter della console.",
-        "Sent by kimo_assets to those named in `notifications:` of kimo.yaml, or in the console's NotificationCenter "
-        "settings.",
+        (
+            "Inviata da kimo_assets a chi è nominato in `notifications:` di kimo.yaml o nelle"
+            " impostazioni NotificationCenter della console."
+        ),
+        (
+            "Sent by kimo_assets to those named in `notifications:` of kimo.yaml, or in the"
+            " console's NotificationCenter settings."
+        ),
     ),
 }
 
@@ -204,10 +221,14 @@ class Words:
     def moment(self, value: datetime | None) -> str:
         if value is None:
             return self("never")
-        return value.astimezone(self.timezone).strftime("%d/%m/%Y %H:%M" if self.language == "it" else "%Y-%m-%d %H:%M")
+        return value.astimezone(self.timezone).strftime(
+            "%d/%m/%Y %H:%M" if self.language == "it" else "%Y-%m-%d %H:%M"
+        )
 
     def day(self, value: datetime) -> str:
-        return value.astimezone(self.timezone).strftime("%d/%m/%Y" if self.language == "it" else "%Y-%m-%d")
+        return value.astimezone(self.timezone).strftime(
+            "%d/%m/%Y" if self.language == "it" else "%Y-%m-%d"
+        )
 
     def duration(self, seconds: float) -> str:
         """E.g. 2 h 05 min, 3 min 20 s, 4 s."""

@@ -1,7 +1,8 @@
-"""A process that imports, takes back or exports, and dies at the point whose turn it is: started by crashes.py only.
+"""A process that imports, takes back or exports, and dies at the point whose turn it is: started by
+crashes.py only.
 
-Points are before and after every commit in Kimo's database, every manifest in the sync store, and the export's own. Not
-killed, it writes the names of the points it has passed.
+Points are before and after every commit in Kimo's database, every manifest in the sync store, and
+the export's own. Not killed, it writes the names of the points it has passed.
 """
 
 import json
@@ -63,7 +64,9 @@ def watched(database: Database, point: Point) -> Database:
 
     class WatchedConnection(Connection[Any]):
         @contextmanager
-        def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Any]:
+        def transaction(
+            self, savepoint_name: str | None = None, force_rollback: bool = False
+        ) -> Iterator[Any]:
             is_outermost = self.info.transaction_status is TransactionStatus.IDLE
             with super().transaction(savepoint_name, force_rollback) as transaction:
                 yield transaction
@@ -73,9 +76,18 @@ def watched(database: Database, point: Point) -> Database:
                 point("committed")
 
         def execute(
-            self, query: Any, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
+            self,
+            query: Any,
+            params: Params | None = None,
+            *,
+            prepare: bool | None = None,
+            binary: bool = False,
         ) -> Any:
-            is_alone = self.info.transaction_status is TransactionStatus.IDLE and self.autocommit and _writes(self, query)
+            is_alone = (
+                self.info.transaction_status is TransactionStatus.IDLE
+                and self.autocommit
+                and _writes(self, query)
+            )
             if is_alone:
                 point("before a statement")
             found = super().execute(query, params, prepare=prepare, binary=binary)
@@ -91,7 +103,12 @@ def watched(database: Database, point: Point) -> Database:
 
 def _writes(connection: Connection[Any], query: Any) -> bool:
     text = query.as_string(connection) if isinstance(query, sql.Composable) else query
-    return (text.decode() if isinstance(text, bytes) else str(text)).lstrip().upper().startswith(_WRITES)
+    return (
+        (text.decode() if isinstance(text, bytes) else str(text))
+        .lstrip()
+        .upper()
+        .startswith(_WRITES)
+    )
 
 
 class _Told(Progress):
@@ -114,7 +131,10 @@ def refuse_foreign(database: Database) -> None:
         row = connection.execute("SELECT current_database()").fetchone()
     name = row[0] if row else ""
     if not name.startswith(PREFIX):
-        raise ConfigError(f"the selftest only works in databases of its own ({PREFIX}...), not in {name}: nothing was done")
+        raise ConfigError(
+            f"the selftest only works in databases of its own ({PREFIX}...), not in {name}: nothing"
+            " was done"
+        )
 
 
 def work(what: str, config_path: Path, database: Database, points: Points) -> None:
@@ -128,19 +148,29 @@ def work(what: str, config_path: Path, database: Database, points: Points) -> No
             if not report.success:
                 raise ConfigError(f"the import itself fails: {report.failures}")
         case "undo":
-            run_undo(config, of_points, to=_before_last_import(database), title="selftest: undo", progress=told)
+            run_undo(
+                config,
+                of_points,
+                to=_before_last_import(database),
+                title="selftest: undo",
+                progress=told,
+            )
         case _:
             points.where = "export"
             with exclusive(database) as connection:
                 load = ledger.begin_load(connection, "selftest: export", None)
-                export_to_erp(ExportRun(config, connection, database.connect, load, told, reached=points))
+                export_to_erp(
+                    ExportRun(config, connection, database.connect, load, told, reached=points)
+                )
                 ledger.end_load(connection, load, success=True)
 
 
 def _before_last_import(database: Database) -> int:
     """The load to go back to, also when a killed process has done so already."""
     with database.connect() as connection:
-        row = connection.execute("SELECT max(load) - 1 FROM ops.load WHERE title = %s", [_IMPORT]).fetchone()
+        row = connection.execute(
+            "SELECT max(load) - 1 FROM ops.load WHERE title = %s", [_IMPORT]
+        ).fetchone()
     return int(row[0]) if row else 0
 
 

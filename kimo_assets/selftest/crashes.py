@@ -1,8 +1,10 @@
-"""The crash test: a demo company in a scratch database, imported, taken back and exported by processes that are killed.
+"""The crash test: a demo company in a scratch database, imported, taken back and exported by
+processes that are killed.
 
-After each kill: Kimo's tables hold the old or the new content, every staged table is an old or a new one, the agents' files
-are the old or the new ones, the lock is free; then the same work again, to its end, gives exactly the new state, and the
-ERP's semaphores are free. Of an export, every record is at the ERP exactly once.
+After each kill: Kimo's tables hold the old or the new content, every staged table is an old or a
+new one, the agents' files are the old or the new ones, the lock is free; then the same work again,
+to its end, gives exactly the new state, and the ERP's semaphores are free. Of an export, every
+record is at the ERP exactly once.
 """
 
 import json
@@ -61,7 +63,9 @@ _IMPORT_SEMAPHORE = IMPORT.table
 
 @dataclass(frozen=True)
 class Killed:
-    """What was found after a kill. state: old, new, or old and new, of the agents' files; broken: what was not whole."""
+    """What was found after a kill. state: old, new, or old and new, of the agents' files; broken:
+    what was not whole.
+    """
 
     work: str
     point: int
@@ -94,7 +98,9 @@ class CrashReport:
 
 @dataclass
 class Place:
-    """Where a run of the test takes place: a scratch database, and a folder with the company's files."""
+    """Where a run of the test takes place: a scratch database, and a folder with the company's
+    files.
+    """
 
     database: Database
     folder: Path
@@ -121,7 +127,9 @@ Fault = Callable[[Place], None]
 
 @dataclass(frozen=True)
 class State:
-    """Digests of what Kimo holds (by entity), what is staged (by entity), and what agents have (by agent)."""
+    """Digests of what Kimo holds (by entity), what is staged (by entity), and what agents have (by
+    agent).
+    """
 
     kimo: dict[str, str]
     staged: dict[str, str]
@@ -145,11 +153,16 @@ def crash_test(
     with TemporaryDirectory(prefix=PREFIX) as folder, _scratch(server) as scratch:
         test = _CrashTest(scratch, Path(folder), listener, fault)
         test.prepare(works)
-        killed = [found for name in works for found in test.kill(name, max(1, round(points * _SHARE[name])))]
+        killed = [
+            found
+            for name in works
+            for found in test.kill(name, max(1, round(points * _SHARE[name])))
+        ]
     return CrashReport(time.monotonic() - started, test.points, killed)
 
 
-# --- scratch databases ----------------------------------------------------------------------------------------------
+# --- scratch databases
+# ----------------------------------------------------------------------------------------------
 
 
 class _Scratch:
@@ -162,17 +175,21 @@ class _Scratch:
 
     def make(self, name: str, template: Database | None = None) -> Database:
         """Empty, or a copy. Raises: ConfigError."""
-        # A name of its own for each: to drop a database the server writes out all it has in memory, seconds each time.
+        # A name of its own for each: to drop a database the server writes out all it has in memory,
+        # seconds each time.
         full = f"{self._prefix}{name}_{len(self._names)}"
         origin = sql.SQL("template0 ENCODING 'UTF8' LOCALE 'C'")
         copied: sql.Composable = sql.Identifier(_name(template)) if template else origin
         with self._server.connect() as connection:
             try:
-                connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(full), copied))
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(full), copied)
+                )
             except psycopg.errors.InsufficientPrivilege:
                 raise ConfigError(
-                    "the selftest makes databases of its own, which the user of `database: url:` may not: give it CREATEDB "
-                    "(ALTER ROLE ... CREATEDB), or run the selftest with another kimo.yaml"
+                    "the selftest makes databases of its own, which the user of `database: url:`"
+                    " may not: give it CREATEDB (ALTER ROLE ... CREATEDB), or run the selftest with"
+                    " another kimo.yaml"
                 ) from None
         self._names.append(full)
         return Database(make_conninfo(self._server.dsn, dbname=full), "")
@@ -180,7 +197,9 @@ class _Scratch:
     def drop(self) -> None:
         with self._server.connect() as connection:
             for name in self._names:
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+                connection.execute(
+                    sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+                )
 
 
 def _name(database: Database) -> str:
@@ -196,7 +215,8 @@ def _scratch(server: Database) -> Iterator[_Scratch]:
         scratch.drop()
 
 
-# --- the test -------------------------------------------------------------------------------------------------------
+# --- the test
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -209,7 +229,9 @@ class _CrashTest:
     _starts: dict[str, Place] = field(default_factory=dict)
 
     def prepare(self, works: Sequence[str]) -> None:
-        """The state that each work starts from. Import: a company that was imported, and the ERP of the next day."""
+        """The state that each work starts from. Import: a company that was imported, and the ERP of
+        the next day.
+        """
         self.listener.said("Making a small company and importing it ...")
         first = self.folder / "import"
         generate_company(first, "small")
@@ -250,13 +272,21 @@ class _CrashTest:
         sent = _sent(done) if name == "export" else {}
         self.points[name] = len(passed)
         chosen = _chosen(len(passed), most)
-        self.listener.task_started(f"{TITLE}: {name}, {len(chosen)} of {len(passed)} points", len(chosen))
+        self.listener.task_started(
+            f"{TITLE}: {name}, {len(chosen)} of {len(passed)} points", len(chosen)
+        )
         for point in chosen:
             yield self._killed(name, point, passed[point - 1], old, new, sent)
             self.listener.task_advanced(1)
 
     def _killed(
-        self, name: str, point: int, what: str, old: State, new: State, sent: Mapping[str, Mapping[str, int]]
+        self,
+        name: str,
+        point: int,
+        what: str,
+        old: State,
+        new: State,
+        sent: Mapping[str, Mapping[str, int]],
     ) -> Killed:
         started = time.monotonic()
         place = self._copy("killed", self._starts[name])
@@ -285,7 +315,9 @@ class _CrashTest:
         return Place(self.scratch.make(name, of.database), folder)
 
     def _child(self, name: str, place: Place, die_at: int = 0) -> list[str]:
-        """The points that the process has passed; none when it was killed. Raises: ConfigError when it fails otherwise."""
+        """The points that the process has passed; none when it was killed. Raises: ConfigError when
+        it fails otherwise.
+        """
         arguments = [name, str(place.folder / CONFIG_FILE), place.database.dsn]
         command = [sys.executable, "-m", "kimo_assets.selftest.child", *arguments]
         done = subprocess.run(  # noqa: S603 (our own program)
@@ -302,7 +334,9 @@ class _CrashTest:
             return []
         if done.returncode:
             said = done.stderr.strip()[-500:]
-            raise ConfigError(f"the process that does the {name} has ended with {done.returncode}: {said}")
+            raise ConfigError(
+                f"the process that does the {name} has ended with {done.returncode}: {said}"
+            )
         passed: list[str] = json.loads(done.stdout)
         return passed
 
@@ -321,7 +355,8 @@ def _chosen(points: int, most: int) -> list[int]:
     return sorted({1 + round(i * (points - 1) / (most - 1)) for i in range(most)})
 
 
-# --- what is looked at ------------------------------------------------------------------------------------------------
+# --- what is looked at
+# ------------------------------------------------------------------------------------------------
 
 
 def _agents(place: Place) -> list[str]:
@@ -334,7 +369,9 @@ def _state(place: Place, agents: Sequence[str], tablets: Path) -> State:
     """As it is now. tablets: where the agents' files are, which are synced."""
     refuse_foreign(place.database)
     return State(
-        _digests(place, KIMO), _digests(place, STAGING), {agent: _tablet(place, agent, tablets) for agent in agents}
+        _digests(place, KIMO),
+        _digests(place, STAGING),
+        {agent: _tablet(place, agent, tablets) for agent in agents},
     )
 
 
@@ -342,7 +379,9 @@ def _digests(place: Place, schema: str) -> dict[str, str]:
     """entity -> a digest of its rows, in whatever order; without the numbers of loads."""
     catalog = load_catalog()
     there: dict[str, set[str]] = {}
-    listed = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = {}"
+    listed = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = {}"
+    )
     for name, column in place.rows(sql.SQL(listed).format(sql.Literal(schema))):
         if name in catalog.all:
             there.setdefault(name, set()).add(column)
@@ -351,7 +390,11 @@ def _digests(place: Place, schema: str) -> dict[str, str]:
         sql.SQL(f"SELECT {{}}, {digest} FROM {{}}").format(
             sql.Literal(name),
             columns([field for field in catalog[name].fields if field in known]),
-            sql.SQL(", {} IS NULL").format(sql.Identifier(ARCHIVED)) if ARCHIVED in known else sql.SQL(""),
+            (
+                sql.SQL(", {} IS NULL").format(sql.Identifier(ARCHIVED))
+                if ARCHIVED in known
+                else sql.SQL("")
+            ),
             table(schema, name),
         )
         for name, known in there.items()
@@ -360,7 +403,9 @@ def _digests(place: Place, schema: str) -> dict[str, str]:
 
 
 def _tablet(place: Place, agent: str, tablets: Path) -> str:
-    """A digest of what the agent has after a sync: the file it had, and a new one, which must be equal."""
+    """A digest of what the agent has after a sync: the file it had, and a new one, which must be
+    equal.
+    """
     kept, fresh = tablets / f"{agent}.sqlite", tablets / f"{agent}-fresh.sqlite"
     fresh.unlink(missing_ok=True)
     for file in (kept, fresh):
@@ -372,10 +417,16 @@ def _tablet(place: Place, agent: str, tablets: Path) -> str:
 def _content(file: Path) -> str:
     digest = blake2b(digest_size=12)
     with closing(sqlite3.connect(file)) as connection:
-        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").fetchall()
+        found = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1"
+        ).fetchall()
         for name in (name for (name,) in found if not name.startswith("_")):
-            described = connection.execute(f'SELECT name FROM pragma_table_info("{name}")').fetchall()
-            names = ", ".join(f'"{column}"' for (column,) in described if not column.startswith("_"))
+            described = connection.execute(
+                f'SELECT name FROM pragma_table_info("{name}")'
+            ).fetchall()
+            names = ", ".join(
+                f'"{column}"' for (column,) in described if not column.startswith("_")
+            )
             digest.update(name.encode())
             for row in connection.execute(f'SELECT {names} FROM "{name}" ORDER BY {names}'):
                 digest.update(repr(row).encode())
@@ -397,9 +448,20 @@ def _is_lock_free(database: Database) -> bool:
 def _differences(old: State, new: State, found: State, *, whole: bool) -> Iterator[str]:
     """What is neither as before nor as after. whole: all of Kimo's tables change at once."""
     if whole and found.kimo not in (old.kimo, new.kimo):
-        names = [name for name in found.kimo if found.kimo[name] not in (old.kimo.get(name), new.kimo.get(name))]
-        yield f"Kimo's tables are neither the old nor the new ones: {', '.join(names) or 'some are old, some new'}"
-    mixed = [n for n, digest in found.staged.items() if digest not in (old.staged.get(n), new.staged.get(n))]
+        names = [
+            name
+            for name in found.kimo
+            if found.kimo[name] not in (old.kimo.get(name), new.kimo.get(name))
+        ]
+        yield (
+            "Kimo's tables are neither the old nor the new ones:"
+            f" {', '.join(names) or 'some are old, some new'}"
+        )
+    mixed = [
+        n
+        for n, digest in found.staged.items()
+        if digest not in (old.staged.get(n), new.staged.get(n))
+    ]
     mixed += [name for name in old.staged if name not in found.staged]
     if mixed:
         yield f"staged tables are neither the old nor the new ones: {', '.join(mixed)}"
@@ -411,11 +473,16 @@ def _differences(old: State, new: State, found: State, *, whole: bool) -> Iterat
 def _which(old: State, new: State, found: State) -> str:
     named = [("old", old), ("new", new)]
     kimo = next((name for name, state in named if found.kimo == state.kimo), "between")
-    agents = {next((name for name, s in named if s.agents[a] == digest), "?") for a, digest in found.agents.items()}
+    agents = {
+        next((name for name, s in named if s.agents[a] == digest), "?")
+        for a, digest in found.agents.items()
+    }
     return f"tables {kimo}, agents {' and '.join(sorted(agents))}"
 
 
-def _after_all(name: str, place: Place, new: State, sent: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def _after_all(
+    name: str, place: Place, new: State, sent: Mapping[str, Mapping[str, int]]
+) -> Iterator[str]:
     """What is not as it should be when the work was done again, to its end."""
     found = _state(place, list(new.agents), place.folder)
     if name != "export" and (found.kimo, found.agents) != (new.kimo, new.agents):
@@ -428,13 +495,17 @@ def _after_all(name: str, place: Place, new: State, sent: Mapping[str, Mapping[s
         yield from _export_differences(place, sent)
 
 
-# --- exports ----------------------------------------------------------------------------------------------------------
+# --- exports
+# --------------------------------------------------------------------------------------------------
 
 # Tables of the demo's ERP that exports write -> what tells their rows apart at both ends.
 _AT_ERP = {
-    "KIMO_ORDINI": "SYNCREF", "KIMO_ORDINI_RIGHE": "IDORD_KIMO || '/' || RIGA", "KIMO_CLIENTI": "SYNCREF",
-    "KIMO_VISITE": "SYNCREF", "KIMO_INCASSI": "SYNCREF",
-}  # fmt: skip
+    "KIMO_ORDINI": "SYNCREF",
+    "KIMO_ORDINI_RIGHE": "IDORD_KIMO || '/' || RIGA",
+    "KIMO_CLIENTI": "SYNCREF",
+    "KIMO_VISITE": "SYNCREF",
+    "KIMO_INCASSI": "SYNCREF",
+}
 
 
 def _sent(place: Place) -> dict[str, dict[str, int]]:
@@ -456,7 +527,9 @@ def _export_differences(place: Place, sent: Mapping[str, Mapping[str, int]]) -> 
     )
     if left != [(0, 0)]:
         yield f"{left[0][0]} rows are left in the outbox, {left[0][1]} batches open"
-    (known,) = place.rows("SELECT count(DISTINCT (entity, id)) FROM ops.export_record WHERE outcome = 'sent'")
+    (known,) = place.rows(
+        "SELECT count(DISTINCT (entity, id)) FROM ops.export_record WHERE outcome = 'sent'"
+    )
     arrived = sum(len(keys) for name, keys in sent.items() if name != "KIMO_ORDINI_RIGHE")
     if known[0] != arrived:
         yield f"Kimo says that {known[0]} records were sent, {arrived} are at the ERP"

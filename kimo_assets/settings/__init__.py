@@ -1,4 +1,5 @@
-"""Kimo's settings, the console's tables: read from a YAML file, checked, put in place, and written to such a file again.
+"""Kimo's settings, the console's tables: read from a YAML file, checked, put in place, and written
+to such a file again.
 
 Who uses them is not this package's business: loading and sync read the tables.
 """

@@ -1,4 +1,6 @@
-"""What a settings file says of rows elsewhere: of the console's other tables, of entities, of the catalogue."""
+"""What a settings file says of rows elsewhere: of the console's other tables, of entities, of the
+catalogue.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -14,14 +16,22 @@ _SHOWN = 5
 _SALES_AGENT = 1
 
 
-def wrong_references(connection: Connection, settings: Settings, after: Mapping[str, Rows]) -> Iterator[str]:
-    """A sentence for each value that points nowhere. after: every table as it would be once the file is loaded."""
+def wrong_references(
+    connection: Connection, settings: Settings, after: Mapping[str, Rows]
+) -> Iterator[str]:
+    """A sentence for each value that points nowhere. after: every table as it would be once the
+    file is loaded.
+    """
     for described in load_console().values():
         for field in described.fields.values():
             if field.console_reference:
-                yield from _to_console(settings, after, described, field.name, field.console_reference.target)
+                yield from _to_console(
+                    settings, after, described, field.name, field.console_reference.target
+                )
             if field.references and described.name in settings.tables:
-                yield from _to_entity(connection, settings, described, field.name, field.references.target)
+                yield from _to_entity(
+                    connection, settings, described, field.name, field.references.target
+                )
     yield from _wrong_names(settings, after)
 
 
@@ -36,13 +46,19 @@ def _to_console(
         if value is None or value in known:
             continue
         if key in own:
-            yield f"{_place(settings, described, key, field)}: there is no {target} '{value}'.{_hint(value, known)}"
+            yield (
+                f"{_place(settings, described, key, field)}: there is no {target}"
+                f" '{value}'.{_hint(value, known)}"
+            )
         else:
             left_out.setdefault(value, []).append(str(key[0]))
     if target in settings.tables:
         for value, users in left_out.items():
             shown = ", ".join(users[:_SHOWN]) + (" and others" if len(users) > _SHOWN else "")
-            said = f"'{value}' is left out and in use, by {described.name} {shown}: keep it, or take it from there first"
+            said = (
+                f"'{value}' is left out and in use, by {described.name} {shown}: keep it, or take"
+                " it from there first"
+            )
             yield f"{settings.place(target)}: {said}"
 
 
@@ -63,8 +79,14 @@ def _to_entity(
     known = [code for (code,) in connection.execute(query)]
     for key, value in wanted.items():
         if value not in known:
-            said = f"there is no {target} '{value}' among the imported ones, and only these can be chosen."
-            yield f"{_place(settings, described, key, field)}: {said}{_hint(value, known) or _imported(target, known)}"
+            said = (
+                f"there is no {target} '{value}' among the imported ones, and only these can be"
+                " chosen."
+            )
+            yield (
+                f"{_place(settings, described, key, field)}:"
+                f" {said}{_hint(value, known) or _imported(target, known)}"
+            )
 
 
 def _imported(target: str, known: Sequence[str]) -> str:
@@ -82,7 +104,10 @@ def _wrong_names(settings: Settings, after: Mapping[str, Rows]) -> Iterator[str]
             described = load_console()[name]
             if "Entity" in row and row["Entity"] not in catalog.entities:
                 hint = _hint(row["Entity"], catalog.entities)
-                yield f"{_place(settings, described, key, 'Entity')}: '{row['Entity']}' is not an entity.{hint}"
+                yield (
+                    f"{_place(settings, described, key, 'Entity')}: '{row['Entity']}' is not an"
+                    f" entity.{hint}"
+                )
             elif "Field" in row:
                 yield from _wrong_field(settings, after, catalog, described, key)
             elif name == "ErpStatus" and row["Type"] not in kinds:
@@ -92,14 +117,21 @@ def _wrong_names(settings: Settings, after: Mapping[str, Rows]) -> Iterator[str]
 
 
 def _wrong_field(
-    settings: Settings, after: Mapping[str, Rows], catalog: Catalog, described: ConsoleTable, key: Key
+    settings: Settings,
+    after: Mapping[str, Rows],
+    catalog: Catalog,
+    described: ConsoleTable,
+    key: Key,
 ) -> Iterator[str]:
     row = settings.tables[described.name][key]
     metadata = after["EntityMetadata"].get((row.get("EntityMetadataId"),), {})
     entity = catalog.entities.get(row.get("Entity") or metadata.get("Entity") or "")
     if entity and row["Field"] not in entity.fields:
         hint = _hint(row["Field"], entity.fields)
-        yield f"{_place(settings, described, key)}: {entity.name} has no field '{row['Field']}'.{hint}"
+        yield (
+            f"{_place(settings, described, key)}: {entity.name} has no field"
+            f" '{row['Field']}'.{hint}"
+        )
 
 
 def warnings(settings: Settings, after: Mapping[str, Rows]) -> list[str]:
@@ -111,7 +143,11 @@ def warnings(settings: Settings, after: Mapping[str, Rows]) -> list[str]:
     for (user,), row in after["User"].items():
         if row["Archived"]:
             continue
-        where = settings.place("User", (user,)) if (user,) in settings.tables.get("User", {}) else f"User {user}"
+        where = (
+            settings.place("User", (user,))
+            if (user,) in settings.tables.get("User", {})
+            else f"User {user}"
+        )
         if user not in with_role:
             said.append(f"{where}: has no role: can log in, and finds no function")
         if row["UserTypeId"] == _SALES_AGENT and row["SalesAgentId"] is None:
@@ -120,7 +156,9 @@ def warnings(settings: Settings, after: Mapping[str, Rows]) -> list[str]:
 
 
 def _place(settings: Settings, described: ConsoleTable, key: Key, field: str = "") -> str:
-    """The line of the column where it has one: a part of a key, and a column alone, stand on their row's."""
+    """The line of the column where it has one: a part of a key, and a column alone, stand on their
+    row's.
+    """
     has_line = field in described.values and len(described.values) > 1
     return settings.place(described.name, key, field if has_line else "")
 

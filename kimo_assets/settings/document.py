@@ -43,13 +43,17 @@ class Settings:
 
 
 def read_settings(file: Path) -> Settings:
-    """Reads a settings file. Raises: ConfigError with a sentence for each thing that is wrong in it."""
+    """Reads a settings file. Raises: ConfigError with a sentence for each thing that is wrong in
+    it.
+    """
     document = Document.read(file)
     sections = document.texts()
     if not sections:
         raise ConfigError(f"{file} is empty. Expected sections: {', '.join(load_console())}")
     if not isinstance(sections, dict):
-        raise ConfigError(f"{file}: expected sections such as `BusinessRule:` or `User:`, each with its rows")
+        raise ConfigError(
+            f"{file}: expected sections such as `BusinessRule:` or `User:`, each with its rows"
+        )
     reading = _Reading(document)
     for name, section in sections.items():
         reading.section(name, section)
@@ -77,10 +81,17 @@ class _Reading:
         console = load_console()
         if name not in console:
             hint = nearest(name, console)
-            known = f"Did you mean {' or '.join(hint)}?" if hint else f"There are: {', '.join(console)}."
+            known = (
+                f"Did you mean {' or '.join(hint)}?"
+                if hint
+                else f"There are: {', '.join(console)}."
+            )
             self._complain((name,), f"there is no such section. {known}")
         elif section is None:
-            said = "the section is empty. `{}` would empty its table; take the section out to leave the table as it is"
+            said = (
+                "the section is empty. `{}` would empty its table; take the section out to leave"
+                " the table as it is"
+            )
             self._complain((name,), said)
         else:
             self.tables[name] = {}
@@ -101,20 +112,29 @@ class _Reading:
             for position, last in enumerate(node):
                 yield (*parts, last), None, (*path, str(position))
         elif not isinstance(node, dict):
-            self._complain(path, f"expected rows by their {table.key[len(parts)]}, each with a line `key: ...`")
+            self._complain(
+                path, f"expected rows by their {table.key[len(parts)]}, each with a line `key: ...`"
+            )
         else:
             for part, below in node.items():
                 yield from self._leaves(table, below, (*parts, part), (*path, part))
 
-    def _row(self, table: ConsoleTable, parts: tuple[str, ...], leaf: Any, path: tuple[str, ...]) -> None:
+    def _row(
+        self, table: ConsoleTable, parts: tuple[str, ...], leaf: Any, path: tuple[str, ...]
+    ) -> None:
         before = len(self.wrong)
-        key = tuple(self._key(table, name, part, path) for name, part in zip(table.key, parts, strict=True))
+        key = tuple(
+            self._key(table, name, part, path) for name, part in zip(table.key, parts, strict=True)
+        )
         row = dict(zip(table.key, key, strict=True)) | self._values(table, leaf, path)
         for name in table.required:
             if name not in table.key and row[name] is None and len(self.wrong) == before:
                 self._complain(path, f"{name} is required and is not there")
         if "Key" in table.key and self._is_open_secret(row):
-            said = "a secret does not stand in a file: write ${NAME}, and set the variable NAME where Kimo runs"
+            said = (
+                "a secret does not stand in a file: write ${NAME}, and set the variable NAME where"
+                " Kimo runs"
+            )
             self._complain(path, said)
         if len(self.wrong) > before:
             return
@@ -135,15 +155,23 @@ class _Reading:
         if len(table.values) == 1:
             return {table.values[0]: self._value(table, table.values[0], leaf, path)}
         if leaf is not None and not isinstance(leaf, dict):
-            self._complain(path, f"expected its columns, {{{table.values[0]}: ...}}, got {_shown(leaf)}")
+            self._complain(
+                path, f"expected its columns, {{{table.values[0]}: ...}}, got {_shown(leaf)}"
+            )
             return dict.fromkeys(table.values)
         given: Mapping[str, Any] = leaf or {}
         for name in given:
             if name not in table.values:
                 hint = nearest(name, table.values)
-                known = f"Did you mean {' or '.join(hint)}?" if hint else f"It has: {', '.join(table.values)}."
+                known = (
+                    f"Did you mean {' or '.join(hint)}?"
+                    if hint
+                    else f"It has: {', '.join(table.values)}."
+                )
                 self._complain((*path, name), f"{table.name} has no column '{name}'. {known}")
-        return {name: self._value(table, name, given.get(name), (*path, name)) for name in table.values}
+        return {
+            name: self._value(table, name, given.get(name), (*path, name)) for name in table.values
+        }
 
     def _value(self, table: ConsoleTable, name: str, said: Any, path: tuple[str, ...]) -> Any:
         if isinstance(said, (dict, list)):
@@ -157,11 +185,17 @@ class _Reading:
 
     @staticmethod
     def _is_open_secret(row: Mapping[str, Any]) -> bool:
-        return is_secret(row["Key"] or "") and bool(row["Value"]) and not _VARIABLE.fullmatch(row["Value"])
+        return (
+            is_secret(row["Key"] or "")
+            and bool(row["Value"])
+            and not _VARIABLE.fullmatch(row["Value"])
+        )
 
     def _complain(self, path: tuple[str, ...], said: str) -> None:
         self.wrong.append(f"{self._document.place(path)}: {said}")
 
 
 def _shown(said: Any) -> str:
-    return "a table" if isinstance(said, dict) else "a list" if isinstance(said, list) else repr(said)
+    return (
+        "a table" if isinstance(said, dict) else "a list" if isinstance(said, list) else repr(said)
+    )

@@ -1,4 +1,6 @@
-"""Putting a settings file in place: the tables of its sections become what it says, all of them or none."""
+"""Putting a settings file in place: the tables of its sections become what it says, all of them or
+none.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +28,9 @@ class TableChanges:
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """tables: of the sections of the file, by name. warnings: sentences about what is probably not meant."""
+    """tables: of the sections of the file, by name. warnings: sentences about what is probably not
+    meant.
+    """
 
     tables: dict[str, TableChanges]
     warnings: list[str]
@@ -35,14 +39,21 @@ class LoadedSettings:
 def load_settings(connection: Connection, settings: Settings) -> LoadedSettings:
     """Replaces the tables of the file's sections, in one transaction. The caller holds the lock.
 
-    Raises: ConfigError with a sentence for each value that points nowhere; then nothing has changed.
+    Raises: ConfigError with a sentence for each value that points nowhere; then nothing has
+    changed.
     """
     with connection.transaction():
         before = stored_tables(connection, load_console())
-        wanted = {name: _with_archived(load_console()[name], rows, before[name]) for name, rows in settings.tables.items()}
+        wanted = {
+            name: _with_archived(load_console()[name], rows, before[name])
+            for name, rows in settings.tables.items()
+        }
         after = before | wanted
         raise_all(list(wrong_references(connection, settings, after)))
-        changes = {name: _replace(connection, load_console()[name], before[name], rows) for name, rows in wanted.items()}
+        changes = {
+            name: _replace(connection, load_console()[name], before[name], rows)
+            for name, rows in wanted.items()
+        }
     return LoadedSettings(changes, warnings(settings, after))
 
 
@@ -50,11 +61,15 @@ def _with_archived(described: ConsoleTable, rows: Rows, before: Rows) -> Rows:
     """Those that are archived rather than removed stay, marked so."""
     if described.archived_by is None:
         return rows
-    left_out = {key: row | {described.archived_by: True} for key, row in before.items() if key not in rows}
+    left_out = {
+        key: row | {described.archived_by: True} for key, row in before.items() if key not in rows
+    }
     return rows | left_out
 
 
-def _replace(connection: Connection, described: ConsoleTable, before: Rows, wanted: Rows) -> TableChanges:
+def _replace(
+    connection: Connection, described: ConsoleTable, before: Rows, wanted: Rows
+) -> TableChanges:
     inserted = [key for key in wanted if key not in before]
     differing = [key for key in wanted if key in before and wanted[key] != before[key]]
     removed = [key for key in before if key not in wanted]
@@ -70,12 +85,14 @@ def _write(connection: Connection, described: ConsoleTable, rows: Sequence[dict]
     target = table(KIMO, described.name)
     own = [*described.key, *described.values]
     update = sql.SQL(", ").join(
-        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in (described.values or described.key)
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
+        for name in described.values or described.key
     )
     connection.execute(
         sql.SQL(
-            "INSERT INTO {target} ({own}) SELECT {own} FROM jsonb_populate_recordset(NULL::{target}, %s::jsonb) "
-            "ON CONFLICT ({key}) DO UPDATE SET {update}"
+            "INSERT INTO {target} ({own}) SELECT {own} FROM"
+            " jsonb_populate_recordset(NULL::{target}, %s::jsonb) ON CONFLICT ({key}) DO UPDATE SET"
+            " {update}"
         ).format(target=target, own=columns(own), key=columns(described.key), update=update),
         [orjson.dumps(rows).decode()],
     )
@@ -86,13 +103,15 @@ def _remove(connection: Connection, described: ConsoleTable, keys: Sequence[Key]
     rows = [dict(zip(described.key, key, strict=True)) for key in keys]
     connection.execute(
         sql.SQL(
-            "DELETE FROM {target} WHERE ({key}) IN (SELECT {key} FROM jsonb_to_recordset(%s::jsonb) AS x({typed}))"
+            "DELETE FROM {target} WHERE ({key}) IN (SELECT {key} FROM jsonb_to_recordset(%s::jsonb)"
+            " AS x({typed}))"
         ).format(
             target=target,
             key=columns(described.key),
             typed=sql.SQL(", ").join(
                 sql.SQL("{} {}").format(
-                    sql.Identifier(name), sql.SQL("integer" if described.fields[name].type == "int" else "text")
+                    sql.Identifier(name),
+                    sql.SQL("integer" if described.fields[name].type == "int" else "text"),
                 )
                 for name in described.key
             ),

@@ -11,7 +11,9 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def value_of(field: Field, text: str | None) -> Any:
-    """An int, a bool, a text, an enum's code, or None. Raises: ValueError with what was expected, in words."""
+    """An int, a bool, a text, an enum's code, or None. Raises: ValueError with what was expected,
+    in words.
+    """
     if text is None or (text == "" and field.type != "bool"):
         return False if field.type == "bool" else None
     match field.type:
@@ -43,10 +45,16 @@ def _checked(field: Field, text: str) -> str:
 
 
 def _code(field: Field, text: str) -> int:
-    codes = {name.casefold(): code for code, name in field.codes.items()} | {code: code for code in field.codes}
+    codes = {name.casefold(): code for code, name in field.codes.items()} | {
+        code: code for code in field.codes
+    }
     if text.casefold() in codes:
         return int(codes[text.casefold()])
     names = list(field.codes.values())
     hint = nearest(text, names)
-    expected = f"Did you mean {' or '.join(hint)}?" if hint else f"Expected {', '.join(names[:-1])} or {names[-1]}."
+    expected = (
+        f"Did you mean {' or '.join(hint)}?"
+        if hint
+        else f"Expected {', '.join(names[:-1])} or {names[-1]}."
+    )
     raise ValueError(f"there is no {text!r} here. {expected}")

@@ -17,7 +17,9 @@ _SECRET_IN_TEXT = re.compile(r"(?i)\b(?:pwd|password)\s*=\s*(\{[^}]*\}|[^;]*)")
 
 @dataclass(frozen=True)
 class Address:
-    """live: to connect to now. written: for kimo.yaml. unset: the variable that has to be set for the file to load."""
+    """live: to connect to now. written: for kimo.yaml. unset: the variable that has to be set for
+    the file to load.
+    """
 
     live: str
     written: str
@@ -25,14 +27,17 @@ class Address:
 
 
 def read_address(text: str, source: str, folder: Path) -> Address:
-    """What a URL on the command line means. Relative SQLite paths count from here, in the file from its `folder`.
+    """What a URL on the command line means. Relative SQLite paths count from here, in the file from
+    its `folder`.
 
-    `${NAME}` in the text stands for that environment variable and stays in the file. Raises: ConfigError, which repeats no
-    part of the text: it may hold a password.
+    `${NAME}` in the text stands for that environment variable and stays in the file. Raises:
+    ConfigError, which repeats no part of the text: it may hold a password.
     """
     names = _VARIABLE.findall(text)
     if missing := [name for name in names if name not in os.environ]:
-        raise ConfigError(f"the URL of source '{source}' names {', '.join(missing)}, which is not set")
+        raise ConfigError(
+            f"the URL of source '{source}' names {', '.join(missing)}, which is not set"
+        )
     live = _parsed(_VARIABLE.sub(lambda match: os.environ[match[1]], text), source)
     kept = {f"kimoVariable{index}x": f"${{{name}}}" for index, name in enumerate(names)}
     tokens = iter(kept)
@@ -44,7 +49,11 @@ def read_address(text: str, source: str, folder: Path) -> Address:
         written = written.replace(token, name)
     is_hidden = "kimoSecretx" in hidden.render_as_string(hide_password=False)
     is_unset = is_hidden and variable not in os.environ
-    return Address(_counted_from(live, None).render_as_string(hide_password=False), written, variable if is_unset else None)
+    return Address(
+        _counted_from(live, None).render_as_string(hide_password=False),
+        written,
+        variable if is_unset else None,
+    )
 
 
 def _parsed(text: str, source: str) -> URL:
@@ -52,8 +61,8 @@ def _parsed(text: str, source: str) -> URL:
         return make_url(text)
     except Exception:
         raise ConfigError(
-            f"the address of source '{source}' is no database URL. "
-            "Expected e.g. mssql+pyodbc://user:password@host/database?driver=... or sqlite:///erp.sqlite"
+            f"the address of source '{source}' is no database URL. Expected e.g."
+            " mssql+pyodbc://user:password@host/database?driver=... or sqlite:///erp.sqlite"
         ) from None
 
 
@@ -78,7 +87,9 @@ def _hidden(key: str, text: str, token: str, kept: set[str]) -> str:
 
 
 def _counted_from(url: URL, folder: Path | None) -> URL:
-    """A SQLite file by its path from the folder where it lies in it, else by its whole path. None: the whole path."""
+    """A SQLite file by its path from the folder where it lies in it, else by its whole path. None:
+    the whole path.
+    """
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return url
     if "kimoVariable" in url.database:

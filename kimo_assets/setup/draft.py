@@ -1,4 +1,6 @@
-"""A kimo.yaml that is still to be written, and its text: entities by category, with comments for the person who goes on."""
+"""A kimo.yaml that is still to be written, and its text: entities by category, with comments for
+the person who goes on.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +19,9 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
 
 @dataclass
 class DraftMapping:
-    """One source of an entity. notes: comments on it. filled: the fields that get a column, where that is known."""
+    """One source of an entity. notes: comments on it. filled: the fields that get a column, where
+    that is known.
+    """
 
     source: str = "erp"
     table: str | None = None
@@ -36,7 +40,9 @@ class DraftMapping:
 
 @dataclass
 class DraftEntity:
-    """remark: beside the name, e.g. `8,000 rows`. doubt: why all of it is only a comment, '' for a mapping that counts."""
+    """remark: beside the name, e.g. `8,000 rows`. doubt: why all of it is only a comment, '' for a
+    mapping that counts.
+    """
 
     name: str
     mappings: list[DraftMapping]
@@ -60,7 +66,12 @@ class DraftTarget:
     def texts(self) -> Iterator[str]:
         """All that the file would say of it, apart from comments."""
         yield from filter(None, (self.table, *self.fields.values()))
-        yield from (step[1] for steps in self.transform.values() for step in steps if isinstance(step, tuple))
+        yield from (
+            step[1]
+            for steps in self.transform.values()
+            for step in steps
+            if isinstance(step, tuple)
+        )
 
 
 @dataclass
@@ -81,7 +92,9 @@ class DraftSource:
 
 @dataclass
 class Draft:
-    """head: comments that open the file. sources: none makes a file for `mapping:`. notes: comments at its end."""
+    """head: comments that open the file. sources: none makes a file for `mapping:`. notes: comments
+    at its end.
+    """
 
     head: list[str]
     sources: dict[str, DraftSource] = field(default_factory=dict)
@@ -98,20 +111,36 @@ class Draft:
         return [entity for entity in self.entities if entity.doubt]
 
     def text(self) -> str:
-        """The file. A text that it would take for an environment variable turns its entity into a comment."""
+        """The file. A text that it would take for an environment variable turns its entity into a
+        comment.
+        """
         for entity in self.mapped:
-            odd = [text for mapping in entity.mappings for text in mapping.texts() if _VARIABLE.search(text)]
+            odd = [
+                text
+                for mapping in entity.mappings
+                for text in mapping.texts()
+                if _VARIABLE.search(text)
+            ]
             if odd:
                 entity.doubt = f"kimo.yaml would take {_VARIABLE.search(odd[0])[0]} for an environment variable"  # type: ignore[index]
         head = "\n".join(_comment(self.head)) + "\n"
         return head + _sources(self.sources) + self._entities() + _export(self.export) + self._end()
 
     def _entities(self) -> str:
-        lines = ["", "entities:" if self.mapped else "entities: {}   # take the braces out when you take one in"]
+        lines = [
+            "",
+            (
+                "entities:"
+                if self.mapped
+                else "entities: {}   # take the braces out when you take one in"
+            ),
+        ]
         catalog = load_catalog()
         order = {name: index for index, name in enumerate(catalog.load_order)}
         category, previous = "", 0
-        for entity in sorted(self.entities, key=lambda e: (catalog[e.name].category, order[e.name], bool(e.doubt))):
+        for entity in sorted(
+            self.entities, key=lambda e: (catalog[e.name].category, order[e.name], bool(e.doubt))
+        ):
             if catalog[entity.name].category != category:
                 category = catalog[entity.name].category
                 title = category.replace("_", " ").capitalize()
@@ -127,9 +156,15 @@ class Draft:
 
 def scalar(value: str) -> str:
     """A text on one line of YAML: as it is where YAML reads it back so, else in quotes."""
-    plain = value and value == value.strip() and not re.search(r"[\n#:{}\[\],&*?|<>=!%@`'\"\\]", value)
+    plain = (
+        value and value == value.strip() and not re.search(r"[\n#:{}\[\],&*?|<>=!%@`'\"\\]", value)
+    )
     try:
-        if plain and yaml.safe_load(value) == value and yaml.safe_load(f"a: {value}") == {"a": value}:
+        if (
+            plain
+            and yaml.safe_load(value) == value
+            and yaml.safe_load(f"a: {value}") == {"a": value}
+        ):
             return value
     except yaml.YAMLError:
         pass
@@ -137,14 +172,23 @@ def scalar(value: str) -> str:
 
 
 def _comment(notes: Iterable[str], indent: str = "") -> list[str]:
-    """Each note as comment lines; an empty one is an empty comment line, and its line breaks stay."""
+    """Each note as comment lines; an empty one is an empty comment line, and its line
+    breaks stay.
+    """
     lines: list[str] = []
     for note in notes:
         for part in re.split(r"\r\n|\r|\n|\x85|\u2028|\u2029", note):
-            harmless = "".join(c if c.isprintable() else repr(c)[1:-1] for c in part.replace("\t", "    "))
+            harmless = "".join(
+                c if c.isprintable() else repr(c)[1:-1] for c in part.replace("\t", "    ")
+            )
             lead = re.match(r" *", harmless)[0]  # type: ignore[index]
-            folded = wrap(harmless, _WIDTH - len(indent) - 2, subsequent_indent=lead + "  ", break_long_words=False,
-                          break_on_hyphens=False)  # fmt: skip
+            folded = wrap(
+                harmless,
+                _WIDTH - len(indent) - 2,
+                subsequent_indent=lead + "  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
             lines += [f"{indent}# {line}".rstrip() for line in folded or [""]]
     return lines
 
@@ -156,7 +200,10 @@ def _sources(sources: dict[str, DraftSource]) -> str:
     for name, source in sources.items():
         lines += [f"  {name}:", f"    url: {scalar(source.url)}"]
         if source.formats:
-            lines += ["    formats:", *(f"      {key}: {scalar(value)}" for key, value in source.formats.items())]
+            lines += [
+                "    formats:",
+                *(f"      {key}: {scalar(value)}" for key, value in source.formats.items()),
+            ]
         lines += _comment(source.notes, "    ")
     return "\n".join(lines) + "\n"
 
@@ -187,9 +234,16 @@ def _entity_lines(entity: DraftEntity) -> list[str]:
     mapping = entity.mappings[0]
     keys = _keys(mapping)
     if len(keys) > 1 or (keys and not mapping.table):
-        lines = [_remarked(f"  {entity.name}:", entity), *(f"    {line}" if line else "" for line in keys)]
+        lines = [
+            _remarked(f"  {entity.name}:", entity),
+            *(f"    {line}" if line else "" for line in keys),
+        ]
     else:
-        lines = [_remarked(f"  {entity.name}: {scalar(mapping.table) if mapping.table else '{}'}", entity)]
+        lines = [
+            _remarked(
+                f"  {entity.name}: {scalar(mapping.table) if mapping.table else '{}'}", entity
+            )
+        ]
     return lines + _comment(mapping.notes, "    ")
 
 
@@ -200,10 +254,16 @@ def _export(export: DraftExport) -> str:
     if export.source != "erp":
         lines.append(f"  source: {export.source}")
     if export.formats:
-        written = {key: "true" if value is True else scalar(str(value)) for key, value in export.formats.items()}
+        written = {
+            key: "true" if value is True else scalar(str(value))
+            for key, value in export.formats.items()
+        }
         lines += ["  formats:", *(f"    {key}: {value}" for key, value in written.items())]
     if export.entities:
-        lines += ["  entities:", *(line for name, target in export.entities.items() for line in _target(name, target))]
+        lines += [
+            "  entities:",
+            *(line for name, target in export.entities.items() for line in _target(name, target)),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -223,14 +283,23 @@ def _target(name: str, target: DraftTarget) -> list[str]:
 def _target_keys(target: DraftTarget) -> list[str]:
     lines = [f"table: {scalar(target.table)}"] if target.table else []
     if target.fields:
-        lines += ["fields:", *(f"  {name}: {scalar(column)}" for name, column in target.fields.items())]
+        lines += [
+            "fields:",
+            *(f"  {name}: {scalar(column)}" for name, column in target.fields.items()),
+        ]
     if target.transform:
-        lines += ["transform:", *(f"  {name}: {_steps_out(steps)}" for name, steps in target.transform.items())]
+        lines += [
+            "transform:",
+            *(f"  {name}: {_steps_out(steps)}" for name, steps in target.transform.items()),
+        ]
     return lines
 
 
 def _steps_out(steps: list[DraftStep]) -> str:
-    written = [scalar(step) if isinstance(step, str) else f"{{{step[0]}: {scalar(step[1])}}}" for step in steps]
+    written = [
+        scalar(step) if isinstance(step, str) else f"{{{step[0]}: {scalar(step[1])}}}"
+        for step in steps
+    ]
     return written[0] if len(written) == 1 else f"[{', '.join(written)}]"
 
 
@@ -249,9 +318,15 @@ def _keys(mapping: DraftMapping) -> list[str]:
     if mapping.query:
         lines += _text("query", mapping.query)
     if mapping.fields:
-        lines += ["fields:", *(f"  {name}: {scalar(column)}" for name, column in mapping.fields.items())]
+        lines += [
+            "fields:",
+            *(f"  {name}: {scalar(column)}" for name, column in mapping.fields.items()),
+        ]
     if mapping.transform:
-        lines += ["transform:", *(f"  {name}: {_steps(steps)}" for name, steps in mapping.transform.items())]
+        lines += [
+            "transform:",
+            *(f"  {name}: {_steps(steps)}" for name, steps in mapping.transform.items()),
+        ]
     return lines
 
 

@@ -1,8 +1,10 @@
-"""Which table of a database is which entity, and which of its columns is which field, by their names alone.
+"""Which table of a database is which entity, and which of its columns is which field, by their
+names alone.
 
-A table is an entity's for certain when its name is the entity's, ignoring case and underscores, or that with a prefix or
-suffix that says nothing (KIMO_, V_, _VIEW), or that many of its neighbours carry too (ACME_ITEM, ACME_ZONE, ACME_ACCOUNT).
-A name that is only alike, or that says old or backup, is a guess: shown, never taken.
+A table is an entity's for certain when its name is the entity's, ignoring case and underscores, or
+that with a prefix or suffix that says nothing (KIMO_, V_, _VIEW), or that many of its neighbours
+carry too (ACME_ITEM, ACME_ZONE, ACME_ACCOUNT). A name that is only alike, or that says old or
+backup, is a guess: shown, never taken.
 """
 
 import re
@@ -18,13 +20,70 @@ from kimo_assets.sources.discovery import Offered
 
 # What people put around a table's name without meaning another content.
 _SAYS_NOTHING = frozenset(
-    {"kimo", "erp", "crm", "sfa", "int", "integration", "integrazione", "integrator", "stg", "staging", "sync", "data"}
-    | {"exp", "export", "imp", "import", "v", "vw", "view", "views", "vista", "mv", "t", "tb", "tbl", "tab", "table", "dati"}
+    {
+        "kimo",
+        "erp",
+        "crm",
+        "sfa",
+        "int",
+        "integration",
+        "integrazione",
+        "integrator",
+        "stg",
+        "staging",
+        "sync",
+        "data",
+    }
+    | {
+        "exp",
+        "export",
+        "imp",
+        "import",
+        "v",
+        "vw",
+        "view",
+        "views",
+        "vista",
+        "mv",
+        "t",
+        "tb",
+        "tbl",
+        "tab",
+        "table",
+        "dati",
+    }
 )
 # What makes another content of it.
 _SAYS_OLD = frozenset(
-    {"old", "vecchio", "vecchia", "bak", "bck", "bkp", "backup", "copy", "copia", "tmp", "temp", "test", "prova", "log"}
-    | {"hist", "history", "storico", "archive", "archivio", "deleted", "new", "nuovo", "nuova", "error", "errors"}
+    {
+        "old",
+        "vecchio",
+        "vecchia",
+        "bak",
+        "bck",
+        "bkp",
+        "backup",
+        "copy",
+        "copia",
+        "tmp",
+        "temp",
+        "test",
+        "prova",
+        "log",
+    }
+    | {
+        "hist",
+        "history",
+        "storico",
+        "archive",
+        "archivio",
+        "deleted",
+        "new",
+        "nuovo",
+        "nuova",
+        "error",
+        "errors",
+    }
 )
 _NEIGHBOURS = 3
 _ALIKE = 0.88
@@ -93,9 +152,13 @@ def _by_affix(tables: Iterable[Offered]) -> Iterator[Match]:
     for offered, found in parted.items():
         entity, affix = found or ("", None)
         alike = _alike(offered.name)
-        if affix and (affix.says_nothing or (not affix.says_old and shared[affix.pattern] >= _NEIGHBOURS)):
+        if affix and (
+            affix.says_nothing or (not affix.says_old and shared[affix.pattern] >= _NEIGHBOURS)
+        ):
             yield Match(entity, offered, Tier.AFFIX, affix.pattern)
-        elif alike and len(alike) > len(entity):  # ItemGroups is rather ItemGroup than an Item of groups
+        elif alike and len(alike) > len(
+            entity
+        ):  # ItemGroups is rather ItemGroup than an Item of groups
             yield Match(alike, offered, Tier.GUESS)
         elif affix:
             yield Match(entity, offered, Tier.GUESS, affix.pattern)
@@ -112,7 +175,12 @@ class _Affix:
 
     @property
     def _words(self) -> list[str]:
-        return [word.casefold() for part in (self.before, self.after) for word in re.split(r"[\W_]+", part) if word]
+        return [
+            word.casefold()
+            for part in (self.before, self.after)
+            for word in re.split(r"[\W_]+", part)
+            if word
+        ]
 
     @property
     def says_nothing(self) -> bool:
@@ -124,7 +192,9 @@ class _Affix:
 
 
 def _parted(name: str) -> tuple[str, _Affix] | None:
-    """The longest entity's name within a name, and what stands around it; only whole words count."""
+    """The longest entity's name within a name, and what stands around it; only whole words
+    count.
+    """
     if name.casefold().startswith("kimo") and fold(name[4:]) in _entities_by_fold():  # KIMOACCOUNT
         return _entities_by_fold()[fold(name[4:])], _Affix(name[:4], "")
     starts = _word_starts(name)
@@ -138,25 +208,35 @@ def _parted(name: str) -> tuple[str, _Affix] | None:
 
 
 def _word_starts(name: str) -> list[int]:
-    """Where words start: after a separator, and where small letters become capitals (vwAccount, KIMOAccount)."""
-    inner = re.finditer(r"(?<=[\W_])(?=[^\W_])|(?<=[^\W_])(?=[\W_])|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", name)
+    """Where words start: after a separator, and where small letters become capitals (vwAccount,
+    KIMOAccount).
+    """
+    inner = re.finditer(
+        r"(?<=[\W_])(?=[^\W_])|(?<=[^\W_])(?=[\W_])|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])",
+        name,
+    )
     return [0, *(found.start() for found in inner), len(name)]
 
 
 def _alike(name: str) -> str | None:
     """An entity whose name differs in a letter or two: a plural, a slip."""
     folded = fold(name)
-    close = get_close_matches(folded, _entities_by_fold(), n=1, cutoff=_ALIKE) if len(folded) > 3 else []
+    close = (
+        get_close_matches(folded, _entities_by_fold(), n=1, cutoff=_ALIKE)
+        if len(folded) > 3
+        else []
+    )
     return _entities_by_fold()[close[0]] if close else None
 
 
-# --- columns ------------------------------------------------------------------------------------------------
+# --- columns
+# ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Columns:
-    """fields: those filled -> the column. renamed: the part of it that kimo.yaml has to say. unclear: field -> the columns
-    it might be. unused: columns that no field takes.
+    """fields: those filled -> the column. renamed: the part of it that kimo.yaml has to say.
+    unclear: field -> the columns it might be. unused: columns that no field takes.
     """
 
     fields: Mapping[str, str]
@@ -173,7 +253,9 @@ class Columns:
 def match_columns(entity: Entity, available: Sequence[str]) -> Columns:
     """Names match ignoring case, and where that finds nothing, ignoring underscores too."""
     by_case = {name.casefold(): name for name in available}
-    fields = {field: by_case[field.casefold()] for field in entity.fields if field.casefold() in by_case}
+    fields = {
+        field: by_case[field.casefold()] for field in entity.fields if field.casefold() in by_case
+    }
     taken = set(fields.values())
     by_fold: dict[str, list[str]] = {}
     for name in available:

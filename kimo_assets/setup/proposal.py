@@ -1,6 +1,8 @@
-"""A kimo.yaml from what an integration database offers: every table and view that carries an entity's name.
+"""A kimo.yaml from what an integration database offers: every table and view that carries an
+entity's name.
 
-What is certain is mapped; what is not stands there as a comment with the reason. Rows are counted, none is read.
+What is certain is mapped; what is not stands there as a comment with the reason. Rows are counted,
+none is read.
 """
 
 import time
@@ -12,7 +14,15 @@ from sqlalchemy import Engine
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.errors import PermanentSourceError, SourceError
 from kimo_assets.setup.draft import Draft, DraftEntity, DraftMapping, DraftSource
-from kimo_assets.setup.matching import Columns, Match, Tier, certain, fold, match_columns, match_tables
+from kimo_assets.setup.matching import (
+    Columns,
+    Match,
+    Tier,
+    certain,
+    fold,
+    match_columns,
+    match_tables,
+)
 from kimo_assets.sources.connection import address
 from kimo_assets.sources.discovery import Offered, columns_of, count_rows, other_schemas, tables_of
 
@@ -33,7 +43,9 @@ OnTable = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Proposal:
-    """A draft and what it was made of. dangling: an entity that is not there -> the fields that point to it."""
+    """A draft and what it was made of. dangling: an entity that is not there -> the fields that
+    point to it.
+    """
 
     draft: Draft
     tables: int
@@ -43,7 +55,9 @@ class Proposal:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a schema offers, held against the catalogue. columns: or in words why they cannot be seen."""
+    """What a schema offers, held against the catalogue. columns: or in words why they cannot be
+    seen.
+    """
 
     schema: str | None
     tables: Sequence[Offered]
@@ -52,14 +66,22 @@ class _Found:
 
 
 def propose(
-    engine: Engine, source: str, written_url: str, schema: str | None = None, on_table: OnTable = lambda name: None
+    engine: Engine,
+    source: str,
+    written_url: str,
+    schema: str | None = None,
+    on_table: OnTable = lambda name: None,
 ) -> Proposal:
-    """Without `schema`, the default one; if nothing there carries an entity's name, the one where most tables do.
+    """Without `schema`, the default one; if nothing there carries an entity's name, the one where
+    most tables do.
 
-    Raises: SourceError, also when no table carries an entity's name, with the names of those there are.
+    Raises: SourceError, also when no table carries an entity's name, with the names of those there
+    are.
     """
     found, others = _look(engine, source, schema)
-    entities = [*filter(None, (_entity(name, matches, found) for name, matches in found.matches.items()))]
+    entities = [
+        *filter(None, (_entity(name, matches, found) for name, matches in found.matches.items()))
+    ]
     if not entities:
         raise PermanentSourceError(_nothing(engine, found))
     _count(engine, source, [e for e in entities if not e.doubt], found, on_table)
@@ -73,7 +95,8 @@ def propose(
     return Proposal(draft, len(found.tables), found.schema, dangling)
 
 
-# --- looking ------------------------------------------------------------------------------------------------
+# --- looking
+# ------------------------------------------------------------------------------------------------
 
 
 def _look(engine: Engine, source: str, schema: str | None) -> tuple[_Found, list[str]]:
@@ -85,7 +108,8 @@ def _look(engine: Engine, source: str, schema: str | None) -> tuple[_Found, list
     if best is None or not counts[best]:
         return found, []
     others = [
-        f"Schema {name} has {count} tables and views that carry entities' names too: `kimo init --schema {name}`."
+        f"Schema {name} has {count} tables and views that carry entities' names too: `kimo init"
+        f" --schema {name}`."
         for name, count in counts.items()
         if count and name != best
     ]
@@ -104,22 +128,31 @@ def _look_into(engine: Engine, source: str, schema: str | None) -> _Found:
     tables = tables_of(engine, source, schema)
     data = [offered for offered in tables if fold(offered.name) not in _OWN_TABLES]
     matches = match_tables(data)
-    columns = columns_of(engine, source, [match.offered for found in matches.values() for match in found])
+    columns = columns_of(
+        engine, source, [match.offered for found in matches.values() for match in found]
+    )
     return _Found(schema, tables, matches, columns)
 
 
-# --- an entity ----------------------------------------------------------------------------------------------
+# --- an entity
+# ----------------------------------------------------------------------------------------------
 
 
 def _entity(name: str, matches: Sequence[Match], found: _Found) -> DraftEntity | None:
-    """The entity as far as it is clear; None where only guesses are there that their columns do not support."""
+    """The entity as far as it is clear; None where only guesses are there that their columns do not
+    support.
+    """
     entity = load_catalog()[name]
     chosen = certain(matches) or _guess(entity, matches, found)
     if chosen is None:
         return None
     columns = found.columns[chosen.offered]
     if isinstance(columns, str):
-        return DraftEntity(name, [_mapping(chosen)], doubt=f"its {chosen.offered.kind} cannot be looked at ({columns})")
+        return DraftEntity(
+            name,
+            [_mapping(chosen)],
+            doubt=f"its {chosen.offered.kind} cannot be looked at ({columns})",
+        )
     pairs = match_columns(entity, columns)
     mapping = _mapping(chosen, dict(pairs.renamed))
     mapping.filled = tuple(pairs.fields)
@@ -150,7 +183,10 @@ def _doubt(entity: Entity, chosen: Match, matches: Sequence[Match], columns: Col
     if entity.direction == "export":
         return "Kimo only exports it to the ERP, it is not imported"
     if chosen.tier == Tier.GUESS:
-        return f"{chosen.offered.kind} {chosen.offered.name} looks like it, but its name is not certain"
+        return (
+            f"{chosen.offered.kind} {chosen.offered.name} looks like it, but its name is not"
+            " certain"
+        )
     equal = [match.offered.written for match in matches if match.tier == chosen.tier]
     if len(equal) > 1:
         return f"{' and '.join(equal)} carry its name alike; take in the right one"
@@ -174,10 +210,13 @@ def _other_tables(chosen: Match, matches: Sequence[Match]) -> Iterator[str]:
         yield f"not this, though the name is alike: {', '.join(others)}"
 
 
-# --- all of them --------------------------------------------------------------------------------------------
+# --- all of them
+# --------------------------------------------------------------------------------------------
 
 
-def _count(engine: Engine, source: str, entities: Sequence[DraftEntity], found: _Found, on_table: OnTable) -> None:
+def _count(
+    engine: Engine, source: str, entities: Sequence[DraftEntity], found: _Found, on_table: OnTable
+) -> None:
     """Writes each table's rows beside its entity, as long as the time lasts."""
     until = time.monotonic() + _COUNT_ALL_S
     for entity in entities:
@@ -185,15 +224,23 @@ def _count(engine: Engine, source: str, entities: Sequence[DraftEntity], found: 
         on_table(offered.written)
         left = until - time.monotonic()
         try:
-            rows = count_rows(engine, source, offered, min(left, _COUNT_ONE_S)) if left > 1 else None
+            rows = (
+                count_rows(engine, source, offered, min(left, _COUNT_ONE_S)) if left > 1 else None
+            )
         except SourceError as error:
             entity.doubt = f"its {offered.kind} cannot be read ({' '.join(str(error).split())})"
             continue
-        entity.remark = "rows not counted: it takes too long" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
+        entity.remark = (
+            "rows not counted: it takes too long"
+            if rows is None
+            else f"{rows:,} row{'' if rows == 1 else 's'}"
+        )
 
 
 def _note_dangling(entities: Sequence[DraftEntity]) -> dict[str, list[str]]:
-    """Writes beside each entity what it points to that is not there: a key with a value needs its table (fact sheet, 8)."""
+    """Writes beside each entity what it points to that is not there: a key with a value needs its
+    table (fact sheet, 8).
+    """
     mapped = {entity.name for entity in entities if not entity.doubt}
     doubtful = {entity.name for entity in entities} - mapped
     dangling: dict[str, list[str]] = {}
@@ -218,10 +265,19 @@ def _head(engine: Engine, entities: Sequence[DraftEntity], found: _Found) -> lis
     schema = f", schema {found.schema}" if found.schema else ""
     return [
         f"Written by `kimo init` from {address(engine)}{schema}.",
-        f"Of its {len(found.tables)} tables and views {mapped} carry an entity's name and are mapped here.",
-        "Yours to change: docs/mapping.md explains every key, `kimo check` holds it against the live source.",
+        (
+            f"Of its {len(found.tables)} tables and views {mapped} carry an entity's name and are"
+            " mapped here."
+        ),
+        (
+            "Yours to change: docs/mapping.md explains every key, `kimo check` holds it against the"
+            " live source."
+        ),
         "",
-        "Name: {} is the table of that name; columns map to fields of the same name, ignoring case, without a line under",
+        (
+            "Name: {} is the table of that name; columns map to fields of the same name, ignoring"
+            " case, without a line under"
+        ),
         "`fields`. Lines that begin with # are for you to decide on.",
     ]
 
@@ -242,10 +298,14 @@ def _nothing(engine: Engine, found: _Found) -> str:
     names = [offered.written for offered in found.tables]
     place = f"{address(engine)}{f', schema {found.schema}' if found.schema else ''}"
     if not names:
-        return f"{place} has no tables and no views. Is it the right database, and may this user see them (--schema)?"
+        return (
+            f"{place} has no tables and no views. Is it the right database, and may this user see"
+            " them (--schema)?"
+        )
     more = f" and {len(names) - _NAMES_IN_ERROR} more" if len(names) > _NAMES_IN_ERROR else ""
     return (
-        f"none of the {len(names)} tables and views of {place} carries an entity's name, so nothing was written. "
-        f"It has: {', '.join(names[:_NAMES_IN_ERROR])}{more}. Write the mapping by hand (docs/mapping.md, with "
-        "examples/northwind as a complete one); `kimo entities` lists the names."
+        f"none of the {len(names)} tables and views of {place} carries an entity's name, so nothing"
+        f" was written. It has: {', '.join(names[:_NAMES_IN_ERROR])}{more}. Write the mapping by"
+        " hand (docs/mapping.md, with examples/northwind as a complete one); `kimo entities` lists"
+        " the names."
     )

@@ -1,7 +1,9 @@
-"""A kimo.yaml from the rows in which the vendor's machine keeps its mapping (fact sheet, section 7).
+"""A kimo.yaml from the rows in which the vendor's machine keeps its mapping (fact sheet, section
+7).
 
-Every row ends somewhere: in the mapping, or as a comment beside what it belongs to, or at the file's end; and whatever was
-decided about it is one sentence of `remarks`. Of rows that contradict each other the first one counts.
+Every row ends somewhere: in the mapping, or as a comment beside what it belongs to, or at the
+file's end; and whatever was decided about it is one sentence of `remarks`. Of rows that contradict
+each other the first one counts.
 """
 
 import re
@@ -15,7 +17,15 @@ from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import SYSTEMS
 from kimo_assets.config.models import ExportFormats
 from kimo_assets.errors import nearest
-from kimo_assets.setup.draft import Draft, DraftEntity, DraftExport, DraftMapping, DraftSource, DraftStep, DraftTarget
+from kimo_assets.setup.draft import (
+    Draft,
+    DraftEntity,
+    DraftExport,
+    DraftMapping,
+    DraftSource,
+    DraftStep,
+    DraftTarget,
+)
 from kimo_assets.sources.vendor_mapping import VendorRow, VendorTables
 
 _IMPORT_STEPS = {name.casefold(): name for name in ("StringToHash", "QueryAsLong")}
@@ -23,11 +33,19 @@ _FORMATS = {"dateformat": "date", "datetimeformat": "datetime"}
 
 # The settings of the export -> the key of `export: formats:`.
 _EXPORT_FORMATS = {
-    "dateexportformat": "date", "datetimeexportformat": "datetime", "booleanformat": "boolean", "stringcase": "case",
-    "singlelinestrings": "single_line", "idrolabitemid": "idrolab_item", "datenullvalue": "null_date",
-    "booleannullvalue": "null_boolean", "numericnullvalue": "null_number", "stringnullvalue": "null_text",
-    "shipmentsiteidsplitchar": "shipment_site_split", "itemidsplitchar": "item_split",
-}  # fmt: skip
+    "dateexportformat": "date",
+    "datetimeexportformat": "datetime",
+    "booleanformat": "boolean",
+    "stringcase": "case",
+    "singlelinestrings": "single_line",
+    "idrolabitemid": "idrolab_item",
+    "datenullvalue": "null_date",
+    "booleannullvalue": "null_boolean",
+    "numericnullvalue": "null_number",
+    "stringnullvalue": "null_text",
+    "shipmentsiteidsplitchar": "shipment_site_split",
+    "itemidsplitchar": "item_split",
+}
 
 # Keys that know only some words -> the vendor's word -> ours; None: what holds without the key.
 _WORDS_OF: dict[str, dict[str, str | bool | None]] = {
@@ -47,8 +65,9 @@ CONTRADICTIONS = "contradicting rows"
 
 @dataclass(frozen=True)
 class Pulled:
-    """formats: source -> what sources.<source>.formats takes. kept: what has no place yet -> how many rows say it; all of it
-    stands in the file as comments. remarks: a sentence for each thing that was decided.
+    """formats: source -> what sources.<source>.formats takes. kept: what has no place yet -> how
+    many rows say it; all of it stands in the file as comments. remarks: a sentence for each thing
+    that was decided.
     """
 
     draft: Draft
@@ -59,7 +78,9 @@ class Pulled:
 
 @dataclass
 class _Part:
-    """What the rows say of one entity from one system. is_named: there is a row for the entity itself."""
+    """What the rows say of one entity from one system. is_named: there is a row for the entity
+    itself.
+    """
 
     entity: Entity
     system: str
@@ -102,10 +123,15 @@ class _Reading:
         if name is None:
             self.remark(f"{table} has a row without KimoEntity: kept at the file's end")
         elif system not in SYSTEMS:
-            self.remark(f"{table}: SystemId '{row['system']}' of {name} is neither Erp nor Crm: kept at the file's end")
+            self.remark(
+                f"{table}: SystemId '{row['system']}' of {name} is neither Erp nor Crm: kept at the"
+                " file's end"
+            )
         elif (entity := _entity(name)) is None:
             hint = _hint(nearest(name, load_catalog().entities))
-            self.remark(f"{table}: Kimo has no entity '{name}'{hint}: its rows are kept at the file's end")
+            self.remark(
+                f"{table}: Kimo has no entity '{name}'{hint}: its rows are kept at the file's end"
+            )
         else:
             key = (entity.name, system)
             return self.parts.setdefault(key, _Part(entity, system, DraftMapping(system)))
@@ -119,21 +145,28 @@ class _Reading:
         if note not in notes:
             notes.append(note)
 
-    def once(self, part: _Part, key: str, old: str | None, new: str, *, is_name: bool = True) -> bool:
-        """Whether the new value counts: not where the same thing was said before, alike or otherwise. is_name: a name of the
-        database's, in which case says nothing.
+    def once(
+        self, part: _Part, key: str, old: str | None, new: str, *, is_name: bool = True
+    ) -> bool:
+        """Whether the new value counts: not where the same thing was said before, alike or
+        otherwise. is_name: a name of the database's, in which case says nothing.
         """
         if old is None:
             return True
         if (old.casefold() != new.casefold()) if is_name else old != new:
             where = f"{part.entity.name}{f' ({part.system})' if part.system != 'erp' else ''}"
-            self.remark(f"{where}: {key} is {_cut(old)} in one row and {_cut(new)} in another: the first counts")
+            self.remark(
+                f"{where}: {key} is {_cut(old)} in one row and {_cut(new)} in another: the first"
+                " counts"
+            )
             self.keep(CONTRADICTIONS, part, f"another row says: {key} {new}")
         return False
 
 
 def draft_from(tables: VendorTables, sources: Mapping[str, DraftSource]) -> Pulled:
-    """The mapping that the vendor's tables hold. sources: of the kimo.yaml to be; none makes a file for `mapping:`."""
+    """The mapping that the vendor's tables hold. sources: of the kimo.yaml to be; none makes a file
+    for `mapping:`.
+    """
     reading = _Reading()
     for name in tables.missing:
         reading.remark(f"there is no table {name}: read without it")
@@ -144,7 +177,10 @@ def draft_from(tables: VendorTables, sources: Mapping[str, DraftSource]) -> Pull
     for row in tables.settings:
         _take_setting(reading, row)
     for name, columns in tables.extra.items():
-        reading.remark(f"{name} has columns that nothing is known of, so they were not read: {', '.join(columns)}")
+        reading.remark(
+            f"{name} has columns that nothing is known of, so they were not read:"
+            f" {', '.join(columns)}"
+        )
     export = _export(reading, sources)
     entities = _entities(reading, sources)
     head, end = _head(tables, reading, sources), _end(reading, sources)
@@ -152,7 +188,8 @@ def draft_from(tables: VendorTables, sources: Mapping[str, DraftSource]) -> Pull
     return Pulled(draft, reading.formats, dict(reading.kept), tuple(reading.remarks))
 
 
-# --- IntegratorMapping --------------------------------------------------------------------------------------
+# --- IntegratorMapping
+# --------------------------------------------------------------------------------------
 
 
 def _take_mapping(reading: _Reading, row: VendorRow) -> None:
@@ -165,7 +202,9 @@ def _take_mapping(reading: _Reading, row: VendorRow) -> None:
     known = _field(part.entity, row["field"] or "")
     if known is None:
         hint = _hint(nearest(row["field"] or "", part.entity.fields))
-        reading.remark(f"{part.entity.name} has no field '{row['field']}'{hint}: the row is a comment")
+        reading.remark(
+            f"{part.entity.name} has no field '{row['field']}'{hint}: the row is a comment"
+        )
         reading.keep(UNKNOWN, part, f"no such field: {_row_in_words(row)}")
         return
     _take_field(reading, part, known, row)
@@ -191,7 +230,10 @@ def _take_field(reading: _Reading, part: _Part, name: str, row: VendorRow) -> No
         if reading.once(part, f"the column of {name}", part.draft.fields.get(name), imported):
             part.draft.fields[name] = imported
     elif not any(row.get(key) for key in ("export_name", "import_steps", "export_steps")):
-        reading.remark(f"{part.entity.name}.{name}: its row names no column, so the one of the same name is taken")
+        reading.remark(
+            f"{part.entity.name}.{name}: its row names no column, so the one of the same name is"
+            " taken"
+        )
     if steps := row.get("import_steps"):
         _take_steps(reading, part, name, steps)
     if (exported := row.get("export_name")) and reading.once(
@@ -206,27 +248,45 @@ def _take_steps(reading: _Reading, part: _Part, name: str, text: str) -> None:
     given = [step.strip() for step in re.split(r"[|;,\n]", text) if step.strip()]
     known = [_IMPORT_STEPS.get(step.rstrip(":").casefold()) for step in given]
     if None in known:
-        reading.remark(f"{part.entity.name}.{name}: the transformation '{text}' is not known here: it is a comment")
+        reading.remark(
+            f"{part.entity.name}.{name}: the transformation '{text}' is not known here: it is a"
+            " comment"
+        )
         reading.keep(FUNCTIONS, part, f"{name} went through {text}")
         return
     steps = [step for step in known if step]
     old = part.draft.transform.get(name)
-    if reading.once(part, f"the transformation of {name}", None if old is None else str(old), str(_one(steps))):
+    if reading.once(
+        part, f"the transformation of {name}", None if old is None else str(old), str(_one(steps))
+    ):
         part.draft.transform[name] = _one(steps)
 
 
 def _take_steps_out(reading: _Reading, part: _Part, name: str, text: str) -> None:
-    """FixedValueAsString:<value>, RemovePrefix:<prefix>, StringToInteger; several with | between."""
+    """FixedValueAsString:<value>, RemovePrefix:<prefix>, StringToInteger; several with |
+    between.
+    """
     found = [_step_out(step.strip()) for step in re.split(r"[|\n]", text) if step.strip()]
     steps = [step for step in found if step is not None]
     begins_later = any(step[0] == "constant" for step in steps[1:])
     if None in found or not steps or begins_later or name == "SyncReference":
-        why = "goes as it is, by it the answer is bound" if name == "SyncReference" else f"'{text}' is not known here"
-        reading.remark(f"{part.entity.name}.{name}: its transformation for the export is a comment: {why}")
+        why = (
+            "goes as it is, by it the answer is bound"
+            if name == "SyncReference"
+            else f"'{text}' is not known here"
+        )
+        reading.remark(
+            f"{part.entity.name}.{name}: its transformation for the export is a comment: {why}"
+        )
         reading.keep(EXPORT_STEPS, part, f"{name} went through {text}", in_export=True)
         return
     old = part.target.transform.get(name)
-    if reading.once(part, f"the export's transformation of {name}", None if old is None else str(old), str(steps)):
+    if reading.once(
+        part,
+        f"the export's transformation of {name}",
+        None if old is None else str(old),
+        str(steps),
+    ):
         part.target.transform[name] = steps
 
 
@@ -246,12 +306,15 @@ def _one(steps: list[str]) -> str | list[str]:
     return steps[0] if len(steps) == 1 else steps
 
 
-# --- IntegratorImportFilter ---------------------------------------------------------------------------------
+# --- IntegratorImportFilter
+# ---------------------------------------------------------------------------------
 
 
 def _take_filter(reading: _Reading, row: VendorRow) -> None:
     if not row.get("where") and not row.get("query"):
-        reading.remark(f"IntegratorImportFilter: the row of {row.get('entity')} has neither filter nor query")
+        reading.remark(
+            f"IntegratorImportFilter: the row of {row.get('entity')} has neither filter nor query"
+        )
         return
     part = reading.part("IntegratorImportFilter", _of_the_only_system(reading, row))
     if part is None:
@@ -263,7 +326,9 @@ def _take_filter(reading: _Reading, row: VendorRow) -> None:
     if where := row.get("where"):
         bare = re.sub(r"(?i)^(where|and)\b\s*", "", where)
         if bare != where:
-            reading.remark(f"{part.entity.name}: '{where.split()[0]}' before its AdditionalFilter is taken off")
+            reading.remark(
+                f"{part.entity.name}: '{where.split()[0]}' before its AdditionalFilter is taken off"
+            )
         if reading.once(part, "AdditionalFilter", part.draft.where, bare, is_name=False):
             part.draft.where = bare
 
@@ -274,16 +339,24 @@ def _of_the_only_system(reading: _Reading, row: VendorRow) -> VendorRow:
     systems = {system for name, system in reading.parts if entity and name == entity.name}
     if row.get("system") or entity is None or systems != {"crm"} or row.get("query"):
         return row
-    reading.remark(f"{entity.name}: its filter names no system; only the CRM maps the entity, so it is the CRM's")
+    reading.remark(
+        f"{entity.name}: its filter names no system; only the CRM maps the entity, so it is the"
+        " CRM's"
+    )
     return {**row, "system": "crm"}
 
 
-# --- IntegratorSystemSetting --------------------------------------------------------------------------------
+# --- IntegratorSystemSetting
+# --------------------------------------------------------------------------------
 
 
 def _take_setting(reading: _Reading, row: VendorRow) -> None:
-    r"""A key is `DateFormat`, `Crm\DateFormat`, `DataFormat\DateFormat`; without Crm\ it is the ERP's."""
-    words = [word for text in (row.get("section"), row.get("key")) if text for word in text.split("\\")]
+    r"""A key is `DateFormat`, `Crm\DateFormat`, `DataFormat\DateFormat`; without Crm\ it is the
+    ERP's.
+    """
+    words = [
+        word for text in (row.get("section"), row.get("key")) if text for word in text.split("\\")
+    ]
     systems = [word.casefold() for word in words if word.casefold() in SYSTEMS]
     system = systems[0] if systems else (row.get("system") or "erp").casefold()
     key = "\\".join(word for word in words if word.casefold() not in (*SYSTEMS, "dataformat"))
@@ -298,7 +371,10 @@ def _take_setting(reading: _Reading, row: VendorRow) -> None:
     if place and value and known.setdefault(place, value) == value:
         return
     if place and value:
-        reading.remark(f"{key} of {system} is {known[place]} in one row and {value} in another: the first counts")
+        reading.remark(
+            f"{key} of {system} is {known[place]} in one row and {value} in another: the first"
+            " counts"
+        )
     reading.kept[CONTRADICTIONS if place and value else SETTINGS] += 1
     said = f"= {value}" if value else "is empty"
     reading.setting_notes.setdefault(system, []).append(f"{key} {said}")
@@ -312,12 +388,17 @@ def _take_export_format(reading: _Reading, system: str, key: str, value: str) ->
     known = _WORDS_OF.get(place)
     fits = _is_fitting(place, value) if known is None else value.casefold() in known
     if not fits:
-        reading.remark(f"{key} of {system} is {_cut(value)}, which is not known here: it is a comment")
+        reading.remark(
+            f"{key} of {system} is {_cut(value)}, which is not known here: it is a comment"
+        )
         return False
     meant = value if known is None else known[value.casefold()]
     formats = reading.export_formats.setdefault(system, {})
     if meant is not None and formats.setdefault(place, meant) != meant:
-        reading.remark(f"{key} of {system} is {formats[place]} in one row and {value} in another: the first counts")
+        reading.remark(
+            f"{key} of {system} is {formats[place]} in one row and {value} in another: the first"
+            " counts"
+        )
         reading.kept[CONTRADICTIONS] += 1
         reading.setting_notes.setdefault(system, []).append(f"{key} = {value}")
     return True
@@ -332,11 +413,14 @@ def _is_fitting(place: str, value: str) -> bool:
     return "${" not in value
 
 
-# --- what becomes of it -------------------------------------------------------------------------------------
+# --- what becomes of it
+# -------------------------------------------------------------------------------------
 
 
 def _export(reading: _Reading, sources: Mapping[str, DraftSource]) -> DraftExport:
-    """There is one export: the ERP's, or the CRM's where only that is written to. What else is said becomes comments."""
+    """There is one export: the ERP's, or the CRM's where only that is written to. What else is said
+    becomes comments.
+    """
     catalog = load_catalog()
     order = [name for head in catalog.sent_to_erp for name in (head, *catalog.sent_with(head))]
     exported = {key: part for key, part in reading.parts.items() if part.is_exported}
@@ -347,14 +431,21 @@ def _export(reading: _Reading, sources: Mapping[str, DraftSource]) -> DraftExpor
         if name not in order:
             _keep_export(reading, part, f"{name} is never sent to the ERP by Kimo")
         elif of != system or not is_named:
-            _keep_export(reading, part, f"{name} would go to the {of.upper()}, and the export goes to one source")
+            _keep_export(
+                reading,
+                part,
+                f"{name} would go to the {of.upper()}, and the export goes to one source",
+            )
         else:
             export.entities[name] = _settled(part)
     for head in catalog.sent_to_erp:
         parts = [part for part in catalog.sent_with(head) if part in export.entities]
         if parts and head not in export.entities:
             alone = " and ".join(parts)
-            reading.remark(f"{head} is exported as well, into the table of its name: {alone} would not go alone")
+            reading.remark(
+                f"{head} is exported as well, into the table of its name: {alone} would not go"
+                " alone"
+            )
             export.entities[head] = DraftTarget()
     export.entities = {name: export.entities[name] for name in order if name in export.entities}
     export.formats = _formats_of_export(reading, system if is_named else None)
@@ -366,7 +457,9 @@ def _formats_of_export(reading: _Reading, system: str | None) -> dict[str, str |
     for other, formats in reading.export_formats.items():
         if other != system:
             reading.kept[SETTINGS] += len(formats)
-            reading.setting_notes.setdefault(other, []).extend(f"export.formats.{key} = {v}" for key, v in formats.items())
+            reading.setting_notes.setdefault(other, []).extend(
+                f"export.formats.{key} = {v}" for key, v in formats.items()
+            )
     return reading.export_formats.get(system or "", {})
 
 
@@ -374,7 +467,9 @@ def _settled(part: _Part) -> DraftTarget:
     target, entity = part.target, part.entity
     target.table = None if target.table == entity.name else target.table
     in_order = {one: target.fields[one] for one in entity.fields if one in target.fields}
-    target.fields = {one: column for one, column in in_order.items() if column.casefold() != one.casefold()}
+    target.fields = {
+        one: column for one, column in in_order.items() if column.casefold() != one.casefold()
+    }
     return target
 
 
@@ -391,13 +486,18 @@ def _keep_export(reading: _Reading, part: _Part, why: str) -> None:
 def _entities(reading: _Reading, sources: Mapping[str, DraftSource]) -> list[DraftEntity]:
     found: dict[str, DraftEntity] = {}
     apart: list[DraftEntity] = []
-    for (name, system), part in sorted(reading.parts.items(), key=lambda item: SYSTEMS.index(item[0][1])):
+    for (name, system), part in sorted(
+        reading.parts.items(), key=lambda item: SYSTEMS.index(item[0][1])
+    ):
         if part.entity.direction == "export" or not part.is_imported:
             _send_home(reading, part)
             continue
         _settle(reading, part)
         if sources and system not in sources:
-            reading.remark(f"{name} comes from the {system.upper()}, which no --{system}-url names: it is a comment")
+            reading.remark(
+                f"{name} comes from the {system.upper()}, which no --{system}-url names: it is a"
+                " comment"
+            )
             doubt = f"it comes from the {system.upper()}, which is not among `sources`"
             apart.append(DraftEntity(name, [part.draft], doubt=doubt))
         elif name in found:
@@ -408,7 +508,9 @@ def _entities(reading: _Reading, sources: Mapping[str, DraftSource]) -> list[Dra
 
 
 def _send_home(reading: _Reading, part: _Part) -> None:
-    """What is not imported goes to the file's end: entities that are exported only, filters of entities nobody maps."""
+    """What is not imported goes to the file's end: entities that are exported only, filters of
+    entities nobody maps.
+    """
     draft, name = part.draft, part.entity.name
     said = [f"table {draft.table}"] if draft.table else []
     said += [f"{one} from {column}" for one, column in draft.fields.items()]
@@ -416,30 +518,44 @@ def _send_home(reading: _Reading, part: _Part) -> None:
     said += [f"CustomQuery {draft.query}"] if draft.query else []
     said += [f"AdditionalFilter {draft.where}"] if draft.where else []
     if said or draft.notes or not part.is_exported:
-        reading.homeless.append(f"{name} ({part.system}): {'; '.join([*said, *draft.notes]) or 'nothing'}")
+        reading.homeless.append(
+            f"{name} ({part.system}): {'; '.join([*said, *draft.notes]) or 'nothing'}"
+        )
     if part.entity.direction == "export" and said:
-        reading.remark(f"{name} is only exported to the ERP: what its rows say of an import is kept at the file's end")
+        reading.remark(
+            f"{name} is only exported to the ERP: what its rows say of an import is kept at the"
+            " file's end"
+        )
     elif draft.where:
         reading.kept[UNKNOWN] += 1
-        reading.remark(f"IntegratorImportFilter has a filter for {name}, which nothing maps: kept at the file's end")
+        reading.remark(
+            f"IntegratorImportFilter has a filter for {name}, which nothing maps: kept at the"
+            " file's end"
+        )
 
 
 def _settle(reading: _Reading, part: _Part) -> None:
     draft, name = part.draft, part.entity.name
     where = f"{name} ({part.system})" if part.system != "erp" else name
     if not part.is_named and not draft.query:
-        reading.remark(f"{where}: no row names its table, only fields: the table of the entity's name is taken")
+        reading.remark(
+            f"{where}: no row names its table, only fields: the table of the entity's name is taken"
+        )
     if draft.query and draft.table:
         draft.notes.append(f"CustomQuery takes the place of table {draft.table}")
         draft.table = None
     if draft.query and draft.where:
-        reading.remark(f"{where}: has CustomQuery and AdditionalFilter: the filter is put around the query")
+        reading.remark(
+            f"{where}: has CustomQuery and AdditionalFilter: the filter is put around the query"
+        )
         draft.query = f"SELECT * FROM (\n{draft.query}\n) kimo_filtered WHERE {draft.where}"
         draft.where = None
     if draft.table == name:
         draft.table = None
     in_order = {one: draft.fields[one] for one in part.entity.fields if one in draft.fields}
-    draft.fields = {one: column for one, column in in_order.items() if column.casefold() != one.casefold()}
+    draft.fields = {
+        one: column for one, column in in_order.items() if column.casefold() != one.casefold()
+    }
 
 
 def _with_settings(reading: _Reading, sources: Mapping[str, DraftSource]) -> dict[str, DraftSource]:
@@ -456,7 +572,10 @@ def _setting_notes(reading: _Reading, system: str) -> list[str]:
 def _head(tables: VendorTables, reading: _Reading, sources: Mapping[str, DraftSource]) -> list[str]:
     head = [
         f"Written by `kimo mapping pull` from {tables.place}.",
-        "Yours to change: docs/mapping.md explains every key, `kimo check` holds it against the live source.",
+        (
+            "Yours to change: docs/mapping.md explains every key, `kimo check` holds it against the"
+            " live source."
+        ),
     ]
     if not sources:
         head += ["", "kimo.yaml names this file:  mapping: <this file>"]
@@ -472,7 +591,9 @@ def formats_in_words(formats: Mapping[str, str]) -> str:
 
 def _end(reading: _Reading, sources: Mapping[str, DraftSource]) -> list[str]:
     elsewhere = [system for system in reading.setting_notes if system not in sources]
-    settings = [f"{system}: {note}" for system in elsewhere for note in _setting_notes(reading, system)]
+    settings = [
+        f"{system}: {note}" for system in elsewhere for note in _setting_notes(reading, system)
+    ]
     kept = [*reading.homeless, *settings]
     return ["What has no place here (yet):", *kept] if kept else []
 
@@ -487,14 +608,26 @@ def _field(entity: Entity, name: str) -> str | None:
 
 
 _WORDS = {
-    "entity": "KimoEntity", "field": "KimoField", "import_name": "ErpImportName", "export_name": "ErpExportName",
-    "system": "SystemId", "import_steps": "ImportTransformations", "export_steps": "ExportTransformations",
-    "where": "AdditionalFilter", "query": "CustomQuery", "key": "Key", "value": "Value", "section": "Section",
-}  # fmt: skip
+    "entity": "KimoEntity",
+    "field": "KimoField",
+    "import_name": "ErpImportName",
+    "export_name": "ErpExportName",
+    "system": "SystemId",
+    "import_steps": "ImportTransformations",
+    "export_steps": "ExportTransformations",
+    "where": "AdditionalFilter",
+    "query": "CustomQuery",
+    "key": "Key",
+    "value": "Value",
+    "section": "Section",
+}
 
 
 def _row_in_words(row: VendorRow) -> str:
-    return ", ".join(f"{_WORDS[key]} {value}" for key, value in row.items() if value is not None) or "an empty row"
+    return (
+        ", ".join(f"{_WORDS[key]} {value}" for key, value in row.items() if value is not None)
+        or "an empty row"
+    )
 
 
 def _hint(close: list[str]) -> str:

@@ -6,7 +6,9 @@ from kimo_assets.sources.reach import Sources
 from kimo_assets.sources.session import lock_holders
 
 
-def complaint(error: SourceError, entity: str, config: KimoConfig, sources: Sources | None = None) -> str:
+def complaint(
+    error: SourceError, entity: str, config: KimoConfig, sources: Sources | None = None
+) -> str:
     """The error in one line. sources: to be asked who holds a locked table."""
     text = " ".join(str(error).split())
     if isinstance(error, TransientSourceError):
@@ -36,4 +38,6 @@ def _locked(text: str, mapping: EntityMapping, entity: str, sources: Sources | N
     what = "a table of its query" if mapping.query else f"table {mapping.table or entity}"
     holders = lock_holders(sources.engines[mapping.source]) if sources else []
     who = f": {'; '.join(holders)}" if holders else ""
-    return f"{what} is locked by another session{who}. End that session, or import again later. {text}"
+    return (
+        f"{what} is locked by another session{who}. End that session, or import again later. {text}"
+    )

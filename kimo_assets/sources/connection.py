@@ -1,4 +1,6 @@
-"""Connecting to an integration database, and saying in one line what is wrong with it, without its password."""
+"""Connecting to an integration database, and saying in one line what is wrong with it, without its
+password.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +21,12 @@ from sqlalchemy.exc import (
 )
 
 from kimo_assets.config import SourceConfig
-from kimo_assets.errors import PermanentSourceError, SourceError, TableLockedError, TransientSourceError
+from kimo_assets.errors import (
+    PermanentSourceError,
+    SourceError,
+    TableLockedError,
+    TransientSourceError,
+)
 from kimo_assets.sources.session import connect_arguments, is_lock_timeout, session_statements
 
 # Where an engine remembers how long its statements wait for a lock.
@@ -42,7 +49,8 @@ _EXTRAS = {"mysql": "mysql", "mariadb": "mysql", "mssql": "mssql", "oracle": "or
 
 
 def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> Engine:
-    """An engine on the source; nothing is connected yet. Raises: PermanentSourceError when a driver is missing.
+    """An engine on the source; nothing is connected yet. Raises: PermanentSourceError when a driver
+    is missing.
 
     writable: for SQLite, whose files are otherwise opened so that nothing can change them.
     """
@@ -51,7 +59,9 @@ def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> E
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         # Never `rwc`: a wrong path must not leave an empty database behind.
         file = quote(url.database, safe="/:\\")
-        url = url.set(database=f"file:{file}").update_query_dict({"mode": "rw" if writable else "ro", "uri": "true"})
+        url = url.set(database=f"file:{file}").update_query_dict(
+            {"mode": "rw" if writable else "ro", "uri": "true"}
+        )
     try:
         engine = create_engine(
             url,
@@ -63,7 +73,9 @@ def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> E
     except (NoSuchModuleError, ImportError) as error:
         extra = _EXTRAS.get(url.get_backend_name())
         how = f": pip install 'kimo_assets[{extra}]'" if extra else ""
-        raise PermanentSourceError(f"source '{name}': no driver for {url.drivername} ({error}). Install it{how}.") from None
+        raise PermanentSourceError(
+            f"source '{name}': no driver for {url.drivername} ({error}). Install it{how}."
+        ) from None
     if statements := session_statements(engine.dialect.name, config.lock_timeout_s):
         event.listen(engine, "connect", partial(_begin_session, statements))
     if engine.dialect.driver == "mysqldb":
@@ -80,7 +92,9 @@ def _begin_session(statements: Sequence[str], connection: Any, _record: Any) -> 
 
 
 def _dates_as_written(connection, _record) -> None:  # type: ignore[no-untyped-def]
-    """mysqlclient would take the impossible date 0000-00-00 for no value; pymysql, and we, do not."""
+    """mysqlclient would take the impossible date 0000-00-00 for no value; pymysql, and we,
+    do not.
+    """
     timestamp, day, moment = 7, 10, 12  # of MySQL's protocol
     connection.converter |= {
         day: partial(_parsed_or_text, date.fromisoformat),
@@ -98,7 +112,9 @@ def _parsed_or_text(parse: Callable[[str], date], text: str) -> date | str:
 
 @contextmanager
 def connected(engine: Engine) -> Iterator[Connection]:
-    """A connection, given back to the pool unless it was lost. Errors are the caller's to turn, by `source_errors`."""
+    """A connection, given back to the pool unless it was lost. Errors are the caller's to turn, by
+    `source_errors`.
+    """
     connection = engine.connect()
     try:
         yield connection
@@ -111,7 +127,9 @@ def connected(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def source_errors(name: str, engine: Engine) -> Iterator[None]:
-    """Turns whatever a driver raises into a SourceError of one line; the URL's password is masked in it."""
+    """Turns whatever a driver raises into a SourceError of one line; the URL's password is masked
+    in it.
+    """
     try:
         yield
     except SourceError as error:
@@ -131,7 +149,10 @@ def _as_source_error(name: str, engine: Engine, error: Exception) -> SourceError
     text = " ".join(str(cause).split()).removesuffix(" ^")
     kind = _kind(engine, error, cause, text)
     if kind is TableLockedError:
-        text += f"; waited {engine.get_execution_options()[_LOCK_TIMEOUT]:g} s (sources.{name}.lock_timeout_s)"
+        text += (
+            f"; waited {engine.get_execution_options()[_LOCK_TIMEOUT]:g} s"
+            f" (sources.{name}.lock_timeout_s)"
+        )
     made = kind(f"source '{name}' ({address(engine)}): {without_secrets(text, [engine.url])}")
     made.source = name
     made.said_by_database = isinstance(made, PermanentSourceError)
@@ -147,7 +168,9 @@ def _kind(engine: Engine, error: Exception, cause: BaseException, text: str) -> 
 
 
 def address(engine: Engine) -> str:
-    """Where the source is, without its password: that may also stand among a URL's parameters, which are left out."""
+    """Where the source is, without its password: that may also stand among a URL's parameters,
+    which are left out.
+    """
     if engine.dialect.name == "sqlite":
         return f"sqlite:///{unquote((engine.url.database or '').removeprefix('file:'))}"
     return engine.url.set(query={}).render_as_string(hide_password=True)
@@ -157,9 +180,16 @@ _SECRET = re.compile(r"(?i)\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;&\s]*)")
 
 
 def without_secrets(text: str, urls: Iterable[URL]) -> str:
-    """The text with the passwords of the URLs masked, and whatever is called one in a connection string."""
+    """The text with the passwords of the URLs masked, and whatever is called one in a connection
+    string.
+    """
     for url in urls:
-        found = [secret for _, secret in _SECRET.findall(unquote_plus(url.render_as_string(hide_password=False)))]
+        found = [
+            secret
+            for _, secret in _SECRET.findall(
+                unquote_plus(url.render_as_string(hide_password=False))
+            )
+        ]
         for secret in filter(None, [str(url.password or ""), *found]):
             text = text.replace(secret, "***")
     return _SECRET.sub(r"\1=***", text)

@@ -1,4 +1,5 @@
-"""The custom task (fact sheet, section 5): a program of the company's that prepares data at the ERP before they are read.
+"""The custom task (fact sheet, section 5): a program of the company's that prepares data at the ERP
+before they are read.
 
 No shell reads its command. It is given a limit, and what it started ends with it when that is over.
 """
@@ -44,7 +45,8 @@ def run_custom_task(
     on_line: Callable[[str], None],
     masked: Callable[[str], str] = str,
 ) -> None:
-    """Runs the task in the folder and tells each line it writes, masked. environment: beside our own.
+    """Runs the task in the folder and tells each line it writes, masked. environment: beside our
+    own.
 
     Raises: CustomTaskError that names the program, what happened and its last lines.
     """
@@ -60,7 +62,11 @@ def run_custom_task(
         try:
             code = process.wait(max(0.0, began + task.timeout_s - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise _failed(program, f"was ended after {task.timeout_s:g} s (import.custom_task.timeout_s)", last) from None
+            raise _failed(
+                program,
+                f"was ended after {task.timeout_s:g} s (import.custom_task.timeout_s)",
+                last,
+            ) from None
     if code != 0:
         raise _failed(program, _how_it_ended(code), last)
     on_line(f"custom task {program} is done, {time.monotonic() - began:.1f} s")
@@ -86,7 +92,9 @@ def _started(
             preexec_fn=_end_with_us if sys.platform == "linux" else None,
         )
     except OSError as error:
-        raise _failed(task.command[0], f"cannot be started: {error.strerror or error}", ()) from None
+        raise _failed(
+            task.command[0], f"cannot be started: {error.strerror or error}", ()
+        ) from None
     try:
         yield process
     finally:
@@ -147,7 +155,9 @@ def _kill_all(process: subprocess.Popen[str]) -> None:
 
 
 def _end_with_us() -> None:
-    """On Linux it is asked to end even when we are killed: nobody else would, and the next run would start another."""
+    """On Linux it is asked to end even when we are killed: nobody else would, and the next run
+    would start another.
+    """
     assert _LIBC is not None, "called on Linux only"  # noqa: S101
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -1,4 +1,6 @@
-"""What a database offers: its tables and views, their columns, how many rows they hold; not what they mean."""
+"""What a database offers: its tables and views, their columns, how many rows they hold; not what
+they mean.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +15,17 @@ from kimo_assets.sources.connection import source_errors
 from kimo_assets.sources.limits import TimeLimitError, time_limit
 
 _SYSTEM_SCHEMAS = frozenset(
-    ("information_schema", "pg_catalog", "pg_toast", "mysql", "performance_schema", "sys", "system", "temp", "guest")
+    (
+        "information_schema",
+        "pg_catalog",
+        "pg_toast",
+        "mysql",
+        "performance_schema",
+        "sys",
+        "system",
+        "temp",
+        "guest",
+    )
 )
 
 
@@ -46,7 +58,9 @@ def tables_of(engine: Engine, source: str, schema: str | None = None) -> list[Of
 
 def table_names(inspector: Inspector, schema: str | None) -> list[str]:
     """Also those of PostgreSQL that are another database's."""
-    foreign = inspector.get_foreign_table_names(schema) if isinstance(inspector, PGInspector) else []
+    foreign = (
+        inspector.get_foreign_table_names(schema) if isinstance(inspector, PGInspector) else []
+    )
     return [*inspector.get_table_names(schema), *foreign]
 
 
@@ -73,14 +87,20 @@ def _is_the_systems(schema: str) -> bool:
     return folded in _SYSTEM_SCHEMAS or folded.startswith(("pg_", "db_"))
 
 
-def columns_of(engine: Engine, source: str, tables: Iterable[Offered]) -> dict[Offered, tuple[str, ...] | str]:
-    """Each table's columns, or in one line why they cannot be seen: a view of a table that is gone. Raises: SourceError."""
+def columns_of(
+    engine: Engine, source: str, tables: Iterable[Offered]
+) -> dict[Offered, tuple[str, ...] | str]:
+    """Each table's columns, or in one line why they cannot be seen: a view of a table that is gone.
+    Raises: SourceError.
+    """
     wanted = list(tables)
     found: dict[Offered, tuple[str, ...] | str] = {}
     with source_errors(source, engine):
         inspector = inspect(engine)
         for schema in {offered.schema for offered in wanted}:
-            known = _columns_at_once(inspector, schema, [o.name for o in wanted if o.schema == schema])
+            known = _columns_at_once(
+                inspector, schema, [o.name for o in wanted if o.schema == schema]
+            )
             found |= {o: known[o.name] for o in wanted if o.schema == schema and o.name in known}
     for offered in wanted:
         if offered not in found:
@@ -88,28 +108,42 @@ def columns_of(engine: Engine, source: str, tables: Iterable[Offered]) -> dict[O
     return found
 
 
-def _columns_at_once(inspector: Inspector, schema: str | None, names: list[str]) -> Mapping[str, tuple[str, ...]]:
+def _columns_at_once(
+    inspector: Inspector, schema: str | None, names: list[str]
+) -> Mapping[str, tuple[str, ...]]:
     """Of many tables by one query where the database can; a broken view may leave nothing."""
     try:
         many = inspector.get_multi_columns(schema=schema, filter_names=names, kind=ObjectKind.ANY)
     except SQLAlchemyError:
         return {}
-    return {name: tuple(found["name"] for found in columns) for (_, name), columns in many.items() if columns}
+    return {
+        name: tuple(found["name"] for found in columns)
+        for (_, name), columns in many.items()
+        if columns
+    }
 
 
 def _columns_alone(engine: Engine, source: str, offered: Offered) -> tuple[str, ...] | str:
     try:
         with source_errors(source, engine):
-            return tuple(found["name"] for found in inspect(engine).get_columns(offered.name, offered.schema))
+            return tuple(
+                found["name"] for found in inspect(engine).get_columns(offered.name, offered.schema)
+            )
     except SourceError as error:
         return " ".join(str(error).split())
 
 
 def count_rows(engine: Engine, source: str, offered: Offered, timeout_s: float) -> int | None:
     """None where counting takes longer than that. Raises: SourceError."""
-    statement = select(func.count()).select_from(table(offered.name, column("x"), schema=offered.schema))
+    statement = select(func.count()).select_from(
+        table(offered.name, column("x"), schema=offered.schema)
+    )
     try:
-        with engine.connect() as connection, time_limit(connection, timeout_s), source_errors(source, engine):
+        with (
+            engine.connect() as connection,
+            time_limit(connection, timeout_s),
+            source_errors(source, engine),
+        ):
             return int(connection.execute(statement).scalar_one())
     except TimeLimitError:
         return None

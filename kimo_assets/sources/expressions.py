@@ -1,4 +1,6 @@
-"""What can be asked of a source's value, as SQL of its own dialect: is it there, is it a number, is it a key."""
+"""What can be asked of a source's value, as SQL of its own dialect: is it there, is it a number, is
+it a key.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,9 +28,7 @@ from kimo_assets.sources.kinds import Kind
 _NUMBER = r"^[ \t]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t]*$"
 _WHOLE = r"^[ \t]*[+-]?[0-9]+[ \t]*$"
 # Year first, each month with its days; that 2026 has no 29 February stays the import's to find.
-_DAY_OF_YEAR = (
-    r"((0?[13578]|1[02])-(0?[1-9]|[12][0-9]|3[01])|(0?[469]|11)-(0?[1-9]|[12][0-9]|30)|0?2-(0?[1-9]|[12][0-9]))"
-)
+_DAY_OF_YEAR = r"((0?[13578]|1[02])-(0?[1-9]|[12][0-9]|3[01])|(0?[469]|11)-(0?[1-9]|[12][0-9]|30)|0?2-(0?[1-9]|[12][0-9]))"
 _YEAR_FIRST = rf"^[0-9][0-9][0-9][0-9](-{_DAY_OF_YEAR}|{_DAY_OF_YEAR.replace('0?', '0').replace('-(', '(')})([^0-9]|$)"
 _FLAGS = ("0", "1", "true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 _INT_MAX = 2_147_483_647
@@ -44,7 +44,8 @@ class Expressions:
         self._dialect = dialect
         self._no_value = no_value
 
-    # --- what a value is ----------------------------------------------------------------------------------------
+    # --- what a value is
+    # ----------------------------------------------------------------------------------------
 
     def text(self, value: Value, kind: Kind) -> Value:
         if kind.sort == "text":
@@ -75,7 +76,9 @@ class Expressions:
         return case((spelled.not_in((*empty, *nothing)), spelled)) if empty or nothing else spelled
 
     def exact(self, key: Value, kind: Kind) -> Value:
-        """A key to group by: what differs only in case or accents differs, also to a database that thinks otherwise."""
+        """A key to group by: what differs only in case or accents differs, also to a database that
+        thinks otherwise.
+        """
         if kind.sort not in ("text", "unknown"):
             return key
         match self._dialect:
@@ -88,7 +91,8 @@ class Expressions:
             case _:
                 return key
 
-    # --- what a field would refuse: None where the column's type vouches for every value -------------------------
+    # --- what a field would refuse: None where the column's type vouches for every value
+    # -------------------------
 
     def refused(self, target: Field, value: Value, kind: Kind) -> Condition | None:
         match target.type:
@@ -100,15 +104,21 @@ class Expressions:
                 return self._no_number(value, kind, _NUMBER)
             case _:
                 is_listed = target.codes and not target.flags
-                return self._no_code(target, value, kind) if is_listed else self._no_whole(value, kind)
+                return (
+                    self._no_code(target, value, kind) if is_listed else self._no_whole(value, kind)
+                )
 
     def _no_number(self, value: Value, kind: Kind, pattern: str) -> Condition | None:
         if kind.sort in ("whole", "number", "flag"):
             return None
         spelled = self.text(value, kind)
         # In SQLite a number is one wherever it stands.
-        is_spelled = func.typeof(value) == "text" if self._dialect == "sqlite" else value.is_not(None)
-        return and_(is_spelled, self.has_text(value, kind), self._is_not(spelled, pattern, Numeric(38, 10)))
+        is_spelled = (
+            func.typeof(value) == "text" if self._dialect == "sqlite" else value.is_not(None)
+        )
+        return and_(
+            is_spelled, self.has_text(value, kind), self._is_not(spelled, pattern, Numeric(38, 10))
+        )
 
     def _no_whole(self, value: Value, kind: Kind) -> Condition | None:
         if kind.sort == "number":
@@ -119,7 +129,9 @@ class Expressions:
             number = and_(_is_number(value), odd)
             return number if spelled is None else or_(number, spelled)
         if kind.sort == "whole":
-            return or_(value > _INT_MAX, value < -_INT_MAX - 1) if "BIG" in kind.name.upper() else None
+            return (
+                or_(value > _INT_MAX, value < -_INT_MAX - 1) if "BIG" in kind.name.upper() else None
+            )
         return self._no_number(value, kind, _WHOLE)
 
     def _no_code(self, target: Field, value: Value, kind: Kind) -> Condition | None:
@@ -130,7 +142,9 @@ class Expressions:
             return None
         spelled = self.text(value, kind)
         named = func.ltrim(func.rtrim(spelled)).in_([str(code) for code in codes])
-        refused = and_(self.has_text(value, kind), not_(named), self._is_not(spelled, _spellings(codes), None))
+        refused = and_(
+            self.has_text(value, kind), not_(named), self._is_not(spelled, _spellings(codes), None)
+        )
         if self._dialect == "sqlite":
             number = _is_number(value)
             return or_(and_(number, value.not_in(codes)), and_(not_(number), refused))
@@ -149,10 +163,14 @@ class Expressions:
             return None
         spelled = self.text(value, kind)
         none = func.rtrim(spelled).in_(self._no_value.dates)
-        return and_(self.has_text(value, kind), not_(none), self._is_not(spelled, _YEAR_FIRST, types.Date()))
+        return and_(
+            self.has_text(value, kind), not_(none), self._is_not(spelled, _YEAR_FIRST, types.Date())
+        )
 
     def _is_not(self, spelled: Value, pattern: str, other: Any) -> Condition:
-        """Whether a text does not look so; SQL Server knows no patterns, and is asked whether it can be made the type."""
+        """Whether a text does not look so; SQL Server knows no patterns, and is asked whether it
+        can be made the type.
+        """
         if self._dialect == "mssql":
             return spelled.is_not(None) if other is None else try_cast(spelled, other).is_(None)
         return not_(spelled.regexp_match(pattern))

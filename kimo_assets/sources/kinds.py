@@ -18,7 +18,9 @@ Sort = Literal["text", "whole", "number", "flag", "day", "bytes", "unknown"]
 
 @dataclass(frozen=True)
 class Kind:
-    """length: the most characters a text may have, None for no limit. name: as the database writes the type."""
+    """length: the most characters a text may have, None for no limit. name: as the database writes
+    the type.
+    """
 
     sort: Sort
     name: str = ""
@@ -41,29 +43,49 @@ _BY_TYPE: tuple[tuple[type[Any], Sort], ...] = (
     (types.String, "text"),
 )
 _BY_PYTHON: tuple[tuple[type[Any], Sort], ...] = (
-    (bool, "flag"), (int, "whole"), (float, "number"), (Decimal, "number"), (datetime, "day"), (date, "day"), (str, "text"),
-    (bytes, "bytes"), (bytearray, "bytes"),
-)  # fmt: skip
+    (bool, "flag"),
+    (int, "whole"),
+    (float, "number"),
+    (Decimal, "number"),
+    (datetime, "day"),
+    (date, "day"),
+    (str, "text"),
+    (bytes, "bytes"),
+    (bytearray, "bytes"),
+)
 # A query's columns as the drivers describe them: PostgreSQL's oids, MySQL's field types.
 _BY_CODE: dict[str, dict[Sort, tuple[int, ...]]] = {
     "postgresql": {
-        "flag": (16,), "whole": (20, 21, 23), "number": (700, 701, 1700), "day": (1082, 1114, 1184),
-        "text": (25, 1042, 1043), "bytes": (17,),
+        "flag": (16,),
+        "whole": (20, 21, 23),
+        "number": (700, 701, 1700),
+        "day": (1082, 1114, 1184),
+        "text": (25, 1042, 1043),
+        "bytes": (17,),
     },
     "mysql": {
-        "whole": (1, 2, 3, 8, 9), "number": (0, 4, 5, 246), "day": (7, 10, 12), "text": (15, 252, 253, 254), "bytes": (16,),
+        "whole": (1, 2, 3, 8, 9),
+        "number": (0, 4, 5, 246),
+        "day": (7, 10, 12),
+        "text": (15, 252, 253, 254),
+        "bytes": (16,),
     },
-}  # fmt: skip
+}
 
 
-def kinds_of(engine: Engine, connection: Connection, selection: Selection, mapping: EntityMapping) -> Mapping[str, Kind]:
+def kinds_of(
+    engine: Engine, connection: Connection, selection: Selection, mapping: EntityMapping
+) -> Mapping[str, Kind]:
     """The kind of each column of the selection, as far as the database binds itself to one."""
     if engine.dialect.name == "sqlite":
         return {}
     if mapping.query:
         return _of_query(connection, selection)
     schema, name = find_table(engine, mapping.table or selection.entity.name)
-    return {found["name"]: _of_type(found["type"], engine) for found in inspect(engine).get_columns(name, schema)}
+    return {
+        found["name"]: _of_type(found["type"], engine)
+        for found in inspect(engine).get_columns(name, schema)
+    }
 
 
 def _of_type(declared: Any, engine: Engine) -> Kind:
@@ -72,14 +94,20 @@ def _of_type(declared: Any, engine: Engine) -> Kind:
         name = declared.compile(engine.dialect)
     except Exception:  # a type that SQLAlchemy can read and not write
         name = type(declared).__name__
-    return Kind(sort or "unknown", name, getattr(declared, "length", None) if sort == "text" else None)
+    return Kind(
+        sort or "unknown", name, getattr(declared, "length", None) if sort == "text" else None
+    )
 
 
 def _of_query(connection: Connection, selection: Selection) -> dict[str, Kind]:
-    result = run_as_is(connection, f"SELECT * FROM ({selection.statement}\n) kimo_source WHERE 1 = 0")
+    result = run_as_is(
+        connection, f"SELECT * FROM ({selection.statement}\n) kimo_source WHERE 1 = 0"
+    )
     try:
         described = result.cursor.description if result.cursor else ()
-        codes = _BY_CODE.get("mysql" if connection.dialect.name == "mariadb" else connection.dialect.name, {})
+        codes = _BY_CODE.get(
+            "mysql" if connection.dialect.name == "mariadb" else connection.dialect.name, {}
+        )
         return {column[0]: Kind(_sort(column[1], codes)) for column in described or ()}
     finally:
         result.close()
@@ -98,13 +126,18 @@ def unique_keys(engine: Engine, entity: Entity, mapping: EntityMapping) -> list[
     schema, name = find_table(engine, mapping.table or entity.name)
     inspector = inspect(engine)
     keys = [inspector.get_pk_constraint(name, schema).get("constrained_columns") or []]
-    # Of several columns only a primary key: a unique constraint lets rows be equal where a part is NULL.
+    # Of several columns only a primary key: a unique constraint lets rows be equal where a part is
+    # NULL.
     keys += [found["column_names"] for found in _unique_constraints(inspector, name, schema)]
     return [frozenset(column.casefold() for column in key) for key in keys if key]
 
 
 def _unique_constraints(inspector: Any, name: str, schema: str | None) -> list[Any]:
     try:
-        return [found for found in inspector.get_unique_constraints(name, schema) if len(found["column_names"]) == 1]
+        return [
+            found
+            for found in inspector.get_unique_constraints(name, schema)
+            if len(found["column_names"]) == 1
+        ]
     except NotImplementedError:
         return []

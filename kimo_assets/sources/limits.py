@@ -17,7 +17,8 @@ class TimeLimitError(PermanentSourceError):
 
 @contextmanager
 def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
-    """Statements inside end after so many seconds. Raises: TimeLimitError, for the SourceError that this looks like.
+    """Statements inside end after so many seconds. Raises: TimeLimitError, for the SourceError that
+    this looks like.
 
     A database that knows no limit is waited for.
     """
@@ -47,7 +48,9 @@ def _set_limit(connection: Connection, seconds: float) -> None:
             connection.exec_driver_sql(f"SET SESSION max_execution_time = {int(seconds * 1000)}")
         case "sqlite":
             deadline = time.monotonic() + seconds
-            driver.set_progress_handler((lambda: time.monotonic() > deadline) if seconds else None, 100_000)
+            driver.set_progress_handler(
+                (lambda: time.monotonic() > deadline) if seconds else None, 100_000
+            )
         case "mssql" if hasattr(driver, "timeout"):
             driver.timeout = round(seconds + 0.5) if seconds else 0
         case "oracle" if hasattr(driver, "call_timeout"):

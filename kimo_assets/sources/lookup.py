@@ -1,4 +1,5 @@
-"""Finding single rows of a source by their key: conditions in its own dialect, quoted as SQLAlchemy quotes them.
+"""Finding single rows of a source by their key: conditions in its own dialect, quoted as SQLAlchemy
+quotes them.
 
 Which rows are looked for is the caller's business.
 """
@@ -26,10 +27,12 @@ def text_literal(dialect: Dialect) -> Callable[[str], str]:
     plain, national = String(), Unicode()
 
     def render(text: str) -> str:
-        # N'...' of SQL Server keeps an index on a varchar column from being used: only where it is needed.
+        # N'...' of SQL Server keeps an index on a varchar column from being used: only where it is
+        # needed.
         return str(compiler.render_literal_value(text, plain if text.isascii() else national))
 
-    # For drivers that read parameters from a percent sign it is doubled, which a statement run as it is must not have.
+    # For drivers that read parameters from a percent sign it is doubled, which a statement run as
+    # it is must not have.
     doubles = render("%") != "'%'"
     return lambda text: render(text).replace("%%", "%") if doubles else render(text)
 
@@ -40,7 +43,8 @@ def restricted(
     exactly: Sequence[Key],
     as_text: Sequence[Key] = (),
 ) -> Selection | None:
-    """The selection of the rows with any of these keys only; None when it holds none of their fields.
+    """The selection of the rows with any of these keys only; None when it holds none of their
+    fields.
 
     exactly: compared as the column is, which an index serves. as_text: compared as text
     without trailing blanks, which finds padded keys and is safe when the column is of another type.
@@ -50,7 +54,9 @@ def restricted(
     if not conditions:
         return None
     # A comment may end the statement: what follows starts on a line of its own.
-    statement = f"SELECT * FROM ({selection.statement}\n) kimo_wanted WHERE {' OR '.join(conditions)}"
+    statement = (
+        f"SELECT * FROM ({selection.statement}\n) kimo_wanted WHERE {' OR '.join(conditions)}"
+    )
     return replace(selection, statement=statement)
 
 
@@ -65,7 +71,9 @@ def _conditions(
     singles: dict[str, list[str]] = {}
     conditions = []
     for key in keys:
-        parts = [(quote(column_of[field]), value) for field, value in key.items() if field in column_of]
+        parts = [
+            (quote(column_of[field]), value) for field, value in key.items() if field in column_of
+        ]
         if len(parts) == 1:
             singles.setdefault(parts[0][0], []).append(parts[0][1])
         elif parts:
@@ -81,7 +89,11 @@ def _as_it_is(dialect: Dialect) -> _Test:
         if dialect.name == "sqlite":
             # A column without a type holds numbers as numbers, which no text is equal to.
             literals += [value for value in values if _WHOLE_NUMBER.match(value)]
-        return f"{column} IN ({', '.join(literals)})" if len(literals) > 1 else f"{column} = {literals[0]}"
+        return (
+            f"{column} IN ({', '.join(literals)})"
+            if len(literals) > 1
+            else f"{column} = {literals[0]}"
+        )
 
     return test
 
@@ -90,7 +102,9 @@ def _as_text(dialect: Dialect) -> _Test:
     literal = text_literal(dialect)
 
     def test(column: str, values: Sequence[str]) -> str:
-        text = func.rtrim(cast(literal_column(column), Unicode(_KEY_CHARS))).compile(dialect=dialect)
+        text = func.rtrim(cast(literal_column(column), Unicode(_KEY_CHARS))).compile(
+            dialect=dialect
+        )
         return f"{text} IN ({', '.join(map(literal, values))})"
 
     return test

@@ -1,7 +1,9 @@
-"""What the rows of a selection are like, measured in the source itself: counts, lengths, an example. No row is fetched.
+"""What the rows of a selection are like, measured in the source itself: counts, lengths, an
+example. No row is fetched.
 
-Which values would be refused on their way in, whether keys are there and unique, how many rows use a reference or a
-status. It is an estimate of what staging decides: of what it cannot tell cheaply it says nothing.
+Which values would be refused on their way in, whether keys are there and unique, how many rows use
+a reference or a status. It is an estimate of what staging decides: of what it cannot tell cheaply
+it says nothing.
 """
 
 import re
@@ -22,8 +24,8 @@ from kimo_assets.sources.selection import Selection
 
 @dataclass(frozen=True)
 class Questions:
-    """What to ask beyond the values themselves. references: fields whose use is counted. statuses: field -> the values
-    that are known.
+    """What to ask beyond the values themselves. references: fields whose use is counted. statuses:
+    field -> the values that are known.
     """
 
     references: Sequence[str] = ()
@@ -32,8 +34,8 @@ class Questions:
 
 @dataclass(frozen=True)
 class Misfit:
-    """Values of a column that its field does not take. rows: None where the type alone says so, of every value. longest: of
-    texts that are too long, in characters.
+    """Values of a column that its field does not take. rows: None where the type alone says so, of
+    every value. longest: of texts that are too long, in characters.
     """
 
     field: str
@@ -47,8 +49,9 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Measured:
-    """duplicates: rows that repeat an earlier one's key; None when it was not looked at. wider: columns whose type admits
-    longer texts than the field, all of whose texts fit now, with the longest.
+    """duplicates: rows that repeat an earlier one's key; None when it was not looked at. wider:
+    columns whose type admits longer texts than the field, all of whose texts fit now, with the
+    longest.
     """
 
     rows: int
@@ -68,8 +71,12 @@ def measure(
     mapping: EntityMapping,
     questions: Questions,
 ) -> Measured:
-    """Two queries: one for all counts, one for duplicate keys unless the source itself keeps them unique."""
-    probe = _Probe(connection, selection, kinds_of(engine, connection, selection, mapping), questions)
+    """Two queries: one for all counts, one for duplicate keys unless the source itself keeps them
+    unique.
+    """
+    probe = _Probe(
+        connection, selection, kinds_of(engine, connection, selection, mapping), questions
+    )
     found = probe.counted()
     if not probe.key_fields:
         return found
@@ -120,12 +127,17 @@ class _Probe:
         is_made = any(made.field in names for made in self._selection.made)
         return () if is_made else tuple(name for name in names if name in self._column)
 
-    # --- the first query ----------------------------------------------------------------------------------------
+    # --- the first query
+    # ----------------------------------------------------------------------------------------
 
     def counted(self) -> Measured:
         checks = list(self._checks())
         statuses = list(self._status_checks())
-        used = {name: self._has_reference(name) for name in self._questions.references if name in self._column}
+        used = {
+            name: self._has_reference(name)
+            for name in self._questions.references
+            if name in self._column
+        }
         keys = self._keys()
         asked: dict[str, ColumnElement[Any]] = {"all_rows": func.count()}
         for number, check in enumerate([*checks, *statuses]):
@@ -136,7 +148,9 @@ class _Probe:
         asked |= {f"used_{name}": _rows_where(condition) for name, condition in used.items()}
         if keys:
             asked["without_key"] = _rows_where(and_(*(key.is_(None) for key in keys)))
-        query = select(*(value.label(name) for name, value in asked.items())).select_from(self._from)
+        query = select(*(value.label(name) for name, value in asked.items())).select_from(
+            self._from
+        )
         row = self._connection.execute(query).one()._mapping
         found = [_misfit(check, number, row) for number, check in enumerate([*checks, *statuses])]
         return Measured(
@@ -162,7 +176,11 @@ class _Probe:
                 yield Misfit(target.name, value.name, _RULES[target.type], None, type=kind.name)
 
     def _wider(self, found: Sequence[Misfit]) -> Iterator[Misfit]:
-        return (one for one in found if one.rule == "text_too_long" and not one.rows and self._kind(one.column).length)
+        return (
+            one
+            for one in found
+            if one.rule == "text_too_long" and not one.rows and self._kind(one.column).length
+        )
 
     def _checks(self) -> Iterator[_Check]:
         for target, value, kind in self._fields():
@@ -171,15 +189,30 @@ class _Probe:
             if target.type == "text" or target.is_open_enum:
                 yield from self._length_check(target, value, kind)
             elif (refused := self._sql.refused(target, value, kind)) is not None:
-                yield _Check(target.name, value.name, _RULES[target.type], refused, self._sql.text(value, kind))
+                yield _Check(
+                    target.name,
+                    value.name,
+                    _RULES[target.type],
+                    refused,
+                    self._sql.text(value, kind),
+                )
 
-    def _length_check(self, target: Field, value: ColumnElement[Any], kind: Kind) -> Iterator[_Check]:
+    def _length_check(
+        self, target: Field, value: ColumnElement[Any], kind: Kind
+    ) -> Iterator[_Check]:
         size = 50 if target.is_open_enum else target.size
         fits_by_type = kind.length is not None and size is not None and kind.length <= size
         if size is None or fits_by_type or kind.sort in ("number", "flag", "day"):
             return
         length = self._sql.length(value, kind)
-        yield _Check(target.name, value.name, "text_too_long", length > size, self._sql.text(value, kind), length)
+        yield _Check(
+            target.name,
+            value.name,
+            "text_too_long",
+            length > size,
+            self._sql.text(value, kind),
+            length,
+        )
 
     def _has_reference(self, name: str) -> ColumnElement[bool]:
         source = self._column[name]
@@ -189,7 +222,9 @@ class _Probe:
     def _keys(self) -> list[ColumnElement[Any]]:
         fields = self._selection.entity.fields
         columns = [(name, self._column[name]) for name in self.key_fields]
-        return [self._sql.key(fields[name], self._from.c[one], self._kind(one)) for name, one in columns]
+        return [
+            self._sql.key(fields[name], self._from.c[one], self._kind(one)) for name, one in columns
+        ]
 
     def _status_checks(self) -> Iterator[_Check]:
         for name, known in self._questions.statuses.items():
@@ -201,7 +236,8 @@ class _Probe:
             refused = and_(has_value, key.not_in(known)) if known else has_value
             yield _Check(name, source, "unknown_status", refused, key)
 
-    # --- the second query ---------------------------------------------------------------------------------------
+    # --- the second query
+    # ---------------------------------------------------------------------------------------
 
     def duplicates(self) -> tuple[int, str]:
         """How many rows repeat an earlier one's key, and such a key."""
@@ -219,20 +255,36 @@ class _Probe:
         rows = keyed.select_from(self._from).subquery("kimo_keys")
         parts = [rows.c[name] for name in names]
         present = or_(*(part.is_not(None) for part in parts))
-        counted = select(*parts, func.count().label("n")).where(present).group_by(*parts).having(func.count() > 1)
+        counted = (
+            select(*parts, func.count().label("n"))
+            .where(present)
+            .group_by(*parts)
+            .having(func.count() > 1)
+        )
         doubles = counted.subquery("kimo_doubles")
         extra = func.sum(doubles.c.n - 1).over()
-        return select(*(doubles.c[name] for name in names), doubles.c.n, extra.label("extra")).limit(1)
+        return select(
+            *(doubles.c[name] for name in names), doubles.c.n, extra.label("extra")
+        ).limit(1)
 
 
 # A field's type and a column's, no value of which is one.
 _IMPOSSIBLE = {
-    ("dec", "day"), ("int", "day"), ("enum", "day"), ("bool", "day"), ("date", "flag"), ("dt", "flag"),
-}  # fmt: skip
+    ("dec", "day"),
+    ("int", "day"),
+    ("enum", "day"),
+    ("bool", "day"),
+    ("date", "flag"),
+    ("dt", "flag"),
+}
 _RULES = {
-    "dec": "not_a_number", "int": "not_a_whole_number", "enum": "unknown_enum_code", "bool": "not_a_flag",
-    "date": "impossible_date", "dt": "impossible_date",
-}  # fmt: skip
+    "dec": "not_a_number",
+    "int": "not_a_whole_number",
+    "enum": "unknown_enum_code",
+    "bool": "not_a_flag",
+    "date": "impossible_date",
+    "dt": "impossible_date",
+}
 
 
 def source_of(selection: Selection) -> FromClause:
@@ -250,7 +302,14 @@ def _misfit(check: _Check, number: int, row: Mapping[Any, Any]) -> Misfit:
     rows = int(row[f"refused_{number}"] or 0)
     longest = row.get(f"length_{number}")
     example = _shown(row[f"example_{number}"]) if rows else None
-    return Misfit(check.field, check.column, check.rule, rows, example, None if longest is None else int(longest))
+    return Misfit(
+        check.field,
+        check.column,
+        check.rule,
+        rows,
+        example,
+        None if longest is None else int(longest),
+    )
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The sources of a run: each is waited for once, however many entities it feeds.
 
-What is wrong with one is said by connection.py; whether trying again may help is in the error's class.
+What is wrong with one is said by connection.py; whether trying again may help is in the error's
+class.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +10,13 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import Engine, event
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+)
 
 from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.errors import PermanentSourceError, TransientSourceError
@@ -23,9 +30,13 @@ Sleep = Callable[[float], None]
 
 
 class Sources:
-    """Engines by source's name, and which of them were found down. Safe to use from several threads."""
+    """Engines by source's name, and which of them were found down. Safe to use from several
+    threads.
+    """
 
-    def __init__(self, config: KimoConfig, engines: dict[SystemId, Engine], say: Say, sleep: Sleep) -> None:
+    def __init__(
+        self, config: KimoConfig, engines: dict[SystemId, Engine], say: Say, sleep: Sleep
+    ) -> None:
         self.config = config
         self.engines = engines
         self._say = say
@@ -37,18 +48,22 @@ class Sources:
             self._watch(engine)
 
     def connect(self) -> None:
-        """Reaches every source. Raises: TransientSourceError after as many attempts as the source is worth;
-        PermanentSourceError at once.
+        """Reaches every source. Raises: TransientSourceError after as many attempts as the source
+        is worth; PermanentSourceError at once.
         """
         for name in self.engines:
             try:
                 self._reach(name)
             except PermanentSourceError as error:
                 text = str(error).rstrip(".")
-                raise PermanentSourceError(f"{text}. See {self.config.place('sources', name, 'url')}.") from None
+                raise PermanentSourceError(
+                    f"{text}. See {self.config.place('sources', name, 'url')}."
+                ) from None
 
     def connect_again(self, name: SystemId) -> None:
-        """After a connection was lost. Raises: TransientSourceError; at once for all who ask after the first."""
+        """After a connection was lost. Raises: TransientSourceError; at once for all who ask after
+        the first.
+        """
         with self._locks[name]:
             if name not in self._down:
                 self.engines[name].dispose()
@@ -91,11 +106,16 @@ class Sources:
 
 
 def persistently(attempts: int, sleep: Sleep, say: Say) -> Retrying:
-    """Calls again what ended with a TransientSourceError, with growing pauses; the last one's error is raised."""
+    """Calls again what ended with a TransientSourceError, with growing pauses; the last one's error
+    is raised.
+    """
 
     def tell(state: RetryCallState) -> None:
         assert state.outcome is not None, "called after an attempt"  # noqa: S101
-        say(f"{state.outcome.exception()}; again in {state.upcoming_sleep:.0f} s ({state.attempt_number} of {attempts})")
+        say(
+            f"{state.outcome.exception()}; again in {state.upcoming_sleep:.0f} s"
+            f" ({state.attempt_number} of {attempts})"
+        )
 
     return Retrying(
         retry=retry_if_exception_type(TransientSourceError),
@@ -108,12 +128,16 @@ def persistently(attempts: int, sleep: Sleep, say: Say) -> Retrying:
 
 
 @contextmanager
-def open_sources(config: KimoConfig, entities: Iterable[str], say: Say, sleep: Sleep) -> Iterator[Sources]:
+def open_sources(
+    config: KimoConfig, entities: Iterable[str], say: Say, sleep: Sleep
+) -> Iterator[Sources]:
     """The sources that feed the entities; nothing is connected yet.
 
     Raises: PermanentSourceError when a driver is missing.
     """
-    wanted: set[SystemId] = {mapping.source for name in entities for mapping in config.entities[name]}
+    wanted: set[SystemId] = {
+        mapping.source for name in entities for mapping in config.entities[name]
+    }
     engines: dict[SystemId, Engine] = {}
     try:
         for name in sorted(wanted):

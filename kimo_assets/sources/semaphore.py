@@ -1,8 +1,10 @@
-"""The ERP's semaphores (fact sheet, section 4): tables of one column, by which it and Kimo keep out of each other's way.
+"""The ERP's semaphores (fact sheet, section 4): tables of one column, by which it and Kimo keep out
+of each other's way.
 
-A semaphore is taken by a conditional update. Between that update and its commit an owner record is committed on our
-side: a crash at any point leaves the semaphore idle, or ours with a record that proves it. Where the records are kept
-is the ledger's business; that nobody else of ours is at work while we look at them is the caller's, who holds the lock.
+A semaphore is taken by a conditional update. Between that update and its commit an owner record is
+committed on our side: a crash at any point leaves the semaphore idle, or ours with a record that
+proves it. Where the records are kept is the ledger's business; that nobody else of ours is at work
+while we look at them is the caller's, who holds the lock.
 """
 
 import time
@@ -13,7 +15,20 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import psycopg
-from sqlalchemy import Engine, String, column, exists, func, insert, inspect, literal, or_, select, table, update
+from sqlalchemy import (
+    Engine,
+    String,
+    column,
+    exists,
+    func,
+    insert,
+    inspect,
+    literal,
+    or_,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement, TableClause
 
@@ -38,7 +53,8 @@ STATUS_WORDS: dict[int, str] = {
 
 @dataclass(frozen=True)
 class Flow:
-    """A flow of data with a semaphore. status: what we set while we are at it; done: what is done then, to the ERP's tables.
+    """A flow of data with a semaphore. status: what we set while we are at it; done: what is done
+    then, to the ERP's tables.
 
     others: what the ERP does to them at other times.
     """
@@ -77,7 +93,9 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a semaphore, how often to try what fails for the moment, whom to tell."""
+    """How long to wait for a semaphore, how often to try what fails for the moment, whom to
+    tell.
+    """
 
     wait_s: float = 1800
     attempts: int = 4
@@ -105,7 +123,8 @@ class Semaphore:
 
 
 def find(source: str, flow: Flow, engine: Engine, schemas: Sequence[str] = ()) -> Semaphore | None:
-    """The semaphore, in the default schema or the first of the others that has it; None where there is no such table.
+    """The semaphore, in the default schema or the first of the others that has it; None where there
+    is no such table.
 
     Raises: SourceError; PermanentSourceError when the table lacks its column Status.
     """
@@ -117,13 +136,18 @@ def find(source: str, flow: Flow, engine: Engine, schemas: Sequence[str] = ()) -
                 break
         else:
             return None
-        columns = {known["name"]: known["type"] for known in inspect(engine).get_columns(found, schema)}
+        columns = {
+            known["name"]: known["type"] for known in inspect(engine).get_columns(found, schema)
+        }
         name = _by_fold(columns, "Status")
         if name is None:
             raise PermanentSourceError(
-                f"source '{source}': the semaphore {found} has no column Status. It has: {', '.join(columns)}."
+                f"source '{source}': the semaphore {found} has no column Status. It has:"
+                f" {', '.join(columns)}."
             )
-        status: ColumnElement[Any] = column(name, String if isinstance(columns[name], String) else None)
+        status: ColumnElement[Any] = column(
+            name, String if isinstance(columns[name], String) else None
+        )
         return Semaphore(source, flow, engine, table(found, status, schema=schema), status)  # type: ignore[arg-type]
 
 
@@ -139,7 +163,8 @@ def statuses(semaphore: Semaphore) -> list[int]:
         return [int(value or IDLE) for value in found]
     except ValueError:
         raise PermanentSourceError(
-            f"{semaphore} has the status {', '.join(map(repr, found))}. Expected a number from 0 to 4; set it at the ERP."
+            f"{semaphore} has the status {', '.join(map(repr, found))}. Expected a number from 0 to"
+            " 4; set it at the ERP."
         ) from None
 
 
@@ -152,16 +177,20 @@ def in_words(status: int) -> str:
     return f"{status} ({STATUS_WORDS.get(status, 'which means nothing to Kimo')})"
 
 
-# --- taking -------------------------------------------------------------------------------------------------------
+# --- taking
+# --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def taken(semaphores: Sequence[Semaphore], ledger: Ledger, patience: Patience) -> Iterator[list[Semaphore]]:
+def taken(
+    semaphores: Sequence[Semaphore], ledger: Ledger, patience: Patience
+) -> Iterator[list[Semaphore]]:
     """Holds the semaphores while the block runs, and gives them back whatever becomes of it.
 
     Yields those of them that a killed run of ours had left behind: they were ours since then.
 
-    Several are taken in the order of their sources' names, by everybody, so that no two wait for each other.
+    Several are taken in the order of their sources' names, by everybody, so that no two wait for
+    each other.
     Raises: SemaphoreError when one was not to be had in time; SourceError.
     """
     left_behind = []
@@ -191,22 +220,31 @@ class _Hold:
             busy = again(self._look)
             if busy == self.semaphore.flow.status and self._is_left_behind(busy):
                 self._claim()
-                patience.say(f"{self.semaphore} was left behind by a run of ours that was killed: taken over")
+                patience.say(
+                    f"{self.semaphore} was left behind by a run of ours that was killed: taken over"
+                )
                 return True
             if busy == IDLE:
                 waiting = "is held by a transaction that has not ended"
             else:
                 since = self.ledger.seen(self.semaphore.source, self.semaphore.name, busy)
-                waiting = f"is {in_words(busy)}{self._whose(busy)}, at every look since {_moment(since)}"
+                waiting = (
+                    f"is {in_words(busy)}{self._whose(busy)}, at every look since {_moment(since)}"
+                )
             waited = patience.clock() - began
             if waited >= patience.wait_s:
                 raise SemaphoreError(_given_up(self.semaphore, waiting, patience.wait_s))
-            told.wait(f"{self.semaphore} {waiting}; waiting up to {_duration(patience.wait_s)} for it", waited)
+            told.wait(
+                f"{self.semaphore} {waiting}; waiting up to {_duration(patience.wait_s)} for it",
+                waited,
+            )
             patience.sleep(min(_POLL_S, max(patience.wait_s - waited, 0.1)))
         return False
 
     def _take(self) -> bool:
-        """One try. False: somebody else has it. Once this returned True, it is ours at the ERP and on record."""
+        """One try. False: somebody else has it. Once this returned True, it is ours at the ERP and
+        on record.
+        """
         ours = self.semaphore
         with ExitStack() as stack:
             try:
@@ -217,7 +255,8 @@ class _Hold:
                 return False
             except PermanentSourceError as error:
                 raise PermanentSourceError(
-                    f"{ours} cannot be set: {str(error).rstrip('.')}. Kimo has to be allowed to read and update it."
+                    f"{ours} cannot be set: {str(error).rstrip('.')}. Kimo has to be allowed to"
+                    " read and update it."
                 ) from None
             if is_free:
                 self._claim()
@@ -243,23 +282,29 @@ class _Hold:
         return ", but not by us" if status == self.semaphore.flow.status else ""
 
     def give_back(self, patience: Patience) -> None:
-        """Never raises: what ended the run is not to be hidden. What cannot be given back stays on record as ours."""
+        """Never raises: what ended the run is not to be hidden. What cannot be given back stays on
+        record as ours.
+        """
         if not self.claimed:
             return
         # What has been idle for hours may be cut by now.
         self.semaphore.engine.dispose()
         try:
-            persistently(patience.attempts, patience.sleep, patience.say)(give_back, self.semaphore, self.ledger)
+            persistently(patience.attempts, patience.sleep, patience.say)(
+                give_back, self.semaphore, self.ledger
+            )
         except (KimoError, psycopg.Error) as error:
             patience.say(
-                f"{self.semaphore} could not be given back and stays {in_words(self.semaphore.flow.status)}: "
-                f"{' '.join(str(error).split())}. It is on record as ours: the next run gives it back, or "
-                "`kimo semaphore reset` does"
+                f"{self.semaphore} could not be given back and stays"
+                f" {in_words(self.semaphore.flow.status)}: {' '.join(str(error).split())}. It is on"
+                " record as ours: the next run gives it back, or `kimo semaphore reset` does"
             )
 
 
 def give_back(semaphore: Semaphore, ledger: Ledger) -> bool:
-    """Sets our own status to idle, at the ERP first, then on record. False: the ERP's row said something else already."""
+    """Sets our own status to idle, at the ERP first, then on record. False: the ERP's row said
+    something else already.
+    """
     changed = set_status(semaphore, IDLE, only_from=semaphore.flow.status)
     ledger.release(semaphore.source, semaphore.name)
     return changed > 0
@@ -291,7 +336,8 @@ def _first_row(semaphore: Semaphore) -> Any:
     """Nobody has made the row yet: ours is the first, unless somebody else's comes before it."""
     none_yet = ~exists(select(literal(1)).select_from(semaphore.table))
     return insert(semaphore.table).from_select(
-        [semaphore.status], select(literal(_stored(semaphore, semaphore.flow.status))).where(none_yet)
+        [semaphore.status],
+        select(literal(_stored(semaphore, semaphore.flow.status))).where(none_yet),
     )
 
 
@@ -315,8 +361,9 @@ class _Told:
 def _given_up(semaphore: Semaphore, waiting: str, wait_s: float) -> str:
     title = semaphore.flow.title
     return (
-        f"{semaphore} {waiting}; waited {_duration(wait_s)} ({title}.semaphore_wait_s). Nothing was {semaphore.flow.done}. "
-        f"Wait until it is idle and {title} again; if whoever set it is gone, `kimo semaphore reset` sets it to 0."
+        f"{semaphore} {waiting}; waited {_duration(wait_s)} ({title}.semaphore_wait_s). Nothing was"
+        f" {semaphore.flow.done}. Wait until it is idle and {title} again; if whoever set it is"
+        " gone, `kimo semaphore reset` sets it to 0."
     )
 
 
@@ -328,14 +375,19 @@ def _duration(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 120 else f"{seconds / 60:g} min"
 
 
-# --- all of a run -------------------------------------------------------------------------------------------------
+# --- all of a run
+# -------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def open_semaphores(
-    config: KimoConfig, flow: Flow, sources: Iterable[SystemId], say: Callable[[str], None] = lambda line: None
+    config: KimoConfig,
+    flow: Flow,
+    sources: Iterable[SystemId],
+    say: Callable[[str], None] = lambda line: None,
 ) -> Iterator[list[Semaphore]]:
-    """The flow's semaphores in the sources; says where there is none. Two sources of one database share theirs.
+    """The flow's semaphores in the sources; says where there is none. Two sources of one database
+    share theirs.
 
     Raises: SourceError.
     """
@@ -346,7 +398,10 @@ def open_semaphores(
             stack.callback(engine.dispose)
             semaphore = find(source, flow, engine, schemas_of(config, source))
             if semaphore is None:
-                say(f"source '{source}' has no table {flow.table}: nothing keeps the ERP from {flow.others} meanwhile")
+                say(
+                    f"source '{source}' has no table {flow.table}: nothing keeps the ERP from"
+                    f" {flow.others} meanwhile"
+                )
                 continue
             place = (engine.url.host, engine.url.port, engine.url.database, semaphore.table.schema)
             found.setdefault(place, semaphore)
@@ -355,5 +410,12 @@ def open_semaphores(
 
 def schemas_of(config: KimoConfig, source: str) -> list[str]:
     """The schemas that the source's mapped tables are in, beside its default one."""
-    mappings = (mapping for parts in config.entities.values() for mapping in parts if mapping.source == source)
-    return sorted({mapping.table.rpartition(".")[0] for mapping in mappings if mapping.table} - {""})
+    mappings = (
+        mapping
+        for parts in config.entities.values()
+        for mapping in parts
+        if mapping.source == source
+    )
+    return sorted(
+        {mapping.table.rpartition(".")[0] for mapping in mappings if mapping.table} - {""}
+    )

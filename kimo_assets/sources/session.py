@@ -1,4 +1,5 @@
-"""What a session at a source needs, dialect by dialect: how long it waits for locks, and how it is interrupted.
+"""What a session at a source needs, dialect by dialect: how long it waits for locks, and how it is
+interrupted.
 
 Connecting and its errors are connection.py's.
 """
@@ -8,8 +9,14 @@ from typing import Any
 
 from sqlalchemy import URL, Engine
 
-# A server that does not answer at all is given up after so long; one that fell silent in mid-stream after a minute.
-_PG_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+# A server that does not answer at all is given up after so long; one that fell silent in mid-stream
+# after a minute.
+_PG_PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
 
 
 def connect_arguments(url: URL, lock_timeout_s: float) -> dict[str, Any]:
@@ -30,7 +37,10 @@ def session_statements(dialect: str, lock_timeout_s: float) -> list[str]:
         case "postgresql":
             return ["SET DateStyle = 'ISO, YMD'", f"SET lock_timeout = {milliseconds}"]
         case "mysql" | "mariadb":
-            return [f"SET SESSION lock_wait_timeout = {seconds}, SESSION innodb_lock_wait_timeout = {seconds}"]
+            return [
+                f"SET SESSION lock_wait_timeout = {seconds}, SESSION innodb_lock_wait_timeout ="
+                f" {seconds}"
+            ]
         case "mssql":
             return [f"SET LOCK_TIMEOUT {milliseconds}"]
         case "oracle":
@@ -59,14 +69,18 @@ _PG_HOLDERS = """
     SELECT DISTINCT l.relation::regclass::text, a.pid, a.usename, nullif(a.application_name, ''),
         to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
     FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
-    WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation >= 16384
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()
+    WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock'
+        AND l.relation >= 16384
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND l.pid <> pg_backend_pid()
     ORDER BY 1 LIMIT 3
 """
 
 
 def lock_holders(engine: Engine) -> list[str]:
-    """Who holds tables so that nobody can read them: `Zone by pid 12 (erp, psql) since ... UTC`. Where one can ask."""
+    """Who holds tables so that nobody can read them: `Zone by pid 12 (erp, psql) since ... UTC`.
+    Where one can ask.
+    """
     if engine.dialect.name != "postgresql":
         return []
     with suppress(Exception), engine.connect() as connection:
@@ -76,11 +90,15 @@ def lock_holders(engine: Engine) -> list[str]:
 
 def _holder(table: str, pid: int, user: str | None, program: str | None, since: str | None) -> str:
     who = ", ".join(filter(None, (user, program)))
-    return f"{table} by session {pid}{f' ({who})' if who else ''}" + (f" since {since} UTC" if since else "")
+    return f"{table} by session {pid}{f' ({who})' if who else ''}" + (
+        f" since {since} UTC" if since else ""
+    )
 
 
 def interrupt(engine: Engine, driver_connection: Any) -> None:
-    """Asks what is running on the connection to stop, from another thread. What cannot be asked ends by itself."""
+    """Asks what is running on the connection to stop, from another thread. What cannot be asked
+    ends by itself.
+    """
     with suppress(Exception):
         match engine.dialect.name:
             case "sqlite":

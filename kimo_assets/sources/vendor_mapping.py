@@ -1,7 +1,9 @@
-"""Reading the tables in which the vendor's machine keeps its mapping (fact sheet, section 7), as text, row by row.
+"""Reading the tables in which the vendor's machine keeps its mapping (fact sheet, section 7), as
+text, row by row.
 
-IntegratorMapping, IntegratorImportFilter, IntegratorSystemSetting: names of tables and columns match ignoring case and
-underscores; each table, and each column but the first, may be missing. What the rows mean is for kimo_assets.setup.
+IntegratorMapping, IntegratorImportFilter, IntegratorSystemSetting: names of tables and columns
+match ignoring case and underscores; each table, and each column but the first, may be missing. What
+the rows mean is for kimo_assets.setup.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +50,9 @@ VendorRow = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class VendorTables:
-    """What is there. extra: table -> columns that are not known, whose values are not read. missing: tables not there."""
+    """What is there. extra: table -> columns that are not known, whose values are not read.
+    missing: tables not there.
+    """
 
     place: str
     mapping: Sequence[VendorRow] = ()
@@ -59,7 +63,9 @@ class VendorTables:
 
 
 def read_vendor_tables(engine: Engine, source: str = "integrator") -> VendorTables:
-    """Raises: SourceError; also when neither mapping nor filters are there, with the tables that are."""
+    """Raises: SourceError; also when neither mapping nor filters are there, with the tables that
+    are.
+    """
     found = _find(engine, source)
     if MAPPING not in found and FILTER not in found:
         raise PermanentSourceError(_nothing(engine, source))
@@ -100,13 +106,16 @@ def _nothing(engine: Engine, source: str) -> str:
     close = nearest(MAPPING, names) or names[:20]
     has = f"It has: {', '.join(close)}." if close else "It has no tables."
     return (
-        f"{address(engine)} has neither {MAPPING} nor {FILTER}: is it the vendor's KimoIntegrator database? {has} "
-        "For an integration database whose tables carry Kimo's names, `kimo init` writes the mapping."
+        f"{address(engine)} has neither {MAPPING} nor {FILTER}: is it the vendor's KimoIntegrator"
+        f" database? {has} For an integration database whose tables carry Kimo's names, `kimo init`"
+        " writes the mapping."
     )
 
 
 def _read(engine: Engine, name: str, offered: Offered) -> tuple[list[VendorRow], tuple[str, ...]]:
-    table = Table(offered.name, MetaData(), schema=offered.schema, autoload_with=engine, resolve_fks=False)
+    table = Table(
+        offered.name, MetaData(), schema=offered.schema, autoload_with=engine, resolve_fks=False
+    )
     by_fold = {_fold(column.name): column for column in table.columns}
     chosen = {}
     for ours, known in _COLUMNS[name].items():
@@ -123,7 +132,9 @@ def _read(engine: Engine, name: str, offered: Offered) -> tuple[list[VendorRow],
         fetched = connection.execute(select(*chosen.values())).fetchall()
     taken = {column.name for column in chosen.values()} | {"Id"}
     extra = tuple(column.name for column in table.columns if column.name not in taken)
-    return [{ours: _text(value) for ours, value in zip(chosen, row, strict=True)} for row in fetched], extra
+    return [
+        {ours: _text(value) for ours, value in zip(chosen, row, strict=True)} for row in fetched
+    ], extra
 
 
 def _text(value: Any) -> str | None:

@@ -1,4 +1,6 @@
-"""Making a plan's snapshot the staged one: the table changes its schema, no row is read or written."""
+"""Making a plan's snapshot the staged one: the table changes its schema, no row is read or
+written.
+"""
 
 import time
 
@@ -14,7 +16,8 @@ from kimo_assets.staging.stage import last_snapshot, record_snapshot
 def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
     """Takes the entity's snapshot from schema plan, in one transaction.
 
-    Where the plan has none of its own, what is staged is what it has seen, or was promoted before a crash.
+    Where the plan has none of its own, what is staged is what it has seen, or was promoted before a
+    crash.
     """
     started = time.monotonic()
     with connection.transaction():
@@ -23,7 +26,9 @@ def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
             _swap(connection, entity)
             _take_rejections(connection, entity, load)
             record_snapshot(connection, INTEGRATOR, entity, load, planned)
-            connection.execute(sql.SQL("DELETE FROM {} WHERE entity = %s").format(PLANNED.staged), [entity])
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE entity = %s").format(PLANNED.staged), [entity]
+            )
         snapshot = last_snapshot(connection, entity)
         rules = count_rules(connection, INTEGRATOR, entity)
         new = count_new(connection, INTEGRATOR.rejected, [entity], 1, load)
@@ -43,21 +48,26 @@ def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
 def _swap(connection: Connection, entity: str) -> None:
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table(INTEGRATOR.schema, entity)))
     connection.execute(
-        sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(table(PLANNED.schema, entity), sql.Identifier(INTEGRATOR.schema))
+        sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(
+            table(PLANNED.schema, entity), sql.Identifier(INTEGRATOR.schema)
+        )
     )
 
 
 def _take_rejections(connection: Connection, entity: str, load: int) -> None:
-    """In place of the snapshot's before. What was not refused before the plan either is new with this load."""
+    """In place of the snapshot's before. What was not refused before the plan either is new with
+    this load.
+    """
     connection.execute(
-        sql.SQL("DELETE FROM {} WHERE entity = %s AND step = 1").format(INTEGRATOR.rejected), [entity]
+        sql.SQL("DELETE FROM {} WHERE entity = %s AND step = 1").format(INTEGRATOR.rejected),
+        [entity],
     )
     kept = columns([name for name in KEPT_COLUMNS if name not in ("load", "since_load")])
     connection.execute(
         sql.SQL(
-            "WITH taken AS (DELETE FROM {planned} WHERE entity = {entity} RETURNING *) "
-            "INSERT INTO {rejected} (load, since_load, {kept}) "
-            "SELECT {load}, coalesce(nullif(since_load, {no_load}), {load}), {kept} FROM taken ORDER BY id"
+            "WITH taken AS (DELETE FROM {planned} WHERE entity = {entity} RETURNING *) INSERT INTO"
+            " {rejected} (load, since_load, {kept}) SELECT {load}, coalesce(nullif(since_load,"
+            " {no_load}), {load}), {kept} FROM taken ORDER BY id"
         ).format(
             planned=PLANNED.rejected,
             rejected=INTEGRATOR.rejected,

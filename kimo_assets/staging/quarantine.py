@@ -36,15 +36,20 @@ RULES: dict[str, Reason] = {
         "the number has a decimal comma where a point is expected",
         "il numero ha la virgola decimale invece del punto",
     ),
-    "out_of_range": Reason("the number is too large for the field", "il numero è troppo grande per il campo"),
+    "out_of_range": Reason(
+        "the number is too large for the field", "il numero è troppo grande per il campo"
+    ),
     "not_a_whole_number": Reason("a whole number is expected", "è richiesto un numero intero"),
     "not_a_flag": Reason("a flag is 0 or 1", "un indicatore può valere solo 0 o 1"),
     "impossible_date": Reason(
-        "there is no such date, or it is not written as it should be (year-month-day, unless told otherwise)",
-        "la data non esiste, o non è scritta nella forma prevista (anno-mese-giorno, salvo diversa indicazione)",
+        "there is no such date, or it is not written as it should be (year-month-day, unless told"
+        " otherwise)",
+        "la data non esiste, o non è scritta nella forma prevista (anno-mese-giorno, salvo diversa"
+        " indicazione)",
     ),
     "unknown_enum_code": Reason(
-        "the code is not among those the field knows", "il codice non è tra quelli previsti per il campo"
+        "the code is not among those the field knows",
+        "il codice non è tra quelli previsti per il campo",
     ),
     "missing_key": Reason("the row has no key", "la riga non ha una chiave"),
     "duplicate_key": Reason(
@@ -55,10 +60,12 @@ RULES: dict[str, Reason] = {
         "il testo contiene un carattere NUL o byte che non sono caratteri",
     ),
     "missing_owner": Reason(
-        "the row is a part of one that is not there", "la riga appartiene a un'altra che non è presente"
+        "the row is a part of one that is not there",
+        "la riga appartiene a un'altra che non è presente",
     ),
     "transformation_failed": Reason(
-        "the field's transformation makes nothing of this row", "la trasformazione del campo non riesce su questa riga"
+        "the field's transformation makes nothing of this row",
+        "la trasformazione del campo non riesce su questa riga",
     ),
     "unknown_erp_status": Reason(
         "the status has no entry among erp_statuses in kimo.yaml or ErpStatus of the settings",
@@ -68,7 +75,9 @@ RULES: dict[str, Reason] = {
 
 
 def reason_of(rule: str) -> Reason:
-    """A rule's sentences; its name where a quarantine of another version knows one that we do not."""
+    """A rule's sentences; its name where a quarantine of another version knows one that we
+    do not.
+    """
     return RULES.get(rule, Reason(rule, rule))
 
 
@@ -79,9 +88,20 @@ _COMMA_NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*$")
 _NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 
 _COLUMNS = (
-    "entity", "source", "step", "load", "since_load", "rule", "field", "source_column", "source_key", "value", "source_row",
-    "segment", "detail",
-)  # fmt: skip
+    "entity",
+    "source",
+    "step",
+    "load",
+    "since_load",
+    "rule",
+    "field",
+    "source_column",
+    "source_key",
+    "value",
+    "source_row",
+    "segment",
+    "detail",
+)
 
 # What a copy of a refused row keeps of it: all but the number it goes by.
 KEPT_COLUMNS = (*_COLUMNS, "at", "since")
@@ -91,7 +111,8 @@ KEPT_COLUMNS = (*_COLUMNS, "at", "since")
 class Rejection:
     """A refused row: the broken rule, the field it broke it in, and the row by source column.
 
-    value: the source's; the one that was made where a transformation made one. detail: what was expected in particular.
+    value: the source's; the one that was made where a transformation made one. detail: what was
+    expected in particular.
     """
 
     rule: str
@@ -119,7 +140,11 @@ def broken_rule(field: Field, value: str | None) -> str:
         return "decimal_comma"
     if not _NUMBER.match(value or ""):
         return "not_a_number"
-    return "not_a_whole_number" if field.type == "int" and not _is_whole(value or "") else "out_of_range"
+    return (
+        "not_a_whole_number"
+        if field.type == "int" and not _is_whole(value or "")
+        else "out_of_range"
+    )
 
 
 def _is_whole(value: str) -> bool:
@@ -129,7 +154,9 @@ def _is_whole(value: str) -> bool:
 def rejections_of(
     segment: Segment, number: int, skipped: Sequence[SkippedLine], selection: Selection
 ) -> list[Rejection]:
-    """The refused rows of one segment, whole: those the reader could not write and those COPY skipped."""
+    """The refused rows of one segment, whole: those the reader could not write and those COPY
+    skipped.
+    """
     return [_unreadable(row, number, selection) for row in segment.refused] + (
         _skipped(segment.data, number, skipped, selection) if skipped else []
     )
@@ -143,19 +170,29 @@ def _unreadable(row: RefusedRow, number: int, selection: Selection) -> Rejection
 
 def _given(row: Mapping[str, str | None], columns: Sequence[str]) -> str | None:
     """What the source gave for a field: one column's value, or each one's with its name."""
-    return row[columns[0]] if len(columns) == 1 else ", ".join(f"{name}={row[name] or ''}" for name in columns) or None
+    return (
+        row[columns[0]]
+        if len(columns) == 1
+        else ", ".join(f"{name}={row[name] or ''}" for name in columns) or None
+    )
 
 
 def source_row(selection: Selection, cells: Sequence[str | None]) -> dict[str, str | None]:
-    """A row by source column, from its fields' values and its carried columns' (segments.py has them in this order)."""
+    """A row by source column, from its fields' values and its carried columns' (segments.py has
+    them in this order).
+    """
     taken, carried = cells[: selection.taken_as_it_is], cells[len(selection.fields) :]
     return dict(zip(selection.columns, (*taken, *carried), strict=True))
 
 
-def _skipped(data: bytes, number: int, skipped: Sequence[SkippedLine], selection: Selection) -> list[Rejection]:
+def _skipped(
+    data: bytes, number: int, skipped: Sequence[SkippedLine], selection: Selection
+) -> list[Rejection]:
     by_line = {line.line: line.column for line in skipped}
     reader = csv.reader(io.StringIO(data.decode("utf-8"), newline="\n"))
-    targets = [selection.entity.fields[name] for name in selection.fields[: selection.taken_as_it_is]]
+    targets = [
+        selection.entity.fields[name] for name in selection.fields[: selection.taken_as_it_is]
+    ]
     found = []
     for values in reader:
         # Both PostgreSQL and the reader count a row that spans lines by its last line.
@@ -179,7 +216,11 @@ def source_key(rejection: Rejection, selection: Selection) -> str:
 
 
 def keep_rejections(
-    connection: Connection, area: StagingArea, selection: Selection, load: int, rejections: Sequence[Rejection]
+    connection: Connection,
+    area: StagingArea,
+    selection: Selection,
+    load: int,
+    rejections: Sequence[Rejection],
 ) -> None:
     """Writes refused rows into the area's quarantine, in the caller's transaction."""
     if not rejections:
@@ -212,7 +253,8 @@ def count_rules(connection: Connection, area: StagingArea, entity: str) -> Count
     """How many rows of the entity's snapshot each rule refused."""
     rows = connection.execute(
         sql.SQL(
-            "SELECT rule, count(*) FROM {} WHERE entity = %s AND step = 1 GROUP BY rule ORDER BY rule"
+            "SELECT rule, count(*) FROM {} WHERE entity = %s AND step = 1 GROUP BY rule ORDER BY"
+            " rule"
         ).format(area.rejected),
         [entity],
     )

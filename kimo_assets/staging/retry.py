@@ -1,7 +1,9 @@
-"""Refused rows of one entity, read again by their key: the good ones join the snapshot that is in place.
+"""Refused rows of one entity, read again by their key: the good ones join the snapshot that is in
+place.
 
-In batches of keys: all rows that the ERP holds under them are read like any, and take the place of what was refused, and
-staged, under the same keys. Rows without a key that could be looked up stay refused until the next import.
+In batches of keys: all rows that the ERP holds under them are read like any, and take the place of
+what was refused, and staged, under the same keys. Rows without a key that could be looked up stay
+refused until the next import.
 """
 
 import time
@@ -30,11 +32,14 @@ from kimo_assets.staging.stage import REREAD, OnRows, Snapshot, Staging, last_sn
 
 # Keys that one statement looks up.
 _BATCH = 200
-# From so many batches on, an index on the staged rows' Id costs less than looking through all of them each time.
+# From so many batches on, an index on the staged rows' Id costs less than looking through all of
+# them each time.
 _INDEX_FROM = 4
 
 # Where a batch is staged and quarantined before it is merged.
-_AREA = StagingArea("pg_temp", sql.Identifier("pg_temp", "unused"), sql.Identifier("pg_temp", "reread_rejected_row"))
+_AREA = StagingArea(
+    "pg_temp", sql.Identifier("pg_temp", "unused"), sql.Identifier("pg_temp", "reread_rejected_row")
+)
 _WANTED = sql.Identifier("pg_temp", "wanted_row")
 
 
@@ -49,7 +54,8 @@ def retry_entity(
 ) -> RetriedEntity:
     """Reads the entity's refused rows of step 1 again, in one transaction. engines: by source.
 
-    Raises: SourceError, also when the mapping is no longer that of the snapshot; then nothing has changed.
+    Raises: SourceError, also when the mapping is no longer that of the snapshot; then nothing has
+    changed.
     """
     started = time.monotonic()
     with _opened(engines, entity, mappings) as origins, connection.transaction():
@@ -88,7 +94,9 @@ class _Origin:
     def source(self) -> str:
         return self.mapping.source
 
-    def read(self, exactly: Sequence[Key], as_text: Sequence[Key]) -> Generator[Segment, None, None]:
+    def read(
+        self, exactly: Sequence[Key], as_text: Sequence[Key]
+    ) -> Generator[Segment, None, None]:
         """The rows under these keys."""
         with source_errors(self.mapping.source, self.engine):
             wanted = restricted(self.engine.dialect, self.selection, exactly, as_text)
@@ -108,7 +116,9 @@ def _opened(
             engine = engines[mapping.source]
             with source_errors(mapping.source, engine):
                 source = stack.enter_context(closing(engine.connect()))
-                origins.append(_Origin(engine, source, mapping, resolve(engine, source, entity, mapping)))
+                origins.append(
+                    _Origin(engine, source, mapping, resolve(engine, source, entity, mapping))
+                )
         yield origins
 
 
@@ -153,13 +163,15 @@ class _Retry:
         before = last_snapshot(self._connection, self._entity.name)
         if before is None or not self._staging().is_comparable:
             raise PermanentSourceError(
-                f"{self._entity.name} is mapped in another way than when it was last imported: its refused rows cannot be "
-                "read again one by one. Import it."
+                f"{self._entity.name} is mapped in another way than when it was last imported: its"
+                " refused rows cannot be read again one by one. Import it."
             )
         return before
 
     def _staging(self) -> Staging:
-        return Staging(self._connection, _AREA, [origin.selection for origin in self._origins], self._load)
+        return Staging(
+            self._connection, _AREA, [origin.selection for origin in self._origins], self._load
+        )
 
     def run(self, on_rows: OnRows) -> _Counts:
         (all_rows,) = self._row("SELECT count(*) FROM {rejected} WHERE {ours}")
@@ -172,20 +184,26 @@ class _Retry:
             mended, refused = self._settle(batch, staging)
             good, still_refused = good + mended, still_refused + refused
         if batches >= _INDEX_FROM:
-            self._execute("DROP INDEX {index}", index=sql.Identifier(INTEGRATOR.schema, "retried_id"))
+            self._execute(
+                "DROP INDEX {index}", index=sql.Identifier(INTEGRATOR.schema, "retried_id")
+            )
         return _Counts(rows, good, still_refused, without_key=all_rows - rows)
 
-    # --- which rows -------------------------------------------------------------------------------------------------
+    # --- which rows
+    # ----------------------------------------------------------------------------------------------
 
     def _choose(self) -> tuple[int, int]:
-        """Notes the refused rows that have a key, numbered in batches of keys. Returns their number and the batches'."""
+        """Notes the refused rows that have a key, numbered in batches of keys. Returns their number
+        and the batches'.
+        """
         if not self._key_fields:
             return 0, 0
         self._execute("DROP TABLE IF EXISTS {wanted}")
         self._execute(
             """
             CREATE TEMPORARY TABLE wanted_row ON COMMIT DROP AS
-            SELECT id, source, key, parts, false AS found, (dense_rank() OVER (ORDER BY key) - 1) / {size} AS batch
+            SELECT id, source, key, parts, false AS found,
+                (dense_rank() OVER (ORDER BY key) - 1) / {size} AS batch
             FROM (
                 SELECT id, source, {key} AS key, {parts} AS parts FROM {rejected}
                 WHERE {ours} AND NOT (rule = 'invalid_characters' AND field = ANY({key_fields}))
@@ -205,13 +223,17 @@ class _Retry:
 
     def _parts_of_refused(self) -> sql.Composed:
         return self._by_source(
-            lambda fields, cells: sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(_value, fields, cells)))
+            lambda fields, cells: sql.SQL("ARRAY[{}]").format(
+                sql.SQL(", ").join(map(_value, fields, cells))
+            )
         )
 
     def _by_source(
         self, written: Callable[[Sequence[Field], Sequence[sql.Composable]], sql.Composable]
     ) -> sql.Composed:
-        """An expression over the key of a refused row, which is kept by the columns of its source."""
+        """An expression over the key of a refused row, which is kept by the columns of its
+        source.
+        """
         cases = []
         for origin in self._origins:
             column_of = origin.selection.column_of
@@ -219,19 +241,31 @@ class _Retry:
                 sql.SQL("(source_row ->> {})").format(sql.Literal(column_of.get(field.name)))
                 for field in self._key_fields
             ]
-            cases.append(sql.SQL("WHEN {} THEN {}").format(sql.Literal(origin.source), written(self._key_fields, cells)))
+            cases.append(
+                sql.SQL("WHEN {} THEN {}").format(
+                    sql.Literal(origin.source), written(self._key_fields, cells)
+                )
+            )
         return sql.SQL("CASE source {} END").format(sql.SQL(" ").join(cases))
 
     def _key_of_staged(self) -> sql.Composed:
-        cells = [sql.SQL("{}::text").format(sql.Identifier(field.name)) for field in self._key_fields]
+        cells = [
+            sql.SQL("{}::text").format(sql.Identifier(field.name)) for field in self._key_fields
+        ]
         return _key_text(self._key_fields, cells)
 
-    # --- reading them -----------------------------------------------------------------------------------------------
+    # --- reading them
+    # ----------------------------------------------------------------------------------------------
 
     def _read(self, batch: int, on_rows: OnRows) -> Staging:
-        """All rows under the batch's keys. What a comparison with the column does not find is looked for as text."""
+        """All rows under the batch's keys. What a comparison with the column does not find is
+        looked for as text.
+        """
         self._execute("DROP TABLE IF EXISTS {reread}")
-        self._execute("CREATE TEMPORARY TABLE reread_rejected_row (LIKE {rejected} INCLUDING ALL) ON COMMIT DROP")
+        self._execute(
+            "CREATE TEMPORARY TABLE reread_rejected_row (LIKE {rejected} INCLUDING ALL) ON COMMIT"
+            " DROP"
+        )
         staging = self._staging()
         staging.make_table()
         for again in (False, True):
@@ -239,9 +273,15 @@ class _Retry:
                 self._read_from(position, batch, staging, on_rows, again=again)
         return staging
 
-    def _read_from(self, position: int, batch: int, staging: Staging, on_rows: OnRows, *, again: bool) -> None:
+    def _read_from(
+        self, position: int, batch: int, staging: Staging, on_rows: OnRows, *, again: bool
+    ) -> None:
         origin = self._origins[position]
-        still = sql.SQL("source = {} AND NOT found").format(sql.Literal(origin.source)) if again else sql.SQL("true")
+        still = (
+            sql.SQL("source = {} AND NOT found").format(sql.Literal(origin.source))
+            if again
+            else sql.SQL("true")
+        )
         wanted = sql.SQL("batch = {} AND {}").format(sql.Literal(batch), still)
         own, others = self._keys(origin.source, wanted)
         first = staging.segments_written
@@ -257,35 +297,58 @@ class _Retry:
         own: list[Key] = []
         others: list[Key] = []
         names = [field.name for field in self._key_fields]
-        for origin, values in self._execute("SELECT DISTINCT source, parts FROM {wanted} WHERE {which}", which=wanted):
-            key = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        for origin, values in self._execute(
+            "SELECT DISTINCT source, parts FROM {wanted} WHERE {which}", which=wanted
+        ):
+            key = {
+                name: value for name, value in zip(names, values, strict=True) if value is not None
+            }
             (own if origin == source else others).append(key)
         return own, others
 
-    def _keep_wanted(self, staging: Staging, first: int, source: str, batch: int, wanted: sql.Composable) -> None:
-        """Leaves out rows of other keys: the ERP may take `a` and `A` for one, and part of a key finds more than one."""
+    def _keep_wanted(
+        self, staging: Staging, first: int, source: str, batch: int, wanted: sql.Composable
+    ) -> None:
+        """Leaves out rows of other keys: the ERP may take `a` and `A` for one, and part of a key
+        finds more than one.
+        """
         parts = {
-            "next": staging.table, "first": sql.Literal(first), "which": wanted, "batch": sql.Literal(batch),
-            "staged_key": self._key_of_staged(), "refused_key": self._key_of_refused(), "source": sql.Literal(source),
-        }  # fmt: skip
+            "next": staging.table,
+            "first": sql.Literal(first),
+            "which": wanted,
+            "batch": sql.Literal(batch),
+            "staged_key": self._key_of_staged(),
+            "refused_key": self._key_of_refused(),
+            "source": sql.Literal(source),
+        }
         for statement in (
-            "DELETE FROM {next} WHERE {segment} >= {first} AND {staged_key} NOT IN (SELECT key FROM {wanted} WHERE {which})",
-            "DELETE FROM {reread} WHERE segment >= {first} AND {refused_key} NOT IN "
-            "(SELECT key FROM {wanted} WHERE {which})",
-            "UPDATE {wanted} SET found = true WHERE batch = {batch} AND source = {source} AND key IN ("
-            "SELECT {staged_key} FROM {next} WHERE {segment} >= {first} UNION ALL "
-            "SELECT {refused_key} FROM {reread} WHERE segment >= {first})",
+            (
+                "DELETE FROM {next} WHERE {segment} >= {first} AND {staged_key} NOT IN (SELECT key"
+                " FROM {wanted} WHERE {which})"
+            ),
+            (
+                "DELETE FROM {reread} WHERE segment >= {first} AND {refused_key} NOT IN "
+                "(SELECT key FROM {wanted} WHERE {which})"
+            ),
+            (
+                "UPDATE {wanted} SET found = true WHERE batch = {batch} AND source = {source} AND"
+                " key IN (SELECT {staged_key} FROM {next} WHERE {segment} >= {first} UNION ALL"
+                " SELECT {refused_key} FROM {reread} WHERE segment >= {first})"
+            ),
         ):
             self._execute(statement, **parts)
 
-    # --- what became of them ----------------------------------------------------------------------------------------
+    # --- what became of them
+    # ----------------------------------------------------------------------------------------
 
     def _settle(self, batch: int, staging: Staging) -> tuple[int, int]:
         """Merges a batch: (refused rows that are good now, those that are still refused)."""
         self._refuse_duplicates(staging)
         # Staged already and unchanged: the row whose double was refused.
         self._execute(
-            "DELETE FROM {next} AS n USING {staged} AS s WHERE s.{id} = n.{id} AND s.{hash} = n.{hash}", next=staging.table
+            "DELETE FROM {next} AS n USING {staged} AS s WHERE s.{id} = n.{id} AND s.{hash} ="
+            " n.{hash}",
+            next=staging.table,
         )
         counts = self._count(batch, staging)
         self._merge_staged(staging)
@@ -293,9 +356,10 @@ class _Retry:
         return counts
 
     def _refuse_duplicates(self, staging: Staging) -> None:
-        """Of rows with one key the first source's stays; of one source's, the one that is staged, else the first read."""
-        which = sql.SQL(
-            """
+        """Of rows with one key the first source's stays; of one source's, the one that is staged,
+        else the first read.
+        """
+        which = sql.SQL("""
             SELECT ctid FROM (
                 SELECT n.ctid, row_number() OVER (
                     PARTITION BY n.{id}
@@ -304,8 +368,7 @@ class _Retry:
                 FROM (SELECT ctid, {id}, {hash}, {segment}, {part} AS part FROM {next}) AS n
                 LEFT JOIN {staged} AS s ON s.{id} = n.{id}
             ) AS doubles WHERE nth > 1
-            """
-        ).format(**self._names, next=staging.table, part=staging.part_of_segment)
+            """).format(**self._names, next=staging.table, part=staging.part_of_segment)
         if staging.segments_written:
             staging.refuse("duplicate_key", which)
 
@@ -315,7 +378,8 @@ class _Retry:
             SELECT coalesce(sum(least(good, before - least(still, before))), 0)::bigint,
                    coalesce(sum(least(still, before)), 0)::bigint
             FROM (
-                SELECT count(*) FILTER (WHERE what = 'wanted') AS before, count(*) FILTER (WHERE what = 'good') AS good,
+                SELECT count(*) FILTER (WHERE what = 'wanted') AS before, count(*) FILTER
+                    (WHERE what = 'good') AS good,
                        count(*) FILTER (WHERE what = 'refused') AS still
                 FROM (
                     SELECT 'wanted' AS what, key FROM {wanted} WHERE batch = {batch}
@@ -332,40 +396,50 @@ class _Retry:
 
     def _merge_staged(self, staging: Staging) -> None:
         replaced = self._row(
-            "WITH old AS (DELETE FROM {staged} AS s USING {next} AS n WHERE s.{id} = n.{id} RETURNING s.{segment}) "
-            "SELECT min({segment}), count(*) FROM old",
+            "WITH old AS (DELETE FROM {staged} AS s USING {next} AS n WHERE s.{id} = n.{id}"
+            " RETURNING s.{segment}) SELECT min({segment}), count(*) FROM old",
             next=staging.table,
         )
         added = self._execute(
-            "INSERT INTO {staged} ({fields}, {segment}) SELECT {fields}, {number} FROM {next} ORDER BY {segment}, ctid",
+            "INSERT INTO {staged} ({fields}, {segment}) SELECT {fields}, {number} FROM {next} ORDER"
+            " BY {segment}, ctid",
             next=staging.table,
             fields=columns(staging.fields),
         ).rowcount
         self._touch(replaced[0], replaced[1] + added)
 
     def _merge_refused(self, batch: int) -> None:
-        """Rows that are refused as before stay where they are; of the others the new ones take the old ones' place."""
-        which = sql.SQL("id IN (SELECT id FROM {} WHERE batch = {})").format(_WANTED, sql.Literal(batch))
+        """Rows that are refused as before stay where they are; of the others the new ones take the
+        old ones' place.
+        """
+        which = sql.SQL("id IN (SELECT id FROM {} WHERE batch = {})").format(
+            _WANTED, sql.Literal(batch)
+        )
         self._execute(
             """
             WITH old AS (SELECT id, {nth} FROM {rejected} AS r WHERE {which}),
                  again AS (SELECT id, {nth} FROM {reread} AS r),
-                 same AS (SELECT old.id AS old_id, again.id AS id FROM old JOIN again USING (same, nth)),
+                 same AS (SELECT old.id AS old_id, again.id AS id FROM old JOIN again USING
+                     (same, nth)),
                  _ AS (DELETE FROM {reread} AS r USING same WHERE r.id = same.id)
             DELETE FROM {wanted} AS w USING same WHERE w.id = same.old_id
             """,
             which=which,
-            nth=sql.SQL("{0} AS same, row_number() OVER (PARTITION BY {0} ORDER BY id) AS nth").format(_SAME_ROW),
+            nth=sql.SQL(
+                "{0} AS same, row_number() OVER (PARTITION BY {0} ORDER BY id) AS nth"
+            ).format(_SAME_ROW),
         )
         if remember_since(self._connection, which):
             restore_since(self._connection, _AREA.rejected, sql.SQL("true"))
         removed = self._row(
-            "WITH old AS (DELETE FROM {rejected} WHERE {which} RETURNING segment) SELECT min(segment), count(*) FROM old",
+            "WITH old AS (DELETE FROM {rejected} WHERE {which} RETURNING segment) SELECT"
+            " min(segment), count(*) FROM old",
             which=which,
         )
         self._execute("UPDATE {reread} SET segment = {number}")
         added = self._execute(
-            "INSERT INTO {rejected} ({kept}) SELECT {kept} FROM {reread} ORDER BY id", kept=columns(KEPT_COLUMNS)
+            "INSERT INTO {rejected} ({kept}) SELECT {kept} FROM {reread} ORDER BY id",
+            kept=columns(KEPT_COLUMNS),
         ).rowcount
         self._touch(removed[0], removed[1] + added)
 
@@ -375,7 +449,9 @@ class _Retry:
         self._intact = min(self._intact, self._number if segment is None else segment)
 
     def record(self) -> Snapshot:
-        """What is staged now, with the segments of which nothing was touched: the next import reads on from there."""
+        """What is staged now, with the segments of which nothing was touched: the next import reads
+        on from there.
+        """
         if not self.changed:
             return self._before
         staged, _, checksum = measure(self._connection, self._staged)
@@ -390,13 +466,14 @@ class _Retry:
             checksum=checksum,
         )
         self._connection.execute(
-            "UPDATE ops.staged SET (segments, rows_read, rows_staged, rows_rejected, checksum) = (%s, %s, %s, %s, %s) "
-            "WHERE entity = %s",
+            "UPDATE ops.staged SET (segments, rows_read, rows_staged, rows_rejected, checksum) ="
+            " (%s, %s, %s, %s, %s) WHERE entity = %s",
             [segments, after.rows_read, staged, rejected, checksum, self._entity.name],
         )
         return after
 
-    # --- SQL --------------------------------------------------------------------------------------------------------
+    # --- SQL
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def _names(self) -> dict[str, sql.Composable]:
@@ -420,15 +497,29 @@ class _Retry:
 
 
 # The same row, refused for the same.
-_SAME_ROW = sql.SQL("hash_record_extended(ROW(r.source, r.rule, r.field, r.source_key, r.value, r.source_row), 0)")
+_SAME_ROW = sql.SQL(
+    "hash_record_extended(ROW(r.source, r.rule, r.field, r.source_key, r.value, r.source_row), 0)"
+)
 
 
-def _key_fields(entity: Entity, mappings: Sequence[EntityMapping], selections: Sequence[Selection]) -> list[Field]:
-    """The fields by which rows can be looked up: those of the key that are written alike everywhere, and not made by us."""
+def _key_fields(
+    entity: Entity, mappings: Sequence[EntityMapping], selections: Sequence[Selection]
+) -> list[Field]:
+    """The fields by which rows can be looked up: those of the key that are written alike
+    everywhere, and not made by us.
+    """
     names = (ID,) if ID in selections[0].fields else entity.identity
     made = {field for mapping in mappings for field in mapping.transform}
-    fields = [entity.fields[name] for name in names if any(name in selection.fields for selection in selections)]
-    return [field for field in fields if field.type in ("text", "int", "enum") and field.name not in made]
+    fields = [
+        entity.fields[name]
+        for name in names
+        if any(name in selection.fields for selection in selections)
+    ]
+    return [
+        field
+        for field in fields
+        if field.type in ("text", "int", "enum") and field.name not in made
+    ]
 
 
 def _value(field: Field, cell: sql.Composable) -> sql.Composed:
@@ -450,7 +541,8 @@ def _key_text(fields: Sequence[Field], cells: Sequence[sql.Composable]) -> sql.C
     return sql.SQL("concat_ws(chr(31), {})").format(sql.SQL(", ").join(parts))
 
 
-# Forms in which a part of a key may be written, and what is kept of them: decimals that are zeros, zeros before it.
+# Forms in which a part of a key may be written, and what is kept of them: decimals that are zeros,
+# zeros before it.
 _WRITTEN = {
     "text": (r"^(-?\d+)\.0+$", r"\1"),
     "number": (r"^\s*\+?(-?)0*(\d+)(?:\.0+)?$", r"\1\2"),

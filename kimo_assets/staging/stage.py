@@ -1,7 +1,8 @@
-"""One entity of step 1, in one transaction: the new snapshot takes the old one's place whole, or not at all.
+"""One entity of step 1, in one transaction: the new snapshot takes the old one's place whole, or
+not at all.
 
-A stream that begins like yesterday's is not written again: segments are compared by digest, and rows of the equal
-beginning are taken over inside the database. An equal stream writes nothing.
+A stream that begins like yesterday's is not written again: segments are compared by digest, and
+rows of the equal beginning are taken over inside the database. An equal stream writes nothing.
 """
 
 import time
@@ -17,7 +18,15 @@ from kimo_assets.catalog import Entity
 from kimo_assets.config import EntityMapping, GuardsConfig, SystemId
 from kimo_assets.database.copy import copy_rows
 from kimo_assets.database.ddl import staging_table
-from kimo_assets.database.names import HASH, INTEGRATOR, SEGMENT, StagingArea, columns, given_columns, table
+from kimo_assets.database.names import (
+    HASH,
+    INTEGRATOR,
+    SEGMENT,
+    StagingArea,
+    columns,
+    given_columns,
+    table,
+)
 from kimo_assets.database.rejections import count_new, of_entity, remember_since, restore_since
 from kimo_assets.errors import GuardError, PermanentSourceError
 from kimo_assets.reports import StagedEntity
@@ -35,7 +44,8 @@ from kimo_assets.staging.quarantine import (
 
 OnRows = Callable[[int], None]
 
-# Stands for segments that are no longer in the table as they were read: no segment's digest is equal to it.
+# Stands for segments that are no longer in the table as they were read: no segment's digest is
+# equal to it.
 REREAD = "to be read again"
 
 # Raise it when staged rows would differ for the same source: every entity is then read anew.
@@ -66,10 +76,12 @@ def stage_entity(
     allow_shrink: bool = False,
     on_rows: OnRows = lambda rows: None,
 ) -> StagedEntity:
-    """Reads one entity whole, from each of its sources in turn, and swaps it in. engines: by source.
+    """Reads one entity whole, from each of its sources in turn, and swaps it in. engines: by
+    source.
 
-    Raises: SourceError; then nothing has changed. GuardError; then the old rows stay, and the quarantine holds what was
-    refused from the snapshot that was not taken, if anything was: it may well be why that was so small.
+    Raises: SourceError; then nothing has changed. GuardError; then the old rows stay, and the
+    quarantine holds what was refused from the snapshot that was not taken, if anything was: it may
+    well be why that was so small.
     """
     started = time.monotonic()
     with _opened(engines, entity, mappings) as parts, connection.transaction():
@@ -114,7 +126,9 @@ class _Part:
 def _opened(
     engines: Mapping[SystemId, Engine], entity: Entity, mappings: Sequence[EntityMapping]
 ) -> Iterator[list[_Part]]:
-    """The entity's selections and their segments; what fails while these are read is told as the source's error."""
+    """The entity's selections and their segments; what fails while these are read is told as the
+    source's error.
+    """
     with ExitStack() as stack:
         parts = []
         for mapping in mappings:
@@ -129,12 +143,15 @@ def _opened(
 
 
 def _require_one_identity(parts: Sequence[_Part]) -> None:
-    """Raises: PermanentSourceError when one source gives Ids and another leaves them to be derived."""
+    """Raises: PermanentSourceError when one source gives Ids and another leaves them to be
+    derived.
+    """
     derived = {bool(part.selection.derived_id_from) for part in parts}
     if len(derived) > 1:
         name = parts[0].selection.entity.name
         raise PermanentSourceError(
-            f"one source gives an Id for {name} and another does not: map entities.{name}.fields.Id for both, or for none"
+            f"one source gives an Id for {name} and another does not: map entities.{name}.fields.Id"
+            " for both, or for none"
         )
 
 
@@ -148,7 +165,9 @@ def _read(segments: Iterator[Segment], mapping: EntityMapping, engine: Engine) -
 
 
 class Staging:
-    """The new snapshot while it grows. The table is made when the stream first differs from the last one's."""
+    """The new snapshot while it grows. The table is made when the stream first differs from the
+    last one's.
+    """
 
     def __init__(
         self, connection: Connection, area: StagingArea, selections: Sequence[Selection], load: int
@@ -157,12 +176,16 @@ class Staging:
         self._area = area
         self._selections = selections
         self._entity = selections[0].entity
-        self.fields = [name for name in self._entity.fields if any(name in s.fields for s in selections)]
+        self.fields = [
+            name for name in self._entity.fields if any(name in s.fields for s in selections)
+        ]
         self._given = given_columns(max(len(s.carried) for s in selections))
         self._load = load
         self._name = f"{self._entity.name}__next"
         self.table = table(area.schema, self._name)
-        self._definition = _digest("\n".join([_STAGING_VERSION, *(s.definition for s in selections)]).encode())
+        self._definition = _digest(
+            "\n".join([_STAGING_VERSION, *(s.definition for s in selections)]).encode()
+        )
         self._segments: list[str] = []
         self._part_of_segment: list[int] = []
         self._rows_read = 0
@@ -216,14 +239,19 @@ class Staging:
             self._part_of_segment.append(part)
 
     def start_writing(self, number: int) -> None:
-        """Makes the new table; the rows of the segments before `number` are yesterday's, taken over as they are."""
+        """Makes the new table; the rows of the segments before `number` are yesterday's, taken over
+        as they are.
+        """
         self._writing = True
         self._written_from = number
         self.make_table()
         self._take_over_rejections(number)
         if number:
             self._connection.execute(
-                sql.SQL("INSERT INTO {new} ({columns}) SELECT {columns} FROM {old} WHERE {segment} < {number}").format(
+                sql.SQL(
+                    "INSERT INTO {new} ({columns}) SELECT {columns} FROM {old} WHERE {segment} <"
+                    " {number}"
+                ).format(
                     new=self.table,
                     old=table(INTEGRATOR.schema, self._entity.name),
                     columns=columns([*self.fields, SEGMENT]),
@@ -241,24 +269,38 @@ class Staging:
         )
 
     def _take_over_rejections(self, number: int) -> None:
-        """Leaves in the area's quarantine what was refused from the segments before `number`, and no more."""
+        """Leaves in the area's quarantine what was refused from the segments before `number`, and
+        no more.
+        """
         ours = of_entity(self._entity.name, 1)
         again = sql.SQL("{} AND (segment < {}) IS NOT TRUE").format(ours, sql.Literal(number))
         self._has_old_rejections = remember_since(self._connection, again)
         if self._area == INTEGRATOR:
-            self._connection.execute(sql.SQL("DELETE FROM {} WHERE {}").format(self._area.rejected, again))
+            self._connection.execute(
+                sql.SQL("DELETE FROM {} WHERE {}").format(self._area.rejected, again)
+            )
         elif number:
             self._connection.execute(
-                sql.SQL("INSERT INTO {} ({kept}) SELECT {kept} FROM {} WHERE {} AND segment < {} ORDER BY id").format(
-                    self._area.rejected, INTEGRATOR.rejected, ours, sql.Literal(number), kept=columns(KEPT_COLUMNS)
+                sql.SQL(
+                    "INSERT INTO {} ({kept}) SELECT {kept} FROM {} WHERE {} AND segment < {} ORDER"
+                    " BY id"
+                ).format(
+                    self._area.rejected,
+                    INTEGRATOR.rejected,
+                    ours,
+                    sql.Literal(number),
+                    kept=columns(KEPT_COLUMNS),
                 )
             )
 
     def write(self, segment: Segment, number: int, part: int) -> None:
-        """Copies the segment's rows into the new table, and those that it refuses into the quarantine."""
+        """Copies the segment's rows into the new table, and those that it refuses into the
+        quarantine.
+        """
         self._part_of_segment.append(part)
         selection = self._selections[part]
-        # The segment's number is the column's default while its rows arrive, so that no row has to carry it.
+        # The segment's number is the column's default while its rows arrive, so that no row has to
+        # carry it.
         self._connection.execute(
             sql.SQL("ALTER TABLE {} ALTER {} SET DEFAULT {}").format(
                 self.table, sql.Identifier(SEGMENT), sql.Literal(number)
@@ -280,38 +322,52 @@ class Staging:
             self._refuse_duplicates()
             staged, _, checksum = measure(self._connection, self.table)
         self._let_go_of_what_was_given()
-        anew = sql.SQL("{} AND segment >= {}").format(of_entity(self._entity.name, 1), sql.Literal(self._written_from))
+        anew = sql.SQL("{} AND segment >= {}").format(
+            of_entity(self._entity.name, 1), sql.Literal(self._written_from)
+        )
         if self._has_old_rejections:
             restore_since(self._connection, self._area.rejected, anew)
-        return Snapshot(self._definition, self._segments, self._rows_read, staged, self._rows_read - staged, checksum)
+        return Snapshot(
+            self._definition,
+            self._segments,
+            self._rows_read,
+            staged,
+            self._rows_read - staged,
+            checksum,
+        )
 
     def _let_go_of_what_was_given(self) -> None:
         if self._given:
-            dropped = sql.SQL(", ").join(sql.SQL("DROP COLUMN {}").format(sql.Identifier(name)) for name in self._given)
+            dropped = sql.SQL(", ").join(
+                sql.SQL("DROP COLUMN {}").format(sql.Identifier(name)) for name in self._given
+            )
             self._connection.execute(sql.SQL("ALTER TABLE {} {}").format(self.table, dropped))
 
     def _refuse_rows_without_key(self) -> None:
         if self._selections[0].derived_id_from:
-            self.refuse("missing_key", sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL').format(self.table))
+            self.refuse(
+                "missing_key", sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL').format(self.table)
+            )
 
     def _refuse_duplicates(self) -> None:
         """Of rows with one key the first of the stream stays."""
         self.refuse(
             "duplicate_key",
-            sql.SQL(
-                """
+            sql.SQL("""
                 SELECT ctid FROM (
-                    SELECT ctid, row_number() OVER (PARTITION BY "Id" ORDER BY {segment}, ctid) AS nth
+                    SELECT ctid, row_number() OVER (PARTITION BY "Id" ORDER BY {segment}, ctid)
+                        AS nth
                     FROM {table} WHERE hashtextextended("Id", 0) IN (
                         SELECT hashtextextended("Id", 0) FROM {table} GROUP BY 1 HAVING count(*) > 1
                     )
                 ) AS doubles WHERE nth > 1
-                """
-            ).format(table=self.table, segment=sql.Identifier(SEGMENT)),
+                """).format(table=self.table, segment=sql.Identifier(SEGMENT)),
         )
 
     def refuse(self, rule: str, which: sql.Composable) -> None:
-        """Takes the rows of which `which` selects the ctid out of the new table and keeps them in quarantine."""
+        """Takes the rows of which `which` selects the ctid out of the new table and keeps them in
+        quarantine.
+        """
         segment = sql.Identifier(SEGMENT)
         removed = self._connection.execute(
             sql.SQL("DELETE FROM {} WHERE ctid IN ({}) RETURNING {}, {}").format(
@@ -319,7 +375,8 @@ class Staging:
                 which,
                 segment,
                 sql.SQL(", ").join(
-                    sql.SQL("{}::text").format(sql.Identifier(name)) for name in (*self.fields, *self._given)
+                    sql.SQL("{}::text").format(sql.Identifier(name))
+                    for name in (*self.fields, *self._given)
                 ),
             )
         )
@@ -330,12 +387,16 @@ class Staging:
         for selection, rejections in zip(self._selections, found, strict=True):
             keep_rejections(self._connection, self._area, selection, self._load, rejections)
 
-    def _rejection(self, rule: str, selection: Selection, values: Sequence[str | None], number: int) -> Rejection:
+    def _rejection(
+        self, rule: str, selection: Selection, values: Sequence[str | None], number: int
+    ) -> Rejection:
         by_field = dict(zip([*self.fields, *self._given], values, strict=True))
         names = [*selection.fields, *given_columns(len(selection.carried))]
         row = source_row(selection, [by_field[name] for name in names])
         key = "Id" if "Id" in selection.fields else selection.derived_id_from[0]
-        return Rejection(rule, key, by_field.get(key) if key in selection.fields else None, row, number)
+        return Rejection(
+            rule, key, by_field.get(key) if key in selection.fields else None, row, number
+        )
 
     def keep(self, snapshot: Snapshot) -> None:
         if self._writing:
@@ -344,7 +405,9 @@ class Staging:
             record_snapshot(self._connection, self._area, self._entity.name, self._load, snapshot)
 
     def discard(self) -> None:
-        """Leaves the old table, of which only the segments before the first written one still match the quarantine."""
+        """Leaves the old table, of which only the segments before the first written one still match
+        the quarantine.
+        """
         self._connection.execute(sql.SQL("DROP TABLE {}").format(self.table))
         self._connection.execute(
             "UPDATE ops.staged SET segments = segments[1:%s] || %s::text WHERE entity = %s",
@@ -355,20 +418,22 @@ class Staging:
         old = table(self._area.schema, self._entity.name)
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(old))
         self._connection.execute(
-            sql.SQL("ALTER TABLE {} RENAME TO {}").format(self.table, sql.Identifier(self._entity.name))
+            sql.SQL("ALTER TABLE {} RENAME TO {}").format(
+                self.table, sql.Identifier(self._entity.name)
+            )
         )
 
 
 def measure(connection: Connection, snapshot: sql.Identifier) -> tuple[int, int, str]:
-    """Rows, different keys, checksum. Keys are counted by a hash: eight bytes a row, where they would not fit."""
+    """Rows, different keys, checksum. Keys are counted by a hash: eight bytes a row, where they
+    would not fit.
+    """
     row = connection.execute(
-        sql.SQL(
-            """
+        sql.SQL("""
             SELECT count(DISTINCT hashtextextended("Id", 0)),
                    count(*), coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0)
             FROM {table}
-            """
-        ).format(hash=sql.Identifier(HASH), table=snapshot)
+            """).format(hash=sql.Identifier(HASH), table=snapshot)
     ).fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101
     keys, *content = row
@@ -379,15 +444,16 @@ def record_snapshot(
     connection: Connection, area: StagingArea, entity: str, load: int, snapshot: Snapshot
 ) -> None:
     connection.execute(
-        sql.SQL(
-            """
-            INSERT INTO {} (entity, load, definition, segments, rows_read, rows_staged, rows_rejected, checksum)
+        sql.SQL("""
+            INSERT INTO {} (entity, load, definition, segments, rows_read, rows_staged,
+                rows_rejected, checksum)
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-            ON CONFLICT (entity) DO UPDATE SET (load, definition, segments, rows_read, rows_staged, rows_rejected,
-                checksum, staged_at) = (excluded.load, excluded.definition, excluded.segments, excluded.rows_read,
+            ON CONFLICT (entity) DO UPDATE SET
+                (load, definition, segments, rows_read, rows_staged, rows_rejected,
+                checksum, staged_at) = (excluded.load, excluded.definition, excluded.segments,
+                    excluded.rows_read,
                 excluded.rows_staged, excluded.rows_rejected, excluded.checksum, now())
-            """
-        ).format(area.staged),
+            """).format(area.staged),
         [
             entity,
             load,
@@ -401,11 +467,14 @@ def record_snapshot(
     )
 
 
-def last_snapshot(connection: Connection, entity: str, area: StagingArea = INTEGRATOR) -> Snapshot | None:
+def last_snapshot(
+    connection: Connection, entity: str, area: StagingArea = INTEGRATOR
+) -> Snapshot | None:
     """What the area holds of the entity: None when that is nothing."""
     row = connection.execute(
         sql.SQL(
-            "SELECT definition, segments, rows_read, rows_staged, rows_rejected, checksum FROM {} WHERE entity = %s"
+            "SELECT definition, segments, rows_read, rows_staged, rows_rejected, checksum FROM {}"
+            " WHERE entity = %s"
         ).format(area.staged),
         [entity],
     ).fetchone()
@@ -413,15 +482,23 @@ def last_snapshot(connection: Connection, entity: str, area: StagingArea = INTEG
 
 
 def _suspicion(before: Snapshot | None, after: Snapshot, guards: GuardsConfig) -> str | None:
-    """Why the snapshot is not taken: so many rows are gone that a broken ERP export is likelier than a clean-out."""
+    """Why the snapshot is not taken: so many rows are gone that a broken ERP export is likelier
+    than a clean-out.
+    """
     if before is None:
         return None
     lost = before.rows_staged - after.rows_staged
     emptied = before.rows_staged > 0 and after.rows_staged == 0
-    shrunk = lost >= max(1, guards.min_shrink_rows) and lost > guards.max_shrink * before.rows_staged
+    shrunk = (
+        lost >= max(1, guards.min_shrink_rows) and lost > guards.max_shrink * before.rows_staged
+    )
     if not (emptied or shrunk):
         return None
-    refused = f" {after.rows_rejected} of {after.rows_read} rows read were refused." if after.rows_rejected else ""
+    refused = (
+        f" {after.rows_rejected} of {after.rows_read} rows read were refused."
+        if after.rows_rejected
+        else ""
+    )
     return (
         f"the snapshot has {after.rows_staged} rows, the last one had {before.rows_staged} "
         f"({lost / before.rows_staged:.0%} gone; allowed are {guards.max_shrink:.0%}).{refused} "

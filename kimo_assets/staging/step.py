@@ -1,4 +1,5 @@
-"""Step 1 over a choice of entities: what has to be so before anything is read, then the entities side by side.
+"""Step 1 over a choice of entities: what has to be so before anything is read, then the entities
+side by side.
 
 One entity is stage.py's. The lock, the load number and where results are recorded are the caller's.
 """
@@ -20,7 +21,13 @@ from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.database.names import INTEGRATOR, StagingArea
 from kimo_assets.database.semaphore_ledger import SemaphoreLedger
-from kimo_assets.errors import KimoError, ReaderError, SourceError, TransientSourceError, in_one_line
+from kimo_assets.errors import (
+    KimoError,
+    ReaderError,
+    SourceError,
+    TransientSourceError,
+    in_one_line,
+)
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.complaints import complaint
 from kimo_assets.sources.connection import READER, without_secrets
@@ -50,7 +57,9 @@ _Done = Future[StagedEntity]
 
 @dataclass(frozen=True)
 class StagingRun:
-    """What step 1 works with. connect: to Kimo's database, for each thread. area: where the snapshots go."""
+    """What step 1 works with. connect: to Kimo's database, for each thread. area: where the
+    snapshots go.
+    """
 
     config: KimoConfig
     connect: Callable[[], Connection]
@@ -63,7 +72,8 @@ class StagingRun:
     clock: Callable[[], float] = time.monotonic
 
 
-# How one entity is done: by whose connection to Kimo's database, from which engines, under what name.
+# How one entity is done: by whose connection to Kimo's database, from which engines, under what
+# name.
 Work = Callable[[Connection, Mapping[SystemId, Engine], str, Callable[[int], None]], StagedEntity]
 
 
@@ -75,12 +85,14 @@ def stage_entities(
     work: Work | None = None,
     failed: type[StagedEntity] = StagedEntity,
 ) -> list[StagedEntity]:
-    """Stages the entities; the reports come in the order of the names, on_done is called as each one is done.
+    """Stages the entities; the reports come in the order of the names, on_done is called as each
+    one is done.
 
-    work: what is done with each, unless it is to be read whole; failed: the kind of report for one that fails.
+    work: what is done with each, unless it is to be read whole; failed: the kind of report for one
+    that fails.
 
-    What has to be so before anything is read (sources, semaphores, custom task) fails all of them alike. The caller
-    holds the lock of database/locks.py.
+    What has to be so before anything is read (sources, semaphores, custom task) fails all of them
+    alike. The caller holds the lock of database/locks.py.
     """
     told = _Told(listener)
     with ExitStack() as stack:
@@ -94,7 +106,11 @@ def stage_entities(
         crew = _Crew(run, sources, told, work or _staged_whole(run), failed)
         stack.callback(crew.close)
         threads = min(run.config.import_.parallel, len(names))
-        return crew.in_turn(names, on_done) if threads < 2 else crew.side_by_side(names, threads, on_done)
+        return (
+            crew.in_turn(names, on_done)
+            if threads < 2
+            else crew.side_by_side(names, threads, on_done)
+        )
 
 
 @contextmanager
@@ -112,7 +128,9 @@ def _ready(run: StagingRun, names: Sequence[str], say: Callable[[str], None]) ->
 
 
 def _patience(run: StagingRun, sources: Sources, say: Callable[[str], None]) -> Patience:
-    attempts = max((run.config.sources[name].connect_attempts for name in sources.engines), default=1)
+    attempts = max(
+        (run.config.sources[name].connect_attempts for name in sources.engines), default=1
+    )
     return Patience(run.config.import_.semaphore_wait_s, attempts, say, run.sleep, run.clock)
 
 
@@ -120,16 +138,27 @@ def _run_custom_task(run: StagingRun, say: Callable[[str], None]) -> None:
     task = run.config.import_.custom_task
     if task is None:
         return
-    environment = {"KIMO_RUN_ID": run.run_id or "", "KIMO_LOAD": str(run.load), "KIMO_CONFIG": str(run.config.path)}
+    environment = {
+        "KIMO_RUN_ID": run.run_id or "",
+        "KIMO_LOAD": str(run.load),
+        "KIMO_CONFIG": str(run.config.path),
+    }
     secrets = [source.sqlalchemy_url for source in run.config.sources.values()]
     run_custom_task(
-        task, run.config.path.parent, environment, on_line=say, masked=lambda line: without_secrets(line, secrets)
+        task,
+        run.config.path.parent,
+        environment,
+        on_line=say,
+        masked=lambda line: without_secrets(line, secrets),
     )
 
 
 def _staged_whole(run: StagingRun) -> Work:
     def stage(
-        connection: Connection, engines: Mapping[SystemId, Engine], name: str, on_rows: Callable[[int], None]
+        connection: Connection,
+        engines: Mapping[SystemId, Engine],
+        name: str,
+        on_rows: Callable[[int], None],
     ) -> StagedEntity:
         return stage_entity(
             connection,
@@ -147,7 +176,9 @@ def _staged_whole(run: StagingRun) -> Work:
 
 
 class _Told:
-    """Hands what threads have to tell to the one that listens; what that one tells itself arrives at once."""
+    """Hands what threads have to tell to the one that listens; what that one tells itself arrives
+    at once.
+    """
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -203,7 +234,9 @@ class _Crew:
             on_done(reports[-1])
         return reports
 
-    def side_by_side(self, names: Sequence[str], threads: int, on_done: OnDone) -> list[StagedEntity]:
+    def side_by_side(
+        self, names: Sequence[str], threads: int, on_done: OnDone
+    ) -> list[StagedEntity]:
         reports: dict[str, StagedEntity] = {}
         pool = ThreadPoolExecutor(threads, thread_name_prefix="kimo-staging")
         futures = [pool.submit(self._stage, name) for name in names]
@@ -226,7 +259,9 @@ class _Crew:
             connection.close()
 
     def _end(self, pool: ThreadPoolExecutor, futures: Sequence[_Done]) -> None:
-        """Whatever is under way is interrupted: its transaction is undone, its connections are closed."""
+        """Whatever is under way is interrupted: its transaction is undone, its connections are
+        closed.
+        """
         self._stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         while running := [future for future in futures if not future.done()]:
@@ -249,8 +284,8 @@ class _Crew:
         return self._failed(name, time.monotonic() - started, "failed", reason)
 
     def _stage_again(self, connection: Connection, name: str) -> StagedEntity:
-        """From the start, when its connection is lost on the way, as often as the source is worth; or by the plain cursor,
-        when a fast reader meets what only that can read.
+        """From the start, when its connection is lost on the way, as often as the source is worth;
+        or by the plain cursor, when a fast reader meets what only that can read.
         """
         attempts, engines = 0, dict(self._sources.engines)
         while True:
@@ -262,7 +297,9 @@ class _Crew:
                 if source is None or attempts >= self._run.config.sources[source].connect_attempts:
                     raise
                 self._sources.connect_again(source)
-                self._told.say(f"{name}: {error}. The source answers again; {name} is read from its start")
+                self._told.say(
+                    f"{name}: {error}. The source answers again; {name} is read from its start"
+                )
             except ReaderError as error:
                 by_cursor = next(known for known in engines if known == error.source)
                 engines[by_cursor] = engines[by_cursor].execution_options(**{READER: "cursor"})

@@ -8,7 +8,9 @@ NOBODY_NUMBER = 0
 
 
 class Audiences:
-    """A number per set, the same for ever when they are kept in the ledger; else for one connection's questions only."""
+    """A number per set, the same for ever when they are kept in the ledger; else for one
+    connection's questions only.
+    """
 
     def __init__(self, connection: Connection, *, kept: bool) -> None:
         self._connection = connection
@@ -16,9 +18,17 @@ class Audiences:
         self.forget()
 
     def forget(self) -> None:
-        """Reads the ledger again: what was added in a transaction that was taken back is not there any more."""
-        rows = self._connection.execute("SELECT number, mask FROM ops.audience").fetchall() if self._kept else []
-        self._mask_of: dict[int, int] = {number: int(mask, 16) for number, mask in rows} | {NOBODY_NUMBER: NOBODY}
+        """Reads the ledger again: what was added in a transaction that was taken back is not there
+        any more.
+        """
+        rows = (
+            self._connection.execute("SELECT number, mask FROM ops.audience").fetchall()
+            if self._kept
+            else []
+        )
+        self._mask_of: dict[int, int] = {number: int(mask, 16) for number, mask in rows} | {
+            NOBODY_NUMBER: NOBODY
+        }
         self._number_of = {mask: number for number, mask in self._mask_of.items()}
         self._next = max(self._mask_of) + 1
         self._new: list[tuple[int, str]] = []

@@ -1,6 +1,7 @@
 """Buckets: pieces of an entity that go to the same profiles, each a base and the changes since.
 
-What the numbers below decide is only what is cheaper; that a client ends with the right rows does not depend on them.
+What the numbers below decide is only what is cheaper; that a client ends with the right rows does
+not depend on them.
 """
 
 import hashlib
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 from kimo_assets.sync.objects import ObjectRecord
 from kimo_assets.sync.profiles import NOBODY, Profiles, bits
 
-# What few profiles share gets a bucket of its own when that spares this many rows being written again, profile by profile.
+# What few profiles share gets a bucket of its own when that spares this many rows being written
+# again, profile by profile.
 _FEW_PROFILES = 8
 _SHARED_ROWS = 2_000
 
@@ -19,7 +21,8 @@ _TINY_ROWS = 40
 # The base is written anew when the changes since hold so great a part of its rows, or are so many.
 _CHANGED_SHARE = 0.5
 _MAX_CHANGES = 24
-# Changes from before the base are listed while they weigh less than so great a part of it: who is further behind takes it.
+# Changes from before the base are listed while they weigh less than so great a part of it: who is
+# further behind takes it.
 _OLD_CHANGES_SHARE = 1.0
 
 
@@ -35,7 +38,9 @@ class Change:
 
 @dataclass
 class Bucket:
-    """mask: who gets it. rows: in it now. removed: rows that left it since the base, which still holds them."""
+    """mask: who gets it. rows: in it now. removed: rows that left it since the base, which still
+    holds them.
+    """
 
     id: int
     mask: int
@@ -111,7 +116,9 @@ def _digest(text: str) -> str:
 
 @dataclass
 class Placement:
-    """Where rows of one audience go: into a bucket of their own (shared), or into one of each of its profiles."""
+    """Where rows of one audience go: into a bucket of their own (shared), or into one of each of
+    its profiles.
+    """
 
     shared: bool
     rows: int
@@ -121,7 +128,8 @@ class Placement:
 class Part:
     """The buckets of an entity, or of its private columns. by_mask: each bucket by who gets it.
 
-    recounted: whether rows went from one audience to another, be it that they are in the same buckets still.
+    recounted: whether rows went from one audience to another, be it that they are in the same
+    buckets still.
     """
 
     by_mask: dict[int, Bucket] = field(default_factory=dict)
@@ -136,13 +144,19 @@ class Part:
         self.by_mask, self.placements = {}, {}
 
     def place(self, audience: int, mask: int, rows: int) -> Placement:
-        """The placement of an audience; of one that has no rows yet it is decided by how many come."""
+        """The placement of an audience; of one that has no rows yet it is decided by how
+        many come.
+        """
         if audience not in self.placements:
             self.placements[audience] = Placement(_is_shared(mask, rows), 0)
         return self.placements[audience]
 
-    def targets(self, audience: int, mask: int, profiles: Profiles, numbers: Iterator[int]) -> list[Bucket]:
-        """The buckets that rows of a placed audience go into, made where they are not there yet, with the next number."""
+    def targets(
+        self, audience: int, mask: int, profiles: Profiles, numbers: Iterator[int]
+    ) -> list[Bucket]:
+        """The buckets that rows of a placed audience go into, made where they are not there yet,
+        with the next number.
+        """
         if mask == NOBODY:
             return []
         if self.placements[audience].shared:
@@ -169,7 +183,9 @@ class Part:
         return bool(self.touched or self.dropped)
 
     def repair(self, is_stored: Callable[[ObjectRecord], bool]) -> list[Bucket]:
-        """Gives up changes that are not in the store; returns the buckets that cannot be read without a new base."""
+        """Gives up changes that are not in the store; returns the buckets that cannot be read
+        without a new base.
+        """
         broken = []
         for bucket in self.by_mask.values():
             if all(map(is_stored, bucket.records)):
@@ -177,7 +193,9 @@ class Part:
             lost = [change for change in bucket.changes if not is_stored(change.record)]
             if lost:
                 bucket.changes = bucket.changes[bucket.changes.index(lost[-1]) + 1 :]
-            if not all(map(is_stored, bucket.base)) or any(change.load > bucket.base_load for change in lost):
+            if not all(map(is_stored, bucket.base)) or any(
+                change.load > bucket.base_load for change in lost
+            ):
                 broken.append(bucket)
             self.touch(bucket)
         return broken

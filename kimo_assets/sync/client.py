@@ -1,7 +1,9 @@
-"""The reference client: one agent's data from the sync store into a SQLite file, each object verified.
+"""The reference client: one agent's data from the sync store into a SQLite file, each object
+verified.
 
-It reads only what docs/sync-format.md describes, and nothing of Kimo's database. What a store's documents say is
-documents.py's, fetching parts.py's, an object's rows rows.py's, the file replica.py's; the order of a sync is here.
+It reads only what docs/sync-format.md describes, and nothing of Kimo's database. What a store's
+documents say is documents.py's, fetching parts.py's, an object's rows rows.py's, the file
+replica.py's; the order of a sync is here.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,9 +38,11 @@ _SETTINGS = "settings_"
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What one sync did. bytes_downloaded: of objects, manifest and settings; rows: of all entities, after it.
+    """What one sync did. bytes_downloaded: of objects, manifest and settings; rows: of all
+    entities, after it.
 
-    bases, changes: buckets taken whole, and changes applied to others. rows_removed: those of replaced bases too.
+    bases, changes: buckets taken whole, and changes applied to others. rows_removed: those of
+    replaced bases too.
     """
 
     agent: str
@@ -57,7 +61,8 @@ class SyncResult:
 
 @dataclass(frozen=True)
 class _Way:
-    """What brings a table to the manifest's state. steps: of each bucket that differs, the base and the changes.
+    """What brings a table to the manifest's state. steps: of each bucket that differs, the base and
+    the changes.
 
     is_new: nothing of what the file has of the table stays.
     """
@@ -86,7 +91,8 @@ def sync_agent(
     user: str | None = None,
     on_progress: OnProgress = lambda what, done, total: None,
 ) -> SyncResult:
-    """Brings the file to the manifest's state, in one SQLite transaction after everything is fetched.
+    """Brings the file to the manifest's state, in one SQLite transaction after everything is
+    fetched.
 
     Raises: StoreError for whatever is wrong with store or file; the file then stays as it was.
     """
@@ -96,7 +102,9 @@ def sync_agent(
     settings, settings_bytes = read_settings(store)
     for named, document in (("manifest", manifest), ("settings", settings)):
         if document and document.store != store_id:
-            raise StoreError(f"{store.url}: its {named} is of another store: {document.store}, not {store_id}.")
+            raise StoreError(
+                f"{store.url}: its {named} is of another store: {document.store}, not {store_id}."
+            )
     parts = Parts(store, target.with_name(f"{target.name}.part"))
     with opened(target, store=store_id, agent=agent, user=user) as replica:
         sync = _Sync(store, manifest, settings, replica, parts, on_progress)
@@ -123,9 +131,16 @@ def _tables(name: str, entity: Entity) -> tuple[BucketTable, BucketTable | None]
     if entity.private is None:
         return BucketTable(name, entity.key, entity.columns, list(entity.columns)), None
     hidden = set(entity.private.columns) - {entity.key}
-    private = {column: kind for column, kind in entity.columns.items() if column in entity.private.columns}
+    private = {
+        column: kind for column, kind in entity.columns.items() if column in entity.private.columns
+    }
     return (
-        BucketTable(name, entity.key, entity.columns, [column for column in entity.columns if column not in hidden]),
+        BucketTable(
+            name,
+            entity.key,
+            entity.columns,
+            [column for column in entity.columns if column not in hidden],
+        ),
         BucketTable(f"_private_{name}", entity.key, private, list(private)),
     )
 
@@ -144,7 +159,8 @@ class _Sync:
         self._entities = manifest.entities
         self._load = manifest.load
         self._settings = {
-            f"{_SETTINGS}{name}": table for name, table in (settings.entities if settings else {}).items()
+            f"{_SETTINGS}{name}": table
+            for name, table in (settings.entities if settings else {}).items()
         }
         self._replica = replica
         self._parts = parts
@@ -155,15 +171,23 @@ class _Sync:
     def run(self) -> int:
         """Returns how many entities changed."""
         ways = {name: self._ways(name, entity) for name, entity in self._entities.items()}
-        settings = [name for name, table in self._settings.items() if not self._replica.has_settings(name, table)]
-        needed = [listed for of_entity in ways.values() for way in of_entity for listed in way.objects()]
+        settings = [
+            name
+            for name, table in self._settings.items()
+            if not self._replica.has_settings(name, table)
+        ]
+        needed = [
+            listed for of_entity in ways.values() for way in of_entity for listed in way.objects()
+        ]
         needed += [listed for name in settings for listed in self._settings[name].objects]
         self._parts.fetch(needed, self._on_progress)
         self._to_write = sum(listed.bytes for listed in needed)
 
         kept = {way.table.name for of_entity in ways.values() for way in of_entity}
         dropped = self._replica.drop_all_but([*kept, *self._settings])
-        changed = [name for name, of_entity in ways.items() if not all(way.is_there for way in of_entity)]
+        changed = [
+            name for name, of_entity in ways.items() if not all(way.is_there for way in of_entity)
+        ]
         for name in changed:
             self._go(ways[name])
         for name in settings:
@@ -184,8 +208,12 @@ class _Sync:
         gone = sorted(have.keys() - {bucket.id for bucket in buckets})
         others = [bucket for bucket in buckets if have.get(bucket.id) != bucket.state]
         steps = [(bucket, *bucket.way_from(have.get(bucket.id))) for bucket in others]
-        none_stays = bool(steps) and len(steps) == len(buckets) and all(base for _, base, _ in steps)
-        return _Way(table, sum(bucket.rows for bucket in buckets), states is None or none_stays, gone, steps)
+        none_stays = (
+            bool(steps) and len(steps) == len(buckets) and all(base for _, base, _ in steps)
+        )
+        return _Way(
+            table, sum(bucket.rows for bucket in buckets), states is None or none_stays, gone, steps
+        )
 
     def _go(self, ways: list[_Way]) -> None:
         for way in ways:
@@ -198,7 +226,9 @@ class _Sync:
         replica, table = self._replica, way.table
         if way.is_new:
             replica.make(table)
-        replica.remove_buckets(table, [*way.gone, *(bucket.id for bucket, base, _ in way.steps if base)])
+        replica.remove_buckets(
+            table, [*way.gone, *(bucket.id for bucket, base, _ in way.steps if base)]
+        )
         for bucket, base, changes in way.steps:
             for listed in base.objects if base else ():
                 self._apply(table.name, listed, partial(replica.put, table, bucket.id))
@@ -230,6 +260,6 @@ class _Sync:
             yield
         except StoreError as error:
             raise StoreError(
-                f"{self._store.url}: {name}: the object {listed.sha256} is not as the format says: {error}. "
-                "Prepare the payloads again: step 3."
+                f"{self._store.url}: {name}: the object {listed.sha256} is not as the format says:"
+                f" {error}. Prepare the payloads again: step 3."
             ) from None

@@ -1,8 +1,10 @@
-"""The catalogue's agent scopes, compiled to SQL over a row and to sets of profiles (kimo_assets/sync/tree.py).
+"""The catalogue's agent scopes, compiled to SQL over a row and to sets of profiles
+(kimo_assets/sync/tree.py).
 
-What the vendor's manual leaves open is decided so, and written in docs/sync-format.md: an `optional` rule is a fallback
-for rows about which the other rules name no agent; an agent to whom no trademark (or warehouse) is linked is not
-restricted by trademarks (or warehouses); a row for "type Account" without an account is for all.
+What the vendor's manual leaves open is decided so, and written in docs/sync-format.md: an
+`optional` rule is a fallback for rows about which the other rules name no agent; an agent to whom
+no trademark (or warehouse) is linked is not restricted by trademarks (or warehouses); a row for
+"type Account" without an account is for all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +23,8 @@ from kimo_assets.sync.tree import Constant, Intersection, Node, Query, ToMask, T
 
 # An atom's value for a row whose key is empty. Audiences count from 0, which is nobody.
 _BLANK = -1
-# An atom's value for a row to which nothing is linked, apart from one linked to nobody (''): no list of codes is it.
+# An atom's value for a row to which nothing is linked, apart from one linked to nobody (''): no
+# list of codes is it.
 _UNLISTED = SEPARATOR
 # Between a warehouse and the agents linked to it.
 _OF = "\x1e"
@@ -37,7 +40,9 @@ class Seen(Protocol):
         """(key, audience) of the promotions that have filters."""
 
     def own(self, entity: str) -> sql.Identifier:
-        """(key, audience) of the other rows of the entity that is being compiled, as far as they are known."""
+        """(key, audience) of the other rows of the entity that is being compiled, as far as they
+        are known.
+        """
 
 
 class Compiler:
@@ -82,7 +87,9 @@ class Compiler:
             case scopes.AgentColumn():
                 return self._agent_column(scope, query)
             case scopes.ViaAccount():
-                return self._via_row("Account", scope.column, scope.blank is not None, query, when=scope.when)
+                return self._via_row(
+                    "Account", scope.column, scope.blank is not None, query, when=scope.when
+                )
             case scopes.ViaItem():
                 return self._via_row("Item", scope.column, scope.blank is not None, query)
             case scopes.ViaParent():
@@ -132,7 +139,9 @@ class Compiler:
         blank = EVERYONE if scope.blank else NOBODY
         query.triggers.append(Trigger(scope.column, changed_agents, self.profiles.changed_load))
         expression = sql.SQL("coalesce(x.{}, '')").format(sql.Identifier(scope.column))
-        return query.add(expression, "text", lambda code: self.profiles.mask([str(code)]) if code else blank)
+        return query.add(
+            expression, "text", lambda code: self.profiles.mask([str(code)]) if code else blank
+        )
 
     def _via_row(
         self,
@@ -163,8 +172,8 @@ class Compiler:
         if not codes:
             return Constant(EVERYONE)
         value = sql.SQL(
-            "CASE WHEN x.{key} IS NULL OR coalesce(x.{type}::text, '') NOT IN ({codes}) THEN {blank} "
-            "ELSE coalesce({alias}.audience, {nobody}) END"
+            "CASE WHEN x.{key} IS NULL OR coalesce(x.{type}::text, '') NOT IN ({codes}) THEN"
+            " {blank} ELSE coalesce({alias}.audience, {nobody}) END"
         ).format(
             key=sql.Identifier(key_column),
             type=sql.Identifier(type_column),
@@ -181,22 +190,34 @@ class Compiler:
             return parent
         alias = query.join(table(KIMO, scope.parent), ID, scope.column)
         changed = partial(_changed_rows, table(KIMO, scope.parent), ID, CHANGED)
-        query.triggers.append(Trigger(scope.column, changed, self.lookups.loaded.get(scope.parent, 0)))
-        owned = partial(_rows_of_changed_agents, table(KIMO, scope.parent), scope.parent_agent_column)
+        query.triggers.append(
+            Trigger(scope.column, changed, self.lookups.loaded.get(scope.parent, 0))
+        )
+        owned = partial(
+            _rows_of_changed_agents, table(KIMO, scope.parent), scope.parent_agent_column
+        )
         query.triggers.append(Trigger(scope.column, owned, self.profiles.changed_load))
-        owner = sql.SQL("coalesce({}.{}, '')").format(alias, sql.Identifier(scope.parent_agent_column))
+        owner = sql.SQL("coalesce({}.{}, '')").format(
+            alias, sql.Identifier(scope.parent_agent_column)
+        )
         # Without its head a line is of no use: the owner sees it only together with that.
-        return Intersection((parent, query.add(owner, "text", lambda code: self.profiles.mask([str(code)]))))
+        return Intersection(
+            (parent, query.add(owner, "text", lambda code: self.profiles.mask([str(code)])))
+        )
 
     def _via_link(self, scope: scopes.ViaLink, query: Query) -> Node:
         lookup = self._agents_by(scope.link, scope.link_column, scope.link_agent_column)
         return self._listed(lookup, scope, query, self.profiles.mask_of_text)
 
     def _via_shared_filter(self, scope: scopes.ViaSharedFilter, query: Query) -> Node:
-        """By the sets of filters that rows have: these are few, where rows times agents are many."""
+        """By the sets of filters that rows have: these are few, where rows times agents are
+        many.
+        """
         links = self._connection.execute(
             sql.SQL('SELECT DISTINCT {}::text, "SalesAgentId" FROM {} WHERE {} IS NULL').format(
-                sql.Identifier(scope.filter_column), table(KIMO, scope.agent_link), sql.Identifier(ARCHIVED)
+                sql.Identifier(scope.filter_column),
+                table(KIMO, scope.agent_link),
+                sql.Identifier(ARCHIVED),
             )
         )
         mask_of: dict[str, int] = {}
@@ -217,11 +238,15 @@ class Compiler:
         query: Query,
         to_mask: Callable[[str], int],
     ) -> Node:
-        """The profiles by what is linked to the row's key; a key to which nothing is: everyone or nobody."""
+        """The profiles by what is linked to the row's key; a key to which nothing is: everyone or
+        nobody.
+        """
         alias = self._joined(lookup, scope.column, query)
         value = sql.SQL("coalesce({}.linked, {})").format(alias, sql.Literal(_UNLISTED))
         unlisted = EVERYONE if scope.blank is not None else NOBODY
-        return query.add(value, "text", lambda text: unlisted if text == _UNLISTED else to_mask(str(text)))
+        return query.add(
+            value, "text", lambda text: unlisted if text == _UNLISTED else to_mask(str(text))
+        )
 
     def _via_trademark(self, scope: scopes.ViaTrademark, query: Query) -> Node:
         if scope.enabled_by_rule:
@@ -237,18 +262,29 @@ class Compiler:
         return query.add(
             value,
             "text",
-            lambda text: blank if text == _UNLISTED else self.profiles.mask_of_text(str(text)) | unrestricted,
+            lambda text: (
+                blank if text == _UNLISTED else self.profiles.mask_of_text(str(text)) | unrestricted
+            ),
         )
 
     def _via_warehouse(self, scope: scopes.ViaWarehouse, query: Query) -> Node:
-        """A user's own warehouse counts alone; without one those of the agent; an agent without any is not restricted."""
+        """A user's own warehouse counts alone; without one those of the agent; an agent without any
+        is not restricted.
+        """
         link = "WarehousePerSalesAgent"
         linked = self._linked_agents(link, "WarehouseId", scope.column, query)
         own = self.profiles.with_own_warehouse
-        query.parameters.append([profile for profile in self.profiles.described() if profile[2] is not None])
+        query.parameters.append(
+            [profile for profile in self.profiles.described() if profile[2] is not None]
+        )
         unrestricted = ~(self._assigned(link, query) | own)
-        value = sql.SQL("CASE WHEN x.{column} IS NULL THEN {none} ELSE x.{column} || {of} || {linked} END").format(
-            column=sql.Identifier(scope.column), none=sql.Literal(_UNLISTED), of=sql.Literal(_OF), linked=linked
+        value = sql.SQL(
+            "CASE WHEN x.{column} IS NULL THEN {none} ELSE x.{column} || {of} || {linked} END"
+        ).format(
+            column=sql.Identifier(scope.column),
+            none=sql.Literal(_UNLISTED),
+            of=sql.Literal(_OF),
+            linked=linked,
         )
         blank = EVERYONE if scope.blank is not None else NOBODY
 
@@ -261,7 +297,9 @@ class Compiler:
 
         return query.add(value, "text", to_mask)
 
-    def _linked_agents(self, link: str, link_column: str, column: str, query: Query) -> sql.Composed:
+    def _linked_agents(
+        self, link: str, link_column: str, column: str, query: Query
+    ) -> sql.Composed:
         """The agents whom the link gives what the row's column names, as an expression."""
         alias = self._joined(self._agents_by(link, link_column, "SalesAgentId"), column, query)
         return sql.SQL("coalesce({}.linked, '')").format(alias)
@@ -284,10 +322,16 @@ class Compiler:
         blank = EVERYONE if scope.blank else NOBODY
 
         def to_mask(value: int | str) -> int:
-            codes = {part.strip().casefold() for part in str(value).replace(",", "|").split("|")} - {""}
+            codes = {
+                part.strip().casefold() for part in str(value).replace(",", "|").split("|")
+            } - {""}
             return blank if not codes else EVERYONE if codes & self._channel_codes else NOBODY
 
-        return query.add(sql.SQL("coalesce(x.{}::text, '')").format(sql.Identifier(scope.column)), "text", to_mask)
+        return query.add(
+            sql.SQL("coalesce(x.{}::text, '')").format(sql.Identifier(scope.column)),
+            "text",
+            to_mask,
+        )
 
     def _via_entity_reference(self, scope: scopes.ViaEntityReference, query: Query) -> Node:
         """The type column holds an entity's name; a name that is none hides the row."""
@@ -309,8 +353,12 @@ class Compiler:
 
     def _referenced_entities(self, entity: Entity, scope: scopes.ViaEntityReference) -> list[str]:
         names = self._connection.execute(
-            sql.SQL("SELECT DISTINCT {0} FROM {1} WHERE {0} IS NOT NULL AND {2} IS NULL ORDER BY 1").format(
-                sql.Identifier(scope.type_column), table(KIMO, entity.name), sql.Identifier(ARCHIVED)
+            sql.SQL(
+                "SELECT DISTINCT {0} FROM {1} WHERE {0} IS NOT NULL AND {2} IS NULL ORDER BY 1"
+            ).format(
+                sql.Identifier(scope.type_column),
+                table(KIMO, entity.name),
+                sql.Identifier(ARCHIVED),
             )
         )
         return [name for (name,) in names if name in self._catalog.entities and name != entity.name]

@@ -1,6 +1,8 @@
-"""What the next sync of a tablet brings, found out as a client would: by the states it has and the manifest's changes.
+"""What the next sync of a tablet brings, found out as a client would: by the states it has and the
+manifest's changes.
 
-The tablet's states come from the reference client's file, or are those that a sync after a given load left.
+The tablet's states come from the reference client's file, or are those that a sync after a given
+load left.
 """
 
 import sqlite3
@@ -18,7 +20,8 @@ from kimo_assets.sync.rows import read_rows
 from kimo_assets.sync.store import Store
 from kimo_assets.sync.stored import Bucket, Manifest, buckets
 
-# An entity, and whether it is about its private columns; with a bucket's number: the state that the client has of it.
+# An entity, and whether it is about its private columns; with a bucket's number: the state that the
+# client has of it.
 Name = tuple[str, bool]
 States = dict[tuple[str, bool, int], str]
 
@@ -31,7 +34,9 @@ _SINCE = "new or written anew since, as small ones always are"
 
 @dataclass(frozen=True)
 class Part:
-    """What is fetched for a bucket. why: the reason why the whole base is; None when the changes do."""
+    """What is fetched for a bucket. why: the reason why the whole base is; None when the changes
+    do.
+    """
 
     bucket: Bucket
     changes: list[dict[str, Any]]
@@ -44,9 +49,11 @@ class Part:
 
 @dataclass(frozen=True)
 class EntityDifference:
-    """put: rows that come new or with new values; removed: those that go, as far as the objects tell.
+    """put: rows that come new or with new values; removed: those that go, as far as the objects
+    tell.
 
-    by_changes, by_base, dropped: how many buckets change, are fetched whole (reasons: why), are no longer the agent's.
+    by_changes, by_base, dropped: how many buckets change, are fetched whole (reasons: why), are no
+    longer the agent's.
     """
 
     entity: str
@@ -87,12 +94,15 @@ class Difference:
         }
 
 
-# --- what a tablet has -------------------------------------------------------------------------------------------
+# --- what a tablet has
+# -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Tablet:
-    """What a file of the reference client has. path None: nothing yet. tables: what each was made for, see `_made_for`."""
+    """What a file of the reference client has. path None: nothing yet. tables: what each was made
+    for, see `_made_for`.
+    """
 
     path: Path | None
     states: States
@@ -108,7 +118,9 @@ class Tablet:
 
 
 def read_tablet(path: Path, manifest: Manifest) -> Tablet:
-    """Raises: ConfigError for a file that is none of the reference client's, or another's than the manifest's."""
+    """Raises: ConfigError for a file that is none of the reference client's, or another's than the
+    manifest's.
+    """
     if not path.exists():
         return Tablet(None, {}, {})
     try:
@@ -117,14 +129,23 @@ def read_tablet(path: Path, manifest: Manifest) -> Tablet:
             buckets_there = file.execute("SELECT name, bucket, state FROM _kimo_bucket").fetchall()
             tables = file.execute("SELECT name, signature FROM _kimo_table").fetchall()
     except sqlite3.DatabaseError as error:
-        raise ConfigError(f"--to: {path} is no file of `kimo agent`: {error}. Name the one that it has made.") from None
+        raise ConfigError(
+            f"--to: {path} is no file of `kimo agent`: {error}. Name the one that it has made."
+        ) from None
     user = manifest.get("user")
     if owner != (manifest["agent"], user["id"] if user else None, manifest["store"]):
-        raise ConfigError(f"--to: {path} holds other data: of agent '{owner[0]}', user {owner[1]}, store {owner[2]}.")
+        raise ConfigError(
+            f"--to: {path} holds other data: of agent '{owner[0]}', user {owner[1]}, store"
+            f" {owner[2]}."
+        )
     return Tablet(
         path,
         {(*_name(table), bucket): state for table, bucket, state in buckets_there},
-        {_name(table): orjson.loads(signature) for table, signature in tables if not table.startswith("settings_")},
+        {
+            _name(table): orjson.loads(signature)
+            for table, signature in tables
+            if not table.startswith("settings_")
+        },
     )
 
 
@@ -144,7 +165,9 @@ def _name(table: str) -> Name:
 
 
 def _made_for(manifest: Manifest, name: Name) -> list[Any]:
-    """Key, columns and those of them that objects fill, as the reference client notes of its tables."""
+    """Key, columns and those of them that objects fill, as the reference client notes of its
+    tables.
+    """
     entity, is_private = name
     about = manifest["entities"][entity]
     key, columns = about["key"], about["columns"]
@@ -157,7 +180,9 @@ def _made_for(manifest: Manifest, name: Name) -> list[Any]:
 
 def publications(connection: Connection) -> list[int]:
     """The loads that did step 3, ascending: after each of them tablets may have synced."""
-    rows = connection.execute("SELECT DISTINCT load FROM ops.step_result WHERE step = 3 ORDER BY load")
+    rows = connection.execute(
+        "SELECT DISTINCT load FROM ops.step_result WHERE step = 3 ORDER BY load"
+    )
     return [load for (load,) in rows]
 
 
@@ -166,7 +191,8 @@ def before_last(manifest: Manifest, published: Iterable[int]) -> int:
     return max((load for load in published if load < manifest["load"]), default=0)
 
 
-# --- what comes ------------------------------------------------------------------------------------------------------
+# --- what comes
+# --------------------------------------------------------------------------------------------------
 
 
 def parts_for(manifest: Manifest, tablet: Tablet) -> list[Part]:
@@ -177,18 +203,27 @@ def parts_for(manifest: Manifest, tablet: Tablet) -> list[Part]:
         if made_for is not None and made_for != _made_for(manifest, bucket.name):
             return Part(bucket, bucket.changes_above_base, _COLUMNS)
         state = tablet.states.get((*bucket.name, bucket.listed["id"]))
-        return _part(bucket, state, (_NEW if tablet.states else _FIRST) if state is None else _too_far_behind(bucket))
+        return _part(
+            bucket,
+            state,
+            (_NEW if tablet.states else _FIRST) if state is None else _too_far_behind(bucket),
+        )
 
     return list(filter(None, map(part, buckets(manifest))))
 
 
 def _too_far_behind(bucket: Bucket) -> str:
-    first = min((change["load"] for change in bucket.listed["changes"]), default=bucket.listed["base"]["load"])
+    first = min(
+        (change["load"] for change in bucket.listed["changes"]),
+        default=bucket.listed["base"]["load"],
+    )
     return f"the tablet is too far behind: changes are listed from load {first} on"
 
 
 def parts_since(manifest: Manifest, load: int, published: Iterable[int]) -> list[Part]:
-    """What a client fetches that has synced after load `load` (0: never). published: see `publications`."""
+    """What a client fetches that has synced after load `load` (0: never). published: see
+    `publications`.
+    """
     known = sorted(published)
     why = _SINCE if load else _FIRST
     parts = (_part(bucket, _state_after(bucket, load, known), why) for bucket in buckets(manifest))
@@ -203,8 +238,13 @@ def _state_after(bucket: Bucket, load: int, published: Sequence[int]) -> str | N
     if not later:
         return str(bucket.listed["state"]) if was_there else None
     first = later[0]["load"]
-    # Before its first listed change a bucket was as that change found it, unless something was published in between.
-    is_told = first <= base["load"] and load > 0 and not any(load < between < first for between in published)
+    # Before its first listed change a bucket was as that change found it, unless something was
+    # published in between.
+    is_told = (
+        first <= base["load"]
+        and load > 0
+        and not any(load < between < first for between in published)
+    )
     return str(later[0]["from"]) if was_there or is_told else None
 
 
@@ -218,20 +258,35 @@ def _part(bucket: Bucket, state: str | None, why: str) -> Part | None:
     return Part(bucket, bucket.changes_above_base, why)
 
 
-# --- what that means for the rows --------------------------------------------------------------------------------
+# --- what that means for the rows
+# --------------------------------------------------------------------------------
 
 
 def difference(
-    store: Store, manifest: Manifest, parts: Sequence[Part], *, tablet: Tablet | None = None, keys: int = 0
+    store: Store,
+    manifest: Manifest,
+    parts: Sequence[Part],
+    *,
+    tablet: Tablet | None = None,
+    keys: int = 0,
 ) -> Difference:
-    """Reads the changes that would be fetched, and bases where rows may go by them or somebody wants to see keys.
+    """Reads the changes that would be fetched, and bases where rows may go by them or somebody
+    wants to see keys.
 
     tablet: where it is known. keys: how many of each entity to name.
     """
     listed = {(*bucket.name, bucket.listed["id"]) for bucket in buckets(manifest)}
-    dropped = [(entity, is_private, number) for entity, is_private, number in (tablet.states if tablet else ())
-               if (entity, is_private, number) not in listed]  # fmt: skip
-    names = dict.fromkeys([*((entity, is_private) for entity, is_private, _ in dropped), *(p.bucket.name for p in parts)])
+    dropped = [
+        (entity, is_private, number)
+        for entity, is_private, number in (tablet.states if tablet else ())
+        if (entity, is_private, number) not in listed
+    ]
+    names = dict.fromkeys(
+        [
+            *((entity, is_private) for entity, is_private, _ in dropped),
+            *(p.bucket.name for p in parts),
+        ]
+    )
     entities = [
         _of_entity(
             _Replay(store, tablet, name, _key(manifest, tablet, name)),
@@ -252,10 +307,14 @@ def _key(manifest: Manifest, tablet: Tablet | None, name: Name) -> str:
     return str(about["key"] if about or not tablet else tablet.tables[name][0])
 
 
-def _of_entity(replay: "_Replay", parts: Sequence[Part], dropped: Sequence[int], keys: int) -> EntityDifference:
+def _of_entity(
+    replay: "_Replay", parts: Sequence[Part], dropped: Sequence[int], keys: int
+) -> EntityDifference:
     whole = [part for part in parts if part.why]
     changed = [part for part in parts if not part.why]
-    put, removed = replay.run(parts if keys else changed, [*dropped, *(part.bucket.listed["id"] for part in whole)])
+    put, removed = replay.run(
+        parts if keys else changed, [*dropped, *(part.bucket.listed["id"] for part in whole)]
+    )
     more = 0
     if removed and whole and not keys:
         # What one bucket loses another may have got, among them one that comes whole.
@@ -291,7 +350,9 @@ class _Replay:
     key: str
 
     def run(self, parts: Sequence[Part], emptied: Sequence[int]) -> tuple[set[str], set[str]]:
-        """The keys that are put and those removed in the end. emptied: buckets that lose all rows before anything else."""
+        """The keys that are put and those removed in the end. emptied: buckets that lose all rows
+        before anything else.
+        """
         steps: _Steps = {}
         whole = {part.bucket.listed["id"] for part in parts if part.why}
         for number in sorted({*emptied, *whole}):

@@ -1,4 +1,5 @@
-"""What a client reads first: store.json, a manifest, settings.json; each checked against docs/sync-format.md.
+"""What a client reads first: store.json, a manifest, settings.json; each checked against
+docs/sync-format.md.
 
 The objects that they list are rows.py's.
 """
@@ -56,7 +57,9 @@ class Bucket(_Document):
     def _chain_holds(self) -> Self:
         for before, after in pairwise(self.changes):
             if before.load >= after.load or before.state != after.from_state:
-                raise ValueError(f"the change of load {after.load} does not follow that of load {before.load}")
+                raise ValueError(
+                    f"the change of load {after.load} does not follow that of load {before.load}"
+                )
         above = self._above_base
         if above and above[0].from_state != self.base.state:
             raise ValueError(f"the change of load {above[0].load} does not start at the base")
@@ -96,7 +99,9 @@ class Entity(_WithBuckets):
     def _columns_fit(self) -> Self:
         named = {self.key, *(self.private.columns if self.private else ())}
         if not named <= set(self.columns):
-            raise ValueError(f"{', '.join(sorted(named - set(self.columns)))} is not among its columns")
+            raise ValueError(
+                f"{', '.join(sorted(named - set(self.columns)))} is not among its columns"
+            )
         if self.private and self.key not in self.private.columns:
             raise ValueError("its private columns lack the key")
         return self
@@ -111,8 +116,14 @@ class Manifest(_Document):
 
     @model_validator(mode="after")
     def _ids_differ(self) -> Self:
-        parts = [part for entity in self.entities.values() for part in (entity, entity.private) if part]
-        twice = [number for number, times in Counter(b.id for part in parts for b in part.buckets).items() if times > 1]
+        parts = [
+            part for entity in self.entities.values() for part in (entity, entity.private) if part
+        ]
+        twice = [
+            number
+            for number, times in Counter(b.id for part in parts for b in part.buckets).items()
+            if times > 1
+        ]
         if twice:
             raise ValueError(f"bucket {twice[0]} is listed twice")
         return self
@@ -148,8 +159,8 @@ def read_store_id(store: Store) -> tuple[str, int]:
     data = store.read_or_none(MARKER)
     if data is None:
         raise StoreError(
-            f"There is no sync store at {store.url}: {MARKER} is not there. Either the address is wrong, or step 3 "
-            "has not run yet."
+            f"There is no sync store at {store.url}: {MARKER} is not there. Either the address is"
+            " wrong, or step 3 has not run yet."
         )
     return _parsed(store, data, MARKER, _StoreMark).id, len(data)
 
@@ -163,7 +174,9 @@ def read_manifest(store: Store, agent: str, user: str | None = None) -> dict[str
 
 
 def parse_manifest(store: Store, data: bytes, what: str) -> dict[str, Any]:
-    """A manifest's file as JSON. Raises: StoreError when it is none, or contradicts itself, as the format has it."""
+    """A manifest's file as JSON. Raises: StoreError when it is none, or contradicts itself, as the
+    format has it.
+    """
     document = _document(store, _unpacked(store, data, what), what)
     _validated(store, document, what, Manifest)
     return document
@@ -173,7 +186,9 @@ def read_checked_manifest(store: Store, agent: str, user: str | None) -> tuple[M
     """The same as an object, and the bytes that it took."""
     data = _manifest_bytes(store, agent, user)
     what = _named(agent, user)
-    return _checked(store, _document(store, _unpacked(store, data, what), what), agent, user), len(data)
+    return _checked(store, _document(store, _unpacked(store, data, what), what), agent, user), len(
+        data
+    )
 
 
 def read_settings(store: Store) -> tuple[Settings | None, int]:
@@ -195,8 +210,9 @@ def _manifest_bytes(store: Store, agent: str, user: str | None) -> bytes:
     if data is None:
         who = f"agent '{agent}'" if user is None else f"user '{user}'"
         raise StoreError(
-            f"{store.url} holds no payload for {who}. Either the code is wrong (`kimo status` counts the "
-            f"agents), or the {who.split()[0]} was not in the last load, or step 3 has not run since."
+            f"{store.url} holds no payload for {who}. Either the code is wrong (`kimo status`"
+            f" counts the agents), or the {who.split()[0]} was not in the last load, or step 3 has"
+            " not run since."
         )
     return data
 
@@ -205,7 +221,9 @@ def _unpacked(store: Store, data: bytes, what: str) -> bytes:
     try:
         return unpack(data)
     except ValueError as error:
-        raise StoreError(f"{store.url}: {what} cannot be read: {error}. Prepare the payloads again: step 3.") from None
+        raise StoreError(
+            f"{store.url}: {what} cannot be read: {error}. Prepare the payloads again: step 3."
+        ) from None
 
 
 def _checked(store: Store, document: dict[str, Any], agent: str, user: str | None) -> Manifest:
@@ -234,7 +252,8 @@ def _document(store: Store, data: bytes, what: str) -> dict[str, Any]:
         newer = found == FORMAT and isinstance(version, int) and version > FORMAT_VERSION
         hint = " Update this program." if newer else ""
         raise StoreError(
-            f"{store.url}: {what} is {found} version {version}; this client reads {FORMAT} version {FORMAT_VERSION}.{hint}"
+            f"{store.url}: {what} is {found} version {version}; this client reads {FORMAT} version"
+            f" {FORMAT_VERSION}.{hint}"
         )
     return document
 
@@ -246,6 +265,6 @@ def _validated(store: Store, document: dict[str, Any], what: str, kind: type[_Ki
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise StoreError(
-            f"{store.url}: {what} is not as the format says: {place}: {first['msg'].removeprefix('Value error, ')}. "
-            "Prepare the payloads again: step 3."
+            f"{store.url}: {what} is not as the format says: {place}:"
+            f" {first['msg'].removeprefix('Value error, ')}. Prepare the payloads again: step 3."
         ) from None

@@ -1,7 +1,9 @@
-"""Lookups: tables in schema sync, of what scopes ask about a key, kept from one preparation to the next.
+"""Lookups: tables in schema sync, of what scopes ask about a key, kept from one preparation to the
+next.
 
-`SalesAgentPerAccount.AccountId.SalesAgentId` holds the agents linked to each account, `Account` who sees each account.
-Beside every value stands the load that last changed it, so that what depends on it knows which rows to look at again.
+`SalesAgentPerAccount.AccountId.SalesAgentId` holds the agents linked to each account, `Account` who
+sees each account. Beside every value stands the load that last changed it, so that what depends on
+it knows which rows to look at again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +21,9 @@ _TEMPORARY = "pg_temp"
 
 @dataclass(frozen=True)
 class Lookup:
-    """A table with a key, a value (`linked` or `audience`) and `since`. changed_load: the last load that changed a value."""
+    """A table with a key, a value (`linked` or `audience`) and `since`. changed_load: the last load
+    that changed a value.
+    """
 
     table: sql.Identifier
     changed_load: int
@@ -27,7 +31,9 @@ class Lookup:
 
 @dataclass(frozen=True)
 class State:
-    """What the ledger says of a lookup. definition: a digest of all that its values follow from, beside tables."""
+    """What the ledger says of a lookup. definition: a digest of all that its values follow from,
+    beside tables.
+    """
 
     definition: str
     refreshed_load: int
@@ -35,12 +41,15 @@ class State:
 
 
 class Lookups:
-    """kept: in schema sync and the ledger; else in temporary tables, made anew for one connection's questions.
+    """kept: in schema sync and the ledger; else in temporary tables, made anew for one connection's
+    questions.
 
     loaded: entity -> the last load that changed any of its rows.
     """
 
-    def __init__(self, connection: Connection, load: int, loaded: Mapping[str, int], *, kept: bool) -> None:
+    def __init__(
+        self, connection: Connection, load: int, loaded: Mapping[str, int], *, kept: bool
+    ) -> None:
         self._connection = connection
         self._load = load
         self._kept = kept
@@ -50,7 +59,9 @@ class Lookups:
         self._were_kept = frozenset(self._states)
 
     def forget(self) -> None:
-        """Reads the ledger again, as after a transaction that was taken back. A table that is lost has to be made anew."""
+        """Reads the ledger again, as after a transaction that was taken back. A table that is lost
+        has to be made anew.
+        """
         rows = self._connection.execute(
             "SELECT name, definition, refreshed_load, changed_load FROM ops.lookup "
             "WHERE to_regclass(format('sync.%I', name)) IS NOT NULL"
@@ -80,7 +91,8 @@ class Lookups:
         if self._kept:
             self._connection.execute(
                 """
-                INSERT INTO ops.lookup (name, definition, refreshed_load, changed_load) VALUES (%s, %s, %s, %s)
+                INSERT INTO ops.lookup (name, definition, refreshed_load, changed_load) VALUES
+                    (%s, %s, %s, %s)
                 ON CONFLICT (name) DO UPDATE SET (definition, refreshed_load, changed_load) =
                     (excluded.definition, excluded.refreshed_load, excluded.changed_load)
                 """,
@@ -90,10 +102,11 @@ class Lookups:
         return self._fresh[name]
 
     def linked(self, link: str, key: str, value: str, *, agents_changed_load: int = 0) -> Lookup:
-        """(key, linked): the live rows' values per key as one text; NULL for a key that has none any more.
+        """(key, linked): the live rows' values per key as one text; NULL for a key that has none
+        any more.
 
-        agents_changed_load: where the values are agents, the last load by which any of them means other profiles: these
-        count as changed.
+        agents_changed_load: where the values are agents, the last load by which any of them means
+        other profiles: these count as changed.
         """
         name = f"{link}.{key}.{value}"
         if found := self._fresh.get(name):
@@ -105,12 +118,16 @@ class Lookups:
         elif self.loaded.get(link, 0) > state.refreshed_load:
             changed = self.merge(name, _select_linked(link, key, value), "linked")
         if state and agents_changed_load > state.refreshed_load:
-            changed = self._mark_changed_agents(name, link, key, value, state.refreshed_load) or changed
+            changed = (
+                self._mark_changed_agents(name, link, key, value, state.refreshed_load) or changed
+            )
         return self.refreshed(name, "", changed=changed)
 
     def _mark_changed_agents(self, name: str, link: str, key: str, value: str, since: int) -> bool:
         marked = self._connection.execute(
-            sql.SQL("UPDATE {} SET since = {} WHERE key IN (SELECT {} FROM {} WHERE {} IN ({}))").format(
+            sql.SQL(
+                "UPDATE {} SET since = {} WHERE key IN (SELECT {} FROM {} WHERE {} IN ({}))"
+            ).format(
                 self.table(name),
                 sql.Literal(self._load),
                 sql.Identifier(key),
@@ -125,8 +142,9 @@ class Lookups:
         """A lookup's table from a query (key, value)."""
         self._connection.execute(
             sql.SQL(
-                "DROP TABLE IF EXISTS {target}; CREATE {kind} TABLE {target} AS "
-                'SELECT key COLLATE "C" AS key, {value}, {load}::bigint AS since FROM ({select}) AS s; ANALYZE {target}'
+                "DROP TABLE IF EXISTS {target}; CREATE {kind} TABLE {target} AS SELECT key COLLATE"
+                ' "C" AS key, {value}, {load}::bigint AS since FROM ({select}) AS s; ANALYZE'
+                " {target}"
             ).format(
                 target=self.table(name),
                 kind=self.kind,
@@ -137,7 +155,9 @@ class Lookups:
         )
 
     def merge(self, name: str, select: sql.Composable, value: str) -> bool:
-        """Whether anything changed in bringing the table to a query (key, value); a key that it lacks loses its value."""
+        """Whether anything changed in bringing the table to a query (key, value); a key that it
+        lacks loses its value.
+        """
         difference = self.temporary()
         parts = {
             "difference": difference,
@@ -147,20 +167,21 @@ class Lookups:
         }
         self._connection.execute(
             sql.SQL(
-                "CREATE TEMPORARY TABLE {difference} AS "
-                "SELECT coalesce(s.key, t.key) AS key, s.{value}, t.key IS NULL AS is_new "
-                "FROM ({select}) AS s FULL JOIN {target} AS t ON t.key = s.key WHERE s.{value} IS DISTINCT FROM t.{value}"
+                "CREATE TEMPORARY TABLE {difference} AS SELECT coalesce(s.key, t.key) AS key,"
+                " s.{value}, t.key IS NULL AS is_new FROM ({select}) AS s FULL JOIN {target} AS t"
+                " ON t.key = s.key WHERE s.{value} IS DISTINCT FROM t.{value}"
             ).format(**parts, select=select)
         )
         updated = self._connection.execute(
             sql.SQL(
-                "UPDATE {target} AS t SET {value} = d.{value}, since = {load} FROM {difference} AS d "
-                "WHERE t.key = d.key AND NOT d.is_new"
+                "UPDATE {target} AS t SET {value} = d.{value}, since = {load} FROM {difference} AS"
+                " d WHERE t.key = d.key AND NOT d.is_new"
             ).format(**parts)
         )
         inserted = self._connection.execute(
             sql.SQL(
-                "INSERT INTO {target} (key, {value}, since) SELECT key, {value}, {load} FROM {difference} WHERE is_new"
+                "INSERT INTO {target} (key, {value}, since) SELECT key, {value}, {load} FROM"
+                " {difference} WHERE is_new"
             ).format(**parts)
         )
         return updated.rowcount + inserted.rowcount > 0
@@ -170,14 +191,18 @@ class Lookups:
         return sql.SQL("" if self._kept else "TEMPORARY")
 
     def filled(
-        self, columns: Sequence[tuple[str, LiteralString]], rows: Iterable[Sequence[int | str | bool]]
+        self,
+        columns: Sequence[tuple[str, LiteralString]],
+        rows: Iterable[Sequence[int | str | bool]],
     ) -> sql.Identifier:
         """A temporary table of these rows. columns: name and type."""
         target = self.temporary()
         definitions = sql.SQL(", ").join(
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns
         )
-        self._connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(target, definitions))
+        self._connection.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(target, definitions)
+        )
         with (
             self._connection.cursor() as cursor,
             cursor.copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy,
@@ -195,8 +220,9 @@ class Lookups:
 
 def _select_linked(link: str, key: str, value: str) -> sql.Composed:
     return sql.SQL(
-        "SELECT {key}::text AS key, coalesce(string_agg(DISTINCT {value}::text, {separator} ORDER BY {value}::text), '') "
-        "AS linked FROM {link} WHERE {archived} IS NULL AND {key} IS NOT NULL GROUP BY {key}"
+        "SELECT {key}::text AS key, coalesce(string_agg(DISTINCT {value}::text, {separator} ORDER"
+        " BY {value}::text), '') AS linked FROM {link} WHERE {archived} IS NULL AND {key} IS NOT"
+        " NULL GROUP BY {key}"
     ).format(
         key=sql.Identifier(key),
         value=sql.Identifier(value),

@@ -1,4 +1,6 @@
-"""Manifests: which buckets an agent, or a user, gets; from the record, replaced one by one when they differ."""
+"""Manifests: which buckets an agent, or a user, gets; from the record, replaced one by one when
+they differ.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +19,9 @@ from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, manifest_path,
 
 @dataclass
 class Manifests:
-    """All manifests of one state of the record. store: whose it is. users: what the manifest of a user says of the user."""
+    """All manifests of one state of the record. store: whose it is. users: what the manifest of a
+    user says of the user.
+    """
 
     store: str
     profiles: Profiles
@@ -36,7 +40,10 @@ class Manifests:
             yield manifest_path(agent), self._manifest(agent, None, bodies[profile.position])
         for user, profile in self.profiles.of_users().items():
             about = self.users[user]
-            yield manifest_path(user, user=True), self._manifest(profile.agent, about, bodies[profile.position])
+            yield (
+                manifest_path(user, user=True),
+                self._manifest(profile.agent, about, bodies[profile.position]),
+            )
 
     def _body(self, profile: Profile) -> tuple[int, orjson.Fragment]:
         """(the last load that changed anything of it, the entities)."""
@@ -46,13 +53,22 @@ class Manifests:
             about = payload.description
             public = self._buckets(name, False, profile, for_all=payload.for_all)
             private = self._buckets(name, True, profile, for_all=False)
-            entities[name] = {"key": about["key"], "columns": about["columns"], "buckets": self._listed(public)}
+            entities[name] = {
+                "key": about["key"],
+                "columns": about["columns"],
+                "buckets": self._listed(public),
+            }
             if "private" in about:
-                entities[name]["private"] = {"columns": about["private"], "buckets": self._listed(private)}
+                entities[name]["private"] = {
+                    "columns": about["private"],
+                    "buckets": self._listed(private),
+                }
             load = max([load, *(bucket.last_load for bucket, _ in (*public, *private))])
         return load, orjson.Fragment(orjson.dumps(entities))
 
-    def _manifest(self, agent: str, user: dict[str, Any] | None, body: tuple[int, orjson.Fragment]) -> bytes:
+    def _manifest(
+        self, agent: str, user: dict[str, Any] | None, body: tuple[int, orjson.Fragment]
+    ) -> bytes:
         load, entities = body
         return orjson.dumps(
             {
@@ -69,14 +85,23 @@ class Manifests:
     def _buckets(
         self, entity: str, private: bool, profile: Profile, *, for_all: bool
     ) -> list[tuple[Bucket, list[Change]]]:
-        """The profile's buckets, each with the changes that it may see: none from before it got the entity."""
+        """The profile's buckets, each with the changes that it may see: none from before it got the
+        entity.
+        """
         since = self.record.covered.get(entity, {}).get(profile.position)
         if since is None and not for_all:
             return []  # who sees what has not been asked of this profile yet
         part = self.record.parts.get((entity, private), Part())
         mine = (bucket for bucket in part.by_mask.values() if bucket.mask >> profile.position & 1)
         return [
-            (bucket, bucket.later_changes if since is None else [c for c in bucket.changes if _is_for(bucket, c, since)])
+            (
+                bucket,
+                (
+                    bucket.later_changes
+                    if since is None
+                    else [c for c in bucket.changes if _is_for(bucket, c, since)]
+                ),
+            )
             for bucket in sorted(mine, key=lambda bucket: bucket.id)
         ]
 
@@ -98,7 +123,13 @@ class Manifests:
                             "objects": [_object(record) for record in bucket.base],
                         },
                         "changes": [
-                            {"load": c.load, "from": c.from_state, "state": c.state, **_object(c.record)} for c in changes
+                            {
+                                "load": c.load,
+                                "from": c.from_state,
+                                "state": c.state,
+                                **_object(c.record),
+                            }
+                            for c in changes
                         ],
                     }
                 )
@@ -117,8 +148,12 @@ def _object(record: ObjectRecord) -> dict[str, Any]:
 def write_manifests(
     connection: Connection, store: Store, manifests: Manifests, on_manifest: Callable[[], None]
 ) -> int:
-    """Replaces the manifests that differ from the written ones, or are not there, and removes those of nobody any more."""
-    rows = connection.execute("SELECT path, digest, bytes FROM ops.manifest_file WHERE store = %s", [store.url])
+    """Replaces the manifests that differ from the written ones, or are not there, and removes those
+    of nobody any more.
+    """
+    rows = connection.execute(
+        "SELECT path, digest, bytes FROM ops.manifest_file WHERE store = %s", [store.url]
+    )
     known: dict[str, tuple[str, int]] = {path: (digest, size) for path, digest, size in rows}
     written = {**store.listing("agents"), **store.listing("users")}
     replaced: list[tuple[str, str, str, int]] = []
@@ -137,10 +172,14 @@ def write_manifests(
     for path in {*known, *written}:
         store.remove(path)
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM ops.manifest_file WHERE store <> %s OR path = ANY(%s)", [store.url, list(known)])
+        cursor.execute(
+            "DELETE FROM ops.manifest_file WHERE store <> %s OR path = ANY(%s)",
+            [store.url, list(known)],
+        )
         cursor.executemany(
-            "INSERT INTO ops.manifest_file (path, store, digest, bytes) VALUES (%s, %s, %s, %s) "
-            "ON CONFLICT (path) DO UPDATE SET (store, digest, bytes) = (excluded.store, excluded.digest, excluded.bytes)",
+            "INSERT INTO ops.manifest_file (path, store, digest, bytes) VALUES (%s, %s, %s, %s) ON"
+            " CONFLICT (path) DO UPDATE SET (store, digest, bytes) = (excluded.store,"
+            " excluded.digest, excluded.bytes)",
             replaced,
         )
     return len(replaced)

@@ -1,4 +1,6 @@
-"""Rows out of PostgreSQL into objects: CSV, split by bucket, compressed, named by their hash, put into the store."""
+"""Rows out of PostgreSQL into objects: CSV, split by bucket, compressed, named by their hash, put
+into the store.
+"""
 
 import hashlib
 import threading
@@ -13,11 +15,13 @@ from psycopg import Connection, sql
 from kimo_assets.sources.readers.copy_out import arriving_rows
 from kimo_assets.sync.store import AT_ONCE, Store, StoredObject
 
-# After so much CSV what has come of the bigger buckets is compressed, a zstd frame of its own a bucket; after more, of all.
+# After so much CSV what has come of the bigger buckets is compressed, a zstd frame of its own a
+# bucket; after more, of all.
 _BATCH_BYTES = 16 << 20
 _PENDING_BYTES = 80 << 20
 _BIGGER_ROWS = 4_000
-# An object is so big at most: what a tablet has to fetch again after a cut, and holds in memory at a time.
+# An object is so big at most: what a tablet has to fetch again after a cut, and holds in memory at
+# a time.
 _OBJECT_BYTES = 8 << 20
 # So much compressed is held in memory, over all buckets, before what there is becomes objects.
 _COMPRESSED_BYTES = 96 << 20
@@ -36,7 +40,9 @@ class ObjectRecord:
 
 @dataclass
 class _Bucket:
-    """lines: not compressed yet. frames: compressed, or being. done: its finished objects, and counts: their rows."""
+    """lines: not compressed yet. frames: compressed, or being. done: its finished objects, and
+    counts: their rows.
+    """
 
     lines: list[bytes] = field(default_factory=list)
     frames: list["Future[bytes]"] = field(default_factory=list)
@@ -51,7 +57,9 @@ class _Bucket:
 
 
 class ObjectWriter:
-    """Objects of many buckets, filled as their rows come. whole: a bucket is one object, however big."""
+    """Objects of many buckets, filled as their rows come. whole: a bucket is one object, however
+    big.
+    """
 
     def __init__(self, store: Store, header: bytes, level: int, *, whole: bool = False) -> None:
         self._store = store
@@ -64,17 +72,23 @@ class ObjectWriter:
         self._buckets: dict[bytes, _Bucket] = {}
         self._stack = ExitStack()
         # While rows come in, those before them are compressed: zstd does not need the interpreter.
-        self._presses = self._stack.enter_context(ThreadPoolExecutor(_PRESSES, thread_name_prefix="zstd"))
+        self._presses = self._stack.enter_context(
+            ThreadPoolExecutor(_PRESSES, thread_name_prefix="zstd")
+        )
         # A disk is written to at once; of requests to an object store many are under way.
         workers = 1 if store.is_local else AT_ONCE
-        self._pool = self._stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="objects"))
+        self._pool = self._stack.enter_context(
+            ThreadPoolExecutor(workers, thread_name_prefix="objects")
+        )
         # Rows come faster than a slow store takes them: what waits for it is bounded too.
         self._room = threading.BoundedSemaphore(2 * workers)
 
     def write(
         self, connection: Connection, select: sql.Composable, *, only: int | None = None
     ) -> dict[int, list[ObjectRecord]]:
-        """The objects per bucket of a query's rows; the first column is the bucket's number, unless there is one `only`."""
+        """The objects per bucket of a query's rows; the first column is the bucket's number, unless
+        there is one `only`.
+        """
         copy_out = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(select)
         with self._stack:
             with connection.cursor() as cursor, cursor.copy(copy_out) as copy:
@@ -175,5 +189,6 @@ class ObjectWriter:
 def _records(bucket: _Bucket) -> list[ObjectRecord]:
     """Raises: what went wrong with writing any of them."""
     stored = [(done.result(), rows) for done, rows in zip(bucket.done, bucket.counts, strict=True)]
-    return [ObjectRecord(found.sha256, rows, found.byte_count, found.is_new) for found, rows in stored]
-
+    return [
+        ObjectRecord(found.sha256, rows, found.byte_count, found.is_new) for found, rows in stored
+    ]

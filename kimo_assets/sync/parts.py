@@ -1,4 +1,5 @@
-"""The objects of a sync, fetched into a folder beside the client's file and kept until it is through.
+"""The objects of a sync, fetched into a folder beside the client's file and kept until it is
+through.
 
 A sync that was cut goes on with those that it has. Only what is verified has its hash for a name.
 """
@@ -34,7 +35,9 @@ class Parts:
         return self._folder / sha256
 
     def fetch(self, objects: Iterable[ListedObject], on_progress: OnProgress) -> None:
-        """Raises: StoreError for the first object that is missing or damaged; those that are whole stay here."""
+        """Raises: StoreError for the first object that is missing or damaged; those that are whole
+        stay here.
+        """
         wanted = {listed.sha256: listed.bytes for listed in objects}
         missing = {sha256: size for sha256, size in wanted.items() if not self._is_here(sha256)}
         total, done = sum(missing.values()), 0
@@ -68,17 +71,20 @@ class Parts:
         try:
             self._files.get_file(f"{self._root}/{object_path(sha256)}", str(unverified))
         except FileNotFoundError:
-            raise StoreError(f"{self._url}: the object {sha256} is not there. Prepare the payloads again: step 3.") from None
+            raise StoreError(
+                f"{self._url}: the object {sha256} is not there. Prepare the payloads again:"
+                " step 3."
+            ) from None
         except Exception as error:  # each kind of store has exceptions of its own
             raise StoreError(
-                f"{self._url}: the object {sha256} could not be fetched into {self._folder}: {reason(error)}. "
-                "Sync again: what was fetched is kept."
+                f"{self._url}: the object {sha256} could not be fetched into {self._folder}:"
+                f" {reason(error)}. Sync again: what was fetched is kept."
             ) from error
         if _sha256(unverified) != sha256:
             unverified.unlink()
             raise StoreError(
-                f"{self._url}: the object {object_path(sha256)} is damaged: its content has another SHA-256. "
-                "Delete that file and prepare the payloads again: step 3."
+                f"{self._url}: the object {object_path(sha256)} is damaged: its content has another"
+                " SHA-256. Delete that file and prepare the payloads again: step 3."
             )
         return unverified.rename(self.path(sha256)).stat().st_size
 

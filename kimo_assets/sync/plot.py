@@ -15,7 +15,9 @@ _UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000), ("B", 1))
 
 
 def bytes_over_loads(series: Series) -> str:
-    """name -> (load, bytes), ascending, as a line each, with its name and last value beside it. Starts at zero."""
+    """name -> (load, bytes), ascending, as a line each, with its name and last value beside it.
+    Starts at zero.
+    """
     points = [point for line in series.values() for point in line]
     loads = [load for load, _ in points] or [0]
     first, last = min(loads), max(loads)
@@ -29,21 +31,30 @@ def bytes_over_loads(series: Series) -> str:
         return _TOP + height * (1 - size / top)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}"'
+            f' viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="12">'
+        ),
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
     ]
     for tick in range(_TICKS + 1):
         value = top * tick / _TICKS
         parts.append(f'<path d="M{_LEFT} {y(value):.1f}h{width}" stroke="#dddddd"/>')
         parts.append(_text(_LEFT - 8, y(value) + 4, _size(value, top), "end"))
-    parts += [_text(x(load), _HEIGHT - 14, f"load {load}", "middle") for load in dict.fromkeys((first, last))]
+    parts += [
+        _text(x(load), _HEIGHT - 14, f"load {load}", "middle")
+        for load in dict.fromkeys((first, last))
+    ]
     for position, (name, line) in enumerate(series.items()):
         if line:
             parts += _line(position, [(x(load), y(size)) for load, size in line])
             label_y = _TOP + 12 + position * height / max(len(series), 10)
             colour = _COLOURS[position % len(_COLOURS)]
-            parts.append(_text(_WIDTH - _RIGHT + 16, label_y, f"{name}  {_size(line[-1][1])}", "start", colour))
+            parts.append(
+                _text(
+                    _WIDTH - _RIGHT + 16, label_y, f"{name}  {_size(line[-1][1])}", "start", colour
+                )
+            )
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -59,7 +70,10 @@ def _line(position: int, points: Sequence[tuple[float, float]]) -> list[str]:
 
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str = "#444444") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+        f' fill="{colour}">{escape(text)}</text>'
+    )
 
 
 def _ceiling(value: int) -> int:
@@ -69,5 +83,7 @@ def _ceiling(value: int) -> int:
 
 
 def _size(value: float, scale: float | None = None) -> str:
-    unit, factor = next(((name, one) for name, one in _UNITS if (scale or value) >= one), _UNITS[-1])
+    unit, factor = next(
+        ((name, one) for name, one in _UNITS if (scale or value) >= one), _UNITS[-1]
+    )
     return f"{value / factor:.3g} {unit}"

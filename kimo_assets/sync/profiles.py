@@ -1,11 +1,13 @@
 """Profiles: the different views there are on the data. A set of profiles is one integer, its mask.
 
-A profile is an agent and what a user's own settings change of the agent's view: the warehouse. Every agent has one, as any
-user without settings of their own sees the data; users with the same agent and warehouse share one. Each has a bit, given
-once and never to another, so that a mask keeps its meaning from one preparation to the next.
+A profile is an agent and what a user's own settings change of the agent's view: the warehouse.
+Every agent has one, as any user without settings of their own sees the data; users with the same
+agent and warehouse share one. Each has a bit, given once and never to another, so that a mask keeps
+its meaning from one preparation to the next.
 
-Masks may be *cofinite*: "everyone" is -1, all bits there ever will be, and "all but those who are restricted" is the
-complement of some. A profile that comes later is in them without any row being touched.
+Masks may be *cofinite*: "everyone" is -1, all bits there ever will be, and "all but those who are
+restricted" is the complement of some. A profile that comes later is in them without any row being
+touched.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +41,9 @@ class Profile:
 
 @dataclass(frozen=True)
 class Profiles:
-    """The profiles in use. users: user -> the position of its profile. changed_load: the last that brought or took one."""
+    """The profiles in use. users: user -> the position of its profile. changed_load: the last that
+    brought or took one.
+    """
 
     live: tuple[Profile, ...]
     users: dict[str, int] = field(default_factory=dict)
@@ -48,10 +52,15 @@ class Profiles:
 
     @classmethod
     def read(cls, connection: Connection, load: int | None = None) -> "Profiles":
-        """Those of the live agents and users. load: gives new ones their bits for good; None: for this reading only."""
-        agents = [code for (code,) in connection.execute(
-            'SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY "Id"'
-        )]  # fmt: skip
+        """Those of the live agents and users. load: gives new ones their bits for good; None: for
+        this reading only.
+        """
+        agents = [
+            code
+            for (code,) in connection.execute(
+                'SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY "Id"'
+            )
+        ]
         users = _users(connection, set(agents))
         wanted = list(dict.fromkeys([*((agent, None) for agent in agents), *users.values()]))
         if load is None:
@@ -59,7 +68,11 @@ class Profiles:
         else:
             live = _remembered(connection, wanted, load)
         positions = {(profile.agent, profile.warehouse): profile.position for profile in live}
-        return cls(tuple(live), {user: positions[profile] for user, profile in users.items()}, _changed_load(connection))
+        return cls(
+            tuple(live),
+            {user: positions[profile] for user, profile in users.items()},
+            _changed_load(connection),
+        )
 
     @cached_property
     def live_mask(self) -> int:
@@ -121,13 +134,19 @@ def bits(mask: int) -> Iterator[int]:
 
 
 def _changed_load(connection: Connection) -> int:
-    row = connection.execute("SELECT coalesce(max(greatest(since, retired)), 0) FROM ops.profile").fetchone()
+    row = connection.execute(
+        "SELECT coalesce(max(greatest(since, retired)), 0) FROM ops.profile"
+    ).fetchone()
     return row[0] if row else 0
 
 
 def changed_agents(since: int) -> sql.Composed:
-    """The agents of whom a profile came or went after that load: what names them means other profiles now."""
-    return sql.SQL("SELECT agent FROM ops.profile WHERE since > {0} OR retired > {0}").format(sql.Literal(since))
+    """The agents of whom a profile came or went after that load: what names them means other
+    profiles now.
+    """
+    return sql.SQL("SELECT agent FROM ops.profile WHERE since > {0} OR retired > {0}").format(
+        sql.Literal(since)
+    )
 
 
 def _users(connection: Connection, agents: set[str]) -> dict[str, tuple[str, str | None]]:
@@ -139,23 +158,40 @@ def _users(connection: Connection, agents: set[str]) -> dict[str, tuple[str, str
     return {user: (agent, warehouse or None) for user, agent, warehouse in rows if agent in agents}
 
 
-def _remembered(connection: Connection, wanted: Sequence[tuple[str, str | None]], load: int) -> list[Profile]:
-    """The profiles' bits from the ledger; new ones get the next, those no longer wanted lose theirs for good."""
+def _remembered(
+    connection: Connection, wanted: Sequence[tuple[str, str | None]], load: int
+) -> list[Profile]:
+    """The profiles' bits from the ledger; new ones get the next, those no longer wanted lose theirs
+    for good.
+    """
     rows = connection.execute(
-        "SELECT position, agent, warehouse, since FROM ops.profile WHERE retired IS NULL ORDER BY position"
+        "SELECT position, agent, warehouse, since FROM ops.profile WHERE retired IS NULL ORDER BY"
+        " position"
     ).fetchall()
-    known = {(profile.agent, profile.warehouse): profile for profile in (Profile(*row) for row in rows)}
+    known = {
+        (profile.agent, profile.warehouse): profile for profile in (Profile(*row) for row in rows)
+    }
     gone = [profile.position for key, profile in known.items() if key not in set(wanted)]
     if gone:
         connection.execute("DELETE FROM ops.covered WHERE position = ANY(%s)", [gone])
-        connection.execute("UPDATE ops.profile SET retired = %s WHERE position = ANY(%s)", [load, gone])
+        connection.execute(
+            "UPDATE ops.profile SET retired = %s WHERE position = ANY(%s)", [load, gone]
+        )
     first = connection.execute("SELECT coalesce(max(position) + 1, 0) FROM ops.profile").fetchone()
     assert first is not None, "an aggregate gives a row"  # noqa: S101
     new = [key for key in wanted if key not in known]
-    fresh = [Profile(first[0] + n, agent, warehouse, load) for n, (agent, warehouse) in enumerate(new)]
+    fresh = [
+        Profile(first[0] + n, agent, warehouse, load) for n, (agent, warehouse) in enumerate(new)
+    ]
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO ops.profile (position, agent, warehouse, since) VALUES (%s, %s, %s, %s)",
-            [(profile.position, profile.agent, profile.warehouse, profile.since) for profile in fresh],
+            [
+                (profile.position, profile.agent, profile.warehouse, profile.since)
+                for profile in fresh
+            ],
         )
-    return sorted([*(known[key] for key in wanted if key in known), *fresh], key=lambda profile: profile.position)
+    return sorted(
+        [*(known[key] for key in wanted if key in known), *fresh],
+        key=lambda profile: profile.position,
+    )

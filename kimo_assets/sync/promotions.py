@@ -59,7 +59,8 @@ class PromotionGate:
 
 @dataclass(frozen=True)
 class PromotionFilters:
-    """The filter rows of all promotions. accounts: a lookup (key, audience) of who sees each account.
+    """The filter rows of all promotions. accounts: a lookup (key, audience) of who sees each
+    account.
 
     agents: the profiles of an agent's code; audience: the set of profiles that a number stands for.
     """
@@ -72,10 +73,14 @@ class PromotionFilters:
     audience: Callable[[int], int]
 
     def masks(self, channel_codes: set[str]) -> dict[str, int]:
-        """Who sees each promotion that has filters: who is named by them, directly or through a customer."""
+        """Who sees each promotion that has filters: who is named by them, directly or through a
+        customer.
+        """
         gates: dict[str, PromotionGate] = {}
         for promotion, kind, key, included, mask in (*self._direct(), *self._through_customers()):
-            gates.setdefault(promotion, PromotionGate()).add(self.scope, kind, key, included, mask, channel_codes)
+            gates.setdefault(promotion, PromotionGate()).add(
+                self.scope, kind, key, included, mask, channel_codes
+            )
         return {promotion: gate.mask() for promotion, gate in gates.items()}
 
     def _direct(self) -> Iterator[tuple[str, str, str, bool, int]]:
@@ -89,9 +94,9 @@ class PromotionFilters:
         for kind, column in self._account_columns().items():
             # First which audiences each group of customers has: far fewer than customers.
             statement = sql.SQL(
-                "{}, r.audience {} LEFT JOIN (SELECT DISTINCT a.{} AS key, v.audience FROM {} AS a "
-                'JOIN {} AS v ON v.key = a."Id" WHERE a.{} IS NULL) AS r ON r.key = f."EncodingKey" '
-                'WHERE {} AND f."EncodingType" = {}'
+                "{}, r.audience {} LEFT JOIN (SELECT DISTINCT a.{} AS key, v.audience FROM {} AS a"
+                ' JOIN {} AS v ON v.key = a."Id" WHERE a.{} IS NULL) AS r ON r.key ='
+                ' f."EncodingKey" WHERE {} AND f."EncodingType" = {}'
             ).format(
                 self._select,
                 self._filters,
@@ -108,7 +113,8 @@ class PromotionFilters:
     @property
     def _select(self) -> sql.Composed:
         return sql.SQL(
-            'SELECT DISTINCT f.{}, f."EncodingType", coalesce(f."EncodingKey", \'\'), coalesce(f.{}, true)'
+            'SELECT DISTINCT f.{}, f."EncodingType", coalesce(f."EncodingKey", \'\'),'
+            " coalesce(f.{}, true)"
         ).format(sql.Identifier(self.scope.link_column), sql.Identifier(self.scope.included_column))
 
     @property
@@ -126,6 +132,8 @@ class PromotionFilters:
         columns: dict[str, str] = {}
         for kind in self.scope.account_types:
             target = typed.targets[kind] if typed else ""
-            by_target = (name for name, found in account.hard_references.items() if found.target == target)
+            by_target = (
+                name for name, found in account.hard_references.items() if found.target == target
+            )
             columns[kind] = ID if target == "Account" else next(by_target)
         return columns

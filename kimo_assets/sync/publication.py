@@ -1,8 +1,10 @@
-"""One entity's rows (or their private columns) into buckets: all of them at first, then what changed, row by row.
+"""One entity's rows (or their private columns) into buckets: all of them at first, then what
+changed, row by row.
 
-A row is an event when it changed or is seen by others than when it was last published. Each event puts the row into
-buckets or removes it from them. An agent who sees a bucket for the first time, or is the first to see it without a row
-that left it, gets a base without that row: no object that a manifest lists holds a row that was never its agent's.
+A row is an event when it changed or is seen by others than when it was last published. Each event
+puts the row into buckets or removes it from them. An agent who sees a bucket for the first time, or
+is the first to see it without a row that left it, gets a base without that row: no object that a
+manifest lists holds a row that was never its agent's.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +30,9 @@ _FEW = 0.1
 
 @dataclass(frozen=True)
 class View:
-    """What is published of an entity. constant: who sees all its rows; None: the entity's lookup says who sees each."""
+    """What is published of an entity. constant: who sees all its rows; None: the entity's lookup
+    says who sees each.
+    """
 
     entity: Entity
     fields: Sequence[str]
@@ -38,7 +42,9 @@ class View:
 
 @dataclass
 class Tally:
-    """What a publication does with one bucket: rows new in it, changed, and gone; of these, which others still see."""
+    """What a publication does with one bucket: rows new in it, changed, and gone; of these, which
+    others still see.
+    """
 
     added: int = 0
     changed: int = 0
@@ -65,7 +71,9 @@ Event = tuple[int, int, bool, bool, int]
 
 @dataclass
 class _Plan:
-    """Which buckets get what: their change listed, a base that no change leads to, a base beside the changes."""
+    """Which buckets get what: their change listed, a base that no change leads to, a base beside
+    the changes.
+    """
 
     changed: list[Bucket] = field(default_factory=list)
     anew: list[Bucket] = field(default_factory=list)
@@ -104,11 +112,15 @@ class Publication:
         self.outcome = Outcome()
 
     def run(self, newcomers: int, is_stored: Callable[[ObjectRecord], bool]) -> bool:
-        """Whether anything is published otherwise than before. newcomers: the profiles that never got this entity."""
+        """Whether anything is published otherwise than before. newcomers: the profiles that never
+        got this entity.
+        """
         seen_load = 0
         if self._view.constant is None:
             anew = self._since is None
-            seen_load = self._visibility.entity(self._view.entity.name, as_published=anew).changed_load
+            seen_load = self._visibility.entity(
+                self._view.entity.name, as_published=anew
+            ).changed_load
         if self._since is None:
             self.part.forget()
             self._publish_all()
@@ -121,7 +133,9 @@ class Publication:
             self._publish_events(plan)
         # Only now: what this load removes a newcomer must not see either.
         plan.rebased += [
-            bucket for bucket in self.part.by_mask.values() if bucket.mask & newcomers and bucket.removed
+            bucket
+            for bucket in self.part.by_mask.values()
+            if bucket.mask & newcomers and bucket.removed
         ]
         self._write(plan)
         return self.part.is_touched
@@ -130,7 +144,8 @@ class Publication:
     def rows(self) -> int:
         return sum(placement.rows for placement in self.part.placements.values())
 
-    # --- all rows -----------------------------------------------------------------------------------------------------
+    # --- all rows
+    # ----------------------------------------------------------------------------------------------
 
     def _publish_all(self) -> None:
         for audience, rows in self._audiences():
@@ -140,7 +155,9 @@ class Publication:
         self.outcome.put = self.rows
         if self._view.constant is None:
             self._connection.execute(
-                sql.SQL("UPDATE {} SET published = audience WHERE published <> audience").format(self._seen)
+                sql.SQL("UPDATE {} SET published = audience WHERE published <> audience").format(
+                    self._seen
+                )
             )
         self._write(_Plan(anew=list(self.part.by_mask.values())))
 
@@ -161,14 +178,19 @@ class Publication:
 
     def _count_live(self) -> int:
         row = self._connection.execute(
-            sql.SQL("SELECT count(*) FROM {} WHERE {} IS NULL").format(self._rows, sql.Identifier(ARCHIVED))
+            sql.SQL("SELECT count(*) FROM {} WHERE {} IS NULL").format(
+                self._rows, sql.Identifier(ARCHIVED)
+            )
         ).fetchone()
         return row[0] if row else 0
 
-    # --- what changed -------------------------------------------------------------------------------------------------
+    # --- what changed
+    # ----------------------------------------------------------------------------------------------
 
     def _publish_events(self, plan: _Plan) -> None:
-        """pg_temp.events: the rows that changed; _moves: a table of into and out of which buckets they go."""
+        """pg_temp.events: the rows that changed; _moves: a table of into and out of which buckets
+        they go.
+        """
         self._find_events()
         events: list[Event] = self._connection.execute(
             "SELECT old, new, changed, live, count(*) FROM events GROUP BY 1, 2, 3, 4"
@@ -186,8 +208,15 @@ class Publication:
             self._plan(plan, bucket, tally)
         if self._view.constant is not None:
             self._recount()
-        columns = [("old", "integer"), ("new", "integer"), ("changed", "boolean"), ("live", "boolean")]
-        self._moves = self._visibility.lookups.filled([*columns, ("bucket", "bigint"), ("removed", "boolean")], moves)
+        columns = [
+            ("old", "integer"),
+            ("new", "integer"),
+            ("changed", "boolean"),
+            ("live", "boolean"),
+        ]
+        self._moves = self._visibility.lookups.filled(
+            [*columns, ("bucket", "bigint"), ("removed", "boolean")], moves
+        )
         if any(old != new for old, new, *_ in events) and self._view.constant is None:
             self._connection.execute(
                 sql.SQL(
@@ -210,43 +239,47 @@ class Publication:
         if self._view.constant is not None:
             self._connection.execute(
                 sql.SQL(
-                    "CREATE TEMPORARY TABLE events AS SELECT x.{id}::text AS key, {audience} AS old, "
-                    "CASE WHEN x.{archived} IS NULL THEN {audience} ELSE {nobody} END AS new, true AS changed, "
-                    "x.{archived} IS NULL AS live FROM {rows} AS x WHERE x.{changed} > {since}; ANALYZE events"
+                    "CREATE TEMPORARY TABLE events AS SELECT x.{id}::text AS key, {audience} AS"
+                    " old, CASE WHEN x.{archived} IS NULL THEN {audience} ELSE {nobody} END AS new,"
+                    " true AS changed, x.{archived} IS NULL AS live FROM {rows} AS x WHERE"
+                    " x.{changed} > {since}; ANALYZE events"
                 ).format(**parts, audience=sql.Literal(self._constant))
             )
             return
         if compared := self._visibility.compared(self._view.entity.name, self._since or 0):
             self._connection.execute(
                 sql.SQL(
-                    "CREATE TEMPORARY TABLE events AS SELECT key, published AS old, audience AS new, changed, live "
-                    "FROM {compared} WHERE published <> {nobody} OR audience <> {nobody}; ANALYZE events"
+                    "CREATE TEMPORARY TABLE events AS SELECT key, published AS old, audience AS"
+                    " new, changed, live FROM {compared} WHERE published <> {nobody} OR audience <>"
+                    " {nobody}; ANALYZE events"
                 ).format(**parts, compared=compared)
             )
             return
         self._connection.execute(
             sql.SQL(
-                "CREATE TEMPORARY TABLE changed_keys AS SELECT x.{id}::text AS key FROM {rows} AS x "
-                "WHERE x.{changed} > {since} UNION SELECT key FROM {seen} WHERE audience <> published; "
-                "ANALYZE changed_keys; SET LOCAL enable_nestloop = on"
+                "CREATE TEMPORARY TABLE changed_keys AS SELECT x.{id}::text AS key FROM {rows} AS x"
+                " WHERE x.{changed} > {since} UNION SELECT key FROM {seen} WHERE audience <>"
+                " published; ANALYZE changed_keys; SET LOCAL enable_nestloop = on"
             ).format(**parts)
         )
         self._connection.execute(
-            sql.SQL(
-                """
+            sql.SQL("""
                 CREATE TEMPORARY TABLE events AS
                 SELECT key, old, new, changed, live FROM (
-                    SELECT k.key, coalesce(s.published, {nobody}) AS old, coalesce(s.audience, {nobody}) AS new,
+                    SELECT k.key, coalesce(s.published, {nobody}) AS old,
+                        coalesce(s.audience, {nobody}) AS new,
                            x.{changed} > {since} AS changed, x.{archived} IS NULL AS live
-                    FROM changed_keys AS k JOIN {rows} AS x ON x.{id} = k.key LEFT JOIN {seen} AS s ON s.key = k.key
+                    FROM changed_keys AS k JOIN {rows} AS x ON x.{id} = k.key LEFT JOIN {seen} AS s
+                        ON s.key = k.key
                 ) AS found WHERE old <> {nobody} OR new <> {nobody};
                 ANALYZE events; SET LOCAL enable_nestloop = off
-                """
-            ).format(**parts)
+                """).format(**parts)
         )
 
     def _rename(self, events: Iterable[Event]) -> None:
-        """Where all rows of an audience go on, most of them to the same others, their bucket goes along."""
+        """Where all rows of an audience go on, most of them to the same others, their bucket goes
+        along.
+        """
         moved: dict[int, dict[int, int]] = {}
         for old, new, _, _, rows in events:
             if old != new and NOBODY_NUMBER not in (old, new):
@@ -272,7 +305,9 @@ class Publication:
 
     def _is_seen_by(self, audience: int) -> bool:
         row = self._connection.execute(
-            sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE audience = {})").format(self._seen, sql.Literal(audience))
+            sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE audience = {})").format(
+                self._seen, sql.Literal(audience)
+            )
         ).fetchone()
         return row is not None and bool(row[0])
 
@@ -292,7 +327,9 @@ class Publication:
         for bucket in self._targets(self._constant):
             bucket.rows = rows
 
-    def _tallies(self, events: Iterable[Event]) -> tuple[list[tuple[Bucket, Tally]], list[tuple[Any, ...]]]:
+    def _tallies(
+        self, events: Iterable[Event]
+    ) -> tuple[list[tuple[Bucket, Tally]], list[tuple[Any, ...]]]:
         """What happens to each bucket; and the moves (old, new, changed, live, bucket, removed)."""
         tallies: dict[int, tuple[Bucket, Tally]] = {}
         moves = []
@@ -327,7 +364,8 @@ class Publication:
         if tally.leaving or bucket.wants_base(tally.rows):
             plan.rebased.append(bucket)
 
-    # --- objects ------------------------------------------------------------------------------------------------------
+    # --- objects
+    # ----------------------------------------------------------------------------------------------
 
     def _write(self, plan: _Plan) -> None:
         if plan.changed:
@@ -336,7 +374,11 @@ class Publication:
                 (record,) = written[bucket.id]
                 bucket.change(self._load, record)
         anew = {bucket.id for bucket in (*plan.anew, *self._joined)}
-        bases = {b.id: b for b in (*plan.anew, *plan.rebased, *self._joined) if self.part.by_mask.get(b.mask) is b}
+        bases = {
+            b.id: b
+            for b in (*plan.anew, *plan.rebased, *self._joined)
+            if self.part.by_mask.get(b.mask) is b
+        }
         written = self._write_bases(list(bases.values()))
         for number, bucket in bases.items():
             records = written.get(number, [])
@@ -351,16 +393,25 @@ class Publication:
 
     def _write_changes(self, buckets: Sequence[Bucket]) -> dict[int, list[ObjectRecord]]:
         values = sql.SQL(", ").join(
-            _value(self._view.entity, name)
-            if name == ID
-            else sql.SQL("CASE WHEN m.removed THEN NULL ELSE {} END").format(_value(self._view.entity, name))
+            (
+                _value(self._view.entity, name)
+                if name == ID
+                else sql.SQL("CASE WHEN m.removed THEN NULL ELSE {} END").format(
+                    _value(self._view.entity, name)
+                )
+            )
             for name in self._view.fields
         )
         select = sql.SQL(
-            "SELECT m.bucket, m.removed::integer, {} FROM events AS e JOIN {} AS x ON x.{} = e.key JOIN {} AS m "
-            "ON m.old = e.old AND m.new = e.new AND m.changed = e.changed AND m.live = e.live WHERE m.bucket = ANY({})"
+            "SELECT m.bucket, m.removed::integer, {} FROM events AS e JOIN {} AS x ON x.{} = e.key"
+            " JOIN {} AS m ON m.old = e.old AND m.new = e.new AND m.changed = e.changed AND m.live"
+            " = e.live WHERE m.bucket = ANY({})"
         ).format(
-            values, self._rows, sql.Identifier(ID), self._moves, sql.Literal([bucket.id for bucket in buckets])
+            values,
+            self._rows,
+            sql.Identifier(ID),
+            self._moves,
+            sql.Literal([bucket.id for bucket in buckets]),
         )
         return self._written(select, [REMOVED, *self._view.fields], few=True, whole=True)
 
@@ -410,7 +461,9 @@ class Publication:
         self._connection.execute(f"SET LOCAL enable_nestloop = {'on' if few else 'off'}")
         written = writer.write(self._connection, select, only=only)
         self._connection.execute("SET LOCAL enable_nestloop = off")
-        self.outcome.fresh += [record for records in written.values() for record in records if record.is_new]
+        self.outcome.fresh += [
+            record for records in written.values() for record in records if record.is_new
+        ]
         return written
 
     def _mask(self, audience: int) -> int:
@@ -419,7 +472,9 @@ class Publication:
     def _targets(self, audience: int) -> list[Bucket]:
         if audience in self._renamed:
             return [self._renamed[audience]]
-        return self.part.targets(audience, self._mask(audience), self._visibility.profiles, self._numbers)
+        return self.part.targets(
+            audience, self._mask(audience), self._visibility.profiles, self._numbers
+        )
 
 
 def _is_of_many(mask: int) -> bool:

@@ -1,7 +1,9 @@
-"""Step 3: what changed of each entity into the store, and its record in ops, on one snapshot of schema kimo.
+"""Step 3: what changed of each entity into the store, and its record in ops, on one snapshot of
+schema kimo.
 
-An entity that nothing happened to, nor to anything that decides who sees it, costs some small queries. Order of a
-preparation, so that a crash leaves the old version whole: objects, then the record, then the manifests.
+An entity that nothing happened to, nor to anything that decides who sees it, costs some small
+queries. Order of a preparation, so that a crash leaves the old version whole: objects, then the
+record, then the manifests.
 """
 
 import time
@@ -36,7 +38,15 @@ _LIFECYCLE_SENT = ("EntityStatus", "SyncReference")
 class Publisher:
     """One preparation of payloads (the caller's transaction)."""
 
-    def __init__(self, connection: Connection, catalog: Catalog, config: SyncConfig, store: Store, *, load: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        catalog: Catalog,
+        config: SyncConfig,
+        store: Store,
+        *,
+        load: int,
+    ) -> None:
         self._connection = connection
         self._catalog = catalog
         self._store = store
@@ -53,33 +63,47 @@ class Publisher:
             load=load,
             kept=True,
         )
-        self._preparation = Preparation(connection, store, config.zstd_level, load, self._visibility, self.record)
+        self._preparation = Preparation(
+            connection, store, config.zstd_level, load, self._visibility, self.record
+        )
 
     def publish(self, name: str) -> PublishedEntity:
         """Brings the entity's buckets up to date with its rows and with who sees them."""
         started = time.monotonic()
         entity = self._catalog[name]
         if name not in self._visibility.lookups.loaded:
-            return PublishedEntity(name, 0.0, "skipped", "nothing is loaded: run step 2 for it first")
+            return PublishedEntity(
+                name, 0.0, "skipped", "nothing is loaded: run step 2 for it first"
+            )
         fields = self._fields(entity)
         views = self._views(entity, fields)
         description = _description(entity, fields, views)
         definition = _digest(description, [view.constant for view in views])
         known = self.record.payloads.get(name)
         # Without its table of who sees each row nobody knows any more which of them are published.
-        is_known = all(view.constant is not None for view in views) or self._visibility.lookups.was_kept(name)
-        since = known.checked_load if known and known.definition == definition and is_known else None
-        new = self.record.newcomers(name, (profile.position for profile in self.profiles.live), anew=since is None)
+        is_known = all(
+            view.constant is not None for view in views
+        ) or self._visibility.lookups.was_kept(name)
+        since = (
+            known.checked_load if known and known.definition == definition and is_known else None
+        )
+        new = self.record.newcomers(
+            name, (profile.position for profile in self.profiles.live), anew=since is None
+        )
         newcomers = sum(1 << position for position in new)
         publications = [Publication(self._preparation, view, since) for view in views]
         changes = [publication.run(newcomers, self._is_stored) for publication in publications]
         changed = any(changes) or since is None
         self._visibility.audiences.save()
-        self.record.save(name, Payload(definition, description, _is_for_all(views)), changed=changed)
+        self.record.save(
+            name, Payload(definition, description, _is_for_all(views)), changed=changed
+        )
         return self._report(name, started, publications, changed=changed)
 
     def forget(self) -> None:
-        """To be called after a failure: what was computed for it has been taken back with its savepoint."""
+        """To be called after a failure: what was computed for it has been taken back with its
+        savepoint.
+        """
         self._visibility.forget()
         self.record.read()
 
@@ -99,13 +123,15 @@ class Publisher:
     def _staged(self) -> dict[str, set[str]]:
         """entity -> the columns of its snapshot."""
         rows = self._connection.execute(
-            "SELECT c.relname, array_agg(a.attname::text) FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid "
-            "WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1",
+            "SELECT c.relname, array_agg(a.attname::text) FROM pg_class AS c JOIN pg_attribute AS a"
+            " ON a.attrelid = c.oid WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND"
+            " a.attnum > 0 AND NOT a.attisdropped GROUP BY 1",
             [STAGING],
         )
         return {name: set(columns) for name, columns in rows}
 
-    # --- what is published of an entity -------------------------------------------------------------------------------
+    # --- what is published of an entity
+    # -------------------------------------------------------------------------------
 
     def _views(self, entity: Entity, fields: Sequence[str]) -> list[View]:
         if isinstance(entity.scope, scopes.AgentColumn) and entity.scope.everyone_columns:
@@ -117,7 +143,9 @@ class Publisher:
         return [View(entity, fields, False, constant)]
 
     def _fields(self, entity: Entity) -> list[str]:
-        """The mapped fields, the Id, and the life-cycle columns of what agents may edit; all of what Kimo makes itself."""
+        """The mapped fields, the Id, and the life-cycle columns of what agents may edit; all of
+        what Kimo makes itself.
+        """
         if entity.direction == "made":
             return list(entity.fields)
         sent = _LIFECYCLE_SENT if entity.is_held_while_pending else ()
@@ -127,7 +155,9 @@ class Publisher:
     def _report(
         self, name: str, started: float, publications: Sequence[Publication], *, changed: bool
     ) -> PublishedEntity:
-        buckets = [bucket for publication in publications for bucket in publication.part.by_mask.values()]
+        buckets = [
+            bucket for publication in publications for bucket in publication.part.by_mask.values()
+        ]
         fresh = [record for publication in publications for record in publication.outcome.fresh]
         seeing = 0
         for bucket in buckets:
@@ -155,7 +185,10 @@ def _is_for_all(views: Sequence[View]) -> bool:
 
 def _description(entity: Entity, fields: Sequence[str], views: Iterable[View]) -> dict[str, Any]:
     """What manifests say of the entity, whoever gets it."""
-    description: dict[str, Any] = {"key": ID, "columns": {name: _type(entity, name) for name in fields}}
+    description: dict[str, Any] = {
+        "key": ID,
+        "columns": {name: _type(entity, name) for name in fields},
+    }
     for view in views:
         if view.private:
             description["private"] = list(view.fields)

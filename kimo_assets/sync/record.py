@@ -1,4 +1,6 @@
-"""The record of what is published, in ops: read whole at the beginning of a preparation, written entity by entity."""
+"""The record of what is published, in ops: read whole at the beginning of a preparation, written
+entity by entity.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +18,11 @@ _NUMBERS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Payload:
-    """What is published of an entity. description: what manifests say of it; for_all: whoever comes sees all of it.
+    """What is published of an entity. description: what manifests say of it; for_all: whoever comes
+    sees all of it.
 
-    definition: a digest of that, and of who decides; checked_load: the last load that looked; changed_load: that changed it.
+    definition: a digest of that, and of who decides; checked_load: the last load that looked;
+    changed_load: that changed it.
     """
 
     definition: str
@@ -29,7 +33,9 @@ class Payload:
 
 
 class Record:
-    """payloads, by entity; covered: entity -> position of a profile -> the load since which it gets the entity."""
+    """payloads, by entity; covered: entity -> position of a profile -> the load since which it gets
+    the entity.
+    """
 
     def __init__(self, connection: Connection, load: int) -> None:
         self._connection = connection
@@ -42,12 +48,14 @@ class Record:
         self.payloads = {
             entity: Payload(*values)
             for entity, *values in self._connection.execute(
-                "SELECT entity, definition, description, for_all, checked_load, changed_load FROM ops.payload "
-                "ORDER BY entity"
+                "SELECT entity, definition, description, for_all, checked_load, changed_load FROM"
+                " ops.payload ORDER BY entity"
             )
         }
         self.covered: dict[str, dict[int, int]] = {}
-        for entity, position, load in self._connection.execute("SELECT entity, position, load FROM ops.covered"):
+        for entity, position, load in self._connection.execute(
+            "SELECT entity, position, load FROM ops.covered"
+        ):
             self.covered.setdefault(entity, {})[position] = load
         self.parts: dict[tuple[str, bool], Part] = {}
         self._read_buckets()
@@ -59,23 +67,27 @@ class Record:
     def _read_buckets(self) -> None:
         buckets: dict[int, Bucket] = {}
         for number, entity, private, mask, *values in self._connection.execute(
-            "SELECT id, entity, private, mask, state, rows, removed, base_load, base_state FROM ops.bucket ORDER BY id"
+            "SELECT id, entity, private, mask, state, rows, removed, base_load, base_state FROM"
+            " ops.bucket ORDER BY id"
         ):
             bucket = buckets[number] = Bucket(number, int(mask, 16), *values)
             self.part(entity, private=private).by_mask[bucket.mask] = bucket
         for number, is_base, load, from_state, state, *values in self._connection.execute(
-            "SELECT bucket, is_base, load, from_state, state, sha256, rows, bytes FROM ops.bucket_object "
-            "ORDER BY bucket, position"
+            "SELECT bucket, is_base, load, from_state, state, sha256, rows, bytes FROM"
+            " ops.bucket_object ORDER BY bucket, position"
         ):
             if is_base:
                 buckets[number].base.append(ObjectRecord(*values))
             else:
-                buckets[number].changes.append(Change(load, from_state, state, ObjectRecord(*values)))
+                buckets[number].changes.append(
+                    Change(load, from_state, state, ObjectRecord(*values))
+                )
 
     def _next_numbers(self) -> Iterator[int]:
         while True:
             rows = self._connection.execute(
-                "SELECT nextval('ops.bucket_number') FROM generate_series(1, %s)", [_NUMBERS_AT_ONCE]
+                "SELECT nextval('ops.bucket_number') FROM generate_series(1, %s)",
+                [_NUMBERS_AT_ONCE],
             ).fetchall()
             yield from (number for (number,) in rows)
 
@@ -85,7 +97,9 @@ class Record:
         return self.parts[entity, private]
 
     def newcomers(self, entity: str, positions: Iterable[int], *, anew: bool) -> set[int]:
-        """Those of the profiles who get the entity for the first time; from now on they are known to."""
+        """Those of the profiles who get the entity for the first time; from now on they are known
+        to.
+        """
         if anew:
             self._connection.execute("DELETE FROM ops.covered WHERE entity = %s", [entity])
             self.covered[entity] = {}
@@ -98,17 +112,22 @@ class Record:
         return set(new)
 
     def save(self, entity: str, payload: Payload, *, changed: bool) -> None:
-        """Writes what was published of the entity: nothing but that it was looked at, where nothing changed."""
+        """Writes what was published of the entity: nothing but that it was looked at, where nothing
+        changed.
+        """
         before = self.payloads.get(entity)
         changed_load = self._load if changed or before is None else before.changed_load
         self.payloads[entity] = replace(payload, checked_load=self._load, changed_load=changed_load)
         self._connection.execute(
             """
-            INSERT INTO ops.payload (entity, checked_load, changed_load, definition, description, for_all)
+            INSERT INTO ops.payload (entity, checked_load, changed_load, definition, description,
+                for_all)
             VALUES (%s, %s, %s, %s, %s, %s)
             ON CONFLICT (entity) DO UPDATE SET
-                (checked_load, changed_load, definition, description, for_all, published_at) = (excluded.checked_load,
-                excluded.changed_load, excluded.definition, excluded.description, excluded.for_all, now())
+                (checked_load, changed_load, definition, description, for_all, published_at) =
+                    (excluded.checked_load,
+                excluded.changed_load, excluded.definition, excluded.description, excluded.for_all,
+                    now())
             """,
             [
                 entity,
@@ -133,21 +152,39 @@ class Record:
             self._connection,
             "ops.bucket (id, entity, private, mask, state, rows, removed, base_load, base_state)",
             (
-                (b.id, entity, private, as_text(b.mask), b.state, b.rows, b.removed, b.base_load, b.base_state)
+                (
+                    b.id,
+                    entity,
+                    private,
+                    as_text(b.mask),
+                    b.state,
+                    b.rows,
+                    b.removed,
+                    b.base_load,
+                    b.base_state,
+                )
                 for b in touched
             ),
         )
         _copy(
             self._connection,
-            "ops.bucket_object (bucket, position, is_base, load, from_state, state, sha256, rows, bytes)",
+            "ops.bucket_object (bucket, position, is_base, load, from_state, state, sha256, rows,"
+            " bytes)",
             (row for bucket in touched for row in _object_rows(bucket)),
         )
-        part.placements = {audience: placement for audience, placement in part.placements.items() if placement.rows}
-        self._connection.execute("DELETE FROM ops.placement WHERE entity = %s AND private = %s", [entity, private])
+        part.placements = {
+            audience: placement for audience, placement in part.placements.items() if placement.rows
+        }
+        self._connection.execute(
+            "DELETE FROM ops.placement WHERE entity = %s AND private = %s", [entity, private]
+        )
         _copy(
             self._connection,
             "ops.placement (entity, private, audience, shared, rows)",
-            ((entity, private, audience, p.shared, p.rows) for audience, p in part.placements.items()),
+            (
+                (entity, private, audience, p.shared, p.rows)
+                for audience, p in part.placements.items()
+            ),
         )
         part.touched, part.dropped, part.recounted = set(), set(), False
 

@@ -1,4 +1,6 @@
-"""The rows of an object: zstd, then CSV as docs/sync-format.md has it. Nothing here knows what the rows mean."""
+"""The rows of an object: zstd, then CSV as docs/sync-format.md has it. Nothing here knows what the
+rows mean.
+"""
 
 import csv
 import io
@@ -17,12 +19,16 @@ csv.field_size_limit(2**31 - 1)
 
 
 def read_rows(data: bytes) -> Iterator[list[str | None]]:
-    """The rows of an object, the header first: an unquoted empty field is None, a quoted one the empty string."""
+    """The rows of an object, the header first: an unquoted empty field is None, a quoted one the
+    empty string.
+    """
     return stream_rows(io.BytesIO(data))
 
 
 def stream_rows(stream: BinaryIO) -> Iterator[list[str | None]]:
-    """The same of a file, block by block. Raises: StoreError saying what is wrong with "it", the object."""
+    """The same of a file, block by block. Raises: StoreError saying what is wrong with "it", the
+    object.
+    """
     try:
         with zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True) as raw:
             for block in _blocks(io.TextIOWrapper(raw, encoding="utf-8", newline="\n")):
@@ -65,7 +71,9 @@ def _records(block: str) -> Iterator[list[str | None]]:
     # Only a doubled quote can hide an empty string from csv.reader, which takes it for nothing.
     if '""' not in block:
         lines = io.StringIO(block, newline="\n")
-        return ([value or None for value in row] or [None] for row in csv.reader(lines, strict=True))
+        return (
+            [value or None for value in row] or [None] for row in csv.reader(lines, strict=True)
+        )
     return map(_parse_exactly, _split(block))
 
 

@@ -1,6 +1,8 @@
-"""Publishing the settings: the console's tables that all tablets get, whole; and what a user's manifest says of the user.
+"""Publishing the settings: the console's tables that all tablets get, whole; and what a user's
+manifest says of the user.
 
-They are small, so they are written anew each time; what comes out the same is neither stored nor listed again.
+They are small, so they are written anew each time; what comes out the same is neither stored nor
+listed again.
 """
 
 import hashlib
@@ -21,10 +23,14 @@ from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store
 SETTINGS_FILE = "settings.json"
 
 
-def publish_settings(connection: Connection, store: Store, *, load: int, zstd_level: int) -> list[PublishedEntity]:
-    """Writes settings.json and its objects where they differ from what the store holds. The caller holds the lock.
+def publish_settings(
+    connection: Connection, store: Store, *, load: int, zstd_level: int
+) -> list[PublishedEntity]:
+    """Writes settings.json and its objects where they differ from what the store holds. The caller
+    holds the lock.
 
-    Raises: StoreError when the store cannot be read or written; tablets then go on with the settings they have.
+    Raises: StoreError when the store cannot be read or written; tablets then go on with the
+    settings they have.
     """
     identity = installation(connection)
     store.claim(identity)
@@ -43,7 +49,9 @@ def _publish_tables(
     connection.execute("DELETE FROM ops.settings_object")
     for described in load_console().values():
         if described.is_published:
-            report, entities[described.name] = _publish_table(connection, store, described, zstd_level)
+            report, entities[described.name] = _publish_table(
+                connection, store, described, zstd_level
+            )
             reports.append(report)
     return reports, entities
 
@@ -62,13 +70,20 @@ def _publish_table(
         return PublishedEntity(described.name, time.monotonic() - started, "unchanged"), description
     data = zstandard.ZstdCompressor(level=zstd_level, write_checksum=True).compress(text)
     stored = store.add_bytes(data, hashlib.sha256(data).hexdigest())
-    connection.execute("INSERT INTO ops.settings_object VALUES (%s, %s)", [described.name, stored.sha256])
+    connection.execute(
+        "INSERT INTO ops.settings_object VALUES (%s, %s)", [described.name, stored.sha256]
+    )
     description["objects"] = [{"sha256": stored.sha256, "rows": rows, "bytes": stored.byte_count}]
     report = PublishedEntity(
-        described.name, time.monotonic() - started, "ok" if stored.is_new else "unchanged", rows=rows, objects=1,
-        objects_written=int(stored.is_new), bytes=stored.byte_count,
+        described.name,
+        time.monotonic() - started,
+        "ok" if stored.is_new else "unchanged",
+        rows=rows,
+        objects=1,
+        objects_written=int(stored.is_new),
+        bytes=stored.byte_count,
         bytes_written=stored.byte_count if stored.is_new else 0,
-    )  # fmt: skip
+    )
     return report, description
 
 
@@ -76,7 +91,9 @@ def _csv(connection: Connection, described: ConsoleTable) -> tuple[int, bytes]:
     """The table's rows as an object holds them, and how many there are."""
     source = _rules(connection) if described.name == "BusinessRule" else table(KIMO, described.name)
     query = sql.SQL("SELECT {} FROM {} AS t ORDER BY {}").format(
-        sql.SQL(", ").join(map(_as_published, described.fields.values())), source, columns(described.key, of="t")
+        sql.SQL(", ").join(map(_as_published, described.fields.values())),
+        source,
+        columns(described.key, of="t"),
     )
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER)").format(query)
     with connection.cursor() as cursor:
@@ -106,7 +123,9 @@ def _replace_if_changed(store: Store, identity: str, load: int, entities: dict[s
 
 
 def published_settings(store: Store) -> dict[str, tuple[int, int]]:
-    """table -> its rows and bytes in the store; nothing of a store without settings that can be read."""
+    """table -> its rows and bytes in the store; nothing of a store without settings that can be
+    read.
+    """
     found = _without_load(store.read_or_none(SETTINGS_FILE) or b"")
     return {
         name: (sum(o["rows"] for o in table["objects"]), sum(o["bytes"] for o in table["objects"]))
@@ -115,7 +134,9 @@ def published_settings(store: Store) -> dict[str, tuple[int, int]]:
 
 
 def _without_load(text: bytes) -> Any:
-    """What settings.json says beside the load; nothing of one that cannot be read, which is then replaced."""
+    """What settings.json says beside the load; nothing of one that cannot be read, which is then
+    replaced.
+    """
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -124,16 +145,28 @@ def _without_load(text: bytes) -> Any:
 
 
 def user_records(connection: Connection) -> dict[str, dict[str, Any]]:
-    """By their ids, what the own manifests of the users say of them, as the console knows it; archived ones have none."""
-    rows = connection.execute(
-        """
-        SELECT u."Id", coalesce(u."Name", u."UserName"), u."UserName", u."SalesAgentId", u."WarehouseId", u."Language",
+    """By their ids, what the own manifests of the users say of them, as the console knows it;
+    archived ones have none.
+    """
+    rows = connection.execute("""
+        SELECT u."Id", coalesce(u."Name", u."UserName"), u."UserName", u."SalesAgentId",
+            u."WarehouseId", u."Language",
                u."LayoutId", u."NumbersRegistryId",
-               ARRAY(SELECT r."RoleId" FROM kimo."UserRole" AS r WHERE r."UserId" = u."Id" ORDER BY 1)
+               ARRAY(SELECT r."RoleId" FROM kimo."UserRole" AS r WHERE r."UserId" = u."Id"
+                   ORDER BY 1)
         FROM kimo."User" AS u WHERE NOT u."Archived"
-        """
-    )
+        """)
     return {row[0]: dict(zip(_USER_MEMBERS, row, strict=True)) for row in rows}
 
 
-_USER_MEMBERS = ("id", "name", "user_name", "agent", "warehouse", "language", "layout", "numbers_registry", "roles")
+_USER_MEMBERS = (
+    "id",
+    "name",
+    "user_name",
+    "agent",
+    "warehouse",
+    "language",
+    "layout",
+    "numbers_registry",
+    "roles",
+)

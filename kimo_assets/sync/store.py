@@ -1,4 +1,6 @@
-"""The sync store: a directory or any fsspec URL. Immutable objects by SHA-256, and small files replaced atomically."""
+"""The sync store: a directory or any fsspec URL. Immutable objects by SHA-256, and small files
+replaced atomically.
+"""
 
 import contextlib
 import hashlib
@@ -40,7 +42,9 @@ def manifest_path(code: str, *, user: bool = False) -> str:
 
 
 def pack(text: bytes) -> bytes:
-    """A manifest as it lies in the store: most of it are names of objects, and still it shrinks to a third."""
+    """A manifest as it lies in the store: most of it are names of objects, and still it shrinks to
+    a third.
+    """
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(text)
 
 
@@ -75,13 +79,16 @@ class Store:
         try:
             yield
         except Exception as error:  # each kind of store has exceptions of its own
-            raise StoreError(f"The sync store {self.url} cannot be {doing}: {reason(error)}{hint}") from error
+            raise StoreError(
+                f"The sync store {self.url} cannot be {doing}: {reason(error)}{hint}"
+            ) from error
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
     def identity(self) -> str | None:
-        """Whose store this is, as its marker says; None when it has none, or one of a version that nobody reads any more.
+        """Whose store this is, as its marker says; None when it has none, or one of a version that
+        nobody reads any more.
 
         Raises: StoreError when something else is in its place.
         """
@@ -93,29 +100,41 @@ class Store:
         except orjson.JSONDecodeError:
             marker = None
         if not isinstance(marker, dict) or marker.get("format") != FORMAT:
-            raise StoreError(f"{self.url} is not a sync store: its {MARKER} says something else. Name another folder.")
+            raise StoreError(
+                f"{self.url} is not a sync store: its {MARKER} says something else. Name another"
+                " folder."
+            )
         return str(marker["id"]) if marker.get("version") == FORMAT_VERSION else None
 
     def claim(self, identity: str) -> None:
-        """Marks the store as that of `identity`. Raises: StoreError when it is somebody else's, or cannot be written."""
+        """Marks the store as that of `identity`. Raises: StoreError when it is somebody else's, or
+        cannot be written.
+        """
         found = self.identity()
         if found == identity:
             return
         if found is not None:
             raise StoreError(
-                f"{self.url} is the sync store of another Kimo database ({found}): preparing payloads into it would replace "
-                "theirs. Name another folder or URL under `sync: store:` in kimo.yaml; if that database is gone for good, "
-                f"delete {MARKER} there."
+                f"{self.url} is the sync store of another Kimo database ({found}): preparing"
+                " payloads into it would replace theirs. Name another folder or URL under `sync:"
+                f" store:` in kimo.yaml; if that database is gone for good, delete {MARKER} there."
             )
-        self.replace(MARKER, orjson.dumps({"format": FORMAT, "version": FORMAT_VERSION, "id": identity}))
+        self.replace(
+            MARKER, orjson.dumps({"format": FORMAT, "version": FORMAT_VERSION, "id": identity})
+        )
 
     def read_or_none(self, name: str) -> bytes | None:
-        with self._asked("read"), contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        with (
+            self._asked("read"),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError),
+        ):
             return bytes(self._files.cat_file(self._path(name)))
         return None
 
     def replace(self, name: str, data: bytes) -> None:
-        """The file's content changes at once: a reader sees the old or the new one, never a part."""
+        """The file's content changes at once: a reader sees the old or the new one, never a
+        part.
+        """
         with self._asked("written", _MEND):
             if self.is_local:
                 with self._temporary() as file:
@@ -124,7 +143,9 @@ class Store:
             else:
                 self._files.pipe_file(self._path(name), data)
 
-    def replace_all(self, files: Iterable[tuple[str, bytes]], on_file: Callable[[], None] = lambda: None) -> None:
+    def replace_all(
+        self, files: Iterable[tuple[str, bytes]], on_file: Callable[[], None] = lambda: None
+    ) -> None:
         """The same of many: of requests to an object store some are under way at a time."""
         if self.is_local:
             for name, data in files:
@@ -144,7 +165,9 @@ class Store:
         """Whether the object is there, whole as far as its size tells."""
         path = self._path(object_path(sha256))
         with self._asked("read"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return bool(size == (os.stat(path).st_size if self.is_local else self._files.size(path)))
+            return bool(
+                size == (os.stat(path).st_size if self.is_local else self._files.size(path))
+            )
         return False
 
     def add_bytes(self, data: bytes, sha256: str) -> StoredObject:
@@ -155,14 +178,18 @@ class Store:
         return StoredObject(sha256, len(data), True)
 
     def read_object(self, sha256: str) -> bytes:
-        """The object's compressed bytes, verified. Raises: StoreError when it is missing or not what its name says."""
+        """The object's compressed bytes, verified. Raises: StoreError when it is missing or not
+        what its name says.
+        """
         data = self.read_or_none(object_path(sha256))
         if data is None:
-            raise StoreError(f"{self.url}: the object {sha256} is not there. Prepare the payloads again: step 3.")
+            raise StoreError(
+                f"{self.url}: the object {sha256} is not there. Prepare the payloads again: step 3."
+            )
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StoreError(
-                f"{self.url}: the object {object_path(sha256)} is damaged: its content has another SHA-256. "
-                "Delete that file and prepare the payloads again: step 3."
+                f"{self.url}: the object {object_path(sha256)} is damaged: its content has another"
+                " SHA-256. Delete that file and prepare the payloads again: step 3."
             )
         return data
 
@@ -171,7 +198,9 @@ class Store:
         with self._asked("read"):
             self._files.invalidate_cache()
             found = self._files.find(self._path(folder), detail=True)
-        return {path.removeprefix(self._root).lstrip("/"): info["size"] for path, info in found.items()}
+        return {
+            path.removeprefix(self._root).lstrip("/"): info["size"] for path, info in found.items()
+        }
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:

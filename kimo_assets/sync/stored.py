@@ -1,4 +1,6 @@
-"""Manifests as they lie in the store, for operators' views: which there are, whose they are, what they list."""
+"""Manifests as they lie in the store, for operators' views: which there are, whose they are, what
+they list.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +19,9 @@ USERS = "users"
 
 @dataclass(frozen=True)
 class Bucket:
-    """One bucket of a manifest. listed: as the manifest has it. is_private: of the entity's columns that few may know."""
+    """One bucket of a manifest. listed: as the manifest has it. is_private: of the entity's columns
+    that few may know.
+    """
 
     entity: str
     is_private: bool
@@ -29,11 +33,17 @@ class Bucket:
 
     @property
     def changes_above_base(self) -> list[dict[str, Any]]:
-        return [change for change in self.listed["changes"] if change["load"] > self.listed["base"]["load"]]
+        return [
+            change
+            for change in self.listed["changes"]
+            if change["load"] > self.listed["base"]["load"]
+        ]
 
     @property
     def first_sync(self) -> list[dict[str, Any]]:
-        """The objects that a client without this bucket fetches: the base's and the changes above it."""
+        """The objects that a client without this bucket fetches: the base's and the changes above
+        it.
+        """
         return [*self.listed["base"]["objects"], *self.changes_above_base]
 
 
@@ -49,14 +59,16 @@ def code_of(path: str) -> str:
 
 def paths(store: Store, folder: str) -> list[str]:
     """The manifests of a folder, AGENTS or USERS, by code."""
-    return sorted((path for path in store.listing(folder) if path.endswith(MANIFEST_SUFFIX)), key=code_of)
+    return sorted(
+        (path for path in store.listing(folder) if path.endswith(MANIFEST_SUFFIX)), key=code_of
+    )
 
 
 def find_manifest(store: Store, agent: str | None, user: str | None = None) -> tuple[str, Manifest]:
     """The path and the manifest of an agent, or of a user of theirs.
 
-    Raises: ConfigError when there is none of that name (the nearest are named); StoreError when nothing was ever
-    prepared, or the manifest cannot be read.
+    Raises: ConfigError when there is none of that name (the nearest are named); StoreError when
+    nothing was ever prepared, or the manifest cannot be read.
     """
     path = path_of(agent, user)
     data = store.read_or_none(path)
@@ -64,7 +76,9 @@ def find_manifest(store: Store, agent: str | None, user: str | None = None) -> t
         raise _unknown(store, path)
     manifest = decode(store, path, data)
     if user is not None and agent not in (None, manifest["agent"]):
-        raise ConfigError(f"user '{user}' belongs to agent '{manifest['agent']}', not to '{agent}'.")
+        raise ConfigError(
+            f"user '{user}' belongs to agent '{manifest['agent']}', not to '{agent}'."
+        )
     return path, manifest
 
 
@@ -72,13 +86,16 @@ def _unknown(store: Store, path: str) -> Exception:
     folder, code = path.partition("/")[0], code_of(path)
     known = [code_of(found) for found in paths(store, folder)]
     if not known and not store.listing(AGENTS):
-        return StoreError(f"{store.url} holds no payload yet. Prepare them: step 3 (`kimo import --step 3`).")
+        return StoreError(
+            f"{store.url} holds no payload yet. Prepare them: step 3 (`kimo import --step 3`)."
+        )
     hint = nearest(code, known)
     kind = "agent" if folder == AGENTS else "user"
     return ConfigError(
         f"{store.url} holds no payload for {kind} '{code}'."
         + (f" Did you mean {' or '.join(hint)}?" if hint else "")
-        + f" {kind.capitalize()}s that step 3 has prepared for: {len(known)}; `kimo sync weight` lists them."
+        + f" {kind.capitalize()}s that step 3 has prepared for: {len(known)}; `kimo sync weight`"
+        " lists them."
     )
 
 
@@ -88,7 +105,9 @@ def decode(store: Store, path: str, data: bytes) -> Manifest:
     user = manifest.get("user")
     owner = user["id"] if user else manifest.get("agent")
     if (owner, user is not None) != (code_of(path), path.startswith(USERS)):
-        raise StoreError(f"{store.url}: {path} is the manifest of '{owner}'. Prepare the payloads again: step 3.")
+        raise StoreError(
+            f"{store.url}: {path} is the manifest of '{owner}'. Prepare the payloads again: step 3."
+        )
     return manifest
 
 

@@ -1,4 +1,6 @@
-"""Why an agent does or does not see a row: the scope, link by link, by the same compiler that makes the payloads."""
+"""Why an agent does or does not see a row: the scope, link by link, by the same compiler that makes
+the payloads.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +21,9 @@ _LISTED = 8
 
 @dataclass(frozen=True)
 class Link:
-    """One link of the chain. passes: whether it lets the agent see the row. facts: the values that decided."""
+    """One link of the chain. passes: whether it lets the agent see the row. facts: the values that
+    decided.
+    """
 
     text: str
     passes: bool
@@ -38,7 +42,9 @@ class Link:
 class Tracer:
     """Traces rows of schema kimo for one profile: an agent, or a user of theirs."""
 
-    def __init__(self, connection: Connection, catalog: Catalog, visibility: Visibility, profile: Profile) -> None:
+    def __init__(
+        self, connection: Connection, catalog: Catalog, visibility: Visibility, profile: Profile
+    ) -> None:
         self._connection = connection
         self._catalog = catalog
         self._visibility = visibility
@@ -66,7 +72,12 @@ class Tracer:
         return found[0] if found else None
 
     def _link(
-        self, node: Node, query: Query, values: tuple[int | str, ...], row: Mapping[str, Any], depth: int
+        self,
+        node: Node,
+        query: Query,
+        values: tuple[int | str, ...],
+        row: Mapping[str, Any],
+        depth: int,
     ) -> Link:
         passes = bool(evaluate(node, values, self._live) & self._bit)
         scope, *rules = query.scopes_of.get(id(node), [None])
@@ -87,7 +98,12 @@ class Tracer:
         return f"business rule {scope.rule}: mode {self._visibility.mode(scope)}"
 
     def _any_of(
-        self, node: Union, query: Query, values: tuple[int | str, ...], row: Mapping[str, Any], depth: int
+        self,
+        node: Union,
+        query: Query,
+        values: tuple[int | str, ...],
+        row: Mapping[str, Any],
+        depth: int,
     ) -> list[Link]:
         below = [self._link(rule, query, values, row, depth) for rule in node.rules]
         if not any(evaluate(rule, values, self._live) & self._live for rule in node.rules):
@@ -97,7 +113,8 @@ class Tracer:
             below.append(Link("and only if", all(link.passes for link in filters), below=filters))
         return below
 
-    # --- the values that decide -----------------------------------------------------------------------------------
+    # --- the values that decide
+    # -----------------------------------------------------------------------------------
 
     def _facts(self, scope: scopes.Scope, row: Mapping[str, Any]) -> Iterator[str]:
         for name in ("type_column", "key_column", "column"):
@@ -121,14 +138,23 @@ class Tracer:
                 wanted = ("WarehouseId", row.get(scope.column))
                 yield self._linked("WarehousePerSalesAgent", wanted, "SalesAgentId", self._agent)
             case scopes.ViaPromotionFilter():
-                yield self._linked(scope.link, ("EncodingType", None), scope.link_column, row.get(scope.column))
+                yield self._linked(
+                    scope.link, ("EncodingType", None), scope.link_column, row.get(scope.column)
+                )
 
     def _linked(self, link: str, wanted: tuple[str, Any], key_column: str, key: Any) -> str:
-        """What a link table says of a key, in words. wanted: the column, and the value that would let the row through."""
+        """What a link table says of a key, in words. wanted: the column, and the value that would
+        let the row through.
+        """
         column, value = wanted
         rows = self._connection.execute(
-            sql.SQL("SELECT DISTINCT {0}::text FROM {1} WHERE {2} = %s AND {3} IS NULL ORDER BY 1").format(
-                sql.Identifier(column), table(KIMO, link), sql.Identifier(key_column), sql.Identifier(ARCHIVED)
+            sql.SQL(
+                "SELECT DISTINCT {0}::text FROM {1} WHERE {2} = %s AND {3} IS NULL ORDER BY 1"
+            ).format(
+                sql.Identifier(column),
+                table(KIMO, link),
+                sql.Identifier(key_column),
+                sql.Identifier(ARCHIVED),
             ),
             [key],
         ).fetchall()
@@ -137,9 +163,13 @@ class Tracer:
             return f"{link} has no row with {key_column} = {key}"
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         missing = "" if value is None or str(value) in names else f", not {value}"
-        return f"{link} with {key_column} = {key}: {column} {', '.join(names[:_LISTED])}{more}{missing}"
+        return (
+            f"{link} with {key_column} = {key}: {column}"
+            f" {', '.join(names[:_LISTED])}{more}{missing}"
+        )
 
-    # --- rows that it goes by ---------------------------------------------------------------------------------------
+    # --- rows that it goes by
+    # ---------------------------------------------------------------------------------------
 
     def _rows_below(
         self, scope: scopes.Scope, entity: Entity, row: Mapping[str, Any], depth: int
@@ -159,7 +189,9 @@ class Tracer:
             yield Link(f"{target} {key}", found.passes, below=[found])
 
 
-def _seen_with(scope: scopes.Scope, entity: Entity, row: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def _seen_with(
+    scope: scopes.Scope, entity: Entity, row: Mapping[str, Any]
+) -> tuple[str | None, str | None]:
     """(entity, column with its key) of the row that a row is seen with."""
     match scope:
         case scopes.ViaAccount():

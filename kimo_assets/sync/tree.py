@@ -1,7 +1,8 @@
 """A compiled scope: a tree over *atoms*, and what PostgreSQL has to join to a row for their values.
 
-An atom is an SQL expression over the row `x` that yields a small value, and a function from that value to a set of
-profiles. PostgreSQL groups the rows by their atoms; the tree turns each of the few distinct combinations into one set.
+An atom is an SQL expression over the row `x` that yields a small value, and a function from that
+value to a set of profiles. PostgreSQL groups the rows by their atoms; the tree turns each of the
+few distinct combinations into one set.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,7 +45,9 @@ class Constant:
 
 @dataclass(frozen=True)
 class Union:
-    """The rules' profiles together; `fallbacks` speak when the rules name nobody; `filters` restrict the result."""
+    """The rules' profiles together; `fallbacks` speak when the rules name nobody; `filters`
+    restrict the result.
+    """
 
     rules: tuple["Node", ...]
     fallbacks: tuple["Node", ...]
@@ -60,7 +63,8 @@ Node = Atom | Constant | Union | Intersection
 
 
 def evaluate(node: Node, values: Sequence[int | str], live: int, *, fallbacks: bool = True) -> int:
-    """The set of profiles for one combination of atom values. A set that holds none of the `live` ones names nobody.
+    """The set of profiles for one combination of atom values. A set that holds none of the `live`
+    ones names nobody.
 
     fallbacks: whether they may speak.
     """
@@ -70,17 +74,26 @@ def evaluate(node: Node, values: Sequence[int | str], live: int, *, fallbacks: b
         case Constant():
             return node.mask
         case Intersection():
-            return reduce(and_, (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules))
+            return reduce(
+                and_, (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules)
+            )
         case Union():
-            seen = reduce(or_, (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules), NOBODY)
+            seen = reduce(
+                or_,
+                (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules),
+                NOBODY,
+            )
             if not seen & live and fallbacks:
-                seen = reduce(or_, (evaluate(rule, values, live) for rule in node.fallbacks), NOBODY)
+                seen = reduce(
+                    or_, (evaluate(rule, values, live) for rule in node.fallbacks), NOBODY
+                )
             return reduce(and_, (evaluate(rule, values, live) for rule in node.filters), seen)
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """Rows have to be looked at again when their `column` holds a key that `changed` finds for a load since which to look.
+    """Rows have to be looked at again when their `column` holds a key that `changed` finds for a
+    load since which to look.
 
     changed_load: the last load that changed any of these keys.
     """
@@ -92,10 +105,11 @@ class Trigger:
 
 @dataclass
 class Query:
-    """scopes_of: by a node's id, the scopes that it was made from: its own first, then business rules that have chosen it.
+    """scopes_of: by a node's id, the scopes that it was made from: its own first, then business
+    rules that have chosen it.
 
-    parameters: whatever else than tables decides the atoms' sets. reads_itself: some atom depends on who sees other rows of
-    the same entity; such rows are found in `own_column`.
+    parameters: whatever else than tables decides the atoms' sets. reads_itself: some atom depends
+    on who sees other rows of the same entity; such rows are found in `own_column`.
     """
 
     entity: Entity
@@ -123,7 +137,9 @@ class Query:
         return alias
 
     def origin(self, rows: sql.Composable | None = None) -> sql.Composed:
-        """FROM ... WHERE of the live rows, with the joins. rows: a further join that chooses among them."""
+        """FROM ... WHERE of the live rows, with the joins. rows: a further join that chooses among
+        them.
+        """
         return sql.SQL("FROM {} AS x {} {} WHERE x.{} IS NULL").format(
             table(KIMO, self.entity.name),
             rows or sql.SQL(""),
@@ -132,4 +148,6 @@ class Query:
         )
 
     def expressions(self) -> sql.Composed:
-        return sql.SQL(", ").join(sql.SQL("{} AS {}").format(atom.expression, atom.name) for atom in self.atoms)
+        return sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(atom.expression, atom.name) for atom in self.atoms
+        )

@@ -1,4 +1,5 @@
-"""Whether what the store holds is what its manifests promise: every object there, whole, and with its rows.
+"""Whether what the store holds is what its manifests promise: every object there, whole, and with
+its rows.
 
 Only reads. What is damaged is named with whom it concerns and what mends it.
 """
@@ -19,7 +20,16 @@ from kimo_assets.errors import StoreError
 from kimo_assets.sync.profiles import Profiles
 from kimo_assets.sync.settings import SETTINGS_FILE
 from kimo_assets.sync.store import Store, object_path
-from kimo_assets.sync.stored import AGENTS, USERS, Manifest, buckets, code_of, decode, path_of, paths
+from kimo_assets.sync.stored import (
+    AGENTS,
+    USERS,
+    Manifest,
+    buckets,
+    code_of,
+    decode,
+    path_of,
+    paths,
+)
 from kimo_assets.sync.weight import PastWeight, weights_after
 
 # What the check after each load re-reads at most: less than a second's work.
@@ -33,7 +43,9 @@ _RUN_AGAIN = "run step 3 again: it writes what is missing"
 
 @dataclass(frozen=True)
 class Damage:
-    """what: a file of the store. sentence: what is wrong with it. remedy: what to do. manifests: whose data it spoils."""
+    """what: a file of the store. sentence: what is wrong with it. remedy: what to do. manifests:
+    whose data it spoils.
+    """
 
     what: str
     sentence: str
@@ -48,7 +60,9 @@ class Damage:
 
 @dataclass
 class Verdict:
-    """damages is empty where all is well. objects, bytes: those that were read whole; the others were only found."""
+    """damages is empty where all is well. objects, bytes: those that were read whole; the others
+    were only found.
+    """
 
     manifests: int = 0
     objects: int = 0
@@ -62,7 +76,11 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         figures = {name: value for name, value in vars(self).items() if name != "damages"}
-        return {"whole": self.is_whole, **figures, "damages": [vars(damage) for damage in self.damages]}
+        return {
+            "whole": self.is_whole,
+            **figures,
+            "damages": [vars(damage) for damage in self.damages],
+        }
 
 
 def verify_published(
@@ -74,7 +92,8 @@ def verify_published(
 ) -> Verdict:
     """Verifies a sample after the last load, or everything, and that every agent has a manifest.
 
-    connection: None where there is no database, so that nobody can say which agents there should be.
+    connection: None where there is no database, so that nobody can say which agents there should
+    be.
     """
     agents = Profiles.read(connection).agents if connection else ()
     past = weights_after(connection) if connection else []
@@ -91,7 +110,9 @@ def verify_published(
 
 
 def sample(all_paths: Sequence[str], weights: Sequence[PastWeight], seed: int) -> list[str]:
-    """The manifests that a check looks at: the heaviest by the last weights, and some others at random."""
+    """The manifests that a check looks at: the heaviest by the last weights, and some others at
+    random.
+    """
     there = set(all_paths)
     chosen = [weight.path for weight in weights if weight.path in there][:_BIGGEST]
     others = sorted(there.difference(chosen))
@@ -113,8 +134,9 @@ def verify(
 ) -> Verdict:
     """Reads the named manifests, the settings, and what they list.
 
-    agents: codes each of which must have a manifest. max_bytes: how much of the objects is read; of the rest it is only
-    seen that they are there with their size. seed: which ones are read then. on_object: told how many of how many are done.
+    agents: codes each of which must have a manifest. max_bytes: how much of the objects is read; of
+    the rest it is only seen that they are there with their size. seed: which ones are read then.
+    on_object: told how many of how many are done.
     """
     verdict = Verdict()
     verdict.damages += _without_manifest(store, agents)
@@ -123,7 +145,9 @@ def verify(
         manifest = _read(store, name, verdict)
         if manifest is not None:
             for bucket in buckets(manifest):
-                _collect((*bucket.listed["base"]["objects"], *bucket.listed["changes"]), name, listed)
+                _collect(
+                    (*bucket.listed["base"]["objects"], *bucket.listed["changes"]), name, listed
+                )
     _collect(_settings(store, verdict), SETTINGS_FILE, listed)
     _verify_objects(store, listed, verdict, max_bytes, seed, on_object)
     return verdict
@@ -145,7 +169,9 @@ def _read(store: Store, name: str, verdict: Verdict) -> Manifest | None:
     try:
         manifest = decode(store, name, data)
         if manifest["store"] != store.identity():
-            raise StoreError(f"{store.url}: {name} is of the store {manifest['store']}, not of this one")
+            raise StoreError(
+                f"{store.url}: {name} is of the store {manifest['store']}, not of this one"
+            )
         return manifest
     except StoreError as error:
         # Step 3 takes a manifest of the right size for whole.
@@ -164,11 +190,16 @@ def _settings(store: Store, verdict: Verdict) -> list[dict[str, Any]]:
         return [listed for table in entities.values() for listed in table["objects"]]
     except (ValueError, LookupError, TypeError, AttributeError):
         remedy = f"delete that file, then {_RUN_AGAIN}"
-        verdict.damages.append(Damage(SETTINGS_FILE, "the settings are not as the format says", remedy, [SETTINGS_FILE]))
+        verdict.damages.append(
+            Damage(
+                SETTINGS_FILE, "the settings are not as the format says", remedy, [SETTINGS_FILE]
+            )
+        )
         return []
 
 
-# --- the objects -----------------------------------------------------------------------------------------------------
+# --- the objects
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -231,16 +262,23 @@ def _content(store: Store, name: str, promised: _Listed) -> str | None:
         rows = count_rows(data)
     except zstandard.ZstdError as error:
         return f"the object cannot be decompressed: {error}"
-    return None if rows == promised.rows else f"the object has {rows:,} rows, its manifest says {promised.rows:,}"
+    return (
+        None
+        if rows == promised.rows
+        else f"the object has {rows:,} rows, its manifest says {promised.rows:,}"
+    )
 
 
 def count_rows(data: bytes) -> int:
-    """The records of an object without its header: line ends with an even number of quotes before them.
+    """The records of an object without its header: line ends with an even number of quotes before
+    them.
 
     Four times as fast as parting the text at its quotes, and most of a check's time.
     """
     lines = quotes = 0
-    with zstandard.ZstdDecompressor().stream_reader(BytesIO(data), read_across_frames=True) as stream:
+    with zstandard.ZstdDecompressor().stream_reader(
+        BytesIO(data), read_across_frames=True
+    ) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             characters = np.frombuffer(chunk, np.uint8)
             places = np.flatnonzero(characters == ord('"'))

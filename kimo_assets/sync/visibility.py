@@ -1,8 +1,10 @@
-"""Who sees what: the catalogue's agent scopes, compiled to SQL and to sets of profiles, and kept up to date by what changed.
+"""Who sees what: the catalogue's agent scopes, compiled to SQL and to sets of profiles, and kept up
+to date by what changed.
 
-A row's visibility depends on a few of its values only (an account, an item, an agent's code): its atoms. For the entities
-that need it there is a table of who sees each row (kimo_assets/sync/lookups.py). After a change only those rows are looked
-at again that changed, or whose atoms may have.
+A row's visibility depends on a few of its values only (an account, an item, an agent's code): its
+atoms. For the entities that need it there is a table of who sees each row
+(kimo_assets/sync/lookups.py). After a change only those rows are looked at again that changed, or
+whose atoms may have.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,15 +29,16 @@ from kimo_assets.sync.tree import Query, evaluate
 # To be raised whenever the same tables and parameters give other sets than before.
 _MEANING = 1
 
-# Circles of different lengths come round together only after a long time: so many generations tell that there are some.
+# Circles of different lengths come round together only after a long time: so many generations tell
+# that there are some.
 _MAX_GENERATIONS = 100
 
 
 class Visibility:
     """Answers for one state of schema kimo, within one transaction.
 
-    kept: in schema sync, for the next preparation; else everything is worked out anew in temporary tables, and nothing
-    is written. load: the number of the preparation.
+    kept: in schema sync, for the next preparation; else everything is worked out anew in temporary
+    tables, and nothing is written. load: the number of the preparation.
     """
 
     def __init__(
@@ -54,14 +57,23 @@ class Visibility:
         self.profiles = profiles
         self._channel_codes = {code.casefold() for code in channel_codes}
         self._load = load
-        loaded: dict[str, int] = dict(connection.execute("SELECT entity, changed_load FROM ops.loaded").fetchall())
+        loaded: dict[str, int] = dict(
+            connection.execute("SELECT entity, changed_load FROM ops.loaded").fetchall()
+        )
         self.audiences = Audiences(connection, kept=kept)
         self.lookups = Lookups(connection, load, loaded, kept=kept)
         self._filling: dict[str, sql.Identifier] = {}
         self._mapped: dict[str, tuple[Query, sql.Identifier]] = {}
         self._compared: dict[str, tuple[int, sql.Identifier]] = {}
         self._compiler = Compiler(
-            connection, catalog, profiles, rules, self._channel_codes, self.audiences, self.lookups, seen=self
+            connection,
+            catalog,
+            profiles,
+            rules,
+            self._channel_codes,
+            self.audiences,
+            self.lookups,
+            seen=self,
         )
 
     def forget(self) -> None:
@@ -73,7 +85,8 @@ class Visibility:
         self._mapped.clear()
         self._compared.clear()
 
-    # --- questions --------------------------------------------------------------------------------------------------
+    # --- questions
+    # ----------------------------------------------------------------------------------------------
 
     def compile(self, entity: Entity) -> Query:
         """The entity's scope over its rows; what it depends on is brought up to date as needed."""
@@ -100,9 +113,11 @@ class Visibility:
         return tuple(row)
 
     def entity(self, name: str, *, as_published: bool = False) -> Lookup:
-        """(key, audience): who sees each live row of an entity, by its Id. A row that nobody sees may be missing.
+        """(key, audience): who sees each live row of an entity, by its Id. A row that nobody sees
+        may be missing.
 
-        as_published: the caller publishes all rows now, so that a new table may say at once that they are.
+        as_published: the caller publishes all rows now, so that a new table may say at once that
+        they are.
         """
         if found := self.lookups.fresh(name):
             return found
@@ -120,8 +135,8 @@ class Visibility:
     def rows(self, entity: Entity) -> tuple[sql.Composable, sql.Composable]:
         """(FROM and joins, audience) of all live rows `x` of an entity whose lookup is up to date.
 
-        Where all audiences have just been worked out, the small tables that they follow from are joined again: that costs a
-        third of joining row by row what came of it.
+        Where all audiences have just been worked out, the small tables that they follow from are
+        joined again: that costs a third of joining row by row what came of it.
         """
         if entity.name in self._mapped:
             query, mapping = self._mapped[entity.name]
@@ -130,14 +145,20 @@ class Visibility:
             )
             return origin, sql.SQL("m.number")
         origin = sql.SQL("{} AS s JOIN {} AS x ON x.{} = s.key AND x.{} IS NULL").format(
-            self.lookups.table(entity.name), table(KIMO, entity.name), sql.Identifier(ID), sql.Identifier(ARCHIVED)
+            self.lookups.table(entity.name),
+            table(KIMO, entity.name),
+            sql.Identifier(ID),
+            sql.Identifier(ARCHIVED),
         )
         return origin, sql.SQL("s.audience")
 
-    # --- the table of who sees what ---------------------------------------------------------------------------------
+    # --- the table of who sees what
+    # ---------------------------------------------------------------------------------
 
     def _fill(self, query: Query, *, anew: bool, as_published: bool) -> bool:
-        """All rows. anew: there is no table yet; else it keeps what it knows of rows that are seen as before."""
+        """All rows. anew: there is no table yet; else it keeps what it knows of rows that are seen
+        as before.
+        """
         computed = self._settled(query, None)
         target = self.lookups.table(query.entity.name)
         parts = {
@@ -150,34 +171,40 @@ class Visibility:
         if anew:
             self._connection.execute(
                 sql.SQL(
-                    "DROP TABLE IF EXISTS {target}; CREATE {kind} TABLE {target} AS "
-                    "SELECT key, audience, {load}::bigint AS since, NULL::integer AS before, {published} AS published "
-                    "FROM {computed} AS c WHERE audience <> {nobody}; ANALYZE {target}"
-                ).format(**parts, published=sql.SQL("audience") if as_published else sql.Literal(NOBODY_NUMBER))
+                    "DROP TABLE IF EXISTS {target}; CREATE {kind} TABLE {target} AS SELECT key,"
+                    " audience, {load}::bigint AS since, NULL::integer AS before, {published} AS"
+                    " published FROM {computed} AS c WHERE audience <> {nobody}; ANALYZE {target}"
+                ).format(
+                    **parts,
+                    published=sql.SQL("audience") if as_published else sql.Literal(NOBODY_NUMBER),
+                )
             )
             return True
         merged = self.lookups.temporary()
         self._connection.execute(
-            sql.SQL(
-                """
+            sql.SQL("""
                 CREATE TEMPORARY TABLE {merged} AS
-                SELECT coalesce(t.key, c.key) AS key, coalesce(c.audience, {nobody}) AS audience, t.since, t.before,
+                SELECT coalesce(t.key, c.key) AS key, coalesce(c.audience, {nobody}) AS audience,
+                    t.since, t.before,
                        coalesce(t.published, {nobody}) AS published, t.audience AS known
                 FROM {computed} AS c FULL JOIN {target} AS t ON t.key = c.key
                 WHERE t.key IS NOT NULL OR c.audience <> {nobody};
                 DROP TABLE {target};
                 CREATE {kind} TABLE {target} AS
-                SELECT key, audience, CASE WHEN audience = known THEN since ELSE {load} END AS since,
-                       CASE WHEN audience = known THEN before ELSE known END AS before, published FROM {merged};
+                SELECT key, audience, CASE WHEN audience = known THEN since ELSE {load} END
+                    AS since,
+                       CASE WHEN audience = known THEN before ELSE known END AS before, published
+                           FROM {merged};
                 ANALYZE {target}
-                """
-            ).format(**parts, merged=merged)
+                """).format(**parts, merged=merged)
         )
         return self._changed_now(target)
 
     def _changed_now(self, target: sql.Identifier) -> bool:
         row = self._connection.execute(
-            sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE since = {})").format(target, sql.Literal(self._load))
+            sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE since = {})").format(
+                target, sql.Literal(self._load)
+            )
         ).fetchone()
         return row is not None and bool(row[0])
 
@@ -196,33 +223,37 @@ class Visibility:
             "nobody": sql.Literal(NOBODY_NUMBER),
         }
         self._connection.execute(
-            sql.SQL(
-                """
+            sql.SQL("""
                 CREATE TEMPORARY TABLE {compared} AS
-                SELECT d.key, coalesce(c.audience, {nobody}) AS audience, coalesce(t.audience, {nobody}) AS known,
-                       coalesce(t.published, {nobody}) AS published, t.key IS NULL AS is_new, d.changed, d.live
-                FROM {touched} AS d LEFT JOIN {computed} AS c ON c.key = d.key LEFT JOIN {target} AS t ON t.key = d.key;
+                SELECT d.key, coalesce(c.audience, {nobody}) AS audience,
+                    coalesce(t.audience, {nobody}) AS known,
+                       coalesce(t.published, {nobody}) AS published, t.key IS NULL AS is_new,
+                           d.changed, d.live
+                FROM {touched} AS d LEFT JOIN {computed} AS c ON c.key = d.key LEFT JOIN {target}
+                    AS t ON t.key = d.key;
                 ANALYZE {compared}
-                """
-            ).format(**parts)
+                """).format(**parts)
         )
         self._compared[query.entity.name] = (since, compared)
         updated = self._connection.execute(
             sql.SQL(
-                "UPDATE {target} AS t SET before = t.audience, audience = d.audience, since = {load} "
-                "FROM {compared} AS d WHERE t.key = d.key AND NOT d.is_new AND d.audience <> d.known"
+                "UPDATE {target} AS t SET before = t.audience, audience = d.audience, since ="
+                " {load} FROM {compared} AS d WHERE t.key = d.key AND NOT d.is_new AND d.audience"
+                " <> d.known"
             ).format(**parts)
         )
         inserted = self._connection.execute(
             sql.SQL(
-                "INSERT INTO {target} (key, audience, since, before, published) "
-                "SELECT key, audience, {load}, NULL, {nobody} FROM {compared} WHERE is_new AND audience <> {nobody}"
+                "INSERT INTO {target} (key, audience, since, before, published) SELECT key,"
+                " audience, {load}, NULL, {nobody} FROM {compared} WHERE is_new AND audience <>"
+                " {nobody}"
             ).format(**parts)
         )
         return updated.rowcount + inserted.rowcount > 0
 
     def compared(self, name: str, since: int) -> sql.Identifier | None:
-        """(key, published, audience, changed, live) of all rows of which anything may have changed after load `since`.
+        """(key, published, audience, changed, live) of all rows of which anything may have changed
+        after load `since`.
 
         None when that has not been found out for just this load.
         """
@@ -230,14 +261,18 @@ class Visibility:
         return found[1] if found and found[0] == since else None
 
     def _touched(self, query: Query, since: int) -> sql.Identifier | None:
-        """A temporary table (key, changed, live) of the rows to look at again; None when there is none."""
+        """A temporary table (key, changed, live) of the rows to look at again; None when there is
+        none.
+        """
         conditions = [
             sql.SQL("x.{} IN ({})").format(sql.Identifier(trigger.column), trigger.changed(since))
             for trigger in query.triggers
             if trigger.changed_load > since
         ]
         if self.lookups.loaded.get(query.entity.name, 0) > since:
-            conditions.insert(0, sql.SQL("x.{} > {}").format(sql.Identifier(CHANGED), sql.Literal(since)))
+            conditions.insert(
+                0, sql.SQL("x.{} > {}").format(sql.Identifier(CHANGED), sql.Literal(since))
+            )
         if not conditions:
             return None
         touched = self.lookups.temporary()
@@ -249,10 +284,12 @@ class Visibility:
             "where": sql.SQL(" OR ").join(conditions),
         }
         select = sql.SQL(
-            "SELECT x.{id}::text AS key, {changed} AS changed, {live} AS live FROM {rows} AS x WHERE {where}"
+            "SELECT x.{id}::text AS key, {changed} AS changed, {live} AS live FROM {rows} AS x"
+            " WHERE {where}"
         ).format(**parts)
         if query.own_column:
-            # Whoever is seen with a row that may be seen otherwise now, and so on: all of them from the beginning.
+            # Whoever is seen with a row that may be seen otherwise now, and so on: all of them from
+            # the beginning.
             select = sql.SQL(
                 "WITH RECURSIVE reached AS (SELECT x.{id} AS key FROM {rows} AS x WHERE {where} "
                 "UNION SELECT x.{id} FROM {rows} AS x JOIN reached AS r ON r.key = x.{own}) "
@@ -268,9 +305,10 @@ class Visibility:
     def _settled(self, query: Query, touched: sql.Identifier | None) -> sql.Composable:
         """A subquery (key, audience) of the touched live rows, or all.
 
-        A scope that reads its own entity (a site its head office) begins with nobody and is repeated until it settles, so
-        that no circle of rows lets itself be seen. Only in a circle a fallback may speak in one generation and be silent in
-        the next, for ever: then the rules are settled without fallbacks first, and at the end nobody is forgotten again.
+        A scope that reads its own entity (a site its head office) begins with nobody and is
+        repeated until it settles, so that no circle of rows lets itself be seen. Only in a circle a
+        fallback may speak in one generation and be silent in the next, for ever: then the rules are
+        settled without fallbacks first, and at the end nobody is forgotten again.
         """
         if query.own_column is None:
             return self._computed(query, touched)
@@ -284,7 +322,9 @@ class Visibility:
             return found
         self._repeated(query, touched, own, forgets=False)
         self._mapped.pop(query.entity.name, None)  # the atoms alone do not say it
-        among = sql.SQL("" if touched is None else "WHERE key IN (SELECT key FROM {})").format(touched)
+        among = sql.SQL("" if touched is None else "WHERE key IN (SELECT key FROM {})").format(
+            touched
+        )
         return sql.SQL("(SELECT key, audience FROM {} {})").format(own, among)
 
     def _repeated(
@@ -296,21 +336,24 @@ class Visibility:
         fallbacks: bool = True,
         forgets: bool = True,
     ) -> sql.Composable | None:
-        """The rows' audiences, once nothing changes any more; None when they come round to what they were before.
+        """The rows' audiences, once nothing changes any more; None when they come round to what
+        they were before.
 
-        forgets: a row's audience becomes what is found; else that is added to it. Then, and without fallbacks, sets only
-        grow, and nothing comes round.
+        forgets: a row's audience becomes what is found; else that is added to it. Then, and without
+        fallbacks, sets only grow, and nothing comes round.
         """
         been: set[int] = set()
         while len(been) < _MAX_GENERATIONS:
             computed = self._computed(query, touched, fallbacks=fallbacks)
             pairs = self._connection.execute(
                 sql.SQL(
-                    "SELECT DISTINCT o.audience, c.audience FROM {} AS o JOIN {} AS c ON c.key = o.key "
-                    "WHERE o.audience <> c.audience"
+                    "SELECT DISTINCT o.audience, c.audience FROM {} AS o JOIN {} AS c ON c.key ="
+                    " o.key WHERE o.audience <> c.audience"
                 ).format(own, computed)
             ).fetchall()
-            becomes = {(old, new): new if forgets else self._together(old, new) for old, new in pairs}
+            becomes = {
+                (old, new): new if forgets else self._together(old, new) for old, new in pairs
+            }
             if all(old == goal for (old, _), goal in becomes.items()):
                 return computed
             steps = self.lookups.filled(
@@ -319,8 +362,8 @@ class Visibility:
             )
             self._connection.execute(
                 sql.SQL(
-                    "UPDATE {} AS o SET audience = s.goal FROM {} AS c JOIN {} AS s ON s.new = c.audience "
-                    "WHERE o.key = c.key AND o.audience = s.old"
+                    "UPDATE {} AS o SET audience = s.goal FROM {} AS c JOIN {} AS s ON s.new ="
+                    " c.audience WHERE o.key = c.key AND o.audience = s.old"
                 ).format(own, computed, steps)
             )
             if fallbacks and forgets:
@@ -332,29 +375,39 @@ class Visibility:
 
     def _digest_of(self, own: sql.Identifier) -> int:
         row = self._connection.execute(
-            sql.SQL("SELECT bit_xor(hashtextextended(key || ' ' || audience, 0)) FROM {}").format(own)
+            sql.SQL("SELECT bit_xor(hashtextextended(key || ' ' || audience, 0)) FROM {}").format(
+                own
+            )
         ).fetchone()
         return row[0] if row else 0
 
     def _together(self, *audiences: int) -> int:
         return self.audiences.number(reduce(or_, map(self.audiences.mask, audiences)))
 
-    def _begin_with_nobody(self, name: str, own: sql.Identifier, touched: sql.Identifier | None) -> None:
+    def _begin_with_nobody(
+        self, name: str, own: sql.Identifier, touched: sql.Identifier | None
+    ) -> None:
         nobody = sql.Literal(NOBODY_NUMBER)
         self._connection.execute(sql.SQL("TRUNCATE {}").format(own))
         if touched is None:
-            known = sql.SQL("SELECT {}, {} FROM {}").format(sql.Identifier(ID), nobody, table(KIMO, name))
+            known = sql.SQL("SELECT {}, {} FROM {}").format(
+                sql.Identifier(ID), nobody, table(KIMO, name)
+            )
         else:
             known = sql.SQL(
-                "SELECT t.key, t.audience FROM {0} AS t WHERE NOT EXISTS (SELECT FROM {1} AS d WHERE d.key = t.key) "
-                "UNION ALL SELECT key, {2} FROM {1}"
+                "SELECT t.key, t.audience FROM {0} AS t WHERE NOT EXISTS (SELECT FROM {1} AS d"
+                " WHERE d.key = t.key) UNION ALL SELECT key, {2} FROM {1}"
             ).format(self.lookups.table(name), touched, nobody)
-        self._connection.execute(sql.SQL("INSERT INTO {} (key, audience) {}; ANALYZE {}").format(own, known, own))
+        self._connection.execute(
+            sql.SQL("INSERT INTO {} (key, audience) {}; ANALYZE {}").format(own, known, own)
+        )
 
     def _computed(
         self, query: Query, touched: sql.Identifier | None, *, fallbacks: bool = True
     ) -> sql.Composable:
-        """A subquery (key, audience) of the touched live rows, or all: their atoms, and these mapped to sets."""
+        """A subquery (key, audience) of the touched live rows, or all: their atoms, and these
+        mapped to sets.
+        """
         if not query.atoms:
             number = self.audiences.number(self._evaluate(query, (), fallbacks=fallbacks))
             return sql.SQL("(SELECT x.{}::text AS key, {} AS audience {})").format(
@@ -368,17 +421,21 @@ class Visibility:
                 )
             )
         names = sql.SQL(", ").join(atom.name for atom in query.atoms)
-        combinations = self._connection.execute(sql.SQL("SELECT DISTINCT {} FROM {}").format(names, atoms)).fetchall()
+        combinations = self._connection.execute(
+            sql.SQL("SELECT DISTINCT {} FROM {}").format(names, atoms)
+        ).fetchall()
         mapping = self._mapping(query, combinations, fallbacks=fallbacks)
         if touched is None:
             self._mapped[query.entity.name] = (query, mapping)
-        return sql.SQL("(SELECT x.key, m.number AS audience FROM {} AS x JOIN {} AS m ON {})").format(
-            atoms, mapping, _same_atoms(query)
-        )
+        return sql.SQL(
+            "(SELECT x.key, m.number AS audience FROM {} AS x JOIN {} AS m ON {})"
+        ).format(atoms, mapping, _same_atoms(query))
 
     @contextmanager
     def _nested_loops(self, few: bool) -> Iterator[None]:
-        """What belongs to a few rows PostgreSQL may fetch one by one; of whole tables it guesses too badly for that."""
+        """What belongs to a few rows PostgreSQL may fetch one by one; of whole tables it guesses
+        too badly for that.
+        """
         self._connection.execute(f"SET LOCAL enable_nestloop = {'on' if few else 'off'}")
         yield
         self._connection.execute("SET LOCAL enable_nestloop = off")
@@ -406,7 +463,9 @@ class Visibility:
         accounts = self.entity("Account")
         definition = self._digest(scope.model_dump(), self.profiles.described())
         state = self.lookups.state(name)
-        decided = max(accounts.changed_load, *(self.lookups.loaded.get(e, 0) for e in (scope.link, "Account")))
+        decided = max(
+            accounts.changed_load, *(self.lookups.loaded.get(e, 0) for e in (scope.link, "Account"))
+        )
         if state and state.definition == definition and decided <= state.refreshed_load:
             return self.lookups.refreshed(name, definition, changed=False)
         filters = PromotionFilters(
@@ -419,7 +478,9 @@ class Visibility:
         )
         masks = filters.masks(self._channel_codes)
         columns = [("key", "text"), ("audience", "integer")]
-        rows = self.lookups.filled(columns, ((key, self.audiences.number(mask)) for key, mask in masks.items()))
+        rows = self.lookups.filled(
+            columns, ((key, self.audiences.number(mask)) for key, mask in masks.items())
+        )
         select = sql.SQL("SELECT key, audience FROM {}").format(rows)
         changed = True
         if state is None:
@@ -437,7 +498,9 @@ class Visibility:
         if found := self.lookups.fresh(entity):
             return found.table
         if entity not in self._filling:
-            self._filling[entity] = self.lookups.filled([("key", "text"), ("audience", "integer")], ())
+            self._filling[entity] = self.lookups.filled(
+                [("key", "text"), ("audience", "integer")], ()
+            )
         return self._filling[entity]
 
 

@@ -1,4 +1,6 @@
-"""How heavy tablets' data are: what a first sync fetches, what a usual day brings, and how that was after past loads."""
+"""How heavy tablets' data are: what a first sync fetches, what a usual day brings, and how that was
+after past loads.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +29,9 @@ _REQUESTS_FIRST = 2
 
 @dataclass(frozen=True)
 class EntityWeight:
-    """bytes, objects: of a first sync. daily_bytes: the median day's changes; None while there were not enough loads."""
+    """bytes, objects: of a first sync. daily_bytes: the median day's changes; None while there were
+    not enough loads.
+    """
 
     entity: str
     rows: int
@@ -38,7 +42,9 @@ class EntityWeight:
 
 @dataclass(frozen=True)
 class Weight:
-    """One agent's or user's data, heaviest entity first. Their bytes are the objects', the manifest's come on top."""
+    """One agent's or user's data, heaviest entity first. Their bytes are the objects', the
+    manifest's come on top.
+    """
 
     agent: str
     user: str | None
@@ -69,13 +75,16 @@ class Weight:
 
 
 def transfer_seconds(size: int, objects: int, mbit: float) -> float:
-    """How long a sync of so many bytes in so many objects takes at this speed: the assumptions stand above."""
+    """How long a sync of so many bytes in so many objects takes at this speed: the assumptions
+    stand above.
+    """
     waits = _REQUESTS_FIRST + -(-objects // PARALLEL_REQUESTS)
     return size * 8 / (mbit * 1_000_000) + waits * LATENCY_S
 
 
 def brought_by_load(bucket: Bucket) -> dict[int, int]:
-    """load -> bytes that a tablet which had synced before it fetched for this bucket, as far as the manifest tells.
+    """load -> bytes that a tablet which had synced before it fetched for this bucket, as far as the
+    manifest tells.
 
     A base to which no change leads is of a bucket that is new, or was written whole.
     """
@@ -87,9 +96,14 @@ def brought_by_load(bucket: Bucket) -> dict[int, int]:
 
 
 def weigh(
-    manifest: Manifest, manifest_bytes: int, days: Mapping[int, date] | None = None, daily_bytes: int | None = None
+    manifest: Manifest,
+    manifest_bytes: int,
+    days: Mapping[int, date] | None = None,
+    daily_bytes: int | None = None,
 ) -> Weight:
-    """days: the loads over which a usual day is looked for, with their dates. daily_bytes: such a day's, of all together."""
+    """days: the loads over which a usual day is looked for, with their dates. daily_bytes: such a
+    day's, of all together.
+    """
     found: dict[str, list[Bucket]] = {entity: [] for entity in manifest["entities"]}
     for bucket in buckets(manifest):
         found[bucket.entity].append(bucket)
@@ -97,7 +111,12 @@ def weigh(
     entities.sort(key=lambda entity: (-entity.bytes, entity.entity))
     user = manifest.get("user")
     return Weight(
-        manifest["agent"], user["id"] if user else None, manifest["load"], manifest_bytes, entities, daily_bytes
+        manifest["agent"],
+        user["id"] if user else None,
+        manifest["load"],
+        manifest_bytes,
+        entities,
+        daily_bytes,
     )
 
 
@@ -119,7 +138,10 @@ def _weigh_entity(entity: str, mine: list[Bucket], days: Mapping[int, date]) -> 
 
 def as_json(weight: Weight, mbit: float) -> dict[str, Any]:
     return {
-        **{name: getattr(weight, name) for name in ("agent", "user", "load", "rows", "bytes", "objects")},
+        **{
+            name: getattr(weight, name)
+            for name in ("agent", "user", "load", "rows", "bytes", "objects")
+        },
         "manifest_bytes": weight.manifest_bytes,
         "daily_bytes": weight.daily_bytes,
         "seconds": round(weight.seconds(mbit), 1),
@@ -129,12 +151,15 @@ def as_json(weight: Weight, mbit: float) -> dict[str, Any]:
     }
 
 
-# --- after past loads ------------------------------------------------------------------------------------------
+# --- after past loads
+# ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class PastWeight:
-    """What one manifest weighed after one load. changed_bytes: what a tablet fetched that had synced before it."""
+    """What one manifest weighed after one load. changed_bytes: what a tablet fetched that had
+    synced before it.
+    """
 
     load: int
     path: str
@@ -144,9 +169,11 @@ class PastWeight:
 
 
 def weights_now(manifests: Manifests, load: int) -> Iterator[PastWeight]:
-    """What each manifest weighs that step 3 has made in this load, without the manifests' own bytes.
+    """What each manifest weighs that step 3 has made in this load, without the manifests' own
+    bytes.
 
-    Of a bucket that has become somebody else's as a whole, changed_bytes has what changed in it, not all of it.
+    Of a bucket that has become somebody else's as a whole, changed_bytes has what changed in it,
+    not all of it.
     """
     profiles, record = manifests.profiles, manifests.record
     of_profile = {profile.position: [0, 0, 0] for profile in profiles.live}
@@ -173,21 +200,31 @@ def _weigh_bucket(bucket: RecordedBucket, load: int, *, private: bool) -> tuple[
     changed = next((change.record.bytes for change in bucket.changes if change.load == load), None)
     if changed is None:
         changed = base if bucket.base_load == load else 0
-    return 0 if private else bucket.rows, base + sum(change.record.bytes for change in bucket.later_changes), changed
+    return (
+        0 if private else bucket.rows,
+        base + sum(change.record.bytes for change in bucket.later_changes),
+        changed,
+    )
 
 
 def record_weights(connection: Connection, load: int, weights: Iterable[PastWeight]) -> None:
-    """Notes in ops.agent_weight what the manifests weigh after this load, and forgets the loads of long ago.
+    """Notes in ops.agent_weight what the manifests weigh after this load, and forgets the loads of
+    long ago.
 
     To be called after they were written, also when none changed: a plot needs all its points.
     """
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM ops.agent_weight WHERE load = %s", [load])
-        with cursor.copy("COPY ops.agent_weight (load, manifest, rows, bytes, changed_bytes) FROM STDIN") as copy:
+        with cursor.copy(
+            "COPY ops.agent_weight (load, manifest, rows, bytes, changed_bytes) FROM STDIN"
+        ) as copy:
             for weight in weights:
-                copy.write_row((weight.load, weight.path, weight.rows, weight.bytes, weight.changed_bytes))
+                copy.write_row(
+                    (weight.load, weight.path, weight.rows, weight.bytes, weight.changed_bytes)
+                )
         cursor.execute(
-            "DELETE FROM ops.agent_weight WHERE load <= (SELECT load FROM ops.load ORDER BY load DESC OFFSET %s LIMIT 1)",
+            "DELETE FROM ops.agent_weight WHERE load <= (SELECT load FROM ops.load ORDER BY load"
+            " DESC OFFSET %s LIMIT 1)",
             [KEEP_LOADS],
         )
 
@@ -195,14 +232,16 @@ def record_weights(connection: Connection, load: int, weights: Iterable[PastWeig
 def weights_after(connection: Connection, load: int | None = None) -> list[PastWeight]:
     """All manifests after a load, or the last that was noted: the heaviest first."""
     rows = connection.execute(
-        "SELECT load, manifest, rows, bytes, changed_bytes FROM ops.agent_weight "
-        "WHERE load = coalesce(%s, (SELECT max(load) FROM ops.agent_weight)) ORDER BY bytes DESC, manifest",
+        "SELECT load, manifest, rows, bytes, changed_bytes FROM ops.agent_weight WHERE load ="
+        " coalesce(%s, (SELECT max(load) FROM ops.agent_weight)) ORDER BY bytes DESC, manifest",
         [load],
     )
     return [PastWeight(*row) for row in rows]
 
 
-def history(connection: Connection, paths: Iterable[str], loads: int) -> dict[str, list[tuple[int, int]]]:
+def history(
+    connection: Connection, paths: Iterable[str], loads: int
+) -> dict[str, list[tuple[int, int]]]:
     """path -> (load, bytes) after each of the last loads that were noted, ascending."""
     rows = connection.execute(
         """
@@ -231,11 +270,14 @@ _LOADS = """
 
 
 def daily_bytes(connection: Connection, days: int) -> dict[str, int]:
-    """path -> what the loads of a usual day (the median) bring. A manifest that saw one load only is not in it."""
+    """path -> what the loads of a usual day (the median) bring. A manifest that saw one load only
+    is not in it.
+    """
     rows = connection.execute(
         f"""
         SELECT manifest, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY bytes))::bigint
-        FROM (SELECT manifest, day, sum(changed_bytes) AS bytes FROM ({_LOADS}) AS loads GROUP BY manifest, day) AS days
+        FROM (SELECT manifest, day, sum(changed_bytes) AS bytes FROM ({_LOADS}) AS loads
+            GROUP BY manifest, day) AS days
         GROUP BY manifest
         """,
         {"days": days},
@@ -247,4 +289,3 @@ def days_of_loads(connection: Connection, path: str, days: int) -> dict[int, dat
     """The loads over which a usual day of this manifest is looked for, with their days."""
     query = f"SELECT load, day FROM ({_LOADS}) AS loads WHERE manifest = %(path)s"
     return dict(connection.execute(query, {"days": days, "path": path}).fetchall())
-

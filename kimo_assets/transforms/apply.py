@@ -9,12 +9,15 @@ from kimo_assets.transforms.values import plain
 
 
 def transformed(
-    transformation: Transformation, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]
+    transformation: Transformation,
+    columns: Sequence[Sequence[Any]],
+    rows: int,
+    absent: frozenset[str],
 ) -> Outcome:
     """A value for each row, or why there is none.
 
-    columns: as the driver gave them, those that `transformation.columns` names. absent: texts that mean "no value" in
-    this field (fact sheet, section 8).
+    columns: as the driver gave them, those that `transformation.columns` names. absent: texts that
+    mean "no value" in this field (fact sheet, section 8).
     """
     begun = transformation.beginning.of([plain(column) for column in columns], rows, absent)
     if not transformation.steps:
@@ -24,7 +27,9 @@ def transformed(
 
 
 def _each(steps: Sequence[Step], values: Sequence[Any], absent: frozenset[str]) -> Outcome:
-    """The steps, once for each different value: codes, days and the keys of other rows come again and again."""
+    """The steps, once for each different value: codes, days and the keys of other rows come again
+    and again.
+    """
     made: dict[Any, Any] = {}
     refusals: dict[Any, Refusal] = {}
     for value in set(values):
@@ -38,4 +43,6 @@ def _each(steps: Sequence[Step], values: Sequence[Any], absent: frozenset[str]) 
     results = [made[value] for value in values]
     if not refusals:
         return Outcome(results)
-    return Outcome(results, {i: refusals[value] for i, value in enumerate(values) if value in refusals})
+    return Outcome(
+        results, {i: refusals[value] for i, value in enumerate(values) if value in refusals}
+    )

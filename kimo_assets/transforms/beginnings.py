@@ -1,4 +1,6 @@
-"""What a value may begin with: a column of the source, or something made of several, of none, or by an expression."""
+"""What a value may begin with: a column of the source, or something made of several, of none, or by
+an expression.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ class Beginning(Protocol):
         """The columns it reads, as kimo.yaml spells them; None: the field's own."""
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
-        """A value for each of `rows` rows. columns: those it reads, with plain values (values.py)."""
+        """A value for each of `rows` rows. columns: those it reads, with plain values
+        (values.py).
+        """
 
 
 @dataclass(frozen=True)

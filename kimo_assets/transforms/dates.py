@@ -1,4 +1,6 @@
-"""Days and moments written in the vendor's notation, .NET's: dd/MM/yyyy, yyyyMMdd, dd/MM/yyyy HH:mm:ss."""
+"""Days and moments written in the vendor's notation, .NET's: dd/MM/yyyy, yyyyMMdd, dd/MM/yyyy
+HH:mm:ss.
+"""
 
 import re
 from collections.abc import Callable
@@ -54,7 +56,9 @@ _WRITTEN: dict[str, Callable[[datetime], str]] = {
     "tt": lambda moment: "AM" if moment.hour < 12 else "PM",
 } | {"f" * digits: partial(_fraction, digits) for digits in range(1, 8)}
 
-_PIECES = re.compile(r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>[^']*)'|\\(?P<escaped>.)|(?P<other>.)", re.DOTALL)
+_PIECES = re.compile(
+    r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>[^']*)'|\\(?P<escaped>.)|(?P<other>.)", re.DOTALL
+)
 
 # .NET's own default: 49 is 2049, 50 is 1950.
 _LAST_SHORT_YEAR = 49
@@ -73,18 +77,26 @@ class DateFormat:
         _pattern(self.notation)
 
     def read(self, text: str) -> date | None:
-        """The day, or the moment where the format gives a time; None for a text that is not written so."""
+        """The day, or the moment where the format gives a time; None for a text that is not written
+        so.
+        """
         match = _pattern(self.notation).fullmatch(text)
         return _made(match.groupdict()) if match else None
 
     def write(self, value: date) -> str:
         """The day or moment as the format has it; a day's time is midnight."""
-        moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-        return "".join(piece if isinstance(piece, str) else piece(moment) for piece in _writers(self.notation))
+        moment = (
+            value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+        )
+        return "".join(
+            piece if isinstance(piece, str) else piece(moment) for piece in _writers(self.notation)
+        )
 
     @property
     def digits(self) -> int:
-        """How many digits a day has that is written without anything between them; 0 for other formats."""
+        """How many digits a day has that is written without anything between them; 0 for other
+        formats.
+        """
         widths = [_width(piece["letters"]) for piece in _PIECES.finditer(self.notation)]
         return sum(widths) if all(widths) else 0
 
@@ -100,7 +112,11 @@ def _writers(notation: str) -> tuple[str | Callable[[datetime], str], ...]:
     pieces: list[str | Callable[[datetime], str]] = []
     for piece in _PIECES.finditer(notation):
         letters = piece["letters"]
-        pieces.append(_WRITTEN[letters] if letters else piece["quoted"] or piece["escaped"] or piece["other"] or "")
+        pieces.append(
+            _WRITTEN[letters]
+            if letters
+            else piece["quoted"] or piece["escaped"] or piece["other"] or ""
+        )
     return tuple(pieces)
 
 
@@ -112,7 +128,10 @@ def _pattern(notation: str) -> re.Pattern[str]:
         if (letters := piece["letters"]) is None:
             pattern += re.escape(piece["quoted"] or piece["escaped"] or piece["other"] or "")
         elif letters not in _PARTS:
-            raise ValueError(f"'{letters}' is no part of a date here. Known: {', '.join(_PARTS)}; quote other letters")
+            raise ValueError(
+                f"'{letters}' is no part of a date here. Known: {', '.join(_PARTS)}; quote other"
+                " letters"
+            )
         else:
             name, digits = _PARTS[letters]
             parts.append(name)
@@ -120,7 +139,10 @@ def _pattern(notation: str) -> re.Pattern[str]:
     if len(set(parts)) < len(parts) or {"year", "short_year"} <= set(parts):
         raise ValueError(f"'{notation}' says a part of the date twice")
     if not {"month", "day"} <= set(parts) or not {"year", "short_year"} & set(parts):
-        raise ValueError(f"'{notation}' does not say year, month and day. Expected e.g. dd/MM/yyyy (MM month, mm minute)")
+        raise ValueError(
+            f"'{notation}' does not say year, month and day. Expected e.g. dd/MM/yyyy (MM month, mm"
+            " minute)"
+        )
     return re.compile(pattern)
 
 
@@ -151,7 +173,9 @@ def _hour(parts: dict[str, str]) -> int:
 
 @dataclass(frozen=True)
 class AsDate:
-    """Reads days by the formats, in their order. or_iso: a text that is written year first is taken as well."""
+    """Reads days by the formats, in their order. or_iso: a text that is written year first is taken
+    as well.
+    """
 
     formats: tuple[DateFormat, ...]
     or_iso: bool = False

@@ -1,7 +1,9 @@
-"""Expressions over a row's columns: Jinja's, in its sandbox, compiled once and evaluated for a whole batch at a time.
+"""Expressions over a row's columns: Jinja's, in its sandbox, compiled once and evaluated for a
+whole batch at a time.
 
-What is different from a template's: numbers are exact decimals, `round` rounds halves away from zero as invoices do,
-a column without a value is an empty text, and there is nothing but the row (no globals, no chance).
+What is different from a template's: numbers are exact decimals, `round` rounds halves away from
+zero as invoices do, a column without a value is an empty text, and there is nothing but the row (no
+globals, no chance).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,15 +62,22 @@ class Expression:
         return Outcome(values, refused)
 
 
-def _evaluated(template: Template, rows: Iterator[Any], constants: Mapping[str, Decimal]) -> Iterator[tuple[int, Any]]:
+def _evaluated(
+    template: Template, rows: Iterator[Any], constants: Mapping[str, Decimal]
+) -> Iterator[tuple[int, Any]]:
     return template.generate(rows=rows, **constants)  # type: ignore[return-value]  # native: outputs stay what they are
 
 
 def _filled(values: Sequence[Any]) -> Sequence[Any]:
-    """Numbers without trailing zeros: what is joined to a text must not depend on the column's scale."""
+    """Numbers without trailing zeros: what is joined to a text must not depend on the column's
+    scale.
+    """
     if set(map(type, values)) <= {str, int}:
         return values
-    return ["" if v is None else Decimal(plain_number(v)) if isinstance(v, Decimal) else v for v in values]
+    return [
+        "" if v is None else Decimal(plain_number(v)) if isinstance(v, Decimal) else v
+        for v in values
+    ]
 
 
 def _result(value: Any) -> Any:
@@ -88,7 +97,9 @@ def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if not text or text.startswith("[<class"):  # all that a decimal has to say
         return type(error).__name__
-    return f"the values do not suit the expression ({text})" if isinstance(error, TypeError) else text
+    return (
+        f"the values do not suit the expression ({text})" if isinstance(error, TypeError) else text
+    )
 
 
 class _Sandbox(ImmutableSandboxedEnvironment, NativeEnvironment):
@@ -141,7 +152,11 @@ class _Names(NodeTransformer):
         self.constants: dict[str, Decimal] = {}
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
-        if isinstance(node.node, nodes.Name) and node.node.name == ROW and isinstance(node.arg, nodes.Const):
+        if (
+            isinstance(node.node, nodes.Name)
+            and node.node.name == ROW
+            and isinstance(node.arg, nodes.Const)
+        ):
             return self._column(str(node.arg.value), node)
         return self.generic_visit(node)
 
@@ -158,13 +173,17 @@ class _Names(NodeTransformer):
     def _column(self, column: str, node: nodes.Node) -> nodes.Name:
         known = {name.casefold(): variable for name, variable in self.columns.items()}
         variable = known.get(column.casefold(), f"column_{len(self.columns)}")
-        self.columns.setdefault(next((n for n in self.columns if n.casefold() == column.casefold()), column), variable)
+        self.columns.setdefault(
+            next((n for n in self.columns if n.casefold() == column.casefold()), column), variable
+        )
         return nodes.Name(variable, "load", lineno=node.lineno)
 
 
 @lru_cache(maxsize=1000)
 def _compiled(text: str) -> tuple[Template, tuple[str, ...], dict[str, Decimal]]:
-    """The template that yields (position, value) for each of `rows`, the columns a row holds, the numbers it needs."""
+    """The template that yields (position, value) for each of `rows`, the columns a row holds, the
+    numbers it needs.
+    """
     environment = _environment()
     try:
         tree = _parsed(environment, text)
@@ -189,10 +208,18 @@ def _parsed(environment: _Sandbox, text: str) -> nodes.Expr:
 def _check_words(environment: _Sandbox, tree: nodes.Node) -> None:
     """Jinja looks for filters and tests in a condition's branches only when a row gets there."""
     for node in tree.find_all((nodes.Filter, nodes.Test)):
-        kind, known = ("filter", environment.filters) if isinstance(node, nodes.Filter) else ("test", environment.tests)
+        kind, known = (
+            ("filter", environment.filters)
+            if isinstance(node, nodes.Filter)
+            else ("test", environment.tests)
+        )
         if node.name not in known:
             close = nearest(node.name, known)
-            hint = f" Did you mean {' or '.join(close)}?" if close else f" There are: {', '.join(sorted(known))}."
+            hint = (
+                f" Did you mean {' or '.join(close)}?"
+                if close
+                else f" There are: {', '.join(sorted(known))}."
+            )
             raise TemplateSyntaxError(f"there is no {kind} '{node.name}'.{hint}", 1)
     for attribute in tree.find_all(nodes.Getattr):
         if attribute.attr.startswith("_"):
@@ -201,7 +228,8 @@ def _check_words(environment: _Sandbox, tree: nodes.Node) -> None:
 
 def _loop(environment: _Sandbox, value: nodes.Expr, variables: Sequence[str]) -> nodes.Template:
     target = nodes.Tuple([nodes.Name(name, "store") for name in ("position", *variables)], "store")
-    # In a tuple with the position the value stays what it is, also where the language could work it out beforehand.
+    # In a tuple with the position the value stays what it is, also where the language could work it
+    # out beforehand.
     pair = nodes.Tuple([nodes.Name("position", "load"), value], "load")
     body = nodes.For(target, nodes.Name("rows", "load"), [nodes.Output([pair])], [], None, False)
     template = nodes.Template([body], lineno=1)

@@ -1,8 +1,8 @@
 """kimo.yaml's notation for a transformation, parsed into frozen values.
 
-A transformation is one step or a list of steps. A step is a bare name (`trim`), or a mapping of its name to what it wants
-(`{lookup: {N: NORD}, default: ALTRO}`). The first may be a beginning (`constant`, `coalesce`, `concat`, `expression`); else
-the value begins as the field's own column.
+A transformation is one step or a list of steps. A step is a bare name (`trim`), or a mapping of its
+name to what it wants (`{lookup: {N: NORD}, default: ALTRO}`). The first may be a beginning
+(`constant`, `coalesce`, `concat`, `expression`); else the value begins as the field's own column.
 """
 
 import json
@@ -44,7 +44,9 @@ class Transformation:
 
     @property
     def keeps_the_value(self) -> bool:
-        """Whether the ERP knows the value by its own column: `QueryAsLong` only says how it is asked for."""
+        """Whether the ERP knows the value by its own column: `QueryAsLong` only says how it is
+        asked for.
+        """
         return self.beginning.columns is None and set(self.steps) <= {numbers.query_as_long}
 
     @property
@@ -54,7 +56,9 @@ class Transformation:
 
 @dataclass(frozen=True)
 class _Kind:
-    """make: the step from its argument and options. example: as it would be written; bare: there is no argument."""
+    """make: the step from its argument and options. example: as it would be written; bare: there is
+    no argument.
+    """
 
     make: Callable[..., Any]
     example: str
@@ -72,10 +76,14 @@ def parse(given: Any) -> Transformation:
         try:
             made.append(_step(one, is_first=position == 0))
         except NotationError as error:
-            raise NotationError(str(error), (str(position), *error.path) if given is written else error.path) from None
+            raise NotationError(
+                str(error), (str(position), *error.path) if given is written else error.path
+            ) from None
     begins = made and hasattr(made[0], "of")
     beginning = made.pop(0) if begins else OwnColumn()
-    return Transformation(beginning, tuple(made), json.dumps(given, default=str, ensure_ascii=False))
+    return Transformation(
+        beginning, tuple(made), json.dumps(given, default=str, ensure_ascii=False)
+    )
 
 
 def as_dates(formats: Sequence[DateFormat], *, or_iso: bool) -> Transformation:
@@ -98,7 +106,9 @@ def _step(written: Any, *, is_first: bool) -> Any:
     try:
         return kind.make(argument, **options)
     except NotationError as error:
-        raise NotationError(f"{error}. Expected e.g. {{{kind.example}}}", error.path or (name,)) from None
+        raise NotationError(
+            f"{error}. Expected e.g. {{{kind.example}}}", error.path or (name,)
+        ) from None
     except ValueError as error:
         raise NotationError(str(error), (name,)) from None
 
@@ -112,7 +122,9 @@ def _split(written: Any) -> tuple[str, Any, dict[str, Any]]:
         raise NotationError(f"expected a step, e.g. trim or {{{STEPS['lookup'].example}}}")
     names = [key for key in written if key in BEGINNINGS or key in STEPS]
     if len(names) > 1:
-        raise NotationError(f"{' and '.join(names)} are two steps: write them as a list, one `- ` each")
+        raise NotationError(
+            f"{' and '.join(names)} are two steps: write them as a list, one `- ` each"
+        )
     _require_known(names[0] if names else next(iter(written)))
     name = names[0]
     allowed = (BEGINNINGS.get(name) or STEPS[name]).options
@@ -128,11 +140,16 @@ def _require_known(name: str) -> None:
     known = [*BEGINNINGS, *STEPS]
     if name not in known:
         close = nearest(name, known)
-        hint = f"Did you mean `{'` or `'.join(close)}`?" if close else f"There are: {', '.join(known)}."
+        hint = (
+            f"Did you mean `{'` or `'.join(close)}`?"
+            if close
+            else f"There are: {', '.join(known)}."
+        )
         raise NotationError(f"there is no transformation `{name}`. {hint}", ())
 
 
-# --- what each step wants -------------------------------------------------------------------------------------------
+# --- what each step wants
+# -------------------------------------------------------------------------------------------
 
 
 def _scalar(value: Any, what: str = "a value") -> Any:
@@ -142,7 +159,11 @@ def _scalar(value: Any, what: str = "a value") -> Any:
 
 
 def _columns(given: Any) -> tuple[str, ...]:
-    if not isinstance(given, list) or not given or not all(isinstance(name, str) and name for name in given):
+    if (
+        not isinstance(given, list)
+        or not given
+        or not all(isinstance(name, str) and name for name in given)
+    ):
         raise NotationError("expected a list of columns")
     return tuple(given)
 
@@ -206,7 +227,7 @@ BEGINNINGS: Mapping[str, _Kind] = {
     "constant": _Kind(_constant, "constant: EUR"),
     "coalesce": _Kind(_coalesce, "coalesce: [TEL1, TEL2]"),
     "concat": _Kind(_concat, 'concat: [NOTE1, NOTE2], separator: " - "', ("separator",)),
-    "expression": _Kind(_expression, 'expression: "NAME ~ \' \' ~ CITY"'),
+    "expression": _Kind(_expression, "expression: \"NAME ~ ' ' ~ CITY\""),
 }
 
 STEPS: Mapping[str, _Kind] = {

@@ -16,7 +16,9 @@ _BLANKS = " \u00a0\u202f"
 
 @dataclass(frozen=True)
 class AsNumber:
-    """Reads numbers written like the example. Raises: ValueError when the example is not 1234.56 in some writing."""
+    """Reads numbers written like the example. Raises: ValueError when the example is not 1234.56 in
+    some writing.
+    """
 
     example: str
 
@@ -38,10 +40,19 @@ class AsNumber:
 def _pattern(example: str) -> re.Pattern[str]:
     found = _EXAMPLE.fullmatch(example)
     if not found or found["group"] == found["point"]:
-        raise ValueError(f"'{example}' is no example of a number. Expected 1234.56 as it is written there, e.g. 1.234,56")
-    group = f"[{re.escape(_BLANKS if found['group'] in _BLANKS else found['group'])}]" if found["group"] else "(?!)"
+        raise ValueError(
+            f"'{example}' is no example of a number. Expected 1234.56 as it is written there, e.g."
+            " 1.234,56"
+        )
+    group = (
+        f"[{re.escape(_BLANKS if found['group'] in _BLANKS else found['group'])}]"
+        if found["group"]
+        else "(?!)"
+    )
     whole = f"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+"
-    return re.compile(rf"(?P<sign>[-+]?)(?P<whole>{whole})(?:{re.escape(found['point'])}(?P<decimals>[0-9]*))?")
+    return re.compile(
+        rf"(?P<sign>[-+]?)(?P<whole>{whole})(?:{re.escape(found['point'])}(?P<decimals>[0-9]*))?"
+    )
 
 
 _WHOLE = re.compile(r"(?P<sign>[-+]?)0*(?P<digits>[0-9]+)(?:\.0*)?")
@@ -60,7 +71,9 @@ def string_to_integer(value: Any, absent: frozenset[str]) -> int | None:
 
 
 def query_as_long(value: Any, absent: frozenset[str]) -> str:
-    """An id that is a whole number at the source, in its plain form: 12.0, '0012' and 12 are one id."""
+    """An id that is a whole number at the source, in its plain form: 12.0, '0012' and 12 are one
+    id.
+    """
     text = text_of(value).strip()
     if not text:
         return ""
@@ -68,4 +81,3 @@ def query_as_long(value: Any, absent: frozenset[str]) -> str:
     if not match:
         raise RefusedValue("expected a whole number")
     return ("-" if match["sign"] == "-" and match["digits"] != "0" else "") + match["digits"]
-

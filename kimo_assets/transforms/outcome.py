@@ -1,4 +1,6 @@
-"""What comes of a transformation: values, and why some rows have none. The rules are the quarantine's."""
+"""What comes of a transformation: values, and why some rows have none. The rules are the
+quarantine's.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +27,9 @@ class RefusedValue(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """values: one a row. refused: the rows without one, by position; their place in `values` holds None."""
+    """values: one a row. refused: the rows without one, by position; their place in `values` holds
+    None.
+    """
 
     values: Sequence[Any]
     refused: Mapping[int, Refusal] = field(default_factory=dict)

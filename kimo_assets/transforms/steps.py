@@ -1,6 +1,8 @@
-"""What may be done to a value, one step after another. A step takes one value and what means "no value" in that field.
+"""What may be done to a value, one step after another. A step takes one value and what means "no
+value" in that field.
 
-No value stays none. A step that can make nothing of a value raises RefusedValue, which refuses the row.
+No value stays none. A step that can make nothing of a value raises RefusedValue, which refuses the
+row.
 """
 
 from collections.abc import Mapping
@@ -29,7 +31,8 @@ def lower(value: Any, absent: frozenset[str]) -> str:
 def string_to_hash(value: Any, absent: frozenset[str]) -> str:
     """32 characters for an id of any length: the MD5 of the text, as Ids that are derived have it.
 
-    The vendor does not name its algorithm (fact sheet, section 7). Trailing blanks are a CHAR column's.
+    The vendor does not name its algorithm (fact sheet, section 7). Trailing blanks are a CHAR
+    column's.
     """
     text = text_of(value).rstrip(" ")
     if not text or text in absent:
@@ -65,7 +68,9 @@ class Replace:
 
 @dataclass(frozen=True)
 class Lookup:
-    """A code's other value. default: of codes that are not listed, where there is one (`has_default`)."""
+    """A code's other value. default: of codes that are not listed, where there is one
+    (`has_default`).
+    """
 
     table: Mapping[str, str]
     has_default: bool = False

@@ -1,4 +1,6 @@
-"""A driver's values in the few forms that transformations work on, the same whichever driver gave them."""
+"""A driver's values in the few forms that transformations work on, the same whichever driver gave
+them.
+"""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -9,7 +11,9 @@ _AS_THEY_ARE = {str, int, Decimal, date, datetime, type(None)}
 
 
 def plain(values: Sequence[Any]) -> Sequence[Any]:
-    """A column as texts, whole numbers, exact decimals, days, moments and None. Flags are 0 and 1."""
+    """A column as texts, whole numbers, exact decimals, days, moments and None. Flags are 0
+    and 1.
+    """
     return values if set(map(type, values)) <= _AS_THEY_ARE else [_plain(value) for value in values]
 
 
@@ -48,5 +52,7 @@ def plain_number(value: float | Decimal) -> str:
 
 
 def decode(raw: bytes) -> str:
-    """Bytes that are no UTF-8 become characters that no database takes: the row is refused, not the read."""
+    """Bytes that are no UTF-8 become characters that no database takes: the row is refused, not the
+    read.
+    """
     return raw.decode("utf-8", "surrogateescape")

@@ -41,10 +41,18 @@ class BadRequestError(KimoError):
 
 
 def build_app(
-    config: KimoConfig, open_database: Callable[[], Database], *, token: str | None, graphql_url: str | None = None
+    config: KimoConfig,
+    open_database: Callable[[], Database],
+    *,
+    token: str | None,
+    graphql_url: str | None = None,
 ) -> ASGIApp:
-    """The web API of one company. open_database: called when a request needs it. token None or empty: all is refused."""
-    webserver = Webserver(graphql_url or config.api.graphql_url, code_location=config.api.code_location)
+    """The web API of one company. open_database: called when a request needs it. token None or
+    empty: all is refused.
+    """
+    webserver = Webserver(
+        graphql_url or config.api.graphql_url, code_location=config.api.code_location
+    )
     api = WebApi(config, open_database, webserver)
     app = Starlette(
         routes=[Route(HEALTH, api.health), Route("/{path:path}", api.answer)],
@@ -55,9 +63,13 @@ def build_app(
 
 
 class WebApi:
-    """What the endpoints do. One launch at a time, so that of two requests at the same moment one is discarded."""
+    """What the endpoints do. One launch at a time, so that of two requests at the same moment one
+    is discarded.
+    """
 
-    def __init__(self, config: KimoConfig, open_database: Callable[[], Database], webserver: Webserver) -> None:
+    def __init__(
+        self, config: KimoConfig, open_database: Callable[[], Database], webserver: Webserver
+    ) -> None:
         self._config = config
         self._open_database = open_database
         self._webserver = webserver
@@ -88,7 +100,11 @@ class WebApi:
             return refused(503, "WebserverDown", f"{error}. Nothing was started.")
 
     def _launch(self, endpoint: Endpoint, asked: "Asked") -> Answer:
-        mapped = self._webserver.partitions("full_import_from_erp") if endpoint.is_partitioned or asked.tables else []
+        mapped = (
+            self._webserver.partitions("full_import_from_erp")
+            if endpoint.is_partitioned or asked.tables
+            else []
+        )
         tables = _mapped_names(asked.tables, mapped)
         if in_the_way := self._in_the_way(endpoint):
             return self._discarded(endpoint, in_the_way[0])
@@ -99,11 +115,19 @@ class WebApi:
         )
         named = f" of {', '.join(tables)}" if tables else ""
         link = self._link(run_id)
-        return Answer({
-            "accepted": True,
-            "message": f"'{endpoint.title}'{named} was put into the queue as run {run_id}; follow it at {link}",
-            "endpoint": endpoint.name, "job": endpoint.job, "run_id": run_id, "url": link,
-        })  # fmt: skip
+        return Answer(
+            {
+                "accepted": True,
+                "message": (
+                    f"'{endpoint.title}'{named} was put into the queue as run {run_id}; follow it"
+                    f" at {link}"
+                ),
+                "endpoint": endpoint.name,
+                "job": endpoint.job,
+                "run_id": run_id,
+                "url": link,
+            }
+        )
 
     def _in_the_way(self, endpoint: Endpoint) -> list[GoingOn]:
         """Runs that discard a request for the endpoint."""
@@ -113,11 +137,13 @@ class WebApi:
     def _discarded(self, endpoint: Endpoint, run: GoingOn) -> Answer:
         does = "waits in the queue" if run.is_queued else "is going on"
         return refused(
-            409, "Discarded",
-            f"Discarded: '{title_of(run.job)}' (run {run.run_id}) {does} since {run.since:%Y-%m-%d %H:%M:%S} UTC. "
-            f"'{endpoint.title}' was not started and does not wait; ask again when that one has ended.",
+            409,
+            "Discarded",
+            f"Discarded: '{title_of(run.job)}' (run {run.run_id}) {does} since"
+            f" {run.since:%Y-%m-%d %H:%M:%S} UTC. '{endpoint.title}' was not started and does not"
+            " wait; ask again when that one has ended.",
             because_of=self._as_json(run),
-        )  # fmt: skip
+        )
 
     def _running(self) -> list[GoingOn]:
         """Without those that were killed: Dagster calls them started until somebody tells it."""
@@ -139,10 +165,14 @@ class WebApi:
         try:
             found = self._read_status()
         except (KimoError, PostgresError) as error:
-            return refused(503, "DatabaseDown", f"Kimo's PostgreSQL cannot be asked: {in_one_line(error)}")
+            return refused(
+                503, "DatabaseDown", f"Kimo's PostgreSQL cannot be asked: {in_one_line(error)}"
+            )
         what = ", ".join(f"'{run['title']}' ({run['status']})" for run in running) or "nothing"
         message = f"Running or waiting: {what}." if webserver == "answers" else webserver
-        return Answer({"message": message, "webserver": webserver, "running": running, **found.as_json()})
+        return Answer(
+            {"message": message, "webserver": webserver, "running": running, **found.as_json()}
+        )
 
     def _read_status(self) -> Status:
         if not has_database(self._config):
@@ -151,11 +181,19 @@ class WebApi:
             return read_status(connection, self._config)
 
     def _as_json(self, run: GoingOn) -> dict[str, Any]:
-        return {"run_id": run.run_id, "job": run.job, "title": title_of(run.job), "status": run.status, "since": run.since,
-                "url": self._link(run.run_id)}  # fmt: skip
+        return {
+            "run_id": run.run_id,
+            "job": run.job,
+            "title": title_of(run.job),
+            "status": run.status,
+            "since": run.since,
+            "url": self._link(run.run_id),
+        }
 
     def _link(self, run_id: str) -> str:
-        ui = self._config.notifications.ui_url or self._webserver.graphql_url.removesuffix("/graphql")
+        ui = self._config.notifications.ui_url or self._webserver.graphql_url.removesuffix(
+            "/graphql"
+        )
         return f"{ui.rstrip('/')}/runs/{run_id}"
 
 
@@ -169,23 +207,36 @@ class Asked:
 
 def _parameters(request: Request, endpoint: Endpoint) -> Asked:
     """Raises: BadRequestError for a parameter that is none, or says nothing."""
-    given = {name.casefold(): value for name, value in request.query_params.items() if name.casefold() != TOKEN_PARAMETER}
+    given = {
+        name.casefold(): value
+        for name, value in request.query_params.items()
+        if name.casefold() != TOKEN_PARAMETER
+    }
     known = {name.casefold() for name in endpoint.parameters}
     if unknown := [name for name in given if name not in known]:
-        those = f"Known here: {', '.join(endpoint.parameters)}." if known else f"{endpoint.name} takes none."
+        those = (
+            f"Known here: {', '.join(endpoint.parameters)}."
+            if known
+            else f"{endpoint.name} takes none."
+        )
         hint = " ImportFromErp?tables=A,B imports named entities." if unknown[0] == "tables" else ""
-        raise BadRequestError(f"There is no parameter '{unknown[0]}'. {those}{hint} Nothing was started.")
+        raise BadRequestError(
+            f"There is no parameter '{unknown[0]}'. {those}{hint} Nothing was started."
+        )
     tables = tuple(name.strip() for name in given.get("tables", "").split(",") if name.strip())
     if endpoint.mask_op and not tables:
         raise BadRequestError(
-            "Say which entities: ImportFromErp?tables=Item,PriceList. FullImportFromErp imports all. Nothing was started."
+            "Say which entities: ImportFromErp?tables=Item,PriceList. FullImportFromErp imports"
+            " all. Nothing was started."
         )
     return Asked(tables, _yes_or_no("onlyListed", given.get("onlylisted", "")))
 
 
 def _yes_or_no(name: str, value: str) -> bool:
     if value.casefold() not in (*_YES, *_NO):
-        raise BadRequestError(f"{name}: expected true or false, got '{value}'. Nothing was started.")
+        raise BadRequestError(
+            f"{name}: expected true or false, got '{value}'. Nothing was started."
+        )
     return value.casefold() in _YES
 
 
@@ -207,7 +258,11 @@ def _endpoint_name(path: str) -> str | None:
 
 def _no_such(name: str | None) -> Answer:
     close = [] if name is None else [*nearest(name, [STATUS]), *nearest_endpoints(name)]
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join([*ENDPOINTS, STATUS])}."
+    hint = (
+        f"Did you mean {' or '.join(close)}?"
+        if close
+        else f"There are: {', '.join([*ENDPOINTS, STATUS])}."
+    )
     return refused(404, "NotFound", f"There is no such endpoint under {PREFIX}. {hint}")
 
 

@@ -1,4 +1,6 @@
-"""The vendor's ten endpoints (fact sheet, section 3), and the job of the menu entry that each starts."""
+"""The vendor's ten endpoints (fact sheet, section 3), and the job of the menu entry that each
+starts.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +24,9 @@ class Work(Enum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """is_partitioned: an asset job, whose one run is about the whole range of partitions. mask_op: takes the mask."""
+    """is_partitioned: an asset job, whose one run is about the whole range of partitions. mask_op:
+    takes the mask.
+    """
 
     name: str
     job: str
@@ -41,7 +45,11 @@ class Endpoint:
     def run_config(self, tables: Sequence[str], *, only_listed: bool) -> dict[str, Any]:
         if self.mask_op is None:
             return {}
-        return {"ops": {self.mask_op: {"config": {"entities": ",".join(tables), "only_listed": only_listed}}}}
+        return {
+            "ops": {
+                self.mask_op: {"config": {"entities": ",".join(tables), "only_listed": only_listed}}
+            }
+        }
 
 
 ENDPOINTS = {
@@ -55,12 +63,17 @@ ENDPOINTS = {
         Endpoint("GeocodeAddresses", "geocode_addresses", Work.POSITIONS),
         Endpoint("SyncDataCreation", "step_3_sync_data_creation", is_partitioned=True),
         Endpoint("SettingsSyncDataCreation", "settings_sync_data_creation"),
-        Endpoint("LoadFromIntegratorAndPrepareSyncData", "step_2_3_load_and_sync_data_creation", is_partitioned=True),
+        Endpoint(
+            "LoadFromIntegratorAndPrepareSyncData",
+            "step_2_3_load_and_sync_data_creation",
+            is_partitioned=True,
+        ),
         Endpoint("ExportToErp", "export_to_erp"),
     )
 }
 
-# Jobs that make an endpoint's request be discarded while they run, by what they work on; who started them does not matter.
+# Jobs that make an endpoint's request be discarded while they run, by what they work on; who
+# started them does not matter.
 WORK_OF_JOB = {endpoint.job: endpoint.work for endpoint in ENDPOINTS.values()} | {
     "step_1_import_from_erp": Work.DATA,
     "undo_load": Work.DATA,
@@ -76,4 +89,7 @@ def endpoint_of(name: str) -> Endpoint | None:
 
 
 def nearest_endpoints(name: str) -> list[str]:
-    return [_BY_FOLD[fold].name for fold in get_close_matches(name.casefold(), _BY_FOLD, n=3, cutoff=0.6)]
+    return [
+        _BY_FOLD[fold].name
+        for fold in get_close_matches(name.casefold(), _BY_FOLD, n=3, cutoff=0.6)
+    ]

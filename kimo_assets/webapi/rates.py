@@ -8,7 +8,9 @@ _ADDRESSES = 10_000
 
 
 class Rates:
-    """per_minute requests of an address, also all at once. Of very many addresses, the longest silent is forgotten."""
+    """per_minute requests of an address, also all at once. Of very many addresses, the longest
+    silent is forgotten.
+    """
 
     def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst = float(per_minute)

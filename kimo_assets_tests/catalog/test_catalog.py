@@ -51,7 +51,8 @@ def _label(entity: Entity, field: Field) -> str:
     return f"{entity.name}.{field.name}"
 
 
-# --- What there is ------------------------------------------------------------------------------------------
+# --- What there is
+# ------------------------------------------------------------------------------------------
 
 
 def test_there_are_171_entities_with_2688_fields_and_611_references() -> None:
@@ -66,7 +67,8 @@ def test_every_category_is_a_file_that_holds_exactly_its_entities() -> None:
     on_disk = {
         file.name.removesuffix(".yaml"): set(yaml.safe_load(file.read_text(encoding="utf-8")))
         for file in DATA.iterdir()
-        if file.name.endswith(".yaml") and file.name not in ("console.yaml", "enums.yaml", "made.yaml")
+        if file.name.endswith(".yaml")
+        and file.name not in ("console.yaml", "enums.yaml", "made.yaml")
     }
     in_catalogue: dict[str, set[str]] = {}
     for entity in ENTITIES:
@@ -91,7 +93,8 @@ def test_documents_are_only_exported_and_edited_entities_go_both_ways() -> None:
     } - {"Document"}
 
 
-# --- Keys ---------------------------------------------------------------------------------------------------
+# --- Keys
+# --------------------------------------------------------------------------------------------------
 
 
 @by_entity
@@ -109,10 +112,13 @@ def test_every_entity_has_an_id_of_50_characters(entity: Entity) -> None:
 
 
 def test_only_item_cross_reference_has_another_primary_key_than_id() -> None:
-    assert {entity.name for entity in ENTITIES if entity.primary_key != ("Id",)} == {"ItemCrossReference"}
+    assert {entity.name for entity in ENTITIES if entity.primary_key != ("Id",)} == {
+        "ItemCrossReference"
+    }
 
 
-# --- References ---------------------------------------------------------------------------------------------
+# --- References
+# ---------------------------------------------------------------------------------------------
 
 
 @by_entity
@@ -193,7 +199,8 @@ def test_hard_references_make_no_cycle_but_an_entity_may_point_to_itself() -> No
     assert sorted(CATALOG.load_order) == sorted(CATALOG.all)
 
 
-# --- Enums --------------------------------------------------------------------------------------------------
+# --- Enums
+# --------------------------------------------------------------------------------------------------
 
 
 def test_every_enum_has_codes_except_the_ten_that_the_manual_leaves_open() -> None:
@@ -219,7 +226,8 @@ def test_only_text_has_a_size() -> None:
     assert {field.type for _, field in FIELDS if field.size is not None} == {"text"}
 
 
-# --- Owners and order ---------------------------------------------------------------------------------------
+# --- Owners and order
+# ---------------------------------------------------------------------------------------
 
 
 def test_an_owner_is_named_by_a_hard_reference() -> None:
@@ -283,9 +291,11 @@ def test_an_unknown_entity_is_named_with_the_nearest_one() -> None:
     assert raised.value.suggestions[0] == "Account"
 
 
-# --- Agent scopes -------------------------------------------------------------------------------------------
+# --- Agent scopes
+# -------------------------------------------------------------------------------------------
 
-# What the value of each attribute of a scope is. A new attribute has to be put here before its test can pass.
+# What the value of each attribute of a scope is. A new attribute has to be put here before its test
+# can pass.
 _OWN_COLUMN = {"column", "type_column", "key_column"}
 _OWN_COLUMNS = {"everyone_columns", "when"}
 _LINK_COLUMN = {"link_column", "link_agent_column", "filter_column", "included_column"}
@@ -371,7 +381,9 @@ def test_a_scope_goes_through_columns_that_point_where_its_kind_says(entity: Ent
 
 
 def _names_an_agent(entity: Entity, column: str) -> bool:
-    """Whether the column holds an agent; an activity's assignee is a console user, who stands for one."""
+    """Whether the column holds an agent; an activity's assignee is a console user, who stands for
+    one.
+    """
     reference = entity.fields[column].references or entity.fields[column].console_reference
     return (entity.name, column) == ("SalesAgent", "Id") or (
         reference is not None and reference.target in ("SalesAgent", "User")
@@ -431,8 +443,12 @@ def test_every_kind_of_scope_is_used() -> None:
 
 
 def test_scopes_do_not_depend_on_each_other_in_a_circle() -> None:
-    """Visible with the account, the item, the parent: the path must end, but for an account's head office."""
-    edges = {e.name: {t for scope in _scopes(e.scope) for t in _depends_on(scope)} for e in ENTITIES}
+    """Visible with the account, the item, the parent: the path must end, but for an account's head
+    office.
+    """
+    edges = {
+        e.name: {t for scope in _scopes(e.scope) for t in _depends_on(scope)} for e in ENTITIES
+    }
     edges["Account"].discard("Account")
     open_, done = set[str](), set[str]()
 
@@ -462,7 +478,8 @@ def _depends_on(scope: Scope) -> list[str]:
             return []
 
 
-# --- In a real PostgreSQL -----------------------------------------------------------------------------------
+# --- In a real PostgreSQL
+# -----------------------------------------------------------------------------------
 
 _TYPES = {
     "dec": ("numeric", "dec"),
@@ -498,7 +515,9 @@ def _expected_column(field: Field, columns: dict[str, Any]) -> tuple[str, str | 
     if field.name == "Id":
         return "character varying", "key", 50
     if field.type == "text":
-        return ("text", None, None) if field.size is None else ("character varying", None, field.size)
+        return (
+            ("text", None, None) if field.size is None else ("character varying", None, field.size)
+        )
     if field.is_open_enum:
         return "character varying", None, 50
     if field.type == "enum":
@@ -511,7 +530,9 @@ def _expected_column(field: Field, columns: dict[str, Any]) -> tuple[str, str | 
     return kind, domain, None
 
 
-def test_there_is_a_kimo_table_for_each_entity_and_of_the_consoles_and_no_other(kimo_columns) -> None:  # type: ignore[no-untyped-def]
+def test_there_is_a_kimo_table_for_each_entity_and_of_the_consoles_and_no_other(
+    kimo_columns,
+) -> None:  # type: ignore[no-untyped-def]
     assert set(kimo_columns) == set(CATALOG.all) | set(load_console())
 
 
@@ -537,11 +558,15 @@ def _expected_codes(field: Field) -> set[int]:
 
 
 def _admits(connection: psycopg.Connection, domain: str, value: int) -> bool:
-    row = connection.execute("SELECT pg_input_is_valid(%s, %s)", [str(value), f'ops."{domain}"']).fetchone()
+    row = connection.execute(
+        "SELECT pg_input_is_valid(%s, %s)", [str(value), f'ops."{domain}"']
+    ).fetchone()
     return row == (True,)
 
 
-def test_a_sum_of_flags_is_stored_and_a_bit_without_a_meaning_refused(connection: psycopg.Connection) -> None:
+def test_a_sum_of_flags_is_stored_and_a_bit_without_a_meaning_refused(
+    connection: psycopg.Connection,
+) -> None:
     insert = sql.SQL('INSERT INTO kimo."ItemListPrice" ("Id", "LockedFields") VALUES (%s, %s)')
     with connection.transaction(force_rollback=True):
         connection.execute(insert, ["all", 127])

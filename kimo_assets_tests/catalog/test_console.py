@@ -31,10 +31,18 @@ def test_no_table_of_the_console_has_an_entitys_name() -> None:
 
 
 def test_every_table_that_entities_expect_in_the_console_is_there() -> None:
-    fields = (field for entity in load_catalog().entities.values() for field in entity.fields.values())
-    assert {field.console_reference.target for field in fields if field.console_reference} <= set(CONSOLE)
+    fields = (
+        field for entity in load_catalog().entities.values() for field in entity.fields.values()
+    )
+    assert {field.console_reference.target for field in fields if field.console_reference} <= set(
+        CONSOLE
+    )
 
 
 def test_what_is_secret_or_of_other_users_is_not_published() -> None:
-    assert {table.name for table in TABLES if not table.is_published} == {"ServerSetting", "User", "UserRole"}
+    assert {table.name for table in TABLES if not table.is_published} == {
+        "ServerSetting",
+        "User",
+        "UserRole",
+    }
     assert not any("password" in field.casefold() for table in TABLES for field in table.fields)

@@ -1,4 +1,6 @@
-"""The notation of the catalogue's YAML: what a line means, and what is said of one that means nothing."""
+"""The notation of the catalogue's YAML: what a line means, and what is said of one that means
+nothing.
+"""
 
 import pytest
 
@@ -6,7 +8,10 @@ from kimo_assets.catalog.model import Field, Reference, TypedReference
 from kimo_assets.catalog.notation import parse_field
 from kimo_assets.errors import ContractError
 
-ENUMS = {"Level": {"0": "Standard", "4": "Silver"}, "LockedFields": {"0": "None", "1": "Price", "2": "All"}}
+ENUMS = {
+    "Level": {"0": "Standard", "4": "Silver"},
+    "LockedFields": {"0": "None", "1": "Price", "2": "All"},
+}
 
 
 def field_of(line: str) -> Field:
@@ -35,7 +40,9 @@ def test_an_open_enum_has_no_codes() -> None:
 
 
 def test_flags_are_an_enum_whose_codes_add_up() -> None:
-    assert field_of("flags LockedFields") == Field("Some", "enum", codes=ENUMS["LockedFields"], flags=True)
+    assert field_of("flags LockedFields") == Field(
+        "Some", "enum", codes=ENUMS["LockedFields"], flags=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,9 @@ def test_an_arrow_is_a_reference(line: str, expected: Reference) -> None:
 
 def test_a_console_reference_points_to_what_is_not_imported() -> None:
     found = field_of("text(50) -> console ErpStatus where Entity=Account, Index=1")
-    assert found.console_reference == Reference("ErpStatus", const={"Entity": "Account", "Index": "1"})
+    assert found.console_reference == Reference(
+        "ErpStatus", const={"Entity": "Account", "Index": "1"}
+    )
     assert found.references is None
     assert found.is_key
 

@@ -1,4 +1,6 @@
-"""A company small enough to read: its ERP in SQLite, its kimo.yaml, and the command that is run on it."""
+"""A company small enough to read: its ERP in SQLite, its kimo.yaml, and the command that is run on
+it.
+"""
 
 import json
 import re
@@ -22,7 +24,8 @@ INSERT INTO AGENTI VALUES ('A1', 'Anna', 'N'), ('A2', 'Bruno', 'S');
 CREATE TABLE CLIENTI (CODCLI TEXT, RAGSOC TEXT, CODAGE TEXT, TIPO INTEGER, CODVAL TEXT);
 INSERT INTO CLIENTI SELECT 'C' || value, 'Bar ' || value, iif(value % 2, 'A1', 'A2'), 1, 'EUR'
 FROM generate_series(1, 8);
-INSERT INTO CLIENTI VALUES ('X1', '[red]Bar[/red]' || char(27) || '[2J', 'A1', '[bold]9[/bold]', 'EUR');
+INSERT INTO CLIENTI VALUES ('X1', '[red]Bar[/red]' || char(27) || '[2J', 'A1', '[bold]9[/bold]',
+    'EUR');
 INSERT INTO CLIENTI VALUES ('X''2', 'Trattoria', 'A1', 7, 'EUR');
 INSERT INTO CLIENTI VALUES ('C1', 'Doppio', 'A1', 1, 'EUR');
 """
@@ -32,9 +35,11 @@ entities:
   SalesAgent: {table: AGENTI, fields: {Id: CODAGE, Description: NOME}}
   Account:
     table: CLIENTI
-    fields: {Id: CODCLI, Name: RAGSOC, SalesAgentId: CODAGE, AccountTypeId: TIPO, CurrencyId: CODVAL}
+    fields: {Id: CODCLI, Name: RAGSOC, SalesAgentId: CODAGE, AccountTypeId: TIPO,
+        CurrencyId: CODVAL}
   SalesAgentPerAccount:
-    query: SELECT DISTINCT CODCLI AS AccountId, CODAGE AS SalesAgentId FROM CLIENTI WHERE CODCLI LIKE 'C%'
+    query: SELECT DISTINCT CODCLI AS AccountId, CODAGE AS SalesAgentId FROM CLIENTI
+        WHERE CODCLI LIKE 'C%'
 """
 
 
@@ -74,7 +79,9 @@ NewCompany = Callable[[], Company]
 
 @pytest.fixture(scope="session")
 def new_company(
-    database: Database, new_database: Callable[[], Database], tmp_path_factory: pytest.TempPathFactory
+    database: Database,
+    new_database: Callable[[], Database],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> NewCompany:
     def make() -> Company:
         own = new_database()

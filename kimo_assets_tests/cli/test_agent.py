@@ -21,7 +21,9 @@ def config(tmp_path: Path) -> Path:
     store.base("Account", 1, [{"Id": "A"}]).publish("A1", user="rossi")
     store.base("Account", 2, [{"Id": "B"}]).publish("A1")
     file = tmp_path / "kimo.yaml"
-    file.write_text("sources:\n  erp:\n    url: sqlite:///erp.sqlite\nsync:\n  store: ./store\nentities: {}\n")
+    file.write_text(
+        "sources:\n  erp:\n    url: sqlite:///erp.sqlite\nsync:\n  store: ./store\nentities: {}\n"
+    )
     return file
 
 
@@ -37,13 +39,26 @@ def test_a_sync_is_told_in_words(config: Path) -> None:
 
 def test_a_users_sync_as_json(config: Path) -> None:
     file = config.with_name("rossi.sqlite")
-    said = CliRunner().invoke(main, ["--config", str(config), "agent", "A1", "--user", "rossi", "--to", str(file), "--json"])
+    said = CliRunner().invoke(
+        main,
+        ["--config", str(config), "agent", "A1", "--user", "rossi", "--to", str(file), "--json"],
+    )
     document = json.loads(said.stdout)
     assert document.pop("bytes_downloaded") > 0
     assert document == {
-        "agent": "A1", "user": "rossi", "load": 1, "entities": 1, "entities_changed": 1, "rows": 1, "objects_downloaded": 1,
-        "rows_put": 1, "rows_removed": 0, "bases": 1, "changes": 0, "file": str(file),
-    }  # fmt: skip
+        "agent": "A1",
+        "user": "rossi",
+        "load": 1,
+        "entities": 1,
+        "entities_changed": 1,
+        "rows": 1,
+        "objects_downloaded": 1,
+        "rows_put": 1,
+        "rows_removed": 0,
+        "bases": 1,
+        "changes": 0,
+        "file": str(file),
+    }
 
 
 def test_a_refusal_is_one_sentence(config: Path) -> None:
@@ -57,11 +72,19 @@ def test_a_refusal_is_one_sentence(config: Path) -> None:
 
 def test_a_terminal_shows_bars_in_bytes(config: Path) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-c", "from kimo_assets.cli import main; main()", "--config", str(config)]
+    command = [
+        sys.executable,
+        "-c",
+        "from kimo_assets.cli import main; main()",
+        "--config",
+        str(config),
+    ]
     process = subprocess.Popen(
         [*command, "agent", "A1", "--to", str(config.with_name("a1.sqlite"))],
-        stdout=subprocess.DEVNULL, stderr=theirs, env={**os.environ, "TERM": "xterm"},
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    )
     os.close(theirs)
     shown = b""
     try:

@@ -21,14 +21,18 @@ _DIES = [sys.executable, "-c", "print('\\x1b[32mone', flush=True); raise SystemE
 _PARENT = [
     sys.executable,
     "-c",
-    "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-    "print('child', p.pid, flush=True); p.wait()",
+    (
+        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time;"
+        " time.sleep(600)'])\nprint('child', p.pid, flush=True); p.wait()"
+    ),
 ]
 
 
 def test_when_one_dies_the_other_is_ended_and_its_last_lines_are_told() -> None:
     lines: list[tuple[str, str]] = []
-    death = run_together({"parent": _PARENT, "short": _DIES}, os.environ, on_line=lambda *line: lines.append(line))
+    death = run_together(
+        {"parent": _PARENT, "short": _DIES}, os.environ, on_line=lambda *line: lines.append(line)
+    )
     assert death is not None
     assert (death.name, death.exit_code, death.last_lines) == ("short", 1, ["one", "no more"])
     for _, line in lines:
@@ -91,7 +95,9 @@ def test_the_ui_opens_and_ctrl_c_leaves_no_process_behind(imported: Company) -> 
         pass
     kimo = [sys.executable, "-c", "from kimo_assets.cli import main; main()"]
     arguments = ["--config", str(imported.config), "dev", "--port", str(port), "--api-port", "0"]
-    process = subprocess.Popen([*kimo, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        [*kimo, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == f"The UI is at http://127.0.0.1:{port}\n"

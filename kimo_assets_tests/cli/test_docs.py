@@ -14,9 +14,13 @@ COMMANDS = sorted(main.commands)
 # A command of a command stands in its section.
 WHOLE = {
     **main.commands,
-    **{f"{name} {sub}": command for name, group in main.commands.items() if isinstance(group, click.Group)
-       for sub, command in group.commands.items()},
-}  # fmt: skip
+    **{
+        f"{name} {sub}": command
+        for name, group in main.commands.items()
+        if isinstance(group, click.Group)
+        for sub, command in group.commands.items()
+    },
+}
 OPTIONS = [
     (name, option)
     for name, command in WHOLE.items()
@@ -27,10 +31,32 @@ OPTIONS = [
 
 def test_there_are_exactly_the_commands_that_work() -> None:
     assert set(COMMANDS) == {
-        "demo", "init", "mapping", "plan", "import", "undo", "status", "rejected", "retry", "entities", "check", "why",
-        "semaphore", "agent", "sync", "dev", "settings", "sync-settings", "images", "geocode", "export", "report", "serve",
-        "clean", "selftest",
-    }  # fmt: skip
+        "demo",
+        "init",
+        "mapping",
+        "plan",
+        "import",
+        "undo",
+        "status",
+        "rejected",
+        "retry",
+        "entities",
+        "check",
+        "why",
+        "semaphore",
+        "agent",
+        "sync",
+        "dev",
+        "settings",
+        "sync-settings",
+        "images",
+        "geocode",
+        "export",
+        "report",
+        "serve",
+        "clean",
+        "selftest",
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -68,5 +94,7 @@ def test_every_command_takes_config_and_json(name: str) -> None:
     ],
 )
 def test_help_names_the_vendors_menu(command: str, menu: str) -> None:
-    text = main.commands[command].get_help(click.Context(main.commands[command], max_content_width=500))
+    text = main.commands[command].get_help(
+        click.Context(main.commands[command], max_content_width=500)
+    )
     assert menu in " ".join(text.split())

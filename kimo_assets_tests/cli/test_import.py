@@ -15,7 +15,9 @@ from kimo_assets.reports import STEP_TITLES
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 
 
-def test_an_import_prints_a_table_per_step_and_its_progress_on_stderr(new_company: NewCompany) -> None:
+def test_an_import_prints_a_table_per_step_and_its_progress_on_stderr(
+    new_company: NewCompany,
+) -> None:
     result = new_company().kimo("import")
     assert result.exit_code == 0
     for title in STEP_TITLES.values():
@@ -29,7 +31,9 @@ def test_the_same_again_is_one_document_that_says_unchanged(imported: Company) -
     result = imported.kimo("import", "--json")
     report = json.loads(result.stdout)
     assert report["success"] is True
-    assert {entity["status"] for step in report["steps"].values() for entity in step.values()} == {"unchanged"}
+    assert {entity["status"] for step in report["steps"].values() for entity in step.values()} == {
+        "unchanged"
+    }
     assert report["steps"]["1"]["Account"]["rejected"] == 3
 
 
@@ -61,8 +65,10 @@ def test_a_failed_run_names_the_entity_the_reason_and_what_to_do(shrunk: Company
     assert "Account: the snapshot has 2 rows, the last one had 8" in result.stdout
     assert "Not started because of that: step 2 and 3" in result.stdout
     assert (
-        "import --entities SalesAgentPerAccount,Account --only-listed --allow-shrink" in result.stdout
-        or "import --entities Account,SalesAgentPerAccount --only-listed --allow-shrink" in result.stdout
+        "import --entities SalesAgentPerAccount,Account --only-listed --allow-shrink"
+        in result.stdout
+        or "import --entities Account,SalesAgentPerAccount --only-listed --allow-shrink"
+        in result.stdout
     )
 
 
@@ -94,16 +100,22 @@ def test_a_second_import_is_refused_with_the_name_of_the_first(imported: Company
         (["entities", "Account", "--linked", "Item"], "not both"),
     ],
 )
-def test_wrong_usage_is_exit_code_2_and_a_document_too(arguments: list[str], said: str, imported: Company) -> None:
+def test_wrong_usage_is_exit_code_2_and_a_document_too(
+    arguments: list[str], said: str, imported: Company
+) -> None:
     result = imported.kimo(*arguments, "--json")
     assert result.exit_code == 2
     assert said in result.stderr
     assert said in json.loads(result.stdout)["error"]["message"]
 
 
-def test_a_wrong_kimo_yaml_is_exit_code_2_with_file_and_line(imported: Company, tmp_path: Path) -> None:
+def test_a_wrong_kimo_yaml_is_exit_code_2_with_file_and_line(
+    imported: Company, tmp_path: Path
+) -> None:
     file = tmp_path / "kimo.yaml"
-    file.write_text("sources: {erp: {url: sqlite:///erp.sqlite}}\nentities: {Acount: {}}\n", encoding="utf-8")
+    file.write_text(
+        "sources: {erp: {url: sqlite:///erp.sqlite}}\nentities: {Acount: {}}\n", encoding="utf-8"
+    )
     result = imported.kimo("status", "--config", str(file), "--json")
     assert result.exit_code == 2
     assert f"{file}, line 2" in result.stderr
@@ -115,7 +127,11 @@ def test_the_demo_makes_imports_and_says_what_next(tmp_path: Path) -> None:
     kimo = [sys.executable, "-c", "from kimo_assets.cli import main; main()"]
     environment = {**os.environ, "COLUMNS": "100"}
     made = subprocess.run(
-        [*kimo, "demo", "--dir", "company"], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [*kimo, "demo", "--dir", "company"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert made.returncode == 0, made.stderr
     assert max(map(len, made.stdout.splitlines()[:-6])) <= 100
@@ -131,7 +147,10 @@ def test_the_demo_makes_imports_and_says_what_next(tmp_path: Path) -> None:
     assert synced.returncode == 0, synced.stderr
     assert "settings.yaml: 17 sections of settings" in made.stderr
     users = subprocess.run(
-        [*kimo, "settings", "show", "User", "--config", "company/kimo.yaml"], cwd=tmp_path, capture_output=True, text=True
+        [*kimo, "settings", "show", "User", "--config", "company/kimo.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert "User: 17 rows" in users.stdout, users.stderr
     with closing(sqlite3.connect(tmp_path / "a.sqlite")) as tablet:

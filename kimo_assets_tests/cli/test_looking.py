@@ -12,7 +12,8 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.cli import main
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 
-# --- status -----------------------------------------------------------------------------------------------
+# --- status
+# -----------------------------------------------------------------------------------------------
 
 
 def test_status_tells_the_last_load_and_every_entitys_steps(imported: Company) -> None:
@@ -28,7 +29,9 @@ def test_status_tells_the_last_load_and_every_entitys_steps(imported: Company) -
     assert found["payloads"]["bytes"] > 0
 
 
-def test_status_in_words_fits_100_columns(imported: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_in_words_fits_100_columns(
+    imported: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     result = imported.kimo("status")
     assert "succeeded" in result.stdout
@@ -47,7 +50,9 @@ def test_before_the_first_import_status_says_so(new_company: NewCompany) -> None
 
 def test_looking_does_not_start_an_embedded_server(tmp_path: Path) -> None:
     config = tmp_path / "kimo.yaml"
-    config.write_text("sources: {erp: {url: sqlite:///erp.sqlite}}\nentities: {Account: }\n", encoding="utf-8")
+    config.write_text(
+        "sources: {erp: {url: sqlite:///erp.sqlite}}\nentities: {Account: }\n", encoding="utf-8"
+    )
     for command in ("status", "rejected"):
         result = CliRunner().invoke(main, [command, "--config", str(config)])
         assert result.exit_code == 0
@@ -61,10 +66,13 @@ def test_a_run_that_is_killed_is_not_told_as_running(new_company: NewCompany) ->
     assert "was killed before its end" in company.kimo("status").stdout
 
 
-# --- entities ---------------------------------------------------------------------------------------------
+# --- entities
+# ---------------------------------------------------------------------------------------------
 
 
-def test_the_catalogue_can_be_read_without_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalogue_can_be_read_without_a_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KIMO_CONFIG", raising=False)
     result = CliRunner().invoke(main, ["entities"])
@@ -82,13 +90,16 @@ def test_every_entity_can_be_shown(imported: Company) -> None:
 
 def test_linked_shows_what_a_run_pulls_along_and_what_is_not_mapped(imported: Company) -> None:
     found = imported.json("entities", "--linked", "account")
-    assert found["run"] == [name for name in found["run"] if name in ("SalesAgent", "Account", "SalesAgentPerAccount")]
+    assert found["run"] == [
+        name for name in found["run"] if name in ("SalesAgent", "Account", "SalesAgentPerAccount")
+    ]
     assert len(found["run"]) == 3
     assert "Currency" in found["not_mapped"]
     assert "part of Account" in imported.kimo("entities", "--linked", "Account").stdout
 
 
-# --- check ------------------------------------------------------------------------------------------------
+# --- check
+# ------------------------------------------------------------------------------------------------
 
 
 def test_check_finds_a_good_company_good_and_warns_of_unmapped_targets(imported: Company) -> None:
@@ -96,19 +107,26 @@ def test_check_finds_a_good_company_good_and_warns_of_unmapped_targets(imported:
     assert all({"level", "what", "message"} <= set(finding) for finding in findings)
     assert [finding for finding in findings if finding["level"] == "error"] == []
     messages = {(f["level"], f["what"]): f["message"] for f in findings}
-    assert messages["warning", "Account"] == "points to entities that are not mapped: Currency (by CurrencyId in 11 rows)"
+    assert (
+        messages["warning", "Account"]
+        == "points to entities that are not mapped: Currency (by CurrencyId in 11 rows)"
+    )
     assert "11 rows" in messages["ok", "Account"]
     assert "columns no field takes: ZONA" in messages["ok", "SalesAgent"]
     assert "Id derived from AccountId, SalesAgentId" in messages["ok", "SalesAgentPerAccount"]
     result = imported.kimo("check")
     assert result.exit_code == 0
     assert {f.get("rule"): f.get("rows") for f in findings if f["level"] == "warning"} == {
-        "duplicate_key": 1, "unknown_enum_code": 2, "unmapped_target": None
-    }  # fmt: skip
+        "duplicate_key": 1,
+        "unknown_enum_code": 2,
+        "unmapped_target": None,
+    }
     assert "0 errors, 3 warnings: ready to import." in result.stdout
 
 
-def test_check_names_each_mistake_of_the_mapping_and_is_exit_code_1(new_company: NewCompany) -> None:
+def test_check_names_each_mistake_of_the_mapping_and_is_exit_code_1(
+    new_company: NewCompany,
+) -> None:
     company = new_company()
     company.sql("ALTER TABLE CLIENTI RENAME COLUMN RAGSOC TO RAGSOC1")
     company.sql("DROP TABLE AGENTI")
@@ -122,16 +140,26 @@ def test_check_goes_on_after_a_source_that_is_not_there(new_company: NewCompany)
     company = new_company()
     company.erp.unlink()
     findings = company.json("check")
-    levels = {finding["what"]: finding["level"] for finding in findings if finding["what"] != "disk"}
+    levels = {
+        finding["what"]: finding["level"] for finding in findings if finding["what"] != "disk"
+    }
     of_deployment = {"data_dir": "ok", "Dagster's database": "ok", "time zone": "ok"}
-    assert levels == of_deployment | {"configuration": "ok", "database": "ok", "source erp": "error", "sync store": "ok"}
+    assert levels == of_deployment | {
+        "configuration": "ok",
+        "database": "ok",
+        "source erp": "error",
+        "sync store": "ok",
+    }
     assert not company.erp.exists()
 
 
-# --- agent ------------------------------------------------------------------------------------------------
+# --- agent
+# ------------------------------------------------------------------------------------------------
 
 
-def test_an_agent_syncs_into_a_file_and_the_second_time_downloads_nothing(imported: Company, tmp_path: Path) -> None:
+def test_an_agent_syncs_into_a_file_and_the_second_time_downloads_nothing(
+    imported: Company, tmp_path: Path
+) -> None:
     file = tmp_path / "new" / "a1.sqlite"
     first = imported.json("agent", "A1", "--to", str(file))
     with closing(sqlite3.connect(file)) as tablet:

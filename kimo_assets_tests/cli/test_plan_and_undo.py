@@ -21,11 +21,14 @@ def changed(new_company: NewCompany) -> Company:
 
 def names(company: Company) -> list[str]:
     with company.database.connect() as connection:
-        rows = connection.execute('SELECT "Name" FROM kimo."Account" WHERE _archived_load IS NULL ORDER BY "Id"')
+        rows = connection.execute(
+            'SELECT "Name" FROM kimo."Account" WHERE _archived_load IS NULL ORDER BY "Id"'
+        )
         return [name for (name,) in rows]
 
 
-# --- plan -------------------------------------------------------------------------------------------------------
+# --- plan
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_plan_shows_each_kind_of_change_and_does_none(changed: Company) -> None:
@@ -58,12 +61,20 @@ def test_the_document_holds_everything(changed: Company) -> None:
     account = document["entities"]["Account"]
     assert account["step_2"]["inserted"] == 1
     assert account["changed_fields"] == {"Name": 1}
-    assert {"kind": "archived", "id": "C4", "name": "Bar 4", "changes": {}, "returns": False} in account["samples"]
+    assert {
+        "kind": "archived",
+        "id": "C4",
+        "name": "Bar 4",
+        "changes": {},
+        "returns": False,
+    } in account["samples"]
     assert document["id"] is None
 
 
 def test_named_entities_only(changed: Company) -> None:
-    assert set(changed.json("plan", "--entities", "salesagent", "--only-listed")["entities"]) == {"SalesAgent"}
+    assert set(changed.json("plan", "--entities", "salesagent", "--only-listed")["entities"]) == {
+        "SalesAgent"
+    }
     result = changed.kimo("plan", "--entities", "Acount")
     assert result.exit_code == 2
     assert "Did you mean Account" in result.stderr
@@ -89,7 +100,8 @@ def test_a_guard_is_shown_with_the_way_around_it(changed: Company) -> None:
     assert "--save FILE" in result.stdout
 
 
-# --- import --plan --------------------------------------------------------------------------------------------------
+# --- import --plan
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_saved_plan_is_applied_guards_and_all(changed: Company) -> None:
@@ -128,7 +140,8 @@ def test_a_plan_goes_with_no_other_choice(changed: Company) -> None:
     assert "is no saved plan" in result.stderr
 
 
-# --- undo -----------------------------------------------------------------------------------------------------------
+# --- undo
+# --------------------------------------------------------------------------------------------------
 
 
 def test_the_last_load_is_shown_taken_back_and_shown_as_such(changed: Company) -> None:

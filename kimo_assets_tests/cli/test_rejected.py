@@ -1,4 +1,6 @@
-"""kimo rejected and kimo retry: the refused rows on the screen, as a file for the ERP's side, and tried again."""
+"""kimo rejected and kimo retry: the refused rows on the screen, as a file for the ERP's side, and
+tried again.
+"""
 
 import csv
 import json
@@ -27,7 +29,8 @@ def company(new_company: NewCompany) -> Company:
     return company
 
 
-# --- on the screen ------------------------------------------------------------------------------------------
+# --- on the screen
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -62,7 +65,9 @@ def test_the_query_of_every_refused_row_finds_it_in_the_erp(imported: Company) -
         assert any(found[0] == row["row"]["CODCLI"] for found in imported.sql(row["query"]))
 
 
-def test_the_query_of_a_row_that_is_read_by_a_query_can_be_run_as_it_is(new_company: NewCompany) -> None:
+def test_the_query_of_a_row_that_is_read_by_a_query_can_be_run_as_it_is(
+    new_company: NewCompany,
+) -> None:
     company = new_company()
     text = company.config.read_text(encoding="utf-8")
     query = "SELECT CODCLI AS Id, RAGSOC AS Name, TIPO AS AccountTypeId FROM CLIENTI -- all of them"
@@ -81,7 +86,8 @@ def test_values_of_the_erp_are_printed_as_they_are_and_move_no_cursor(imported: 
     assert "\x1b" not in result.stdout
 
 
-# --- since when ---------------------------------------------------------------------------------------------
+# --- since when
+# ---------------------------------------------------------------------------------------------
 
 
 def test_rows_refused_again_are_told_with_since_when_and_new_ones_first(company: Company) -> None:
@@ -91,8 +97,11 @@ def test_rows_refused_again_are_told_with_since_when_and_new_ones_first(company:
     found = company.json("rejected", "Account")
     assert (found["rejected"], found["new"]) == (4, 1)
     assert [(row["row"]["CODCLI"], row["new"], row["times"]) for row in found["rows"]] == [
-        ("X9", True, 1), ("X1", False, 2), ("X'2", False, 2), ("C1", False, 2),
-    ]  # fmt: skip
+        ("X9", True, 1),
+        ("X1", False, 2),
+        ("X'2", False, 2),
+        ("C1", False, 2),
+    ]
     shown = company.kimo("rejected", "Account").stdout
     assert shown.startswith("Account  CODCLI=X9  step 1  new")
     assert shown.count(" (2 loads)") == 3
@@ -103,46 +112,73 @@ def test_new_shows_only_what_the_load_before_did_not_refuse(company: Company) ->
     assert "3 rows refused, all of them new" in company.kimo("rejected", "--new").stdout
     company.sql("UPDATE CLIENTI SET TIPO = 8 WHERE CODCLI = 'C8'")
     company.kimo("import")
-    assert [row["row"]["CODCLI"] for row in company.json("rejected", "Account", "--new")["rows"]] == ["C8"]
+    assert [
+        row["row"]["CODCLI"] for row in company.json("rejected", "Account", "--new")["rows"]
+    ] == ["C8"]
     # The customer's own link has lost its owner with it.
     counts = company.json("rejected", "--new")["counts"]
     assert [(count["entity"], count["step"], count["rows"]) for count in counts] == [
-        ("Account", 1, 1), ("SalesAgentPerAccount", 2, 1),
-    ]  # fmt: skip
+        ("Account", 1, 1),
+        ("SalesAgentPerAccount", 2, 1),
+    ]
     company.kimo("import")
     assert company.json("rejected", "--new")["counts"] == []
-    assert "No row is refused that was not refused in the load before." in company.kimo("rejected", "--new").stdout
+    assert (
+        "No row is refused that was not refused in the load before."
+        in company.kimo("rejected", "--new").stdout
+    )
 
 
-# --- as a file ----------------------------------------------------------------------------------------------
+# --- as a file
+# ----------------------------------------------------------------------------------------------
 
 
-def test_the_file_of_an_entity_has_reason_query_and_a_cell_for_every_column(imported: Company, tmp_path: Path) -> None:
+def test_the_file_of_an_entity_has_reason_query_and_a_cell_for_every_column(
+    imported: Company, tmp_path: Path
+) -> None:
     result = imported.kimo("rejected", "Account", "--csv", str(tmp_path / "rejected.csv"))
     assert result.stdout == f"3 rows written to {tmp_path / 'rejected.csv'}.\n"
     rows = read(tmp_path / "rejected.csv")
     assert list(rows[0])[:9] == [
-        "entity", "source", "since", "reason_it", "reason_en", "column", "value", "key", "query",
-    ]  # fmt: skip
+        "entity",
+        "source",
+        "since",
+        "reason_it",
+        "reason_en",
+        "column",
+        "value",
+        "key",
+        "query",
+    ]
     assert list(rows[0])[9:] == ["CODCLI", "TIPO", "CODVAL", "RAGSOC", "CODAGE"]
     trattoria = next(row for row in rows if row["RAGSOC"] == "Trattoria")
-    assert (trattoria["column"], trattoria["value"], trattoria["key"]) == ("TIPO", "7", "CODCLI=X'2")
+    assert (trattoria["column"], trattoria["value"], trattoria["key"]) == (
+        "TIPO",
+        "7",
+        "CODCLI=X'2",
+    )
     assert trattoria["query"] == "SELECT * FROM CLIENTI WHERE CODCLI = 'X''2'"
     assert (trattoria["reason_it"], trattoria["reason_en"]) == (
-        RULES["unknown_enum_code"].it, RULES["unknown_enum_code"].en,
-    )  # fmt: skip
+        RULES["unknown_enum_code"].it,
+        RULES["unknown_enum_code"].en,
+    )
 
 
-def test_the_file_of_all_entities_holds_each_row_whole_in_one_cell(imported: Company, tmp_path: Path) -> None:
+def test_the_file_of_all_entities_holds_each_row_whole_in_one_cell(
+    imported: Company, tmp_path: Path
+) -> None:
     imported.kimo("rejected", "--csv", str(tmp_path / "rejected.csv"))
     rows = read(tmp_path / "rejected.csv")
     assert sorted(json.loads(row["row"])["CODCLI"] for row in rows) == ["C1", "X'2", "X1"]
 
 
-def test_values_of_the_erp_never_become_formulas_and_stay_in_their_cell(company: Company, tmp_path: Path) -> None:
+def test_values_of_the_erp_never_become_formulas_and_stay_in_their_cell(
+    company: Company, tmp_path: Path
+) -> None:
     company.sql("""UPDATE CLIENTI SET RAGSOC = '=HYPERLINK("http://x";"y")' WHERE CODCLI = 'X1'""")
     company.sql(
-        "UPDATE CLIENTI SET RAGSOC = 'two' || char(10) || 'lines; and \"quotes\"', CODAGE = '@A' WHERE CODCLI = 'X''2'"
+        "UPDATE CLIENTI SET RAGSOC = 'two' || char(10) || 'lines; and \"quotes\"', CODAGE = '@A'"
+        " WHERE CODCLI = 'X''2'"
     )
     company.sql("INSERT INTO CLIENTI VALUES ('=1+1', 'x', '-7', '+cmd|'' /C calc''!A0', '-1,5')")
     company.kimo("import")
@@ -158,13 +194,16 @@ def test_values_of_the_erp_never_become_formulas_and_stay_in_their_cell(company:
     assert (evil["CODAGE"], evil["CODVAL"]) == ("-7", "-1,5")
 
 
-@pytest.mark.parametrize("value", ["=1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "-1+1", "+39 02 1"])
+@pytest.mark.parametrize(
+    "value", ["=1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "-1+1", "+39 02 1"]
+)
 def test_what_a_spreadsheet_would_calculate_is_a_text(value: str) -> None:
     assert cell(value) == f"'{value}"
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(None, ""), ("", ""), ("a=b", "a=b"), (-5, "-5"), ("+1.5", "+1.5"), ("'", "'")]
+    ("value", "shown"),
+    [(None, ""), ("", ""), ("a=b", "a=b"), (-5, "-5"), ("+1.5", "+1.5"), ("'", "'")],
 )
 def test_what_is_no_formula_stays_as_it_is(value: Any, shown: str) -> None:
     assert cell(value) == shown
@@ -175,7 +214,8 @@ def test_a_text_that_is_too_long_for_a_cell_is_cut_and_says_so() -> None:
     assert cell("x" * 100_000).endswith(" ... (100,000 characters)")
 
 
-# --- retry --------------------------------------------------------------------------------------------------
+# --- retry
+# --------------------------------------------------------------------------------------------------
 
 
 def test_retry_says_of_each_entity_what_became_of_its_rows(company: Company) -> None:
@@ -190,7 +230,10 @@ def test_retry_says_of_each_entity_what_became_of_its_rows(company: Company) -> 
     assert "Rows without a key cannot be looked up" in result.stdout
     assert "2 rows refused: " in result.stdout
     assert company.kimo("status").stdout.startswith("Load 3, Riprova delle righe scartate")
-    assert "No row of SalesAgent is refused: there is nothing to retry." in company.kimo("retry", "SalesAgent").stdout
+    assert (
+        "No row of SalesAgent is refused: there is nothing to retry."
+        in company.kimo("retry", "SalesAgent").stdout
+    )
 
 
 def test_retry_as_json_is_the_report_of_its_steps(company: Company) -> None:
@@ -198,9 +241,15 @@ def test_retry_as_json_is_the_report_of_its_steps(company: Company) -> None:
     report = company.json("retry")
     assert report["success"] is True
     account = report["steps"]["1"]["Account"]
-    assert {name: account[name] for name in ("retried", "good", "still_refused", "gone", "without_key")} == {
-        "retried": 3, "good": 1, "still_refused": 2, "gone": 0, "without_key": 0,
-    }  # fmt: skip
+    assert {
+        name: account[name] for name in ("retried", "good", "still_refused", "gone", "without_key")
+    } == {
+        "retried": 3,
+        "good": 1,
+        "still_refused": 2,
+        "gone": 0,
+        "without_key": 0,
+    }
     assert (account["read"], account["staged"], account["rejected"]) == (11, 9, 2)
     assert report["steps"]["2"]["Account"]["inserted"] == 1
     assert "Account" in report["steps"]["3"]

@@ -19,7 +19,12 @@ def test_it_is_printed_and_written(imported: Company, tmp_path: Path) -> None:
 def test_as_json_it_has_the_figures(imported: Company) -> None:
     document = imported.json("report")
     assert document["fresh"].keys() == {"SalesAgent", "Account", "SalesAgentPerAccount"}
-    assert document["tablets"] == {"max_hours": 72.0, "is_known": False, "late": [], "agents_unknown": ["A1", "A2"]}
+    assert document["tablets"] == {
+        "max_hours": 72.0,
+        "is_known": False,
+        "late": [],
+        "agents_unknown": ["A1", "A2"],
+    }
     assert document["sent"] is None
 
 
@@ -34,7 +39,10 @@ def test_it_is_sent(new_company: NewCompany) -> None:
     with mail_server() as server:
         smtp = f"{{host: 127.0.0.1, port: {server.port}, security: plain}}"
         with company.config.open("a", encoding="utf-8") as file:
-            file.write(f"notifications: {{smtp: {smtp}, language: en, error_recipients: [edp@firm.example]}}\n")
+            file.write(
+                f"notifications: {{smtp: {smtp}, language: en, error_recipients:"
+                " [edp@firm.example]}\n"
+            )
         result = company.kimo("report", "--send")
         assert result.exit_code == 0, result.output
         assert "1 mail sent" in result.stdout

@@ -1,4 +1,6 @@
-"""The demo's options and the commands around the ERP: a company's pictures, positions and orders, there and back."""
+"""The demo's options and the commands around the ERP: a company's pictures, positions and orders,
+there and back.
+"""
 
 from pathlib import Path
 
@@ -27,7 +29,11 @@ def of_demo(company: Company, *options: str) -> str:
 
 def test_pictures_and_positions_of_the_demo(demo: Company, tmp_path: Path) -> None:
     made = demo.json("images", "import")
-    assert {name: made["counts"][name] for name in ("made", "failed", "missing")} == {"made": 60, "failed": 1, "missing": 1}
+    assert {name: made["counts"][name] for name in ("made", "failed", "missing")} == {
+        "made": 60,
+        "failed": 1,
+        "missing": 1,
+    }
     assert "11 made" in of_demo(demo, "--download")
     assert "11 unchanged" in of_demo(demo, "--download")
     sheet = tmp_path / "sheet.png"
@@ -46,9 +52,15 @@ def test_orders_go_to_the_erp_once_and_its_answers_come_back(demo: Company) -> N
     first = demo.json("export")
     assert first["entities"]["Document"]["sent"] == 20
     assert demo.json("export")["entities"]["Document"]["sent"] == 0
-    assert demo.json("export", "status")["entities"]["Account"]["unacknowledged"] == first["entities"]["Account"]["sent"]
+    assert (
+        demo.json("export", "status")["entities"]["Account"]["unacknowledged"]
+        == first["entities"]["Account"]["sent"]
+    )
     assert "The ERP has taken over" in of_demo(demo, "--pick-up")
-    references = demo.sql("SELECT SyncReference, EntityId FROM EntitySyncReferenceForAccount WHERE EntityId IS NOT NULL")
+    references = demo.sql(
+        "SELECT SyncReference, EntityId FROM EntitySyncReferenceForAccount WHERE EntityId IS NOT"
+        " NULL"
+    )
     assert demo.kimo("import").exit_code == 0
     reference, code = references[0]
     life = demo.kimo("export", "status", reference).stdout
@@ -57,7 +69,9 @@ def test_orders_go_to_the_erp_once_and_its_answers_come_back(demo: Company) -> N
     assert demo.json("export", "status")["entities"]["Account"]["unacknowledged"] == 0
 
 
-def test_a_reference_that_nobody_knows_and_a_batch_that_needs_nobody_are_told(demo: Company) -> None:
+def test_a_reference_that_nobody_knows_and_a_batch_that_needs_nobody_are_told(
+    demo: Company,
+) -> None:
     unknown = demo.kimo("export", "status", "nonesuch")
     assert unknown.exit_code == 2
     assert "nobody knows of a record with the SyncReference or Id 'nonesuch'" in unknown.output

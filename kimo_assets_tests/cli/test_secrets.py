@@ -1,4 +1,6 @@
-"""Passwords that are planted in every URL, and searched for in everything that runs leave behind."""
+"""Passwords that are planted in every URL, and searched for in everything that runs leave
+behind.
+"""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +24,8 @@ OWN_PASSWORD = "pl4nted/at home ü"
 PLANTED = re.compile("pl4nted")
 
 ERP = """
-    CREATE TABLE clienti AS SELECT 'C' || n AS codcli, 'Bar ' || n AS ragsoc FROM generate_series(1, 5000) AS n;
+    CREATE TABLE clienti AS SELECT 'C' || n AS codcli, 'Bar ' || n AS ragsoc
+        FROM generate_series(1, 5000) AS n;
     CREATE TABLE agenti AS SELECT 'A1' AS codage, 'Anna' AS nome;
     CREATE TABLE importfromerpsemaphore AS SELECT 0 AS status;
 """
@@ -49,8 +52,14 @@ def company(new_company: NewCompany, line: Line, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ERP_PASSWORD", quote(ERP_PASSWORD, safe=""))
     monkeypatch.setenv("KIMO_PASSWORD", quote(OWN_PASSWORD, safe=""))
     document = company.config.read_text(encoding="utf-8").partition("\nentities:")[0]
-    document = document.replace("postgres:@", "postgres@").replace("postgres@", "postgres:${KIMO_PASSWORD}@")
-    url = make_url(line.url("asked", "x")).render_as_string(hide_password=False).replace(":x@", ":${ERP_PASSWORD}@")
+    document = document.replace("postgres:@", "postgres@").replace(
+        "postgres@", "postgres:${KIMO_PASSWORD}@"
+    )
+    url = (
+        make_url(line.url("asked", "x"))
+        .render_as_string(hide_password=False)
+        .replace(":x@", ":${ERP_PASSWORD}@")
+    )
     company.config.write_text(
         document.replace("sqlite:///erp.sqlite", f"'{url}'") + MAPPING, encoding="utf-8"
     )
@@ -73,7 +82,8 @@ def everything(company: Company, *, dagster_url: str) -> Iterator[tuple[str, str
 def rows_of(dsn: str) -> Iterator[tuple[str, str]]:
     with psycopg.connect(dsn) as connection:
         tables = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog',"
+            " 'information_schema')"
         ).fetchall()
         for schema, name in tables:
             query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, name))
@@ -83,7 +93,11 @@ def rows_of(dsn: str) -> Iterator[tuple[str, str]]:
 
 def searched(company: Company, said: list[str]) -> int:
     """Looks everywhere; how many pieces were looked at."""
-    url = make_url(company.database.dagster_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    url = (
+        make_url(company.database.dagster_url)
+        .set(drivername="postgresql")
+        .render_as_string(hide_password=False)
+    )
     pieces = [*everything(company, dagster_url=url), *(("said", text) for text in said)]
     found = [(where, text[:300]) for where, text in pieces if PLANTED.search(text)]
     assert found == []
@@ -99,7 +113,9 @@ def commands(company: Company, caplog: pytest.LogCaptureFixture) -> list[str]:
     return [*said, caplog.text]
 
 
-def test_a_good_run_leaves_no_password_anywhere(company: Company, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_good_run_leaves_no_password_anywhere(
+    company: Company, caplog: pytest.LogCaptureFixture
+) -> None:
     said = commands(company, caplog)
     assert '"success": true' in said[3]
     assert searched(company, said) > 100
@@ -123,7 +139,10 @@ def test_a_failing_query_and_a_task_that_shouts_the_password_leave_none(
     said = commands(company, caplog)
     assert "division by zero" in said[0]
     task = company.directory / "prepare.sh"
-    task.write_text(f"#!/bin/sh\necho 'cannot log in with {ERP_PASSWORD}, pwd={OWN_PASSWORD}'\nexit 1\n", encoding="utf-8")
+    task.write_text(
+        f"#!/bin/sh\necho 'cannot log in with {ERP_PASSWORD}, pwd={OWN_PASSWORD}'\nexit 1\n",
+        encoding="utf-8",
+    )
     task.chmod(0o755)
     company.config.write_text(document + "import: {custom_task: prepare.sh}\n", encoding="utf-8")
     more = commands(company, caplog)
@@ -135,18 +154,22 @@ def test_a_failing_query_and_a_task_that_shouts_the_password_leave_none(
 def test_a_source_that_is_down_google_that_refuses_and_the_web_api_leave_none(
     company: Company, line: Line, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ERP goes away after a good import; an export and the rest are tried; then the API is asked, with its token."""
+    """The ERP goes away after a good import; an export and the rest are tried; then the API is
+    asked, with its token.
+    """
     monkeypatch.setenv("GOOGLE_MAPS_API_KEY", "AIzaSyD-pl4nted-at-Google-0123456789_ab")
     monkeypatch.setenv("SMTP_PASSWORD", "pl4nted by mail")
     caplog.set_level("INFO", "kimo_assets.webapi")
     document = company.config.read_text(encoding="utf-8")
     settings = (
-        "geocoding: {base_url: 'http://127.0.0.1:1', timeout_s: 1}\nexport: {entities: {Account: {table: clienti}}}\n"
-        "notifications: {smtp: {host: 127.0.0.1, port: 1, username: kimo, password: '${SMTP_PASSWORD}', timeout_s: 1}, "
-        "error_recipients: [it@example.it]}\n"
+        "geocoding: {base_url: 'http://127.0.0.1:1', timeout_s: 1}\nexport: {entities: {Account:"
+        " {table: clienti}}}\nnotifications: {smtp: {host: 127.0.0.1, port: 1, username: kimo,"
+        " password: '${SMTP_PASSWORD}', timeout_s: 1}, error_recipients: [it@example.it]}\n"
     )
     source = "sources: {erp: {connect_attempts: 1, "
-    company.config.write_text(document.replace("sources: {erp: {", source) + settings, encoding="utf-8")
+    company.config.write_text(
+        document.replace("sources: {erp: {", source) + settings, encoding="utf-8"
+    )
     good = company.kimo("import")
     assert good.exit_code == 0, good.output
     with company.database.connect() as connection:
@@ -166,19 +189,30 @@ def test_a_source_that_is_down_google_that_refuses_and_the_web_api_leave_none(
 
 
 def web_api_answers(company: Company) -> list[str]:
-    """What the web API says, with the right token, a wrong one and none; Dagster's webserver is down."""
+    """What the web API says, with the right token, a wrong one and none; Dagster's webserver is
+    down.
+    """
     token = "pl4nted-in-the-API"
     config = load_config(company.config)
     said = []
-    with serving(build_app(config, lambda: company.database, token=token, graphql_url="http://127.0.0.1:1/graphql")) as base:
+    with serving(
+        build_app(
+            config, lambda: company.database, token=token, graphql_url="http://127.0.0.1:1/graphql"
+        )
+    ) as base:
         for name in ("FullImportFromErp", "ImportFromErp?tables=Acount", "Status", "nonsense"):
             for given in (token, f"{token}0", None):
-                by_header, by_address = ask(base, name, token=given), ask(base, name, token=None, params={"token": given})
+                by_header, by_address = (
+                    ask(base, name, token=given),
+                    ask(base, name, token=None, params={"token": given}),
+                )
                 said += [f"{answer.text} {answer.headers}" for answer in (by_header, by_address)]
     return said
 
 
-def test_the_search_would_find_one(company: Company, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_search_would_find_one(
+    company: Company, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     company.kimo("import")
     with company.database.connect() as connection:
         connection.execute("UPDATE ops.load SET title = %s", [ERP_PASSWORD])

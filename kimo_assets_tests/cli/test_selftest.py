@@ -17,18 +17,24 @@ from kimo_assets_tests.cli.conftest import NewCompany
 
 def scratch_databases(database: Database) -> list[tuple[Any, ...]]:
     with database.connect() as connection:
-        return connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX]).fetchall()
+        return connection.execute(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX]
+        ).fetchall()
 
 
 def test_kills_find_all_whole_and_a_row_that_is_lost_is_noticed(database: Database) -> None:
-    """An undo, killed at its first and its last point; before the last is looked at, a row is lost."""
+    """An undo, killed at its first and its last point; before the last is looked at, a row
+    is lost.
+    """
     seen: list[Place] = []
 
     def lose(place: Place) -> None:
         seen.append(place)
         if len(seen) == 2:
             with place.database.connect() as connection:
-                connection.execute('DELETE FROM kimo."Account" WHERE "Id" = (SELECT min("Id") FROM kimo."Account")')
+                connection.execute(
+                    'DELETE FROM kimo."Account" WHERE "Id" = (SELECT min("Id") FROM kimo."Account")'
+                )
 
     report = crash_test(database, Progress(), works=("undo",), points=8, fault=lose)
     first, last = report.killed
@@ -46,9 +52,14 @@ def test_every_work_killed_at_many_points_is_whole(database: Database) -> None:
     assert {found.work for found in report.killed} == {"import", "undo", "export"}
 
 
-def test_a_database_of_somebody_elses_is_refused(own_database: Database, new_company: NewCompany) -> None:
+def test_a_database_of_somebody_elses_is_refused(
+    own_database: Database, new_company: NewCompany
+) -> None:
     company = new_company()
-    with pytest.raises(ConfigError, match=r"only works in databases of its own \(kimo_selftest_\.\.\.\), not in own_"):
+    with pytest.raises(
+        ConfigError,
+        match=r"only works in databases of its own \(kimo_selftest_\.\.\.\), not in own_",
+    ):
         refuse_foreign(own_database)
     with pytest.raises(ConfigError, match="nothing was done"):
         work("import", company.config, own_database, Points(0))
@@ -60,7 +71,9 @@ def test_a_database_of_somebody_elses_is_refused(own_database: Database, new_com
     ("points", "most", "chosen"),
     [(3, 9, [1, 2, 3]), (100, 3, [1, 51, 100]), (9, 1, [4]), (1, 1, [1])],
 )
-def test_points_are_spread_evenly_with_the_first_and_the_last(points: int, most: int, chosen: list[int]) -> None:
+def test_points_are_spread_evenly_with_the_first_and_the_last(
+    points: int, most: int, chosen: list[int]
+) -> None:
     assert _chosen(points, most) == chosen
 
 
@@ -72,7 +85,9 @@ def test_the_verdict_is_a_sentence_a_document_and_an_exit_code(
     killed = Killed("undo", 7, "step 3: committed", "tables new, agents old", 1.5, broken)
     # The package's attribute of this name is the command itself.
     module = import_module("kimo_assets.cli.selftest")
-    monkeypatch.setattr(module, "crash_test", lambda *_, **__: CrashReport(12.0, {"undo": 40}, [killed]))
+    monkeypatch.setattr(
+        module, "crash_test", lambda *_, **__: CrashReport(12.0, {"undo": 40}, [killed])
+    )
     result = company.kimo("selftest", "--crash")
     assert result.exit_code == code
     assert ("each time the old or the new state was whole" in result.stdout) is not bool(broken)

@@ -1,4 +1,6 @@
-"""kimo semaphore: who holds the ERP's semaphores in words, and setting one free by hand; what kimo check says of them."""
+"""kimo semaphore: who holds the ERP's semaphores in words, and setting one free by hand; what kimo
+check says of them.
+"""
 
 import json
 from collections.abc import Callable
@@ -36,14 +38,21 @@ def shown(company: Company, name: str = NAME) -> dict[str, Any]:
     return found
 
 
-# --- show ------------------------------------------------------------------------------------------------------------
+# --- show
+# --------------------------------------------------------------------------------------------------
 
 
 def test_show_tells_each_sources_semaphores_in_words(company: Company) -> None:
     assert shown(company) == {
-        "source": "erp", "semaphore": NAME, "status": 0, "words": "idle", "whose": None, "since": None, "rows": 1,
+        "source": "erp",
+        "semaphore": NAME,
+        "status": 0,
+        "words": "idle",
+        "whose": None,
+        "since": None,
+        "rows": 1,
         "error": None,
-    }  # fmt: skip
+    }
     export = shown(company, "ExportToErpSemaphore")
     assert (export["status"], export["words"]) == (None, "no such table")
     set_status(company, 1)
@@ -67,7 +76,9 @@ def test_show_tells_ours_that_was_left_behind_from_ours_at_work(company: Company
 
 def test_show_tells_since_when_it_kept_imports_from_starting(company: Company) -> None:
     set_status(company, 1)
-    company.config.write_text(company.config.read_text() + "import: {semaphore_wait_s: 0}\n", encoding="utf-8")
+    company.config.write_text(
+        company.config.read_text() + "import: {semaphore_wait_s: 0}\n", encoding="utf-8"
+    )
     failed = company.kimo("import")
     assert failed.exit_code == 1
     assert f"{NAME} of source 'erp' is 1 (the ERP is writing" in failed.stdout
@@ -86,25 +97,32 @@ def test_a_source_that_cannot_be_read_is_told_with_exit_code_1(company: Company)
 
 def test_show_starts_no_embedded_server(company: Company) -> None:
     config = company.directory / "other.yaml"
-    config.write_text("sources: {erp: {url: sqlite:///erp.sqlite}}\nentities: {Account: }\n", encoding="utf-8")
+    config.write_text(
+        "sources: {erp: {url: sqlite:///erp.sqlite}}\nentities: {Account: }\n", encoding="utf-8"
+    )
     set_status(company, 2)
     result = CliRunner().invoke(main, ["semaphore", "show", "--json", "--config", str(config)])
     assert json.loads(result.stdout)[0]["whose"] == "not ours"
     assert not (company.directory / "data").exists()
 
 
-# --- reset -----------------------------------------------------------------------------------------------------------
+# --- reset
+# --------------------------------------------------------------------------------------------------
 
 
 def answering(company: Company, answer: str, *arguments: str) -> Any:
-    return CliRunner().invoke(main, ["--config", str(company.config), "semaphore", "reset", *arguments], input=answer)
+    return CliRunner().invoke(
+        main, ["--config", str(company.config), "semaphore", "reset", *arguments], input=answer
+    )
 
 
 def test_reset_asks_first_and_says_what_it_would_set_free(company: Company) -> None:
     set_status(company, 1)
     result = answering(company, "n\n")
     assert result.exit_code == 1
-    assert f"erp {NAME}: 1, the ERP is writing to the integration database; not ours." in result.stderr
+    assert (
+        f"erp {NAME}: 1, the ERP is writing to the integration database; not ours." in result.stderr
+    )
     assert status(company) == [(1,)]
     assert answering(company, "y\n").exit_code == 0
     assert status(company) == [(0,)]
@@ -141,7 +159,11 @@ def test_reset_is_refused_while_a_run_of_ours_is_going_on(company: Company) -> N
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--json"], "needs --yes"), (["Semaforo"], "'Semaforo' is not one of"), (["--source", "x"], "'x'")],
+    [
+        (["--json"], "needs --yes"),
+        (["Semaforo"], "'Semaforo' is not one of"),
+        (["--source", "x"], "'x'"),
+    ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], said: str, company: Company) -> None:
     result = company.kimo("semaphore", "reset", *arguments)
@@ -149,7 +171,8 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], said: str, company: Co
     assert said in result.stderr
 
 
-# --- check -----------------------------------------------------------------------------------------------------------
+# --- check
+# --------------------------------------------------------------------------------------------------
 
 
 def finding(company: Company) -> tuple[str, str]:
@@ -161,11 +184,27 @@ def finding(company: Company) -> tuple[str, str]:
     ("change", "level", "said"),
     [
         (lambda c: set_status(c, 4), "ok", "4 (the ERP is reading the integration database)"),
-        (lambda c: c.sql(f"DROP TABLE {NAME}"), "ok", "no such table: nothing keeps the ERP and the import apart"),
+        (
+            lambda c: c.sql(f"DROP TABLE {NAME}"),
+            "ok",
+            "no such table: nothing keeps the ERP and the import apart",
+        ),
         (lambda c: c.sql(f"DELETE FROM {NAME}"), "warning", "0 rows; expected one, with Status 0"),
-        (lambda c: c.sql(f"INSERT INTO {NAME} VALUES (0)"), "warning", "2 rows; expected one, with Status 0"),
-        (lambda c: c.sql(f"UPDATE {NAME} SET Status = 'libero'"), "error", "has the status 'libero'. Expected a number"),
-        (lambda c: c.sql(f"ALTER TABLE {NAME} RENAME Status TO Stato"), "error", "has no column Status. It has: Stato"),
+        (
+            lambda c: c.sql(f"INSERT INTO {NAME} VALUES (0)"),
+            "warning",
+            "2 rows; expected one, with Status 0",
+        ),
+        (
+            lambda c: c.sql(f"UPDATE {NAME} SET Status = 'libero'"),
+            "error",
+            "has the status 'libero'. Expected a number",
+        ),
+        (
+            lambda c: c.sql(f"ALTER TABLE {NAME} RENAME Status TO Stato"),
+            "error",
+            "has no column Status. It has: Stato",
+        ),
     ],
 )
 def test_check_says_how_a_semaphore_stands(

@@ -1,4 +1,6 @@
-"""kimo settings and kimo sync-settings: what they print, their exit codes, and that nothing runs beside an import."""
+"""kimo settings and kimo sync-settings: what they print, their exit codes, and that nothing runs
+beside an import.
+"""
 
 import json
 from pathlib import Path
@@ -40,21 +42,33 @@ def test_load_tells_what_it_did_warns_and_says_what_next(company: Company) -> No
     assert "Warning: " in result.stderr
     assert "line 6: User.bruno: has no role" in result.stderr
     again = company.json("settings", "load", settings_file(company))
-    assert again["tables"]["User"] == {"inserted": 0, "changed": 0, "archived": 0, "removed": 0, "unchanged": 2}
+    assert again["tables"]["User"] == {
+        "inserted": 0,
+        "changed": 0,
+        "archived": 0,
+        "removed": 0,
+        "unchanged": 2,
+    }
     assert len(again["warnings"]) == 1
 
 
-def test_show_prints_tables_json_and_a_file_that_load_takes_back(company: Company, tmp_path: Path) -> None:
+def test_show_prints_tables_json_and_a_file_that_load_takes_back(
+    company: Company, tmp_path: Path
+) -> None:
     company.kimo("settings", "load", settings_file(company))
     shown = company.kimo("settings", "show")
     assert "Role: 1 row" in shown.stdout
     assert "CanSeeAccounts, CanSeeContacts" in shown.stdout
     assert "Empty: ServerSetting" in shown.stdout
-    assert company.json("settings", "show", "userrole") == {"UserRole": [{"UserId": "anna", "RoleId": "AGENTE"}]}
+    assert company.json("settings", "show", "userrole") == {
+        "UserRole": [{"UserId": "anna", "RoleId": "AGENTE"}]
+    }
     file = tmp_path / "out.yaml"
     assert "5 rows of 17 sections" in company.kimo("settings", "show", "--yaml", str(file)).stderr
     again = company.json("settings", "load", str(file))
-    assert {kind for counts in again["tables"].values() for kind, count in counts.items() if count} == {"unchanged"}
+    assert {
+        kind for counts in again["tables"].values() for kind, count in counts.items() if count
+    } == {"unchanged"}
 
 
 def test_sync_settings_writes_them_once_as_the_menus_job(company: Company) -> None:
@@ -70,7 +84,9 @@ def test_sync_settings_writes_them_once_as_the_menus_job(company: Company) -> No
     assert title == "Preparazione dati di Sync delle sole impostazioni"
 
 
-def test_a_store_that_cannot_be_written_is_exit_code_1_and_one_sentence(new_company: NewCompany) -> None:
+def test_a_store_that_cannot_be_written_is_exit_code_1_and_one_sentence(
+    new_company: NewCompany,
+) -> None:
     broken = new_company()
     (broken.directory / "data").mkdir()
     (broken.directory / "data" / "sync").write_text("")
@@ -81,8 +97,12 @@ def test_a_store_that_cannot_be_written_is_exit_code_1_and_one_sentence(new_comp
 
 
 @pytest.mark.parametrize("command", ["load", "sync"])
-def test_while_another_run_holds_the_lock_they_are_refused_with_exit_code_3(company: Company, command: str) -> None:
-    arguments = ["settings", "load", settings_file(company)] if command == "load" else ["sync-settings"]
+def test_while_another_run_holds_the_lock_they_are_refused_with_exit_code_3(
+    company: Company, command: str
+) -> None:
+    arguments = (
+        ["settings", "load", settings_file(company)] if command == "load" else ["sync-settings"]
+    )
     with exclusive(company.database):
         result = company.kimo(*arguments, "--json")
     assert result.exit_code == 3
@@ -95,7 +115,10 @@ def test_while_another_run_holds_the_lock_they_are_refused_with_exit_code_3(comp
         ("", "is empty. Expected sections"),
         ("Role: [", "not valid YAML"),
         ("Rolle: {}", "Did you mean Role"),
-        ("\nUser: {c: {UserName: c, UserTypeId: 1, SalesAgentId: A9}}", "line 2: User.c.SalesAgentId: there is no Sales"),
+        (
+            "\nUser: {c: {UserName: c, UserTypeId: 1, SalesAgentId: A9}}",
+            "line 2: User.c.SalesAgentId: there is no Sales",
+        ),
     ],
 )
 def test_a_wrong_file_is_exit_code_2_with_its_place(company: Company, text: str, said: str) -> None:

@@ -18,15 +18,18 @@ def test_it_says_yes_and_shows_the_link_that_lets_the_row_through(imported: Comp
 def test_it_says_no_and_shows_the_link_that_stops_the_row(imported: Company) -> None:
     answer = imported.json("why", "A2", "Account", "C1")
     assert (answer["sees"], answer["published"]) == (False, False)
-    (link, _) = answer["chain"]["below"]
+    link, _ = answer["chain"]["below"]
     assert (link["passes"], link["facts"]) == (
-        False, ["Id = C1", "SalesAgentPerAccount with AccountId = C1: SalesAgentId A1, not A2"],
-    )  # fmt: skip
+        False,
+        ["Id = C1", "SalesAgentPerAccount with AccountId = C1: SalesAgentId A1, not A2"],
+    )
 
 
 @pytest.fixture(scope="module")
 def changed(new_company: NewCompany) -> Company:
-    """Imported; then a customer left and another was moved to A2, and steps 1 and 2 know it already."""
+    """Imported; then a customer left and another was moved to A2, and steps 1 and 2 know it
+    already.
+    """
     company = new_company()
     company.kimo("import")
     company.sql("UPDATE CLIENTI SET CODAGE = 'A2' WHERE CODCLI = 'C1'")
@@ -57,7 +60,9 @@ def test_it_says_how_it_was_before_who_sees_the_row_changed(new_company: NewComp
 def test_a_row_that_left_the_erp_is_seen_by_nobody(changed: Company) -> None:
     answer = changed.json("why", "A2", "Account", "C2")
     assert answer["sees"] is False
-    assert answer["sentence"].startswith(f"nobody sees it: load {answer['change']['load']} archived it")
+    assert answer["sentence"].startswith(
+        f"nobody sees it: load {answer['change']['load']} archived it"
+    )
 
 
 def test_a_row_that_was_refused_is_found_in_the_quarantine(imported: Company) -> None:

@@ -1,7 +1,7 @@
 """Other versions of the program, as far as the catalogue goes.
 
-    with catalogue(edited({"Zone": {"Description": text(10)}})):
-        ...  # all of the program knows this catalogue
+with catalogue(edited({"Zone": {"Description": text(10)}})):
+    ...  # all of the program knows this catalogue
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,18 +17,34 @@ def text(size: int | None = None) -> Field:
     return Field("", "text", size)
 
 
-def edited(fields: Mapping[str, Mapping[str, Field | None]], without: tuple[str, ...] = ()) -> Catalog:
-    """Today's catalogue with other fields: None takes one away. An entity that is not known gets just these."""
+def edited(
+    fields: Mapping[str, Mapping[str, Field | None]], without: tuple[str, ...] = ()
+) -> Catalog:
+    """Today's catalogue with other fields: None takes one away. An entity that is not known gets
+    just these.
+    """
     catalog = load_catalog()
     entities = {name: entity for name, entity in catalog.entities.items() if name not in without}
     for name, changed in fields.items():
         before = catalog.entities.get(name) or _with_id_only(name)
         after = {
             **before.fields,
-            **{key: replace(before.fields.get(key, field), name=key, type=field.type, size=field.size,
-                            codes=field.codes, flags=field.flags) for key, field in changed.items() if field},
-        }  # fmt: skip
-        entities[name] = replace(before, fields={key: f for key, f in after.items() if changed.get(key, f) is not None})
+            **{
+                key: replace(
+                    before.fields.get(key, field),
+                    name=key,
+                    type=field.type,
+                    size=field.size,
+                    codes=field.codes,
+                    flags=field.flags,
+                )
+                for key, field in changed.items()
+                if field
+            },
+        }
+        entities[name] = replace(
+            before, fields={key: f for key, f in after.items() if changed.get(key, f) is not None}
+        )
     return Catalog(entities, dict(catalog.made))
 
 

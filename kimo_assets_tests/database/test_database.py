@@ -1,4 +1,6 @@
-"""Kimo's database: its schema derived from the catalogue, COPY as the validator, and the server it runs on."""
+"""Kimo's database: its schema derived from the catalogue, COPY as the validator, and the server it
+runs on.
+"""
 
 import psycopg
 import pytest
@@ -17,7 +19,9 @@ from kimo_assets.staging.rejected import rejected_rows
 from kimo_assets_tests.worlds import World, ids, url_of
 
 
-def test_every_entity_and_every_table_of_the_console_has_every_field_of_the_catalogue(connection: Connection) -> None:
+def test_every_entity_and_every_table_of_the_console_has_every_field_of_the_catalogue(
+    connection: Connection,
+) -> None:
     found = connection.execute(
         "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns "
         "WHERE table_schema = 'kimo' GROUP BY 1"
@@ -29,10 +33,12 @@ def test_every_entity_and_every_table_of_the_console_has_every_field_of_the_cata
     }
 
 
-def test_the_table_of_users_has_the_columns_that_step_3_relies_on_and_no_bookkeeping(connection: Connection) -> None:
+def test_the_table_of_users_has_the_columns_that_step_3_relies_on_and_no_bookkeeping(
+    connection: Connection,
+) -> None:
     users = connection.execute(
-        "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns "
-        "WHERE table_schema = 'kimo' AND table_name = 'User' ORDER BY ordinal_position"
+        "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+        " WHERE table_schema = 'kimo' AND table_name = 'User' ORDER BY ordinal_position"
     ).fetchall()
     described = {name: (kind, nullable, default) for name, kind, nullable, default in users}
     assert described["Id"][0] == "character varying"
@@ -57,47 +63,66 @@ def test_making_the_schema_again_changes_nothing(own_database: Database) -> None
     with own_database.connect() as connection:
         before = connection.execute("SELECT oid, relname FROM pg_class ORDER BY 1").fetchall()
         ensure_schema(connection, load_catalog())
-        assert connection.execute("SELECT oid, relname FROM pg_class ORDER BY 1").fetchall() == before
+        assert (
+            connection.execute("SELECT oid, relname FROM pg_class ORDER BY 1").fetchall() == before
+        )
 
 
 def test_a_schema_of_another_version_is_completed_and_keeps_its_rows(fresh_world: World) -> None:
     fresh_world.erp(Zone=ids("N"))
     fresh_world.done(1, 2)
-    fresh_world.execute("DROP TABLE kimo.\"Carrier\"; UPDATE ops.schema_version SET version = 'older'")
+    fresh_world.execute(
+        "DROP TABLE kimo.\"Carrier\"; UPDATE ops.schema_version SET version = 'older'"
+    )
     with fresh_world.database.connect() as connection:
         ensure_schema(connection, load_catalog())
     assert fresh_world.rows('SELECT "Id" FROM kimo."Zone"') == [("N",)]
     assert fresh_world.rows('SELECT * FROM kimo."Carrier"') == []
 
 
-def test_a_quarantine_of_before_it_knew_since_when_is_completed_and_worked_on(fresh_world: World) -> None:
+def test_a_quarantine_of_before_it_knew_since_when_is_completed_and_worked_on(
+    fresh_world: World,
+) -> None:
     """As it was in the first commits: git pull, and import over what is there."""
     world = fresh_world
-    world.erp(Zone=[{"Id": "N", "Description": "x" * 101}, *ids("S")], ItemUom=ids("U", ItemId="gone"), Item=ids("I"))
+    world.erp(
+        Zone=[{"Id": "N", "Description": "x" * 101}, *ids("S")],
+        ItemUom=ids("U", ItemId="gone"),
+        Item=ids("I"),
+    )
     world.done(1, 2)
     world.execute(
-        "DROP TABLE ops.planned_rejected_row, ops.planned, ops.plan, ops.change, ops.horizon, ops.semaphore, "
-        "ops.unlisted_object; DROP SCHEMA plan, history CASCADE; UPDATE ops.schema_version SET version = 'older'; "
-        "ALTER TABLE ops.rejected_row DROP source, DROP since, DROP since_load, DROP detail"
+        "DROP TABLE ops.planned_rejected_row, ops.planned, ops.plan, ops.change, ops.horizon,"
+        " ops.semaphore, ops.unlisted_object; DROP SCHEMA plan, history CASCADE; UPDATE"
+        " ops.schema_version SET version = 'older'; ALTER TABLE ops.rejected_row DROP source, DROP"
+        " since, DROP since_load, DROP detail"
     )
     with world.database.connect() as connection:
         ensure_schema(connection, load_catalog())
         found = list(rejected_rows(connection, world.config))
     assert {(row.entity, row.rule, row.times) for row in found} == {
-        ("Zone", "text_too_long", 1), ("ItemUom", "missing_owner", 1),
-    }  # fmt: skip
+        ("Zone", "text_too_long", 1),
+        ("ItemUom", "missing_owner", 1),
+    }
     world.erp(Zone=[{"Id": "N", "Description": "North"}, *ids("S", "E")])
     make_plan(world.config, world.database, world.config.entity_names)
     assert world.done().steps[2].entities["Zone"].counts()["inserted"] == 2
 
 
 CODED = sorted(
-    {codes_domain(f): f for e in load_catalog().entities.values() for f in e.fields.values() if f.codes}.items()
+    {
+        codes_domain(f): f
+        for e in load_catalog().entities.values()
+        for f in e.fields.values()
+        if f.codes
+    }.items()
 )
 
 
 @pytest.mark.parametrize(("domain", "field"), CODED, ids=[name for name, _ in CODED])
-def test_an_enums_domain_admits_its_codes_and_no_other(connection: Connection, domain: str, field: Field) -> None:
+def test_an_enums_domain_admits_its_codes_and_no_other(
+    connection: Connection, domain: str, field: Field
+) -> None:
     codes = {int(code) for code in field.codes}
     admitted = {0} if field.flags else codes
     if field.flags:
@@ -110,7 +135,9 @@ def test_an_enums_domain_admits_its_codes_and_no_other(connection: Connection, d
         assert connection.execute(statement).fetchone() == (code in admitted,), f"{domain}: {code}"
 
 
-def test_copy_names_the_lines_and_columns_it_refuses_and_takes_the_others(connection: Connection) -> None:
+def test_copy_names_the_lines_and_columns_it_refuses_and_takes_the_others(
+    connection: Connection,
+) -> None:
     data = b'1,"x\ny"\nbad,x\n2,"\n\n\n"\n3,long\n"4","\r"\n5,\n6,"four"\n'
     with connection.transaction():
         connection.execute("CREATE TEMPORARY TABLE target (a integer, b varchar(3))")
@@ -124,7 +151,9 @@ def test_copy_names_the_lines_and_columns_it_refuses_and_takes_the_others(connec
     ]
 
 
-def test_two_openings_share_one_embedded_server(session_config: KimoConfig, database: Database) -> None:
+def test_two_openings_share_one_embedded_server(
+    session_config: KimoConfig, database: Database
+) -> None:
     assert open_database(session_config) == database
 
 

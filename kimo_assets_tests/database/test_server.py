@@ -31,13 +31,17 @@ time.sleep(float(sys.argv[3]))
 def company(server_folder: Path) -> Iterator[KimoConfig]:
     folder = server_folder / "a-server-of-its-own"
     folder.mkdir(exist_ok=True)
-    (folder / "kimo.yaml").write_text("sources: {erp: {url: sqlite:///erp.sqlite}}\n", encoding="utf-8")
+    (folder / "kimo.yaml").write_text(
+        "sources: {erp: {url: sqlite:///erp.sqlite}}\n", encoding="utf-8"
+    )
     yield load_config(folder / "kimo.yaml")
     if postmaster := _postmaster(folder / "data" / "postgres"):
         postmaster.send_signal(signal.SIGQUIT)
 
 
-def test_a_server_that_was_killed_recovers_and_stops_with_its_last_living_user(company: KimoConfig) -> None:
+def test_a_server_that_was_killed_recovers_and_stops_with_its_last_living_user(
+    company: KimoConfig,
+) -> None:
     folder = company.data_dir / "postgres"
     first = _use(company, "CREATE TABLE ops.kept (n int)", seconds=60)
     first.kill()

@@ -13,21 +13,29 @@ def found(world: World, days: int | None) -> list[StuckRecord]:
 
 
 def account(world: World, key: str, status: int, uploaded_days: float | None = 20) -> None:
-    at = "NULL" if uploaded_days is None else f"(now() AT TIME ZONE 'UTC') - interval '{uploaded_days} days'"
+    at = (
+        "NULL"
+        if uploaded_days is None
+        else f"(now() AT TIME ZONE 'UTC') - interval '{uploaded_days} days'"
+    )
     world.execute(
-        'INSERT INTO kimo."Account" ("Id", "EntityStatus", "SyncReference", "UploadToServerTimeStamp") '
+        'INSERT INTO kimo."Account" ("Id", "EntityStatus", "SyncReference",'
+        ' "UploadToServerTimeStamp") '
         f"VALUES ('{key}', {status}, 'ref-{key}', {at})"
     )
 
 
 def record(world: World, key: str, outcome: str, sent_days: float, problem: str = "") -> None:
     world.execute(
-        "INSERT INTO ops.export_record (entity, id, batch, sync_reference, outcome, sent_at, problem) VALUES ('Account', "
-        f"'{key}', 1, 'ref-{key}', '{outcome}', now() - interval '{sent_days} days', nullif('{problem}', ''))"
+        "INSERT INTO ops.export_record (entity, id, batch, sync_reference, outcome, sent_at,"
+        f" problem) VALUES ('Account', '{key}', 1, 'ref-{key}', '{outcome}', now() - interval"
+        f" '{sent_days} days', nullif('{problem}', ''))"
     )
 
 
-@pytest.mark.parametrize(("value", "days"), [("7", 7), (" 7 ", 7), ("0", None), ("", None), ("soon", None)])
+@pytest.mark.parametrize(
+    ("value", "days"), [("7", 7), (" 7 ", 7), ("0", None), ("", None), ("soon", None)]
+)
 def test_the_rule_says_after_how_many_days(value: str, days: int | None) -> None:
     assert days_stuck({"pendingedits\\daysstuck": value}) == days
     assert days_stuck({}) is None
@@ -62,5 +70,8 @@ def test_what_the_erp_does_not_answer_is_stuck_where_answers_are_imported(world:
 
 def test_a_record_that_the_export_holds_back_says_why(world: World) -> None:
     account(world, "A", 6)
-    world.execute("INSERT INTO ops.export_held (entity, id, why, load) VALUES ('Account', 'A', 'its name is too long', 1)")
+    world.execute(
+        "INSERT INTO ops.export_held (entity, id, why, load) VALUES ('Account', 'A', 'its name is"
+        " too long', 1)"
+    )
     assert [one.why for one in found(world, 7)] == ["its name is too long"]

@@ -51,7 +51,9 @@ class Company(World):
     def materialized(self) -> dict[str, set[str]]:
         """asset -> the partitions that Dagster shows as materialized."""
         with self.instance() as instance:
-            return {asset: instance.get_materialized_partitions(dg.AssetKey(asset)) for asset in ASSETS}
+            return {
+                asset: instance.get_materialized_partitions(dg.AssetKey(asset)) for asset in ASSETS
+            }
 
     def metadata(self, asset: str, partition: str) -> dict[str, Any]:
         """What the partition's page shows: the last materialization's metadata, as plain values."""
@@ -69,7 +71,9 @@ class Company(World):
 
 @pytest.fixture(scope="session")
 def new_company(
-    new_database: Callable[[], Database], new_dagster_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+    new_database: Callable[[], Database],
+    new_dagster_url: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[], Company]:
     """Makes companies: their ERP filled, nothing imported yet."""
 

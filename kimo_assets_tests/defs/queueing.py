@@ -1,10 +1,16 @@
-"""Runs that are submitted as the UI, GraphQL, schedules and sensors do it: to the instance's own run queue."""
+"""Runs that are submitted as the UI, GraphQL, schedules and sensors do it: to the instance's own
+run queue.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
@@ -20,9 +26,14 @@ def submit(
 ) -> dg.DagsterRun:
     """The run as it stands after it was submitted; no daemon takes it out of the queue."""
     target = LoadableTargetOrigin(module_name="kimo_assets.definitions")
-    repository = RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, location), "__repository__")
+    repository = RemoteRepositoryOrigin(
+        ManagedGrpcPythonEnvCodeLocationOrigin(target, location), "__repository__"
+    )
     run = instance.create_run_for_job(
-        defs.resolve_job_def(job), run_config=config or {}, tags=tags or {}, status=dg.DagsterRunStatus.NOT_STARTED,
+        defs.resolve_job_def(job),
+        run_config=config or {},
+        tags=tags or {},
+        status=dg.DagsterRunStatus.NOT_STARTED,
         remote_job_origin=RemoteJobOrigin(repository, job),
-    )  # fmt: skip
+    )
     return instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]

@@ -1,4 +1,6 @@
-"""Dagster's real daemon on a company: what runs by itself runs once, and looks without anybody's help."""
+"""Dagster's real daemon on a company: what runs by itself runs once, and looks without anybody's
+help.
+"""
 
 import os
 import signal
@@ -19,9 +21,14 @@ from kimo_assets_tests.export.worlds_of_export import ENTITIES, ExportWorld
 from kimo_assets_tests.worlds import url_of
 
 SENSORS = {
-    "end_dead_runs", "tell_operators", "erp_finished", "records_waiting", "new_pictures", "kimo_yaml_changed",
+    "end_dead_runs",
+    "tell_operators",
+    "erp_finished",
+    "records_waiting",
+    "new_pictures",
+    "kimo_yaml_changed",
     "data_are_fresh",
-}  # fmt: skip
+}
 OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
@@ -41,7 +48,8 @@ class Daemon:
         with self.company.instance() as instance:
             return {
                 state.instigator_name: {
-                    tick.status.value for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id)
+                    tick.status.value
+                    for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id)
                 }
                 for state in instance.all_instigator_state()
             }
@@ -50,15 +58,22 @@ class Daemon:
         deadline = time.monotonic() + timeout_s
         while not done():
             log = self.log.read_text(encoding="utf-8")[-3000:]
-            assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s; {self.runs()}, {self.ticked()}\n{log}"
+            assert time.monotonic() < deadline, (
+                f"{what}: not within {timeout_s} s; {self.runs()}, {self.ticked()}\n{log}"
+            )
             time.sleep(0.5)
 
     def wait_for_run(self, job: str) -> None:
-        self.wait(lambda: any(run.job_name == job and run.status in OVER for run in self.company.runs()), job)
+        self.wait(
+            lambda: any(run.job_name == job and run.status in OVER for run in self.company.runs()),
+            job,
+        )
 
 
 def prepared(company: Company, **schedules: object) -> ExportWorld:
-    """A company that its own processes find: by addresses, with a record for the ERP and a picture."""
+    """A company that its own processes find: by addresses, with a record for the ERP and a
+    picture.
+    """
     pictures = company.folder / "pictures"
     pictures.mkdir()
     (pictures / "a.jpg").write_bytes(b"no picture")
@@ -87,10 +102,14 @@ def daemon(company: Company) -> Iterator[Daemon]:
     with (
         log.open("w", encoding="utf-8") as written,
         subprocess.Popen(
-            command, env=environment, cwd=Path(__file__).parents[2], stdout=written, stderr=subprocess.STDOUT,
+            command,
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            stdout=written,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         ) as process,
-    ):  # fmt: skip
+    ):
         try:
             yield Daemon(company, log)
         finally:
@@ -120,12 +139,16 @@ def test_each_sensor_looks_and_what_waits_for_the_erp_goes_there_once(company: C
 
 @pytest.mark.stress
 def test_schedules_and_sensors_do_their_work_for_minutes(company: Company) -> None:
-    """A schedule of each minute; the ERP that finishes; pictures that have settled. Each once, an import at a time."""
+    """A schedule of each minute; the ERP that finishes; pictures that have settled. Each once, an
+    import at a time.
+    """
     every_minute = {"cron": "* * * * *", "entities": ["Zone"]}
     prepared(company, sensors=["erp_finished", "new_pictures"], entities=[every_minute])
     with daemon(company) as running:
         running.wait(lambda: "erp_finished" in running.ticked(), "the first look at the ERP")
-        running.wait(lambda: "is 1" in running.log.read_text(encoding="utf-8"), "the ERP seen writing")
+        running.wait(
+            lambda: "is 1" in running.log.read_text(encoding="utf-8"), "the ERP seen writing"
+        )
         company.erp_file.execute("UPDATE ImportFromErpSemaphore SET Status = 0")
         for job in ("full_import_from_erp", "import_files", "import_entities"):
             running.wait_for_run(job)
@@ -136,4 +159,6 @@ def test_schedules_and_sensors_do_their_work_for_minutes(company: Company) -> No
     assert jobs.count("full_import_from_erp") == 1
     assert jobs.count("import_files") == 1
     assert len(set(minutes)) == len(minutes) > 0
-    assert all(status == "SUCCESS" for job, status in running.runs() if job == "full_import_from_erp")
+    assert all(
+        status == "SUCCESS" for job, status in running.runs() if job == "full_import_from_erp"
+    )

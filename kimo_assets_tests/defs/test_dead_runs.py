@@ -30,10 +30,14 @@ def look(company: Company) -> dg.DagsterRunStatus:
 
 
 def load_of(company: Company, run_id: str, *, finished: str = "NULL") -> None:
-    company.execute(f"INSERT INTO ops.load (title, run_id, finished_at) VALUES ('x', '{run_id}', {finished})")
+    company.execute(
+        f"INSERT INTO ops.load (title, run_id, finished_at) VALUES ('x', '{run_id}', {finished})"
+    )
 
 
-def test_a_run_whose_load_is_open_while_nobody_holds_the_lock_was_killed(company: Company, run_id: str) -> None:
+def test_a_run_whose_load_is_open_while_nobody_holds_the_lock_was_killed(
+    company: Company, run_id: str
+) -> None:
     load_of(company, run_id)
     assert look(company) == FAILED
     with company.instance() as instance:
@@ -76,10 +80,15 @@ def test_the_semaphore_of_a_dead_run_is_given_back_with_it(company: Company, run
     assert SemaphoreLedger(company.database.connect).owners() == []
     with company.instance() as instance:
         (event,) = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
-    assert "ImportFromErpSemaphore of source 'erp' was left behind by load 1 and is given back." in event.message
+    assert (
+        "ImportFromErpSemaphore of source 'erp' was left behind by load 1 and is given back."
+        in event.message
+    )
 
 
-def test_a_semaphore_that_a_dead_run_cannot_give_back_does_not_keep_it_alive(company: Company, run_id: str) -> None:
+def test_a_semaphore_that_a_dead_run_cannot_give_back_does_not_keep_it_alive(
+    company: Company, run_id: str
+) -> None:
     company.erp(ImportFromErpSemaphore=[{"Status": 2}])
     load_of(company, run_id)
     SemaphoreLedger(company.database.connect, 1, run_id).claim("erp", "ImportFromErpSemaphore", 2)

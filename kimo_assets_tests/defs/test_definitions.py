@@ -28,7 +28,10 @@ ENTITIES = ("PriceList", "Item", "ItemTranslation", "Account", "Zone", "SalesAge
 def config(tmp_path: Path) -> KimoConfig:
     """A company whose ERP nobody can reach: whoever tries fails."""
     entities = {name: {} for name in ENTITIES}
-    document = {"sources": {"erp": {"url": "oracle+oracledb://u:p@127.0.0.1:1/erp"}}, "entities": entities}
+    document = {
+        "sources": {"erp": {"url": "oracle+oracledb://u:p@127.0.0.1:1/erp"}},
+        "entities": entities,
+    }
     file = tmp_path / "kimo.yaml"
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
     return load_config(file)
@@ -48,7 +51,9 @@ def test_the_graph_is_the_one_on_file(config: KimoConfig) -> None:
     """To take a change on purpose: KIMO_WRITE_GOLDEN=1 pytest, and read the difference."""
     found = graph(build_defs(config))
     if os.environ.get("KIMO_WRITE_GOLDEN"):
-        GOLDEN.write_text(yaml.safe_dump(found, allow_unicode=True, sort_keys=False, width=110), encoding="utf-8")
+        GOLDEN.write_text(
+            yaml.safe_dump(found, allow_unicode=True, sort_keys=False, width=110), encoding="utf-8"
+        )
     assert found == yaml.safe_load(GOLDEN.read_text(encoding="utf-8"))
 
 
@@ -75,7 +80,9 @@ def _asset(node: Any) -> dict[str, object]:
         "kinds": sorted(node.kinds),
         "owners": list(node.owners),
         "partitions": node.partitions_def.get_partition_keys() if node.partitions_def else None,
-        "backfill_policy": str(node.backfill_policy.policy_type.value) if node.backfill_policy else None,
+        "backfill_policy": (
+            str(node.backfill_policy.policy_type.value) if node.backfill_policy else None
+        ),
         "checks": sorted(check.name for check in node.check_keys),
         "description": node.description,
     }
@@ -105,11 +112,15 @@ def test_partitions_are_the_mapped_entities_by_category_then_after_what_they_dep
     assert categories == sorted(categories)
     for name in names:
         here = [other for other in names if catalog[other].category == catalog[name].category]
-        targets = {reference.target for reference in catalog[name].hard_references.values()} - {name}
+        targets = {reference.target for reference in catalog[name].hard_references.values()} - {
+            name
+        }
         assert all(here.index(target) < here.index(name) for target in targets & set(here))
 
 
-@pytest.mark.parametrize(("asset", "title"), [(ASSET_OF_STEP[step], title) for step, title in STEP_TITLES.items()])
+@pytest.mark.parametrize(
+    ("asset", "title"), [(ASSET_OF_STEP[step], title) for step, title in STEP_TITLES.items()]
+)
 def test_an_asset_begins_with_its_menu_entry(config: KimoConfig, asset: str, title: str) -> None:
     node = build_defs(config).resolve_asset_graph().get(dg.AssetKey(asset))
     assert node.description is not None
@@ -148,7 +159,8 @@ def test_definitions_of_all_entities_are_built_within_two_seconds(config: KimoCo
     catalog = load_catalog()
     every = {name: {} for name, entity in catalog.entities.items() if entity.direction != "export"}
     config.path.write_text(
-        yaml.safe_dump({"sources": {"erp": {"url": "sqlite:///erp.sqlite"}}, "entities": every}), encoding="utf-8"
+        yaml.safe_dump({"sources": {"erp": {"url": "sqlite:///erp.sqlite"}}, "entities": every}),
+        encoding="utf-8",
     )
     large = load_config(config.path)
     started = time.process_time()
@@ -156,7 +168,9 @@ def test_definitions_of_all_entities_are_built_within_two_seconds(config: KimoCo
     assert time.process_time() - started < 2
 
 
-def test_the_module_that_dagster_loads_reads_the_file_that_kimo_config_names(config: KimoConfig) -> None:
+def test_the_module_that_dagster_loads_reads_the_file_that_kimo_config_names(
+    config: KimoConfig,
+) -> None:
     done = _import_definitions(config.path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == config.entity_names
@@ -165,7 +179,9 @@ def test_the_module_that_dagster_loads_reads_the_file_that_kimo_config_names(con
 
 
 def test_a_broken_kimo_yaml_is_one_clear_message(config: KimoConfig) -> None:
-    config.path.write_text("sources:\n  erp: {url: 'sqlite:///erp.sqlite'}\nentitys: {}\n", encoding="utf-8")
+    config.path.write_text(
+        "sources:\n  erp: {url: 'sqlite:///erp.sqlite'}\nentitys: {}\n", encoding="utf-8"
+    )
     done = _import_definitions(config.path)
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
@@ -178,10 +194,12 @@ def _import_definitions(file: Path) -> "subprocess.CompletedProcess[str]":
         [
             sys.executable,
             "-c",
-            "from kimo_assets.definitions import defs\n"
-            "from dagster import AssetKey\n"
-            "asset = defs.resolve_asset_graph().get(AssetKey('erp_staging'))\n"
-            "print(*asset.partitions_def.get_partition_keys())",
+            (
+                "from kimo_assets.definitions import defs\n"
+                "from dagster import AssetKey\n"
+                "asset = defs.resolve_asset_graph().get(AssetKey('erp_staging'))\n"
+                "print(*asset.partitions_def.get_partition_keys())"
+            ),
         ],
         env={**os.environ, "KIMO_CONFIG": str(file)},
         cwd=Path(__file__).parents[2],

@@ -1,4 +1,6 @@
-"""Imports as Dagster runs on a real instance: which partitions are recorded, with what, and what a failure leaves."""
+"""Imports as Dagster runs on a real instance: which partitions are recorded, with what, and what a
+failure leaves.
+"""
 
 import os
 import re
@@ -27,7 +29,9 @@ def statuses(report: ImportReport) -> set[str]:
     return {entity.status for step in report.steps.values() for entity in step.entities.values()}
 
 
-def materialize(company: Company, *partitions: str, assets: Sequence[str] = ASSETS) -> dg.ExecuteInProcessResult:
+def materialize(
+    company: Company, *partitions: str, assets: Sequence[str] = ASSETS
+) -> dg.ExecuteInProcessResult:
     """What the UI's dialog starts: one run over a range, of the assets' own hidden job."""
     with company.instance() as instance, warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
@@ -42,7 +46,8 @@ def materialize(company: Company, *partitions: str, assets: Sequence[str] = ASSE
         )
 
 
-# --- All entities ------------------------------------------------------------------------------------------------
+# --- All entities
+# ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,9 @@ def imported(new_company: Callable[[], Company]) -> Imported:
     return Imported(company, company.launch())
 
 
-def test_a_full_import_materializes_every_entity_in_each_of_the_three_assets(imported: Imported) -> None:
+def test_a_full_import_materializes_every_entity_in_each_of_the_three_assets(
+    imported: Imported,
+) -> None:
     company, report = imported.company, imported.report
     assert report.success
     assert list(report.steps) == [1, 2, 3]
@@ -84,8 +91,9 @@ def test_a_partition_shows_counts_seconds_a_sample_and_its_refused_rows(imported
     assert zone["table"] == 'integrator."Zone"'
     assert zone["read from"] == "erp: Zone"
     assert zone["sample"] == "| Id | Description |\n| --- | --- |\n| N | Nord |"
-    assert zone["refused rows"] == (
-        "| rule | column | value | row | since |\n| --- | --- | --- | --- | --- |\n"
+    assert (
+        zone["refused rows"]
+        == "| rule | column | value | row | since |\n| --- | --- | --- | --- | --- |\n"
         f"| text_too_long | Description | {('Sud' * 40)[:59]}… | Id=S | new |"
     )
     assert zone["all refused rows"] == "`kimo rejected Zone`"
@@ -93,12 +101,22 @@ def test_a_partition_shows_counts_seconds_a_sample_and_its_refused_rows(imported
     assert list(zone)[:4] == ["status", "read", "staged", "rejected"]
 
 
-def test_a_partition_of_step_2_shows_what_was_loaded_held_refused_and_points_nowhere(imported: Imported) -> None:
+def test_a_partition_of_step_2_shows_what_was_loaded_held_refused_and_points_nowhere(
+    imported: Imported,
+) -> None:
     company = imported.company
     account = company.metadata("kimo_tables", "Account")
-    assert {name: account[name] for name in ("inserted", "updated", "archived", "unchanged", "held", "refused")} == {
-        "inserted": 2, "updated": 0, "archived": 0, "unchanged": 0, "held": 0, "refused": 0,
-    }  # fmt: skip
+    assert {
+        name: account[name]
+        for name in ("inserted", "updated", "archived", "unchanged", "held", "refused")
+    } == {
+        "inserted": 2,
+        "updated": 0,
+        "archived": 0,
+        "unchanged": 0,
+        "held": 0,
+        "refused": 0,
+    }
     assert account["dangling: ZoneId"] == 1
     assert "| ZoneId | Zone | 1 | X |" in account["references to nowhere"]
     assert "refused rows" not in account
@@ -107,7 +125,9 @@ def test_a_partition_of_step_2_shows_what_was_loaded_held_refused_and_points_now
     assert "| missing_owner | ItemId | I9 |" in translation["refused rows"]
 
 
-def test_a_partition_of_step_3_shows_rows_agents_and_where_the_payloads_are(imported: Imported) -> None:
+def test_a_partition_of_step_3_shows_rows_agents_and_where_the_payloads_are(
+    imported: Imported,
+) -> None:
     company = imported.company
     account = company.metadata("sync_payloads", "Account")
     assert (account["status"], account["rows"], account["agents"]) == ("ok", 2, 2)
@@ -124,7 +144,9 @@ def test_a_sample_is_a_table_whatever_stands_in_it(company: Company) -> None:
 
 def test_a_sample_stays_as_narrow_as_the_page(company: Company) -> None:
     long = {"Name": "n" * 80, "AddressLine": "a" * 90, "AddressCity": "c" * 30, "Notes": "o" * 500}
-    company.erp(Account=[{"Id": f"C{i}", "ZoneId": "N", "AccountTypeId": 1, **long} for i in range(9)])
+    company.erp(
+        Account=[{"Id": f"C{i}", "ZoneId": "N", "AccountTypeId": 1, **long} for i in range(9)]
+    )
     company.launch()
     lines = company.metadata("erp_staging", "Account")["sample"].splitlines()
     assert lines[0].startswith("| Id | ")
@@ -133,7 +155,9 @@ def test_a_sample_stays_as_narrow_as_the_page(company: Company) -> None:
     assert max(map(len, lines)) < 90
 
 
-def test_the_columns_of_an_entity_are_shown_with_types_and_what_they_refer_to(company: Company) -> None:
+def test_the_columns_of_an_entity_are_shown_with_types_and_what_they_refer_to(
+    company: Company,
+) -> None:
     company.entities = {"Zone": {"fields": {"Description": "NOME"}}, "SalesAgent": {}}
     company.erp(Zone=[{"Id": "N", "NOME": "Nord", "SalesAgentId": "AG1"}])
     company.launch()
@@ -160,15 +184,29 @@ def test_the_runs_log_sums_up_each_step_and_names_who_needs_a_look(imported: Imp
     run_id = imported.report.run_id
     assert run_id is not None
     with imported.company.instance() as instance:
-        first, *messages = [entry.user_message for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
-    assert first == "source 'erp' has no table ImportFromErpSemaphore: nothing keeps the ERP from writing meanwhile"
-    assert [message.splitlines()[0].split(": ")[0] for message in messages] == ["Step 1", "Step 2", "Step 3"]
+        first, *messages = [
+            entry.user_message for entry in instance.all_logs(run_id) if not entry.is_dagster_event
+        ]
+    assert (
+        first
+        == "source 'erp' has no table ImportFromErpSemaphore: nothing keeps the ERP from writing"
+        " meanwhile"
+    )
+    assert [message.splitlines()[0].split(": ")[0] for message in messages] == [
+        "Step 1",
+        "Step 2",
+        "Step 3",
+    ]
     assert "8 entities, 0 unchanged. read 14, staged 13, rejected 1" in messages[0]
     assert messages[0].splitlines()[1:] == ["  Zone: 1 rejected"]
-    assert messages[1].splitlines()[1:] == ["  ItemTranslation: 1 refused", "  Account: 1 dangling ZoneId"]
+    assert messages[1].splitlines()[1:] == [
+        "  ItemTranslation: 1 refused",
+        "  Account: 1 dangling ZoneId",
+    ]
 
 
-# --- Failures ----------------------------------------------------------------------------------------------------
+# --- Failures
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -197,7 +235,11 @@ def test_a_failing_entity_leaves_exactly_the_good_partitions_and_no_further_step
     report = door(failed)
     assert not report.success
     assert list(report.steps) == [1]
-    assert failed.materialized() == {"erp_staging": EVERY - {"Zone"}, "kimo_tables": set(), "sync_payloads": set()}
+    assert failed.materialized() == {
+        "erp_staging": EVERY - {"Zone"},
+        "kimo_tables": set(),
+        "sync_payloads": set(),
+    }
     (run,) = failed.runs()
     assert run.status == dg.DagsterRunStatus.FAILURE
     assert failed.rows("SELECT success FROM ops.load") == [(False,)]
@@ -205,8 +247,10 @@ def test_a_failing_entity_leaves_exactly_the_good_partitions_and_no_further_step
     reason = report.failures[1]["Zone"]
     assert "Zone" in reason
     error, metadata = _failure(failed, report.run_id)
-    assert error == (
-        f"Step 1: Import da Erp a KimoIntegrator: 1 of 8 entities failed, the others are done and kept. Zone: {reason}"
+    assert (
+        error
+        == "Step 1: Import da Erp a KimoIntegrator: 1 of 8 entities failed, the others are done"
+        f" and kept. Zone: {reason}"
     )
     assert metadata["failed"].startswith("| entity | why |\n| --- | --- |\n| Zone | ")
 
@@ -219,7 +263,9 @@ def _failure(company: Company, run_id: str | None) -> tuple[str, dict[str, Any]]
     data = entry.get_dagster_event().step_failure_data
     assert data.user_failure_data is not None
     description = data.user_failure_data.description or ""
-    return description, {name: value.value for name, value in data.user_failure_data.metadata.items()}
+    return description, {
+        name: value.value for name, value in data.user_failure_data.metadata.items()
+    }
 
 
 def test_what_failed_is_mended_by_running_it_alone(failed: Company) -> None:
@@ -251,11 +297,14 @@ def test_a_run_that_breaks_outside_any_entity_is_one_sentence(
     assert company.rows("SELECT success FROM ops.load ORDER BY load") == [(False,), (True,)]
 
 
-# --- A choice of steps -------------------------------------------------------------------------------------------
+# --- A choice of steps
+# -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("job", "steps"), STEPS_OF_JOB.items())
-def test_each_job_does_its_steps_and_no_other(company: Company, job: str, steps: tuple[int, ...]) -> None:
+def test_each_job_does_its_steps_and_no_other(
+    company: Company, job: str, steps: tuple[int, ...]
+) -> None:
     for before in range(1, steps[0]):
         company.done(before)
     report = company.launch(steps=steps)
@@ -270,10 +319,15 @@ def test_steps_that_are_no_menu_entry_go_through_the_masks_job(company: Company)
     report = company.launch(steps=[1, 2])
     assert tuple(report.steps) == (1, 2)
     assert company.runs()[0].job_name == "import_entities"
-    assert company.materialized() == {"erp_staging": EVERY, "kimo_tables": EVERY, "sync_payloads": set()}
+    assert company.materialized() == {
+        "erp_staging": EVERY,
+        "kimo_tables": EVERY,
+        "sync_payloads": set(),
+    }
 
 
-# --- A choice of entities ----------------------------------------------------------------------------------------
+# --- A choice of entities
+# ----------------------------------------------------------------------------------------
 
 
 def test_one_partition_is_materialized_alone(company: Company) -> None:
@@ -327,7 +381,10 @@ def test_the_mask_does_the_chosen_steps_alone(company: Company) -> None:
 
 
 def test_an_unknown_name_is_refused_with_a_suggestion_before_any_run(company: Company) -> None:
-    with pytest.raises(UnknownEntityError, match=r"'Acount' is not an entity of this mapping.*Did you mean Account\?"):
+    with pytest.raises(
+        UnknownEntityError,
+        match=r"'Acount' is not an entity of this mapping.*Did you mean Account\?",
+    ):
         company.launch(entities=["Acount"])
     assert company.runs() == []
 
@@ -335,7 +392,10 @@ def test_an_unknown_name_is_refused_with_a_suggestion_before_any_run(company: Co
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        ({"entities": "Zone, Itm"}, r"entities: 'Itm' is not an entity of this mapping.*Did you mean Item\?"),
+        (
+            {"entities": "Zone, Itm"},
+            r"entities: 'Itm' is not an entity of this mapping.*Did you mean Item\?",
+        ),
         ({"steps": [1, 4]}, "steps: 4 is no step; expected 1, 2 or 3"),
     ],
 )
@@ -349,7 +409,9 @@ def test_a_mask_filled_in_wrongly_in_the_launchpad_is_explained_and_does_nothing
     assert company.rows("SELECT 1 FROM ops.load") == []
 
 
-def _launchpad(company: Company, instance: dg.DagsterInstance, mask: dict[str, Any]) -> dg.ExecuteInProcessResult:
+def _launchpad(
+    company: Company, instance: dg.DagsterInstance, mask: dict[str, Any]
+) -> dg.ExecuteInProcessResult:
     return (
         build_defs(company.config, database=company.database)
         .resolve_job_def("import_entities")
@@ -387,8 +449,9 @@ def test_a_run_of_the_mask_shows_a_table_per_step(company: Company) -> None:
         (entry,) = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
     tables = entry.get_dagster_event().step_output_data.metadata
     assert list(tables) == ["step 1", "step 2", "step 3"]
-    assert str(tables["step 1"].value).splitlines()[0] == (
-        "| entity | status | read | staged | rejected | rejected_new | seconds |"
+    assert (
+        str(tables["step 1"].value).splitlines()[0]
+        == "| entity | status | read | staged | rejected | rejected_new | seconds |"
     )
 
 
@@ -402,7 +465,8 @@ def test_allow_shrink_reaches_step_1_through_both_doors(company: Company) -> Non
     assert company.launch(allow_shrink=True).success
 
 
-# --- One at a time -----------------------------------------------------------------------------------------------
+# --- One at a time
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -414,7 +478,9 @@ def held(company: Company) -> Iterator[Company]:
 
 
 def test_an_import_while_another_runs_is_refused_and_leaves_no_run(held: Company) -> None:
-    with pytest.raises(LockedError, match=r"'Import completo' \(load 1, run r1\) is running since .* UTC"):
+    with pytest.raises(
+        LockedError, match=r"'Import completo' \(load 1, run r1\) is running since .* UTC"
+    ):
         held.launch()
     assert held.runs() == []
     assert held.value("SELECT count(*) FROM ops.load") == 1
@@ -465,7 +531,9 @@ def test_what_the_custom_task_says_stands_in_the_runs_log(company: Company) -> N
     for report in (by_all(company), by_mask(company)):
         assert report.run_id is not None
         with company.instance() as instance:
-            entries = [entry for entry in instance.all_logs(report.run_id) if not entry.is_dagster_event]
+            entries = [
+                entry for entry in instance.all_logs(report.run_id) if not entry.is_dagster_event
+            ]
         said = {entry.user_message: entry.step_key for entry in entries}
         assert said["  rebuilding prices"] in ("erp_staging", "import_named_entities")
         assert f"custom task {task} starts" in said

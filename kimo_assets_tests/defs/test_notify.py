@@ -35,15 +35,22 @@ class Told:
         self.logged = ""
         server.taken.clear()
         smtp = {
-            "host": "127.0.0.1", "port": server.port, "security": "plain", "username": USER, "password": PASSWORD,
+            "host": "127.0.0.1",
+            "port": server.port,
+            "security": "plain",
+            "username": USER,
+            "password": PASSWORD,
             "timeout_s": 5,
-        }  # fmt: skip
+        }
         company.settings = {
             "notifications": {
-                "smtp": smtp, "info_recipients": [ANNA], "error_recipients": [BRUNO], "ui_url": "http://ui.example",
+                "smtp": smtp,
+                "info_recipients": [ANNA],
+                "error_recipients": [BRUNO],
+                "ui_url": "http://ui.example",
                 "sender": "kimo@firm.example",
             },
-        }  # fmt: skip
+        }
         self.look()
 
     def look(self) -> list[tuple[list[str], EmailMessage]]:
@@ -69,7 +76,9 @@ class Told:
                 if status is FAILURE:
                     instance.report_run_failed(run, "it was killed")
                 else:
-                    succeeded = dg.DagsterEvent(dg.DagsterEventType.PIPELINE_SUCCESS.value, run.job_name, message="done")
+                    succeeded = dg.DagsterEvent(
+                        dg.DagsterEventType.PIPELINE_SUCCESS.value, run.job_name, message="done"
+                    )
                     instance.report_dagster_event(succeeded, run.run_id)
 
 
@@ -194,8 +203,12 @@ def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(told: Told) 
     company = told.company
     company.launch()
     told.look()
-    company.execute("INSERT INTO ops.tablet_sync VALUES ('anna', 'iPad', 'AG1', now() - interval '9 days')")
-    company.execute("INSERT INTO ops.notification VALUES ('geocode_addresses, geocoding', 'failing', now(), 3)")
+    company.execute(
+        "INSERT INTO ops.tablet_sync VALUES ('anna', 'iPad', 'AG1', now() - interval '9 days')"
+    )
+    company.execute(
+        "INSERT INTO ops.notification VALUES ('geocode_addresses, geocoding', 'failing', now(), 3)"
+    )
     morning(company)
     to, mail = told.server.taken[-1]
     assert to == [ANNA, BRUNO]
@@ -207,7 +220,9 @@ def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(told: Told) 
     assert "iPad" in text
     assert "1 agenti di cui non si conosce nessuna sincronizzazione: AG2" in " ".join(text.split())
     morning(company)
-    assert "Righe scartate: 2, nuove 0" in text_of(told.server.last()), "new are those since the last report"
+    assert "Righe scartate: 2, nuove 0" in text_of(told.server.last()), (
+        "new are those since the last report"
+    )
     told.server.close()
     try:
         morning(company)

@@ -1,10 +1,15 @@
-"""What an operator meets in the UI: a failure as a sentence, going on from where a run failed, and what each asset says."""
+"""What an operator meets in the UI: a failure as a sentence, going on from where a run failed, and
+what each asset says.
+"""
 
 from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 
 from kimo_assets.defs.build import build_defs
 from kimo_assets.reports import menu_title
@@ -17,7 +22,9 @@ _AT_WORK: list[Company] = []
 def full_import() -> dg.JobDefinition:
     """The job of the company at work, as Dagster makes it again for a run that goes on."""
     company = _AT_WORK[-1]
-    return build_defs(company.config, database=company.database).resolve_job_def("full_import_from_erp")
+    return build_defs(company.config, database=company.database).resolve_job_def(
+        "full_import_from_erp"
+    )
 
 
 @pytest.fixture
@@ -30,7 +37,9 @@ def at_work(company: Company) -> Company:
 def run_all(company: Company, instance: dg.DagsterInstance, **options: Any) -> Any:
     names = company.config.entity_names
     tags = {ASSET_PARTITION_RANGE_START_TAG: names[0], ASSET_PARTITION_RANGE_END_TAG: names[-1]}
-    return dg.execute_job(dg.reconstructable(full_import), instance, tags=tags, raise_on_error=False, **options)
+    return dg.execute_job(
+        dg.reconstructable(full_import), instance, tags=tags, raise_on_error=False, **options
+    )
 
 
 def sentence(result: Any) -> str:
@@ -40,11 +49,15 @@ def sentence(result: Any) -> str:
     return str(failed.step_failure_data.error.message)
 
 
-def test_an_import_that_failed_in_step_2_goes_on_with_steps_2_and_3_under_a_load_of_its_own(at_work: Company) -> None:
+def test_an_import_that_failed_in_step_2_goes_on_with_steps_2_and_3_under_a_load_of_its_own(
+    at_work: Company,
+) -> None:
     at_work.launch()
     at_work.erp(Zone=[{"Id": "E", "Description": "Est"}])
     with at_work.database.connect() as connection:
-        connection.execute("ALTER TABLE kimo.\"Zone\" ADD CONSTRAINT no_est CHECK (\"Description\" <> 'Est')")
+        connection.execute(
+            'ALTER TABLE kimo."Zone" ADD CONSTRAINT no_est CHECK ("Description" <> \'Est\')'
+        )
     with at_work.instance() as instance:
         with run_all(at_work, instance) as failed:
             assert not failed.success
@@ -55,16 +68,25 @@ def test_an_import_that_failed_in_step_2_goes_on_with_steps_2_and_3_under_a_load
         with run_all(at_work, instance, reexecution_options=options) as again:
             assert again.success
             done = {event.step_key for event in again.all_events if event.is_step_success}
-            assert {step for step in done if not step.startswith(("kimo_tables_", "sync_payloads_"))} == {
-                "kimo_tables", "sync_payloads",
-            }  # fmt: skip
+            assert {
+                step for step in done if not step.startswith(("kimo_tables_", "sync_payloads_"))
+            } == {
+                "kimo_tables",
+                "sync_payloads",
+            }
             assert "sync_payloads_payloads_are_whole" in done
     assert at_work.rows('SELECT "Id" FROM kimo."Zone" WHERE _archived_load IS NULL') == [("E",)]
-    assert at_work.rows("SELECT success FROM ops.load ORDER BY load") == [(True,), (False,), (True,)]
+    assert at_work.rows("SELECT success FROM ops.load ORDER BY load") == [
+        (True,),
+        (False,),
+        (True,),
+    ]
     assert at_work.materialized() == dict.fromkeys(ASSETS, EVERY)
 
 
-def test_a_job_launched_without_a_partition_says_how_to_choose_and_does_nothing(at_work: Company) -> None:
+def test_a_job_launched_without_a_partition_says_how_to_choose_and_does_nothing(
+    at_work: Company,
+) -> None:
     with at_work.instance() as instance:
         result = full_import().execute_in_process(instance=instance, raise_on_error=False)
     assert "No partition was chosen, so nothing was done. For all entities: " in sentence(result)
@@ -89,14 +111,21 @@ def test_what_nobody_foresaw_is_a_sentence_before_it_is_a_stack_trace(
     monkeypatch.setattr(broken, break_down)
     with at_work.instance() as instance:
         defs = build_defs(at_work.config, database=at_work.database)
-        result = defs.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
-    assert sentence(result).startswith("dagster._core.definitions.events.Failure: OSError: disk full. Nobody foresaw this.")
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+    assert sentence(result).startswith(
+        "dagster._core.definitions.events.Failure: OSError: disk full. Nobody foresaw this."
+    )
 
 
-# --- What the pages say --------------------------------------------------------------------------------------------
+# --- What the pages say
+# --------------------------------------------------------------------------------------------
 
 
-def test_every_asset_begins_with_the_menus_words_and_has_an_owner_a_kind_and_a_page(at_work: Company) -> None:
+def test_every_asset_begins_with_the_menus_words_and_has_an_owner_a_kind_and_a_page(
+    at_work: Company,
+) -> None:
     graph = build_defs(at_work.config).resolve_asset_graph()
     beginnings = {
         "erp": "Database di integrazione dell'ERP",
@@ -138,7 +167,11 @@ def test_the_erp_shows_which_database_it_is(company: Company, url: str, kind: st
 def test_every_job_begins_with_words_of_the_menus_language(at_work: Company) -> None:
     for job in build_defs(at_work.config).resolve_all_job_defs():
         if not job.name.startswith("__"):
-            title = "Import completo / Step 1" if job.name == "import_entities" else menu_title(job.name)
+            title = (
+                "Import completo / Step 1"
+                if job.name == "import_entities"
+                else menu_title(job.name)
+            )
             assert (job.description or "").startswith(title)
 
 
@@ -154,7 +187,10 @@ def test_every_field_of_every_job_says_what_it_is_for_and_has_a_default(at_work:
 def test_each_layer_shows_its_own_columns(at_work: Company) -> None:
     at_work.launch()
     columns = {
-        asset: {column.name: column for column in at_work.metadata(asset, "Account")["dagster/column_schema"].columns}
+        asset: {
+            column.name: column
+            for column in at_work.metadata(asset, "Account")["dagster/column_schema"].columns
+        }
         for asset in ASSETS
     }
     staged, kept, sent = columns.values()

@@ -1,4 +1,6 @@
-"""What the UI shows of the payloads: the asset agent_payloads, and the check that reads a sample of them again."""
+"""What the UI shows of the payloads: the asset agent_payloads, and the check that reads a sample of
+them again.
+"""
 
 import time
 from base64 import b64decode
@@ -38,7 +40,9 @@ def ledger(own_database: Database) -> Any:
         yield connection
 
 
-def test_the_metadata_are_figures_to_plot_a_table_and_a_picture(hand: HandStore, ledger: Connection) -> None:
+def test_the_metadata_are_figures_to_plot_a_table_and_a_picture(
+    hand: HandStore, ledger: Connection
+) -> None:
     for load in (1, 2):
         ledger.execute("INSERT INTO ops.load (title) VALUES ('import')")
         record_weights(ledger, load, hand.weights(load))
@@ -48,10 +52,18 @@ def test_the_metadata_are_figures_to_plot_a_table_and_a_picture(hand: HandStore,
     assert (found["agents"], found["users"], found["bytes this load brings"]) == (12, 1, 0)
     assert found["bytes"] == sum(sizes.values())
     assert found["bytes of the biggest agent"] == found["bytes A11"] == sizes["agents/A11.json.zst"]
-    assert [name for name in found if name.startswith("bytes A")] == [f"bytes A{n}" for n in range(11, 1, -1)]
-    assert found["biggest agents"].value.splitlines()[2] == f"| A11 | 1101 | {sizes['agents/A11.json.zst']} | 0 | Account |"
+    assert [name for name in found if name.startswith("bytes A")] == [
+        f"bytes A{n}" for n in range(11, 1, -1)
+    ]
+    assert (
+        found["biggest agents"].value.splitlines()[2]
+        == f"| A11 | 1101 | {sizes['agents/A11.json.zst']} | 0 | Account |"
+    )
     drawn = ElementTree.fromstring(_picture(found["bytes over loads"].value))
-    lines = [line.get("points", "").split() for line in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+    lines = [
+        line.get("points", "").split()
+        for line in drawn.iter("{http://www.w3.org/2000/svg}polyline")
+    ]
     assert [len(points) for points in lines] == [2] * 10
 
 
@@ -61,7 +73,9 @@ def _picture(markdown: str) -> bytes:
 
 def test_the_check_says_in_one_sentence_what_is_damaged_and_what_to_do(hand: HandStore) -> None:
     names = all_manifests(hand.store)
-    assert in_words(verify(hand.store, names)) == "13 manifests and 12 of their 12 objects are whole."
+    assert (
+        in_words(verify(hand.store, names)) == "13 manifests and 12 of their 12 objects are whole."
+    )
     for file in sorted((hand.folder / "objects").rglob("*.zst"))[:2]:
         file.unlink()
     said = in_words(verify(hand.store, names))
@@ -69,30 +83,45 @@ def test_the_check_says_in_one_sentence_what_is_damaged_and_what_to_do(hand: Han
     assert said.endswith(". Run step 3 again: it writes what is missing. And 1 more.")
 
 
-# --- in runs -----------------------------------------------------------------------------------------------------
+# --- in runs
+# --------------------------------------------------------------------------------------------------
 
 
-def test_every_step_3_records_the_agents_and_a_check_whichever_door_it_came_through(company: Company) -> None:
-    for options in ({}, {"steps": [3]}, {"entities": ["Zone"]}, {"entities": ["Zone"], "steps": [3]}):
+def test_every_step_3_records_the_agents_and_a_check_whichever_door_it_came_through(
+    company: Company,
+) -> None:
+    for options in (
+        {},
+        {"steps": [3]},
+        {"entities": ["Zone"]},
+        {"entities": ["Zone"], "steps": [3]},
+    ):
         report = company.launch(**options)
         assert report.success
         assert (_agents(company)["agents"], _agents_run(company)) == (2, report.run_id)
         evaluation = _evaluation(company)
-        assert (evaluation.passed, _evaluated_in(company)) == (True, report.run_id), evaluation.description
+        assert (evaluation.passed, _evaluated_in(company)) == (
+            True,
+            report.run_id,
+        ), evaluation.description
     assert len(_materializations(company)) == 4
     company.launch(steps=[1, 2])
     assert len(_materializations(company)) == 4
 
 
-def test_a_damaged_object_fails_the_check_not_the_run_and_the_next_step_3_mends_it(company: Company) -> None:
+def test_a_damaged_object_fails_the_check_not_the_run_and_the_next_step_3_mends_it(
+    company: Company,
+) -> None:
     company.launch()
     victim = next((company.store / "objects").rglob("*.zst"))
     victim.write_bytes(b"x")
     defs = build_defs(company.config, database=company.database)
     with company.instance() as instance:
-        result = defs.resolve_implicit_global_asset_job_def().get_subset(
-            asset_check_selection={_check_key()}, asset_selection=set()
-        ).execute_in_process(instance=instance, resources=defs.resources)  # fmt: skip
+        result = (
+            defs.resolve_implicit_global_asset_job_def()
+            .get_subset(asset_check_selection={_check_key()}, asset_selection=set())
+            .execute_in_process(instance=instance, resources=defs.resources)
+        )
     assert result.success
     evaluation = _evaluation(company)
     assert not evaluation.passed
@@ -139,7 +168,9 @@ def _evaluated_in(company: Company) -> str:
 
 def _record(company: Company) -> Any:
     with company.instance() as instance:
-        (record,) = instance.event_log_storage.get_asset_check_execution_history(_check_key(), limit=1)
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(
+            _check_key(), limit=1
+        )
     return record
 
 

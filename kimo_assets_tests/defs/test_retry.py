@@ -1,4 +1,6 @@
-"""The job retry_rejected: a run like any other, which records what it touched and is refused while another goes on."""
+"""The job retry_rejected: a run like any other, which records what it touched and is refused while
+another goes on.
+"""
 
 from collections.abc import Callable
 from datetime import date
@@ -29,14 +31,23 @@ def retried(new_company: Callable[[], Company]) -> Company:
 def test_a_retry_is_a_dagster_run_and_a_load_of_its_own(retried: Company) -> None:
     run = retried.runs()[0]
     assert (run.job_name, run.status) == ("retry_rejected", dg.DagsterRunStatus.SUCCESS)
-    assert retried.rows("SELECT load, run_id, title, success FROM ops.load ORDER BY load DESC LIMIT 1") == [
-        (2, run.run_id, "Riprova delle righe scartate", True)
-    ]
+    assert retried.rows(
+        "SELECT load, run_id, title, success FROM ops.load ORDER BY load DESC LIMIT 1"
+    ) == [(2, run.run_id, "Riprova delle righe scartate", True)]
 
 
 def test_the_partitions_it_touched_show_what_became_of_their_rows(retried: Company) -> None:
     zone = retried.metadata("erp_staging", "Zone")
-    figures = ("status", "staged", "rejected", "retried", "good", "still_refused", "gone", "without_key")
+    figures = (
+        "status",
+        "staged",
+        "rejected",
+        "retried",
+        "good",
+        "still_refused",
+        "gone",
+        "without_key",
+    )
     assert [zone[name] for name in figures] == ["ok", 2, 0, 1, 1, 0, 0, 0]
     assert "refused rows" not in zone
     assert retried.metadata("kimo_tables", "Zone")["inserted"] == 1
@@ -53,9 +64,14 @@ def test_a_row_that_is_still_refused_shows_since_when(retried: Company) -> None:
 
 def test_entities_that_had_no_refused_row_are_not_read(retried: Company) -> None:
     with retried.instance() as instance:
-        events = instance.all_logs(retried.runs()[0].run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        events = instance.all_logs(
+            retried.runs()[0].run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
     keys = [event.get_dagster_event().step_materialization_data.materialization for event in events]
-    touched = {asset: {m.partition for m in keys if m.asset_key.path == [asset]} for asset in ("erp_staging", "kimo_tables")}
+    touched = {
+        asset: {m.partition for m in keys if m.asset_key.path == [asset]}
+        for asset in ("erp_staging", "kimo_tables")
+    }
     assert touched == {"erp_staging": {"Zone"}, "kimo_tables": {"Zone", "ItemTranslation"}}
 
 
@@ -77,7 +93,9 @@ def test_an_unknown_name_or_a_lock_that_is_held_leaves_no_run_behind(retried: Co
     assert len(retried.runs()) == before
 
 
-def test_a_source_that_fails_fails_the_run_and_names_the_entity(new_company: Callable[[], Company]) -> None:
+def test_a_source_that_fails_fails_the_run_and_names_the_entity(
+    new_company: Callable[[], Company],
+) -> None:
     company = new_company()
     company.entities = {name: {} for name in ERP}
     company.launch()

@@ -1,4 +1,6 @@
-"""What the sensors see at a real ERP, a real database and real folders: once each, remembered, and silent otherwise."""
+"""What the sensors see at a real ERP, a real database and real folders: once each, remembered, and
+silent otherwise.
+"""
 
 import json
 import shutil
@@ -21,7 +23,9 @@ from kimo_assets_tests.export.worlds_of_export import ExportWorld
 
 
 class Watcher:
-    """A sensor of a company and its cursor, which stays from one look to the next, as the daemon keeps it."""
+    """A sensor of a company and its cursor, which stays from one look to the next, as the daemon
+    keeps it.
+    """
 
     def __init__(self, company: Company, name: str) -> None:
         self.company, self.name = company, name
@@ -29,8 +33,15 @@ class Watcher:
 
     def look(self) -> dg.RunRequest | str:
         """One look of a daemon that has just been started: what it asks for, or why it does not."""
-        sensor = next(each for each in build_sensors(self.company.config, self.company.database) if each.name == self.name)
-        with self.company.instance() as instance, dg.build_sensor_context(instance, cursor=self.cursor) as context:
+        sensor = next(
+            each
+            for each in build_sensors(self.company.config, self.company.database)
+            if each.name == self.name
+        )
+        with (
+            self.company.instance() as instance,
+            dg.build_sensor_context(instance, cursor=self.cursor) as context,
+        ):
             data = sensor.evaluate_tick(context)
         self.cursor = data.cursor
         return data.run_requests[0] if data.run_requests else str(data.skip_message)
@@ -54,7 +65,8 @@ def shared(_reused: Company) -> Company:
     return _reused
 
 
-# --- the ERP has finished ---------------------------------------------------------------------------------------------
+# --- the ERP has finished
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -103,7 +115,9 @@ def test_a_semaphore_that_was_ours_meanwhile_starts_nothing(erp: Watcher) -> Non
     assert asks(erp.look()) is None
 
 
-def test_an_erp_that_cannot_be_reached_for_a_while_is_not_taken_for_one_that_has_finished(erp: Watcher) -> None:
+def test_an_erp_that_cannot_be_reached_for_a_while_is_not_taken_for_one_that_has_finished(
+    erp: Watcher,
+) -> None:
     writes(erp.company, 1)
     erp.look()
     erp.company.entities = {"Zone": {}}
@@ -117,13 +131,20 @@ def test_an_erp_that_cannot_be_reached_for_a_while_is_not_taken_for_one_that_has
 
 
 def test_a_source_without_a_semaphore_is_no_reason_for_anything(company: Company) -> None:
-    assert Watcher(company, "erp_finished").look() == "source 'erp': ImportFromErpSemaphore is no such table"
+    assert (
+        Watcher(company, "erp_finished").look()
+        == "source 'erp': ImportFromErpSemaphore is no such table"
+    )
 
 
 def test_of_two_sources_the_last_one_to_finish_starts_the_import(erp: Watcher) -> None:
     other = erp.company.folder / "crm.sqlite"
-    erp.company.settings = {"sources": {name: {"url": f"sqlite:///{file}"} for name, file in
-                                        (("erp", erp.company.erp_file.file), ("crm", other))}}  # fmt: skip
+    erp.company.settings = {
+        "sources": {
+            name: {"url": f"sqlite:///{file}"}
+            for name, file in (("erp", erp.company.erp_file.file), ("crm", other))
+        }
+    }
     crm = type(erp.company.erp_file)(other)
     crm.write({"ImportFromErpSemaphore": [{"Status": 1}]})
     writes(erp.company, 1)
@@ -134,12 +155,17 @@ def test_of_two_sources_the_last_one_to_finish_starts_the_import(erp: Watcher) -
     assert asks(erp.look()) == "full_import_from_erp"
 
 
-# --- records for the ERP ----------------------------------------------------------------------------------------------
+# --- records for the ERP
+# ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def records(company: Company) -> Watcher:
-    company.settings = {"export": {"entities": {"Account": "CLIENTI", "Document": "ORDERS", "DocumentLine": "LINES"}}}
+    company.settings = {
+        "export": {
+            "entities": {"Account": "CLIENTI", "Document": "ORDERS", "DocumentLine": "LINES"}
+        }
+    }
     return Watcher(company, "records_waiting")
 
 
@@ -156,7 +182,10 @@ def test_a_record_that_is_ready_starts_the_export(records: Watcher) -> None:
 
 def test_records_that_cannot_go_do_not_start_an_export_every_minute(records: Watcher) -> None:
     kimo_of(records.company).account("A1", SyncReference=None)
-    assert records.look() == "no records are ready for the ERP; 1 are held back or wait (kimo export status)"
+    assert (
+        records.look()
+        == "no records are ready for the ERP; 1 are held back or wait (kimo export status)"
+    )
 
 
 def test_a_company_that_exports_nothing_is_not_even_counted(company: Company) -> None:
@@ -164,7 +193,9 @@ def test_a_company_that_exports_nothing_is_not_even_counted(company: Company) ->
     assert Watcher(company, "records_waiting").look() == "no records are ready for the ERP"
 
 
-def test_no_second_export_is_asked_for_while_one_waits_or_soon_after_one_has_failed(records: Watcher) -> None:
+def test_no_second_export_is_asked_for_while_one_waits_or_soon_after_one_has_failed(
+    records: Watcher,
+) -> None:
     company = records.company
     kimo_of(company).account("A1")
     request = records.look()
@@ -174,10 +205,13 @@ def test_no_second_export_is_asked_for_while_one_waits_or_soon_after_one_has_fai
     assert records.look() == f"run {run.run_id} of the export is not over yet"
     with company.instance() as instance:
         instance.report_run_failed(run, "the ERP is down")
-    assert str(records.look()).startswith(f"run {run.run_id} of the export has failed; the next one from ")
+    assert str(records.look()).startswith(
+        f"run {run.run_id} of the export has failed; the next one from "
+    )
 
 
-# --- pictures ---------------------------------------------------------------------------------------------------------
+# --- pictures
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -193,7 +227,9 @@ def settled(watcher: Watcher) -> dg.RunRequest | str:
     return watcher.look()
 
 
-def test_pictures_that_are_new_changed_or_gone_start_their_import_once_each(pictures: Watcher) -> None:
+def test_pictures_that_are_new_changed_or_gone_start_their_import_once_each(
+    pictures: Watcher,
+) -> None:
     folder = pictures.company.folder / "pictures"
     (folder / "a.jpg").write_bytes(b"1")
     keys = []
@@ -246,11 +282,14 @@ def test_a_company_without_a_folder_for_pictures_is_told_so(shared: Company) -> 
     assert Watcher(shared, "new_pictures").look() == "no folder is named (images: source:)"
 
 
-# --- kimo.yaml --------------------------------------------------------------------------------------------------------
+# --- kimo.yaml
+# --------------------------------------------------------------------------------------------------
 
 
 class Yaml:
-    """The sensor of one kimo.yaml, which a test rewrites; what it was loaded with at first stays in its memory."""
+    """The sensor of one kimo.yaml, which a test rewrites; what it was loaded with at first stays in
+    its memory.
+    """
 
     def __init__(self, company: Company) -> None:
         self.config, self.company = company.config, company
@@ -262,7 +301,11 @@ class Yaml:
         self.file.write_text(yaml.safe_dump(document), encoding="utf-8")
 
     def look(self) -> str:
-        sensor = next(each for each in build_sensors(self.config, self.company.database) if each.name == "kimo_yaml_changed")
+        sensor = next(
+            each
+            for each in build_sensors(self.config, self.company.database)
+            if each.name == "kimo_yaml_changed"
+        )
         with dg.build_sensor_context(cursor=self.cursor) as context:
             data = sensor.evaluate_tick(context)
         self.cursor = data.cursor
@@ -275,7 +318,9 @@ def kimo_yaml(shared: Company) -> Yaml:
     return Yaml(shared)
 
 
-def test_a_kimo_yaml_that_is_wrong_is_explained_in_the_tick_until_it_is_mended(kimo_yaml: Yaml) -> None:
+def test_a_kimo_yaml_that_is_wrong_is_explained_in_the_tick_until_it_is_mended(
+    kimo_yaml: Yaml,
+) -> None:
     assert kimo_yaml.look() == "kimo.yaml is watched from now on"
     assert kimo_yaml.look() == "kimo.yaml is as it was"
     kimo_yaml.write(schedules={"export": "every minute"})
@@ -285,7 +330,8 @@ def test_a_kimo_yaml_that_is_wrong_is_explained_in_the_tick_until_it_is_mended(k
         assert "schedules.export: 'every minute' has 2 fields" in said
     kimo_yaml.write(schedules={})
     assert kimo_yaml.look().startswith(
-        "kimo.yaml has changed and is right; no webserver answered at http://127.0.0.1:9/graphql: press Reload"
+        "kimo.yaml has changed and is right; no webserver answered at http://127.0.0.1:9/graphql:"
+        " press Reload"
     )
     assert kimo_yaml.look() == "kimo.yaml is as it was"
 
@@ -295,7 +341,9 @@ def test_the_mapping_beside_it_is_watched_too(kimo_yaml: Yaml) -> None:
     mapping.write_text("Zone: {}\n", encoding="utf-8")
     document = yaml.safe_load(kimo_yaml.file.read_text(encoding="utf-8"))
     del document["entities"]
-    kimo_yaml.file.write_text(yaml.safe_dump(document | {"mapping": "mapping.yaml"}), encoding="utf-8")
+    kimo_yaml.file.write_text(
+        yaml.safe_dump(document | {"mapping": "mapping.yaml"}), encoding="utf-8"
+    )
     kimo_yaml.look()
     mapping.write_text("Zone: {}\nItm: {}\n", encoding="utf-8")
     assert "Did you mean" in kimo_yaml.look()
@@ -336,14 +384,26 @@ def serve() -> Iterator[Callable[[dict[str, object]], str]]:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"__typename": "WorkspaceLocationEntry", "locationOrLoadError": {"__typename": "RepositoryLocation"}},
-         "; the UI has reloaded it"),
-        ({"__typename": "WorkspaceLocationEntry", "locationOrLoadError": {"__typename": "PythonError", "message": "no"}},
-         "; the webserver could not reload it (no): press Reload"),
-        ({"__typename": "RepositoryLocationNotFound", "message": "no such location"},
-         "; the webserver could not reload it (no such location): press Reload"),
+        (
+            {
+                "__typename": "WorkspaceLocationEntry",
+                "locationOrLoadError": {"__typename": "RepositoryLocation"},
+            },
+            "; the UI has reloaded it",
+        ),
+        (
+            {
+                "__typename": "WorkspaceLocationEntry",
+                "locationOrLoadError": {"__typename": "PythonError", "message": "no"},
+            },
+            "; the webserver could not reload it (no): press Reload",
+        ),
+        (
+            {"__typename": "RepositoryLocationNotFound", "message": "no such location"},
+            "; the webserver could not reload it (no such location): press Reload",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_webserver_is_asked_to_reload_it(
     kimo_yaml: Yaml, serve: Callable[[dict[str, object]], str], answer: dict[str, object], said: str
 ) -> None:
@@ -352,19 +412,32 @@ def test_the_webserver_is_asked_to_reload_it(
     assert said in kimo_yaml.look()
 
 
-# --- freshness, and who is on -----------------------------------------------------------------------------------------
+# --- freshness, and who is on
+# -----------------------------------------------------------------------------------------
 
 
-def test_old_data_are_recorded_when_they_become_so_and_when_they_are_fresh_again(company: Company) -> None:
+def test_old_data_are_recorded_when_they_become_so_and_when_they_are_fresh_again(
+    company: Company,
+) -> None:
     company.launch()
     cursor, events = None, []
     for hours in (0, 27, 27, 0):
         company.execute(f"UPDATE ops.staged SET staged_at = now() - interval '{hours} hours'")
-        sensor = next(each for each in build_sensors(company.config, company.database) if each.name == "data_are_fresh")
+        sensor = next(
+            each
+            for each in build_sensors(company.config, company.database)
+            if each.name == "data_are_fresh"
+        )
         with dg.build_sensor_context(cursor=cursor) as context:
             data = sensor.evaluate_tick(context)
         cursor = data.cursor or cursor
-        events.append([event.passed for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)])
+        events.append(
+            [
+                event.passed
+                for event in data.asset_events
+                if isinstance(event, dg.AssetCheckEvaluation)
+            ]
+        )
     assert events == [[True], [False], [], [True]]
 
 
@@ -373,17 +446,22 @@ def test_what_moves_data_is_off_until_kimo_yaml_says_it(shared: Company) -> None
     on = dg.DefaultSensorStatus.RUNNING
 
     def running() -> set[str]:
-        return {sensor.name for sensor in build_sensors(shared.config) if sensor.default_status is on}
+        return {
+            sensor.name for sensor in build_sensors(shared.config) if sensor.default_status is on
+        }
 
     assert running() == {"end_dead_runs", "kimo_yaml_changed", "data_are_fresh"}
     shared.settings = {"schedules": {"sensors": ["erp_finished", "new_pictures"]}}
     assert running() & moving == {"erp_finished", "new_pictures"}
 
 
-# --- dead side jobs ---------------------------------------------------------------------------------------------------
+# --- dead side jobs
+# --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "lock"), [("import_files", IMAGES), ("clean_up", CLEANING), ("plan_import", RUN_LOCK)])
+@pytest.mark.parametrize(
+    ("name", "lock"), [("import_files", IMAGES), ("clean_up", CLEANING), ("plan_import", RUN_LOCK)]
+)
 def test_a_job_without_a_load_whose_lock_nobody_holds_for_two_minutes_is_dead(
     company: Company, name: str, lock: str
 ) -> None:
@@ -411,16 +489,23 @@ def test_a_job_without_a_load_whose_lock_nobody_holds_for_two_minutes_is_dead(
     assert status() is dg.DagsterRunStatus.FAILURE
 
 
-def test_another_companys_run_is_left_alone_whose_locks_are_in_another_database(company: Company) -> None:
+def test_another_companys_run_is_left_alone_whose_locks_are_in_another_database(
+    company: Company,
+) -> None:
     company.settings = {"company": "acme"}
     watcher = Watcher(company, "end_dead_runs")
     with company.instance() as instance:
         job = build_defs(company.config).resolve_job_def("import_files")
         tags = {name: {LOCATION_TAG: f"__repository__@{name}"} for name in ("acme", "other")}
         started = dg.DagsterRunStatus.STARTED
-        runs = {name: instance.create_run_for_job(job, status=started, tags=tags[name]) for name in tags}
+        runs = {
+            name: instance.create_run_for_job(job, status=started, tags=tags[name]) for name in tags
+        }
     watcher.cursor = json.dumps({run.run_id: "2026-05-04T00:00:00+00:00" for run in runs.values()})
     watcher.look()
     with company.instance() as instance:
         found = {name: instance.get_run_by_id(run.run_id) for name, run in runs.items()}
-    assert {name: run.status.value for name, run in found.items() if run} == {"acme": "FAILURE", "other": "STARTED"}
+    assert {name: run.status.value for name, run in found.items() if run} == {
+        "acme": "FAILURE",
+        "other": "STARTED",
+    }

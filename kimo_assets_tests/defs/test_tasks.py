@@ -24,19 +24,39 @@ def pictured(company: Company) -> Company:
     folder.mkdir()
     Image.new("RGB", (900, 600), "navy").save(folder / "a.jpg")
     company.erp(
-        ItemImage=[{"Id": "1", "ItemId": "I1", "FilePath": "A.JPG"}, {"Id": "2", "ItemId": "I2", "FilePath": "b.jpg"}],
-        Account=[
-            {"Id": key, "Name": key, "AccountTypeId": 1, "AddressLine": f"Via Roma {key[1]}", "AddressCity": "Milano",
-             "AddressPostCode": "20100", "AddressCountrySubdivision": "MI"} for key in ("C1", "C2")
+        ItemImage=[
+            {"Id": "1", "ItemId": "I1", "FilePath": "A.JPG"},
+            {"Id": "2", "ItemId": "I2", "FilePath": "b.jpg"},
         ],
-    )  # fmt: skip
+        Account=[
+            {
+                "Id": key,
+                "Name": key,
+                "AccountTypeId": 1,
+                "AddressLine": f"Via Roma {key[1]}",
+                "AddressCity": "Milano",
+                "AddressPostCode": "20100",
+                "AddressCountrySubdivision": "MI",
+            }
+            for key in ("C1", "C2")
+        ],
+    )
     company.settings = {"images": {"source": str(folder), "max_size_px": 300}}
     company.entities = {**{name: {} for name in ERP_NAMES}, "ItemImage": {}}
     company.launch()
     return company
 
 
-ERP_NAMES = ("Language", "SalesAgent", "Zone", "Account", "SalesAgentPerAccount", "Item", "ItemTranslation", "PriceList")
+ERP_NAMES = (
+    "Language",
+    "SalesAgent",
+    "Zone",
+    "Account",
+    "SalesAgentPerAccount",
+    "Item",
+    "ItemTranslation",
+    "PriceList",
+)
 
 
 def launched(company: Company, job: str) -> TaskReport:
@@ -78,7 +98,10 @@ def test_agents_get_the_picture_and_its_partition_tells_of_it(pictured: Company)
 def test_pictures_may_be_imported_beside_an_import_but_not_twice_at_a_time(
     pictured: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with exclusive(pictured.database, IMAGES), pytest.raises(LockedError, match="another import of pictures is running"):
+    with (
+        exclusive(pictured.database, IMAGES),
+        pytest.raises(LockedError, match="another import of pictures is running"),
+    ):
         launched(pictured, "import_files")
     monkeypatch.setattr("kimo_assets.tasks._PATIENCE_S", 0)
     with exclusive(pictured.database):
@@ -89,13 +112,17 @@ def test_pictures_may_be_imported_beside_an_import_but_not_twice_at_a_time(
     assert len(pictured.received("AG1", 'SELECT Id FROM "PublicImage"')) == 1
 
 
-def test_a_geocoding_shows_a_picture_and_the_provinces(pictured: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_geocoding_shows_a_picture_and_the_provinces(
+    pictured: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with GoogleStandIn(key=DEMO_KEY) as google:
         pictured.settings |= {"geocoding": {"base_url": google.url}}
         monkeypatch.setenv("GOOGLE_MAPS_API_KEY", DEMO_KEY)
         assert launched(pictured, "geocode_addresses").counts["answered"] == 2
         shown = recorded(pictured, GEOPOSITIONS)
-        assert shown["positions"].startswith("![where the customers are](data:image/svg+xml;base64,")
+        assert shown["positions"].startswith(
+            "![where the customers are](data:image/svg+xml;base64,"
+        )
         assert "| Milano | MI | 2 | 2 |" in shown["by province"]
         assert launched(pictured, "geocode_addresses").counts["asked"] == 0
         assert google.calls == 2
@@ -119,7 +146,8 @@ def test_without_a_key_the_run_says_so_and_with_a_wrong_one_it_fails_with_a_sent
     assert "AIzaSomeOtherKey" not in str(error.value)
 
 
-# --- the export ------------------------------------------------------------------------------------------------------
+# --- the export
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -132,14 +160,15 @@ def selling(company: Company) -> Company:
         "CREATE TABLE DocumentLine (Id TEXT, DocumentId TEXT, SyncReference TEXT)"
     )
     company.settings = {"export": {"entities": {"Document": "ORDERS"}}}
-    company.execute(
-        """
-        INSERT INTO kimo."DocumentType" ("Id", "DocumentFamilyId", "CanSendToErp") VALUES ('ORD', 1, true);
-        INSERT INTO kimo."Document" ("Id", "SyncReference", "AccountId", "DocumentTypeId", "DocumentStatus", "EntityStatus")
+    company.execute("""
+        INSERT INTO kimo."DocumentType" ("Id", "DocumentFamilyId", "CanSendToErp") VALUES
+            ('ORD', 1, true);
+        INSERT INTO kimo."Document" ("Id", "SyncReference", "AccountId", "DocumentTypeId",
+            "DocumentStatus", "EntityStatus")
             VALUES ('D1', 'r1', 'C1', 'ORD', 1, 6), ('D2', 'r2', 'C1', 'XYZ', 1, 6);
-        INSERT INTO kimo."DocumentLine" ("Id", "DocumentId") VALUES ('L1', 'D1'), ('L2', 'D1'), ('L3', 'D2')
-        """
-    )
+        INSERT INTO kimo."DocumentLine" ("Id", "DocumentId") VALUES ('L1', 'D1'), ('L2', 'D1'),
+            ('L3', 'D2')
+        """)
     return company
 
 
@@ -159,7 +188,9 @@ def test_an_export_is_a_run_that_shows_what_was_sent_and_what_was_held(selling: 
 def test_the_check_tells_of_what_is_stuck(selling: Company) -> None:
     launch_export(selling.config, selling.database)
     assert _check(selling).passed
-    selling.execute("UPDATE ops.export_record SET outcome = 'refused', problem = 'the ERP refused it'")
+    selling.execute(
+        "UPDATE ops.export_record SET outcome = 'refused', problem = 'the ERP refused it'"
+    )
     selling.execute("""UPDATE kimo."Document" SET "EntityStatus" = 10 WHERE "Id" = 'D1'""")
     launch_export(selling.config, selling.database)
     found = _check(selling)
@@ -171,7 +202,11 @@ def _check(company: Company) -> dg.AssetCheckEvaluation:
     key = dg.AssetCheckKey(dg.AssetKey(ERP_OUTBOX), NOTHING_IS_STUCK)
     with company.instance() as instance:
         record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
-    evaluation = record.event.dagster_event.event_specific_data if record.event and record.event.dagster_event else None
+    evaluation = (
+        record.event.dagster_event.event_specific_data
+        if record.event and record.event.dagster_event
+        else None
+    )
     assert isinstance(evaluation, dg.AssetCheckEvaluation)
     return evaluation
 

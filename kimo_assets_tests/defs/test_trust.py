@@ -1,4 +1,6 @@
-"""The checks of each layer: recorded whichever door did the step, and one of them keeps the next step from starting."""
+"""The checks of each layer: recorded whichever door did the step, and one of them keeps the next
+step from starting.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +31,8 @@ WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 def zones(good: int, bad: int) -> list[dict[str, Any]]:
     """Rows of which so many have a description that is too long."""
     return [
-        {"Id": f"Z{number}", "Description": "x" * 200 if number < bad else "short"} for number in range(good + bad)
+        {"Id": f"Z{number}", "Description": "x" * 200 if number < bad else "short"}
+        for number in range(good + bad)
     ]
 
 
@@ -45,17 +48,25 @@ def recorded(company: Company, check: Check) -> list[dg.AssetCheckEvaluation]:
         kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
         logs = [entry for run in runs for entry in instance.all_logs(run, of_type=kind)]
     found = [entry.dagster_event.event_specific_data for entry in logs if entry.dagster_event]
-    return [one for one in found if isinstance(one, dg.AssetCheckEvaluation) and one.check_name == check.name]
+    return [
+        one
+        for one in found
+        if isinstance(one, dg.AssetCheckEvaluation) and one.check_name == check.name
+    ]
 
 
 @pytest.fixture(scope="module")
 def bad(new_company: Callable[[], Company]) -> Company:
-    """A company in which far too many zones are refused, after the full import that this has stopped. To be looked at."""
+    """A company in which far too many zones are refused, after the full import that this has
+    stopped. To be looked at.
+    """
     company = new_company()
     company.erp(Zone=zones(10, 60))
     with pytest.raises(GuardError) as raised:
         company.launch()
-    assert str(raised.value).startswith("Too many rows were refused: Zone (60 of 70 rows, 86%); at 50% the next step does")
+    assert str(raised.value).startswith(
+        "Too many rows were refused: Zone (60 of 70 rows, 86%); at 50% the next step does"
+    )
     return company
 
 
@@ -81,7 +92,9 @@ def test_the_mask_is_stopped_as_well_and_what_is_allowed_goes_on(bad: Company) -
     with pytest.raises(GuardError):
         bad.launch(entities=["Zone"])
     assert bad.value("SELECT count(*) FROM ops.step_result WHERE step > 1") == 0
-    assert bad.launch(entities=["Item"], only_listed=True).success  # others' refused rows do not concern it
+    assert bad.launch(
+        entities=["Item"], only_listed=True
+    ).success  # others' refused rows do not concern it
     assert bad.launch(entities=["Zone"], allow_shrink=True).success
     assert bad.launch(allow_shrink=True).success
     assert recorded(bad, NOTHING_REJECTED_ABOVE)[0].severity is WARN
@@ -96,8 +109,10 @@ def test_few_refused_rows_are_a_warning_whatever_their_share(company: Company) -
         assert [one.passed for one in recorded(company, check)] == [True]
     (dangling,) = recorded(company, REFERENCES_RESOLVE)
     assert dangling.passed is False
-    assert dangling.description == (
-        "Account.ZoneId: 1 of 2 rows point to no Zone. Import Zone too, or mend the rows in the ERP."
+    assert (
+        dangling.description
+        == "Account.ZoneId: 1 of 2 rows point to no Zone. Import Zone too, or mend the rows in the"
+        " ERP."
     )
     company.launch(entities=["Zone"])
     assert len(recorded(company, NOTHING_REJECTED_ABOVE)) == 2
@@ -115,11 +130,18 @@ def test_a_check_asked_for_by_itself_takes_no_load_number(company: Company) -> N
     loads = company.value("SELECT max(load) FROM ops.load")
     with company.instance() as instance:
         defs = build_defs(company.config, database=company.database)
-        checks = [each for each in defs.asset_checks or () if NOTHING_REJECTED_ABOVE.name in str(each.check_keys)]
+        checks = [
+            each
+            for each in defs.asset_checks or ()
+            if NOTHING_REJECTED_ABOVE.name in str(each.check_keys)
+        ]
         result = dg.materialize(
-            checks, instance=instance, resources=defs.resources, selection=dg.AssetSelection.checks(*checks),
+            checks,
+            instance=instance,
+            resources=defs.resources,
+            selection=dg.AssetSelection.checks(*checks),
             raise_on_error=False,
-        )  # fmt: skip
+        )
     assert [one.severity for one in result.get_asset_check_evaluations()] == [ERROR]
     assert company.value("SELECT max(load) FROM ops.load") == loads
 
@@ -131,29 +153,44 @@ def test_row_counts_that_differ_much_from_the_last_loads_are_told(company: Compa
     assert opinion(company, ROW_COUNTS_ARE_USUAL).passed
     company.erp(Zone=zones(100, 0))
     company.launch(entities=["Zone"], allow_shrink=True)
-    assert opinion(company, ROW_COUNTS_ARE_USUAL).sentence.startswith("Zone: 100 rows, usual are 200. Ask at the ERP")
+    assert opinion(company, ROW_COUNTS_ARE_USUAL).sentence.startswith(
+        "Zone: 100 rows, usual are 200. Ask at the ERP"
+    )
 
 
 def test_data_that_were_not_read_for_too_long_are_told_by_name(company: Company) -> None:
     assert opinion(company, TABLETS_DATA_ARE_FRESH).sentence == "Nothing was imported yet."
     company.launch()
     assert opinion(company, TABLETS_DATA_ARE_FRESH).passed
-    company.execute("UPDATE ops.staged SET staged_at = now() - interval '27 hours' WHERE entity = 'Item'")
+    company.execute(
+        "UPDATE ops.staged SET staged_at = now() - interval '27 hours' WHERE entity = 'Item'"
+    )
     stale = opinion(company, TABLETS_DATA_ARE_FRESH)
     assert stale.concerns == ("Item",)
-    assert "1 of 8 entities are older than 26 hours (limits: fresh_hours): Item of " in stale.sentence
+    assert (
+        "1 of 8 entities are older than 26 hours (limits: fresh_hours): Item of " in stale.sentence
+    )
 
 
 def test_missing_pictures_and_unknown_addresses_are_warnings(company: Company) -> None:
     for check in (EVERY_PICTURE_IS_THERE, ADDRESSES_ARE_FOUND):
         assert opinion(company, check).passed
-    company.execute("INSERT INTO kimo.\"ItemImage\" (\"Id\", \"ItemId\", \"FilePath\") VALUES ('1', 'I1', 'a.jpg')")
-    company.execute("INSERT INTO ops.picture_name VALUES ('ItemImage', 'a.jpg', NULL, 'no such file')")
+    company.execute(
+        'INSERT INTO kimo."ItemImage" ("Id", "ItemId", "FilePath") VALUES (\'1\', \'I1\','
+        " 'a.jpg')"
+    )
+    company.execute(
+        "INSERT INTO ops.picture_name VALUES ('ItemImage', 'a.jpg', NULL, 'no such file')"
+    )
     missing = opinion(company, EVERY_PICTURE_IS_THERE)
-    assert missing.sentence.startswith("Pictures that are not to be had: 1. ItemImage I1: a.jpg: no such file. Put")
+    assert missing.sentence.startswith(
+        "Pictures that are not to be had: 1. ItemImage I1: a.jpg: no such file. Put"
+    )
     assert missing.severity is WARN
     company.execute("""INSERT INTO kimo."Account" ("Id", "AccountTypeId") VALUES ('C1', 1)""")
-    address = sql.SQL("""INSERT INTO ops.address (written, query) SELECT {}, 'Via X' FROM kimo."Account" AS a""")
+    address = sql.SQL(
+        """INSERT INTO ops.address (written, query) SELECT {}, 'Via X' FROM kimo."Account" AS a"""
+    )
     with company.database.connect() as connection:
         connection.execute(address.format(WRITTEN))
     company.execute("INSERT INTO ops.geocode (query, status) VALUES ('Via X', 'ZERO_RESULTS')")

@@ -1,4 +1,6 @@
-"""Undoing a load and applying a plan are runs like any other: with events, assets and a sentence when refused."""
+"""Undoing a load and applying a plan are runs like any other: with events, assets and a sentence
+when refused.
+"""
 
 import pytest
 
@@ -26,16 +28,21 @@ def test_an_undo_is_a_run_that_records_what_it_changed(company: Company) -> None
     assert company.metadata("sync_payloads", "Zone")["status"] == "ok"
 
 
-def test_a_plan_is_a_run_that_shows_what_an_import_would_do_and_changes_nothing(company: Company) -> None:
+def test_a_plan_is_a_run_that_shows_what_an_import_would_do_and_changes_nothing(
+    company: Company,
+) -> None:
     company.launch()
     change(company)
     config = company.config
     defs = build_defs(config, database=company.database)
     with company.instance() as instance:
         result = defs.resolve_job_def("plan_import").execute_in_process(
-            instance=instance, run_config={"ops": {"plan": {"config": {"entities": "Zone", "save": True}}}}
+            instance=instance,
+            run_config={"ops": {"plan": {"config": {"entities": "Zone", "save": True}}}},
         )
-        (output,) = [event.step_output_data for event in result.all_events if event.is_successful_output]
+        (output,) = [
+            event.step_output_data for event in result.all_events if event.is_successful_output
+        ]
     shown = {name: value.value for name, value in output.metadata.items()}
     assert shown["has_changes"] is True
     assert "| Zone | 0 | 1 | 0 | 0 | 0 | 0 |" in shown["what an import would do"]

@@ -1,4 +1,6 @@
-"""The demo company as its users meet it: the same every time, right but for what was planted wrong."""
+"""The demo company as its users meet it: the same every time, right but for what was
+planted wrong.
+"""
 
 import hashlib
 import re
@@ -47,7 +49,10 @@ def read_entities(directory: Path) -> dict[str, list[Row]]:
     config = load_config(directory / "kimo.yaml")
     connection = sqlite3.connect(directory / "erp.sqlite")
     try:
-        return {name: read_entity(connection, name, mapping) for name, (mapping,) in config.entities.items()}
+        return {
+            name: read_entity(connection, name, mapping)
+            for name, (mapping,) in config.entities.items()
+        }
     finally:
         connection.close()
 
@@ -104,7 +109,9 @@ def is_date(text: str) -> bool:
 
 
 def key_rules(entity: Entity, rows: list[Row]) -> Iterator[str]:
-    """Missing and duplicate keys: of the Id where the ERP has one, else of what it would be derived from."""
+    """Missing and duplicate keys: of the Id where the ERP has one, else of what it would be derived
+    from.
+    """
     key = entity.primary_key if entity.primary_key[0] in rows[0] else entity.unique_keys[0]
     keys = Counter(tuple(row.get(name) for name in key) for row in rows)
     yield from ("duplicate_key" for count in keys.values() for _ in range(count - 1))
@@ -112,13 +119,17 @@ def key_rules(entity: Entity, rows: list[Row]) -> Iterator[str]:
         yield from ("missing_key" for values in keys if None in values or "" in values)
 
 
-def reference_rules(entity: Entity, rows: list[Row], entities: dict[str, list[Row]]) -> Iterator[str]:
+def reference_rules(
+    entity: Entity, rows: list[Row], entities: dict[str, list[Row]]
+) -> Iterator[str]:
     for name, field in entity.fields.items():
         if name not in rows[0] or not field.references or field.references.soft:
             continue
         reference = field.references
         columns = {reference.column: name, **reference.keys}
-        known = {tuple(str(row[column]) for column in columns) for row in entities[reference.target]}
+        known = {
+            tuple(str(row[column]) for column in columns) for row in entities[reference.target]
+        }
         rule = "missing_owner" if entity.owner_field == name else "dangling_reference"
         for row in rows:
             excepted = any(str(row[column]) in codes for column, codes in reference.unless.items())
@@ -127,7 +138,9 @@ def reference_rules(entity: Entity, rows: list[Row], entities: dict[str, list[Ro
                 yield rule
 
 
-def typed_reference_rules(entity: Entity, rows: list[Row], entities: dict[str, list[Row]]) -> Iterator[str]:
+def typed_reference_rules(
+    entity: Entity, rows: list[Row], entities: dict[str, list[Row]]
+) -> Iterator[str]:
     for name, field in entity.fields.items():
         if name not in rows[0] or not field.references_by:
             continue
@@ -166,7 +179,9 @@ def test_the_same_seed_makes_the_same_company_also_over_a_changed_one(
     assert (again.rows, again.wrong_rows) == (company.rows, company.wrong_rows)
 
 
-def test_another_seed_makes_another_company_of_the_same_size(company: DemoCompany, tmp_path: Path) -> None:
+def test_another_seed_makes_another_company_of_the_same_size(
+    company: DemoCompany, tmp_path: Path
+) -> None:
     other = generate_company(tmp_path / "other", seed=7)
     assert dump_hash(other.erp_path) != dump_hash(company.erp_path)
     assert other.rows["LISTINI_RIGHE"] == company.rows["LISTINI_RIGHE"]
@@ -175,7 +190,8 @@ def test_another_seed_makes_another_company_of_the_same_size(company: DemoCompan
 def test_the_rows_counted_are_the_rows_there(company: DemoCompany) -> None:
     connection = sqlite3.connect(company.erp_path)
     counted = {
-        table: connection.execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0] for table in company.rows
+        table: connection.execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0]
+        for table in company.rows
     }
     connection.close()
     assert counted == company.rows
@@ -204,9 +220,13 @@ def test_a_small_company_has_as_many_right_rows_as_its_scale_says(
     assert len(entities[entity]) == count + planted
 
 
-def test_51_entities_are_mapped_and_only_the_erps_answers_to_exports_are_empty(entities: dict[str, list[Row]]) -> None:
+def test_51_entities_are_mapped_and_only_the_erps_answers_to_exports_are_empty(
+    entities: dict[str, list[Row]],
+) -> None:
     assert len(entities) == 51
-    assert {name for name, rows in entities.items() if not rows} == {table.name for table in ANSWERS}
+    assert {name for name, rows in entities.items() if not rows} == {
+        table.name for table in ANSWERS
+    }
 
 
 def test_every_mapped_column_is_a_field_of_the_catalogue(company: DemoCompany) -> None:
@@ -220,7 +240,9 @@ def test_every_mapped_column_is_a_field_of_the_catalogue(company: DemoCompany) -
     assert unknown == []
 
 
-def test_the_only_wrong_rows_are_those_planted(company: DemoCompany, entities: dict[str, list[Row]]) -> None:
+def test_the_only_wrong_rows_are_those_planted(
+    company: DemoCompany, entities: dict[str, list[Row]]
+) -> None:
     assert all_broken_rules(entities) == Counter(company.wrong_rows)
 
 
@@ -241,14 +263,18 @@ def test_about_twenty_rows_are_wrong_in_ten_ways(company: DemoCompany) -> None:
 
 
 def test_every_vat_number_has_its_check_digit(entities: dict[str, list[Row]]) -> None:
-    numbers = [str(row["VatNumber"]) for name in ("Account", "SalesAgent") for row in entities[name]]
+    numbers = [
+        str(row["VatNumber"]) for name in ("Account", "SalesAgent") for row in entities[name]
+    ]
     numbers = [number for number in numbers if number]
     assert len(numbers) > SMALL.agents
     assert [n for n in numbers if len(n) != 11 or luhn_check_digit(n[:10]) != int(n[10])] == []
 
 
 def test_customers_do_not_share_a_vat_number(entities: dict[str, list[Row]]) -> None:
-    customers = [r for r in entities["Account"] if r["AccountTypeId"] == 1 and str(r["Id"]).startswith("C")]
+    customers = [
+        r for r in entities["Account"] if r["AccountTypeId"] == 1 and str(r["Id"]).startswith("C")
+    ]
     assert len({row["VatNumber"] for row in customers}) == len(customers)
 
 
@@ -269,7 +295,9 @@ def test_the_vat_check_digit_agrees_with_known_numbers(known: str, digit: int) -
     assert luhn_check_digit(known) == digit
 
 
-def test_orders_add_up_and_mostly_belong_to_the_accounts_agent(entities: dict[str, list[Row]]) -> None:
+def test_orders_add_up_and_mostly_belong_to_the_accounts_agent(
+    entities: dict[str, list[Row]],
+) -> None:
     amounts: Counter[object] = Counter()
     for line in entities["ErpDocumentLine"]:
         if int(str(line["Id"])) < 90_000_000 and line["SalesQty"] != 999:
@@ -285,9 +313,15 @@ def test_every_picture_named_is_there_whatever_case_or_slash(
     company: DemoCompany, entities: dict[str, list[Row]]
 ) -> None:
     images = company.directory / "images"
-    files = {str(p.relative_to(images)).replace("\\", "/").lower() for p in images.rglob("*") if p.is_file()}
+    files = {
+        str(p.relative_to(images)).replace("\\", "/").lower()
+        for p in images.rglob("*")
+        if p.is_file()
+    }
     named = [str(row["FilePath"]) for row in entities["ItemImage"]]
-    assert {path.replace("\\", "/").lower() for path in named} - {MISSING_FILE} == files - {UNNAMED_FILE}
+    assert {path.replace("\\", "/").lower() for path in named} - {MISSING_FILE} == files - {
+        UNNAMED_FILE
+    }
     assert len(files) == SMALL.pictures + 2
     assert any("\\" in path for path in named)
     assert any(path.isupper() for path in named)
@@ -325,8 +359,12 @@ def test_somebody_elses_directory_is_left_alone(tmp_path: Path, file: str) -> No
 
 
 @pytest.fixture(scope="module")
-def changed(company: DemoCompany, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
-    """A company in which two days passed, the second lived twice; and what the first one touched."""
+def changed(
+    company: DemoCompany, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, int]]:
+    """A company in which two days passed, the second lived twice; and what the first one
+    touched.
+    """
     directory = tmp_path_factory.mktemp("changed")
     shutil.copytree(company.directory, directory, dirs_exist_ok=True)
     touched = change_company(directory)
@@ -336,7 +374,15 @@ def changed(company: DemoCompany, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 @pytest.mark.parametrize(
-    "table", ["LISTINI_RIGHE", "GIACENZE", "ORDINI_RIGHE", "ANAGRAFICA_CLIENTI", "ARTICOLI", "PARTITE_APERTE"]
+    "table",
+    [
+        "LISTINI_RIGHE",
+        "GIACENZE",
+        "ORDINI_RIGHE",
+        "ANAGRAFICA_CLIENTI",
+        "ARTICOLI",
+        "PARTITE_APERTE",
+    ],
 )
 def test_tomorrow_touches_about_the_share_of_the_big_tables(
     company: DemoCompany, changed: tuple[Path, dict[str, int]], table: str
@@ -353,7 +399,8 @@ def test_after_tomorrow_the_only_wrong_rows_are_still_those_planted(
 
 
 @pytest.mark.parametrize(
-    ("entity", "key"), [("ErpDocumentLine", "Id"), ("ReceivableInstallment", "Id"), ("Account", "Id")]
+    ("entity", "key"),
+    [("ErpDocumentLine", "Id"), ("ReceivableInstallment", "Id"), ("Account", "Id")],
 )
 def test_tomorrow_some_rows_are_new_and_few_are_gone(
     entities: dict[str, list[Row]], changed: tuple[Path, dict[str, int]], entity: str, key: str

@@ -1,4 +1,6 @@
-"""The demo company's settings.yaml: it loads, fits the company, and changes nothing of who sees what."""
+"""The demo company's settings.yaml: it loads, fits the company, and changes nothing of who sees
+what.
+"""
 
 from pathlib import Path
 
@@ -22,7 +24,9 @@ def settings(scale: str, tmp_path: Path) -> Settings:
     return read_settings(file)
 
 
-def test_every_agent_has_a_user_and_two_have_a_second_one_with_another_warehouse(settings: Settings, scale: str) -> None:
+def test_every_agent_has_a_user_and_two_have_a_second_one_with_another_warehouse(
+    settings: Settings, scale: str
+) -> None:
     agents = draw_agents(SCALES[scale], 20260101)
     warehouses: dict[str, list[str | None]] = {}
     for user in settings.tables["User"].values():
@@ -41,7 +45,9 @@ def test_one_user_has_no_role(settings: Settings) -> None:
     assert [user for (user,) in settings.tables["User"] if user not in with_role] == ["stagista"]
 
 
-def test_business_rules_that_decide_who_sees_what_stand_at_their_defaults(settings: Settings) -> None:
+def test_business_rules_that_decide_who_sees_what_stand_at_their_defaults(
+    settings: Settings,
+) -> None:
     values = {key: row["Value"] for (key,), row in settings.tables["BusinessRule"].items()}
     assert values["ErpDocument\\FilterPerUser"] == "1"
     assert values["ItemAvailability\\FilterMode"] == "0"

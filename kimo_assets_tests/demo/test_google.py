@@ -40,16 +40,32 @@ def test_houses_of_a_street_are_near_each_other() -> None:
 def test_it_speaks_googles_format_and_counts() -> None:
     with GoogleStandIn() as google:
         address = {"address": "Via Roma 3, 60121 Ancona AN, Italia", "components": "country:IT"}
-        found = requests.get(google.url + PATH, params=address | {"key": DEMO_KEY}, timeout=10).json()
-        denied = requests.get(google.url + PATH, params=address | {"key": "wrong"}, timeout=10).json()
+        found = requests.get(
+            google.url + PATH, params=address | {"key": DEMO_KEY}, timeout=10
+        ).json()
+        denied = requests.get(
+            google.url + PATH, params=address | {"key": "wrong"}, timeout=10
+        ).json()
         empty = requests.get(google.url + PATH, params={"key": DEMO_KEY}, timeout=10).json()
         other = requests.get(f"{google.url}/maps/api/elevation/json", timeout=10)
     assert found["status"] == "OK"
     (result,) = found["results"]
-    assert {"address_components", "formatted_address", "geometry", "place_id", "types"} <= set(result)
-    names = {component["types"][0]: component["short_name"] for component in result["address_components"]}
-    assert (names["postal_code"], names["locality"], names["administrative_area_level_2"]) == ("60121", "Ancona", "AN")
-    assert (denied["status"], empty["status"], other.status_code) == ("REQUEST_DENIED", "INVALID_REQUEST", 404)
+    assert {"address_components", "formatted_address", "geometry", "place_id", "types"} <= set(
+        result
+    )
+    names = {
+        component["types"][0]: component["short_name"] for component in result["address_components"]
+    }
+    assert (names["postal_code"], names["locality"], names["administrative_area_level_2"]) == (
+        "60121",
+        "Ancona",
+        "AN",
+    )
+    assert (denied["status"], empty["status"], other.status_code) == (
+        "REQUEST_DENIED",
+        "INVALID_REQUEST",
+        404,
+    )
     assert "API key is invalid" in denied["error_message"]
     assert google.calls == 3
     assert google.asked[0].components == "country:IT"

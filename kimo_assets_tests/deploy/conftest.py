@@ -1,4 +1,6 @@
-"""Servers of a deployment, each a process with an environment of its own, on one embedded PostgreSQL."""
+"""Servers of a deployment, each a process with an environment of its own, on one embedded
+PostgreSQL.
+"""
 
 import os
 import socket
@@ -24,7 +26,9 @@ _WAIT_S = 120.0
 
 @dataclass
 class Host:
-    """A folder, as of a machine of its own, and what runs there. Nothing of this process' environment gets in."""
+    """A folder, as of a machine of its own, and what runs there. Nothing of this process'
+    environment gets in.
+    """
 
     folder: Path
     dagster_url: str
@@ -52,21 +56,30 @@ class Host:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True
+            [sys.executable, "-m", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
     @contextmanager
-    def running(self, *arguments: str, before: Sequence[str] = (), **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    def running(
+        self, *arguments: str, before: Sequence[str] = (), **variables: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """A server, until the block ends. Its output is in `<folder>/<number>.log`."""
         log = self.folder / f"{len(list(self.folder.glob('*.log')))}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [*before, sys.executable, "-m", *arguments],
-                cwd=self.folder, env=self.environment | variables, stdout=file, stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=self.environment | variables,
+                stdout=file,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         try:
             yield process
         finally:
@@ -79,7 +92,9 @@ class Host:
 
     def said(self) -> str:
         """The end of what its servers wrote."""
-        return "\n".join(log.read_text(errors="replace")[-3000:] for log in sorted(self.folder.glob("*.log")))
+        return "\n".join(
+            log.read_text(errors="replace")[-3000:] for log in sorted(self.folder.glob("*.log"))
+        )
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:

@@ -1,4 +1,6 @@
-"""pg_dump of one database and what goes on from it: the same store, the next import, and an export after an old backup."""
+"""pg_dump of one database and what goes on from it: the same store, the next import, and an export
+after an old backup.
+"""
 
 import importlib.util
 import os
@@ -45,10 +47,14 @@ class Backups:
         name = f"restored_{os.getpid()}_{next(self._numbers)}"
         with self.database.connect() as connection:
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(sql.Identifier(name))
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(
+                    sql.Identifier(name)
+                )
             )
         restored = replace(self.database, dsn=make_conninfo(self.database.dsn, dbname=name))
-        self._run("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={restored.dsn}", str(file))
+        self._run(
+            "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={restored.dsn}", str(file)
+        )
         return restored
 
     @staticmethod
@@ -67,18 +73,26 @@ def zones(*names: str) -> list[Row]:
 
 
 def zones_on_the_tablet(world: World) -> str:
-    return " ".join(name for (name,) in world.received("A", "SELECT Description FROM Zone ORDER BY 1"))
+    return " ".join(
+        name for (name,) in world.received("A", "SELECT Description FROM Zone ORDER BY 1")
+    )
 
 
 def status(world: World) -> str:
     name = conninfo_to_dict(world.database.dsn)["dbname"]
-    world.settings = {"database": {"url": url_of(world.database), "dagster_url": world.database.dagster_url}}
-    result = CliRunner().invoke(main, ["--config", str(world.config.path), "status"], catch_exceptions=False)
+    world.settings = {
+        "database": {"url": url_of(world.database), "dagster_url": world.database.dagster_url}
+    }
+    result = CliRunner().invoke(
+        main, ["--config", str(world.config.path), "status"], catch_exceptions=False
+    )
     assert result.exit_code == 0, (name, result.output)
     return result.output
 
 
-def test_a_restored_database_goes_on_where_the_backup_was_taken(fresh_world: World, backups: Backups) -> None:
+def test_a_restored_database_goes_on_where_the_backup_was_taken(
+    fresh_world: World, backups: Backups
+) -> None:
     fresh_world.erp(SalesAgent=agents("A"), Zone=zones("North", "South"))
     fresh_world.done()
     assert zones_on_the_tablet(fresh_world) == "North South"
@@ -87,12 +101,18 @@ def test_a_restored_database_goes_on_where_the_backup_was_taken(fresh_world: Wor
     fresh_world.database = backups.restore(file)
     assert "Load 1, " in status(fresh_world)
     report = fresh_world.done()
-    assert {entity.status for step in report.steps.values() for entity in step.entities.values()} == {"unchanged"}
+    assert {
+        entity.status for step in report.steps.values() for entity in step.entities.values()
+    } == {"unchanged"}
     assert zones_on_the_tablet(fresh_world) == "North South"
 
 
-def test_after_an_old_backup_tablets_that_are_ahead_of_it_get_what_is_true_now(fresh_world: World, backups: Backups) -> None:
-    """The numbers of loads are given a second time; what leads a tablet from state to state are the states themselves."""
+def test_after_an_old_backup_tablets_that_are_ahead_of_it_get_what_is_true_now(
+    fresh_world: World, backups: Backups
+) -> None:
+    """The numbers of loads are given a second time; what leads a tablet from state to state are the
+    states themselves.
+    """
     fresh_world.erp(SalesAgent=agents("A", "B"), Zone=zones("North", "South"))
     fresh_world.done()
     file = backups.dump(fresh_world.database)
@@ -125,12 +145,19 @@ def test_the_restored_database_owns_the_store_and_another_one_does_not(
     fresh_world.done()
 
 
-# --- exactly once, when the database has forgotten what it sent --------------------------------------------------------
+# --- exactly once, when the database has forgotten what it sent
+# --------------------------------------------------------
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def sent_since(request: pytest.FixtureRequest, export_world: Callable[..., ExportWorld], backups: Backups) -> ExportWorld:  # noqa: F811
-    """Two documents were sent after the backup, which is now restored; in it they are still to be sent."""
+def sent_since(
+    request: pytest.FixtureRequest,
+    export_world: Callable[..., ExportWorld],  # noqa: F811
+    backups: Backups,
+) -> ExportWorld:
+    """Two documents were sent after the backup, which is now restored; in it they are still to be
+    sent.
+    """
     world = export_world(request.param)
     world.documents(1, prefix="OLD")
     world.export()
@@ -143,15 +170,22 @@ def sent_since(request: pytest.FixtureRequest, export_world: Callable[..., Expor
     return world
 
 
-def test_an_export_refuses_to_send_a_second_time_what_the_backup_does_not_know_of(sent_since: ExportWorld) -> None:
-    with pytest.raises(ExportError, match=r"the ERP has batch 2 of ours, from .* UTC on, that this database does not know"):
+def test_an_export_refuses_to_send_a_second_time_what_the_backup_does_not_know_of(
+    sent_since: ExportWorld,
+) -> None:
+    with pytest.raises(
+        ExportError,
+        match=r"the ERP has batch 2 of ours, from .* UTC on, that this database does not know",
+    ):
         sent_since.export()
     assert sent_since.orders() == {"S-OLD1": 1, "S-D1": 1, "S-D2": 1}
     assert sent_since.statuses() == {"OLD1": 1, "D1": 6, "D2": 6}
     assert sent_since.semaphore() == 0
 
 
-def test_settled_as_the_page_says_everything_goes_on_and_is_there_once(sent_since: ExportWorld) -> None:
+def test_settled_as_the_page_says_everything_goes_on_and_is_there_once(
+    sent_since: ExportWorld,
+) -> None:
     sent_since.documents(2, prefix="NEW")
     for statement in settling("Document", list(sent_since.orders()), last_batch=2):
         sent_since.execute(statement)
@@ -161,7 +195,10 @@ def test_settled_as_the_page_says_everything_goes_on_and_is_there_once(sent_sinc
     sent_since.assert_all_is_done()
 
 
-def test_a_fresh_backup_changes_nothing_for_the_export(export_world: Callable[..., ExportWorld], backups: Backups) -> None:  # noqa: F811
+def test_a_fresh_backup_changes_nothing_for_the_export(
+    export_world: Callable[..., ExportWorld],  # noqa: F811
+    backups: Backups,
+) -> None:
     world = export_world("sqlite")
     world.documents(1, prefix="OLD")
     world.export()

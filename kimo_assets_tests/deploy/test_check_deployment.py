@@ -52,13 +52,18 @@ def nobody() -> Iterator[None]:
 
 def test_a_plain_company_is_told_of_its_folder_its_disk_and_its_time_zone(tmp_path: Path) -> None:
     found = looked(tmp_path, "")
-    assert {what: one.level for what, one in found.items() if what != "disk"} == {"data_dir": "ok", "time zone": "ok"}
+    assert {what: one.level for what, one in found.items() if what != "disk"} == {
+        "data_dir": "ok",
+        "time zone": "ok",
+    }
     assert found["data_dir"].message == f"{tmp_path / 'data'}, made when it is needed"
     assert "GB free on the disk of" in found["disk"].message
     assert not (tmp_path / "data").exists()
 
 
-def test_a_folder_without_rights_is_an_error_that_names_the_user(server_folder: Path, nobody: None) -> None:
+def test_a_folder_without_rights_is_an_error_that_names_the_user(
+    server_folder: Path, nobody: None
+) -> None:
     told = check_writable("data_dir", server_folder / "data" / "new")
     assert told.level == "error"
     assert "user nobody cannot write there: PermissionError" in told.message
@@ -87,7 +92,9 @@ def test_sources_of_pictures_are_listed_each_by_its_own_address(tmp_path: Path) 
     assert check_readable("images source", "nosuch://place").level == "error"
 
 
-def test_dagster_s_database_is_asked_and_a_password_is_never_repeated(database: Database, tmp_path: Path) -> None:
+def test_dagster_s_database_is_asked_and_a_password_is_never_repeated(
+    database: Database, tmp_path: Path
+) -> None:
     assert check_dagster_database(database.dagster_url).level == "ok"
     told = check_dagster_database(f"postgresql+psycopg2://kimo:{SECRET}@127.0.0.1:1/dagster")
     assert told.level == "error"
@@ -95,7 +102,9 @@ def test_dagster_s_database_is_asked_and_a_password_is_never_repeated(database: 
     assert SECRET not in told.message
 
 
-def test_keys_and_tokens_are_asked_for_where_their_part_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_and_tokens_are_asked_for_where_their_part_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("A_KEY", SECRET)
     text = "geocoding: {key_variable: A_KEY}\napi: {token_variable: A_TOKEN}"
     found = looked(tmp_path, text)
@@ -114,10 +123,14 @@ def test_the_mail_server_is_only_connected_to(tmp_path: Path) -> None:
     assert "ConnectionRefusedError" in told.message
 
 
-def test_the_command_tells_of_the_deployment_unless_it_is_asked_for_entities(command: Command) -> None:
+def test_the_command_tells_of_the_deployment_unless_it_is_asked_for_entities(
+    command: Command,
+) -> None:
     text = "sources: {erp: {url: 'sqlite:///erp.sqlite'}}\nentities: {Zone: {}}\n"
     command.file.write_text(f"{text}{command.kimo_database}\n", encoding="utf-8")
     (command.folder / "erp.sqlite").touch()
     told = {one["what"]: one["level"] for one in command.json("check", code=1)}
     assert told.items() >= {"data_dir": "ok", "Dagster's database": "ok", "time zone": "ok"}.items()
-    assert "data_dir" not in {one["what"] for one in command.json("check", "--entities", "Zone", code=1)}
+    assert "data_dir" not in {
+        one["what"] for one in command.json("check", "--entities", "Zone", code=1)
+    }

@@ -1,4 +1,6 @@
-"""The files of deploy/ that nothing here can run: what they name exists, no process is root, no file holds a password."""
+"""The files of deploy/ that nothing here can run: what they name exists, no process is root, no
+file holds a password.
+"""
 
 import importlib.util
 import re
@@ -45,15 +47,23 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         yield f"compose {name}", service["command"]
 
 
-@pytest.mark.parametrize(("where", "command"), [pytest.param(*one, id=one[0]) for one in commands()])
-def test_commands_and_their_options_are_those_of_the_installed_programs(where: str, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("where", "command"), [pytest.param(*one, id=one[0]) for one in commands()]
+)
+def test_commands_and_their_options_are_those_of_the_installed_programs(
+    where: str, command: list[str]
+) -> None:
     program, *arguments = command
     if program == "celery":
         if importlib.util.find_spec("celery") is None:
             pytest.skip("dagster-celery is not installed")
         assert arguments[:3] == ["-A", "dagster_celery.app", "worker"]
         return
-    words = [word for word in arguments[: 2 if program == "dagster" else 1] if re.fullmatch("[a-z]+", word)]
+    words = [
+        word
+        for word in arguments[: 2 if program == "dagster" else 1]
+        if re.fullmatch("[a-z]+", word)
+    ]
     if program == "kimo":
         words = [word for word in arguments if word in main.commands or word == SERVE]
         if words == [SERVE] and SERVE not in main.commands:
@@ -63,7 +73,9 @@ def test_commands_and_their_options_are_those_of_the_installed_programs(where: s
     else:
         said = CliRunner().invoke(PROGRAMS[program], [*words, "--help"]).output
     for option in (word for word in arguments if word.startswith("-")):
-        assert re.search(rf"(^|[\s,]){re.escape(option)}\b", said), f"{where}: {program} knows no {option}"
+        assert re.search(rf"(^|[\s,]){re.escape(option)}\b", said), (
+            f"{where}: {program} knows no {option}"
+        )
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
@@ -74,7 +86,9 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
         name = unit.name.replace("@", "@acme")
         (tmp_path / name).write_text(text.replace("User=kimo", "User=root"), encoding="utf-8")
     told = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())], capture_output=True, text=True
+        ["systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())],
+        capture_output=True,
+        text=True,
     )
     assert (told.returncode, told.stderr.strip()) == (0, "")
 
@@ -95,8 +109,16 @@ def test_the_image_is_not_root_and_takes_only_what_is_there() -> None:
     for line in re.findall(r"^COPY (?!--from)(?:--chown=\S+ )?(.+)$", DOCKERFILE, re.MULTILINE):
         for source in line.split()[:-1]:
             assert (ROOT / source).exists(), source
-    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    copied = {s for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE) for s in line.split()[:-1]}
+    kept = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    copied = {
+        s
+        for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE)
+        for s in line.split()[:-1]
+    }
     assert copied <= kept | {"deploy"}
 
 
@@ -107,7 +129,9 @@ def test_the_services_of_compose_are_shut_healthy_and_complete() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
-            assert source in volumes or source.startswith("./secrets/") or (DEPLOY / source).exists(), source
+            assert (
+                source in volumes or source.startswith("./secrets/") or (DEPLOY / source).exists()
+            ), source
     for name, service in OURS.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -120,18 +144,35 @@ def test_kubernetes_gets_the_settings_of_the_template() -> None:
     template = yaml.safe_load(server_dagster_yaml())
     daemon = VALUES["dagsterDaemon"]
     assert VALUES["additionalInstanceConfig"]["concurrency"] == template["concurrency"]
-    assert daemon["runMonitoring"]["startTimeoutSeconds"] == template["run_monitoring"]["start_timeout_seconds"]
-    assert daemon["runMonitoring"]["maxResumeRunAttempts"] == template["run_monitoring"]["max_resume_run_attempts"]
-    kept = {kind: {"purge_after_days": VALUES["retention"][kind]["purgeAfterDays"]} for kind in ("schedule", "sensor")}
+    assert (
+        daemon["runMonitoring"]["startTimeoutSeconds"]
+        == template["run_monitoring"]["start_timeout_seconds"]
+    )
+    assert (
+        daemon["runMonitoring"]["maxResumeRunAttempts"]
+        == template["run_monitoring"]["max_resume_run_attempts"]
+    )
+    kept = {
+        kind: {"purge_after_days": VALUES["retention"][kind]["purgeAfterDays"]}
+        for kind in ("schedule", "sensor")
+    }
     assert kept == template["retention"]
     for deployment in VALUES["dagster-user-deployments"]["deployments"]:
         assert deployment["podSecurityContext"]["runAsNonRoot"] is True
-        assert f'useradd --uid {deployment["podSecurityContext"]["runAsUser"]}' in DOCKERFILE
+        assert f"useradd --uid {deployment['podSecurityContext']['runAsUser']}" in DOCKERFILE
 
 
 def test_the_versions_are_those_of_the_constraints() -> None:
-    pinned = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE))
-    assert f"--version {pinned['dagster']} " in (DEPLOY / "helm-values.yaml").read_text(encoding="utf-8")
+    pinned = dict(
+        re.findall(
+            r"^([\w-]+)==(\S+)$",
+            (ROOT / "constraints.txt").read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+    )
+    assert f"--version {pinned['dagster']} " in (DEPLOY / "helm-values.yaml").read_text(
+        encoding="utf-8"
+    )
     assert pinned["dagster-celery"].split(".")[-1] == pinned["dagster"].split(".")[-1]
 
 
@@ -143,7 +184,9 @@ def test_the_example_of_a_company_s_kimo_yaml_loads_with_its_environment(
             if line and not line.startswith("#"):
                 monkeypatch.setenv(*line.split("=", 1))
     file = tmp_path / "kimo.yaml"
-    file.write_text((DEPLOY / "companies" / "acme.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    file.write_text(
+        (DEPLOY / "companies" / "acme.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     config = load_config(file)
     assert config.company == "acme"
     assert config.database.dagster_url is not None
@@ -158,11 +201,11 @@ def test_the_example_of_a_company_s_kimo_yaml_loads_with_its_environment(
 def test_no_file_holds_a_password(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     for password in re.findall(r"://[^:/\s\"']+:([^@\s]+)@", text):
-        assert password in ("CHANGE_ME", "password") or re.fullmatch(r"\$\{\w+\}", password), f"{file.name}: {password}"
+        assert password in ("CHANGE_ME", "password") or re.fullmatch(r"\$\{\w+\}", password), (
+            f"{file.name}: {password}"
+        )
     for value in re.findall(r"^\w*(?:PASSWORD|TOKEN|KEY)=(.*)$", text, re.MULTILINE):
         assert value in ("CHANGE_ME", "")
-
-
 
 
 def test_the_page_names_only_files_that_are_there() -> None:

@@ -30,7 +30,9 @@ def erp_url(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], s
 
 
 @pytest.fixture
-def export_world(tmp_path: Path, world: World, erp_url: Callable[[str], str]) -> Callable[..., ExportWorld]:
+def export_world(
+    tmp_path: Path, world: World, erp_url: Callable[[str], str]
+) -> Callable[..., ExportWorld]:
     """Makes the company, the ERP's tables and the document types."""
 
     def make(dialect: str = "sqlite", *, semaphore: bool = True, **tables: str) -> ExportWorld:

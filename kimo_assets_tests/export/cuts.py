@@ -1,4 +1,6 @@
-"""A way to PostgreSQL that is cut in the middle of a COMMIT: before it gets to the server, or before its answer is back."""
+"""A way to PostgreSQL that is cut in the middle of a COMMIT: before it gets to the server, or
+before its answer is back.
+"""
 
 import socket
 import threading
@@ -15,7 +17,9 @@ _COMMIT = b"COMMIT\0"
 
 
 class CommitCut:
-    """Forwards a port of this machine to the server's socket, and cuts the connection in the commits that it is told to."""
+    """Forwards a port of this machine to the server's socket, and cuts the connection in the
+    commits that it is told to.
+    """
 
     def __init__(self, dsn: str) -> None:
         parts = conninfo_to_dict(dsn)
@@ -40,8 +44,12 @@ class CommitCut:
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._server)
                 silenced = threading.Event()
-                threading.Thread(target=self._up, args=(client, server, silenced), daemon=True).start()
-                threading.Thread(target=self._down, args=(server, client, silenced), daemon=True).start()
+                threading.Thread(
+                    target=self._up, args=(client, server, silenced), daemon=True
+                ).start()
+                threading.Thread(
+                    target=self._down, args=(server, client, silenced), daemon=True
+                ).start()
 
     def _up(self, client: socket.socket, server: socket.socket, silenced: threading.Event) -> None:
         with suppress(OSError):
@@ -61,8 +69,12 @@ class CommitCut:
         self.seen += 1
         return self.cuts.pop(0) if self.cuts else None
 
-    def _down(self, server: socket.socket, client: socket.socket, silenced: threading.Event) -> None:
-        """What the server answers; to a commit whose answer is to be lost, nothing but the end of the connection."""
+    def _down(
+        self, server: socket.socket, client: socket.socket, silenced: threading.Event
+    ) -> None:
+        """What the server answers; to a commit whose answer is to be lost, nothing but the end of
+        the connection.
+        """
         with suppress(OSError):
             while data := server.recv(65536):
                 if silenced.is_set():

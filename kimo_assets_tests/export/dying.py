@@ -1,6 +1,7 @@
 """Exports that die on their way, in a process of their own: what test_kills.py starts.
 
-They are forked from one small server that has read the catalogue, so that a process a point costs a moment each.
+They are forked from one small server that has read the catalogue, so that a process a point costs a
+moment each.
 """
 
 import multiprocessing
@@ -45,7 +46,14 @@ def export_and_die(config: str, dsn: str, kill_at: int) -> None:
             load = ledger.begin_load(connection, "the killed export", None)
             export_to_erp(
                 ExportRun(
-                    load_config(Path(config)), connection, database.connect, load, Silent(), None, load_catalog(), reached,
+                    load_config(Path(config)),
+                    connection,
+                    database.connect,
+                    load,
+                    Silent(),
+                    None,
+                    load_catalog(),
+                    reached,
                     sleep=lambda seconds: None,
                 )
             )

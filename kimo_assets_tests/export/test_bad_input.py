@@ -1,4 +1,6 @@
-"""What goes wrong: one record is held with a sentence, the others go; nothing is lost, nothing goes twice."""
+"""What goes wrong: one record is held with a sentence, the others go; nothing is lost, nothing goes
+twice.
+"""
 
 from collections.abc import Callable
 
@@ -32,20 +34,35 @@ def test_an_erp_that_is_down_changes_nothing(export_world: Make) -> None:
     assert (world.statuses(), world.batches()) == ({"D1": 6}, [])
 
 
-def test_a_semaphore_that_the_erp_holds_is_waited_for_and_then_nothing_was_sent(export_world: Make) -> None:
+def test_a_semaphore_that_the_erp_holds_is_waited_for_and_then_nothing_was_sent(
+    export_world: Make,
+) -> None:
     world = export_world()
     world.settings = {"export": {"semaphore_wait_s": 0}}
     world.documents(1)
     world.at_erp('UPDATE "ExportToErpSemaphore" SET "Status" = 4')
-    with pytest.raises(SemaphoreError, match=r"\(export\.semaphore_wait_s\)\. Nothing was sent\. Wait until .* and export"):
+    with pytest.raises(
+        SemaphoreError,
+        match=r"\(export\.semaphore_wait_s\)\. Nothing was sent\. Wait until .* and export",
+    ):
         world.export()
     assert (world.statuses(), world.orders(), world.semaphore()) == ({"D1": 6}, {}, 4)
 
 
 @DIALECTS
-def test_a_missing_table_is_told_of_and_the_others_are_sent(export_world: Make, dialect: str) -> None:
+def test_a_missing_table_is_told_of_and_the_others_are_sent(
+    export_world: Make, dialect: str
+) -> None:
     world = export_world(dialect)
-    world.settings = {"export": {"entities": {"Account": None, "Document": "NO_SUCH_TABLE", "DocumentLine": "ORDER_LINES"}}}
+    world.settings = {
+        "export": {
+            "entities": {
+                "Account": None,
+                "Document": "NO_SUCH_TABLE",
+                "DocumentLine": "ORDER_LINES",
+            }
+        }
+    }
     world.account("A")
     world.documents(1)
     report = world.export()
@@ -54,7 +71,9 @@ def test_a_missing_table_is_told_of_and_the_others_are_sent(export_world: Make, 
 
 
 @DIALECTS
-def test_what_does_not_fit_is_held_with_its_lines_and_the_others_go(export_world: Make, dialect: str) -> None:
+def test_what_does_not_fit_is_held_with_its_lines_and_the_others_go(
+    export_world: Make, dialect: str
+) -> None:
     world = export_world(dialect)
     world.documents(3, lines=2)
     world.document("LONG", Number="N" * 21)
@@ -66,7 +85,11 @@ def test_what_does_not_fit_is_held_with_its_lines_and_the_others_go(export_world
     assert (document.ready, document.sent, document.held) == (6, 3, 3)
     assert world.orders() == {"S-D1": 1, "S-D2": 1, "S-D3": 1}
     assert world.lines() == {"D1": 2, "D2": 2, "D3": 2}
-    assert {key: status for key, status in world.statuses().items() if status != 1} == {"LONG": 6, "BIG": 6, "LINE": 6}
+    assert {key: status for key, status in world.statuses().items() if status != 1} == {
+        "LONG": 6,
+        "BIG": 6,
+        "LINE": 6,
+    }
     held = world.held()
     assert "Document.Number -> Number" in held["LONG"]
     assert "Document.Amount -> Amount" in held["BIG"]
@@ -79,7 +102,9 @@ def test_what_does_not_fit_is_held_with_its_lines_and_the_others_go(export_world
 
 
 @DIALECTS
-def test_a_row_that_a_constraint_refuses_holds_its_document_alone(export_world: Make, dialect: str) -> None:
+def test_a_row_that_a_constraint_refuses_holds_its_document_alone(
+    export_world: Make, dialect: str
+) -> None:
     orders = TABLES["ORDERS"].replace("Number varchar(20)", "Number varchar(20) UNIQUE")
     world = export_world(dialect, ORDERS=orders)
     world.documents(9, lines=2)
@@ -89,16 +114,23 @@ def test_a_row_that_a_constraint_refuses_holds_its_document_alone(export_world: 
     document = report.entities["Document"]
     assert (document.ready, document.sent, document.held) == (9, 7, 2)
     assert world.lines() == {f"D{n}": 2 for n in (1, 2, 3, 5, 6, 8, 9)}
-    assert all(why.startswith("the ERP refuses it: ") and "Number" in why for why in world.held().values())
+    assert all(
+        why.startswith("the ERP refuses it: ") and "Number" in why for why in world.held().values()
+    )
     assert set(world.held()) == {"D4", "D7"}
-    assert world.rows("SELECT id FROM ops.export_record WHERE outcome = 'held' ORDER BY 1") == [("D4",), ("D7",)]
+    assert world.rows("SELECT id FROM ops.export_record WHERE outcome = 'held' ORDER BY 1") == [
+        ("D4",),
+        ("D7",),
+    ]
     world.export()
     assert world.orders() == {f"S-D{n}": 1 for n in (1, 2, 3, 5, 6, 8, 9)}
     assert world.rows("SELECT count(*) FROM ops.export_record WHERE outcome = 'held'") == [(2,)]
 
 
 def test_a_constraint_that_speaks_only_in_the_commit(export_world: Make) -> None:
-    orders = TABLES["ORDERS"].replace("Number varchar(20)", "Number varchar(20) UNIQUE DEFERRABLE INITIALLY DEFERRED")
+    orders = TABLES["ORDERS"].replace(
+        "Number varchar(20)", "Number varchar(20) UNIQUE DEFERRABLE INITIALLY DEFERRED"
+    )
     world = export_world("postgresql", ORDERS=orders)
     world.documents(4)
     world.execute("""UPDATE kimo."Document" SET "Number" = 'D1' WHERE "Id" = 'D3'""")
@@ -108,7 +140,9 @@ def test_a_constraint_that_speaks_only_in_the_commit(export_world: Make) -> None
     assert world.statuses() == {"D1": 1, "D2": 1, "D3": 6, "D4": 1}
 
 
-def test_a_batch_that_is_refused_to_the_last_is_not_followed_by_the_rest(export_world: Make) -> None:
+def test_a_batch_that_is_refused_to_the_last_is_not_followed_by_the_rest(
+    export_world: Make,
+) -> None:
     world = export_world(ORDERS=TABLES["ORDERS"] + ", Approved int NOT NULL CHECK (Approved = 1)")
     world.settings = {"export": {"batch": 10}}
     world.documents(25)
@@ -119,14 +153,20 @@ def test_a_batch_that_is_refused_to_the_last_is_not_followed_by_the_rest(export_
 
 
 @DIALECTS
-def test_a_table_that_may_not_be_written_ends_the_run_and_takes_all_back(export_world: Make, dialect: str) -> None:
+def test_a_table_that_may_not_be_written_ends_the_run_and_takes_all_back(
+    export_world: Make, dialect: str
+) -> None:
     world = export_world(dialect)
     world.account("A")
     world.documents(3)
 
     def reached(point: str) -> None:
         if point == "P4.before":  # of the customers: the ERP drops the table meanwhile
-            world.at_erp('ALTER TABLE "ORDER_LINES" RENAME TO "AWAY"') if dialect != "sqlite" else None
+            (
+                world.at_erp('ALTER TABLE "ORDER_LINES" RENAME TO "AWAY"')
+                if dialect != "sqlite"
+                else None
+            )
         if point == "P6.committed" and dialect == "sqlite":
             world.at_erp('ALTER TABLE "ORDER_LINES" RENAME TO "AWAY"')
 
@@ -158,7 +198,8 @@ def test_an_order_of_5000_lines(export_world: Make, dialect: str) -> None:
 def test_100_000_documents_waiting_go_batch_by_batch_in_bounded_memory(export_world: Make) -> None:
     world = export_world("postgresql")
     world.execute(
-        """INSERT INTO kimo."Document" ("Id", "SyncReference", "EntityStatus", "DocumentTypeId", "DocumentStatus")
+        """INSERT INTO kimo."Document" ("Id", "SyncReference", "EntityStatus", "DocumentTypeId",
+            "DocumentStatus")
            SELECT 'D' || n, 'S-D' || n, 6, 'O', 1 FROM generate_series(1, 100000) AS n"""
     )
     world.execute('ANALYZE kimo."Document"')
@@ -169,7 +210,9 @@ def test_100_000_documents_waiting_go_batch_by_batch_in_bounded_memory(export_wo
             grown.append(psutil.Process().memory_info().rss)
 
     assert world.export(reached).entities["Document"].sent == 100_000
-    assert world.at_erp('SELECT count(*), count(DISTINCT "SyncReference") FROM "ORDERS"') == [(100_000, 100_000)]
+    assert world.at_erp('SELECT count(*), count(DISTINCT "SyncReference") FROM "ORDERS"') == [
+        (100_000, 100_000)
+    ]
     world.assert_all_is_done()
     assert len(grown) == 500
     assert grown[-1] - grown[50] < 50_000_000
@@ -179,7 +222,9 @@ NOTES = "Grüß Gott 👋🏽\r\nzweite Zeile\t\\N \"quoted\" 'single' %s 100% �
 
 
 @DIALECTS
-def test_emoji_line_breaks_and_four_byte_characters_arrive_as_they_are(export_world: Make, dialect: str) -> None:
+def test_emoji_line_breaks_and_four_byte_characters_arrive_as_they_are(
+    export_world: Make, dialect: str
+) -> None:
     world = export_world(dialect)
     if dialect == "mariadb":
         world.at_erp('ALTER TABLE "ORDERS" CONVERT TO CHARACTER SET utf8mb4')
@@ -189,7 +234,9 @@ def test_emoji_line_breaks_and_four_byte_characters_arrive_as_they_are(export_wo
     assert dict(world.at_erp('SELECT "Id", "Notes" FROM "ORDERS"')) == {"D1": NOTES, "D2": None}  # type: ignore[arg-type]
 
 
-def test_what_is_edited_between_marking_and_sending_goes_as_it_was_marked_and_once_more_later(export_world: Make) -> None:
+def test_what_is_edited_between_marking_and_sending_goes_as_it_was_marked_and_once_more_later(
+    export_world: Make,
+) -> None:
     """The Kimo server sets EditingPending (10) or ToExport (6) meanwhile: both stay."""
     world = export_world()
     world.document("D1", 1, Notes="old")
@@ -197,12 +244,19 @@ def test_what_is_edited_between_marking_and_sending_goes_as_it_was_marked_and_on
 
     def reached(point: str) -> None:
         if point == "P3.before_marker":
-            world.execute("""UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 10 WHERE "Id" = 'D1'""")
-            world.execute("""UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 6 WHERE "Id" = 'D2'""")
+            world.execute(
+                """UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 10 WHERE "Id" = 'D1'"""
+            )
+            world.execute(
+                """UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 6 WHERE "Id" = 'D2'"""
+            )
             world.execute("""UPDATE kimo."DocumentLine" SET "ItemId" = 'NEW'""")
 
     world.export(reached)
-    assert world.at_erp('SELECT "Id", "Notes" FROM "ORDERS" ORDER BY 1') == [("D1", "old"), ("D2", "old")]
+    assert world.at_erp('SELECT "Id", "Notes" FROM "ORDERS" ORDER BY 1') == [
+        ("D1", "old"),
+        ("D2", "old"),
+    ]
     assert world.at_erp('SELECT "ItemId" FROM "ORDER_LINES"') == [("I1",), ("I1",)]
     assert world.statuses() == {"D1": 10, "D2": 6}
     world.export()
@@ -217,13 +271,20 @@ def test_old_marker_rows_of_ours_are_removed_and_nobody_elses(export_world: Make
     world.export()
     ((prefix,),) = world.rows("SELECT id FROM ops.installation")
     for name in (f"{prefix}-0", "another-1"):
-        world.at_erp(f"INSERT INTO \"KimoExportBatch\" VALUES ('{name}', 1, '2020-01-01 00:00:00.000000')")
+        world.at_erp(
+            f"INSERT INTO \"KimoExportBatch\" VALUES ('{name}', 1, '2020-01-01 00:00:00.000000')"
+        )
     world.export()
-    assert {name for (name,) in world.at_erp('SELECT "BatchId" FROM "KimoExportBatch"')} == {"another-1", f"{prefix}-1"}
+    assert {name for (name,) in world.at_erp('SELECT "BatchId" FROM "KimoExportBatch"')} == {
+        "another-1",
+        f"{prefix}-1",
+    }
 
 
 @SERVERS
-def test_the_erp_may_take_rows_away_at_any_moment_after_the_commit(export_world: Make, dialect: str) -> None:
+def test_the_erp_may_take_rows_away_at_any_moment_after_the_commit(
+    export_world: Make, dialect: str
+) -> None:
     world = export_world(dialect, semaphore=False)
     world.documents(3)
     taken: list[str] = []
@@ -239,4 +300,8 @@ def test_the_erp_may_take_rows_away_at_any_moment_after_the_commit(export_world:
         world.export(reached)
     assert set(world.statuses().values()) == {5}
     assert world.export().entities["Document"].recovered == 3
-    assert (sorted(taken), world.orders(), set(world.statuses().values())) == (["S-D1", "S-D2", "S-D3"], {}, {1})
+    assert (sorted(taken), world.orders(), set(world.statuses().values())) == (
+        ["S-D1", "S-D2", "S-D3"],
+        {},
+        {1},
+    )

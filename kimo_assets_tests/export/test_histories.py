@@ -1,4 +1,6 @@
-"""Any order of events: agents write and edit, exports run or die, the ERP takes rows away; every version arrives once."""
+"""Any order of events: agents write and edit, exports run or die, the ERP takes rows away; every
+version arrives once.
+"""
 
 import itertools
 from collections import Counter
@@ -26,7 +28,9 @@ class PowerCutError(BaseException):
 
 @dataclass
 class Model:
-    """What agents have written. latest: document -> its version; superseded: edited on the way, and so sent or not."""
+    """What agents have written. latest: document -> its version; superseded: edited on the way, and
+    so sent or not.
+    """
 
     world: ExportWorld
     latest: dict[str, int] = field(default_factory=dict)
@@ -47,10 +51,13 @@ class Model:
         key = sorted(self.latest)[number % len(self.latest)]
         version = self.latest[key] + 1
         edited = self.world.rows(
-            'UPDATE kimo."Document" SET "Notes" = %s, "EntityStatus" = %s WHERE "Id" = %s AND "EntityStatus" = ANY(%s) '
-            'RETURNING "Id"',
-            str(version), status, key, list(expected or (1,)),
-        )  # fmt: skip
+            'UPDATE kimo."Document" SET "Notes" = %s, "EntityStatus" = %s WHERE "Id" = %s AND'
+            ' "EntityStatus" = ANY(%s) RETURNING "Id"',
+            str(version),
+            status,
+            key,
+            list(expected or (1,)),
+        )
         if edited:
             if expected:
                 self.superseded.add((key, version - 1))
@@ -63,16 +70,21 @@ class Model:
     def take(self) -> None:
         """The ERP picks up what is there, and deletes it."""
         for key, notes, lines in self.world.at_erp(
-            'SELECT "Id", "Notes", (SELECT count(*) FROM "ORDER_LINES" WHERE "DocumentId" = o."Id") FROM "ORDERS" AS o'
+            'SELECT "Id", "Notes", (SELECT count(*) FROM "ORDER_LINES" WHERE "DocumentId" = o."Id")'
+            ' FROM "ORDERS" AS o'
         ):
-            versions = sum(1 for (k, _) in self.world.at_erp('SELECT "Id", "Notes" FROM "ORDERS"') if k == key)
+            versions = sum(
+                1 for (k, _) in self.world.at_erp('SELECT "Id", "Notes" FROM "ORDERS"') if k == key
+            )
             assert lines == 2 * versions
             self.taken[key, int(notes)] += 1
         self.world.at_erp('DELETE FROM "ORDERS"')
         self.world.at_erp('DELETE FROM "ORDER_LINES"')
 
     def export(self, cut_at: int | None = None, edited: tuple[int, int] | None = None) -> None:
-        """cut_at: the point at which the power fails; edited: number of an order, and the status it gets on the way."""
+        """cut_at: the point at which the power fails; edited: number of an order, and the status it
+        gets on the way.
+        """
         points = itertools.count(1)
         with self.world.run() as held:
 
@@ -98,12 +110,14 @@ EVENTS: st.SearchStrategy[list[Event]] = st.lists(
         st.tuples(st.just("edit"), st.integers(0, 5)),
         st.just(("take",)),
         st.tuples(
-            st.just("export"), st.one_of(st.none(), st.integers(1, MANY)),
+            st.just("export"),
+            st.one_of(st.none(), st.integers(1, MANY)),
             st.one_of(st.none(), st.tuples(st.integers(0, 5), st.sampled_from([6, 10]))),
         ),
     ),
-    min_size=3, max_size=12,
-)  # fmt: skip
+    min_size=3,
+    max_size=12,
+)
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +127,11 @@ def own(new_database: Callable[[], Database]) -> Database:
 
 def checked(examples: int) -> settings:
     return settings(
-        max_examples=examples, deadline=None, derandomize=True,
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )  # fmt: skip
+    )
 
 
 @checked(8)
@@ -123,14 +139,18 @@ def checked(examples: int) -> settings:
 @example(events=[("write",), ("export", 12, (0, 10)), ("take",)])
 @example(events=[("write",), ("write",), ("export", 17, None), ("take",), ("export", 5, None)])
 @example(events=[("write",), ("write",), ("export", 18, None)])
-def test_every_version_arrives_once_whatever_happens(tmp_path: Path, own: Database, events: list[Event]) -> None:
+def test_every_version_arrives_once_whatever_happens(
+    tmp_path: Path, own: Database, events: list[Event]
+) -> None:
     play(tmp_path, own, events)
 
 
 @pytest.mark.stress
 @checked(300)
 @given(events=EVENTS)
-def test_every_version_arrives_once_in_many_histories(tmp_path: Path, own: Database, events: list[Event]) -> None:
+def test_every_version_arrives_once_in_many_histories(
+    tmp_path: Path, own: Database, events: list[Event]
+) -> None:
     play(tmp_path, own, events)
 
 
@@ -144,7 +164,8 @@ def play(folder: Path, own: Database, events: list[Event]) -> None:
     for name, *arguments in events:
         getattr(model, name)(*arguments)
     model.export()
-    # The ERP has answered for what it has got: edits that waited for that go out (step 2 sees to it).
+    # The ERP has answered for what it has got: edits that waited for that go out (step 2 sees to
+    # it).
     world.execute('UPDATE kimo."Document" SET "EntityStatus" = 6 WHERE "EntityStatus" = 10')
     model.export()
     model.take()

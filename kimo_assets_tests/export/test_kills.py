@@ -18,7 +18,9 @@ CUSTOMERS, DOCUMENTS, LINES = 1, 4, 2
 
 
 class Round:
-    """A new lot of orders, and what has become of them at both ends. The ERP may take rows away between exports."""
+    """A new lot of orders, and what has become of them at both ends. The ERP may take rows away
+    between exports.
+    """
 
     def __init__(self, world: ExportWorld, name: str) -> None:
         self.world = world
@@ -34,12 +36,16 @@ class Round:
         for (key,) in self.world.at_erp('SELECT "Id" FROM "ORDERS" ORDER BY "Id"'):
             if draw.random() < 0.5:
                 self._count(f"WHERE \"Id\" = '{key}'", f"WHERE \"DocumentId\" = '{key}'")
-                self.world.at_erp(f"DELETE FROM \"ORDERS\" WHERE \"Id\" = '{key}'")
-                self.world.at_erp(f"DELETE FROM \"ORDER_LINES\" WHERE \"DocumentId\" = '{key}'")
+                self.world.at_erp(f'DELETE FROM "ORDERS" WHERE "Id" = \'{key}\'')
+                self.world.at_erp(f'DELETE FROM "ORDER_LINES" WHERE "DocumentId" = \'{key}\'')
 
     def _count(self, orders: str, lines: str) -> None:
-        self.taken.update(key for (key,) in self.world.at_erp(f'SELECT "Id" FROM "ORDERS" {orders}'))
-        self.taken_lines.update(key for (key,) in self.world.at_erp(f'SELECT "DocumentId" FROM "ORDER_LINES" {lines}'))
+        self.taken.update(
+            key for (key,) in self.world.at_erp(f'SELECT "Id" FROM "ORDERS" {orders}')
+        )
+        self.taken_lines.update(
+            key for (key,) in self.world.at_erp(f'SELECT "DocumentId" FROM "ORDER_LINES" {lines}')
+        )
 
     def assert_exactly_once(self) -> None:
         self._count("", "")
@@ -61,7 +67,9 @@ def points(world: ExportWorld) -> list[str]:
 
 
 def distinct(passed: list[str]) -> Iterator[int]:
-    """The position of each point once, from 1: of those that come again, the second time, in the middle of the run."""
+    """The position of each point once, from 1: of those that come again, the second time, in the
+    middle of the run.
+    """
     for name in dict.fromkeys(passed):
         found = [position for position, other in enumerate(passed, 1) if other == name]
         yield found[1] if len(found) > 1 else found[0]
@@ -81,11 +89,16 @@ def test_killed_at_any_point_every_order_arrives_once(export_world: Make, dialec
         lot.assert_exactly_once()
 
 
-def test_of_two_exports_at_once_one_is_refused_and_nothing_arrives_twice(export_world: Make) -> None:
+def test_of_two_exports_at_once_one_is_refused_and_nothing_arrives_twice(
+    export_world: Make,
+) -> None:
     world = export_world("postgresql")
     lot = Round(world, "both")
     context = forkserver()
-    racers = [context.Process(target=export_and_die, args=(str(world.config.path), world.database.dsn, 0)) for _ in range(2)]
+    racers = [
+        context.Process(target=export_and_die, args=(str(world.config.path), world.database.dsn, 0))
+        for _ in range(2)
+    ]
     with world.run() as held:
         assert held.load
         racers[0].start()
@@ -110,9 +123,13 @@ def test_without_a_marker_table_the_rows_themselves_tell(export_world: Make) -> 
     world.settings = {"export": {"batch": 2}}
     without_marker(world)
     passed = points(world)
-    for turn, name in enumerate(("P4.committed", "P5.before_commit", "P5.committed", "P6.before_commit")):
+    for turn, name in enumerate(
+        ("P4.committed", "P5.before_commit", "P5.committed", "P6.before_commit")
+    ):
         lot = Round(world, f"{turn}-")
-        assert killed(world, 1 + next(i for i, found in list(enumerate(passed))[::-1] if found == name))
+        assert killed(
+            world, 1 + next(i for i, found in list(enumerate(passed))[::-1] if found == name)
+        )
         assert world.semaphore() == 3
         report = world.export()
         assert any("no marker table" in note for note in report.notes)
@@ -120,7 +137,9 @@ def test_without_a_marker_table_the_rows_themselves_tell(export_world: Make) -> 
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_what_nobody_can_know_is_neither_sent_nor_lost_until_somebody_says_it(export_world: Make, arrived: bool) -> None:
+def test_what_nobody_can_know_is_neither_sent_nor_lost_until_somebody_says_it(
+    export_world: Make, arrived: bool
+) -> None:
     """No marker table, no semaphore, and the rows are not there (any more)."""
     world = export_world("sqlite", semaphore=False)
     without_marker(world)
@@ -154,8 +173,12 @@ def test_what_nobody_can_know_is_neither_sent_nor_lost_until_somebody_says_it(ex
     assert (world.held(), world.open_batches()) == ({}, [])
 
 
-def test_a_batch_of_an_earlier_run_is_not_taken_for_lost_because_a_later_one_was_killed(export_world: Make) -> None:
-    """Its rows may have been taken away in between, while the semaphore was free; the later run's own may not."""
+def test_a_batch_of_an_earlier_run_is_not_taken_for_lost_because_a_later_one_was_killed(
+    export_world: Make,
+) -> None:
+    """Its rows may have been taken away in between, while the semaphore was free; the later run's
+    own may not.
+    """
     world = export_world("sqlite")
     without_marker(world)
     world.document("D1")
@@ -173,7 +196,9 @@ def test_a_batch_of_an_earlier_run_is_not_taken_for_lost_because_a_later_one_was
     assert world.orders() == {}
 
 
-def test_a_batch_that_was_found_not_to_have_arrived_can_not_arrive_any_more(export_world: Make) -> None:
+def test_a_batch_that_was_found_not_to_have_arrived_can_not_arrive_any_more(
+    export_world: Make,
+) -> None:
     """Its own transaction may still be open at the ERP when we look."""
     world = export_world("postgresql")
     world.documents(1)
@@ -190,7 +215,8 @@ def test_a_batch_that_was_found_not_to_have_arrived_can_not_arrive_any_more(expo
     assert world.orders() == {"S-D1": 1, "S-N1": 1}
 
 
-# --- at length ------------------------------------------------------------------------------------------------------
+# --- at length
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.stress

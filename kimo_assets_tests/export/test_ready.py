@@ -27,25 +27,46 @@ def counts(world: ExportWorld) -> dict[str, Waiting]:
     [
         ({}, None),
         ({"DocumentTypeId": "D", "DocumentStatus": 0}, None),
-        ({"DocumentStatus": 0}, "it is not confirmed, and drafts of type O are not sent (ShouldExportDraftsToErp)"),
+        (
+            {"DocumentStatus": 0},
+            "it is not confirmed, and drafts of type O are not sent (ShouldExportDraftsToErp)",
+        ),
         ({"DocumentStatus": 4}, "its DocumentStatus is 4; confirmed documents are sent (1)"),
         ({"DocumentStatus": None}, "its DocumentStatus is empty; confirmed documents are sent (1)"),
-        ({"DocumentTypeId": "Q"}, "documents of type Q are not sent to the ERP (DocumentType.CanSendToErp)"),
-        ({"DocumentTypeId": "Z"}, "DocumentTypeId Z is no document type of the console's: `kimo settings load` loads them"),
-        ({"DocumentTypeId": None}, "it has no DocumentTypeId, so no document type of the console's: `kimo settings load`"),
+        (
+            {"DocumentTypeId": "Q"},
+            "documents of type Q are not sent to the ERP (DocumentType.CanSendToErp)",
+        ),
+        (
+            {"DocumentTypeId": "Z"},
+            (
+                "DocumentTypeId Z is no document type of the console's: `kimo settings load` loads"
+                " them"
+            ),
+        ),
+        (
+            {"DocumentTypeId": None},
+            "it has no DocumentTypeId, so no document type of the console's: `kimo settings load`",
+        ),
         ({"SyncReference": None}, "it has no SyncReference"),
         ({"SyncReference": " "}, "it has no SyncReference"),
         ({"SyncReference": "S-OTHER"}, "its SyncReference S-OTHER is that of another record too"),
     ],
 )
-def test_which_documents_are_ready(company: ExportWorld, values: dict[str, object], why: str | None) -> None:
+def test_which_documents_are_ready(
+    company: ExportWorld, values: dict[str, object], why: str | None
+) -> None:
     company.document("OTHER", EntityStatus=1)
     company.document("D1", **values)
     ready = counts(company)["Document"]
     assert (ready.ready, ready.held + ready.waiting) == ((1, 0) if why is None else (0, 1))
     report = company.export()
     document = report.entities["Document"]
-    assert (document.ready, document.sent, document.held + document.waiting) == (1, int(why is None), int(why is not None))
+    assert (document.ready, document.sent, document.held + document.waiting) == (
+        1,
+        int(why is None),
+        int(why is not None),
+    )
     assert (document.held, document.waiting) == (ready.held, ready.waiting)
     if why:
         assert company.held()["D1"].startswith(why)
@@ -60,14 +81,20 @@ def test_what_is_not_in_status_6_is_left_alone(company: ExportWorld, other: int)
     assert company.statuses() == {"D1": other, "GONE": 6}
 
 
-def test_an_order_goes_in_the_same_run_as_its_new_customer_and_after_it(company: ExportWorld) -> None:
+def test_an_order_goes_in_the_same_run_as_its_new_customer_and_after_it(
+    company: ExportWorld,
+) -> None:
     company.account("NEW")
     company.account("OLD", 0, _hash=1)
     company.document("D1", AccountId="NEW")
     company.document("D2", AccountId="OLD")
     company.document("D3", AccountId="NOWHERE")
     order: list[str] = []
-    company.export(lambda point: order.append(f"{point}: {len(company.customers())}") if point == "P3.heads" else None)
+    company.export(
+        lambda point: (
+            order.append(f"{point}: {len(company.customers())}") if point == "P3.heads" else None
+        )
+    )
     assert company.customers() == {"S-NEW": 1}
     assert company.orders() == {"S-D1": 1, "S-D2": 1, "S-D3": 1}
     assert order == ["P3.heads: 0", "P3.heads: 1"]
@@ -75,14 +102,22 @@ def test_an_order_goes_in_the_same_run_as_its_new_customer_and_after_it(company:
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [(7, "is being edited"), (10, "was edited again before the ERP has answered"), (5, "is on its way to the ERP")],
+    [
+        (7, "is being edited"),
+        (10, "was edited again before the ERP has answered"),
+        (5, "is on its way to the ERP"),
+    ],
 )
-def test_an_order_waits_for_a_new_customer_that_was_not_sent(company: ExportWorld, status: int, state: str) -> None:
+def test_an_order_waits_for_a_new_customer_that_was_not_sent(
+    company: ExportWorld, status: int, state: str
+) -> None:
     company.account("NEW", status)
     company.document("D1", AccountId="NEW")
     document = company.export().entities["Document"]
     assert (document.sent, document.waiting, document.held) == (0, 1, 0)
-    assert company.held() == {"D1": f"waits for the Account NEW (AccountId), which is new to the ERP and {state}"}
+    assert company.held() == {
+        "D1": f"waits for the Account NEW (AccountId), which is new to the ERP and {state}"
+    }
     company.execute('UPDATE kimo."Account" SET "EntityStatus" = 2')
     assert company.export().entities["Document"].sent == 1
     assert company.held() == {}
@@ -98,14 +133,22 @@ def test_a_customer_that_is_held_holds_its_orders_and_nobody_elses(company: Expo
 
 
 def test_a_customer_that_is_not_exported_is_said_so(company: ExportWorld) -> None:
-    company.settings = {"export": {"entities": {name: table for name, table in ENTITIES.items() if name != "Account"}}}
+    company.settings = {
+        "export": {
+            "entities": {name: table for name, table in ENTITIES.items() if name != "Account"}
+        }
+    }
     company.account("NEW")
     company.document("D1", AccountId="NEW")
     company.export()
-    assert company.held()["D1"].endswith("is not sent: `export: entities:` of kimo.yaml does not list Account")
+    assert company.held()["D1"].endswith(
+        "is not sent: `export: entities:` of kimo.yaml does not list Account"
+    )
 
 
-def test_head_offices_go_before_their_sites_in_the_same_run_and_circles_wait(company: ExportWorld) -> None:
+def test_head_offices_go_before_their_sites_in_the_same_run_and_circles_wait(
+    company: ExportWorld,
+) -> None:
     company.settings = {"export": {"batch": 2}}
     company.account("A-SITE-OF-SITE", HeadOfficeId="B-SITE")
     company.account("B-SITE", HeadOfficeId="C-HEAD")
@@ -115,7 +158,10 @@ def test_head_offices_go_before_their_sites_in_the_same_run_and_circles_wait(com
     company.account("LONG", Name="N" * 61)
     account = company.export().entities["Account"]
     assert (account.ready, account.sent, account.held, account.waiting) == (6, 3, 1, 2)
-    sent = [reference for (reference,) in company.at_erp('SELECT "SyncReference" FROM "Account" ORDER BY rowid')]
+    sent = [
+        reference
+        for (reference,) in company.at_erp('SELECT "SyncReference" FROM "Account" ORDER BY rowid')
+    ]
     assert sent == ["S-C-HEAD", "S-B-SITE", "S-A-SITE-OF-SITE"]
     assert set(company.held()) == {"LONG", "X", "Y"}
 
@@ -125,15 +171,25 @@ def test_a_document_waits_for_what_its_lines_refer_to(company: ExportWorld) -> N
     company.document("D1", 0)
     company.put("DocumentLine", {"Id": "L", "DocumentId": "D1", "BudgetLineId": "B"})
     company.export()
-    assert company.held()["D1"].startswith("waits for the BudgetLine B (DocumentLine.BudgetLineId), which is new to the ERP")
+    assert company.held()["D1"].startswith(
+        "waits for the BudgetLine B (DocumentLine.BudgetLineId), which is new to the ERP"
+    )
 
 
 def test_a_position_waits_for_the_customer_that_it_is_of(company: ExportWorld) -> None:
-    position = "Id varchar(60), EntityId varchar(50), EntityType varchar(50), SyncReference varchar(50)"
+    position = (
+        "Id varchar(60), EntityId varchar(50), EntityType varchar(50), SyncReference varchar(50)"
+    )
     company.erp_tables(EntityGeoposition=position)
     company.settings = {"export": {"entities": {"EntityGeoposition": None, "Account": None}}}
     company.account("NEW", 7)
-    row = {"Id": "P", "EntityType": "Account", "EntityId": "NEW", "EntityStatus": 6, "SyncReference": "S-P"}
+    row = {
+        "Id": "P",
+        "EntityType": "Account",
+        "EntityId": "NEW",
+        "EntityStatus": 6,
+        "SyncReference": "S-P",
+    }
     company.put("EntityGeoposition", row)
     assert company.export().entities["EntityGeoposition"].waiting == 1
     company.execute('UPDATE kimo."Account" SET "EntityStatus" = 6')
@@ -146,7 +202,8 @@ def test_a_changed_row_is_told_to_the_tablets_with_the_exports_load(company: Exp
     assert company.rows('SELECT _changed_load FROM kimo."Document"') == [(report.load,)]
 
 
-# --- what can be seen -------------------------------------------------------------------------------------------------
+# --- what can be seen
+# -------------------------------------------------------------------------------------------------
 
 
 def test_what_is_where_and_what_is_stuck(company: ExportWorld) -> None:
@@ -174,7 +231,12 @@ def test_the_life_of_a_record(company: ExportWorld) -> None:
     company.export()
     with company.database.connect() as connection:
         (life,) = trace(connection, load_catalog(), "S-D1")
-        assert (life.entity, life.id, life.status, life.is_archived) == ("Document", "D1", "6 ToExportToErp", False)
+        assert (life.entity, life.id, life.status, life.is_archived) == (
+            "Document",
+            "D1",
+            "6 ToExportToErp",
+            False,
+        )
         assert str(life.uploaded_at) == "2026-01-02 03:04:05"
         (trip,) = life.trips
         assert trip.outcome == "held"
@@ -195,5 +257,8 @@ def test_the_life_of_a_record(company: ExportWorld) -> None:
         assert trace(connection, load_catalog(), "S-NOBODY") == ()
         told = status(connection, company.config, load_catalog())
     assert told.sent == {"Document": 1}
-    assert [(batch.state, batch.records) for batch in told.batches] == [("exported", 1), ("taken back", 0)]
+    assert [(batch.state, batch.records) for batch in told.batches] == [
+        ("exported", 1),
+        ("taken back", 0),
+    ]
     assert (told.held, told.unsettled) == ((), ())

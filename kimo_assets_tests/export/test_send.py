@@ -23,7 +23,13 @@ def test_customers_documents_and_their_lines_arrive_once(export_world: Make, dia
     world.documents(5, lines=3)
     report = world.export()
     document = report.entities["Document"]
-    assert (document.ready, document.sent, document.held, document.waiting, document.rows) == (5, 5, 0, 0, 20)
+    assert (document.ready, document.sent, document.held, document.waiting, document.rows) == (
+        5,
+        5,
+        0,
+        0,
+        20,
+    )
     assert report.entities["Account"].sent == 1
     assert report.held == ()
     world.assert_all_is_there_once([f"D{n}" for n in range(1, 6)], 3, ["A"])
@@ -31,16 +37,23 @@ def test_customers_documents_and_their_lines_arrive_once(export_world: Make, dia
     world.assert_all_is_there_once([f"D{n}" for n in range(1, 6)], 3, ["A"])
 
 
-# --- the connection cut in the commit ---------------------------------------------------------------------------------
+# --- the connection cut in the commit
+# ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def cut_world(export_world: Make, postgresql: Integration) -> Iterator[tuple[ExportWorld, CommitCut]]:
+def cut_world(
+    export_world: Make, postgresql: Integration
+) -> Iterator[tuple[ExportWorld, CommitCut]]:
     """An ERP that is reached by a line that can be cut."""
     world = export_world("postgresql")
     world.settings = {"export": {"batch": 2}}
     query = make_url(postgresql.url).query
-    dsn = make_conninfo(host=str(query["host"]), dbname=make_url(postgresql.url).database, port=str(query.get("port", 5432)))
+    dsn = make_conninfo(
+        host=str(query["host"]),
+        dbname=make_url(postgresql.url).database,
+        port=str(query.get("port", 5432)),
+    )
     line = CommitCut(dsn)
     world.url = line.url()
     yield world, line
@@ -72,7 +85,7 @@ def test_a_connection_cut_in_the_commit_doubles_and_loses_nothing(
 
 
 def test_a_line_that_is_cut_in_every_commit_ends_the_run_and_the_next_one_sends_the_rest(
-    cut_world: tuple[ExportWorld, CommitCut]
+    cut_world: tuple[ExportWorld, CommitCut],
 ) -> None:
     world, line = cut_world
     world.documents(5, lines=2)

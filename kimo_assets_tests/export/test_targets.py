@@ -1,4 +1,6 @@
-"""Where the export writes: real tables of SQLite, PostgreSQL and MariaDB, and rows that arrive in them as they should."""
+"""Where the export writes: real tables of SQLite, PostgreSQL and MariaDB, and rows that arrive in
+them as they should.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,17 +20,27 @@ from kimo_assets_tests.integrations import Integration
 ORDERS = """
     CREATE TABLE ORDINI (
         ID varchar(50) NOT NULL, account_id varchar(20), Amount numeric(9,2), DocumentDate date,
-        CreationDate timestamp NULL, LineDiscount1 numeric(7,2), CollectOnSite smallint, DocumentStatus smallint,
+        CreationDate timestamp NULL, LineDiscount1 numeric(7,2), CollectOnSite smallint,
+            DocumentStatus smallint,
         NOTE varchar(20), SyncReference varchar(50),
-        CarrierId varchar(10) DEFAULT 'V1' NOT NULL, UTENTE varchar(10) NOT NULL, STATO varchar(10) DEFAULT 'N' NOT NULL
+        CarrierId varchar(10) DEFAULT 'V1' NOT NULL, UTENTE varchar(10) NOT NULL,
+            STATO varchar(10) DEFAULT 'N' NOT NULL
     )
 """
 FIELDS = {"AccountId": "ACCOUNT_ID", "Notes": "note"}
 ORDER = {
-    "Id": "a-1", "AccountId": "C1", "Amount": "12.50000", "DocumentDate": "2026-01-31",
-    "CreationDate": "2026-01-31 10:11:12", "LineDiscount1": "5.00000", "CollectOnSite": "true", "DocumentStatus": "1",
-    "Notes": "Chiuso lunedì", "SyncReference": "s-1", "CarrierId": "BRT",
-}  # fmt: skip
+    "Id": "a-1",
+    "AccountId": "C1",
+    "Amount": "12.50000",
+    "DocumentDate": "2026-01-31",
+    "CreationDate": "2026-01-31 10:11:12",
+    "LineDiscount1": "5.00000",
+    "CollectOnSite": "true",
+    "DocumentStatus": "1",
+    "Notes": "Chiuso lunedì",
+    "SyncReference": "s-1",
+    "CarrierId": "BRT",
+}
 
 
 @dataclass
@@ -40,7 +52,9 @@ class Erp:
 
     def config(self, formats: Mapping[str, Any] | None = None, **entities: Any) -> KimoConfig:
         export = {"entities": entities, "formats": formats or {}}
-        return KimoConfig.model_validate({"sources": {"erp": {"url": self.database.url}}, "export": export})
+        return KimoConfig.model_validate(
+            {"sources": {"erp": {"url": self.database.url}}, "export": export}
+        )
 
     def find(
         self, formats: Mapping[str, Any] | None = None, **entities: Any
@@ -94,7 +108,8 @@ def lite(sqlite: Integration, open_engines: list[Engine]) -> Erp:
     return Erp(sqlite, open_engines)
 
 
-# --- tables and columns ------------------------------------------------------------------------------------
+# --- tables and columns
+# ------------------------------------------------------------------------------------
 
 
 def test_only_columns_that_exist_are_written_whatever_the_case_of_their_names(erp: Erp) -> None:
@@ -116,12 +131,16 @@ def test_a_row_arrives_in_the_types_of_its_columns(erp: Erp) -> None:
     assert (row["amount"], row["linediscount1"]) == (Decimal("12.50"), 5)
     assert (row["collectonsite"], row["documentstatus"]) == (1, 1)
     assert (row["id"], row["note"], row["carrierid"]) == ("a-1", "Chiuso lunedì", "BRT")
-    assert (str(row["documentdate"]), str(row["creationdate"])) == ("2026-01-31", "2026-01-31 10:11:12")
+    assert (str(row["documentdate"]), str(row["creationdate"])) == (
+        "2026-01-31",
+        "2026-01-31 10:11:12",
+    )
 
 
 def test_a_row_without_values_arrives_as_null(erp: Erp) -> None:
     erp.database.execute(
-        "CREATE TABLE Document (Id varchar(50) NOT NULL, Amount numeric(9,2), DocumentDate date, Notes varchar(9))"
+        "CREATE TABLE Document (Id varchar(50) NOT NULL, Amount numeric(9,2), DocumentDate date,"
+        " Notes varchar(9))"
     )
     row = erp.arrived(erp.target("Document", None), {"Id": "1"})
     assert list(row.values()) == ["1", None, None, None]
@@ -129,14 +148,23 @@ def test_a_row_without_values_arrives_as_null(erp: Erp) -> None:
 
 def test_a_schema_may_be_named(postgresql: Integration, open_engines: list[Engine]) -> None:
     erp = Erp(postgresql, open_engines)
-    postgresql.execute('CREATE SCHEMA dbo; CREATE TABLE dbo."Ordini" ("Id" varchar(9), "id" varchar(5), "ID" varchar(7))')
+    postgresql.execute(
+        'CREATE SCHEMA dbo; CREATE TABLE dbo."Ordini" ("Id" varchar(9), "id" varchar(5), "ID"'
+        " varchar(7))"
+    )
     target = erp.target("Document", "dbo.ordini")
     assert (target.table.schema, target.table.name, names(target)) == ("dbo", "Ordini", ["Id"])
     _, reasons = erp.find(Document={"table": "dbo.ordini", "fields": {"Id": "iD"}})
-    assert reasons["Document"] == "table Ordini has no column iD (for Document.Id). Columns like it: Id, id, ID"
+    assert (
+        reasons["Document"]
+        == "table Ordini has no column iD (for Document.Id). Columns like it: Id, id, ID"
+    )
     postgresql.execute('CREATE TABLE dbo."ORDINI" ("Id" varchar(9))')
     _, reasons = erp.find(Document="dbo.ordini")
-    assert reasons["Document"] == "ORDINI and Ordini differ only in capitals: write one of them as it is spelt"
+    assert (
+        reasons["Document"]
+        == "ORDINI and Ordini differ only in capitals: write one of them as it is spelt"
+    )
 
 
 def test_a_table_that_is_not_there_comes_with_those_that_are_like_it(lite: Erp) -> None:
@@ -151,12 +179,23 @@ def test_a_table_that_is_not_there_comes_with_those_that_are_like_it(lite: Erp) 
 @pytest.mark.parametrize(
     ("mapping", "reason"),
     [
-        ({"fields": {"Notes": "NOT"}}, "table ORDINI has no column NOT (for Document.Notes). Columns like it: NOTE"),
-        ({"transform": {"FreeText1": "trim"}}, "table ORDINI has no column FreeText1 (for Document.FreeText1)"),
-        ({"fields": {"Id": "NOTE", "Notes": "note"}}, "Id and Notes both go into its column NOTE: keep one of them"),
+        (
+            {"fields": {"Notes": "NOT"}},
+            "table ORDINI has no column NOT (for Document.Notes). Columns like it: NOTE",
+        ),
+        (
+            {"transform": {"FreeText1": "trim"}},
+            "table ORDINI has no column FreeText1 (for Document.FreeText1)",
+        ),
+        (
+            {"fields": {"Id": "NOTE", "Notes": "note"}},
+            "Id and Notes both go into its column NOTE: keep one of them",
+        ),
     ],
 )
-def test_what_kimo_yaml_names_must_be_there(lite: Erp, mapping: dict[str, Any], reason: str) -> None:
+def test_what_kimo_yaml_names_must_be_there(
+    lite: Erp, mapping: dict[str, Any], reason: str
+) -> None:
     lite.database.execute("CREATE TABLE ORDINI (Id text, NOTE text)")
     _, reasons = lite.find(Document={"table": "ORDINI", **mapping})
     assert reasons["Document"] == reason
@@ -170,7 +209,9 @@ def test_a_column_that_is_named_is_not_taken_for_the_field_of_its_name(lite: Erp
 
 
 def test_a_part_goes_by_its_own_name_with_its_head(lite: Erp) -> None:
-    lite.database.execute("CREATE TABLE ORDINI (Id text)", "CREATE TABLE documentline (Id text, DocumentId text)")
+    lite.database.execute(
+        "CREATE TABLE ORDINI (Id text)", "CREATE TABLE documentline (Id text, DocumentId text)"
+    )
     targets, reasons = lite.find(Document="ORDINI")
     assert list(targets) == ["Document", "DocumentLine"]
     assert not reasons
@@ -206,57 +247,110 @@ def test_columns_that_the_database_fills_are_not_written(
     assert "is filled by the database itself" in reasons["DocumentLine"]
 
 
-def test_a_table_of_mysql_without_transactions_is_no_target(mariadb: Integration, open_engines: list[Engine]) -> None:
-    mariadb.execute("CREATE TABLE ORDINI (Id varchar(50)) ENGINE = MyISAM", "CREATE TABLE CLIENTI (Id varchar(50))")
+def test_a_table_of_mysql_without_transactions_is_no_target(
+    mariadb: Integration, open_engines: list[Engine]
+) -> None:
+    mariadb.execute(
+        "CREATE TABLE ORDINI (Id varchar(50)) ENGINE = MyISAM",
+        "CREATE TABLE CLIENTI (Id varchar(50))",
+    )
     targets, reasons = Erp(mariadb, open_engines).find(Document="ordini", Account="CLIENTI")
     assert list(targets) == ["Account"]
-    assert reasons["Document"] == (
-        "table ordini is of the engine MyISAM, which has no transactions: ALTER TABLE ORDINI ENGINE = InnoDB"
+    assert (
+        reasons["Document"]
+        == "table ordini is of the engine MyISAM, which has no transactions: ALTER TABLE ORDINI"
+        " ENGINE = InnoDB"
     )
 
 
 def test_a_view_may_be_written(postgresql: Integration, open_engines: list[Engine]) -> None:
-    postgresql.execute("CREATE TABLE t (id varchar(5), x text)", "CREATE VIEW ordini AS SELECT id FROM t")
+    postgresql.execute(
+        "CREATE TABLE t (id varchar(5), x text)", "CREATE VIEW ordini AS SELECT id FROM t"
+    )
     erp = Erp(postgresql, open_engines)
     target = erp.target("Document", "ordini")
     assert erp.arrived(target, {"Id": "1"}) == {"id": "1"}
     assert "VARCHAR(5) holds 5" in refused(target, {"Id": "123456"})
 
 
-def test_a_database_that_is_not_there_is_an_error_not_an_empty_one(tmp_path: Any, open_engines: list[Engine]) -> None:
+def test_a_database_that_is_not_there_is_an_error_not_an_empty_one(
+    tmp_path: Any, open_engines: list[Engine]
+) -> None:
     with pytest.raises(SourceError):
         Erp(Integration(f"sqlite:///{tmp_path / 'gone.sqlite'}"), open_engines).find(Document=None)
 
 
-# --- what fits ---------------------------------------------------------------------------------------------
+# --- what fits
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("Notes", "x" * 21, f"Document.Notes -> NOTE: '{'x' * 21}': 21 characters, and VARCHAR(20) holds 20. Shorten it"),
-        ("Amount", "1.005", "Document.Amount -> Amount: '1.005': NUMERIC(9, 2) holds 2 decimals, and nothing is rounded. "),
-        ("Amount", "10000000", "'10000000': NUMERIC(9, 2) holds 7 digits before the decimal point. "),
+        (
+            "Notes",
+            "x" * 21,
+            (
+                f"Document.Notes -> NOTE: '{'x' * 21}': 21 characters, and VARCHAR(20) holds 20."
+                " Shorten it"
+            ),
+        ),
+        (
+            "Amount",
+            "1.005",
+            (
+                "Document.Amount -> Amount: '1.005': NUMERIC(9, 2) holds 2 decimals, and nothing is"
+                " rounded. "
+            ),
+        ),
+        (
+            "Amount",
+            "10000000",
+            "'10000000': NUMERIC(9, 2) holds 7 digits before the decimal point. ",
+        ),
         ("Amount", "NaN", "'NaN': NUMERIC(9, 2) holds numbers, and that is none. "),
         ("DocumentStatus", "2147483648", "'2147483648': SMALLINT holds -32768 to 32767. "),
-        ("DocumentDate", "infinity", "'infinity': a date between the years 1 and 9999 is expected. "),
-        ("Id", None, "Document.Id -> ID: there is no value, and ID needs one. Fill it in Kimo, or say what stands"),
-        ("CarrierId", None, "Document.CarrierId -> CarrierId: there is no value, and CarrierId needs one. "),
+        (
+            "DocumentDate",
+            "infinity",
+            "'infinity': a date between the years 1 and 9999 is expected. ",
+        ),
+        (
+            "Id",
+            None,
+            (
+                "Document.Id -> ID: there is no value, and ID needs one. Fill it in Kimo, or say"
+                " what stands"
+            ),
+        ),
+        (
+            "CarrierId",
+            None,
+            "Document.CarrierId -> CarrierId: there is no value, and CarrierId needs one. ",
+        ),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(erp: Erp, field: str, value: str | None, expected: str) -> None:
+def test_what_does_not_fit_is_refused_in_one_sentence(
+    erp: Erp, field: str, value: str | None, expected: str
+) -> None:
     erp.database.execute(ORDERS)
     target = erp.target("Document", {"table": "ordini", "fields": FIELDS})
-    found = refused(target, {**ORDER, field: value}).replace("DECIMAL", "NUMERIC").replace("(6)", "")
+    found = (
+        refused(target, {**ORDER, field: value}).replace("DECIMAL", "NUMERIC").replace("(6)", "")
+    )
     assert expected.casefold() in found.casefold()
 
 
-@pytest.mark.parametrize(("value", "held"), [("1.50000", "1.50"), ("9999999.99", "9999999.99"), ("-0.01000", "-0.01")])
+@pytest.mark.parametrize(
+    ("value", "held"), [("1.50000", "1.50"), ("9999999.99", "9999999.99"), ("-0.01000", "-0.01")]
+)
 def test_zeros_at_the_end_are_no_decimals(erp: Erp, value: str, held: str) -> None:
     erp.database.execute(ORDERS.replace("UTENTE varchar(10) NOT NULL,", ""))
     target = erp.target("Document", {"table": "ordini", "fields": FIELDS})
     row = erp.arrived(target, {**ORDER, "Amount": value})
-    assert Decimal(str(row[next(name for name in row if name.casefold() == "amount")])) == Decimal(held)
+    assert Decimal(str(row[next(name for name in row if name.casefold() == "amount")])) == Decimal(
+        held
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,18 +375,31 @@ def test_mysql_holds_the_characters_of_its_character_set(
         assert erp.arrived(target, {"Notes": given})["Notes"] == held
     else:
         said = refused(target, {"Notes": given})
-        assert ("(U+1F600)" in said and "'😀'" in said) or "(U+65E5)" in said or "256 bytes, and TINYTEXT holds 255" in said
+        assert (
+            ("(U+1F600)" in said and "'😀'" in said)
+            or "(U+65E5)" in said
+            or "256 bytes, and TINYTEXT holds 255" in said
+        )
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "fits"),
     [
-        ("tinyint", "127", True), ("tinyint", "128", False), ("tinyint unsigned", "255", True),
-        ("tinyint unsigned", "-1", False), ("smallint", "32768", False), ("mediumint", "8388607", True),
-        ("mediumint", "8388608", False), ("int unsigned", "4294967295", True), ("bigint", "9223372036854775808", False),
-        ("float", "19.95", True), ("float", "16777217", False), ("double", "123456.789", True), ("bit(1)", "1", True),
+        ("tinyint", "127", True),
+        ("tinyint", "128", False),
+        ("tinyint unsigned", "255", True),
+        ("tinyint unsigned", "-1", False),
+        ("smallint", "32768", False),
+        ("mediumint", "8388607", True),
+        ("mediumint", "8388608", False),
+        ("int unsigned", "4294967295", True),
+        ("bigint", "9223372036854775808", False),
+        ("float", "19.95", True),
+        ("float", "16777217", False),
+        ("double", "123456.789", True),
+        ("bit(1)", "1", True),
     ],
-)  # fmt: skip
+)
 def test_mysql_holds_numbers_of_its_types_ranges(
     mariadb: Integration, open_engines: list[Engine], kind: str, value: str, fits: bool
 ) -> None:
@@ -308,20 +415,35 @@ def test_mysql_holds_numbers_of_its_types_ranges(
 @pytest.mark.parametrize(
     ("encoding", "fitting", "lacking", "said"),
     [
-        ("LATIN1", "però", "€", "cannot hold the character '€' (U+20AC): the column is in iso8859-1. Take the character"),
+        (
+            "LATIN1",
+            "però",
+            "€",
+            (
+                "cannot hold the character '€' (U+20AC): the column is in iso8859-1. Take the"
+                " character"
+            ),
+        ),
         ("LATIN9", "€", "日", "(U+65E5)"),
         ("WIN1252", "€ é", "😀", "(U+1F600)"),
         ("SQL_ASCII", "per", "però", "5 bytes, and VARCHAR(4) holds 4"),
     ],
 )
 def test_postgresql_holds_the_characters_of_its_encoding(
-    postgresql: Integration, open_engines: list[Engine], encoding: str, fitting: str, lacking: str, said: str
+    postgresql: Integration,
+    open_engines: list[Engine],
+    encoding: str,
+    fitting: str,
+    lacking: str,
+    said: str,
 ) -> None:
     name = f"in_{encoding.casefold()}"
     engine = postgresql.engine().execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
-        connection.exec_driver_sql(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        connection.exec_driver_sql(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+        )
     engine.dispose()
     url = postgresql.engine().url.set(database=name).update_query_dict({"client_encoding": "utf8"})
     own = Integration(url.render_as_string(hide_password=False))
@@ -333,29 +455,48 @@ def test_postgresql_holds_the_characters_of_its_encoding(
 
 
 def test_sqlites_numbers_hold_fifteen_digits(lite: Erp) -> None:
-    lite.database.execute("CREATE TABLE Document (Id text, Amount decimal(30,5), LineDiscount1, UnpackedQty real)")
+    lite.database.execute(
+        "CREATE TABLE Document (Id text, Amount decimal(30,5), LineDiscount1, UnpackedQty real)"
+    )
     target = lite.target("Document", None)
-    assert lite.arrived(target, {"Amount": "1234567890123.45", "LineDiscount1": "7.5"})["Amount"] == 1234567890123.45
+    assert (
+        lite.arrived(target, {"Amount": "1234567890123.45", "LineDiscount1": "7.5"})["Amount"]
+        == 1234567890123.45
+    )
     assert "holds about 15 digits" in refused(target, {"Amount": "12345678901234567.89"})
 
 
 def test_a_field_goes_into_a_column_of_another_kind_where_that_can_hold_it(erp: Erp) -> None:
     erp.database.execute(
-        "CREATE TABLE Document (Id varchar(50), DocumentStatus varchar(3), CollectOnSite varchar(5),"
-        " DocumentDate decimal(8,0), FreeText1 integer,"
-        " FreeText2 date, CreationDate date, DeliveryDate timestamp NULL, Amount varchar(9))"
+        "CREATE TABLE Document (Id varchar(50), DocumentStatus varchar(3), CollectOnSite"
+        " varchar(5), DocumentDate decimal(8,0), FreeText1 integer, FreeText2 date, CreationDate"
+        " date, DeliveryDate timestamp NULL, Amount varchar(9))"
     )
     target = erp.target("Document", None)
     values = {
-        "DocumentStatus": "1", "CollectOnSite": "false", "DocumentDate": "2026-01-31", "FreeText1": "12",
+        "DocumentStatus": "1",
+        "CollectOnSite": "false",
+        "DocumentDate": "2026-01-31",
+        "FreeText1": "12",
         "Amount": "1.50000",
-        "FreeText2": "2026-02-01", "CreationDate": "2026-01-31 23:59:59.9", "DeliveryDate": "2026-03-01",
-    }  # fmt: skip
+        "FreeText2": "2026-02-01",
+        "CreationDate": "2026-01-31 23:59:59.9",
+        "DeliveryDate": "2026-03-01",
+    }
     row = {name.casefold(): str(value) for name, value in erp.arrived(target, values).items()}
-    assert (row["documentstatus"], row["collectonsite"], row["documentdate"]) == ("1", "False", "20260131")
+    assert (row["documentstatus"], row["collectonsite"], row["documentdate"]) == (
+        "1",
+        "False",
+        "20260131",
+    )
     assert (row["freetext1"], row["freetext2"], row["amount"]) == ("12", "2026-02-01", "1.5")
     assert (row["creationdate"], row["deliverydate"][:19]) == ("2026-01-31", "2026-03-01 00:00:00")
-    for name, value in (("FreeText1", "1.5"), ("FreeText1", "1_000"), ("FreeText1", "Rossi"), ("FreeText2", "domani")):
+    for name, value in (
+        ("FreeText1", "1.5"),
+        ("FreeText1", "1_000"),
+        ("FreeText1", "Rossi"),
+        ("FreeText2", "domani"),
+    ):
         assert f"Document.{name} -> " in refused(target, {**values, name: value})
 
 
@@ -364,36 +505,65 @@ def test_types_that_are_neither_text_nor_number_nor_date_are_the_databases_affai
 ) -> None:
     postgresql.execute(
         "CREATE TYPE stato AS ENUM ('N', 'S')",
-        "CREATE TABLE document (id uuid, FreeText1 stato, FreeText2 jsonb, Amount money, CollectOnSite bit(1))",
+        "CREATE TABLE document (id uuid, FreeText1 stato, FreeText2 jsonb, Amount money,"
+        " CollectOnSite bit(1))",
     )
     erp = Erp(postgresql, open_engines)
     key = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
     values = {"Id": key, "FreeText1": "S", "FreeText2": '{"a": 1}', "Amount": "12.50000"}
     row = erp.arrived(erp.target("Document", None), {**values, "CollectOnSite": "true"})
-    assert (str(row["id"]), row["freetext1"], row["freetext2"], row["collectonsite"]) == (key, "S", {"a": 1}, "1")
+    assert (str(row["id"]), row["freetext1"], row["freetext2"], row["collectonsite"]) == (
+        key,
+        "S",
+        {"a": 1},
+        "1",
+    )
 
 
 def test_a_fraction_of_a_second_is_not_rounded_into_the_next_one(
     mariadb: Integration, open_engines: list[Engine]
 ) -> None:
-    mariadb.execute("CREATE TABLE Document (Id varchar(50), CreationDate datetime, ReviewTimeStamp datetime(3))")
+    mariadb.execute(
+        "CREATE TABLE Document (Id varchar(50), CreationDate datetime, ReviewTimeStamp datetime(3))"
+    )
     erp = Erp(mariadb, open_engines)
     moment = "2026-12-31 23:59:59.999999"
-    row = erp.arrived(erp.target("Document", None), {"CreationDate": moment, "ReviewTimeStamp": moment})
-    assert [str(value) for value in row.values()][1:] == ["2026-12-31 23:59:59", "2026-12-31 23:59:59.999000"]
+    row = erp.arrived(
+        erp.target("Document", None), {"CreationDate": moment, "ReviewTimeStamp": moment}
+    )
+    assert [str(value) for value in row.values()][1:] == [
+        "2026-12-31 23:59:59",
+        "2026-12-31 23:59:59.999000",
+    ]
 
 
 def test_values_of_every_field_of_every_entity_arrive(erp: Erp) -> None:
     """Columns as the catalogue describes them."""
-    kinds = {"text": "text", "dec": "decimal(18,5)", "int": "integer", "enum": "integer", "bool": "smallint",
-             "date": "date", "dt": "timestamp NULL"}  # fmt: skip
-    written = {"text": "è 'x'", "dec": "1.25", "int": "7", "enum": "1", "bool": "t", "date": "2026-01-31",
-               "dt": "2026-01-31 10:00:00"}  # fmt: skip
+    kinds = {
+        "text": "text",
+        "dec": "decimal(18,5)",
+        "int": "integer",
+        "enum": "integer",
+        "bool": "smallint",
+        "date": "date",
+        "dt": "timestamp NULL",
+    }
+    written = {
+        "text": "è 'x'",
+        "dec": "1.25",
+        "int": "7",
+        "enum": "1",
+        "bool": "t",
+        "date": "2026-01-31",
+        "dt": "2026-01-31 10:00:00",
+    }
     catalog = load_catalog()
     names = [name for head in catalog.sent_to_erp for name in (head, *catalog.sent_with(head))]
     narrow = {name: list(catalog[name].fields.values())[:60] for name in names}
     for name, fields in narrow.items():
-        erp.database.execute(f"CREATE TABLE T_{name} ({', '.join(f'{f.name} {kinds[f.type]}' for f in fields)})")
+        erp.database.execute(
+            f"CREATE TABLE T_{name} ({', '.join(f'{f.name} {kinds[f.type]}' for f in fields)})"
+        )
     targets, reasons = erp.find(**{name: f"t_{name}" for name in names})
     assert not reasons
     assert list(targets) == names
@@ -402,16 +572,26 @@ def test_values_of_every_field_of_every_entity_arrive(erp: Erp) -> None:
         assert None not in row.values()
 
 
-# --- transformations and formats ---------------------------------------------------------------------------
+# --- transformations and formats
+# ---------------------------------------------------------------------------
 
 Find = Callable[..., Target]
 
 
 def test_transformations_are_made_of_kimos_fields(lite: Erp) -> None:
-    lite.database.execute("CREATE TABLE ORDINI (Id text, CLIENTE integer, ORIGINE text, RIF text, TOT text, URGENTE text)")
+    lite.database.execute(
+        "CREATE TABLE ORDINI (Id text, CLIENTE integer, ORIGINE text, RIF text, TOT text, URGENTE"
+        " text)"
+    )
     mapping = {
         "table": "ORDINI",
-        "fields": {"AccountId": "CLIENTE", "FreeText1": "ORIGINE", "Number": "RIF", "Amount": "TOT", "FreeText2": "URGENTE"},
+        "fields": {
+            "AccountId": "CLIENTE",
+            "FreeText1": "ORIGINE",
+            "Number": "RIF",
+            "Amount": "TOT",
+            "FreeText2": "URGENTE",
+        },
         "transform": {
             "AccountId": [{"RemovePrefix": "Account_"}, "StringToInteger"],
             "FreeText1": {"constant": "KIMO"},
@@ -421,13 +601,34 @@ def test_transformations_are_made_of_kimos_fields(lite: Erp) -> None:
         },
     }
     target = lite.target("Document", mapping)
-    assert set(target.fields) == {"Id", "AccountId", "Number", "DocumentDate", "Amount", "FreeText2"}
-    values = {"AccountId": "Account_0012", "Number": "77", "DocumentDate": "2026-01-31", "Amount": "1.25", "FreeText2": "1"}
+    assert set(target.fields) == {
+        "Id",
+        "AccountId",
+        "Number",
+        "DocumentDate",
+        "Amount",
+        "FreeText2",
+    }
+    values = {
+        "AccountId": "Account_0012",
+        "Number": "77",
+        "DocumentDate": "2026-01-31",
+        "Amount": "1.25",
+        "FreeText2": "1",
+    }
     row = dict(zip(names(target), converted(target, values), strict=True))
-    assert row == {"Id": None, "CLIENTE": 12, "ORIGINE": "KIMO", "RIF": "77/2026", "TOT": "2.5", "URGENTE": "S"}
-    assert refused(target, {**values, "AccountId": "A12"}) == (
-        "Document.AccountId -> CLIENTE: 'A12': the transformation gives nothing: expected a whole number. "
-        "Mend the value in Kimo, or the transformation in `export`"
+    assert row == {
+        "Id": None,
+        "CLIENTE": 12,
+        "ORIGINE": "KIMO",
+        "RIF": "77/2026",
+        "TOT": "2.5",
+        "URGENTE": "S",
+    }
+    assert (
+        refused(target, {**values, "AccountId": "A12"})
+        == "Document.AccountId -> CLIENTE: 'A12': the transformation gives nothing: expected a"
+        " whole number. Mend the value in Kimo, or the transformation in `export`"
     )
 
 
@@ -440,18 +641,26 @@ def test_no_value_stays_none_through_a_transformation(lite: Erp) -> None:
 
 def test_ids_of_documents_are_written_behind_their_separator(lite: Erp) -> None:
     for name in ("Document", "DocumentLine", "Rma"):
-        lite.database.execute(f"CREATE TABLE {name} (Id text, ShipmentSiteId text, ShipmentSite2Id text, ItemId text)")
+        lite.database.execute(
+            f"CREATE TABLE {name} (Id text, ShipmentSiteId text, ShipmentSite2Id text, ItemId text)"
+        )
     formats = {"shipment_site_split": "|", "item_split": "-"}
     targets, _ = lite.find(formats, Document=None, Rma=None)
     sites = {"ShipmentSiteId": "C1|S1", "ShipmentSite2Id": "S2", "ItemId": "IT-1-2"}
     assert converted(targets["Document"], sites)[1:] == ("S2", "S1")
     assert converted(targets["DocumentLine"], sites) == (None, "1-2")
-    assert "C1|S1" in converted(targets["Rma"], sites) or "ShipmentSiteId" not in targets["Rma"].fields
-    assert "nothing stands behind its '|'" in refused(targets["Document"], {"ShipmentSiteId": "C1|"})
+    assert (
+        "C1|S1" in converted(targets["Rma"], sites) or "ShipmentSiteId" not in targets["Rma"].fields
+    )
+    assert "nothing stands behind its '|'" in refused(
+        targets["Document"], {"ShipmentSiteId": "C1|"}
+    )
 
 
 def test_lines_from_idrolab_get_their_one_code(lite: Erp) -> None:
-    lite.database.execute("CREATE TABLE Document (Id text)", "CREATE TABLE DocumentLine (ItemId varchar(6))")
+    lite.database.execute(
+        "CREATE TABLE Document (Id text)", "CREATE TABLE DocumentLine (ItemId varchar(6))"
+    )
     targets, _ = lite.find({"idrolab_item": "IDRO", "item_split": "-"}, Document=None)
     target = targets["DocumentLine"]
     assert target.fields == ("ItemId", "LineType")
@@ -470,14 +679,19 @@ def test_the_sync_reference_goes_letter_by_letter(lite: Erp) -> None:
 
 def test_what_stands_for_no_value_stands_where_the_column_can_hold_it(lite: Erp) -> None:
     lite.database.execute(
-        "CREATE TABLE Document (Id text, Amount numeric(9,2), DocumentDate varchar(10), DeliveryDate date,"
-        " CollectOnSite int, Notes varchar(5) NOT NULL, DocumentStatus int)"
+        "CREATE TABLE Document (Id text, Amount numeric(9,2), DocumentDate varchar(10),"
+        " DeliveryDate date, CollectOnSite int, Notes varchar(5) NOT NULL, DocumentStatus int)"
     )
     formats = {"null_text": "", "null_number": 0, "null_date": -1, "null_boolean": 0}
     target = lite.target("Document", None, formats)
     row = dict(zip(names(target), converted(target, {}), strict=True))
     assert row == {
-        "Id": "", "Amount": 0, "CollectOnSite": 0, "DeliveryDate": None, "DocumentDate": "-1", "DocumentStatus": 0,
+        "Id": "",
+        "Amount": 0,
+        "CollectOnSite": 0,
+        "DeliveryDate": None,
+        "DocumentDate": "-1",
+        "DocumentStatus": 0,
         "Notes": "",
-    }  # fmt: skip
+    }
     assert target.notes == ("DeliveryDate cannot hold '-1' for no value, so NULL is written",)

@@ -1,8 +1,9 @@
-"""Companies whose Kimo has something to send, an ERP of any dialect that takes it, and what is found at both ends.
+"""Companies whose Kimo has something to send, an ERP of any dialect that takes it, and what is
+found at both ends.
 
-    world.documents(3, lines=2)
-    assert world.export().entities["Document"].sent == 3
-    assert world.orders() == {"S-D1": 1, "S-D2": 1, "S-D3": 1}
+world.documents(3, lines=2)
+assert world.export().entities["Document"].sent == 3
+assert world.orders() == {"S-D1": 1, "S-D2": 1, "S-D3": 1}
 """
 
 from collections import Counter
@@ -27,11 +28,18 @@ from kimo_assets.sources.connection import open_source
 
 # What the ERP has: columns of the dialects' common types. Documents go into tables of other names.
 TABLES = {
-    "Account": "Id varchar(50) NOT NULL, SyncReference varchar(50), Name varchar(60), HeadOfficeId varchar(50)",
-    "ORDERS": "Id varchar(50) NOT NULL, SyncReference varchar(50), AccountId varchar(50), Number varchar(20), "
-    "Amount decimal(9,2), DocumentDate date, Notes text",
-    "ORDER_LINES": "Id varchar(50) NOT NULL, DocumentId varchar(50), ItemId varchar(20), SalesQty decimal(9,3), "
-    "LineNumber int, Notes text",
+    "Account": (
+        "Id varchar(50) NOT NULL, SyncReference varchar(50), Name varchar(60), HeadOfficeId"
+        " varchar(50)"
+    ),
+    "ORDERS": (
+        "Id varchar(50) NOT NULL, SyncReference varchar(50), AccountId varchar(50), Number"
+        " varchar(20), Amount decimal(9,2), DocumentDate date, Notes text"
+    ),
+    "ORDER_LINES": (
+        "Id varchar(50) NOT NULL, DocumentId varchar(50), ItemId varchar(20), SalesQty"
+        " decimal(9,3), LineNumber int, Notes text"
+    ),
 }
 ENTITIES = {"Account": None, "Document": "ORDERS", "DocumentLine": "ORDER_LINES"}
 SEMAPHORE = "ExportToErpSemaphore"
@@ -62,7 +70,8 @@ class ExportWorld:
     settings: dict[str, Any] = field(default_factory=dict)
     listener: Silent = field(default_factory=Silent)
 
-    # --- the ERP ----------------------------------------------------------------------------------------------------
+    # --- the ERP
+    # ----------------------------------------------------------------------------------------------
 
     @contextmanager
     def erp(self) -> Iterator[Engine]:
@@ -98,20 +107,31 @@ class ExportWorld:
 
     def orders(self) -> dict[str, int]:
         """SyncReference -> how often it is at the ERP."""
-        return dict(Counter(reference for (reference,) in self.at_erp('SELECT "SyncReference" FROM "ORDERS"')))
+        return dict(
+            Counter(
+                reference for (reference,) in self.at_erp('SELECT "SyncReference" FROM "ORDERS"')
+            )
+        )
 
     def customers(self) -> dict[str, int]:
-        return dict(Counter(reference for (reference,) in self.at_erp('SELECT "SyncReference" FROM "Account"')))
+        return dict(
+            Counter(
+                reference for (reference,) in self.at_erp('SELECT "SyncReference" FROM "Account"')
+            )
+        )
 
     def lines(self) -> dict[str, int]:
         """The document's Id -> lines at the ERP."""
-        return dict(Counter(key for (key,) in self.at_erp('SELECT "DocumentId" FROM "ORDER_LINES"')))
+        return dict(
+            Counter(key for (key,) in self.at_erp('SELECT "DocumentId" FROM "ORDER_LINES"'))
+        )
 
     def semaphore(self) -> int:
         ((status,),) = self.at_erp(f'SELECT "Status" FROM "{SEMAPHORE}"')
         return int(status)
 
-    # --- Kimo -------------------------------------------------------------------------------------------------------
+    # --- Kimo
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def config(self) -> KimoConfig:
@@ -138,20 +158,54 @@ class ExportWorld:
 
     def types(self) -> None:
         """Document types O (sent when confirmed), D (drafts as well), Q (never)."""
-        common = {"DocumentFamilyId": 1, "CanCreateForCustomers": True, "CanCreateForProspects": True}
+        common = {
+            "DocumentFamilyId": 1,
+            "CanCreateForCustomers": True,
+            "CanCreateForProspects": True,
+        }
         self.put(
             "DocumentType",
-            {"Id": "O", "Description": "Order", "CanSendToErp": True, "ShouldExportDraftsToErp": False} | common,
-            {"Id": "D", "Description": "Draft", "CanSendToErp": True, "ShouldExportDraftsToErp": True} | common,
-            {"Id": "Q", "Description": "Quote", "CanSendToErp": False, "ShouldExportDraftsToErp": False} | common,
+            {
+                "Id": "O",
+                "Description": "Order",
+                "CanSendToErp": True,
+                "ShouldExportDraftsToErp": False,
+            }
+            | common,
+            {
+                "Id": "D",
+                "Description": "Draft",
+                "CanSendToErp": True,
+                "ShouldExportDraftsToErp": True,
+            }
+            | common,
+            {
+                "Id": "Q",
+                "Description": "Quote",
+                "CanSendToErp": False,
+                "ShouldExportDraftsToErp": False,
+            }
+            | common,
         )
 
     def account(self, key: str, status: int = 6, **values: Any) -> None:
-        self.put("Account", {"Id": key, "SyncReference": f"S-{key}", "EntityStatus": status, "Name": key} | values)
+        self.put(
+            "Account",
+            {"Id": key, "SyncReference": f"S-{key}", "EntityStatus": status, "Name": key} | values,
+        )
 
     def document(self, key: str, lines: int = 1, **values: Any) -> None:
-        row = {"Id": key, "SyncReference": f"S-{key}", "EntityStatus": 6, "DocumentTypeId": "O", "DocumentStatus": 1}
-        self.put("Document", row | {"Number": key, "Amount": "12.50", "DocumentDate": "2026-05-04"} | values)
+        row = {
+            "Id": key,
+            "SyncReference": f"S-{key}",
+            "EntityStatus": 6,
+            "DocumentTypeId": "O",
+            "DocumentStatus": 1,
+        }
+        self.put(
+            "Document",
+            row | {"Number": key, "Amount": "12.50", "DocumentDate": "2026-05-04"} | values,
+        )
         for number in range(1, lines + 1):
             line = {"Id": f"{key}-{number}", "DocumentId": key, "LineNumber": number}
             self.put("DocumentLine", line | {"ItemId": f"I{number}", "SalesQty": "1.5"})
@@ -169,28 +223,44 @@ class ExportWorld:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def statuses(self, entity: str = "Document") -> dict[str, int]:
-        return dict(self.rows(f'SELECT "Id", "EntityStatus"::integer FROM kimo."{entity}" ORDER BY 1'))  # type: ignore[arg-type]
+        return dict(
+            self.rows(f'SELECT "Id", "EntityStatus"::integer FROM kimo."{entity}" ORDER BY 1')
+        )  # type: ignore[arg-type]
 
     def held(self) -> dict[str, str]:
         return dict(self.rows("SELECT id, why FROM ops.export_held ORDER BY id"))
 
     def batches(self) -> list[str]:
-        return [state for (state,) in self.rows("SELECT state FROM ops.export_batch ORDER BY batch")]
+        return [
+            state for (state,) in self.rows("SELECT state FROM ops.export_batch ORDER BY batch")
+        ]
 
     def open_batches(self) -> list[int]:
-        return [batch for (batch,) in self.rows(
-            "SELECT batch FROM ops.export_batch WHERE state IN ('exporting', 'committing')")]  # fmt: skip
+        return [
+            batch
+            for (batch,) in self.rows(
+                "SELECT batch FROM ops.export_batch WHERE state IN ('exporting', 'committing')"
+            )
+        ]
 
-    # --- exports ----------------------------------------------------------------------------------------------------
+    # --- exports
+    # ----------------------------------------------------------------------------------------------
 
     @contextmanager
     def run(self, reached: Callable[[str], None] = lambda point: None) -> Iterator[ExportRun]:
         with exclusive(self.database) as connection:
             load = ledger.begin_load(connection, "export", None)
             yield ExportRun(
-                self.config, connection, self.database.connect, load, self.listener, None, load_catalog(), reached,
+                self.config,
+                connection,
+                self.database.connect,
+                load,
+                self.listener,
+                None,
+                load_catalog(),
+                reached,
                 sleep=lambda seconds: None,
-            )  # fmt: skip
+            )
             if is_usable(connection):
                 ledger.end_load(connection, load, success=True)
 
@@ -198,7 +268,9 @@ class ExportWorld:
         with self.run(reached) as run:
             return export_to_erp(run)
 
-    def assert_all_is_there_once(self, documents: Sequence[str], lines: int, accounts: Sequence[str] = ()) -> None:
+    def assert_all_is_there_once(
+        self, documents: Sequence[str], lines: int, accounts: Sequence[str] = ()
+    ) -> None:
         """At both ends, and nothing is left open anywhere."""
         assert self.orders() == {f"S-{key}": 1 for key in documents}
         assert self.lines() == dict.fromkeys(documents, lines)

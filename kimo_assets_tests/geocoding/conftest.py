@@ -1,4 +1,6 @@
-"""Customers with addresses in a Kimo database, and a local server that speaks as Google does, to the real client library."""
+"""Customers with addresses in a Kimo database, and a local server that speaks as Google does, to
+the real client library.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +16,13 @@ from kimo_assets.geocoding.run import geocode_addresses
 from kimo_assets.reports import TaskReport
 
 KEY = DEMO_KEY
-_COLUMNS = ("AddressLine", "AddressPostCode", "AddressCity", "AddressCountrySubdivision", "AddressCountry")
+_COLUMNS = (
+    "AddressLine",
+    "AddressPostCode",
+    "AddressCity",
+    "AddressCountrySubdivision",
+    "AddressCountry",
+)
 
 
 @dataclass
@@ -65,9 +73,14 @@ class Customers:
     def place(self, code: str, latitude: float = 1.0, longitude: float = 2.0) -> None:
         """A person sets the position of an account."""
         self.insert(
-            "EntityGeoposition", Id=f"by hand {code}", EntityType="Account", EntityId=code, Origin=2, Latitude=latitude,
+            "EntityGeoposition",
+            Id=f"by hand {code}",
+            EntityType="Account",
+            EntityId=code,
+            Origin=2,
+            Latitude=latitude,
             Longitude=longitude,
-        )  # fmt: skip
+        )
 
     def insert(self, table: str, **values: Any) -> None:
         values |= {"_changed_load": 1}
@@ -82,7 +95,12 @@ class Customers:
     def run(self, key: str | None = KEY) -> TaskReport:
         with self.database.connect() as connection:
             return geocode_addresses(
-                connection, self.config, key, self.listener, clock=self.listener.clock, sleep=self.listener.sleep
+                connection,
+                self.config,
+                key,
+                self.listener,
+                clock=self.listener.clock,
+                sleep=self.listener.sleep,
             )
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -115,17 +133,31 @@ def customers(own_database: Database, google: GoogleStandIn) -> Customers:
 
 
 def result(
-    latitude: float = 43.6, longitude: float = 13.5, kind: str = "ROOFTOP", *, post_code: str = "60121",
-    province: str = "AN", types: tuple[str, ...] = ("street_address",), **more: Any,
-) -> dict[str, Any]:  # fmt: skip
+    latitude: float = 43.6,
+    longitude: float = 13.5,
+    kind: str = "ROOFTOP",
+    *,
+    post_code: str = "60121",
+    province: str = "AN",
+    types: tuple[str, ...] = ("street_address",),
+    **more: Any,
+) -> dict[str, Any]:
     """One of Google's results, in its format."""
     return {
         "address_components": [
-            {"long_name": "Provincia", "short_name": province, "types": ["administrative_area_level_2", "political"]},
+            {
+                "long_name": "Provincia",
+                "short_name": province,
+                "types": ["administrative_area_level_2", "political"],
+            },
             {"long_name": post_code, "short_name": post_code, "types": ["postal_code"]},
         ],
         "formatted_address": f"Via Roma, 1, {post_code} Ancona {province}, Italia",
-        "geometry": {"location": {"lat": latitude, "lng": longitude}, "location_type": kind, "viewport": {}},
+        "geometry": {
+            "location": {"lat": latitude, "lng": longitude},
+            "location_type": kind,
+            "viewport": {},
+        },
         "place_id": f"ChIJ{latitude}",
         "types": list(types),
         **more,

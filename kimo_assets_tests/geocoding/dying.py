@@ -13,7 +13,9 @@ from kimo_assets_tests.geocoding.conftest import KEY, Listener
 
 
 def geocode_and_die(dsn: str, config: GeocodingConfig, kill_at: int) -> None:
-    """Killed before or after the statement about answers or calls whose turn it is; ends well if there are not so many."""
+    """Killed before or after the statement about answers or calls whose turn it is; ends well if
+    there are not so many.
+    """
     execute, passed = psycopg.Connection.execute, 0
 
     def point() -> None:

@@ -10,7 +10,9 @@ from kimo_assets.geocoding.addresses import SEPARATOR, Address, normalise
 from kimo_assets.geocoding.places import country_name, country_of, province_name, province_of
 
 
-def address(line: str = "", post_code: str = "", city: str = "", province: str = "", country: str = "") -> Address:
+def address(
+    line: str = "", post_code: str = "", city: str = "", province: str = "", country: str = ""
+) -> Address:
     return normalise(SEPARATOR.join((line, post_code, city, province, country)), "IT")
 
 
@@ -129,7 +131,9 @@ TOWNS = {
 }
 
 
-@pytest.mark.parametrize(("written", "town"), TOWNS.items(), ids=[" ".join(written[1:]) for written in TOWNS])
+@pytest.mark.parametrize(
+    ("written", "town"), TOWNS.items(), ids=[" ".join(written[1:]) for written in TOWNS]
+)
 def test_towns_post_codes_and_provinces(written: tuple[str, ...], town: str) -> None:
     assert address(*written).query == f"{town}, Italia"
 
@@ -142,7 +146,9 @@ def test_towns_post_codes_and_provinces(written: tuple[str, ...], town: str) -> 
         ("Via Roma 1 60121 ANCONA", "", "ANCONA", "AN"),
     ],
 )
-def test_a_town_that_the_street_line_repeats_or_alone_has_is_taken_out_of_it(parts: tuple[str, ...]) -> None:
+def test_a_town_that_the_street_line_repeats_or_alone_has_is_taken_out_of_it(
+    parts: tuple[str, ...],
+) -> None:
     assert address(*parts).query == "Via Roma 1, 60121 Ancona AN, Italia"
 
 
@@ -150,22 +156,42 @@ def test_a_town_that_the_street_line_repeats_or_alone_has_is_taken_out_of_it(par
 def test_all_names_of_italy_are_one_and_none_is_the_configured_one(country: str) -> None:
     found = address("Via Roma 1", "60121", "Ancona", "AN", country)
     assert (found.query, found.components, found.region) == (
-        "Via Roma 1, 60121 Ancona AN, Italia", {"country": "IT"}, "it",
-    )  # fmt: skip
+        "Via Roma 1, 60121 Ancona AN, Italia",
+        {"country": "IT"},
+        "it",
+    )
 
 
 @pytest.mark.parametrize(
     ("parts", "query", "country"),
     [
-        (("10 rue de  Rivoli", "75001", "PARIS", "", "FR"), "10 rue de Rivoli, 75001 PARIS, FR", "FR"),
-        (("Bahnhofstr. 3", "8001", "Zürich", "ZH", "Svizzera"), "Bahnhofstr. 3, 8001 Zürich ZH, Svizzera", "CH"),
+        (
+            ("10 rue de  Rivoli", "75001", "PARIS", "", "FR"),
+            "10 rue de Rivoli, 75001 PARIS, FR",
+            "FR",
+        ),
+        (
+            ("Bahnhofstr. 3", "8001", "Zürich", "ZH", "Svizzera"),
+            "Bahnhofstr. 3, 8001 Zürich ZH, Svizzera",
+            "CH",
+        ),
         (("V.le Neki 3", "1000", "Ljubljana", "", "SVN"), "V.le Neki 3, 1000 Ljubljana, SVN", "SI"),
         (("Some St. 1", "", "Accra", "", "Ghana"), "Some St. 1, Accra, Ghana", None),
-        (("V. ROMA 1", "47890", "SAN MARINO", "RSM", ""), "Via Roma 1, 47890 San Marino, San Marino", "SM"),
-        (("V. ROMA 1", "47891", "Dogana", "", "San Marino"), "Via Roma 1, 47891 Dogana, San Marino", "SM"),
+        (
+            ("V. ROMA 1", "47890", "SAN MARINO", "RSM", ""),
+            "Via Roma 1, 47890 San Marino, San Marino",
+            "SM",
+        ),
+        (
+            ("V. ROMA 1", "47891", "Dogana", "", "San Marino"),
+            "Via Roma 1, 47891 Dogana, San Marino",
+            "SM",
+        ),
     ],
 )
-def test_addresses_abroad_keep_all_but_their_blanks(parts: tuple[str, ...], query: str, country: str | None) -> None:
+def test_addresses_abroad_keep_all_but_their_blanks(
+    parts: tuple[str, ...], query: str, country: str | None
+) -> None:
     found = address(*parts)
     assert (found.query, found.country) == (query, country)
 
@@ -181,7 +207,10 @@ def test_the_home_country_may_be_another() -> None:
         ((), "There is no address"),
         (("-", "", "N.D.", "", "IT"), "There is no address"),
         (("Via Roma 1", "", "", "", "IT"), "Neither a town nor a post code, only 'Via Roma 1'"),
-        (("Via Roma 1", "00000", ".", "AN", ""), "Neither a town nor a post code, only 'Via Roma 1, AN'"),
+        (
+            ("Via Roma 1", "00000", ".", "AN", ""),
+            "Neither a town nor a post code, only 'Via Roma 1, AN'",
+        ),
     ],
 )
 def test_what_cannot_be_asked_says_why(parts: tuple[str, ...], said: str) -> None:
@@ -191,26 +220,86 @@ def test_what_cannot_be_asked_says_why(parts: tuple[str, ...], said: str) -> Non
     assert said in found.problem
 
 
-# --- properties -----------------------------------------------------------------------------------------------------
+# --- properties
+# --------------------------------------------------------------------------------------------------
 
-_KINDS = ["VIA", "V.LE", "P.ZZA", "C.so", "L.GO", "S.S.", "SP", "LOC.", "fraz.", "C.DA", "Z.I.", "Vico", "STR.", ""]
-_NAMES = ["ROMA", "S. MARTINO", "s.anna", "DELLA LIBERTA'", "XX Settembre", "F.LLI CERVI", "G.B. VICO", "D'AZEGLIO", "16",
-          "1° MAGGIO", "De Gasperi", "S.S. TRINITA'", "GEN. CANTORE", "DELL’ARTIGIANATO", "PIANO", "Km 3,200",
-          "C/O BAR SPORT", "Ca' Bianca"]  # fmt: skip
-_NUMBERS = ["", "12", ", 12", "N. 12/A", "n° 12 b", "12-14", "12 BIS", "SNC", "S.N.C.", ", s.n.", "12 int. 4", "12 SC. B",
-            "- 2° PIANO"]  # fmt: skip
-_TOWNS = ["ANCONA", "Ancona (AN)", "ANCONA AN", "60121 ANCONA", "S.BENEDETTO DEL TRONTO", "San Benedetto Po", "FORLI'",
-          "L'AQUILA", "", "-"]  # fmt: skip
+_KINDS = [
+    "VIA",
+    "V.LE",
+    "P.ZZA",
+    "C.so",
+    "L.GO",
+    "S.S.",
+    "SP",
+    "LOC.",
+    "fraz.",
+    "C.DA",
+    "Z.I.",
+    "Vico",
+    "STR.",
+    "",
+]
+_NAMES = [
+    "ROMA",
+    "S. MARTINO",
+    "s.anna",
+    "DELLA LIBERTA'",
+    "XX Settembre",
+    "F.LLI CERVI",
+    "G.B. VICO",
+    "D'AZEGLIO",
+    "16",
+    "1° MAGGIO",
+    "De Gasperi",
+    "S.S. TRINITA'",
+    "GEN. CANTORE",
+    "DELL’ARTIGIANATO",
+    "PIANO",
+    "Km 3,200",
+    "C/O BAR SPORT",
+    "Ca' Bianca",
+]
+_NUMBERS = [
+    "",
+    "12",
+    ", 12",
+    "N. 12/A",
+    "n° 12 b",
+    "12-14",
+    "12 BIS",
+    "SNC",
+    "S.N.C.",
+    ", s.n.",
+    "12 int. 4",
+    "12 SC. B",
+    "- 2° PIANO",
+]
+_TOWNS = [
+    "ANCONA",
+    "Ancona (AN)",
+    "ANCONA AN",
+    "60121 ANCONA",
+    "S.BENEDETTO DEL TRONTO",
+    "San Benedetto Po",
+    "FORLI'",
+    "L'AQUILA",
+    "",
+    "-",
+]
 
 _words = (st.sampled_from(_KINDS), st.sampled_from(_NAMES), st.sampled_from(_NUMBERS))
 _lines = st.builds(lambda *parts: " ".join(parts), *_words)
-_texts = st.text(st.sampled_from(string.ascii_letters + "0123456789 .,'/-()°àèìòùÀÉ;:&"), max_size=30)
+_texts = st.text(
+    st.sampled_from(string.ascii_letters + "0123456789 .,'/-()°àèìòùÀÉ;:&"), max_size=30
+)
 _written = st.tuples(
     st.one_of(_lines, st.builds(lambda one, other: f"{one} - {other}", _lines, _lines), _texts),
     st.one_of(st.sampled_from(["", "60121", "187", "00187", "I-60121", "99999", "0"]), _texts),
     st.one_of(st.sampled_from(_TOWNS), _texts),
     st.one_of(st.sampled_from(["", "AN", "(AN)", "Ancona", "PS", "Marche", "RSM"]), _texts),
-    st.one_of(st.sampled_from(["", "IT", "ITALIA", "FR", "Svizzera", "San Marino", "Ghana"]), _texts),
+    st.one_of(
+        st.sampled_from(["", "IT", "ITALIA", "FR", "Svizzera", "San Marino", "Ghana"]), _texts
+    ),
 )
 
 
@@ -228,12 +317,25 @@ def test_a_normalised_address_is_itself(parts: tuple[str, ...]) -> None:
 @settings(max_examples=200, deadline=None)
 @given(_lines)
 def test_case_and_blanks_do_not_matter(line: str) -> None:
-    spellings = {address(spelling, "60121", "Ancona").query for spelling in (line, line.upper(), line.lower(), f" {line}  ")}
+    spellings = {
+        address(spelling, "60121", "Ancona").query
+        for spelling in (line, line.upper(), line.lower(), f" {line}  ")
+    }
     assert len(spellings) == 1
 
 
 def test_provinces_and_countries_are_known_in_both_directions() -> None:
-    assert [province_of(name) for name in ("an", "ANCONA", "Valle d'Aosta", "XX")] == ["AN", "AN", "AO", None]
-    assert [country_of(name) for name in ("fra", "DEUTSCHLAND", "österreich", "Atlantis")] == ["FR", "DE", "AT", None]
+    assert [province_of(name) for name in ("an", "ANCONA", "Valle d'Aosta", "XX")] == [
+        "AN",
+        "AN",
+        "AO",
+        None,
+    ]
+    assert [country_of(name) for name in ("fra", "DEUTSCHLAND", "österreich", "Atlantis")] == [
+        "FR",
+        "DE",
+        "AT",
+        None,
+    ]
     assert (province_name("MB"), province_name("XX")) == ("Monza e della Brianza", "XX")
     assert (country_name("HR"), country_name("XX")) == ("Croazia", "XX")

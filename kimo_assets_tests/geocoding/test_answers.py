@@ -1,4 +1,6 @@
-"""What each of Google's statuses and each fault of the network comes to, by the real client library over HTTP."""
+"""What each of Google's statuses and each fault of the network comes to, by the real client library
+over HTTP.
+"""
 
 import logging
 import traceback
@@ -53,14 +55,20 @@ def test_an_unknown_error_is_tried_again(three: Customers) -> None:
     assert (three.google.calls, report.counts["answered"], report.problems) == (5, 3, ())
 
 
-def test_an_unknown_error_that_stays_is_listed_is_no_answer_and_is_asked_by_the_next_run(three: Customers) -> None:
+def test_an_unknown_error_that_stays_is_listed_is_no_answer_and_is_asked_by_the_next_run(
+    three: Customers,
+) -> None:
     three.google.answer_with(*["UNKNOWN_ERROR"] * 3)
     report = three.run()
     assert statuses(three) == ["OK", "OK"]
     (problem,) = report.problems
     assert problem.what.startswith("C0 Bar")
     assert "UNKNOWN_ERROR" in problem.why
-    assert (report.counts["asked"], report.counts["answered"], report.counts["waiting"]) == (3, 2, 1)
+    assert (report.counts["asked"], report.counts["answered"], report.counts["waiting"]) == (
+        3,
+        2,
+        1,
+    )
     assert three.run().counts["answered"] == 1
 
 
@@ -85,12 +93,33 @@ def test_too_many_calls_for_minutes_end_the_run_in_order(three: Customers, fault
 @pytest.mark.parametrize(
     ("status", "message", "words"),
     [
-        ("OVER_DAILY_LIMIT", None, ("OVER_DAILY_LIMIT", "You must enable Billing", "billing account")),
-        ("OVER_QUERY_LIMIT", "You have exceeded your daily request quota for this API.", ("daily request quota", "quota")),
-        ("REQUEST_DENIED", None, ("The provided API key is invalid", "GOOGLE_MAPS_API_KEY", "API enabled", "restrictions")),
-        ("REQUEST_DENIED", "This API project is not authorized to use this API.", ("not authorized to use this API",)),
+        (
+            "OVER_DAILY_LIMIT",
+            None,
+            ("OVER_DAILY_LIMIT", "You must enable Billing", "billing account"),
+        ),
+        (
+            "OVER_QUERY_LIMIT",
+            "You have exceeded your daily request quota for this API.",
+            ("daily request quota", "quota"),
+        ),
+        (
+            "REQUEST_DENIED",
+            None,
+            (
+                "The provided API key is invalid",
+                "GOOGLE_MAPS_API_KEY",
+                "API enabled",
+                "restrictions",
+            ),
+        ),
+        (
+            "REQUEST_DENIED",
+            "This API project is not authorized to use this API.",
+            ("not authorized to use this API",),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_refusal_stops_the_run_at_once_says_what_to_do_and_keeps_what_was_answered(
     three: Customers, status: str, message: str | None, words: tuple[str, ...]
 ) -> None:
@@ -107,7 +136,9 @@ def test_a_refusal_stops_the_run_at_once_says_what_to_do_and_keeps_what_was_answ
 
 
 def test_a_key_that_is_none_of_googles_is_found_before_anything_is_asked(three: Customers) -> None:
-    with pytest.raises(GeocodingError, match="GOOGLE_MAPS_API_KEY is no key of Google Maps: these begin with AIza"):
+    with pytest.raises(
+        GeocodingError, match="GOOGLE_MAPS_API_KEY is no key of Google Maps: these begin with AIza"
+    ):
         three.run("my-secret-key")
     assert three.google.calls == 0
 
@@ -135,7 +166,12 @@ def test_a_fault_that_stays_is_listed_with_what_was_seen(three: Customers, fault
     report = three.run()
     assert statuses(three) == ["OK", "OK"]
     (problem,) = report.problems
-    words = {"500": "HTTP status 500", "cut": "cut", "garbage": "not in the format", "other format": "not in the format"}
+    words = {
+        "500": "HTTP status 500",
+        "cut": "cut",
+        "garbage": "not in the format",
+        "other format": "not in the format",
+    }
     assert words[fault] in problem.why
 
 
@@ -153,7 +189,9 @@ def test_a_redirection_is_not_followed_with_the_key(three: Customers) -> None:
 
 
 @pytest.mark.parametrize("fault", ["500", "garbage", "UNKNOWN_ERROR"])
-def test_several_addresses_in_a_row_without_an_answer_end_the_run(customers: Customers, fault: str) -> None:
+def test_several_addresses_in_a_row_without_an_answer_end_the_run(
+    customers: Customers, fault: str
+) -> None:
     for number in range(9):
         customers.add(f"C{number}", f"Via Roma {number}", "60121", "Ancona")
     customers.google.answer_with(*[fault] * 50)
@@ -166,13 +204,24 @@ def test_nobody_there_at_all(customers: Customers) -> None:
     for number in range(9):
         customers.add(f"D{number}", f"Via Roma {number}", "60121", "Ancona")
     customers.settings["base_url"] = "http://127.0.0.1:9"
-    with pytest.raises(GeocodingError, match="in a row got no answer; the last one: the server cannot be reached"):
+    with pytest.raises(
+        GeocodingError, match="in a row got no answer; the last one: the server cannot be reached"
+    ):
         customers.run()
 
 
 @pytest.mark.parametrize(
     "fault",
-    ["REQUEST_DENIED", "OVER_DAILY_LIMIT", "OVER_QUERY_LIMIT", "UNKNOWN_ERROR", "500", "cut", "garbage", "404"],
+    [
+        "REQUEST_DENIED",
+        "OVER_DAILY_LIMIT",
+        "OVER_QUERY_LIMIT",
+        "UNKNOWN_ERROR",
+        "500",
+        "cut",
+        "garbage",
+        "404",
+    ],
 )
 def test_the_key_is_in_no_message_and_no_log(
     customers: Customers, fault: str, caplog: pytest.LogCaptureFixture
@@ -192,17 +241,22 @@ def test_the_key_is_in_no_message_and_no_log(
 def test_the_key_is_in_no_error_nor_in_what_it_came_from(customers: Customers, fault: str) -> None:
     for number in range(6):
         customers.add(f"C{number}", f"Via Roma {number}", "60121", "Ancona")
-    customers.google.answer_with(*[fault] * 60, message=f"The key {KEY} is not good." if fault in MESSAGES else None)
+    customers.google.answer_with(
+        *[fault] * 60, message=f"The key {KEY} is not good." if fault in MESSAGES else None
+    )
     with pytest.raises(GeocodingError) as raised:
         customers.run()
     assert KEY not in "".join(traceback.format_exception(raised.value))
     assert (raised.value.__context__, raised.value.__cause__) == (None, None)
 
 
-# --- which result ---------------------------------------------------------------------------------------------------
+# --- which result
+# --------------------------------------------------------------------------------------------------
 
 
-def test_of_several_results_the_one_in_the_post_code_then_in_the_province_is_kept(customers: Customers) -> None:
+def test_of_several_results_the_one_in_the_post_code_then_in_the_province_is_kept(
+    customers: Customers,
+) -> None:
     customers.add("C1", "Via Alfa 1", "60121", "Ancona", "AN")
     customers.add("C2", "Via Beta 1", "", "Castelfidardo", "AN")
     elsewhere = result(45.0, post_code="20100", province="MI")
@@ -223,7 +277,11 @@ def test_the_middle_of_a_country_or_region_is_no_position(customers: Customers) 
 
 
 def test_coarse_and_partial_matches_are_listed_the_worst_first(customers: Customers) -> None:
-    kinds = {"Alfa": ("GEOMETRIC_CENTER", {}), "Beta": ("ROOFTOP", {"partial_match": True}), "Gamma": ("APPROXIMATE", {})}
+    kinds = {
+        "Alfa": ("GEOMETRIC_CENTER", {}),
+        "Beta": ("ROOFTOP", {"partial_match": True}),
+        "Gamma": ("APPROXIMATE", {}),
+    }
     for name, (kind, more) in kinds.items():
         customers.add(name, f"Via {name} 1", "60121", "Ancona", "AN")
         customers.google.always_answer(name, [result(kind=kind, **more)])
@@ -234,10 +292,13 @@ def test_coarse_and_partial_matches_are_listed_the_worst_first(customers: Custom
     assert (report.counts["coarse"], report.counts["partial"], report.counts["found"]) == (2, 1, 4)
 
 
-# --- pace -----------------------------------------------------------------------------------------------------------
+# --- pace
+# --------------------------------------------------------------------------------------------------
 
 
-def test_no_second_has_more_calls_than_allowed_by_the_servers_own_count(own_database: Database) -> None:
+def test_no_second_has_more_calls_than_allowed_by_the_servers_own_count(
+    own_database: Database,
+) -> None:
     listener = Listener()
     with GoogleStandIn(per_second=7, clock=listener.clock) as google:
         customers = Customers(own_database, google, {"queries_per_second": 7}, listener)

@@ -1,4 +1,6 @@
-"""kimo geocode, and the job behind it: the key from the environment, the positions that agents get at its end."""
+"""kimo geocode, and the job behind it: the key from the environment, the positions that agents get
+at its end.
+"""
 
 import json
 from pathlib import Path
@@ -51,10 +53,19 @@ def run(config: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> Ta
 
 def test_a_preview_tells_calls_cost_and_days(config: Path, customers: Customers) -> None:
     said = kimo(config, "--preview").stdout
-    assert "2 calls (2 new or changed, 0 answered too long ago), for 0.01 at 5 per 1,000 calls" in said
-    assert "1 of them fit today's budget (daily_budget: 1 call left); all of them take 2 days." in said
+    assert (
+        "2 calls (2 new or changed, 0 answered too long ago), for 0.01 at 5 per 1,000 calls" in said
+    )
+    assert (
+        "1 of them fit today's budget (daily_budget: 1 call left); all of them take 2 days." in said
+    )
     document = json.loads(kimo(config, "--preview", "--json").stdout)
-    assert (document["calls"], document["fits"], document["days"], document["cost"]) == (2, 1, 2, 0.01)
+    assert (document["calls"], document["fits"], document["days"], document["cost"]) == (
+        2,
+        1,
+        2,
+        0.01,
+    )
     assert customers.google.calls == 0
 
 
@@ -71,14 +82,21 @@ def test_the_job_asks_within_the_budget_and_hands_the_positions_over(
 def test_what_was_answered_before_a_refusal_is_handed_over(
     config: Path, customers: Customers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config.write_text(config.read_text(encoding="utf-8").replace("daily_budget: 1", "daily_budget: 9"), encoding="utf-8")
+    config.write_text(
+        config.read_text(encoding="utf-8").replace("daily_budget: 1", "daily_budget: 9"),
+        encoding="utf-8",
+    )
     customers.google.always_answer("Zeta", "REQUEST_DENIED")
-    with pytest.raises(GeocodingError, match=r"REQUEST_DENIED.*What was answered in this run \(1\) is kept"):
+    with pytest.raises(
+        GeocodingError, match=r"REQUEST_DENIED.*What was answered in this run \(1\) is kept"
+    ):
         run(config, customers.database, monkeypatch)
     assert customers.rows('SELECT count(*) FROM kimo."EntityGeoposition"') == [(2,)]
 
 
-def test_the_list_names_what_to_correct_and_the_provinces(config: Path, customers: Customers) -> None:
+def test_the_list_names_what_to_correct_and_the_provinces(
+    config: Path, customers: Customers
+) -> None:
     customers.settings["daily_budget"] = 100
     customers.run()
     said = kimo(config, "--list").stdout
@@ -92,7 +110,9 @@ def test_the_list_names_what_to_correct_and_the_provinces(config: Path, customer
     assert document["provinces"][0]["code"] == "AN"
 
 
-def test_a_plot_is_a_file(config: Path, customers: Customers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_plot_is_a_file(
+    config: Path, customers: Customers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     run(config, customers.database, monkeypatch)
     file = tmp_path / "customers.svg"
     assert "2 positions drawn" in kimo(config, "--plot", str(file)).stdout

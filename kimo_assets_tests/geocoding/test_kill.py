@@ -1,4 +1,6 @@
-"""A run that is killed at any moment loses at most the answer that was on its way, and never exceeds the budget."""
+"""A run that is killed at any moment loses at most the answer that was on its way, and never
+exceeds the budget.
+"""
 
 import signal
 import threading
@@ -9,7 +11,8 @@ from kimo_assets_tests.geocoding.conftest import Customers
 from kimo_assets_tests.geocoding.dying import geocode, geocode_and_die
 from kimo_assets_tests.killing import forkserver
 
-# Each address has four moments: before and after its call is counted, before and after its answer is kept.
+# Each address has four moments: before and after its call is counted, before and after its answer
+# is kept.
 _ADDRESSES = 2
 _MOMENTS = 4 * _ADDRESSES
 
@@ -31,7 +34,9 @@ def counted(customers: Customers) -> int:
 
 @pytest.mark.parametrize("moment", range(1, _MOMENTS + 1))
 def test_a_killed_run_loses_at_most_one_answer(customers: Customers, moment: int) -> None:
-    killed = forkserver().Process(target=geocode_and_die, args=(customers.database.dsn, customers.config, moment))
+    killed = forkserver().Process(
+        target=geocode_and_die, args=(customers.database.dsn, customers.config, moment)
+    )
     killed.start()
     killed.join(60)
     assert killed.exitcode == -signal.SIGKILL
@@ -47,7 +52,9 @@ def test_runs_that_are_killed_again_and_again_keep_to_the_budget(customers: Cust
     customers.settings["daily_budget"] = 2
     for _ in range(3):
         # Before the first answer is kept, so that every run would ask again.
-        killed = forkserver().Process(target=geocode_and_die, args=(customers.database.dsn, customers.config, 3))
+        killed = forkserver().Process(
+            target=geocode_and_die, args=(customers.database.dsn, customers.config, 3)
+        )
         killed.start()
         killed.join(60)
     assert customers.google.calls == 2
@@ -57,7 +64,9 @@ def test_runs_that_are_killed_again_and_again_keep_to_the_budget(customers: Cust
 
 def test_killed_while_the_answer_is_on_its_way(customers: Customers) -> None:
     arrived = threading.Event()
-    customers.google.on_call(lambda asked: arrived.set() if len(customers.google.asked) == 2 else None)
+    customers.google.on_call(
+        lambda asked: arrived.set() if len(customers.google.asked) == 2 else None
+    )
     customers.google.always_answer("Roma 1", "silent")
     killed = forkserver().Process(target=geocode, args=(customers.database.dsn, customers.config))
     killed.start()

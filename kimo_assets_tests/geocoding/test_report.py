@@ -6,9 +6,11 @@ from kimo_assets_tests.geocoding.conftest import Customers, result
 
 def test_provinces_count_what_is_known_of_their_accounts(customers: Customers) -> None:
     answers = {
-        "Alfa": [result()], "Beta": [result(kind="APPROXIMATE")], "Gamma": [result(partial_match=True)],
+        "Alfa": [result()],
+        "Beta": [result(kind="APPROXIMATE")],
+        "Gamma": [result(partial_match=True)],
         "Delta": "ZERO_RESULTS",
-    }  # fmt: skip
+    }
     for number, (name, answer) in enumerate(answers.items()):
         customers.google.always_answer(name, answer)
         customers.add(f"A{number}", f"Via {name} 1", "60121", "Ancona", "AN")
@@ -24,10 +26,27 @@ def test_provinces_count_what_is_known_of_their_accounts(customers: Customers) -
         found = {one.code: one for one in provinces(connection)}
         figures = totals(connection)
     ancona = found["AN"]
-    assert (ancona.accounts, ancona.found, ancona.coarse, ancona.partial, ancona.zero, ancona.waiting) == (5, 4, 1, 1, 1, 0)
+    assert (
+        ancona.accounts,
+        ancona.found,
+        ancona.coarse,
+        ancona.partial,
+        ancona.zero,
+        ancona.waiting,
+    ) == (5, 4, 1, 1, 1, 0)
     assert ancona.as_json()["name"] == "Ancona"
     # Its address names none: Google does.
     assert found["BO"].found == 1
     # Of a person's, and of an address that no run has seen yet, the province is not known.
-    assert (found[""].accounts, found[""].not_askable, found[""].waiting, found[""].by_person) == (3, 1, 1, 1)
-    assert (figures.accounts, figures.addresses, figures.by_person, figures.not_askable) == (9, 5, 1, 1)
+    assert (found[""].accounts, found[""].not_askable, found[""].waiting, found[""].by_person) == (
+        3,
+        1,
+        1,
+        1,
+    )
+    assert (figures.accounts, figures.addresses, figures.by_person, figures.not_askable) == (
+        9,
+        5,
+        1,
+        1,
+    )

@@ -1,4 +1,6 @@
-"""geocode_addresses with the real client library against a local server: who is asked, when, how often, and what is kept."""
+"""geocode_addresses with the real client library against a local server: who is asked, when, how
+often, and what is kept.
+"""
 
 from kimo_assets.database import ledger
 from kimo_assets.geocoding import positions
@@ -15,16 +17,28 @@ def refresh(customers: Customers) -> None:
 
 
 def test_an_answer_is_kept_with_all_that_tells_how_good_it_is(customers: Customers) -> None:
-    customers.google.always_answer("Roma 1", [result(43.25, 13.5, "RANGE_INTERPOLATED", partial_match=True)])
+    customers.google.always_answer(
+        "Roma 1", [result(43.25, 13.5, "RANGE_INTERPOLATED", partial_match=True)]
+    )
     customers.add("C1", *ROMA_1)
     report = customers.run()
     assert customers.rows(
-        "SELECT query, status, latitude, longitude, location_type, partial_match, place_id, formatted_address, province, "
-        "now() - answered_at < interval '1 minute' FROM ops.geocode"
+        "SELECT query, status, latitude, longitude, location_type, partial_match, place_id,"
+        " formatted_address, province, now() - answered_at < interval '1 minute' FROM ops.geocode"
     ) == [
-        (ASKED_ROMA_1, "OK", 43.25, 13.5, "RANGE_INTERPOLATED", True, "ChIJ43.25", "Via Roma, 1, 60121 Ancona AN, Italia",
-         "AN", True)
-    ]  # fmt: skip
+        (
+            ASKED_ROMA_1,
+            "OK",
+            43.25,
+            13.5,
+            "RANGE_INTERPOLATED",
+            True,
+            "ChIJ43.25",
+            "Via Roma, 1, 60121 Ancona AN, Italia",
+            "AN",
+            True,
+        )
+    ]
     assert (report.counts["asked"], report.counts["answered"], report.counts["found"]) == (1, 1, 1)
     assert (customers.listener.total, customers.listener.advanced) == (1, 1)
 
@@ -36,13 +50,20 @@ def test_the_call_keeps_to_the_country_and_to_the_language(customers: Customers)
     customers.run()
     calls = {asked.address: asked.parameters for asked in customers.google.asked}
     home = calls[ASKED_ROMA_1]
-    assert (home["components"], home["region"], home["language"], home["key"]) == ("country:IT", "it", "it", KEY)
+    assert (home["components"], home["region"], home["language"], home["key"]) == (
+        "country:IT",
+        "it",
+        "it",
+        KEY,
+    )
     assert calls["Bahnhofstr. 3, 8001 Zürich, CH"]["components"] == "country:CH"
     assert "components" not in calls["Main St 3, Accra, Ghana"]
 
 
 def test_each_distinct_address_is_asked_once_for_all_who_have_it(customers: Customers) -> None:
-    for number, spelling in enumerate(("Via Roma, 1", "VIA ROMA N. 1", "via  roma 1", "Via Roma 1 int. 3")):
+    for number, spelling in enumerate(
+        ("Via Roma, 1", "VIA ROMA N. 1", "via  roma 1", "Via Roma 1 int. 3")
+    ):
         customers.add(f"C{number}", spelling, "60121", "ANCONA (AN)", "", "ITALIA")
     customers.add("S1", *ROMA_1, kind=2)
     customers.add("P1", "Via del Prospetto 3", "60121", "Ancona", kind=3)
@@ -50,7 +71,9 @@ def test_each_distinct_address_is_asked_once_for_all_who_have_it(customers: Cust
     assert customers.addresses == [ASKED_ROMA_1]
     assert (report.counts["accounts"], report.counts["addresses"]) == (5, 1)
     refresh(customers)
-    assert customers.rows('SELECT count(*), count(DISTINCT "Latitude") FROM kimo."EntityGeoposition"') == [(5, 1)]
+    assert customers.rows(
+        'SELECT count(*), count(DISTINCT "Latitude") FROM kimo."EntityGeoposition"'
+    ) == [(5, 1)]
 
 
 def test_a_second_run_asks_nothing_and_a_changed_address_is_asked(customers: Customers) -> None:
@@ -58,7 +81,9 @@ def test_a_second_run_asks_nothing_and_a_changed_address_is_asked(customers: Cus
     customers.add("C2", "Via Roma 2", "60121", "Ancona")
     customers.run()
     assert customers.run().counts["asked"] == 0
-    customers.execute("""UPDATE kimo."Account" SET "AddressLine" = 'Via Verdi 7' WHERE "Id" = 'C1'""")
+    customers.execute(
+        """UPDATE kimo."Account" SET "AddressLine" = 'Via Verdi 7' WHERE "Id" = 'C1'"""
+    )
     customers.run()
     assert len(customers.addresses) == 3
     assert customers.addresses[-1] == "Via Verdi 7, 60121 Ancona AN, Italia"
@@ -103,10 +128,14 @@ def test_coordinates_older_than_the_terms_allow_are_asked_anew(customers: Custom
     customers.age(1.5)
     report = customers.run()
     assert (report.counts["asked"], report.counts["expired"]) == (1, 0)
-    assert customers.rows("SELECT answered_at > now() - interval '1 hour' FROM ops.geocode") == [(True,)]
+    assert customers.rows("SELECT answered_at > now() - interval '1 hour' FROM ops.geocode") == [
+        (True,)
+    ]
 
 
-def test_coordinates_that_could_not_be_refreshed_in_time_are_forgotten_but_not_the_place_id(customers: Customers) -> None:
+def test_coordinates_that_could_not_be_refreshed_in_time_are_forgotten_but_not_the_place_id(
+    customers: Customers,
+) -> None:
     customers.add("C1", *ROMA_1)
     customers.run()
     refresh(customers)
@@ -115,7 +144,8 @@ def test_coordinates_that_could_not_be_refreshed_in_time_are_forgotten_but_not_t
     report = customers.run(key=None)
     refresh(customers)
     assert customers.rows(
-        "SELECT place_id, status, latitude, longitude, formatted_address, location_type FROM ops.geocode"
+        "SELECT place_id, status, latitude, longitude, formatted_address, location_type FROM"
+        " ops.geocode"
     ) == [(*before, "EXPIRED", None, None, None, None)]
     sent = customers.rows('SELECT "Latitude", "Longitude", "PlaceId" FROM kimo."EntityGeoposition"')
     assert sent == [(None, None, *before)]
@@ -134,7 +164,10 @@ def test_new_addresses_come_first_then_the_oldest(customers: Customers) -> None:
     customers.add("C9", "Via Zara 9", "60121", "Ancona")
     customers.settings["daily_budget"] = 3 + 2
     customers.run()
-    assert [address.split(",")[0] for address in customers.addresses[3:]] == ["Via Zara 9", "Via Roma 2"]
+    assert [address.split(",")[0] for address in customers.addresses[3:]] == [
+        "Via Zara 9",
+        "Via Roma 2",
+    ]
 
 
 def test_the_days_budget_ends_a_run_in_order_and_tomorrow_goes_on(customers: Customers) -> None:
@@ -152,7 +185,9 @@ def test_the_days_budget_ends_a_run_in_order_and_tomorrow_goes_on(customers: Cus
     assert customers.google.calls == 4
     assert len(set(customers.addresses)) == 4
     # The day is that of Google's clock.
-    today = "SELECT max(day) - (now() AT TIME ZONE 'America/Los_Angeles')::date FROM ops.geocode_call"
+    today = (
+        "SELECT max(day) - (now() AT TIME ZONE 'America/Los_Angeles')::date FROM ops.geocode_call"
+    )
     assert customers.rows(today) == [(0,)]
 
 
@@ -181,8 +216,9 @@ def test_what_cannot_be_asked_is_a_problem_with_whose_it_is(customers: Customers
     report = customers.run()
     assert customers.google.calls == 0
     assert {(problem.what, problem.why.partition(":")[0]) for problem in report.problems} == {
-        ("C1 Bar Uno", "Neither a town nor a post code, only 'Via Roma 1'"), ("C2 Bar Due", "There is no address"),
-    }  # fmt: skip
+        ("C1 Bar Uno", "Neither a town nor a post code, only 'Via Roma 1'"),
+        ("C2 Bar Due", "There is no address"),
+    }
     assert report.counts["not askable"] == 2
 
 
@@ -203,13 +239,22 @@ def test_another_home_country_makes_the_addresses_anew(customers: Customers) -> 
     assert [asked.components for asked in customers.google.asked] == ["country:IT", "country:CH"]
 
 
-def test_a_preview_counts_calls_costs_and_days_and_leaves_nothing_behind(customers: Customers) -> None:
+def test_a_preview_counts_calls_costs_and_days_and_leaves_nothing_behind(
+    customers: Customers,
+) -> None:
     for number in range(5):
         customers.add(f"C{number}", f"Via Roma {number}", "60121", "Ancona")
     customers.settings |= {"daily_budget": 2, "price_per_1000": 10}
     with customers.database.connect() as connection:
         found = preview(connection, customers.config)
-    assert (found.calls, found.new, found.today, found.fits, found.cost, found.days) == (5, 5, 2, 2, 0.05, 3)
+    assert (found.calls, found.new, found.today, found.fits, found.cost, found.days) == (
+        5,
+        5,
+        2,
+        2,
+        0.05,
+        3,
+    )
     assert customers.google.calls == 0
     assert customers.rows("SELECT count(*) FROM ops.address") == [(0,)]
     customers.run()

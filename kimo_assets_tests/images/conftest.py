@@ -1,4 +1,6 @@
-"""A company with pictures: a folder, rows that name files in it, and the job that brings them to the public folder."""
+"""A company with pictures: a folder, rows that name files in it, and the job that brings them to
+the public folder.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +39,9 @@ class Listener:
 
 @dataclass
 class Company:
-    """Rows of the image entities, and the files that they name. max_size_px: 100, thumbnail_px: 20."""
+    """Rows of the image entities, and the files that they name. max_size_px: 100,
+    thumbnail_px: 20.
+    """
 
     world: World
 
@@ -74,9 +78,9 @@ class Company:
     def rows(self, entity: str = "ItemImage", **files: str) -> None:
         """owner="FilePath", in one row each more."""
         owner = load_catalog()[entity].owner_field or ""
-        statement = sql.SQL('INSERT INTO {} ("Id", {}, "FilePath", _changed_load) VALUES (%s, %s, %s, 1)').format(
-            table(KIMO, entity), sql.Identifier(owner)
-        )
+        statement = sql.SQL(
+            'INSERT INTO {} ("Id", {}, "FilePath", _changed_load) VALUES (%s, %s, %s, 1)'
+        ).format(table(KIMO, entity), sql.Identifier(owner))
         with self.database.connect() as connection:
             for code, path in files.items():
                 connection.execute(statement, [f"{code}|{path}"[:50], code, path])
@@ -84,11 +88,15 @@ class Company:
     def without(self, owner: str, entity: str = "ItemImage") -> None:
         """The rows go as step 2 lets them go."""
         column = load_catalog()[entity].owner_field
-        self.world.execute(f'UPDATE kimo."{entity}" SET _archived_load = 2 WHERE "{column}" = \'{owner}\'')
+        self.world.execute(
+            f'UPDATE kimo."{entity}" SET _archived_load = 2 WHERE "{column}" = \'{owner}\''
+        )
 
     def run(self, listener: Listener | None = None) -> TaskReport:
         with self.database.connect() as connection:
-            return import_files(connection, image_settings(connection, self.config), listener or Listener())
+            return import_files(
+                connection, image_settings(connection, self.config), listener or Listener()
+            )
 
     def audit(self, smaller_than: int | None = None) -> Audit:
         with self.database.connect() as connection:
@@ -97,14 +105,18 @@ class Company:
     def shown(self) -> dict[str, Path | None]:
         """owner -> the public file of an item's picture."""
         rows = self.world.rows(
-            'SELECT r."ItemId", p.path FROM kimo."ItemImage" AS r '
-            "LEFT JOIN ops.picture_name AS n ON n.entity = 'ItemImage' AND n.written = r.\"FilePath\" "
-            "LEFT JOIN ops.picture AS p ON p.source = n.source WHERE r._archived_load IS NULL"
+            'SELECT r."ItemId", p.path FROM kimo."ItemImage" AS r LEFT JOIN ops.picture_name AS n'
+            " ON n.entity = 'ItemImage' AND n.written = r.\"FilePath\" LEFT JOIN ops.picture AS p"
+            " ON p.source = n.source WHERE r._archived_load IS NULL"
         )
         return {owner: self.public / path if path else None for owner, path in rows}
 
     def published(self) -> set[str]:
-        return {file.relative_to(self.public).as_posix() for file in self.public.rglob("*") if file.is_file()}
+        return {
+            file.relative_to(self.public).as_posix()
+            for file in self.public.rglob("*")
+            if file.is_file()
+        }
 
 
 @pytest.fixture

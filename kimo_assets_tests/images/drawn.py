@@ -76,12 +76,18 @@ def swapping_profile() -> bytes:
 
 
 def ink_profile(lab_of_cyan: tuple[int, int, int]) -> bytes:
-    """A CMYK profile in which any cyan ink is of one colour (Lab, 8 bits each), and paper without it is white."""
+    """A CMYK profile in which any cyan ink is of one colour (Lab, 8 bits each), and paper without
+    it is white.
+    """
     identity = bytes(range(256))
     nodes = b"".join(bytes(lab_of_cyan if node & 8 else (255, 128, 128)) for node in range(16))
     matrix = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
     table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + identity * 4 + nodes + identity * 3
-    header = struct.pack(">I4sI4s4s4s", 0, b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab ") + bytes(12) + b"acsp"
+    header = (
+        struct.pack(">I4sI4s4s4s", 0, b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab ")
+        + bytes(12)
+        + b"acsp"
+    )
     header = (header + bytes(28) + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)).ljust(128, b"\0")
     body = struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
     return struct.pack(">I", 128 + len(body)) + header[4:] + body

@@ -1,9 +1,10 @@
-"""A real HTTP server on loopback that behaves as it is told, path by path, and remembers what it was asked.
+"""A real HTTP server on loopback that behaves as it is told, path by path, and remembers what it
+was asked.
 
-    with MisbehavingServer() as server:
-        server.on("/a.jpg", picture(data))
-        fetch(server.url("/a.jpg"))
-        assert server.asked == ["/a.jpg"]
+with MisbehavingServer() as server:
+    server.on("/a.jpg", picture(data))
+    fetch(server.url("/a.jpg"))
+    assert server.asked == ["/a.jpg"]
 """
 
 import gzip
@@ -26,7 +27,9 @@ Behaviour = Callable[["Conversation"], None]
 
 @dataclass
 class Conversation:
-    """One request, and the line to answer it on. held: set when the server closes, for those who wait."""
+    """One request, and the line to answer it on. held: set when the server closes, for those who
+    wait.
+    """
 
     headers: Mapping[str, str]
     line: socket.socket
@@ -36,12 +39,19 @@ class Conversation:
     def send(self, data: bytes) -> None:
         self.line.sendall(data)
 
-    def answer(self, status: int, body: bytes = b"", *, length: int | None = None, **headers: str) -> None:
-        """Header names with _ for -. length: said, whatever the body's is; -1 for not a word about it."""
+    def answer(
+        self, status: int, body: bytes = b"", *, length: int | None = None, **headers: str
+    ) -> None:
+        """Header names with _ for -. length: said, whatever the body's is; -1 for not a word about
+        it.
+        """
         if length != -1:
             headers = {"Content-Length": str(len(body) if length is None else length), **headers}
         self.close = self.close or length is not None
-        lines = [f"HTTP/1.1 {status} So", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+        lines = [
+            f"HTTP/1.1 {status} So",
+            *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+        ]
         self.send("\r\n".join([*lines, "", ""]).encode("utf-8") + body)
 
 
@@ -75,7 +85,8 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class MisbehavingServer:
-    """asked: the paths, in their order. seen: the headers of each. connections: how many were opened.
+    """asked: the paths, in their order. seen: the headers of each. connections: how many were
+    opened.
 
     peak: the most requests that were under way at once.
     """
@@ -123,11 +134,16 @@ class MisbehavingServer:
     def asked_for(self, path: str) -> int:
         return self.asked.count(path)
 
-    # --- for the handler --------------------------------------------------------------------------------------------
+    # --- for the handler
+    # --------------------------------------------------------------------------------------------
 
     def behaviour(self, path: str) -> Behaviour:
         with self.changed:
-            found = self._behaviours.get(path) or self._behaviours.get(path.partition("?")[0]) or [status(404)]
+            found = (
+                self._behaviours.get(path)
+                or self._behaviours.get(path.partition("?")[0])
+                or [status(404)]
+            )
             return found.pop(0) if len(found) > 1 else found[0]
 
     def connected(self) -> None:
@@ -158,7 +174,8 @@ class _UnderWay:
             self._server.changed.notify_all()
 
 
-# --- behaviours -----------------------------------------------------------------------------------------------------------
+# --- behaviours
+# --------------------------------------------------------------------------------------------------
 
 
 def picture(data: bytes, **headers: str) -> Behaviour:
@@ -168,7 +185,9 @@ def picture(data: bytes, **headers: str) -> Behaviour:
         etag, modified = headers.get("ETag"), headers.get("Last_Modified")
         known = talk.headers.get("If-None-Match"), talk.headers.get("If-Modified-Since")
         if (etag and known[0] == etag) or (modified and known[1] == modified):
-            talk.answer(304, **{name: value for name, value in headers.items() if name != "Content_Type"})
+            talk.answer(
+                304, **{name: value for name, value in headers.items() if name != "Content_Type"}
+            )
         else:
             talk.answer(200, data, **{"Content_Type": "image/jpeg", **headers})
 
@@ -188,7 +207,9 @@ def lying_length(data: bytes, said: int) -> Behaviour:
 
 
 def slow_drip(*, headers: bool = False, length: bool = True) -> Behaviour:
-    """A byte every now and then: no silence is ever long. headers: these drip, and never end. length: whether it is said."""
+    """A byte every now and then: no silence is ever long. headers: these drip, and never end.
+    length: whether it is said.
+    """
 
     def behave(talk: Conversation) -> None:
         talk.close = True
@@ -206,7 +227,11 @@ def endless(*, redirecting: bool = False, chunked: bool = False) -> Behaviour:
     def behave(talk: Conversation) -> None:
         talk.close = True
         kind = b"Transfer-Encoding: chunked\r\n" if chunked else b"Connection: close\r\n"
-        start = b"HTTP/1.1 302 Found\r\nLocation: /next.jpg\r\n" if redirecting else b"HTTP/1.1 200 OK\r\n"
+        start = (
+            b"HTTP/1.1 302 Found\r\nLocation: /next.jpg\r\n"
+            if redirecting
+            else b"HTTP/1.1 200 OK\r\n"
+        )
         talk.send(start + kind + b"\r\n")
         block = b"x" * 65536
         while not talk.server.closing.is_set():
@@ -247,7 +272,9 @@ def silent() -> Behaviour:
 
 
 def crowded(data: bytes, limit: int) -> Behaviour:
-    """Answers when more than `limit` are there at once, or, since that should not come, after a moment."""
+    """Answers when more than `limit` are there at once, or, since that should not come, after a
+    moment.
+    """
 
     def behave(talk: Conversation) -> None:
         with talk.server.changed:
@@ -268,7 +295,8 @@ def together(data: bytes, number: int) -> Behaviour:
     return behave
 
 
-# --- what goes with them --------------------------------------------------------------------------------------------------
+# --- what goes with them
+# --------------------------------------------------------------------------------------------------
 
 
 def jpeg(colour: str = "red", size: tuple[int, int] = (60, 40), kind: str = "JPEG") -> bytes:
@@ -278,7 +306,9 @@ def jpeg(colour: str = "red", size: tuple[int, int] = (60, 40), kind: str = "JPE
 
 
 class Names:
-    """A DNS of one's own: each name's answers in turn, the last one stays. asked: the names, in their order."""
+    """A DNS of one's own: each name's answers in turn, the last one stays. asked: the names, in
+    their order.
+    """
 
     def __init__(self, **answers: Iterable[list[str]]) -> None:
         self._answers = {name.replace("__", "."): list(given) for name, given in answers.items()}

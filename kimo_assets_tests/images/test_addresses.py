@@ -7,46 +7,96 @@ import pytest
 from pydantic import ValidationError
 
 from kimo_assets.config.models import DownloadConfig
-from kimo_assets.images.addresses import Guard, RefusedError, check_url, inside, place_of, resolve_host, shown
+from kimo_assets.images.addresses import (
+    Guard,
+    RefusedError,
+    check_url,
+    inside,
+    place_of,
+    resolve_host,
+    shown,
+)
 from kimo_assets_tests.images.misbehaving import Names
 
 _INSIDE = {
-    "a loopback address": ["127.0.0.1", "127.255.0.3", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"],
+    "a loopback address": [
+        "127.0.0.1",
+        "127.255.0.3",
+        "::1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+    ],
     "a private address": [
-        "10.0.0.5", "172.16.0.1", "172.31.255.255", "192.168.1.1", "198.18.0.1", "192.0.2.1", "0.1.2.3", "fc00::1",
-        "fd12::1", "::ffff:10.0.0.1", "::ffff:192.168.0.1", "64:ff9b::a00:1", "2002:c0a8:101::", "2001:db8::1",
+        "10.0.0.5",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "198.18.0.1",
+        "192.0.2.1",
+        "0.1.2.3",
+        "fc00::1",
+        "fd12::1",
+        "::ffff:10.0.0.1",
+        "::ffff:192.168.0.1",
+        "64:ff9b::a00:1",
+        "2002:c0a8:101::",
+        "2001:db8::1",
         "2001:0:4136:e378::1",
     ],
-    "a link-local address": ["169.254.169.254", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"],
+    "a link-local address": [
+        "169.254.169.254",
+        "fe80::1",
+        "fe80::1%eth0",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+    ],
     "an unspecified address": ["0.0.0.0", "::"],
     "a multicast address": ["224.0.0.1", "239.1.1.1", "ff02::1", "ff0e::1"],
-    "a shared address of a provider's network": ["100.64.0.1", "100.127.255.254", "::ffff:100.64.0.1"],
+    "a shared address of a provider's network": [
+        "100.64.0.1",
+        "100.127.255.254",
+        "::ffff:100.64.0.1",
+    ],
     "a site-local address": ["fec0::1"],
     "an address for documentation": ["3fff::1"],
     "an address reserved for protocols": ["192.0.0.9"],
     "an address of a retired relay service": ["192.88.99.1"],
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize(("kind", "address"), [(kind, address) for kind, some in _INSIDE.items() for address in some])
+@pytest.mark.parametrize(
+    ("kind", "address"), [(kind, address) for kind, some in _INSIDE.items() for address in some]
+)
 def test_an_address_inside_is_known_as_what_it_is(kind: str, address: str) -> None:
     assert inside(ip_address(address)) == kind
 
 
-@pytest.mark.parametrize("address", ["240.0.0.1", "255.255.255.255", "::127.0.0.1", "64:ff9b:1::1", "5f00::1", "4000::1"])
+@pytest.mark.parametrize(
+    "address", ["240.0.0.1", "255.255.255.255", "::127.0.0.1", "64:ff9b:1::1", "5f00::1", "4000::1"]
+)
 def test_addresses_of_nobody_are_refused(address: str) -> None:
     assert inside(ip_address(address)) in ("a reserved address", "a private address")
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+    "address",
+    [
+        "8.8.8.8",
+        "172.32.0.1",
+        "100.128.0.1",
+        "2001:4860:4860::8888",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+    ],
 )
 def test_public_addresses_are_good(address: str) -> None:
     assert inside(ip_address(address)) is None
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "0x7f000001", "017700000001", "127.1", "0"]
+    "host",
+    ["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "0x7f000001", "017700000001", "127.1", "0"],
 )
 def test_every_spelling_of_loopback_is_refused_by_what_it_means(host: str) -> None:
     with pytest.raises(RefusedError, match=r"a loopback address|an unspecified address"):
@@ -63,15 +113,19 @@ def test_one_private_address_among_public_ones_is_enough() -> None:
     guard = Guard(resolve=Names(shop__test=[["93.184.216.34", "2606:2800:220:1::1", "10.0.0.5"]]))
     with pytest.raises(RefusedError) as refused:
         guard.addresses("shop.test", 443)
-    assert str(refused.value) == (
-        "shop.test is a private address (10.0.0.5), so it is not asked. If this server is yours, add shop.test to "
-        "images: download: allowed_hosts: in kimo.yaml"
+    assert (
+        str(refused.value)
+        == "shop.test is a private address (10.0.0.5), so it is not asked. If this server is yours,"
+        " add shop.test to images: download: allowed_hosts: in kimo.yaml"
     )
 
 
 def test_the_name_is_asked_for_once_and_all_it_gives_is_given() -> None:
     names = Names(shop__test=[["93.184.216.34", "2606:2800:220:1::1"], ["127.0.0.1"]])
-    assert Guard(resolve=names).addresses("shop.test", 443) == ["93.184.216.34", "2606:2800:220:1::1"]
+    assert Guard(resolve=names).addresses("shop.test", 443) == [
+        "93.184.216.34",
+        "2606:2800:220:1::1",
+    ]
     assert names.asked == ["shop.test"]
 
 
@@ -94,7 +148,11 @@ def test_an_allowed_host_may_be_inside(allowed: str, host: str, port: int) -> No
 
 @pytest.mark.parametrize(
     ("allowed", "host", "port"),
-    [("intra.test:8080", "intra.test", 80), ("intra.test", "other.intra.test", 80), ("test", "intra.test", 80)],
+    [
+        ("intra.test:8080", "intra.test", 80),
+        ("intra.test", "other.intra.test", 80),
+        ("test", "intra.test", 80),
+    ],
 )
 def test_only_that_host_is_allowed(allowed: str, host: str, port: int) -> None:
     with pytest.raises(RefusedError, match="allowed_hosts"):
@@ -102,13 +160,21 @@ def test_only_that_host_is_allowed(allowed: str, host: str, port: int) -> None:
 
 
 def test_the_entry_to_add_names_the_port_where_it_is_not_the_usual_one() -> None:
-    with pytest.raises(RefusedError, match=r"10\.0\.0\.5 is a private address, so .* add 10\.0\.0\.5:8080 to images"):
+    with pytest.raises(
+        RefusedError,
+        match=r"10\.0\.0\.5 is a private address, so .* add 10\.0\.0\.5:8080 to images",
+    ):
         Guard().addresses("10.0.0.5", 8080)
 
 
-@pytest.mark.parametrize("entry", ["https://intra.test", "intra.test/pictures", "*.intra.test", "me@intra.test", "a b", ""])
+@pytest.mark.parametrize(
+    "entry",
+    ["https://intra.test", "intra.test/pictures", "*.intra.test", "me@intra.test", "a b", ""],
+)
 def test_an_entry_that_would_never_allow_anything_is_refused(entry: str) -> None:
-    with pytest.raises(ValidationError, match=r"expected a host, or host:port, such as pictures\.local"):
+    with pytest.raises(
+        ValidationError, match=r"expected a host, or host:port, such as pictures\.local"
+    ):
         DownloadConfig(allowed_hosts=(entry,))
 
 

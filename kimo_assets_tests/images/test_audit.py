@@ -1,4 +1,6 @@
-"""What is wrong with the pictures, in words, as JSON and to look at; nothing is changed by looking."""
+"""What is wrong with the pictures, in words, as JSON and to look at; nothing is changed by
+looking.
+"""
 
 import json
 import shutil
@@ -31,9 +33,16 @@ def messy(company: Company) -> Company:
     for litter in ("spare.jpg", "Thumbs.db", ".hidden.jpg"):
         company.file(litter, b"whatever")
     company.rows(
-        G="good.jpg", C="COPY.jpg", S="small.jpg", N="named.jpg", E="noending", B="broken.jpg", T="two.jpg", M="none.jpg",
+        G="good.jpg",
+        C="COPY.jpg",
+        S="small.jpg",
+        N="named.jpg",
+        E="noending",
+        B="broken.jpg",
+        T="two.jpg",
+        M="none.jpg",
         R="..\\up.jpg",
-    )  # fmt: skip
+    )
     company.rows("PromotionImage", P="small.jpg")
     return company
 
@@ -51,14 +60,17 @@ def test_an_audit_finds_each_kind_of_wrong(messy: Company) -> None:
         "small": [("ItemImage", "S"), ("PromotionImage", "P")],
     }
     assert [flaw.why for flaw in found.of("misnamed")] == [
-        "it is a PNG, but its name ends in .jpg", "it is a PNG, but its name has no ending",
-    ]  # fmt: skip
+        "it is a PNG, but its name ends in .jpg",
+        "it is a PNG, but its name has no ending",
+    ]
     assert found.of("small")[0].why == "30 x 49 pixels; its longer side should have 50"
     foto = messy.foto.as_posix()
     assert found.unnamed == [f"{foto}/spare.jpg", f"{foto}/tWO.jpg"]
     assert found.waiting == []
     (duplicate,) = found.duplicates
-    assert duplicate == Duplicate(duplicate.sha256, (f"{foto}/copy.jpg", f"{foto}/good.jpg"), ("ItemImage C", "ItemImage G"))
+    assert duplicate == Duplicate(
+        duplicate.sha256, (f"{foto}/copy.jpg", f"{foto}/good.jpg"), ("ItemImage C", "ItemImage G")
+    )
     assert {picture.name: picture.marks for picture in found.pictures} == {
         "good.jpg": ("duplicate",),
         "COPY.jpg": ("duplicate",),
@@ -70,20 +82,32 @@ def test_an_audit_finds_each_kind_of_wrong(messy: Company) -> None:
         "none.jpg": ("missing",),
         "..\\up.jpg": ("refused",),
     }
-    assert before == (messy.published(), messy.world.rows("SELECT * FROM ops.picture ORDER BY source"))
+    assert before == (
+        messy.published(),
+        messy.world.rows("SELECT * FROM ops.picture ORDER BY source"),
+    )
 
 
 def test_what_is_small_is_the_callers_to_say(messy: Company) -> None:
     messy.run()
-    assert [flaw.written for flaw in messy.audit(smaller_than=75).of("small")] == ["small.jpg", "two.jpg", "small.jpg"]
+    assert [flaw.written for flaw in messy.audit(smaller_than=75).of("small")] == [
+        "small.jpg",
+        "two.jpg",
+        "small.jpg",
+    ]
     assert messy.audit(smaller_than=10).of("small") == []
 
 
 def test_before_any_import_the_listing_alone_is_looked_at(messy: Company) -> None:
     found = messy.audit()
     assert {name for name, count in found.counts.items() if count} == {
-        "pictures", "missing", "refused", "ambiguous", "unnamed", "waiting",
-    }  # fmt: skip
+        "pictures",
+        "missing",
+        "refused",
+        "ambiguous",
+        "unnamed",
+        "waiting",
+    }
     assert len(found.waiting) == 7
     assert messy.world.rows("SELECT * FROM ops.picture_name") == []
 
@@ -94,11 +118,14 @@ def test_a_folder_that_cannot_be_listed_is_no_clean_bill(messy: Company) -> None
         messy.audit()
 
 
-# --- the command --------------------------------------------------------------------------------------------
+# --- the command
+# --------------------------------------------------------------------------------------------
 
 
 def called(company: Company, *words: str) -> str:
-    done = CliRunner().invoke(command, ["--config", str(company.config.path), *words], obj=Call(), catch_exceptions=False)
+    done = CliRunner().invoke(
+        command, ["--config", str(company.config.path), *words], obj=Call(), catch_exceptions=False
+    )
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -107,10 +134,16 @@ def test_the_command_prints_tables(messy: Company) -> None:
     messy.run()
     said = called(messy)
     for line in (
-        "There is no such file: 1", "No name of a file in the folder: 1", "Could not be read: 1", "Too small: 2",
-        "Of another type than the name says: 2", "Several files fit the name: 1", "The same picture twice: 1",
-        "Files that no row names: 2", "9 pictures named by rows, something wrong with 9.",
-    ):  # fmt: skip
+        "There is no such file: 1",
+        "No name of a file in the folder: 1",
+        "Could not be read: 1",
+        "Too small: 2",
+        "Of another type than the name says: 2",
+        "Several files fit the name: 1",
+        "The same picture twice: 1",
+        "Files that no row names: 2",
+        "9 pictures named by rows, something wrong with 9.",
+    ):
         assert line in said
 
 
@@ -119,7 +152,11 @@ def test_the_command_prints_json_and_writes_a_contact_sheet(messy: Company, tmp_
     file = tmp_path / "sheet.png"
     document = json.loads(called(messy, "--json", "--sheet", str(file), "--smaller-than", "10"))
     assert document["counts"]["pictures"] == 9
-    assert (document["counts"]["small"], document["smaller_than"], document["sheet"]) == (0, 10, str(file))
+    assert (document["counts"]["small"], document["smaller_than"], document["sheet"]) == (
+        0,
+        10,
+        str(file),
+    )
     assert document["missing"][0]["written"] == "none.jpg"
     assert opened(file.read_bytes()).format == "PNG"
 
@@ -132,7 +169,8 @@ def test_a_clean_company_is_told_so(company: Company) -> None:
     assert called(company) == "1 picture named by rows, something wrong with 0.\n"
 
 
-# --- the contact sheet --------------------------------------------------------------------------------------
+# --- the contact sheet
+# --------------------------------------------------------------------------------------
 
 
 def test_a_contact_sheet_shows_what_is_wrong_first(messy: Company) -> None:
@@ -152,13 +190,17 @@ def test_a_contact_sheet_is_small_however_noisy_the_pictures_are(tmp_path: Path)
     for n in range(80):
         noise = Image.merge("RGB", [Image.effect_noise((200, 200), 120) for _ in range(3)])
         noise.save(tmp_path / "thumbnails" / f"{n}.jpg")
-        pictures.append(AuditedPicture(f"{n}.jpg", f"thumbnails/{n}.jpg", ("small",) if n % 9 == 0 else ()))
+        pictures.append(
+            AuditedPicture(f"{n}.jpg", f"thumbnails/{n}.jpg", ("small",) if n % 9 == 0 else ())
+        )
     sheet = contact_sheet(tmp_path, pictures)
     assert len(sheet) <= MAX_BYTES
     assert opened(sheet).format == "PNG"
 
 
-def test_a_contact_sheet_minds_neither_lost_thumbnails_nor_strange_names_nor_an_empty_company(tmp_path: Path) -> None:
+def test_a_contact_sheet_minds_neither_lost_thumbnails_nor_strange_names_nor_an_empty_company(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"text")
     pictures = [
         AuditedPicture("vini\\" + "è漢字" * 60, "thumbnails/gone.jpg", ("missing",)),

@@ -1,4 +1,6 @@
-"""Fetching from a server that misbehaves in each way: what is fetched, what is refused, what is tried again."""
+"""Fetching from a server that misbehaves in each way: what is fetched, what is refused, what is
+tried again.
+"""
 
 import datetime
 import email.utils
@@ -81,10 +83,13 @@ def failure(fetcher: Fetcher, url: str) -> FetchError:
     return failed.value
 
 
-# --- good servers ---------------------------------------------------------------------------------------------------------
+# --- good servers
+# --------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_comes_with_what_the_server_knows_it_by(server: MisbehavingServer, make: Make) -> None:
+def test_a_picture_comes_with_what_the_server_knows_it_by(
+    server: MisbehavingServer, make: Make
+) -> None:
     server.on("/a.jpg", picture(DATA, ETag='"1"', Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT"))
     got = make().fetch(server.url("/a.jpg?size=l"))
     assert got == Fetched(DATA, Validators('"1"', "Mon, 01 Jan 2024 00:00:00 GMT"))
@@ -93,9 +98,15 @@ def test_a_picture_comes_with_what_the_server_knows_it_by(server: MisbehavingSer
     assert server.seen[0]["Accept-Encoding"] == "identity"
 
 
-@pytest.mark.parametrize("known", [Validators('"1"', None), Validators(None, "Mon, 01 Jan 2024 00:00:00 GMT")])
-def test_an_unchanged_picture_is_not_sent_again(server: MisbehavingServer, make: Make, known: Validators) -> None:
-    url = server.on("/a.jpg", picture(DATA, ETag='"1"', Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT"))
+@pytest.mark.parametrize(
+    "known", [Validators('"1"', None), Validators(None, "Mon, 01 Jan 2024 00:00:00 GMT")]
+)
+def test_an_unchanged_picture_is_not_sent_again(
+    server: MisbehavingServer, make: Make, known: Validators
+) -> None:
+    url = server.on(
+        "/a.jpg", picture(DATA, ETag='"1"', Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT")
+    )
     assert make().fetch(url, known) == Fetched(None, known)
 
 
@@ -108,19 +119,29 @@ def test_a_304_that_nobody_asked_for_is_no_picture(server: MisbehavingServer, ma
     assert "the server answers 304" in str(failure(make(), server.on("/a.jpg", status(304))))
 
 
-def test_connections_are_used_again_whatever_was_answered(server: MisbehavingServer, make: Make) -> None:
+def test_connections_are_used_again_whatever_was_answered(
+    server: MisbehavingServer, make: Make
+) -> None:
     server.on("/a.jpg", picture(DATA, ETag='"1"'))
     server.on("/ill.jpg", status(500, b"x" * 1000))
     server.on("/moved.jpg", redirect("/a.jpg", body=b"moved"))
     fetcher = make()
-    for path, known in [("/a.jpg", ""), ("/a.jpg", '"1"'), ("/gone.jpg", ""), ("/ill.jpg", ""), ("/moved.jpg", "")]:
+    for path, known in [
+        ("/a.jpg", ""),
+        ("/a.jpg", '"1"'),
+        ("/gone.jpg", ""),
+        ("/ill.jpg", ""),
+        ("/moved.jpg", ""),
+    ]:
         with suppress(FetchError):
             fetcher.fetch(server.url(path), Validators(known))
     assert len(server.asked) == 8
     assert server.connections == 1
 
 
-def test_a_host_gets_no_more_requests_at_once_than_it_may(server: MisbehavingServer, make: Make) -> None:
+def test_a_host_gets_no_more_requests_at_once_than_it_may(
+    server: MisbehavingServer, make: Make
+) -> None:
     fetcher = make(per_host=2)
     url = server.on("/a.jpg", crowded(DATA, limit=2))
     with ThreadPoolExecutor(6) as pool:
@@ -128,7 +149,9 @@ def test_a_host_gets_no_more_requests_at_once_than_it_may(server: MisbehavingSer
     assert (server.peak, server.connections) == (2, 2)
 
 
-def test_a_host_gets_as_many_requests_at_once_as_it_may(server: MisbehavingServer, make: Make) -> None:
+def test_a_host_gets_as_many_requests_at_once_as_it_may(
+    server: MisbehavingServer, make: Make
+) -> None:
     fetcher = make(per_host=3)
     url = server.on("/a.jpg", together(DATA, 3))
     with ThreadPoolExecutor(6) as pool:
@@ -136,26 +159,34 @@ def test_a_host_gets_as_many_requests_at_once_as_it_may(server: MisbehavingServe
     assert server.peak == 3
 
 
-# --- bytes ----------------------------------------------------------------------------------------------------------------
+# --- bytes
+# --------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_that_says_it_is_too_large_is_not_read(server: MisbehavingServer, make: Make) -> None:
+def test_a_picture_that_says_it_is_too_large_is_not_read(
+    server: MisbehavingServer, make: Make
+) -> None:
     error = failure(make(), server.on("/a.jpg", lying_length(DATA, 1_000_001)))
-    assert str(error) == (
-        "the picture has 1,000,001 bytes; more than 1,000,000 bytes are not fetched. Make the picture smaller, or raise "
-        "images: max_file_mb: in kimo.yaml"
+    assert (
+        str(error)
+        == "the picture has 1,000,001 bytes; more than 1,000,000 bytes are not fetched. Make the"
+        " picture smaller, or raise images: max_file_mb: in kimo.yaml"
     )
     assert server.asked_for("/a.jpg") == 1
 
 
 @pytest.mark.parametrize("behaviour", [endless(), endless(chunked=True), bomb()])
-def test_a_body_without_end_is_cut(server: MisbehavingServer, make: Make, behaviour: Behaviour) -> None:
+def test_a_body_without_end_is_cut(
+    server: MisbehavingServer, make: Make, behaviour: Behaviour
+) -> None:
     error = failure(make(), server.on("/a.jpg", behaviour))
     assert "the server sends and sends; more than 1,000,000 bytes are not fetched" in str(error)
     assert server.asked_for("/a.jpg") == 1
 
 
-def test_a_redirect_with_a_body_without_end_is_followed_and_its_body_left(server: MisbehavingServer, make: Make) -> None:
+def test_a_redirect_with_a_body_without_end_is_followed_and_its_body_left(
+    server: MisbehavingServer, make: Make
+) -> None:
     server.on("/next.jpg", picture(DATA))
     assert make().fetch(server.on("/a.jpg", endless(redirecting=True))).data == DATA
 
@@ -173,23 +204,33 @@ def test_what_is_packed_several_times_or_not_at_all_is_no_picture(
     assert server.asked_for("/a.jpg") == 1
 
 
-def test_fewer_bytes_than_said_are_no_picture(server: MisbehavingServer, make: Make, waits: list[float]) -> None:
+def test_fewer_bytes_than_said_are_no_picture(
+    server: MisbehavingServer, make: Make, waits: list[float]
+) -> None:
     error = failure(make(), server.on("/a.jpg", lying_length(DATA, len(DATA) + 1)))
-    assert str(error) == "the server broke off before the whole picture was there (0 bytes had come). Try later"
+    assert (
+        str(error)
+        == "the server broke off before the whole picture was there (0 bytes had come). Try later"
+    )
     assert (server.asked_for("/a.jpg"), len(waits)) == (3, 2)
 
 
-def test_more_bytes_than_said_do_not_get_into_the_next_answer(server: MisbehavingServer, make: Make) -> None:
+def test_more_bytes_than_said_do_not_get_into_the_next_answer(
+    server: MisbehavingServer, make: Make
+) -> None:
     fetcher = make()
     other = server.on("/b.jpg", picture(jpeg("blue")))
     assert fetcher.fetch(server.on("/a.jpg", lying_length(DATA, 100))).data == DATA[:100]
     assert fetcher.fetch(other).data == jpeg("blue")
 
 
-# --- time -----------------------------------------------------------------------------------------------------------------
+# --- time
+# --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("behaviour", [slow_drip(), slow_drip(length=False), slow_drip(headers=True), silent()])
+@pytest.mark.parametrize(
+    "behaviour", [slow_drip(), slow_drip(length=False), slow_drip(headers=True), silent()]
+)
 def test_each_try_ends_at_its_deadline_however_the_bytes_drip(
     server: MisbehavingServer, make: Make, behaviour: Behaviour
 ) -> None:
@@ -199,7 +240,9 @@ def test_each_try_ends_at_its_deadline_however_the_bytes_drip(
     assert server.asked_for("/a.jpg") == 2
 
 
-def test_a_drip_on_a_connection_that_was_good_is_cut_as_well(server: MisbehavingServer, make: Make) -> None:
+def test_a_drip_on_a_connection_that_was_good_is_cut_as_well(
+    server: MisbehavingServer, make: Make
+) -> None:
     fetcher = make(timeout_s=0.3, attempts=1)
     assert fetcher.fetch(server.on("/a.jpg", picture(DATA))).data == DATA
     assert "longer than 0.3 seconds" in str(failure(fetcher, server.on("/b.jpg", slow_drip())))
@@ -214,12 +257,16 @@ def test_the_deadline_is_that_of_all_hops_together(server: MisbehavingServer, ma
 
 def test_a_handshake_that_never_ends_is_cut(make: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        error = failure(make(timeout_s=0.2, attempts=1), f"https://127.0.0.1:{listener.getsockname()[1]}/a.jpg")
+        error = failure(
+            make(timeout_s=0.2, attempts=1), f"https://127.0.0.1:{listener.getsockname()[1]}/a.jpg"
+        )
     assert "longer than 0.2 seconds" in str(error)
     assert error.is_unreachable
 
 
-def test_stopping_ends_what_is_under_way_and_what_waits_and_what_comes(server: MisbehavingServer, make: Make) -> None:
+def test_stopping_ends_what_is_under_way_and_what_waits_and_what_comes(
+    server: MisbehavingServer, make: Make
+) -> None:
     fetcher = make(timeout_s=60)
     url = server.on("/a.jpg", silent())
     with ThreadPoolExecutor(1) as pool:
@@ -246,12 +293,22 @@ def test_stopping_ends_the_wait_for_another_try(server: MisbehavingServer) -> No
     fetcher.close()
 
 
-# --- tries ----------------------------------------------------------------------------------------------------------------
+# --- tries
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "first",
-    [status(500), status(502), status(503), status(504), status(429), reset(), reset(b"half"), lying_length(b"x", 9)],
+    [
+        status(500),
+        status(502),
+        status(503),
+        status(504),
+        status(429),
+        reset(),
+        reset(b"half"),
+        lying_length(b"x", 9),
+    ],
 )
 def test_what_may_pass_is_tried_again(
     server: MisbehavingServer, make: Make, waits: list[float], first: Behaviour
@@ -262,9 +319,12 @@ def test_what_may_pass_is_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(404, "missing"), (410, "missing"), (403, "failed"), (401, "failed"), (400, "failed")]
+    ("code", "kind"),
+    [(404, "missing"), (410, "missing"), (403, "failed"), (401, "failed"), (400, "failed")],
 )
-def test_what_does_not_pass_is_asked_once(server: MisbehavingServer, make: Make, code: int, kind: str) -> None:
+def test_what_does_not_pass_is_asked_once(
+    server: MisbehavingServer, make: Make, code: int, kind: str
+) -> None:
     error = failure(make(), server.on("/a.jpg", status(code)))
     assert error.kind == kind
     assert f"{code}" in str(error)
@@ -273,12 +333,16 @@ def test_what_does_not_pass_is_asked_once(server: MisbehavingServer, make: Make,
 
 def test_the_last_try_says_how_it_went(server: MisbehavingServer, make: Make) -> None:
     error = failure(make(), server.on("/a.jpg", status(503)))
-    assert str(error) == (
-        "the server says that it is not well (503), each time it was asked. Try later, or with a lower per_host"
+    assert (
+        str(error)
+        == "the server says that it is not well (503), each time it was asked. Try later, or with a"
+        " lower per_host"
     )
 
 
-def test_a_server_says_how_long_to_wait(server: MisbehavingServer, make: Make, waits: list[float]) -> None:
+def test_a_server_says_how_long_to_wait(
+    server: MisbehavingServer, make: Make, waits: list[float]
+) -> None:
     then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=60)
     in_a_minute = email.utils.format_datetime(then, usegmt=True)
     answers = [status(429, Retry_After="7"), status(503, Retry_After=in_a_minute), picture(DATA)]
@@ -288,8 +352,13 @@ def test_a_server_says_how_long_to_wait(server: MisbehavingServer, make: Make, w
 
 
 @pytest.mark.parametrize("nonsense", ["soon", "-5", "1e9", "", "Mon, 99 Foo 2024"])
-def test_a_wait_that_is_none_is_our_own(server: MisbehavingServer, make: Make, waits: list[float], nonsense: str) -> None:
-    assert make().fetch(server.on("/a.jpg", status(429, Retry_After=nonsense), picture(DATA))).data == DATA
+def test_a_wait_that_is_none_is_our_own(
+    server: MisbehavingServer, make: Make, waits: list[float], nonsense: str
+) -> None:
+    assert (
+        make().fetch(server.on("/a.jpg", status(429, Retry_After=nonsense), picture(DATA))).data
+        == DATA
+    )
     assert 1 <= waits[0] <= 2
 
 
@@ -297,7 +366,10 @@ def test_a_server_that_wants_to_be_left_alone_for_long_is(
     server: MisbehavingServer, make: Make, waits: list[float]
 ) -> None:
     error = failure(make(), server.on("/a.jpg", status(429, Retry_After="3600")))
-    assert "too many pictures at a time are asked for (429) and asks to be left alone for 3,600 seconds" in str(error)
+    assert (
+        "too many pictures at a time are asked for (429) and asks to be left alone for 3,600"
+        " seconds" in str(error)
+    )
     assert error.wants_peace
     assert (server.asked_for("/a.jpg"), waits) == (1, [])
 
@@ -313,15 +385,28 @@ def test_a_port_that_nobody_listens_at_is_unreachable(make: Make, waits: list[fl
 
 def test_a_name_that_nobody_knows_is_unreachable(make: Make) -> None:
     error = failure(make(resolve=Names()), "http://shop.test/a.jpg?token=secret")
-    assert str(error) == (
-        "the server cannot be reached: its name is not known (DNS); correct the URL in the ERP, or this machine's DNS"
+    assert (
+        str(error)
+        == "the server cannot be reached: its name is not known (DNS); correct the URL in the ERP,"
+        " or this machine's DNS"
     )
     assert error.is_unreachable
 
 
 @pytest.mark.parametrize(
     "host",
-    ["a..b", "...", "xn--", "xn--a-ä", "-a-.test", "*.test", "ä" * 70 + ".test", "a" * 70 + ".test", "[::1", "a_b.test"],
+    [
+        "a..b",
+        "...",
+        "xn--",
+        "xn--a-ä",
+        "-a-.test",
+        "*.test",
+        "ä" * 70 + ".test",
+        "a" * 70 + ".test",
+        "[::1",
+        "a_b.test",
+    ],
 )
 def test_a_host_that_is_none_is_no_reason_to_stop(make: Make, host: str) -> None:
     error = failure(make(resolve=Names()), f"http://{host}/a.jpg")
@@ -329,11 +414,14 @@ def test_a_host_that_is_none_is_no_reason_to_stop(make: Make, host: str) -> None
 
 
 @pytest.mark.parametrize("etag", ["a\0b", "x" * 501, "\t", "a\x1bb"])
-def test_an_etag_that_could_not_be_sent_back_is_not_kept(server: MisbehavingServer, make: Make, etag: str) -> None:
+def test_an_etag_that_could_not_be_sent_back_is_not_kept(
+    server: MisbehavingServer, make: Make, etag: str
+) -> None:
     assert make().fetch(server.on("/a.jpg", picture(DATA, ETag=etag))).validators == Validators()
 
 
-# --- redirects ------------------------------------------------------------------------------------------------------------
+# --- redirects
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
@@ -356,15 +444,21 @@ def test_redirects_in_a_circle_end(server: MisbehavingServer, make: Make) -> Non
     assert failure(make(), server.on("/c.jpg", redirect("/c.jpg"))).kind == "failed"
 
 
-@pytest.mark.parametrize(("allowed", "hops", "works"), [(5, 5, True), (5, 6, False), (0, 0, True), (0, 1, False)])
-def test_so_many_redirects_and_no_more(server: MisbehavingServer, make: Make, allowed: int, hops: int, works: bool) -> None:
+@pytest.mark.parametrize(
+    ("allowed", "hops", "works"), [(5, 5, True), (5, 6, False), (0, 0, True), (0, 1, False)]
+)
+def test_so_many_redirects_and_no_more(
+    server: MisbehavingServer, make: Make, allowed: int, hops: int, works: bool
+) -> None:
     for number in range(hops):
         server.on(f"/{number}", redirect(f"/{number + 1}"))
     server.on(f"/{hops}", picture(DATA))
     if works:
         assert make(max_redirects=allowed).fetch(server.url("/0")).data == DATA
     else:
-        assert f"redirects more than {allowed} times" in str(failure(make(max_redirects=allowed), server.url("/0")))
+        assert f"redirects more than {allowed} times" in str(
+            failure(make(max_redirects=allowed), server.url("/0"))
+        )
         assert len(server.asked) == allowed + 1
 
 
@@ -374,7 +468,10 @@ def test_so_many_redirects_and_no_more(server: MisbehavingServer, make: Make, al
         ("file:///etc/passwd", "'file:' is not asked"),
         ("ftp://shop.test/a.jpg", "'ftp:' is not asked"),
         ("http://user:secret@shop.test/a.jpg", "a user name or a password"),
-        ("http://169.254.169.254/latest/meta-data", "169.254.169.254 is a link-local address, so it is not asked"),
+        (
+            "http://169.254.169.254/latest/meta-data",
+            "169.254.169.254 is a link-local address, so it is not asked",
+        ),
         ("http://2130706433/a.jpg", r"2130706433 is a loopback address \(127.0.0.1\)"),
         ("http://[::ffff:10.0.0.1]/a.jpg", "is a private address"),
         ("//10.0.0.1/a.jpg", "10.0.0.1 is a private address"),
@@ -382,7 +479,9 @@ def test_so_many_redirects_and_no_more(server: MisbehavingServer, make: Make, al
         ("http://[::1/a.jpg", "no URL"),
     ],
 )
-def test_a_redirect_to_where_we_do_not_go_is_refused(server: MisbehavingServer, make: Make, to: str, why: str) -> None:
+def test_a_redirect_to_where_we_do_not_go_is_refused(
+    server: MisbehavingServer, make: Make, to: str, why: str
+) -> None:
     error = failure(make(), server.on("/a.jpg", redirect(to)))
     assert error.kind == "refused", error
     with pytest.raises(FetchError, match=why):
@@ -390,9 +489,14 @@ def test_a_redirect_to_where_we_do_not_go_is_refused(server: MisbehavingServer, 
     assert server.asked == ["/a.jpg"]
 
 
-def test_a_public_server_cannot_send_us_to_this_machine(server: MisbehavingServer, make: Make) -> None:
+def test_a_public_server_cannot_send_us_to_this_machine(
+    server: MisbehavingServer, make: Make
+) -> None:
     server.on("/secret.jpg", picture(DATA))
-    fetcher = make(allowed=("shop.test",), resolve=Names(shop__test=[["127.0.0.1"]], **{"127__0__0__1": [["127.0.0.1"]]}))
+    fetcher = make(
+        allowed=("shop.test",),
+        resolve=Names(shop__test=[["127.0.0.1"]], **{"127__0__0__1": [["127.0.0.1"]]}),
+    )
     server.on("/a.jpg", redirect(server.url("/secret.jpg")))
     error = failure(fetcher, server.url("/a.jpg", "shop.test"))
     assert error.kind == "refused"
@@ -400,7 +504,8 @@ def test_a_public_server_cannot_send_us_to_this_machine(server: MisbehavingServe
     assert server.asked == ["/a.jpg"]
 
 
-# --- the address that is checked is the one connected to ------------------------------------------------------------------
+# --- the address that is checked is the one connected to
+# ------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -484,11 +589,15 @@ def test_no_cookie_and_no_password_of_this_machine_is_sent(
     fetcher.fetch(url)
     fetcher.fetch(url)
     assert {header.lower() for headers in server.seen for header in headers} == {
-        "host", "user-agent", "accept", "accept-encoding"
-    }  # fmt: skip
+        "host",
+        "user-agent",
+        "accept",
+        "accept-encoding",
+    }
 
 
-# --- TLS ------------------------------------------------------------------------------------------------------------------
+# --- TLS
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -514,15 +623,21 @@ NAMES = {"shop__test": [["127.0.0.1"]], "other__test": [["127.0.0.1"]]}
 def test_the_certificate_is_that_of_the_name_whatever_address_it_has(
     tls_server: MisbehavingServer, make: Make, certificate: Path
 ) -> None:
-    fetcher = make(allowed=("shop.test", "other.test"), resolve=Names(**NAMES), verify=str(certificate))
+    fetcher = make(
+        allowed=("shop.test", "other.test"), resolve=Names(**NAMES), verify=str(certificate)
+    )
     assert fetcher.fetch(tls_server.url("/a.jpg", "shop.test")).data == DATA
     assert fetcher.fetch(tls_server.url("/a.jpg", "shop.test")).data == DATA
     assert (tls_server.sni, tls_server.connections) == (["shop.test"], 1)  # type: ignore[attr-defined]
     error = failure(fetcher, tls_server.url("/a.jpg", "other.test"))
-    assert "is not good (Hostname mismatch, certificate is not valid for 'other.test')" in str(error)
+    assert "is not good (Hostname mismatch, certificate is not valid for 'other.test')" in str(
+        error
+    )
 
 
-def test_a_certificate_that_nobody_knows_is_not_good(tls_server: MisbehavingServer, make: Make, waits: list[float]) -> None:
+def test_a_certificate_that_nobody_knows_is_not_good(
+    tls_server: MisbehavingServer, make: Make, waits: list[float]
+) -> None:
     error = failure(make(resolve=Names(**NAMES)), tls_server.url("/a.jpg", "shop.test"))
     assert "the server's certificate is not good (self" in str(error)
     assert "REQUESTS_CA_BUNDLE" in str(error)
@@ -536,12 +651,18 @@ def test_an_authority_of_ones_own_is_named_in_the_environment(
     assert make(resolve=Names(**NAMES)).fetch(tls_server.url("/a.jpg", "shop.test")).data == DATA
 
 
-def test_a_drip_through_tls_is_cut_as_well(tls_server: MisbehavingServer, make: Make, certificate: Path) -> None:
+def test_a_drip_through_tls_is_cut_as_well(
+    tls_server: MisbehavingServer, make: Make, certificate: Path
+) -> None:
     fetcher = make(resolve=Names(**NAMES), verify=str(certificate), timeout_s=0.3, attempts=1)
-    assert "longer than 0.3 seconds" in str(failure(fetcher, tls_server.url("/slow.jpg", "shop.test")))
+    assert "longer than 0.3 seconds" in str(
+        failure(fetcher, tls_server.url("/slow.jpg", "shop.test"))
+    )
 
 
-def test_a_server_without_tls_is_not_reached_by_https(server: MisbehavingServer, make: Make) -> None:
+def test_a_server_without_tls_is_not_reached_by_https(
+    server: MisbehavingServer, make: Make
+) -> None:
     error = failure(make(), server.on("/a.jpg", picture(DATA)).replace("http:", "https:"))
     assert str(error) == "no encrypted connection (TLS) comes about with the server"
 

@@ -1,4 +1,6 @@
-"""The job that brings the files which rows name to the public folder: once, resumably, and past whatever is wrong."""
+"""The job that brings the files which rows name to the public folder: once, resumably, and past
+whatever is wrong.
+"""
 
 import logging
 import os
@@ -19,7 +21,17 @@ from kimo_assets.errors import ContractError, ImagesError
 from kimo_assets.images import folder, workers
 from kimo_assets.reports import Problem, TaskReport
 from kimo_assets_tests.images.conftest import Company, Listener
-from kimo_assets_tests.images.drawn import BLUE, GREEN, RED, corners, encoded, jpeg, near, opened, quarters
+from kimo_assets_tests.images.drawn import (
+    BLUE,
+    GREEN,
+    RED,
+    corners,
+    encoded,
+    jpeg,
+    near,
+    opened,
+    quarters,
+)
 
 
 def figures(report: TaskReport) -> dict[str, int]:
@@ -36,7 +48,8 @@ def colour(file: Path | None) -> tuple[int, ...]:
     return corners(opened(file.read_bytes()))[0]
 
 
-# --- what is made -------------------------------------------------------------------------------------------
+# --- what is made
+# -------------------------------------------------------------------------------------------
 
 
 def test_files_of_all_four_entities_are_made_and_noted(company: Company) -> None:
@@ -50,11 +63,14 @@ def test_files_of_all_four_entities_are_made_and_noted(company: Company) -> None
     report = company.run(listener)
     assert figures(report) == {"rows": 5, "files": 2, "made": 2}
     assert (report.title, report.problems, listener.total, listener.done) == (
-        "Importazione file immagini articoli", (), 2, 2,
-    )  # fmt: skip
+        "Importazione file immagini articoli",
+        (),
+        2,
+        2,
+    )
     rows = company.world.rows(
-        "SELECT right(source, 11), status, kind, source_width, source_height, width, height, bytes, media_type, problem "
-        "FROM ops.picture ORDER BY source"
+        "SELECT right(source, 11), status, kind, source_width, source_height, width, height, bytes,"
+        " media_type, problem FROM ops.picture ORDER BY source"
     )
     size = sum(row[7] for row in rows)
     assert report.counts["bytes"] == size
@@ -62,7 +78,9 @@ def test_files_of_all_four_entities_are_made_and_noted(company: Company) -> None
         ("/foto/a.jpg", "ok", "JPEG", 300, 200, 100, 67, "image/jpeg", None),
         ("archi/b.png", "ok", "PNG", 80, 40, 80, 40, "image/jpeg", None),
     ]
-    names = company.world.rows("SELECT entity, written, right(source, 5), problem FROM ops.picture_name ORDER BY 1, 2")
+    names = company.world.rows(
+        "SELECT entity, written, right(source, 5), problem FROM ops.picture_name ORDER BY 1, 2"
+    )
     assert names == [
         ("ItemImage", ".\\a.jpg", "a.jpg", None),
         ("ItemImage", "A.JPG", "a.jpg", None),
@@ -99,7 +117,9 @@ def test_what_is_touched_but_the_same_is_read_and_not_made_again(company: Compan
     assert again.total == 0
 
 
-def test_a_changed_file_is_made_anew_and_its_old_picture_leaves_after_the_grace_period(company: Company) -> None:
+def test_a_changed_file_is_made_anew_and_its_old_picture_leaves_after_the_grace_period(
+    company: Company,
+) -> None:
     file = company.file("a.jpg", jpeg(RED))
     company.rows(V="a.jpg")
     company.run()
@@ -128,7 +148,9 @@ def test_other_settings_make_all_anew(company: Company) -> None:
     assert company.run().counts["made"] == 0
 
 
-def test_a_picture_whose_row_is_gone_leaves_after_the_grace_period_and_returns_with_the_row(company: Company) -> None:
+def test_a_picture_whose_row_is_gone_leaves_after_the_grace_period_and_returns_with_the_row(
+    company: Company,
+) -> None:
     company.file("a.jpg", jpeg())
     company.file("b.jpg", jpeg(BLUE))
     company.rows(V="a.jpg", W="b.jpg")
@@ -176,7 +198,8 @@ def test_pictures_of_urls_are_left_alone(company: Company) -> None:
     company.run()
     company.world.execute("UPDATE ops.picture SET source = 'https://example.com/a.jpg'")
     company.world.execute(
-        "INSERT INTO ops.picture_name VALUES ('ItemUrl', 'https://example.com/a.jpg', 'https://example.com/a.jpg', NULL)"
+        "INSERT INTO ops.picture_name VALUES ('ItemUrl', 'https://example.com/a.jpg',"
+        " 'https://example.com/a.jpg', NULL)"
     )
     company.without("V")
     assert figures(company.run()) == {}
@@ -188,10 +211,13 @@ def let_days_pass(company: Company, days: int) -> None:
     company.world.execute(f"UPDATE ops.unused_picture SET since = since - interval '{days} days'")
 
 
-# --- what is wrong ------------------------------------------------------------------------------------------
+# --- what is wrong
+# ------------------------------------------------------------------------------------------
 
 
-def test_a_bad_picture_is_told_and_passed_by_and_not_tried_again_until_it_changes(company: Company) -> None:
+def test_a_bad_picture_is_told_and_passed_by_and_not_tried_again_until_it_changes(
+    company: Company,
+) -> None:
     company.file("a.jpg", jpeg())
     bad = company.file("foto\\b.jpg".replace("\\", "/"), b"this is text")
     company.rows(**{"VINO-1": "a.jpg", "VINO-2": "foto\\b.jpg"})
@@ -201,7 +227,11 @@ def test_a_bad_picture_is_told_and_passed_by_and_not_tried_again_until_it_change
     assert "this is text, not a picture" in report.problems[0].why
     again = Listener()
     report = company.run(again)
-    assert (again.total, report.counts["failed"], list(why(report))) == (0, 1, ["ItemImage VINO-2: foto\\b.jpg"])
+    assert (again.total, report.counts["failed"], list(why(report))) == (
+        0,
+        1,
+        ["ItemImage VINO-2: foto\\b.jpg"],
+    )
     bad.write_bytes(jpeg(BLUE))
     assert figures(company.run()) == {"rows": 2, "files": 2, "made": 1, "unchanged": 1}
 
@@ -246,7 +276,13 @@ def test_the_last_good_picture_stays_when_a_file_breaks_or_goes(company: Company
     assert "there is no such file" in why(report)["ItemImage W: B.jpg"]
     gone.write_bytes(jpeg(BLUE))
     broken.write_bytes(jpeg(GREEN))
-    assert figures(company.run()) == {"rows": 2, "files": 2, "made": 1, "unchanged": 1, "removed": 1}
+    assert figures(company.run()) == {
+        "rows": 2,
+        "files": 2,
+        "made": 1,
+        "unchanged": 1,
+        "removed": 1,
+    }
     assert near(colour(company.shown()["V"]), GREEN)
     assert company.shown()["W"] == before["W"]
 
@@ -264,7 +300,9 @@ def test_a_broken_file_that_was_away_meanwhile_is_still_broken(company: Company)
     assert company.run().counts["failed"] == 1
 
 
-def test_names_that_mean_nothing_here_are_told_with_the_rows_that_have_them(company: Company) -> None:
+def test_names_that_mean_nothing_here_are_told_with_the_rows_that_have_them(
+    company: Company,
+) -> None:
     company.file("a.jpg", jpeg())
     (company.foto / "out.jpg").symlink_to(company.file("../secret.jpg", jpeg(BLUE)))
     rows = {f"V{n}": "C:\\foto\\a.jpg" for n in range(5)}
@@ -272,8 +310,10 @@ def test_names_that_mean_nothing_here_are_told_with_the_rows_that_have_them(comp
     report = company.run()
     assert figures(report) == {"rows": 8, "files": 1, "made": 1, "refused": 3}
     assert list(why(report)) == [
-        "ItemImage W: ..\\secret.jpg", "ItemImage V0, V1, V2 and 2 more: C:\\foto\\a.jpg", "ItemImage X: out.jpg",
-    ]  # fmt: skip
+        "ItemImage W: ..\\secret.jpg",
+        "ItemImage V0, V1, V2 and 2 more: C:\\foto\\a.jpg",
+        "ItemImage X: out.jpg",
+    ]
     assert len(company.published()) == 2
 
 
@@ -300,18 +340,25 @@ def test_rows_without_a_folder_are_told_and_the_others_go_on(company: Company) -
     report = company.run()
     assert report.counts["made"] == 1
     assert report.problems == (
-        Problem("ItemImage: 1 row", "no folder is named for their files; name it under `images: source:` in kimo.yaml"),
+        Problem(
+            "ItemImage: 1 row",
+            "no folder is named for their files; name it under `images: source:` in kimo.yaml",
+        ),
     )
 
 
-def test_a_folder_that_cannot_be_listed_stops_the_job_before_it_changes_anything(company: Company) -> None:
+def test_a_folder_that_cannot_be_listed_stops_the_job_before_it_changes_anything(
+    company: Company,
+) -> None:
     company.configure(keep_unused_days=0)
     company.file("a.jpg", jpeg())
     company.rows(V="a.jpg")
     company.run()
     before = company.world.rows("SELECT * FROM ops.picture"), company.published()
     company.foto.rename(company.foto.with_name("away"))
-    with pytest.raises(ImagesError, match=r"No such file or directory\. Nothing was changed.*`images: source:`"):
+    with pytest.raises(
+        ImagesError, match=r"No such file or directory\. Nothing was changed.*`images: source:`"
+    ):
         company.run()
     assert before == (company.world.rows("SELECT * FROM ops.picture"), company.published())
     company.foto.mkdir()  # as when its drive is not mounted
@@ -339,7 +386,9 @@ def test_a_folder_below_that_cannot_be_read_leaves_its_pictures_as_they_were(
     monkeypatch.setattr(folder, "_entries", denied)  # root may read whatever there is
     report = company.run()
     assert figures(report) == {"rows": 2, "files": 1, "unchanged": 2}
-    assert why(report) == {"ItemImage W: VINI\\b.jpg": "the folder 'vini' cannot be read: Permission denied"}
+    assert why(report) == {
+        "ItemImage W: VINI\\b.jpg": "the folder 'vini' cannot be read: Permission denied"
+    }
     assert "its pictures stay as they were" in report.notes[0]
     assert company.shown() == before
 
@@ -356,11 +405,15 @@ def test_a_public_folder_that_cannot_be_used_stops_the_job(company: Company) -> 
     company.rows(V="a.jpg")
     company.public.parent.mkdir(exist_ok=True)
     company.public.write_bytes(b"a file is in the way")
-    with pytest.raises(ImagesError, match=r"The public folder .* cannot be used: .*`images: public:`"):
+    with pytest.raises(
+        ImagesError, match=r"The public folder .* cannot be used: .*`images: public:`"
+    ):
         company.run()
 
 
-def test_a_public_folder_that_breaks_on_the_way_stops_the_job_and_fails_no_picture(company: Company) -> None:
+def test_a_public_folder_that_breaks_on_the_way_stops_the_job_and_fails_no_picture(
+    company: Company,
+) -> None:
     company.file("a.jpg", jpeg())
     company.rows(V="a.jpg")
 
@@ -385,7 +438,9 @@ def test_a_public_picture_that_somebody_removed_is_made_again(company: Company) 
     assert shown["V"] is not None
     assert shown["W"] is not None
     shown["V"].unlink()
-    (company.public / "thumbnails" / shown["W"].relative_to(company.public / "images")).write_bytes(b"")
+    (company.public / "thumbnails" / shown["W"].relative_to(company.public / "images")).write_bytes(
+        b""
+    )
     assert company.run().counts["made"] == 2
     assert company.published() == published
     assert opened(shown["V"].read_bytes()).size == (60, 40)
@@ -404,11 +459,14 @@ def test_originals_are_never_altered(company: Company) -> None:
     before = [(file.read_bytes(), file.stat().st_mtime_ns, file.stat().st_mode) for file in files]
     company.run()
     company.run()
-    assert before == [(file.read_bytes(), file.stat().st_mtime_ns, file.stat().st_mode) for file in files]
+    assert before == [
+        (file.read_bytes(), file.stat().st_mtime_ns, file.stat().st_mode) for file in files
+    ]
     assert sorted(company.foto.rglob("*")) == sorted(files)
 
 
-# --- deaths -------------------------------------------------------------------------------------------------
+# --- deaths
+# -------------------------------------------------------------------------------------------------
 
 _DYING = """
 import os, signal
@@ -436,15 +494,25 @@ def test_a_picture_that_kills_its_process_costs_only_itself_and_is_tried_again(
         patch.setattr(workers, "COMMAND", (sys.executable, "-P", "-c", _DYING))
         report = company.run()
     assert figures(report) == {"rows": 14, "files": 14, "made": 12, "failed": 2}
-    assert [problem.what for problem in report.problems] == ["ItemImage K: killer1.jpg", "ItemImage L: killer2.jpg"]
-    assert "was killed, most likely because memory ran out; it is tried again next time" in report.problems[0].why
+    assert [problem.what for problem in report.problems] == [
+        "ItemImage K: killer1.jpg",
+        "ItemImage L: killer2.jpg",
+    ]
+    assert (
+        "was killed, most likely because memory ran out; it is tried again next time"
+        in report.problems[0].why
+    )
     assert figures(company.run()) == {"rows": 14, "files": 14, "made": 2, "unchanged": 12}
 
 
-def test_a_process_that_cannot_start_is_said_once(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_start_is_said_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     company.file("a.jpg", jpeg())
     company.rows(V="a.jpg")
-    monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-c", "raise SystemExit('no Pillow here')"))
+    monkeypatch.setattr(
+        workers, "COMMAND", (sys.executable, "-c", "raise SystemExit('no Pillow here')")
+    )
     with pytest.raises(ContractError, match=r"could not start: .*no Pillow here"):
         company.run()
 
@@ -472,15 +540,27 @@ with database.connect() as connection:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_run_goes_on_where_it_was_and_shows_no_half_pictures(company: Company, number: int) -> None:
+def test_a_killed_run_goes_on_where_it_was_and_shows_no_half_pictures(
+    company: Company, number: int
+) -> None:
     company.configure(processes=2)
     for n in range(20):
         company.file(f"{n}.jpg", jpeg((n * 12, 0, 0)))
     company.rows(**{f"V{n}": f"{n}.jpg" for n in range(20)})
     done = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(company.config.path), company.database.dsn, str(int(number))],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            _KILLED,
+            str(company.config.path),
+            company.database.dsn,
+            str(int(number)),
+        ],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == -number, done.stderr
     assert company.world.value("SELECT count(*) FROM ops.picture") == 5
     for path in company.published():
@@ -506,7 +586,8 @@ def test_an_interrupted_job_leaves_no_process_behind(company: Company) -> None:
     assert set(psutil.Process().children()) <= before
 
 
-# --- URLs ---------------------------------------------------------------------------------------------------
+# --- URLs
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_source_may_be_any_store(company: Company) -> None:
@@ -535,9 +616,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[s3fs.S3FileSystem]:
     server.start()
     host, port = server.get_host_and_port()
     for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "tester",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "tester",
+        "AWS_SECRET_ACCESS_KEY": "tester",
         "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():  # fmt: skip
+    }.items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
     files = s3fs.S3FileSystem()

@@ -87,12 +87,19 @@ def test_an_absolute_path_comes_with_the_transformation_that_mends_it() -> None:
 
 
 def test_a_file_that_is_not_there_is_missing_and_one_of_its_name_elsewhere_is_named() -> None:
-    assert meaning("vini\\b.jpg", "a.jpg") == Meaning("missing", "vini/b.jpg", "there is no such file in foto")
+    assert meaning("vini\\b.jpg", "a.jpg") == Meaning(
+        "missing", "vini/b.jpg", "there is no such file in foto"
+    )
     found = meaning("vini\\a.jpg", "A.jpg", "birre/a.jpg")
-    assert found == Meaning("missing", "vini/a.jpg", "there is no such file in foto, but there is 'A.jpg', 'birre/a.jpg'")
+    assert found == Meaning(
+        "missing",
+        "vini/a.jpg",
+        "there is no such file in foto, but there is 'A.jpg', 'birre/a.jpg'",
+    )
 
 
-# --- a real folder ------------------------------------------------------------------------------------------
+# --- a real folder
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -110,7 +117,8 @@ def listed(folder: Path) -> Listing:
 
 def test_a_listing_has_sizes_and_times(folder: Path) -> None:
     assert listed(folder).files == {
-        path: Stamp((folder / path).stat().st_size, (folder / path).stat().st_mtime_ns) for path in ("a.jpg", "vini/b.jpg")
+        path: Stamp((folder / path).stat().st_size, (folder / path).stat().st_mtime_ns)
+        for path in ("a.jpg", "vini/b.jpg")
     }
 
 
@@ -125,7 +133,9 @@ def test_links_within_the_folder_are_followed_and_those_out_of_it_are_refused(fo
     found = listed(folder)
     assert found.files.keys() == {"a.jpg", "vini/b.jpg", "inside.jpg", "cellar/b.jpg"}
     for written in ("OUT.jpg", "out\\secret.jpg"):
-        assert "is a link that leads outside the folder" in (Names(found).meaning(written).problem or "")
+        assert "is a link that leads outside the folder" in (
+            Names(found).meaning(written).problem or ""
+        )
 
 
 def test_links_in_a_circle_end(folder: Path) -> None:
@@ -143,7 +153,9 @@ def test_a_file_whose_name_is_no_text_is_counted(folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(folder: Path) -> None:
     for place in (folder / "none", folder / "a.jpg"):
-        with pytest.raises(ImagesError, match=r"cannot be listed: .*Nothing was changed.*`images: source:`"):
+        with pytest.raises(
+            ImagesError, match=r"cannot be listed: .*Nothing was changed.*`images: source:`"
+        ):
             list_folder(str(place), "`images: source:`")
     with pytest.raises(ImagesError, match="cannot be listed"):
         list_folder("memory://nobody-made-this", "`images: source:`")
@@ -154,10 +166,13 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(folder: Path) -> Non
 def test_of_a_folder_below_that_cannot_be_read_nothing_is_known() -> None:
     listing = Listing("foto", {"a.jpg": Stamp(1)}, unreadable={"vini": "Permission denied"})
     found = Names(listing).meaning("VINI\\b.jpg")
-    assert found == Meaning("unknown", "VINI/b.jpg", "the folder 'vini' cannot be read: Permission denied")
+    assert found == Meaning(
+        "unknown", "VINI/b.jpg", "the folder 'vini' cannot be read: Permission denied"
+    )
 
 
-# --- whatever is written ------------------------------------------------------------------------------------
+# --- whatever is written
+# ------------------------------------------------------------------------------------
 
 _PART = st.text("aAbB èÈ.", min_size=1, max_size=4).filter(lambda part: part.strip(". "))
 _FILE = st.lists(_PART, min_size=1, max_size=3).map("/".join)
@@ -167,12 +182,20 @@ def _mangled(file: str, draw: st.DataObject) -> str:
     """Another spelling of a file, as programs have it."""
     change = draw.draw(st.sampled_from([str.upper, str.lower, str.swapcase, str]))
     form = draw.draw(st.sampled_from(["NFC", "NFD"]))
-    written = unicodedata.normalize(form, change(file)).replace("/", draw.draw(st.sampled_from(["/", "\\", "\\.\\"])))
-    return draw.draw(st.sampled_from(["", " ", ".\\", "\\", "/"])) + written + draw.draw(st.sampled_from(["", " "]))
+    written = unicodedata.normalize(form, change(file)).replace(
+        "/", draw.draw(st.sampled_from(["/", "\\", "\\.\\"]))
+    )
+    return (
+        draw.draw(st.sampled_from(["", " ", ".\\", "\\", "/"]))
+        + written
+        + draw.draw(st.sampled_from(["", " "]))
+    )
 
 
 @given(files=st.sets(_FILE, min_size=1, max_size=5), data=st.data())
-def test_however_it_is_spelled_the_file_is_found_and_always_the_same(files: set[str], data: st.DataObject) -> None:
+def test_however_it_is_spelled_the_file_is_found_and_always_the_same(
+    files: set[str], data: st.DataObject
+) -> None:
     written = _mangled(data.draw(st.sampled_from(sorted(files))), data)
     found = meaning(written, *sorted(files))
     assert found.state == "found"

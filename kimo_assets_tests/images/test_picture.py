@@ -1,4 +1,6 @@
-"""One picture in, a safe and small one out: every format, every turn, every way of being damaged."""
+"""One picture in, a safe and small one out: every format, every turn, every way of being
+damaged.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -51,7 +53,9 @@ def test_of_several_pictures_in_a_file_the_first_is_taken() -> None:
         others = [Image.new("RGB", (80, 40), BLUE)]
         made = render(encoded(quarters(), kind, save_all=True, append_images=others), RECIPE)
         assert made.original.kind == ("JPEG" if kind == "MPO" else kind)
-        assert all(near(a, b, 20) for a, b in zip(corners(opened(made.data)), QUARTERS, strict=True)), kind
+        assert all(
+            near(a, b, 20) for a, b in zip(corners(opened(made.data)), QUARTERS, strict=True)
+        ), kind
 
 
 TURNS: dict[int, Callable[[Image.Image], Image.Image]] = {
@@ -80,10 +84,13 @@ def test_a_picture_is_turned_as_its_exif_says(kind: str, orientation: int) -> No
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff"])
 def test_damaged_exif_turns_nothing(exif: bytes) -> None:
-    assert all(map(near, corners(shown(encoded(quarters(), "JPEG", quality=95, exif=exif))), QUARTERS))
+    assert all(
+        map(near, corners(shown(encoded(quarters(), "JPEG", quality=95, exif=exif))), QUARTERS)
+    )
 
 
-# --- colours ------------------------------------------------------------------------------------------------
+# --- colours
+# ------------------------------------------------------------------------------------------------
 
 
 def test_a_profile_is_brought_to_srgb() -> None:
@@ -102,7 +109,8 @@ def test_a_profile_is_brought_to_srgb_under_transparency_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "profile", [b"no profile at all", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()]
+    "profile",
+    [b"no profile at all", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()],
 )
 def test_a_profile_that_cannot_be_meant_is_as_good_as_none(profile: bytes) -> None:
     assert all(map(near, corners(shown(encoded(quarters(), "PNG", icc_profile=profile))), QUARTERS))
@@ -110,7 +118,9 @@ def test_a_profile_that_cannot_be_meant_is_as_good_as_none(profile: bytes) -> No
 
 def test_inks_without_a_profile_are_taken_as_they_are_called() -> None:
     for kind in ("JPEG", "TIFF"):
-        data = encoded(quarters().convert("CMYK"), kind, **({"quality": 95} if kind == "JPEG" else {}))
+        data = encoded(
+            quarters().convert("CMYK"), kind, **({"quality": 95} if kind == "JPEG" else {})
+        )
         assert all(map(near, corners(shown(data)), QUARTERS)), kind
 
 
@@ -158,7 +168,8 @@ def test_black_and_white_shrinks_to_greys() -> None:
     assert ImageStat.Stat(opened(made.data)).stddev[0] < 20
 
 
-# --- transparency -------------------------------------------------------------------------------------------
+# --- transparency
+# -------------------------------------------------------------------------------------------
 
 
 def with_hole(mode: str) -> Image.Image:
@@ -209,16 +220,25 @@ def test_hidden_colours_do_not_shine_through_edges() -> None:
     assert max(picture.getpixel((x, 50))[0] for x in range(100)) < 5  # type: ignore[index]
 
 
-# --- sizes --------------------------------------------------------------------------------------------------
+# --- sizes
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [((4000, 2000), (1200, 600)), ((2000, 4000), (600, 1200)), ((1200, 1200), (1200, 1200)), ((50, 30), (50, 30)),
-     ((5000, 1), (1200, 1)), ((1, 1), (1, 1))],
-)  # fmt: skip
+    [
+        ((4000, 2000), (1200, 600)),
+        ((2000, 4000), (600, 1200)),
+        ((1200, 1200), (1200, 1200)),
+        ((50, 30), (50, 30)),
+        ((5000, 1), (1200, 1)),
+        ((1, 1), (1, 1)),
+    ],
+)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_the_longer_side_is_bounded_and_never_enlarged(kind: str, size: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_the_longer_side_is_bounded_and_never_enlarged(
+    kind: str, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
     made = render(encoded(Image.new("RGB", size, RED), kind), RECIPE)
     assert (made.width, made.height) == expected == opened(made.data).size
     assert opened(made.thumbnail).size == (200, 200)
@@ -247,7 +267,12 @@ def test_nothing_but_the_picture_is_in_the_result() -> None:
     for kind, hole in (("JPEG", False), ("PNG", True), ("WEBP", True), ("TIFF", False)):
         options = {"comment": b"SecretComment"} if kind == "JPEG" else {}
         image = with_hole("RGB") if hole else quarters()
-        made = render(encoded(image, kind, exif=exif, icc_profile=swapping_profile(), dpi=(300, 300), **options), RECIPE)
+        made = render(
+            encoded(
+                image, kind, exif=exif, icc_profile=swapping_profile(), dpi=(300, 300), **options
+            ),
+            RECIPE,
+        )
         for data in (made.data, made.thumbnail):
             info = opened(data).info
             assert not info.keys() & {"exif", "icc_profile", "comment", "dpi", "xmp"}, kind
@@ -259,7 +284,8 @@ def test_equal_input_gives_equal_output() -> None:
     assert render(data, RECIPE) == render(data, RECIPE)
 
 
-# --- what is refused ----------------------------------------------------------------------------------------
+# --- what is refused
+# ----------------------------------------------------------------------------------------
 
 
 def _refused(data: bytes, recipe: Recipe = RECIPE) -> str:
@@ -279,7 +305,10 @@ def _refused(data: bytes, recipe: Recipe = RECIPE) -> str:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "this is an SVG drawing"),
         (b"%PDF-1.7 ...", "this is a PDF document"),
         (b"\0\0\0\x18ftypheic....", "this is a HEIC or AVIF picture"),
-        (b"\x01\x02\x03\x04", "this is no picture that can be read (expected JPEG, PNG, WebP, GIF, TIFF or BMP)"),
+        (
+            b"\x01\x02\x03\x04",
+            "this is no picture that can be read (expected JPEG, PNG, WebP, GIF, TIFF or BMP)",
+        ),
         (b"BM", "the BMP is damaged or cut off"),
         (b"II*\0", "the TIFF is damaged or cut off"),
         (b"\xff\xd8\xff\xe0", "the JPEG is damaged or cut off"),
@@ -317,7 +346,9 @@ def test_what_the_settings_allow_is_decoded_without_a_warning() -> None:
 
 
 def test_the_limits_are_the_settings() -> None:
-    assert "has 200 x 100 pixels" in _refused(encoded(quarters(200, 100), "PNG"), Recipe(100, 50, max_pixels=19_999))
+    assert "has 200 x 100 pixels" in _refused(
+        encoded(quarters(200, 100), "PNG"), Recipe(100, 50, max_pixels=19_999)
+    )
     assert "at most" in _refused(jpeg(), Recipe(100, 50, max_bytes=500))
 
 

@@ -1,4 +1,6 @@
-"""The public folder: names after the content, whole files only, nothing outside it, and what nobody needs leaves."""
+"""The public folder: names after the content, whole files only, nothing outside it, and what nobody
+needs leaves.
+"""
 
 import os
 import time
@@ -49,8 +51,13 @@ def test_equal_content_has_an_equal_name_and_other_content_another(tmp_path: Pat
     assert publish(tmp_path, made()).path != publish(tmp_path, made(BLUE)).path
 
 
-def test_another_size_of_thumbnails_is_another_name_as_the_old_one_is_cached_for_ever(tmp_path: Path) -> None:
-    assert publish(tmp_path, made()).thumbnail_path != publish(tmp_path, made(thumbnail_px=30)).thumbnail_path
+def test_another_size_of_thumbnails_is_another_name_as_the_old_one_is_cached_for_ever(
+    tmp_path: Path,
+) -> None:
+    assert (
+        publish(tmp_path, made()).thumbnail_path
+        != publish(tmp_path, made(thumbnail_px=30)).thumbnail_path
+    )
 
 
 def test_what_is_there_is_not_written_again(tmp_path: Path) -> None:
@@ -59,7 +66,9 @@ def test_what_is_there_is_not_written_again(tmp_path: Path) -> None:
     for path in (picture.path, picture.thumbnail_path):
         os.utime(tmp_path / path, ns=(long_ago, long_ago))
     publish(tmp_path, made())
-    assert {(tmp_path / path).stat().st_mtime_ns for path in (picture.path, picture.thumbnail_path)} == {long_ago}
+    assert {
+        (tmp_path / path).stat().st_mtime_ns for path in (picture.path, picture.thumbnail_path)
+    } == {long_ago}
 
 
 def test_a_file_that_a_power_cut_emptied_is_written_again(tmp_path: Path) -> None:
@@ -69,7 +78,9 @@ def test_a_file_that_a_power_cut_emptied_is_written_again(tmp_path: Path) -> Non
     assert (tmp_path / picture.path).read_bytes() == made().data
 
 
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         assert files(tmp_path)  # the unfinished one
         raise OSError(28, "No space left on device")
@@ -140,7 +151,11 @@ def test_what_a_killed_process_left_is_swept_when_it_is_old(tmp_path: Path) -> N
         file.write_bytes(b"half")
     os.utime(old, (time.time() - 7200, time.time() - 7200))
     sweep(tmp_path)
-    assert files(tmp_path) == {picture.path, picture.thumbnail_path, young.relative_to(tmp_path).as_posix()}
+    assert files(tmp_path) == {
+        picture.path,
+        picture.thumbnail_path,
+        young.relative_to(tmp_path).as_posix(),
+    }
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:

@@ -23,8 +23,19 @@ ANSWERS = "EntitySyncReferenceForAccount"
 T1, T2, T3 = "2026-03-01 10:00:00", "2026-03-01 11:00:00", "2026-03-02 09:00:00"
 
 
-def answer(reference: str, erp_id: str | None, at: str | None = T1, agent: str = "1", key: str | None = None) -> Row:
-    values = {"SyncReference": reference, "EntityId": erp_id, "ElaboratedOnErpTimeStamp": at, "UserId": agent}
+def answer(
+    reference: str,
+    erp_id: str | None,
+    at: str | None = T1,
+    agent: str = "1",
+    key: str | None = None,
+) -> Row:
+    values = {
+        "SyncReference": reference,
+        "EntityId": erp_id,
+        "ElaboratedOnErpTimeStamp": at,
+        "UserId": agent,
+    }
     return {"Id": key or reference, **values}
 
 
@@ -37,7 +48,9 @@ OLD = [customer("C1", "old one"), customer("C2", "old two")]
 
 @pytest.fixture
 def company(world: World) -> World:
-    """Agents 1 and 2 with a customer each; nothing was answered yet, and the first load has been made."""
+    """Agents 1 and 2 with a customer each; nothing was answered yet, and the first load has been
+    made.
+    """
     world.erp(
         SalesAgent=agents("1", "2"),
         Account=OLD,
@@ -46,9 +59,12 @@ def company(world: World) -> World:
         EntitySyncReferenceForAccount=[],
     )
     world.entities = {
-        "SalesAgent": {}, "Account": {}, "SalesAgentPerAccount": {}, "Contact": {},
+        "SalesAgent": {},
+        "Account": {},
+        "SalesAgentPerAccount": {},
+        "Contact": {},
         ANSWERS: {"query": f'SELECT * FROM "{ANSWERS}"'},
-    }  # fmt: skip
+    }
     answered(world)
     world.done(1, 2)
     return world
@@ -78,12 +94,19 @@ def insert(world: World, entity: str, **values: Any) -> None:
 
 def new_customer(world: World, key: str = "S1", status: int = 1, **values: Any) -> None:
     """A customer that agent 1 has made in Kimo, and that went to the ERP."""
-    given = {"Name": "new one", "AccountTypeId": 1, "CreatorId": "1", "SyncReference": f"ref-{key}"} | values
+    given = {
+        "Name": "new one",
+        "AccountTypeId": 1,
+        "CreatorId": "1",
+        "SyncReference": f"ref-{key}",
+    } | values
     insert(world, "Account", Id=key, EntityStatus=status, **given)
     sent(world, key)
 
 
-def sent(world: World, key: str, *, entity: str = "Account", reference: str | None = None, batch: int = 1) -> None:
+def sent(
+    world: World, key: str, *, entity: str = "Account", reference: str | None = None, batch: int = 1
+) -> None:
     """As the export notes it."""
     world.execute(
         "INSERT INTO ops.export_record (entity, id, batch, sync_reference, outcome, sent_at) "
@@ -91,11 +114,14 @@ def sent(world: World, key: str, *, entity: str = "Account", reference: str | No
     )
 
 
-def edit(world: World, key: str, status: int, name: str = "edited", reference: str | None = None) -> None:
+def edit(
+    world: World, key: str, status: int, name: str = "edited", reference: str | None = None
+) -> None:
     """Kimo's server takes an edit of a customer in."""
     world.execute(
         f"""UPDATE kimo."Account" SET "EntityStatus" = {status}, "Name" = '{name}',
-            "SyncReference" = coalesce("SyncReference", '{reference or f"ref-{key}"}') WHERE "Id" = '{key}'"""
+            "SyncReference" = coalesce("SyncReference", '{reference or f"ref-{key}"}')
+                WHERE "Id" = '{key}'"""
     )
 
 
@@ -121,12 +147,14 @@ def answers_of(report: ImportReport) -> dict[str, int]:
 
 def outcome(world: World, reference: str) -> tuple[Any, ...]:
     return world.rows(
-        "SELECT outcome, erp_id, answered_at IS NOT NULL FROM ops.export_record WHERE sync_reference = %s "
-        "ORDER BY batch DESC LIMIT 1", reference,
-    )[0]  # fmt: skip
+        "SELECT outcome, erp_id, answered_at IS NOT NULL FROM ops.export_record WHERE"
+        " sync_reference = %s ORDER BY batch DESC LIMIT 1",
+        reference,
+    )[0]
 
 
-# --- binding ------------------------------------------------------------------------------------------------------
+# --- binding
+# --------------------------------------------------------------------------------------------------
 
 
 def test_the_catalogue_tells_every_column_in_which_an_id_may_stand() -> None:
@@ -135,20 +163,33 @@ def test_the_catalogue_tells_every_column_in_which_an_id_may_stand() -> None:
         expected = set()
         for entity in catalog.all.values():
             for field in entity.fields.values():
-                named = field.references and field.references.target == target and field.references.column == "Id"
+                named = (
+                    field.references
+                    and field.references.target == target
+                    and field.references.column == "Id"
+                )
                 typed = field.references_by and target in field.references_by.targets.values()
                 if named or typed:
                     expected.add((entity.name, field.name))
-        expected |= {(name, "EntityId") for name in ("EntityGeoposition", "PublicImage", "StatisticReport")}
+        expected |= {
+            (name, "EntityId") for name in ("EntityGeoposition", "PublicImage", "StatisticReport")
+        }
         assert {(found.entity, found.column) for found in catalog.referrers(target)} == expected
     found = {(one.entity, one.column): dict(one.when) for one in catalog.referrers("Account")}
     assert found["Account", "HeadOfficeId"] == {}
     assert found["Document", "ShipmentSiteId"] == {"ShipmentSiteType": ("0",)}
     assert found["PromotionFilter", "EncodingKey"] == {"EncodingType": ("04",)}
     assert set(catalog.answers) == {
-        "Account", "Activity", "BudgetLine", "Contact", "EntityGeoposition", "MarketingForm", "Opportunity",
-        "ReceivableInstallment", "Rma",
-    }  # fmt: skip
+        "Account",
+        "Activity",
+        "BudgetLine",
+        "Contact",
+        "EntityGeoposition",
+        "MarketingForm",
+        "Opportunity",
+        "ReceivableInstallment",
+        "Rma",
+    }
 
 
 def test_a_new_customer_gets_the_erps_id_and_values_in_one_load(company: World) -> None:
@@ -192,7 +233,10 @@ def test_a_record_whose_row_never_comes_is_archived_after_a_week(company: World)
     assert set(customers(company)) == {"C1"}
 
 
-@pytest.mark.parametrize(("status", "afterwards", "is_there"), [(10, 6, False), (10, 6, True), (6, 6, True), (8, 8, False)])
+@pytest.mark.parametrize(
+    ("status", "afterwards", "is_there"),
+    [(10, 6, False), (10, 6, True), (6, 6, True), (8, 8, False)],
+)
 def test_values_that_were_edited_meanwhile_stay_and_go_out_again(
     company: World, status: int, afterwards: int, is_there: bool
 ) -> None:
@@ -205,18 +249,27 @@ def test_values_that_were_edited_meanwhile_stay_and_go_out_again(
     answered(company, answer("ref-S1", "C100"))
     company.done(1, 2)
     company.done(1, 2)
-    assert customers(company) == {"C1": ("old one", 0, None), "C100": ("edited", afterwards, "ref-S1")}
+    assert customers(company) == {
+        "C1": ("old one", 0, None),
+        "C100": ("edited", afterwards, "ref-S1"),
+    }
     set_status(company, "C100", 1)
     sent(company, "C100", reference="ref-S1", batch=2)
     company.done(1, 2)
-    assert customers(company)["C100"] == ("edited", 1, "ref-S1"), "the answer to the first one does not count again"
+    assert customers(company)["C100"] == (
+        "edited",
+        1,
+        "ref-S1",
+    ), "the answer to the first one does not count again"
     answered(company, answer("ref-S1", "C100", T2))
     company.done(1, 2)
     assert customers(company)["C100"] == ("New One Srl", 0, "ref-S1")
 
 
 @pytest.mark.parametrize("status", [3, 5])
-def test_an_answer_to_a_batch_that_is_still_open_waits_for_the_exports_recovery(company: World, status: int) -> None:
+def test_an_answer_to_a_batch_that_is_still_open_waits_for_the_exports_recovery(
+    company: World, status: int
+) -> None:
     new_customer(company, status=status)
     answered(company, answer("ref-S1", "C100"))
     assert answers_of(company.done(1, 2)) == {}
@@ -227,7 +280,9 @@ def test_an_answer_to_a_batch_that_is_still_open_waits_for_the_exports_recovery(
 
 
 @pytest.mark.parametrize("alone", [ANSWERS, "Account"])
-def test_an_answer_is_applied_whichever_of_the_two_entities_is_loaded(company: World, alone: str) -> None:
+def test_an_answer_is_applied_whichever_of_the_two_entities_is_loaded(
+    company: World, alone: str
+) -> None:
     new_customer(company)
     company.erp(Account=[*OLD, customer("C100", "New One Srl")])
     answered(company, answer("ref-S1", "C100"))
@@ -247,10 +302,19 @@ def test_every_column_of_every_table_that_names_the_record_follows(company: Worl
         of_type = {column: codes[0] for column, codes in found.when.items()}
         insert(company, found.entity, Id=f"row{number}", **{found.column: "S1"}, **of_type)
         other = {
-            column: next((code for code in catalog[found.entity].fields[column].codes if code not in codes), "Other")
+            column: next(
+                (code for code in catalog[found.entity].fields[column].codes if code not in codes),
+                "Other",
+            )
             for column, codes in found.when.items()
         }
-        insert(company, found.entity, Id=f"not{number}", **{found.column: "S1" if other else "S10"}, **other)
+        insert(
+            company,
+            found.entity,
+            Id=f"not{number}",
+            **{found.column: "S1" if other else "S10"},
+            **other,
+        )
     answered(company, answer("ref-S1", "C100"))
     load = company.done(1, 2, entities=[ANSWERS], only_listed=True).load
     for number, found in enumerate(chosen):
@@ -259,17 +323,41 @@ def test_every_column_of_every_table_that_names_the_record_follows(company: Worl
         assert company.rows(query, f"not{number}")[0][0] == ("S1" if found.when else "S10"), found
 
 
-def test_orders_contacts_and_visits_of_a_new_customer_point_to_it_and_agents_get_it_once(company: World) -> None:
+def test_orders_contacts_and_visits_of_a_new_customer_point_to_it_and_agents_get_it_once(
+    company: World,
+) -> None:
     new_customer(company)
-    insert(company, "Document", Id="D1", AccountId="S1", ShipmentSiteId="S1", ShipmentSiteType=0, EntityStatus=6)
-    insert(company, "Contact", Id="P9", AccountId="S1", LastName="Bianchi", EntityStatus=6, SyncReference="ref-P9")
+    insert(
+        company,
+        "Document",
+        Id="D1",
+        AccountId="S1",
+        ShipmentSiteId="S1",
+        ShipmentSiteType=0,
+        EntityStatus=6,
+    )
+    insert(
+        company,
+        "Contact",
+        Id="P9",
+        AccountId="S1",
+        LastName="Bianchi",
+        EntityStatus=6,
+        SyncReference="ref-P9",
+    )
     insert(company, "Activity", Id="V1", AccountId="S1", EntityStatus=8)
     of_s1 = {"EntityType": "Account", "EntityId": "S1"}
     insert(company, "EntityGeoposition", Id="own", Latitude=1, Longitude=2, Origin=2, **of_s1)
-    insert(company, "EntityGeoposition", Id="Account|S1", Latitude=3, Longitude=4, Origin=1, **of_s1)
+    insert(
+        company, "EntityGeoposition", Id="Account|S1", Latitude=3, Longitude=4, Origin=1, **of_s1
+    )
     company.execute("UPDATE ops.loaded SET changed_load = (SELECT max(load) + 1 FROM ops.load)")
-    company.execute('UPDATE kimo."Account" SET _changed_load = (SELECT max(load) + 1 FROM ops.load)')
-    company.execute('UPDATE kimo."Contact" SET _changed_load = (SELECT max(load) + 1 FROM ops.load)')
+    company.execute(
+        'UPDATE kimo."Account" SET _changed_load = (SELECT max(load) + 1 FROM ops.load)'
+    )
+    company.execute(
+        'UPDATE kimo."Contact" SET _changed_load = (SELECT max(load) + 1 FROM ops.load)'
+    )
     company.done(3)
     assert company.seen("Account") == {"1": "C1 S1", "2": "C2"}
     assert company.seen("Contact") == {"1": "P1 P9", "2": ""}
@@ -282,11 +370,17 @@ def test_orders_contacts_and_visits_of_a_new_customer_point_to_it_and_agents_get
     company.done()
     assert company.seen("Account") == {"1": "C1 C100", "2": "C2"}
     assert company.received("1", 'SELECT Name, SyncReference FROM "Account" ORDER BY Id') == [
-        ("old one", None), ("New One Srl", "ref-S1"),
-    ]  # fmt: skip
-    assert company.received("1", 'SELECT Id, AccountId FROM "Contact" ORDER BY 1') == [("P1", "C1"), ("P9", "C100")]
+        ("old one", None),
+        ("New One Srl", "ref-S1"),
+    ]
+    assert company.received("1", 'SELECT Id, AccountId FROM "Contact" ORDER BY 1') == [
+        ("P1", "C1"),
+        ("P9", "C100"),
+    ]
     assert company.received("2", 'SELECT Id FROM "Contact"') == []
-    assert company.rows('SELECT "AccountId", "ShipmentSiteId", "EntityStatus" FROM kimo."Document"') == [("C100", "C100", 6)]
+    assert company.rows(
+        'SELECT "AccountId", "ShipmentSiteId", "EntityStatus" FROM kimo."Document"'
+    ) == [("C100", "C100", 6)]
     assert company.rows('SELECT "AccountId" FROM kimo."Activity"') == [("C100",)]
     positions = 'SELECT "Id", "EntityId" FROM kimo."EntityGeoposition" WHERE _archived_load IS NULL'
     assert company.rows(positions) == [("own", "C100")]
@@ -294,7 +388,9 @@ def test_orders_contacts_and_visits_of_a_new_customer_point_to_it_and_agents_get
     assert company.value("SELECT count(*) FROM ops.reference_check WHERE dangling > 0") == 0
 
 
-def test_an_order_that_a_late_tablet_writes_for_the_old_id_follows_at_the_next_load(company: World) -> None:
+def test_an_order_that_a_late_tablet_writes_for_the_old_id_follows_at_the_next_load(
+    company: World,
+) -> None:
     new_customer(company)
     company.erp(Account=[*OLD, customer("C100", "New One Srl")])
     answered(company, answer("ref-S1", "C100"))
@@ -302,10 +398,15 @@ def test_an_order_that_a_late_tablet_writes_for_the_old_id_follows_at_the_next_l
     insert(company, "Document", Id="D1", AccountId="S1", EntityStatus=6)
     insert(company, "Document", Id="D2", AccountId="S9", EntityStatus=6)
     company.done(1, 2)
-    assert company.rows('SELECT "Id", "AccountId" FROM kimo."Document" ORDER BY 1') == [("D1", "C100"), ("D2", "S9")]
+    assert company.rows('SELECT "Id", "AccountId" FROM kimo."Document" ORDER BY 1') == [
+        ("D1", "C100"),
+        ("D2", "S9"),
+    ]
 
 
-def test_a_prospect_that_becomes_a_customer_leaves_the_erps_own_rows_to_the_erp(company: World) -> None:
+def test_a_prospect_that_becomes_a_customer_leaves_the_erps_own_rows_to_the_erp(
+    company: World,
+) -> None:
     edit(company, "C1", 1)
     sent(company, "C1")
     insert(company, "Document", Id="D1", AccountId="C1", EntityStatus=6)
@@ -317,14 +418,19 @@ def test_a_prospect_that_becomes_a_customer_leaves_the_erps_own_rows_to_the_erp(
     company.done(1, 2)
     assert customers(company) == {"C500": ("converted", 0, "ref-C1")}
     assert company.value('SELECT "AccountId" FROM kimo."Document"') == "C500"
-    links_ = 'SELECT "AccountId", _archived_load IS NULL FROM kimo."SalesAgentPerAccount" ORDER BY 1'
+    links_ = (
+        'SELECT "AccountId", _archived_load IS NULL FROM kimo."SalesAgentPerAccount" ORDER BY 1'
+    )
     assert company.rows(links_) == [("C1", False), ("C2", False), ("C500", True)]
 
 
-# --- edits of what the ERP knows ------------------------------------------------------------------------------------
+# --- edits of what the ERP knows
+# ------------------------------------------------------------------------------------
 
 
-def test_an_edit_is_held_until_it_is_answered_and_then_the_snapshot_counts_again(company: World) -> None:
+def test_an_edit_is_held_until_it_is_answered_and_then_the_snapshot_counts_again(
+    company: World,
+) -> None:
     edit(company, "C1", 1)
     sent(company, "C1")
     company.erp(Account=[customer("C1", "before the edit"), OLD[1]])
@@ -336,7 +442,9 @@ def test_an_edit_is_held_until_it_is_answered_and_then_the_snapshot_counts_again
     assert outcome(company, "ref-C1") == ("acknowledged", "C1", True)
 
 
-def test_the_erps_word_counts_after_its_answer_even_where_its_row_has_not_changed(company: World) -> None:
+def test_the_erps_word_counts_after_its_answer_even_where_its_row_has_not_changed(
+    company: World,
+) -> None:
     edit(company, "C1", 1)
     sent(company, "C1")
     company.done(1, 2)
@@ -366,7 +474,9 @@ def test_an_answer_counts_once_and_never_for_what_was_sent_after_it(company: Wor
     company.erp(Account=[customer("C1", "of today"), OLD[1]])
     assert answers_of(company.done(1, 2)) == {}
     assert customers(company)["C1"] == ("edited again", 1, "ref-C1")
-    answered(company, answer("ref-C1", "C1", T1, key="first"), answer("ref-C1", "C1", T2, key="second"))
+    answered(
+        company, answer("ref-C1", "C1", T1, key="first"), answer("ref-C1", "C1", T2, key="second")
+    )
     assert answers_of(company.done(1, 2)) == {"acknowledged": 1}
     assert customers(company)["C1"] == ("of today", 0, "ref-C1")
     outcomes = company.rows("SELECT batch, outcome FROM ops.export_record ORDER BY 1")
@@ -378,10 +488,12 @@ def test_parts_are_held_with_their_head_and_the_erps_come_in_their_place(world: 
     answers = "EntitySyncReferenceForActivity"
     known = {"Id": "V1", "AccountId": "C1"}
     world.erp(
-        SalesAgent=agents("1"), Account=ids("C1"), Activity=[known],
+        SalesAgent=agents("1"),
+        Account=ids("C1"),
+        Activity=[known],
         ActivityAssignee=[{"Id": "A1", "ActivityId": "V1", "AssigneeId": "u1"}],
         EntitySyncReferenceForActivity=[answer("other", None, None)],
-    )  # fmt: skip
+    )
     world.done(1, 2)
     insert(world, "Activity", Id="N1", AccountId="C1", EntityStatus=1, SyncReference="ref-N1")
     sent(world, "N1", entity="Activity")
@@ -390,16 +502,20 @@ def test_parts_are_held_with_their_head_and_the_erps_come_in_their_place(world: 
     world.execute("""UPDATE kimo."ActivityAssignee" SET "AssigneeId" = 'u2' WHERE "Id" = 'A1'""")
     world.erp(ActivityAssignee=[{"Id": "A1", "ActivityId": "V1", "AssigneeId": "u9"}])
     assert world.done(1, 2).steps[2].entities["ActivityAssignee"].counts()["held"] == 2
-    state = 'SELECT "Id", "ActivityId", "AssigneeId" FROM kimo."ActivityAssignee" WHERE _archived_load IS NULL ORDER BY 1'
+    state = (
+        'SELECT "Id", "ActivityId", "AssigneeId" FROM kimo."ActivityAssignee" WHERE _archived_load'
+        " IS NULL ORDER BY 1"
+    )
     assert world.rows(state) == [("A1", "V1", "u2"), ("B1", "N1", "u1")]
 
     world.erp(
         Activity=[known, {"Id": "V2", "AccountId": "C1"}],
         ActivityAssignee=[
-            {"Id": "A1", "ActivityId": "V1", "AssigneeId": "u9"}, {"Id": "A2", "ActivityId": "V2", "AssigneeId": "u1"},
+            {"Id": "A1", "ActivityId": "V1", "AssigneeId": "u9"},
+            {"Id": "A2", "ActivityId": "V2", "AssigneeId": "u1"},
         ],
         **{answers: [answer("ref-N1", "V2")]},
-    )  # fmt: skip
+    )
     world.done(1, 2)
     assert world.rows(state) == [("A1", "V1", "u2"), ("A2", "V2", "u1")]
 
@@ -408,18 +524,27 @@ def test_parts_that_the_erps_take_the_place_of_are_no_mass_deletion(world: World
     """Of 61 rows 60 go in one load, all of them Kimo's own; then the ERP's own 61 would go too."""
     visits = [f"N{number}" for number in range(60)]
     world.erp(
-        SalesAgent=agents("1"), Account=ids("C1"), Activity=[{"Id": "V0", "AccountId": "C1"}],
+        SalesAgent=agents("1"),
+        Account=ids("C1"),
+        Activity=[{"Id": "V0", "AccountId": "C1"}],
         ActivityAssignee=[{"Id": "A0", "ActivityId": "V0", "AssigneeId": "u1"}],
         EntitySyncReferenceForActivity=[answer("other", None, None)],
-    )  # fmt: skip
+    )
     world.done(1, 2)
     for key in visits:
-        insert(world, "Activity", Id=key, AccountId="C1", EntityStatus=1, SyncReference=f"ref-{key}")
+        insert(
+            world, "Activity", Id=key, AccountId="C1", EntityStatus=1, SyncReference=f"ref-{key}"
+        )
         insert(world, "ActivityAssignee", Id=f"B{key}", ActivityId=key, AssigneeId="u1")
         sent(world, key, entity="Activity")
     world.erp(
-        Activity=[{"Id": "V0", "AccountId": "C1"}, *({"Id": f"V{key}", "AccountId": "C1"} for key in visits)],
-        ActivityAssignee=[{"Id": f"A{key}", "ActivityId": f"V{key}", "AssigneeId": "u1"} for key in ("0", *visits)][1:],
+        Activity=[
+            {"Id": "V0", "AccountId": "C1"},
+            *({"Id": f"V{key}", "AccountId": "C1"} for key in visits),
+        ],
+        ActivityAssignee=[
+            {"Id": f"A{key}", "ActivityId": f"V{key}", "AssigneeId": "u1"} for key in ("0", *visits)
+        ][1:],
         EntitySyncReferenceForActivity=[answer(f"ref-{key}", f"V{key}") for key in visits],
     )
     loaded = world.done(1, 2).steps[2].entities["ActivityAssignee"]
@@ -431,7 +556,8 @@ def test_parts_that_the_erps_take_the_place_of_are_no_mass_deletion(world: World
     assert "ActivityAssignee" in report.failures[min(report.failures)]
 
 
-# --- refusals and contradictions --------------------------------------------------------------------------------
+# --- refusals and contradictions
+# --------------------------------------------------------------------------------
 
 
 def test_a_refusal_is_told_and_the_record_stays_kimos(company: World) -> None:
@@ -440,7 +566,8 @@ def test_a_refusal_is_told_and_the_record_stays_kimos(company: World) -> None:
     report = company.done(1, 2)
     assert answers_of(report) == {"refused_by_erp": 1}
     assert report.steps[2].entities[ANSWERS].as_json()["notes"] == [
-        "The ERP refused Account S1 (agent 1): amend it in Kimo; `kimo export status ref-S1` tells more."
+        "The ERP refused Account S1 (agent 1): amend it in Kimo; `kimo export status ref-S1` tells"
+        " more."
     ]
     assert customers(company)["S1"] == ("new one", 1, "ref-S1")
     assert outcome(company, "ref-S1") == ("refused", None, True)
@@ -464,7 +591,10 @@ def test_the_operator_reads_of_answers_in_the_terminal_and_in_the_runs_log(
             told.append(line)
 
     report = company.done(1, 2, progress=Listening())
-    refusal = "The ERP refused Account S2 (agent 2): amend it in Kimo; `kimo export status ref-S2` tells more."
+    refusal = (
+        "The ERP refused Account S2 (agent 2): amend it in Kimo; `kimo export status ref-S2` tells"
+        " more."
+    )
     assert told[-1] == refusal
     assert f"  {refusal}" in step_summary(report.steps[2]).splitlines()
     print_report(Call(), report, (1, 2))
@@ -503,8 +633,12 @@ def test_an_answer_to_a_record_that_nobody_knows_is_counted_and_named(company: W
     answered(company, answer("lost", "C9"), answer("lost too", None))
     report = company.done(1, 2)
     assert answers_of(report) == {"unknown": 2}
-    (note, _) = report.steps[2].entities[ANSWERS].as_json()["notes"]
-    assert note == "Account lost (agent 1): the ERP answers to SyncReference lost, which no record of Kimo has."
+    note, _ = report.steps[2].entities[ANSWERS].as_json()["notes"]
+    assert (
+        note
+        == "Account lost (agent 1): the ERP answers to SyncReference lost, which no record of Kimo"
+        " has."
+    )
 
 
 def test_one_id_for_two_records_binds_the_first_and_leaves_the_second(company: World) -> None:
@@ -515,8 +649,12 @@ def test_one_id_for_two_records_binds_the_first_and_leaves_the_second(company: W
     assert answers_of(report) == {"acknowledged": 1, "bound": 1, "not_bound": 1}
     assert customers(company)["C100"] == ("new one", 2, "ref-S1")
     assert customers(company)["S2"] == ("new one", 1, "ref-S2")
-    assert company.value("SELECT problem FROM ops.export_record WHERE id = 'S2'").startswith("the ERP gives it the Id C100")
-    assert answers_of(company.done(1, 2)) == {"not_bound": 1}, "it is told until the ERP has mended it"
+    assert company.value("SELECT problem FROM ops.export_record WHERE id = 'S2'").startswith(
+        "the ERP gives it the Id C100"
+    )
+    assert answers_of(company.done(1, 2)) == {"not_bound": 1}, (
+        "it is told until the ERP has mended it"
+    )
     answered(company, answer("ref-S2", "C200", T2), answer("ref-S1", "C100", T1))
     assert answers_of(company.done(1, 2)) == {"acknowledged": 1, "bound": 1}
     assert outcome(company, "ref-S2") == ("acknowledged", "C200", True)
@@ -535,8 +673,11 @@ def test_contradictions_bind_nothing(company: World) -> None:
     new_customer(company, "S2", SyncReference="twice")
     new_customer(company, "S3", SyncReference="twice")
     answered(
-        company, answer("ref-S1", "C100", key="a"), answer("ref-S1", "C101", key="b"), answer("twice", "C102"),
-    )  # fmt: skip
+        company,
+        answer("ref-S1", "C100", key="a"),
+        answer("ref-S1", "C101", key="b"),
+        answer("twice", "C102"),
+    )
     assert answers_of(company.done(1, 2)) == {"not_bound": 2}
     assert set(customers(company)) == {"C1", "S1", "S2", "S3"}
     answered(company, answer("ref-S1", "C101", key="b"))
@@ -546,11 +687,14 @@ def test_contradictions_bind_nothing(company: World) -> None:
     assert set(customers(company)) == {"C1", "C101", "S2", "S3"}
 
 
-# --- all or nothing -----------------------------------------------------------------------------------------------
+# --- all or nothing
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("at_entity", ["Account", "Contact"])
-def test_a_load_killed_after_binding_leaves_everything_as_it_was(company: World, at_entity: str) -> None:
+def test_a_load_killed_after_binding_leaves_everything_as_it_was(
+    company: World, at_entity: str
+) -> None:
     new_customer(company)
     insert(company, "Contact", Id="P9", AccountId="S1", EntityStatus=6)
     company.erp(Account=[*OLD, customer("C100", "New One Srl")])
@@ -569,7 +713,9 @@ def test_what_fails_in_the_middle_is_taken_back_and_tried_again(company: World) 
     new_customer(company)
     insert(company, "Contact", Id="P9", AccountId="S1", EntityStatus=6)
     answered(company, answer("ref-S1", "C100"))
-    company.execute("""ALTER TABLE kimo."Contact" ADD CONSTRAINT full_disk CHECK ("AccountId" <> 'C100')""")
+    company.execute(
+        """ALTER TABLE kimo."Contact" ADD CONSTRAINT full_disk CHECK ("AccountId" <> 'C100')"""
+    )
     try:
         report = company.run(1, 2)
         assert set(report.failures[2]) == {ANSWERS}
@@ -588,7 +734,9 @@ def test_a_load_that_has_bound_records_is_not_taken_back(company: World) -> None
     why = f"Load {bound} gave records of Kimo's the Ids by which the ERP knows them"
     with pytest.raises(ConfigError, match=f"no load to take back: {why}"):
         run_undo(company.config, company.database)
-    with pytest.raises(ConfigError, match=f"the oldest that can be gone back to is that after load {bound}. {why}"):
+    with pytest.raises(
+        ConfigError, match=f"the oldest that can be gone back to is that after load {bound}. {why}"
+    ):
         run_undo(company.config, company.database, to=before)
     company.erp(Account=[customer("C1", "broken"), OLD[1]])
     company.done(1, 2)
@@ -623,7 +771,9 @@ def test_a_plan_says_what_the_answers_will_bring_about_and_changes_nothing(compa
     assert company.value("SELECT count(*) FROM ops.horizon WHERE why IS NOT NULL") == 0
 
 
-def test_thousands_of_answers_take_as_many_statements_as_one(company: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thousands_of_answers_take_as_many_statements_as_one(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counted: list[Any] = []
     execute = psycopg.Connection.execute
 
@@ -638,7 +788,8 @@ def test_thousands_of_answers_take_as_many_statements_as_one(company: World, mon
         with company.database.connect() as connection:
             for query in (
                 """INSERT INTO kimo."Account" ("Id", "Name", "EntityStatus", "SyncReference")
-                   SELECT 'S' || n, 'new', 1, 'ref-S' || n FROM generate_series(%s::int, %s::int) AS n""",
+                   SELECT 'S' || n, 'new', 1, 'ref-S' || n FROM generate_series(%s::int, %s::int)
+                       AS n""",
                 """INSERT INTO kimo."Document" ("Id", "AccountId", "EntityStatus")
                    SELECT 'D' || n, 'S' || n, 6 FROM generate_series(%s::int, %s::int) AS n""",
             ):
@@ -651,10 +802,14 @@ def test_thousands_of_answers_take_as_many_statements_as_one(company: World, mon
 
     of_one = statements(1, 1)
     assert statements(2, 2000) <= of_one
-    assert company.value("""SELECT count(*) FROM kimo."Document" WHERE "AccountId" LIKE 'C%'""") == 2001
+    assert (
+        company.value("""SELECT count(*) FROM kimo."Document" WHERE "AccountId" LIKE 'C%'""")
+        == 2001
+    )
 
 
-# --- any history ----------------------------------------------------------------------------------------------------
+# --- any history
+# --------------------------------------------------------------------------------------------------
 
 _RECORDS = ("S1", "S2")
 _EVENTS = st.one_of(
@@ -668,7 +823,9 @@ _EVENTS = st.one_of(
 
 
 class _Model:
-    """What two new customers of Kimo's go through, one value each: the plain rules, a record at a time."""
+    """What two new customers of Kimo's go through, one value each: the plain rules, a record at a
+    time.
+    """
 
     def __init__(self) -> None:
         self.key = {name: name for name in _RECORDS}
@@ -698,29 +855,48 @@ class _Model:
         return dict.fromkeys(self.snapshot, ("the ERP's", 0)) | found
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(_EVENTS, min_size=3, max_size=14))
-def test_any_history_ends_as_the_rules_say_record_by_record(company: World, events: list[tuple[str, str | None]]) -> None:
+def test_any_history_ends_as_the_rules_say_record_by_record(
+    company: World, events: list[tuple[str, str | None]]
+) -> None:
     company.execute(
         """DELETE FROM kimo."Account" WHERE "Id" NOT IN ('C1', 'C2'); DELETE FROM kimo."Document";
-           TRUNCATE ops.export_record, ops.export_answer, ops.bound_id; UPDATE ops.loaded SET checksum = 'of before'"""
+           TRUNCATE ops.export_record, ops.export_answer, ops.bound_id; UPDATE ops.loaded
+               SET checksum = 'of before'"""
     )
     model, moments = _Model(), 0
     for name in _RECORDS:
-        insert(company, "Account", Id=name, EntityStatus=6, Name="made", SyncReference=f"ref-{name}")
+        insert(
+            company, "Account", Id=name, EntityStatus=6, Name="made", SyncReference=f"ref-{name}"
+        )
         insert(company, "Document", Id=name, AccountId=name, EntityStatus=6)
     for batch, (event, name) in enumerate([*events, ("load", None)]):
         if name is None:
-            company.erp(Account=[*OLD, *(customer(key, "the ERP's") for key in sorted(model.snapshot))])
-            shown = {key: answer(f"ref-{key}", erp_id, at) for key, (erp_id, at) in model.answers.items()}
+            company.erp(
+                Account=[*OLD, *(customer(key, "the ERP's") for key in sorted(model.snapshot))]
+            )
+            shown = {
+                key: answer(f"ref-{key}", erp_id, at) for key, (erp_id, at) in model.answers.items()
+            }
             answered(company, *shown.values())
             model.load()
             company.done(1, 2, allow_shrink=True)
-            assert {key: tuple(row[:2]) for key, row in customers(company).items() if key != "C1"} == model.rows()
+            assert {
+                key: tuple(row[:2]) for key, row in customers(company).items() if key != "C1"
+            } == model.rows()
             orders = dict(company.rows('SELECT "Id", "AccountId" FROM kimo."Document"'))
             assert orders == model.key
         elif event == "edit":
-            model.status[name] = 10 if model.status[name] == 1 else 6 if model.status[name] in (0, 2) else model.status[name]
+            model.status[name] = (
+                10
+                if model.status[name] == 1
+                else 6
+                if model.status[name] in (0, 2)
+                else model.status[name]
+            )
             model.value[name] = f"edit {batch}"
             edit(company, model.key[name], model.status[name], model.value[name])
         elif event == "send" and model.status[name] == 6:

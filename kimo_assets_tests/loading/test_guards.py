@@ -1,4 +1,6 @@
-"""Mass deletions are stopped before they reach Kimo's tables: of an entity's rows, and of one agent's."""
+"""Mass deletions are stopped before they reach Kimo's tables: of an entity's rows, and of one
+agent's.
+"""
 
 from typing import Any
 
@@ -9,7 +11,9 @@ from kimo_assets_tests.worlds import Row, World, agents, ids
 
 def accounts_of(**counts: int) -> list[Row]:
     return [
-        {"SalesAgentId": agent, "AccountId": f"{agent}-{n}"} for agent, count in counts.items() for n in range(count)
+        {"SalesAgentId": agent, "AccountId": f"{agent}-{n}"}
+        for agent, count in counts.items()
+        for n in range(count)
     ]
 
 
@@ -29,10 +33,13 @@ def company(world: World) -> World:
     return world
 
 
-def test_an_agent_who_would_lose_most_customers_stops_the_entity_though_it_hardly_shrinks(company: World) -> None:
+def test_an_agent_who_would_lose_most_customers_stops_the_entity_though_it_hardly_shrinks(
+    company: World,
+) -> None:
     company.erp(SalesAgentPerAccount=accounts_of(A=2, B=400, C=10))
-    assert failure(company, "SalesAgentPerAccount") == (
-        "Agents would lose more than 50% of their SalesAgentPerAccount rows: agent A 40 -> 2. "
+    assert (
+        failure(company, "SalesAgentPerAccount")
+        == "Agents would lose more than 50% of their SalesAgentPerAccount rows: agent A 40 -> 2. "
         "Yesterday's data stay. If it is right so, run again with --allow-shrink, or apply a plan."
     )
     assert live(company) == 450
@@ -65,7 +72,10 @@ def test_the_limits_are_the_companys(company: World) -> None:
 
 
 def test_an_agents_column_that_left_the_mapping_empties_every_agent(company: World) -> None:
-    rows = [{"Id": f"{n}", "AccountId": row["AccountId"]} for n, row in enumerate(accounts_of(A=40, B=400, C=10))]
+    rows = [
+        {"Id": f"{n}", "AccountId": row["AccountId"]}
+        for n, row in enumerate(accounts_of(A=40, B=400, C=10))
+    ]
     company.erp(SalesAgentPerAccount=rows)
     assert "agent B 400 -> 0; agent A 40 -> 0" in failure(company, "SalesAgentPerAccount")
 

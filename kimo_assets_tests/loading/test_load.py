@@ -11,7 +11,9 @@ KINDS = ("inserted", "updated", "archived", "unchanged", "held", "refused")
 
 
 def counts(world: World, entity: str, *steps: int, **options: Any) -> tuple[Any, ...]:
-    """What steps 1 and 2 (or the given ones) did with the entity: its status, then the kinds that are not zero."""
+    """What steps 1 and 2 (or the given ones) did with the entity: its status, then the kinds that
+    are not zero.
+    """
     report = world.done(*(steps or (1, 2)), **options).steps[2].entities[entity]
     found = report.counts()
     return report.status, {kind: found[kind] for kind in KINDS if found[kind]}
@@ -30,17 +32,25 @@ def changed_loads(world: World, entity: str) -> dict[str, int]:
     return dict(world.rows(f'SELECT "Id", _changed_load FROM kimo."{entity}"'))
 
 
-# --- the difference -----------------------------------------------------------------------------------------------
+# --- the difference
+# -----------------------------------------------------------------------------------------------
 
 
 def test_rows_are_inserted_updated_archived_and_left_alone_in_exact_numbers(world: World) -> None:
     world.erp(Zone=[zone("A", "a"), zone("B", "b"), zone("C", "c"), zone("D", "d")])
     assert counts(world, "Zone") == ("ok", {"inserted": 4})
 
-    world.erp(Zone=[zone("B", "b"), zone("C", "changed"), zone("D", "d"), zone("E", "e"), zone("F", "f")])
-    assert counts(world, "Zone") == ("ok", {"inserted": 2, "updated": 1, "archived": 1, "unchanged": 2})
+    world.erp(
+        Zone=[zone("B", "b"), zone("C", "changed"), zone("D", "d"), zone("E", "e"), zone("F", "f")]
+    )
+    assert counts(world, "Zone") == (
+        "ok",
+        {"inserted": 2, "updated": 1, "archived": 1, "unchanged": 2},
+    )
 
-    assert world.rows('SELECT "Id", "Description", _archived_load IS NULL FROM kimo."Zone" ORDER BY 1') == [
+    assert world.rows(
+        'SELECT "Id", "Description", _archived_load IS NULL FROM kimo."Zone" ORDER BY 1'
+    ) == [
         ("A", "a", False),
         ("B", "b", True),
         ("C", "changed", True),
@@ -101,7 +111,9 @@ def test_an_entity_that_was_never_staged_fails_and_says_what_to_do(world: World)
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_field_that_leaves_the_mapping_is_emptied_unless_kimo_edits_the_entity(world: World, kept: bool) -> None:
+def test_a_field_that_leaves_the_mapping_is_emptied_unless_kimo_edits_the_entity(
+    world: World, kept: bool
+) -> None:
     entity, field = ("Contact", "Notes") if kept else ("Zone", "Description")
     world.erp(**{entity: [{"Id": "A", field: "text"}]})
     world.done(1, 2)
@@ -110,7 +122,8 @@ def test_a_field_that_leaves_the_mapping_is_emptied_unless_kimo_edits_the_entity
     assert world.value(f'SELECT "{field}" FROM kimo."{entity}"') == ("text" if kept else None)
 
 
-# --- pending edits ------------------------------------------------------------------------------------------------
+# --- pending edits
+# ------------------------------------------------------------------------------------------------
 
 
 def account(key: str, name: str) -> Row:
@@ -118,7 +131,9 @@ def account(key: str, name: str) -> Row:
 
 
 def edit(world: World, key: str, status: int) -> None:
-    world.execute(f"""UPDATE kimo."Account" SET "EntityStatus" = {status}, "Name" = 'edited' WHERE "Id" = '{key}'""")
+    world.execute(
+        f"""UPDATE kimo."Account" SET "EntityStatus" = {status}, "Name" = 'edited' WHERE "Id" = '{key}'"""
+    )
 
 
 def test_imported_rows_are_imported_rows(world: World) -> None:
@@ -137,14 +152,27 @@ def test_a_row_with_pending_edits_is_held_until_they_are_over(world: World, stat
 
     world.erp(Account=[account("A", "new a"), account("C", "new c")])
     assert counts(world, "Account") == ("ok", {"held": 2, "updated": 1})
-    rows = 'SELECT "Id", "Name", "EntityStatus", _archived_load IS NULL FROM kimo."Account" ORDER BY 1'
-    assert world.rows(rows) == [("A", "edited", status, True), ("B", "edited", status, True), ("C", "new c", 0, True)]
+    rows = (
+        'SELECT "Id", "Name", "EntityStatus", _archived_load IS NULL FROM kimo."Account" ORDER BY 1'
+    )
+    assert world.rows(rows) == [
+        ("A", "edited", status, True),
+        ("B", "edited", status, True),
+        ("C", "new c", 0, True),
+    ]
 
-    assert counts(world, "Account") == ("ok", {"held": 2, "unchanged": 1})  # still, though the snapshot is equal
+    assert counts(world, "Account") == (
+        "ok",
+        {"held": 2, "unchanged": 1},
+    )  # still, though the snapshot is equal
 
     world.execute(f'UPDATE kimo."Account" SET "EntityStatus" = 2 WHERE "EntityStatus" = {status}')
     assert counts(world, "Account") == ("ok", {"updated": 1, "archived": 1, "unchanged": 1})
-    assert world.rows(rows) == [("A", "new a", 0, True), ("B", "edited", 2, False), ("C", "new c", 0, True)]
+    assert world.rows(rows) == [
+        ("A", "new a", 0, True),
+        ("B", "edited", 2, False),
+        ("C", "new c", 0, True),
+    ]
 
 
 @pytest.mark.parametrize("status", [-1, 0, 1, 2, 4])
@@ -167,13 +195,16 @@ def test_a_pending_row_that_the_snapshot_would_not_change_is_not_called_held(wor
 
 
 def test_a_row_that_only_kimo_has_is_held_from_the_first_load_on(world: World) -> None:
-    world.execute("""INSERT INTO kimo."Account" ("Id", "Name", "EntityStatus") VALUES ('K', 'new customer', 8)""")
+    world.execute(
+        """INSERT INTO kimo."Account" ("Id", "Name", "EntityStatus") VALUES ('K', 'new customer', 8)"""
+    )
     world.erp(Account=[account("A", "a")])
     assert counts(world, "Account") == ("ok", {"inserted": 1, "held": 1})
     assert live(world, "Account") == ["A", "K"]
 
 
-# --- owners -------------------------------------------------------------------------------------------------------
+# --- owners
+# --------------------------------------------------------------------------------------------------
 
 
 def test_parts_without_their_owner_are_quarantined_with_the_whole_row(world: World) -> None:
@@ -187,9 +218,9 @@ def test_parts_without_their_owner_are_quarantined_with_the_whole_row(world: Wor
     )
     assert counts(world, "ErpDocumentLine") == ("ok", {"inserted": 2, "refused": 1})
     assert live(world, "ErpDocumentLine") == ["L1", "L3"]
-    assert world.rows("SELECT step, rule, field, source_key, value, source_row ->> 'Notes' FROM ops.rejected_row") == [
-        (2, "missing_owner", "ErpDocumentId", "L2", "D9", "two")
-    ]
+    assert world.rows(
+        "SELECT step, rule, field, source_key, value, source_row ->> 'Notes' FROM ops.rejected_row"
+    ) == [(2, "missing_owner", "ErpDocumentId", "L2", "D9", "two")]
     assert counts(world, "ErpDocumentLine") == ("unchanged", {"unchanged": 2, "refused": 1})
 
 
@@ -222,15 +253,20 @@ def test_parts_are_not_refused_while_their_owner_is_not_imported_at_all(world: W
 
 def test_an_owner_of_an_owner_that_goes_takes_all_with_it(world: World) -> None:
     world.erp(
-        SalesAgent=ids("1"), Account=ids("A", "B"),
+        SalesAgent=ids("1"),
+        Account=ids("A", "B"),
         SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B 1"),
-    )  # fmt: skip
+    )
     world.done(1, 2)
     world.erp(Account=ids("B"))
-    assert counts(world, "SalesAgentPerAccount") == ("ok", {"archived": 1, "unchanged": 1, "refused": 1})
+    assert counts(world, "SalesAgentPerAccount") == (
+        "ok",
+        {"archived": 1, "unchanged": 1, "refused": 1},
+    )
 
 
-# --- failures -----------------------------------------------------------------------------------------------------
+# --- failures
+# --------------------------------------------------------------------------------------------------
 
 
 def test_an_entity_that_fails_is_taken_back_alone_and_named(world: World) -> None:
@@ -258,19 +294,27 @@ def test_a_failed_step_stops_the_next_one(world: World) -> None:
     assert world.value('SELECT count(*) FROM kimo."Carrier"') == 0
 
 
-def test_a_load_killed_on_its_way_leaves_kimo_as_it_was_and_the_next_one_works(world: World) -> None:
+def test_a_load_killed_on_its_way_leaves_kimo_as_it_was_and_the_next_one_works(
+    world: World,
+) -> None:
     world.erp(Carrier=[{"Id": "C", "Description": "old"}], Zone=[zone("A", "old")])
     world.done(1, 2)
-    world.erp(Carrier=[{"Id": "C", "Description": "new"}], Zone=[zone("A", "new"), zone("B", "new")])
+    world.erp(
+        Carrier=[{"Id": "C", "Description": "new"}], Zone=[zone("A", "new"), zone("B", "new")]
+    )
     *_, last = world.done(1).steps[1].entities
     run_and_kill(world, 2, at_step=2, at_entity=last)
 
-    state = 'SELECT "Description" FROM kimo."Carrier" UNION ALL SELECT "Description" FROM kimo."Zone"'
+    state = (
+        'SELECT "Description" FROM kimo."Carrier" UNION ALL SELECT "Description" FROM kimo."Zone"'
+    )
     assert world.rows(state) == [("old",), ("old",)]
     assert world.value("SELECT success FROM ops.load ORDER BY load DESC LIMIT 1") is None
 
     report = world.done(2)
     assert world.rows(state) == [("new",), ("new",), ("new",)]
-    killed = world.rows("SELECT success FROM ops.load WHERE title = 'the killed run' AND finished_at IS NOT NULL")
+    killed = world.rows(
+        "SELECT success FROM ops.load WHERE title = 'the killed run' AND finished_at IS NOT NULL"
+    )
     assert killed == [(False,)]
     assert report.steps[2].entities["Zone"].counts()["inserted"] == 1

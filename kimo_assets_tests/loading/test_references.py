@@ -11,10 +11,14 @@ def dangling(world: World, entity: str) -> dict[str, int]:
 
 
 def samples(world: World, entity: str, field: str) -> Any:
-    return world.value("SELECT samples FROM ops.reference_check WHERE entity = %s AND field = %s", entity, field)
+    return world.value(
+        "SELECT samples FROM ops.reference_check WHERE entity = %s AND field = %s", entity, field
+    )
 
 
-def test_rows_that_point_nowhere_are_counted_and_their_values_sampled_most_frequent_first(world: World) -> None:
+def test_rows_that_point_nowhere_are_counted_and_their_values_sampled_most_frequent_first(
+    world: World,
+) -> None:
     world.erp(
         PaymentMethod=ids("P1"),
         Account=[
@@ -29,7 +33,10 @@ def test_rows_that_point_nowhere_are_counted_and_their_values_sampled_most_frequ
 
 
 def test_at_most_five_values_are_sampled(world: World) -> None:
-    world.erp(PaymentMethod=ids("P"), Account=[{"Id": f"A{n}", "PaymentMethodId": f"X{n}"} for n in range(9)])
+    world.erp(
+        PaymentMethod=ids("P"),
+        Account=[{"Id": f"A{n}", "PaymentMethodId": f"X{n}"} for n in range(9)],
+    )
     assert dangling(world, "Account") == {"PaymentMethodId": 9}
     assert samples(world, "Account", "PaymentMethodId") == ["X0", "X1", "X2", "X3", "X4"]
 
@@ -94,7 +101,12 @@ def test_a_reference_is_not_followed_in_rows_whose_type_means_something_else(wor
         ItemAssociated=[
             {"Id": "1", "SourceItemId": "I", "AssociatedItemId": "I", "AssociationType": 1},
             {"Id": "2", "SourceItemId": "X", "AssociatedItemId": "I", "AssociationType": 1},
-            {"Id": "3", "SourceItemId": "a group's name", "AssociatedItemId": "I", "AssociationType": 4},
+            {
+                "Id": "3",
+                "SourceItemId": "a group's name",
+                "AssociatedItemId": "I",
+                "AssociationType": 4,
+            },
             {"Id": "4", "SourceItemId": "Y", "AssociatedItemId": "I", "AssociationType": None},
         ],
     )

@@ -19,7 +19,11 @@ def zones(content: Content) -> list[Row]:
 
 
 def live(world: World) -> Content:
-    return dict(world.rows('SELECT "Id", "Description" FROM kimo."Zone" WHERE _archived_load IS NULL ORDER BY 1'))
+    return dict(
+        world.rows(
+            'SELECT "Id", "Description" FROM kimo."Zone" WHERE _archived_load IS NULL ORDER BY 1'
+        )
+    )
 
 
 def load(world: World, content: Content) -> int:
@@ -61,8 +65,10 @@ def test_the_payloads_follow(company: World) -> None:
     assert company.received("1", "SELECT Id, Description FROM Zone") == [("N", "Nowhere")]
     undo(company)
     assert company.received("1", "SELECT Id, Description FROM Zone ORDER BY 1") == [
-        ("E", "East"), ("N", "North"), ("S", "South"),
-    ]  # fmt: skip
+        ("E", "East"),
+        ("N", "North"),
+        ("S", "South"),
+    ]
 
 
 def test_a_second_undo_goes_one_load_further_back(company: World) -> None:
@@ -95,18 +101,23 @@ def test_rows_that_kimo_is_editing_are_left_as_they_are(world: World) -> None:
     world.done(1, 2)
     world.erp(Account=[{"Id": "A", "Name": "new"}, {"Id": "B", "Name": "new"}])
     world.done(1, 2)
-    world.execute("""UPDATE kimo."Account" SET "EntityStatus" = 7, "Name" = 'typed' WHERE "Id" = 'A'""")
+    world.execute(
+        """UPDATE kimo."Account" SET "EntityStatus" = 7, "Name" = 'typed' WHERE "Id" = 'A'"""
+    )
     report = run_undo(world.config, world.database)
     assert world.rows('SELECT "Id", "Name", "EntityStatus" FROM kimo."Account" ORDER BY 1') == [
-        ("A", "typed", 7), ("B", "old", 0),
-    ]  # fmt: skip
+        ("A", "typed", 7),
+        ("B", "old", 0),
+    ]
     assert report.steps[2].entities["Account"].counts()["held"] == 1
 
 
 def test_only_the_configured_number_of_loads_is_kept(company: World) -> None:
     company.settings = {"history": {"keep_loads": 2}}
     numbers = [load(company, {"N": f"load {n}"}) for n in range(4)]
-    with pytest.raises(ConfigError, match=f"the oldest that can be gone back to is that after load {numbers[1]}"):
+    with pytest.raises(
+        ConfigError, match=f"the oldest that can be gone back to is that after load {numbers[1]}"
+    ):
         undo(company, to=numbers[0])
     undo(company, to=numbers[1])
     assert live(company) == {"N": "load 1"}
@@ -133,7 +144,8 @@ def test_an_import_that_changed_nothing_is_passed_over(company: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("at_step", "at_entity", "is_back"), [(2, "SalesAgent", False), (2, "Zone", False), (3, "Zone", True), (3, None, True)]
+    ("at_step", "at_entity", "is_back"),
+    [(2, "SalesAgent", False), (2, "Zone", False), (3, "Zone", True), (3, None, True)],
 )
 def test_an_undo_that_is_killed_leaves_the_old_state_or_the_new_one_whole(
     company: World, at_step: int, at_entity: str | None, is_back: bool
@@ -152,9 +164,13 @@ def test_an_undo_that_is_killed_leaves_the_old_state_or_the_new_one_whole(
 _contents = st.dictionaries(st.sampled_from("ABCD"), st.sampled_from(["x", "y", "z"]), min_size=1)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.one_of(_contents, st.integers(0, 8)), min_size=2, max_size=7))
-def test_any_state_can_be_gone_back_to_after_any_history(fresh_world: World, events: list[Content | int]) -> None:
+def test_any_state_can_be_gone_back_to_after_any_history(
+    fresh_world: World, events: list[Content | int]
+) -> None:
     """Loads and undos in any order: the state after a load is what it was when that load ended."""
     world = fresh_world
     world.settings = {"history": {"keep_loads": 1000}}
@@ -173,11 +189,15 @@ def test_any_state_can_be_gone_back_to_after_any_history(fresh_world: World, eve
 
 
 def test_what_an_export_has_touched_since_is_there_still(world: World) -> None:
-    """An export notes its load in the rows it sends, and keeps no image of them: that load has not made them."""
+    """An export notes its load in the rows it sends, and keeps no image of them: that load has not
+    made them.
+    """
     world.erp(SalesAgent=agents("1"), Account=ids("A", "B", Name="old"))
     before = world.done(1, 2).load
     with open_run(world.config, world.database, title="export") as run:
-        run.connection.execute('UPDATE kimo."Account" SET "EntityStatus" = 1, _changed_load = %s', [run.load])
+        run.connection.execute(
+            'UPDATE kimo."Account" SET "EntityStatus" = 1, _changed_load = %s', [run.load]
+        )
     world.erp(Account=ids("A", "B", "C", Name="new"))
     world.done(1, 2)
     undo(world, before)

@@ -1,4 +1,6 @@
-"""What an integrator who knows the vendor's machine expects of entities that are special there (fact sheet, section 8)."""
+"""What an integrator who knows the vendor's machine expects of entities that are special there
+(fact sheet, section 8).
+"""
 
 from typing import Any
 
@@ -10,11 +12,14 @@ def step_2(world: World, entity: str, **options: Any) -> Any:
 
 
 def loaded(world: World, entity: str, column: str = "Id") -> list[Any]:
-    rows = world.rows(f'SELECT "{column}" FROM kimo."{entity}" WHERE _archived_load IS NULL ORDER BY "Id"')
+    rows = world.rows(
+        f'SELECT "{column}" FROM kimo."{entity}" WHERE _archived_load IS NULL ORDER BY "Id"'
+    )
     return [value for (value,) in rows]
 
 
-# --- ErpStatus --------------------------------------------------------------------------------------------------
+# --- ErpStatus
+# --------------------------------------------------------------------------------------------------
 
 
 STATUSES = {"Account1": {"A": "Attivo", "B": "Bloccato"}}
@@ -42,7 +47,9 @@ def test_a_kind_of_status_that_nobody_decodes_refuses_nothing(world: World) -> N
     assert step_2(world, "Account").refused == 0
 
 
-def test_an_entry_that_is_added_lets_the_row_in_though_the_snapshot_is_the_same(world: World) -> None:
+def test_an_entry_that_is_added_lets_the_row_in_though_the_snapshot_is_the_same(
+    world: World,
+) -> None:
     world.settings = {"erp_statuses": STATUSES}
     world.erp(Account=[{"Id": "1", "ErpStatusId1": "A"}, {"Id": "2", "ErpStatusId1": "Z"}])
     world.done(1, 2)
@@ -54,7 +61,9 @@ def test_an_entry_that_is_added_lets_the_row_in_though_the_snapshot_is_the_same(
 
 
 def test_a_row_that_breaks_two_rules_is_kept_once(world: World) -> None:
-    world.settings = {"erp_statuses": {"ErpDocumentLine1": {"A": "Aperta"}, "ErpDocumentLine2": {"A": "Aperta"}}}
+    world.settings = {
+        "erp_statuses": {"ErpDocumentLine1": {"A": "Aperta"}, "ErpDocumentLine2": {"A": "Aperta"}}
+    }
     world.erp(
         ErpDocument=ids("D"),
         ErpDocumentLine=[
@@ -66,25 +75,48 @@ def test_a_row_that_breaks_two_rules_is_kept_once(world: World) -> None:
     assert step_2(world, "ErpDocumentLine").refused == 2
     assert loaded(world, "ErpDocumentLine") == ["3"]
     assert world.rows("SELECT rule, source_key FROM ops.rejected_row ORDER BY 2") == [
-        ("missing_owner", "1"), ("unknown_erp_status", "2"),
-    ]  # fmt: skip
+        ("missing_owner", "1"),
+        ("unknown_erp_status", "2"),
+    ]
 
 
-# --- FreeLookup, BusinessRuleFromErp, variants -----------------------------------------------------------------
+# --- FreeLookup, BusinessRuleFromErp, variants
+# -----------------------------------------------------------------
 
 
-def test_a_free_lookup_counts_only_for_the_entity_and_the_field_it_was_made_for(world: World) -> None:
+def test_a_free_lookup_counts_only_for_the_entity_and_the_field_it_was_made_for(
+    world: World,
+) -> None:
     world.erp(
         FreeLookup=[
-            {"Id": "1", "Entity": "Item", "FieldIndex": 1, "ValueId": "RED", "Description": "Rosso"},
-            {"Id": "2", "Entity": "Account", "FieldIndex": 1, "ValueId": "BLUE", "Description": "Blu"},
+            {
+                "Id": "1",
+                "Entity": "Item",
+                "FieldIndex": 1,
+                "ValueId": "RED",
+                "Description": "Rosso",
+            },
+            {
+                "Id": "2",
+                "Entity": "Account",
+                "FieldIndex": 1,
+                "ValueId": "BLUE",
+                "Description": "Blu",
+            },
         ],
-        Item=[{"Id": "I", "FreeLookup1": "RED"}, {"Id": "J", "FreeLookup1": "BLUE"}, {"Id": "K", "FreeLookup2": "RED"}],
+        Item=[
+            {"Id": "I", "FreeLookup1": "RED"},
+            {"Id": "J", "FreeLookup1": "BLUE"},
+            {"Id": "K", "FreeLookup2": "RED"},
+        ],
     )
     assert step_2(world, "Item").dangling == {"FreeLookup1": 1, "FreeLookup2": 1}
-    assert world.rows("SELECT field, samples FROM ops.reference_check WHERE dangling > 0 ORDER BY 1") == [
-        ("FreeLookup1", ["BLUE"]), ("FreeLookup2", ["RED"]),
-    ]  # fmt: skip
+    assert world.rows(
+        "SELECT field, samples FROM ops.reference_check WHERE dangling > 0 ORDER BY 1"
+    ) == [
+        ("FreeLookup1", ["BLUE"]),
+        ("FreeLookup2", ["RED"]),
+    ]
 
 
 def test_the_erp_sets_business_rules_and_the_payloads_follow_them(world: World) -> None:
@@ -122,16 +154,24 @@ def test_a_variant_is_a_part_of_its_model_and_its_values_must_be_there(world: Wo
 def variant(first: str, second: str) -> dict[str, str]:
     (axis_1, value_1), (axis_2, value_2) = first.split(), second.split()
     return {
-        "VariableId1": axis_1, "VariableValueId1": value_1, "VariableId2": axis_2, "VariableValueId2": value_2,
-    }  # fmt: skip
+        "VariableId1": axis_1,
+        "VariableValueId1": value_1,
+        "VariableId2": axis_2,
+        "VariableValueId2": value_2,
+    }
 
 
-# --- self references, composite keys, order ------------------------------------------------------------------------
+# --- self references, composite keys, order
+# ------------------------------------------------------------------------
 
 
 def test_a_self_reference_may_point_forward_and_one_to_nowhere_is_counted(world: World) -> None:
     world.erp(
-        Account=[{"Id": "A", "HeadOfficeId": "Z"}, {"Id": "B", "HeadOfficeId": "gone"}, {"Id": "Z", "HeadOfficeId": "0"}]
+        Account=[
+            {"Id": "A", "HeadOfficeId": "Z"},
+            {"Id": "B", "HeadOfficeId": "gone"},
+            {"Id": "Z", "HeadOfficeId": "0"},
+        ]
     )
     assert step_2(world, "Account").dangling == {"HeadOfficeId": 1}
     assert loaded(world, "Account", "HeadOfficeId") == ["Z", "gone", None]
@@ -146,7 +186,10 @@ def test_the_order_of_tables_does_not_matter_within_a_load(world: World) -> None
         ItemGroup=ids("G"),
     )
     report = world.done(1, 2)
-    assert [report.steps[2].entities[name].counts()["refused"] for name in ("ItemUom", "ItemTranslation")] == [0, 0]
+    assert [
+        report.steps[2].entities[name].counts()["refused"]
+        for name in ("ItemUom", "ItemTranslation")
+    ] == [0, 0]
     assert report.steps[2].entities["Item"].counts()["dangling"] == {}
 
 

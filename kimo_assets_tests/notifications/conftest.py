@@ -34,9 +34,17 @@ def tls(certificate: Path) -> ssl.SSLContext:
 def settings_of(smtp: SmtpConfig | None, **own: object) -> NotificationSettings:
     """Anna is told of success, Bruno of failure."""
     given = {
-        "smtp": smtp, "is_wanted": True, "sender": "kimo@firm.example", "sender_name": "Kimo",
-        "info": ("anna@firm.example",), "errors": ("bruno@firm.example",), "success_of": ("full_import_from_erp",),
-        "still_failing_hours": 24.0, "language": "it", "timezone": ZoneInfo("Europe/Rome"),
-        "base_url": "http://ui.example:3000", "problems": (),
-    }  # fmt: skip
+        "smtp": smtp,
+        "is_wanted": True,
+        "sender": "kimo@firm.example",
+        "sender_name": "Kimo",
+        "info": ("anna@firm.example",),
+        "errors": ("bruno@firm.example",),
+        "success_of": ("full_import_from_erp",),
+        "still_failing_hours": 24.0,
+        "language": "it",
+        "timezone": ZoneInfo("Europe/Rome"),
+        "base_url": "http://ui.example:3000",
+        "problems": (),
+    }
     return NotificationSettings(**(given | own))  # type: ignore[arg-type]

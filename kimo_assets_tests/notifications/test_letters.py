@@ -18,16 +18,30 @@ EVIL = "<script>alert(1)</script>\x1b[2J\r\nBcc: x@y.it"
 
 def news(**own: object) -> RunNews:
     given = {
-        "run_id": "r1", "title": "Import completo", "success": True, "started_at": BEGAN,
-        "ended_at": BEGAN + timedelta(minutes=3, seconds=20), "command": "kimo import", "load": 12,
+        "run_id": "r1",
+        "title": "Import completo",
+        "success": True,
+        "started_at": BEGAN,
+        "ended_at": BEGAN + timedelta(minutes=3, seconds=20),
+        "command": "kimo import",
+        "load": 12,
         "steps": {
-            1: [StepLine("Zone", "ok", 1.5, {"read": 1234, "staged": 1230, "rejected": 4, "rejected_new": 1}),
-                StepLine("Item", "unchanged", 0.1, {"read": 7})],
+            1: [
+                StepLine(
+                    "Zone",
+                    "ok",
+                    1.5,
+                    {"read": 1234, "staged": 1230, "rejected": 4, "rejected_new": 1},
+                ),
+                StepLine("Item", "unchanged", 0.1, {"read": 7}),
+            ],
             2: [StepLine("Zone", "ok", 0.5, {"inserted": 3, "held": 2, "dangling": {"ZoneId": 5}})],
         },
-        "refused": [RefusedRows("Zone", "Description", "il testo è più lungo del campo", 3, 0),
-                    RefusedRows("Account", "Priority", EVIL, 1, 1)],
-    }  # fmt: skip
+        "refused": [
+            RefusedRows("Zone", "Description", "il testo è più lungo del campo", 3, 0),
+            RefusedRows("Account", "Priority", EVIL, 1, 1),
+        ],
+    }
     return RunNews(**(given | own))  # type: ignore[arg-type]
 
 
@@ -37,13 +51,20 @@ def letter(told: Told = "succeeded", language: str = "it", **own: object) -> Let
 
 def test_every_word_is_there_in_both_languages_and_is_filled_in_alike() -> None:
     for key, (italian, english) in WORDS.items():
-        places = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (italian, english)]
+        places = [
+            {name for _, name, _, _ in Formatter().parse(text) if name}
+            for text in (italian, english)
+        ]
         assert places[0] == places[1], key
 
 
-@pytest.mark.parametrize(("language", "subject", "took", "rows"), [
-    ("it", "[Kimo] Completato: Import completo", "Durata", "1.234"), ("en", "[Kimo] Done: Import completo", "Took", "1,234"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("language", "subject", "took", "rows"),
+    [
+        ("it", "[Kimo] Completato: Import completo", "Durata", "1.234"),
+        ("en", "[Kimo] Done: Import completo", "Took", "1,234"),
+    ],
+)
 def test_a_success(language: str, subject: str, took: str, rows: str) -> None:
     made = letter(language=language)
     assert made.subject == subject
@@ -71,7 +92,12 @@ def test_what_is_held_and_dangling_is_told() -> None:
 
 
 def test_a_failure_says_why_and_what_to_do() -> None:
-    failed = {1: [StepLine(name, "failed", 0.1, {}, "source 'erp' cannot be reached") for name in ("Zone", "Item")]}
+    failed = {
+        1: [
+            StepLine(name, "failed", 0.1, {}, "source 'erp' cannot be reached")
+            for name in ("Zone", "Item")
+        ]
+    }
     made = letter("failed", success=False, steps=failed, refused=())
     assert made.subject == "[Kimo] FALLITO: Import completo"
     text = as_text(made)
@@ -90,10 +116,21 @@ def test_a_recovery_says_since_when_it_failed() -> None:
 
 
 def test_an_export_and_a_side_job() -> None:
-    export = letter(steps={}, refused=(), exported={"Document": (2, 7)}, held_back=[("Document", "D3", "no reference")])
+    export = letter(
+        steps={},
+        refused=(),
+        exported={"Document": (2, 7)},
+        held_back=[("Document", "D3", "no reference")],
+    )
     assert re.search(r"Document +2 +7", as_text(export))
     assert "D3" in as_text(export)
-    pictures = letter(steps={}, refused=(), figures={"made": 3}, problems=[("a.jpg", "is no picture")], problem_count=9)
+    pictures = letter(
+        steps={},
+        refused=(),
+        figures={"made": 3},
+        problems=[("a.jpg", "is no picture")],
+        problem_count=9,
+    )
     assert "Non riusciti: 9" in as_text(pictures)
     assert "is no picture" in as_html(pictures)
 
@@ -120,9 +157,16 @@ def test_harmless() -> None:
 def test_figures_and_times_of_a_language() -> None:
     rome = settings_of(None).timezone
     italian, english = Words("it", rome), Words("en", rome)
-    assert (italian.number(1234567), english.number(1234567), english.number(0)) == ("1.234.567", "1,234,567", "-")
+    assert (italian.number(1234567), english.number(1234567), english.number(0)) == (
+        "1.234.567",
+        "1,234,567",
+        "-",
+    )
     assert (italian.number(1234.5), english.number(1234.5)) == ("1.234,5", "1,234.5")
-    assert (italian.moment(BEGAN), english.moment(BEGAN)) == ("24/11/2026 02:00", "2026-11-24 02:00")
+    assert (italian.moment(BEGAN), english.moment(BEGAN)) == (
+        "24/11/2026 02:00",
+        "2026-11-24 02:00",
+    )
     assert [italian.duration(s) for s in (4, 200, 7500)] == ["4 s", "3 min 20 s", "2 h 05 min"]
 
 
@@ -131,12 +175,19 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     assert "… e altre 15." in as_text(letter(steps=many))
 
 
-# --- the morning report -------------------------------------------------------------------------------------------------
+# --- the morning report
+# -------------------------------------------------------------------------------------------------
 
 
 def morning(**own: object) -> MorningReport:
     since = BEGAN - timedelta(days=1)
-    given = {"at": BEGAN, "since": since, "fresh_hours": 26.0, "last_load": None, "fresh": {"Zone": BEGAN}}
+    given = {
+        "at": BEGAN,
+        "since": since,
+        "fresh_hours": 26.0,
+        "last_load": None,
+        "fresh": {"Zone": BEGAN},
+    }
     return MorningReport(**(given | own))  # type: ignore[arg-type]
 
 

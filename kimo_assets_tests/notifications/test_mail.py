@@ -11,7 +11,15 @@ import pytest
 from kimo_assets.config.models import SmtpConfig
 from kimo_assets.notifications.compose import Letter, Paragraph, Section
 from kimo_assets.notifications.mail import Delivery, as_message, deliver
-from kimo_assets_tests.mail_server import PASSWORD, USER, MailServer, hanging, html_of, mail_server, text_of
+from kimo_assets_tests.mail_server import (
+    PASSWORD,
+    USER,
+    MailServer,
+    hanging,
+    html_of,
+    mail_server,
+    text_of,
+)
 from kimo_assets_tests.notifications.conftest import settings_of
 
 # The server warns of passwords without TLS, which is what some tests are about.
@@ -25,10 +33,16 @@ def letter(subject: str = "Completato", text: str = "Tutto è a posto.") -> Lett
     return Letter(subject, "Import", "good", "it", sections=(Section("Passo", (Paragraph(text),)),))
 
 
-def send(port: int, *to: str, of: Letter | None = None, host: str = "127.0.0.1", **smtp: object) -> Delivery:
-    config = SmtpConfig.model_validate({"host": host, "port": port, "security": "plain", "timeout_s": 5, **smtp})
+def send(
+    port: int, *to: str, of: Letter | None = None, host: str = "127.0.0.1", **smtp: object
+) -> Delivery:
+    config = SmtpConfig.model_validate(
+        {"host": host, "port": port, "security": "plain", "timeout_s": 5, **smtp}
+    )
     recipients = to or (ANNA,)
-    message = as_message(of or letter(), recipients, settings_of(config, sender_name="Kimo, la città"), AT)
+    message = as_message(
+        of or letter(), recipients, settings_of(config, sender_name="Kimo, la città"), AT
+    )
     (delivery,) = deliver([(message, recipients)], "kimo@firm.example", config)
     return delivery
 
@@ -75,9 +89,13 @@ def test_encrypted_and_logged_in(
             assert "does not speak TLS as asked" in done.problems[0]
 
 
-def test_a_certificate_that_nobody_trusts_is_refused_and_the_password_stays_here(tls: ssl.SSLContext) -> None:
+def test_a_certificate_that_nobody_trusts_is_refused_and_the_password_stays_here(
+    tls: ssl.SSLContext,
+) -> None:
     with mail_server(tls, asks_for_password=True) as server:
-        done = send(server.port, security="starttls", host="localhost", username=USER, password=PASSWORD)
+        done = send(
+            server.port, security="starttls", host="localhost", username=USER, password=PASSWORD
+        )
         assert "a certificate that is not trusted here" in done.later[ANNA]
         assert server.taken == []
 
@@ -119,7 +137,10 @@ def test_a_server_that_hangs_is_left(greeting: bytes) -> None:
 
 
 def test_greylisting_is_waited_for_and_a_wrong_recipient_is_not(server: MailServer) -> None:
-    server.refuses = {ANNA: "450 4.2.0 Greylisted, come back", BRUNO: "550 5.1.1 Nobody of that name"}
+    server.refuses = {
+        ANNA: "450 4.2.0 Greylisted, come back",
+        BRUNO: "550 5.1.1 Nobody of that name",
+    }
     done = send(server.port, ANNA, BRUNO, "carla@firm.example")
     assert done.sent == ("carla@firm.example",)
     assert "for anna@firm.example: 450 4.2.0 Greylisted" in done.later[ANNA]
@@ -150,6 +171,9 @@ def test_a_server_that_repeats_the_password_is_not_repeated(server: MailServer) 
 
 
 def test_the_server_of_the_tests_does_ask_for_its_password() -> None:
-    with mail_server(asks_for_password=True) as server, smtplib.SMTP("127.0.0.1", server.port, timeout=5) as client:
+    with (
+        mail_server(asks_for_password=True) as server,
+        smtplib.SMTP("127.0.0.1", server.port, timeout=5) as client,
+    ):
         client.ehlo()
         assert client.mail("a@b.example")[0] == 530

@@ -17,7 +17,9 @@ ANNA, BRUNO = "anna@firm.example", "bruno@firm.example"
 
 @pytest.fixture
 def settings(server: MailServer) -> NotificationSettings:
-    return settings_of(SmtpConfig(host="127.0.0.1", port=server.port, security="plain", timeout_s=5))
+    return settings_of(
+        SmtpConfig(host="127.0.0.1", port=server.port, security="plain", timeout_s=5)
+    )
 
 
 def now_due(database: Database) -> None:
@@ -26,10 +28,14 @@ def now_due(database: Database) -> None:
 
 
 def waits(connection: Connection) -> list[tuple[int, list[str]]]:
-    return connection.execute("SELECT attempts, recipients FROM ops.mail WHERE ended_at IS NULL").fetchall()
+    return connection.execute(
+        "SELECT attempts, recipients FROM ops.mail WHERE ended_at IS NULL"
+    ).fetchall()
 
 
-def test_a_mail_goes_out_once(own_database: Database, server: MailServer, settings: NotificationSettings) -> None:
+def test_a_mail_goes_out_once(
+    own_database: Database, server: MailServer, settings: NotificationSettings
+) -> None:
     with own_database.connect() as connection:
         assert post(connection, LETTER, [ANNA], settings, "r1")
         assert not post(connection, LETTER, [ANNA], settings, "r1")
@@ -51,7 +57,9 @@ def test_a_server_that_is_down_is_tried_again_with_growing_pauses_until_it_is_up
             assert sent.pending == 1
             assert "cannot be reached" in sent.problems[0]
             assert send_due(connection, settings) == Sent(), "nothing is due at once"
-            row = connection.execute("SELECT round(extract(epoch FROM due_at - now()) / 60)::int FROM ops.mail").fetchone()
+            row = connection.execute(
+                "SELECT round(extract(epoch FROM due_at - now()) / 60)::int FROM ops.mail"
+            ).fetchone()
             pauses.append(row[0] if row else None)
             now_due(own_database)
         assert pauses == [1, 5, 15]
@@ -93,4 +101,6 @@ def test_settings_that_cannot_be_used_keep_the_mail(own_database: Database) -> N
     broken = settings_of(None, problems=("the environment variable X is not set",))
     with own_database.connect() as connection:
         post(connection, LETTER, [ANNA], broken, "r1")
-        assert send_due(connection, broken) == Sent(pending=1, problems=("the environment variable X is not set",))
+        assert send_due(connection, broken) == Sent(
+            pending=1, problems=("the environment variable X is not set",)
+        )

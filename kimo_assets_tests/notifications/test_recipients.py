@@ -14,7 +14,10 @@ def test_several_stand_in_one_text_by_any_separator_each_once() -> None:
 def test_a_wrong_one_is_a_sentence_and_the_others_stay() -> None:
     good, wrong = read_addresses(["a@x.it; anna; @x.it"], "the server setting X")
     assert good == ("a@x.it",)
-    assert wrong[0] == "the server setting X: 'anna' is no mail address and gets no mail; expected anna@firm.it, say"
+    assert (
+        wrong[0] == "the server setting X: 'anna' is no mail address and gets no mail; expected"
+        " anna@firm.it, say"
+    )
     assert len(wrong) == 2
 
 

@@ -26,11 +26,15 @@ def settings(world: World, console: dict[str, str], **own: Any) -> NotificationS
     world.settings = {"notifications": own}
     with world.database.connect() as connection:
         for key, value in console.items():
-            connection.execute('INSERT INTO kimo."ServerSetting" ("Key", "Value") VALUES (%s, %s)', [key, value])
+            connection.execute(
+                'INSERT INTO kimo."ServerSetting" ("Key", "Value") VALUES (%s, %s)', [key, value]
+            )
         return notification_settings(connection, world.config)
 
 
-def test_where_kimo_yaml_is_silent_the_console_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_kimo_yaml_is_silent_the_console_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SMTP_PASSWORD", "secret")
     found = settings(world, CONSOLE)
     assert found.smtp is not None
@@ -46,30 +50,55 @@ def test_where_kimo_yaml_is_silent_the_console_is_read(world: World, monkeypatch
 
 
 def test_kimo_yaml_prevails(world: World) -> None:
-    own = {"smtp": {"host": "other.it"}, "info_recipients": ["z@firm.it"], "sender_name": "X", "ui_url": "http://ui:3000"}
+    own = {
+        "smtp": {"host": "other.it"},
+        "info_recipients": ["z@firm.it"],
+        "sender_name": "X",
+        "ui_url": "http://ui:3000",
+    }
     found = settings(world, CONSOLE, **own)
     assert found.smtp is not None
     assert (found.smtp.host, found.smtp.port, found.smtp.security) == ("other.it", 25, "starttls")
-    assert (found.info, found.sender_name, found.link("r")) == (("z@firm.it",), "X", "http://ui:3000/runs/r")
+    assert (found.info, found.sender_name, found.link("r")) == (
+        ("z@firm.it",),
+        "X",
+        "http://ui:3000/runs/r",
+    )
     assert found.problems == ()
 
 
 @pytest.mark.parametrize(
     ("port", "ssl", "security"),
-    [("465", "1", "ssl"), ("587", "1", "starttls"), ("25", "0", "plain"), ("", "", "plain"), ("465", "", "ssl")],
+    [
+        ("465", "1", "ssl"),
+        ("587", "1", "starttls"),
+        ("25", "0", "plain"),
+        ("", "", "plain"),
+        ("465", "", "ssl"),
+    ],
 )
-def test_the_vendors_switch_and_port_say_how_it_is_encrypted(world: World, port: str, ssl: str, security: str) -> None:
-    found = settings(world, {"MailServer\\SmtpServer": "s.it", "MailServer\\Port": port, "MailServer\\EnablSsl": ssl})
+def test_the_vendors_switch_and_port_say_how_it_is_encrypted(
+    world: World, port: str, ssl: str, security: str
+) -> None:
+    found = settings(
+        world,
+        {"MailServer\\SmtpServer": "s.it", "MailServer\\Port": port, "MailServer\\EnablSsl": ssl},
+    )
     assert found.smtp is not None
     assert found.smtp.security == security
 
 
-def test_a_variable_that_is_not_set_is_told_and_nothing_is_tried(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_not_set_is_told_and_nothing_is_tried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("SMTP_PASSWORD", raising=False)
     found = settings(world, CONSOLE)
     assert found.smtp is None
     assert found.is_wanted
-    assert "the server setting MailServer\\Password: the environment variable SMTP_PASSWORD is not set" in found.problems
+    assert (
+        "the server setting MailServer\\Password: the environment variable SMTP_PASSWORD is not set"
+        in found.problems
+    )
 
 
 def test_a_port_that_is_none_is_told(world: World) -> None:

@@ -8,13 +8,19 @@ from kimo_assets.notifications.storm import JobState, decide
 BEGAN = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def told_of(ends: str, *, every: timedelta = timedelta(minutes=15), tells: bool = False) -> list[Told | None]:
+def told_of(
+    ends: str, *, every: timedelta = timedelta(minutes=15), tells: bool = False
+) -> list[Told | None]:
     """What is told of runs that end so: + is a success, - a failure."""
     state: JobState | None = None
     told = []
     for number, end in enumerate(ends):
         state, said = decide(
-            state, success=end == "+", tells_success=tells, now=BEGAN + number * every, again_after=timedelta(days=1)
+            state,
+            success=end == "+",
+            tells_success=tells,
+            now=BEGAN + number * every,
+            again_after=timedelta(days=1),
         )
         told.append(said)
     return told
@@ -42,7 +48,11 @@ def test_a_job_that_fails_again_after_its_recovery_is_told_again() -> None:
 def test_failures_are_counted_until_the_recovery() -> None:
     state = None
     for number in range(3):
-        state, _ = decide(state, success=False, tells_success=False, now=BEGAN, again_after=timedelta(days=1))
+        state, _ = decide(
+            state, success=False, tells_success=False, now=BEGAN, again_after=timedelta(days=1)
+        )
         assert (state.failures, state.since) == (number + 1, BEGAN)
-    state, _ = decide(state, success=True, tells_success=False, now=BEGAN, again_after=timedelta(days=1))
+    state, _ = decide(
+        state, success=True, tells_success=False, now=BEGAN, again_after=timedelta(days=1)
+    )
     assert (state.state, state.failures) == ("ok", 0)

@@ -17,19 +17,32 @@ def fill(integration: Integration) -> None:
     """A small company's tables, named as integrators name them."""
     code = String(20)
     integration.table(
-        "SalesAgent", {"Id": code, "Description": String(60), "PIVA": String(11)}, [{"Id": "A1", "Description": "Anna"}]
+        "SalesAgent",
+        {"Id": code, "Description": String(60), "PIVA": String(11)},
+        [{"Id": "A1", "Description": "Anna"}],
     )
     integration.table(
         "ACCOUNT",
-        {"ID": code, "NAME": String(80), "ADDRESS_CITY": String(40), "CURRENCY_ID": code, "PAYMENT_METHOD_ID": code},
-        [{"ID": f"C{n}", "NAME": f"Bar {n}", "ADDRESS_CITY": "Milano", "CURRENCY_ID": "EUR"} for n in range(7)],
+        {
+            "ID": code,
+            "NAME": String(80),
+            "ADDRESS_CITY": String(40),
+            "CURRENCY_ID": code,
+            "PAYMENT_METHOD_ID": code,
+        },
+        [
+            {"ID": f"C{n}", "NAME": f"Bar {n}", "ADDRESS_CITY": "Milano", "CURRENCY_ID": "EUR"}
+            for n in range(7)
+        ],
     )
     integration.table(
         "KIMO_SALES_AGENT_PER_ACCOUNT",
         {"SALESAGENTID": code, "ACCOUNTID": code},
         [{"SALESAGENTID": "A1", "ACCOUNTID": f"C{n}"} for n in range(7)],
     )
-    integration.table("Currency", {"Id": code, "Description": String(50)}, [{"Id": "EUR", "Description": "Euro"}])
+    integration.table(
+        "Currency", {"Id": code, "Description": String(50)}, [{"Id": "EUR", "Description": "Euro"}]
+    )
     integration.table("CLIENTI_WEB", {"COD": code})
     integration.table("ACCOUNT_OLD", {"ID": code, "NAME": code})
     integration.execute("CREATE VIEW zone AS SELECT 'N' AS Id, 'Nord' AS Description")
@@ -43,7 +56,13 @@ def test_a_database_whose_tables_carry_the_names_imports_by_the_commands_alone(
     assert "5 entities mapped, from 7 tables and views" in said
     assert "PaymentMethod (by Account.PaymentMethodId)" in said
     config = load_config(command.file)
-    assert set(config.entities) == {"SalesAgent", "Account", "SalesAgentPerAccount", "Currency", "Zone"}
+    assert set(config.entities) == {
+        "SalesAgent",
+        "Account",
+        "SalesAgentPerAccount",
+        "Currency",
+        "Zone",
+    }
     report = command.imported()
     assert report["success"] is True
     assert report["steps"]["1"]["Account"]["staged"] == 7
@@ -52,18 +71,26 @@ def test_a_database_whose_tables_carry_the_names_imports_by_the_commands_alone(
     assert [finding for finding in findings if finding["level"] == "error"] == []
 
 
-def test_the_file_says_what_was_found_and_what_was_not(integration: Integration, command: Command) -> None:
+def test_the_file_says_what_was_found_and_what_was_not(
+    integration: Integration, command: Command
+) -> None:
     fill(integration)
     command.run("init", integration.url)
     parsed = yaml.safe_load(command.text)["entities"]
     assert parsed["Currency"] == {}
-    renamed = {"AddressCity": "ADDRESS_CITY", "CurrencyId": "CURRENCY_ID", "PaymentMethodId": "PAYMENT_METHOD_ID"}
+    renamed = {
+        "AddressCity": "ADDRESS_CITY",
+        "CurrencyId": "CURRENCY_ID",
+        "PaymentMethodId": "PAYMENT_METHOD_ID",
+    }
     assert parsed["Account"] == {"fields": renamed}
     assert parsed["SalesAgentPerAccount"] == "KIMO_SALES_AGENT_PER_ACCOUNT"
     assert "# 7 rows" in command.text
     assert "# PaymentMethodId points to PaymentMethod, of which there is no table" in command.text
     assert "# no field takes: PIVA" in command.text
-    assert "# not this, though the name is alike: ACCOUNT_OLD" in command.text.replace("account_old", "ACCOUNT_OLD")
+    assert "# not this, though the name is alike: ACCOUNT_OLD" in command.text.replace(
+        "account_old", "ACCOUNT_OLD"
+    )
     assert "# No entity's name: CLIENTI_WEB" in command.text
     assert "--- Accounts ---" in command.text
     assert max(map(len, command.text.splitlines())) <= 125 + len(integration.url)
@@ -91,14 +118,23 @@ def test_json_tells_the_same(sqlite: Integration, command: Command) -> None:
     found = command.json("init", sqlite.url)
     assert found["file"] == str(command.file)
     assert (found["tables"], found["set"]) == (7, None)
-    assert sorted(found["mapped"]) == ["Account", "Currency", "SalesAgent", "SalesAgentPerAccount", "Zone"]
+    assert sorted(found["mapped"]) == [
+        "Account",
+        "Currency",
+        "SalesAgent",
+        "SalesAgentPerAccount",
+        "Zone",
+    ]
     assert found["dangling"] == {"PaymentMethod": ["Account.PaymentMethodId"]}
 
 
-# --- what is not certain --------------------------------------------------------------------------------------
+# --- what is not certain
+# --------------------------------------------------------------------------------------
 
 
-def test_what_is_not_certain_is_a_comment_with_its_reason(sqlite: Integration, command: Command) -> None:
+def test_what_is_not_certain_is_a_comment_with_its_reason(
+    sqlite: Integration, command: Command
+) -> None:
     sqlite.table("Zone", {"Id": Integer})
     sqlite.table("KIMO_CURRENCY", {"Id": String(3)})
     sqlite.table("V_CURRENCY", {"Id": String(3)})
@@ -118,7 +154,9 @@ def test_what_is_not_certain_is_a_comment_with_its_reason(sqlite: Integration, c
     assert "its key is not there: neither Id nor any of" in left_out["ItemUom"]
     assert "  # Account: Accounts\n" in command.text
     # A person who takes the comment away has a mapping that loads.
-    command.file.write_text(command.text.replace("  # Account: Accounts\n", "  Account: Accounts\n"), encoding="utf-8")
+    command.file.write_text(
+        command.text.replace("  # Account: Accounts\n", "  Account: Accounts\n"), encoding="utf-8"
+    )
     assert load_config(command.file).entities["Account"][0].table == "Accounts"
 
 
@@ -128,7 +166,9 @@ def test_a_view_that_cannot_be_read_is_a_comment_and_the_others_are_mapped(
     integration.table("Zone", {"Id": String(9), "Description": String(9)})
     integration.table("base", {"Id": String(9)}, [{"Id": "1"}])
     if integration.url.startswith("postgresql"):  # where no table goes while a view needs it
-        integration.execute('CREATE VIEW "Currency" AS SELECT "Id" FROM base WHERE 1 / (length("Id") - 1) > 0')
+        integration.execute(
+            'CREATE VIEW "Currency" AS SELECT "Id" FROM base WHERE 1 / (length("Id") - 1) > 0'
+        )
     else:
         integration.execute("CREATE VIEW Currency AS SELECT Id FROM base", "DROP TABLE base")
     found = command.json("init", integration.url)
@@ -139,7 +179,9 @@ def test_a_view_that_cannot_be_read_is_a_comment_and_the_others_are_mapped(
 def test_only_the_schema_that_carries_the_names_is_looked_into_when_the_default_one_does_not(
     postgresql: Integration, command: Command
 ) -> None:
-    postgresql.execute("CREATE SCHEMA kimo_if", "CREATE SCHEMA other", "CREATE TABLE clienti (x int)")
+    postgresql.execute(
+        "CREATE SCHEMA kimo_if", "CREATE SCHEMA other", "CREATE TABLE clienti (x int)"
+    )
     postgresql.table("ZONE", {"Id": String(9)}, [{"Id": "N"}], schema="kimo_if")
     postgresql.table("Currency", {"Id": String(9)}, [{"Id": "EUR"}], schema="kimo_if")
     postgresql.table("Zone", {"Id": String(9)}, schema="other")
@@ -181,8 +223,13 @@ def test_the_machines_own_tables_are_named_as_such(sqlite: Integration, command:
     assert "`kimo mapping pull` reads it" in command.text
 
 
-def test_odd_names_of_tables_and_columns_survive_the_file(integration: Integration, command: Command) -> None:
-    integration.table("kimo-zone", {"Id": String(9), "Descri_ption": String(9), "però: #1": String(9), "x\ty": Date})
+def test_odd_names_of_tables_and_columns_survive_the_file(
+    integration: Integration, command: Command
+) -> None:
+    integration.table(
+        "kimo-zone",
+        {"Id": String(9), "Descri_ption": String(9), "però: #1": String(9), "x\ty": Date},
+    )
     integration.table("v currency", {"_Id": String(9), "on": Boolean, "null": Numeric})
     command.run("init", integration.url)
     entities = load_config(command.file).entities
@@ -193,7 +240,8 @@ def test_odd_names_of_tables_and_columns_survive_the_file(integration: Integrati
     assert command.imported()["success"] is True
 
 
-# --- what is refused --------------------------------------------------------------------------------------------
+# --- what is refused
+# --------------------------------------------------------------------------------------------
 
 
 def test_a_database_without_any_entitys_name_writes_nothing_and_lists_what_it_has(
@@ -222,7 +270,9 @@ def test_a_file_that_is_there_is_not_written_over(sqlite: Integration, command: 
 
 
 def test_a_database_that_is_not_there_writes_nothing(command: Command, tmp_path: Path) -> None:
-    assert "unable to open" in command.run("init", f"sqlite:///{tmp_path}/none.sqlite", code=1).stderr
+    assert (
+        "unable to open" in command.run("init", f"sqlite:///{tmp_path}/none.sqlite", code=1).stderr
+    )
     assert not command.file.exists()
     assert not (tmp_path / "none.sqlite").exists()
 
@@ -234,7 +284,8 @@ def test_what_is_no_address_is_told_without_repeating_it(command: Command, url: 
     assert "s3cret" not in said
 
 
-# --- secrets ------------------------------------------------------------------------------------------------------
+# --- secrets
+# --------------------------------------------------------------------------------------------------
 
 
 def test_no_password_is_written_and_the_file_loads_with_it_set(

@@ -9,7 +9,10 @@ from kimo_assets.sources.discovery import Offered
 
 def chosen(*names: str) -> dict[str, str]:
     """entity -> the table taken for certain."""
-    found = {entity: certain(matches) for entity, matches in match_tables([Offered(None, n) for n in names]).items()}
+    found = {
+        entity: certain(matches)
+        for entity, matches in match_tables([Offered(None, n) for n in names]).items()
+    }
     return {entity: match.offered.name for entity, match in found.items() if match}
 
 
@@ -35,7 +38,9 @@ def test_a_table_carries_an_entitys_name_ignoring_case_underscores_and_words_tha
     assert chosen(table, "CLIENTI") == {entity: table}
 
 
-@pytest.mark.parametrize("table", ["ACCOUNT_OLD", "Account_2023", "ACCOUNT_BAK", "MY_ACCOUNT", "Accounts", "TABITEMS"])
+@pytest.mark.parametrize(
+    "table", ["ACCOUNT_OLD", "Account_2023", "ACCOUNT_BAK", "MY_ACCOUNT", "Accounts", "TABITEMS"]
+)
 def test_a_name_that_is_only_alike_is_not_taken(table: str) -> None:
     assert chosen(table) == {}
 
@@ -43,8 +48,10 @@ def test_a_name_that_is_only_alike_is_not_taken(table: str) -> None:
 def test_a_prefix_that_many_tables_share_says_nothing_either() -> None:
     assert chosen("ACME_ITEM", "ACME_ZONE") == {}
     assert chosen("ACME_ITEM", "ACME_ZONE", "ACME_ACCOUNT") == {
-        "Item": "ACME_ITEM", "Zone": "ACME_ZONE", "Account": "ACME_ACCOUNT"
-    }  # fmt: skip
+        "Item": "ACME_ITEM",
+        "Zone": "ACME_ZONE",
+        "Account": "ACME_ACCOUNT",
+    }
 
 
 def test_backups_of_many_tables_are_still_backups() -> None:
@@ -52,7 +59,12 @@ def test_backups_of_many_tables_are_still_backups() -> None:
 
 
 @pytest.mark.parametrize(
-    "tables", [("KIMO_ACCOUNT", "ACCOUNT", "Account"), ("Account", "ACCOUNT_OLD"), ("V_ACCOUNT", "ACC_OUNT", "Account")]
+    "tables",
+    [
+        ("KIMO_ACCOUNT", "ACCOUNT", "Account"),
+        ("Account", "ACCOUNT_OLD"),
+        ("V_ACCOUNT", "ACC_OUNT", "Account"),
+    ],
 )
 def test_an_exact_name_wins(tables: tuple[str, ...]) -> None:
     assert chosen(*tables) == {"Account": "Account"}
@@ -65,7 +77,9 @@ def test_of_two_that_are_equally_sure_none_is_taken() -> None:
 
 def test_a_plural_is_a_guess_at_its_singular() -> None:
     found = match_tables([Offered(None, "ItemGroups")])
-    assert [(match.entity, match.tier) for matches in found.values() for match in matches] == [("ItemGroup", Tier.GUESS)]
+    assert [(match.entity, match.tier) for matches in found.values() for match in matches] == [
+        ("ItemGroup", Tier.GUESS)
+    ]
 
 
 def test_every_entitys_own_name_is_its_own_and_no_others() -> None:

@@ -1,4 +1,6 @@
-"""What is wrong with a source is said in one line, without its password, and whether trying again may help."""
+"""What is wrong with a source is said in one line, without its password, and whether trying again
+may help.
+"""
 
 import os
 import socket
@@ -63,7 +65,9 @@ def test_a_password_among_a_urls_parameters_is_not_shown_either(guarded: str) ->
 def test_a_password_in_a_missing_tables_message_is_not_shown(
     world: World, new_database: Callable[[], Database]
 ) -> None:
-    world.source_url = url_of(new_database()).replace("postgres@", f"postgres:{ENCODED}@") + "&password=also"
+    world.source_url = (
+        url_of(new_database()).replace("postgres@", f"postgres:{ENCODED}@") + "&password=also"
+    )
     world.entities = {"Zone": {}}
     message = world.run(1).failures[1]["Zone"]
     assert "there is no table or view Zone" in message
@@ -80,7 +84,9 @@ def test_a_server_that_does_not_answer_is_transient() -> None:
 
 
 @pytest.mark.parametrize("said_by", ["the driver", "sqlalchemy"])
-def test_a_cut_connection_is_transient_whoever_says_so(new_database: Callable[[], Database], said_by: str) -> None:
+def test_a_cut_connection_is_transient_whoever_says_so(
+    new_database: Callable[[], Database], said_by: str
+) -> None:
     engine = open_source("erp", SourceConfig(url=url_of(new_database())))
     cut = "SELECT pg_terminate_backend(pg_backend_pid())"
 
@@ -96,7 +102,9 @@ def test_a_cut_connection_is_transient_whoever_says_so(new_database: Callable[[]
     engine.dispose()
 
 
-def test_a_statement_the_database_does_not_take_is_permanent(new_database: Callable[[], Database]) -> None:
+def test_a_statement_the_database_does_not_take_is_permanent(
+    new_database: Callable[[], Database],
+) -> None:
     error = message_of(url_of(new_database()), "SELECT no_such_column")
     assert isinstance(error, PermanentSourceError)
     assert "\n" not in str(error)
@@ -143,7 +151,9 @@ def test_an_error_of_kimos_own_database_is_not_called_the_sources(
 
 
 ENDLESS = {
-    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
+    "sqlite": (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    ),
     "postgresql": "SELECT pg_sleep(600)",
     "mariadb": "SELECT SLEEP(600) FROM (SELECT 1 UNION SELECT 2) AS t",
 }
@@ -183,18 +193,25 @@ def test_a_statement_can_be_interrupted_from_another_thread(
         ("sqlite", []),
     ],
 )
-def test_how_long_a_session_waits_for_a_lock_is_set_in_each_dialects_words(dialect: str, statements: list[str]) -> None:
+def test_how_long_a_session_waits_for_a_lock_is_set_in_each_dialects_words(
+    dialect: str, statements: list[str]
+) -> None:
     assert session_statements(dialect, 1.5) == statements
 
 
 @pytest.mark.parametrize(
     ("dialect", "message"),
     [
-        ("mssql", "[42000] [Microsoft][ODBC Driver 18] Lock request time out period exceeded. (1222)"),
+        (
+            "mssql",
+            "[42000] [Microsoft][ODBC Driver 18] Lock request time out period exceeded. (1222)",
+        ),
         ("oracle", "ORA-00054: resource busy and acquire with NOWAIT specified or timeout expired"),
         ("mysql", "(1205, 'Lock wait timeout exceeded; try restarting transaction')"),
     ],
 )
-def test_a_lock_that_was_not_to_be_had_is_known_by_what_the_server_says(dialect: str, message: str) -> None:
+def test_a_lock_that_was_not_to_be_had_is_known_by_what_the_server_says(
+    dialect: str, message: str
+) -> None:
     assert is_lock_timeout(dialect, message)
     assert not is_lock_timeout(dialect, "Invalid object name 'Zone'")

@@ -1,4 +1,6 @@
-"""The custom task: a program of the company's, run before anything is read, whose every way to fail is one sentence."""
+"""The custom task: a program of the company's, run before anything is read, whose every way to fail
+is one sentence.
+"""
 
 import os
 import stat
@@ -40,7 +42,9 @@ def failure(folder: Path, *command: Any, timeout_s: float = 30) -> str:
 
 
 def test_its_lines_of_both_outputs_are_told_as_they_come(tmp_path: Path) -> None:
-    said = run(tmp_path, script(tmp_path, "echo one", "echo two >&2", "printf 'caff\\351, half a line'"))
+    said = run(
+        tmp_path, script(tmp_path, "echo one", "echo two >&2", "printf 'caff\\351, half a line'")
+    )
     assert [line.strip() for line in said[1:-1]] == ["one", "two", "caff�, half a line"]
     assert said[0] == f"custom task {tmp_path}/prepare.sh starts"
     assert said[-1].startswith(f"custom task {tmp_path}/prepare.sh is done, ")
@@ -48,7 +52,10 @@ def test_its_lines_of_both_outputs_are_told_as_they_come(tmp_path: Path) -> None
 
 def test_it_stands_in_the_folder_of_kimo_yaml_and_knows_the_load(tmp_path: Path) -> None:
     said = run(tmp_path, script(tmp_path, "pwd", 'echo "load $KIMO_LOAD, path $PATH"'))
-    assert [line.strip() for line in said[1:-1]] == [str(tmp_path), f"load 7, path {os.environ['PATH']}"]
+    assert [line.strip() for line in said[1:-1]] == [
+        str(tmp_path),
+        f"load 7, path {os.environ['PATH']}",
+    ]
 
 
 def test_no_shell_reads_its_arguments(tmp_path: Path) -> None:
@@ -89,11 +96,21 @@ def test_a_program_that_may_not_be_run_is_told_so(tmp_path: Path) -> None:
 def alive(file: Path) -> list[int]:
     """Of the process ids in the file, those that still run."""
     pids = [int(line) for line in file.read_text().split()]
-    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    return [
+        pid
+        for pid in pids
+        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def test_the_limit_ends_it_and_all_that_it_started(tmp_path: Path) -> None:
-    task = script(tmp_path, "echo working", "sleep 600 & echo $! >> pids", "(sleep 600) & echo $$ >> pids", "sleep 600")
+    task = script(
+        tmp_path,
+        "echo working",
+        "sleep 600 & echo $! >> pids",
+        "(sleep 600) & echo $$ >> pids",
+        "sleep 600",
+    )
     began = time.monotonic()
     message = failure(tmp_path, task, timeout_s=1)
     assert "was ended after 1 s (import.custom_task.timeout_s)" in message
@@ -123,7 +140,8 @@ def test_a_program_that_says_too_much_is_quoted_up_to_a_point(tmp_path: Path) ->
     assert max(map(len, said)) < 3000
 
 
-# --- within an import ------------------------------------------------------------------------------------------------
+# --- within an import
+# ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -160,6 +178,8 @@ def test_when_it_fails_nothing_is_read_and_every_entity_says_why(company: World)
     assert list(report.steps) == [1]
     (reason,) = set(report.failures[1].values())
     assert set(report.failures[1]) == {"Zone", "Carrier"}
-    assert reason.endswith("ended with exit code 1. Nothing was read. Its last lines: no disk left.")
+    assert reason.endswith(
+        "ended with exit code 1. Nothing was read. Its last lines: no disk left."
+    )
     assert company.rows('SELECT "Id" FROM integrator."Zone"') == [("N",)]
     assert company.erp_file.read("SELECT Status FROM ImportFromErpSemaphore") == [(0,)]

@@ -1,4 +1,6 @@
-"""What can be known of SQL Server and Oracle without a server: their drivers, their quotes, the statements they get."""
+"""What can be known of SQL Server and Oracle without a server: their drivers, their quotes, the
+statements they get.
+"""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +24,7 @@ ODD = ["Id", "from", "Prezzo €", "RAGSOC", "a b"]
 @pytest.mark.parametrize(
     ("dialect", "expected"),
     [
-        (mssql.dialect(), 'SELECT [Id], [from], [Prezzo €], [RAGSOC], [a b] FROM dbo.[Order]'),
+        (mssql.dialect(), "SELECT [Id], [from], [Prezzo €], [RAGSOC], [a b] FROM dbo.[Order]"),
         (oracle.dialect(), 'SELECT "Id", "from", "Prezzo €", "RAGSOC", "a b" FROM dbo."Order"'),
         (mysql.dialect(), "SELECT `Id`, `from`, `Prezzo €`, `RAGSOC`, `a b` FROM dbo.`Order`"),
         (postgresql.dialect(), 'SELECT "Id", "from", "Prezzo €", "RAGSOC", "a b" FROM dbo."Order"'),
@@ -30,7 +32,9 @@ ODD = ["Id", "from", "Prezzo €", "RAGSOC", "a b"]
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_reserved_words_mixed_case_and_blanks_are_quoted_as_the_dialect_does(dialect: Dialect, expected: str) -> None:
+def test_reserved_words_mixed_case_and_blanks_are_quoted_as_the_dialect_does(
+    dialect: Dialect, expected: str
+) -> None:
     assert table_statement(dialect, "dbo", "Order", [*ODD, "Id"], None) == expected
 
 
@@ -45,13 +49,18 @@ def test_reserved_words_mixed_case_and_blanks_are_quoted_as_the_dialect_does(dia
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_a_quote_in_a_name_ends_no_name(dialect: Dialect, name: str, expected: str) -> None:
-    assert table_statement(dialect, None, name, [name], None) == f"SELECT {expected} FROM {expected}"
+    assert (
+        table_statement(dialect, None, name, [name], None) == f"SELECT {expected} FROM {expected}"
+    )
 
 
 def test_names_that_oracle_folds_to_capitals_stay_without_quotes() -> None:
     # SQLAlchemy gives them in small letters; between quotes they would name another table.
-    assert table_statement(oracle.dialect(), None, "ordini_righe", ["idriga", "order"], "attivo = 1 -- solo attivi") == (
-        'SELECT idriga, "order" FROM ordini_righe WHERE (attivo = 1 -- solo attivi\n)'
+    assert (
+        table_statement(
+            oracle.dialect(), None, "ordini_righe", ["idriga", "order"], "attivo = 1 -- solo attivi"
+        )
+        == 'SELECT idriga, "order" FROM ordini_righe WHERE (attivo = 1 -- solo attivi\n)'
     )
 
 
@@ -80,8 +89,13 @@ def test_a_table_is_named_as_people_write_it(wanted: str, schema: str | None, na
         ("[ERP 2.0].[dbo].[Clienti 2.0]", "[ERP 2.0].dbo.[Clienti 2.0]"),
     ],
 )
-def test_a_table_of_another_database_of_sql_server_keeps_all_three_names(wanted: str, origin: str) -> None:
-    assert table_statement(mssql.dialect(), *schema_and_name(wanted), ["ID"], None) == f"SELECT [ID] FROM {origin}"
+def test_a_table_of_another_database_of_sql_server_keeps_all_three_names(
+    wanted: str, origin: str
+) -> None:
+    assert (
+        table_statement(mssql.dialect(), *schema_and_name(wanted), ["ID"], None)
+        == f"SELECT [ID] FROM {origin}"
+    )
 
 
 def test_a_schema_and_a_table_with_blanks_and_dots_are_read(
@@ -94,7 +108,10 @@ def test_a_schema_and_a_table_with_blanks_and_dots_are_read(
             'CREATE TABLE "Vendite 2.0"."Order.Zones" ("select" text, "Desc" text); '
             """INSERT INTO "Vendite 2.0"."Order.Zones" VALUES ('N', 'North')"""
         )
-    mapping = {"table": '"Vendite 2.0"."order.zones"', "fields": {"Id": "SELECT", "Description": "desc"}}
+    mapping = {
+        "table": '"Vendite 2.0"."order.zones"',
+        "fields": {"Id": "SELECT", "Description": "desc"},
+    }
     replace(world, source_url=url_of(source), entities={"Zone": mapping}).done(1)
     assert world.rows('SELECT "Id", "Description" FROM integrator."Zone"') == [("N", "North")]
 
@@ -102,7 +119,11 @@ def test_a_schema_and_a_table_with_blanks_and_dots_are_read(
 @pytest.mark.parametrize(
     ("url", "module", "extra"),
     [
-        ("mssql+pyodbc://kimo:s3cret@erp01/INTEGRATION?driver=ODBC+Driver+18+for+SQL+Server", "pyodbc", "mssql"),
+        (
+            "mssql+pyodbc://kimo:s3cret@erp01/INTEGRATION?driver=ODBC+Driver+18+for+SQL+Server",
+            "pyodbc",
+            "mssql",
+        ),
         ("oracle+oracledb://kimo:s3cret@erp01:1521/?service_name=XE", "oracledb", "oracle"),
         ("mysql://kimo:s3cret@erp01/erp", "pymysql", "mysql"),
         ("mariadb://kimo:s3cret@erp01/erp", "pymysql", "mysql"),
@@ -121,10 +142,20 @@ def test_a_driver_that_is_not_installed_is_named_with_the_extra_that_brings_it(
 @pytest.mark.parametrize(
     ("url", "module", "dialect", "shown"),
     [
-        ("oracle://kimo:s3cret@erp01:1521/?service_name=XE", "oracledb", "oracle", "oracle://kimo:***@erp01:1521/"),
+        (
+            "oracle://kimo:s3cret@erp01:1521/?service_name=XE",
+            "oracledb",
+            "oracle",
+            "oracle://kimo:***@erp01:1521/",
+        ),
         ("mssql://kimo:s3cret@erp01/I?driver=x", "pyodbc", "mssql", "mssql://kimo:***@erp01/I"),
         ("mysql://kimo:s3cret@erp01/erp", "pymysql", "mysql", "mysql+pymysql://kimo:***@erp01/erp"),
-        ("mariadb://kimo:s3cret@erp01/erp", "pymysql", "mariadb", "mariadb+pymysql://kimo:***@erp01/erp"),
+        (
+            "mariadb://kimo:s3cret@erp01/erp",
+            "pymysql",
+            "mariadb",
+            "mariadb+pymysql://kimo:***@erp01/erp",
+        ),
     ],
 )
 def test_a_url_without_a_driver_takes_the_one_that_the_extra_brings(
@@ -137,4 +168,6 @@ def test_a_url_without_a_driver_takes_the_one_that_the_extra_brings(
 
 
 def _import_or_skip(module: str) -> Any:
-    return pytest.importorskip(module, reason=f"the driver {module} does not load here", exc_type=ImportError)
+    return pytest.importorskip(
+        module, reason=f"the driver {module} does not load here", exc_type=ImportError
+    )

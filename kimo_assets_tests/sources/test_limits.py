@@ -17,12 +17,17 @@ def seconds(integration: Integration, duration: float) -> str:
         case "sqlite":
             # As many steps as a machine of today makes in about that time, at least.
             steps = int(duration * 20_000_000)
-            return f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {steps}) SELECT max(i) FROM n"
+            return (
+                f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {steps})"
+                " SELECT max(i) FROM n"
+            )
         case _:
             return f"SELECT count(*) FROM seq_1_to_1000 WHERE sleep({duration / 1000}) = 0"
 
 
-def test_a_statement_that_takes_longer_is_ended_and_the_connection_is_as_before(integration: Integration) -> None:
+def test_a_statement_that_takes_longer_is_ended_and_the_connection_is_as_before(
+    integration: Integration,
+) -> None:
     integration.table("t", {"a": Integer})
     engine = integration.source()
     with engine.connect() as connection:

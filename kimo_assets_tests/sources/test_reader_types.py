@@ -1,5 +1,6 @@
-"""Whatever type a column has and whatever field takes it: the fast reader writes what the plain cursor writes, or leaves
-the column to it. Values are compared as the segments hold them, before PostgreSQL sees any.
+"""Whatever type a column has and whatever field takes it: the fast reader writes what the plain
+cursor writes, or leaves the column to it. Values are compared as the segments hold them, before
+PostgreSQL sees any.
 """
 
 import csv
@@ -25,15 +26,42 @@ from kimo_assets.sources.selection import Selection, resolve
 from kimo_assets_tests.worlds import url_of
 
 ACCOUNT = load_catalog()["Account"]
-# One of each kind of field: text, key, decimal, whole number, closed and open enum, flag, day, moment.
-TARGETS = ("Name", "HeadOfficeId", "Discount1", "ProcurementLeadTime", "AccountTypeId", "FreeBoolean1",
-           "PriceListsReferenceDate", "CreationDate")  # fmt: skip
+# One of each kind of field: text, key, decimal, whole number, closed and open enum, flag, day,
+# moment.
+TARGETS = (
+    "Name",
+    "HeadOfficeId",
+    "Discount1",
+    "ProcurementLeadTime",
+    "AccountTypeId",
+    "FreeBoolean1",
+    "PriceListsReferenceDate",
+    "CreationDate",
+)
 
 # A column's type at the source -> its values, as SQL.
 MARIADB = {
-    "VARCHAR(40)": ["'plain'", "''", "'0'", "'0  '", "' 0'", "'-1'", "'a\"b'", "'è 🚚'", "'2026-01-31'", "'today'", "'１'",
-                    "'０'", "'20260131'", "'202601311'", "'2026-1-5 10:00'", "'12.50'", "'0x1'",
-                    "'line\\nbreak\\r\\n'", "'x\\0y'"],
+    "VARCHAR(40)": [
+        "'plain'",
+        "''",
+        "'0'",
+        "'0  '",
+        "' 0'",
+        "'-1'",
+        "'a\"b'",
+        "'è 🚚'",
+        "'2026-01-31'",
+        "'today'",
+        "'１'",
+        "'０'",
+        "'20260131'",
+        "'202601311'",
+        "'2026-1-5 10:00'",
+        "'12.50'",
+        "'0x1'",
+        "'line\\nbreak\\r\\n'",
+        "'x\\0y'",
+    ],
     "VARCHAR(40) CHARACTER SET latin1": ["'è'", "'0'", "'€'", "''"],
     "VARCHAR(40) COLLATE utf8mb4_bin": ["'È'", "'0'"],
     "CHAR(5)": ["'0'", "'A '", "''"],
@@ -45,10 +73,31 @@ MARIADB = {
     "BIGINT UNSIGNED": ["18446744073709551615", "0", "1"],
     "BIGINT": ["-9223372036854775808", "-1"],
     "YEAR": ["2026"],
-    "DECIMAL(20,5)": ["0.00001", "0", "-1", "12.50000", "12", "-0.00001", "123456789012345.12345", "20260131"],
+    "DECIMAL(20,5)": [
+        "0.00001",
+        "0",
+        "-1",
+        "12.50000",
+        "12",
+        "-0.00001",
+        "123456789012345.12345",
+        "20260131",
+    ],
     "DECIMAL(10,2) UNSIGNED ZEROFILL": ["12.5", "0"],
     "DECIMAL(65,0)": ["99999999999999999999999999999999999999999999999999999999999999999", "0"],
-    "DOUBLE": ["0.1", "1e20", "1e-7", "1/3", "0", "-0e0", "-1", "1.7976931348623157e308", "5e-324", "123456789.125", "12"],
+    "DOUBLE": [
+        "0.1",
+        "1e20",
+        "1e-7",
+        "1/3",
+        "0",
+        "-0e0",
+        "-1",
+        "1.7976931348623157e308",
+        "5e-324",
+        "123456789.125",
+        "12",
+    ],
     "FLOAT": ["0.1", "16777217", "1e10", "0", "3.4e38"],
     "DOUBLE(10,2)": ["12.5", "0"],
     "DATE": ["'2026-01-31'", "'0000-00-00'", "'2026-00-00'", "'9999-12-31'", "'0099-01-01'"],
@@ -60,14 +109,32 @@ MARIADB = {
     "BIT(16)": ["b'0'", "b'100000001'"],
     "ENUM('0', 'x', '2026-01-31', '')": ["'0'", "'x'", "'2026-01-31'", "''"],
     "SET('a', 'b')": ["'a,b'", "''"],
-    "JSON": ["'{\"a\": \"è\"}'", "'0'"],
+    "JSON": ['\'{"a": "è"}\'', "'0'"],
     "VARBINARY(20)": ["'plain'", "X'FF'", "''"],
     "BLOB": ["'è'"],
     "UUID": ["'123e4567-e89b-12d3-a456-426655440000'"],
-}  # fmt: skip
+}
 POSTGRESQL = {
-    "varchar(40)": ["'plain'", "''", "'0'", "'0  '", "' 0'", "'-1'", "'a\"b'", "'è 🚚'", "'2026-01-31'", "'today'", "'１'",
-                    "'０'", "'20260131'", "'202601311'", "'2026-1-5 10:00'", "'12.50'", "'0x1'", "E'line\\nbreak\\r\\n'"],
+    "varchar(40)": [
+        "'plain'",
+        "''",
+        "'0'",
+        "'0  '",
+        "' 0'",
+        "'-1'",
+        "'a\"b'",
+        "'è 🚚'",
+        "'2026-01-31'",
+        "'today'",
+        "'１'",
+        "'０'",
+        "'20260131'",
+        "'202601311'",
+        "'2026-1-5 10:00'",
+        "'12.50'",
+        "'0x1'",
+        "E'line\\nbreak\\r\\n'",
+    ],
     "char(5)": ["'0'", "'A '", "''"],
     "text": ["'\\.'", "repeat('è', 70000)"],
     "smallint": ["-1", "0", "1"],
@@ -83,12 +150,12 @@ POSTGRESQL = {
     "interval": ["'1 day 02:00:00'"],
     "boolean": ["true", "false"],
     "bytea": ["'\\xff'", "'plain'"],
-    "json": ["'{\"a\": \"è\"}'", "'0'"],
+    "json": ['\'{"a": "è"}\'', "'0'"],
     "jsonb": ["'{\"a\": 1}'"],
     "integer[]": ["'{1,2}'"],
     "money": ["12.5"],
     "name": ["'plain'", "'0'"],
-}  # fmt: skip
+}
 LEFT_TO_THE_CURSOR = "left to the cursor"
 
 
@@ -119,10 +186,15 @@ def test_mariadb_s_lines_hold_what_the_cursor_gives(mariadb: Engine) -> None:
     assert differences(found) == {}
     # Only what is out of the ordinary costs the way through the cursor.
     assert ways_of(found, "VARCHAR(40)") == {"Discount1", "ProcurementLeadTime", "AccountTypeId"}
-    assert ways_of(found, "INT") == ways_of(found, "BIGINT UNSIGNED") == ways_of(found, "DATE") == set()
-    assert ways_of(found, "DECIMAL(20,5)") == ways_of(found, "DATETIME") - {"Name"} - set(TARGETS) | {
-        "PriceListsReferenceDate", "CreationDate"
-    }  # fmt: skip
+    assert (
+        ways_of(found, "INT")
+        == ways_of(found, "BIGINT UNSIGNED")
+        == ways_of(found, "DATE")
+        == set()
+    )
+    assert ways_of(found, "DECIMAL(20,5)") == ways_of(found, "DATETIME") - {"Name"} - set(
+        TARGETS
+    ) | {"PriceListsReferenceDate", "CreationDate"}
     assert ways_of(found, "BLOB") == ways_of(found, "TIME") == set(TARGETS)
 
 
@@ -147,8 +219,15 @@ def _compared(engine: Engine, target: str) -> Any:
         express = copy_out.expressions if engine.dialect.name == "postgresql" else lines.expression
         if express(connection, selection) is None:
             return LEFT_TO_THE_CURSOR
-    fast, plain = rows(engine, mapping), rows(engine.execution_options(kimo_reader="cursor"), mapping)
-    odd = [(one, other) for one, other in zip(fast, plain, strict=True) if not alike(one, other, target)]
+    fast, plain = (
+        rows(engine, mapping),
+        rows(engine.execution_options(kimo_reader="cursor"), mapping),
+    )
+    odd = [
+        (one, other)
+        for one, other in zip(fast, plain, strict=True)
+        if not alike(one, other, target)
+    ]
     return odd or None
 
 
@@ -168,7 +247,10 @@ def rows(engine: Engine, mapping: EntityMapping) -> list[tuple[Any, ...]]:
         selection = resolve(engine, connection, ACCOUNT, mapping)
         found = []
         for segment in read_segments(engine, connection, selection):
-            found += [_row(selection, cells) for cells in csv.reader(io.StringIO(segment.data.decode(), newline="\n"))]
+            found += [
+                _row(selection, cells)
+                for cells in csv.reader(io.StringIO(segment.data.decode(), newline="\n"))
+            ]
             found += [(*row.values, row.rule) for row in segment.refused]
     return sorted(found)
 
@@ -181,11 +263,17 @@ def _row(selection: Selection, cells: list[str]) -> tuple[Any, ...]:
 
 
 def alike(one: tuple[Any, ...], other: tuple[Any, ...], target: str) -> bool:
-    return one == other or (one[0], meant(one[1], target), *one[2:]) == (other[0], meant(other[1], target), *other[2:])
+    return one == other or (one[0], meant(one[1], target), *one[2:]) == (
+        other[0],
+        meant(other[1], target),
+        *other[2:],
+    )
 
 
 def meant(text: str | None, target: str) -> Any:
-    """What counts of a value: not how a decimal or a moment is spelled, nor anything that is refused anyway."""
+    """What counts of a value: not how a decimal or a moment is spelled, nor anything that is
+    refused anyway.
+    """
     kind = ACCOUNT.fields[target].type
     trimmed = (text or "").rstrip(" ")
     try:

@@ -1,4 +1,6 @@
-"""The ERP's semaphores: taken by one, waited for, always given back, never taken from somebody else."""
+"""The ERP's semaphores: taken by one, waited for, always given back, never taken from somebody
+else.
+"""
 
 import os
 import re
@@ -27,7 +29,9 @@ DIALECTS = pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"
 class ErpSemaphore:
     """The table as the ERP sees it."""
 
-    def __init__(self, url: str, definition: str = "Status int", rows: tuple[Any, ...] = (0,)) -> None:
+    def __init__(
+        self, url: str, definition: str = "Status int", rows: tuple[Any, ...] = (0,)
+    ) -> None:
         self.url = url
         self.execute("DROP TABLE IF EXISTS ImportFromErpSemaphore")
         self.execute(f"CREATE TABLE ImportFromErpSemaphore ({definition})")
@@ -65,7 +69,10 @@ def new_url(world: World, new_database: Callable[[], Database]) -> Callable[[str
             return url_of(new_database())
         url = os.environ.get("KIMO_TEST_MYSQL_URL")
         if not url:
-            pytest.skip("KIMO_TEST_MYSQL_URL names no MariaDB whose table ImportFromErpSemaphore may be replaced")
+            pytest.skip(
+                "KIMO_TEST_MYSQL_URL names no MariaDB whose table ImportFromErpSemaphore may be"
+                " replaced"
+            )
         pytest.importorskip("pymysql", reason="the driver pymysql is not installed")
         return url
 
@@ -83,9 +90,13 @@ def ledger(own_database: Database) -> SemaphoreLedger:
 
 
 class Clock:
-    """Time that passes only while somebody sleeps, so many times faster; `then` happens meanwhile."""
+    """Time that passes only while somebody sleeps, so many times faster; `then` happens
+    meanwhile.
+    """
 
-    def __init__(self, then: Callable[[float], None] = lambda now: None, *, speed: float = 1) -> None:
+    def __init__(
+        self, then: Callable[[float], None] = lambda now: None, *, speed: float = 1
+    ) -> None:
         self.now = 0.0
         self.then = then
         self.speed = speed
@@ -100,7 +111,9 @@ class Clock:
 
 
 @contextmanager
-def held(erp: ErpSemaphore, ledger: SemaphoreLedger, clock: Clock, wait_s: float = 60) -> Iterator[Semaphore]:
+def held(
+    erp: ErpSemaphore, ledger: SemaphoreLedger, clock: Clock, wait_s: float = 60
+) -> Iterator[Semaphore]:
     with semaphore_of(erp.url) as semaphore, taken([semaphore], ledger, clock.patience(wait_s)):
         yield semaphore
 
@@ -112,7 +125,8 @@ def take(erp: ErpSemaphore, ledger: SemaphoreLedger, clock: Clock, wait_s: float
         assert ledger.owner("erp", "ImportFromErpSemaphore") is not None
 
 
-# --- taking and giving back ------------------------------------------------------------------------------------------
+# --- taking and giving back
+# ------------------------------------------------------------------------------------------
 
 
 @DIALECTS
@@ -124,8 +138,12 @@ def test_an_idle_semaphore_is_ours_while_we_read_and_idle_again_afterwards(
         assert erp.status == KIMO_READS
         (owner,) = ledger.owners()
         assert (owner.source, owner.semaphore, owner.status, owner.load, owner.run_id) == (
-            "erp", "ImportFromErpSemaphore", 2, 7, "abc",
-        )  # fmt: skip
+            "erp",
+            "ImportFromErpSemaphore",
+            2,
+            7,
+            "abc",
+        )
         assert isinstance(owner.since, datetime)
     assert erp.status == IDLE
     assert ledger.owners() == []
@@ -140,7 +158,9 @@ def test_it_is_given_back_whatever_ends_the_run(
     assert (erp.status, ledger.owners()) == (IDLE, [])
 
 
-def test_what_somebody_set_meanwhile_is_left_as_it_is(erp: ErpSemaphore, ledger: SemaphoreLedger) -> None:
+def test_what_somebody_set_meanwhile_is_left_as_it_is(
+    erp: ErpSemaphore, ledger: SemaphoreLedger
+) -> None:
     with held(erp, ledger, Clock()):
         erp.set(ERP_WRITES)
     assert (erp.status, ledger.owners()) == (ERP_WRITES, [])
@@ -148,7 +168,12 @@ def test_what_somebody_set_meanwhile_is_left_as_it_is(erp: ErpSemaphore, ledger:
 
 @pytest.mark.parametrize(
     ("definition", "rows"),
-    [("Status int", ("NULL",)), ("status varchar(3)", ("'0'",)), ("STATUS int, Note text", (0,)), ("Status int", (0, 0, 0))],
+    [
+        ("Status int", ("NULL",)),
+        ("status varchar(3)", ("'0'",)),
+        ("STATUS int, Note text", (0,)),
+        ("Status int", (0, 0, 0)),
+    ],
 )
 def test_a_table_that_is_a_little_odd_works(
     definition: str, rows: tuple[Any, ...], new_url: Callable[[str], str], ledger: SemaphoreLedger
@@ -168,18 +193,23 @@ def test_a_table_without_a_row_gets_one(
     assert erp.rows == [IDLE]
 
 
-def test_of_several_rows_one_that_is_not_idle_keeps_us_waiting(erp: ErpSemaphore, ledger: SemaphoreLedger) -> None:
+def test_of_several_rows_one_that_is_not_idle_keeps_us_waiting(
+    erp: ErpSemaphore, ledger: SemaphoreLedger
+) -> None:
     erp.execute("INSERT INTO ImportFromErpSemaphore VALUES (1)")
     with pytest.raises(SemaphoreError):
         take(erp, ledger, Clock(), wait_s=0)
     assert erp.rows == [IDLE, ERP_WRITES]
 
 
-# --- waiting ---------------------------------------------------------------------------------------------------------
+# --- waiting
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("busy", [ERP_WRITES, ERP_READS, KIMO_READS, 3, 17])
-def test_it_is_waited_for_while_somebody_else_has_it(busy: int, erp: ErpSemaphore, ledger: SemaphoreLedger) -> None:
+def test_it_is_waited_for_while_somebody_else_has_it(
+    busy: int, erp: ErpSemaphore, ledger: SemaphoreLedger
+) -> None:
     erp.set(busy)
     clock = Clock(lambda now: erp.set(IDLE) if now >= 20 else None)
     take(erp, ledger, clock)
@@ -205,9 +235,12 @@ def test_when_the_limit_is_reached_one_sentence_says_what_since_when_and_what_to
         take(erp, ledger, Clock(speed=100), wait_s=1800)
     message = str(raised.value)
     assert re.fullmatch(
-        r"ImportFromErpSemaphore of source 'erp' is 1 \(the ERP is writing to the integration database\), at every look "
-        r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; waited 30 min \(import\.semaphore_wait_s\)\. Nothing was read\. "
-        r"Wait until it is idle and import again; if whoever set it is gone, `kimo semaphore reset` sets it to 0\.",
+        r"ImportFromErpSemaphore of source 'erp' is 1 \(the ERP is writing to the integration"
+        r" database\), at every look "
+        r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; waited 30 min \(import\.semaphore_wait_s\)\."
+        r" Nothing was read\. "
+        r"Wait until it is idle and import again; if whoever set it is gone, `kimo semaphore reset`"
+        r" sets it to 0\.",
         message,
     )
     assert erp.status == ERP_WRITES
@@ -239,7 +272,9 @@ def test_two_with_our_status_but_not_on_record_is_somebody_elses_and_never_touch
     erp: ErpSemaphore, ledger: SemaphoreLedger
 ) -> None:
     erp.set(KIMO_READS)
-    with pytest.raises(SemaphoreError, match=r"is 2 \(Kimo is reading the integration database\), but not by us"):
+    with pytest.raises(
+        SemaphoreError, match=r"is 2 \(Kimo is reading the integration database\), but not by us"
+    ):
         take(erp, ledger, Clock())
     assert (erp.status, ledger.owners()) == (KIMO_READS, [])
 
@@ -253,13 +288,19 @@ def test_the_erps_own_open_transaction_on_the_row_is_waited_for(
     with engine.connect() as connection:
         connection.exec_driver_sql("UPDATE ImportFromErpSemaphore SET Status = 1")
         clock.then = lambda now: connection.rollback()
-        with semaphore_of(erp.url, lock_timeout_s=0.1) as semaphore, taken([semaphore], ledger, clock.patience()):
+        with (
+            semaphore_of(erp.url, lock_timeout_s=0.1) as semaphore,
+            taken([semaphore], ledger, clock.patience()),
+        ):
             assert erp.status == KIMO_READS
     engine.dispose()
-    assert clock.said[0].startswith("ImportFromErpSemaphore of source 'erp' is held by a transaction that has not ended")
+    assert clock.said[0].startswith(
+        "ImportFromErpSemaphore of source 'erp' is held by a transaction that has not ended"
+    )
 
 
-# --- an ERP that fails us --------------------------------------------------------------------------------------------
+# --- an ERP that fails us
+# --------------------------------------------------------------------------------------------
 
 
 def test_what_cannot_be_given_back_is_tried_again_and_then_kept_on_record_and_said(
@@ -318,14 +359,22 @@ def test_a_semaphore_that_may_not_be_updated_is_said_so(
     new_url: Callable[[str], str], ledger: SemaphoreLedger
 ) -> None:
     erp = ErpSemaphore(new_url("postgresql"))
-    erp.execute("CREATE ROLE looker LOGIN") if not erp.execute("SELECT 1 FROM pg_roles WHERE rolname = 'looker'") else None
+    (
+        erp.execute("CREATE ROLE looker LOGIN")
+        if not erp.execute("SELECT 1 FROM pg_roles WHERE rolname = 'looker'")
+        else None
+    )
     erp.execute("GRANT SELECT ON ImportFromErpSemaphore TO looker")
     erp.url = erp.url.replace("postgres@", "looker@")
-    with pytest.raises(Exception, match=r"cannot be set: .*permission denied.* Kimo has to be allowed to read and update"):
+    with pytest.raises(
+        Exception,
+        match=r"cannot be set: .*permission denied.* Kimo has to be allowed to read and update",
+    ):
         take(erp, ledger, Clock())
 
 
-# --- crashes and races -----------------------------------------------------------------------------------------------
+# --- crashes and races
+# -----------------------------------------------------------------------------------------------
 
 
 @DIALECTS
@@ -371,7 +420,10 @@ def test_of_two_processes_that_race_for_it_exactly_one_wins(
     context = forkserver()
     for _ in range(8):
         barrier = context.Barrier(2)
-        racers = [context.Process(target=race, args=(erp.url, own.dsn, barrier)) for own in (own_database, other)]
+        racers = [
+            context.Process(target=race, args=(erp.url, own.dsn, barrier))
+            for own in (own_database, other)
+        ]
         for racer in racers:
             racer.start()
         for racer in racers:

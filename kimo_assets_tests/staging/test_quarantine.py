@@ -1,4 +1,6 @@
-"""Step 1 refuses bad rows one by one: each is kept whole, with the rule it broke, and its neighbours are staged."""
+"""Step 1 refuses bad rows one by one: each is kept whole, with the rule it broke, and its
+neighbours are staged.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -69,7 +71,11 @@ def neighbour(n: int) -> Row:
 def shown(value: Any) -> str | None:
     """A value as the quarantine shows it: characters that no text can hold as escapes."""
     if isinstance(value, RawText):
-        return value.content.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace").decode()
+        return (
+            value.content.decode("utf-8", "surrogateescape")
+            .encode("utf-8", "backslashreplace")
+            .decode()
+        )
     return None if value in (None, "") else str(value).replace("\0", "\\x00")
 
 
@@ -77,11 +83,18 @@ def shown(value: Any) -> str | None:
 def refused(
     tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], Database]
 ) -> tuple[World, StagedEntity]:
-    """One snapshot with all the bad rows, each among rows of many lines; Mail tells which is which."""
+    """One snapshot with all the bad rows, each among rows of many lines; Mail tells which
+    is which.
+    """
     world = World(tmp_path_factory.mktemp("refused"), new_database())
     rows: list[Row] = []
     for n, (column, value, _) in enumerate(BAD_VALUES):
-        bad: Row = {"Id": f"B{n}", "Name": "first line\nsecond, line", "AccountTypeId": 1, "Mail": f"bad {n}"}
+        bad: Row = {
+            "Id": f"B{n}",
+            "Name": "first line\nsecond, line",
+            "AccountTypeId": 1,
+            "Mail": f"bad {n}",
+        }
         rows += [neighbour(n), bad | {column: value}]
     world.erp(Account=[neighbour(99), *rows])
     report = world.done(1).steps[1].entities["Account"]
@@ -98,16 +111,25 @@ def test_a_row_with_a_bad_value_is_kept_whole(refused: tuple[World, StagedEntity
         "WHERE entity = 'Account' AND step = 1 AND source_row ->> 'Mail' = %s",
         f"bad {n}",
     )
-    bad = {"Id": f"B{n}", "Name": "first line\nsecond, line", "AccountTypeId": "1", "Mail": f"bad {n}"}
+    bad = {
+        "Id": f"B{n}",
+        "Name": "first line\nsecond, line",
+        "AccountTypeId": "1",
+        "Mail": f"bad {n}",
+    }
     empty = dict.fromkeys((column for column, _, _ in BAD_VALUES), None)
     whole = {**empty, **bad, column: shown(value)}
     assert kept == [(rule, column, column, f"Id={whole['Id'] or ''}", shown(value), whole)]
 
 
-def test_the_neighbours_of_bad_rows_are_staged_as_they_are(refused: tuple[World, StagedEntity]) -> None:
+def test_the_neighbours_of_bad_rows_are_staged_as_they_are(
+    refused: tuple[World, StagedEntity],
+) -> None:
     world, _ = refused
     good = [neighbour(n) for n in (*range(len(BAD_VALUES)), 99)]
-    assert dict(world.rows('SELECT "Id", "Name" FROM integrator."Account"')) == {row["Id"]: row["Name"] for row in good}
+    assert dict(world.rows('SELECT "Id", "Name" FROM integrator."Account"')) == {
+        row["Id"]: row["Name"] for row in good
+    }
 
 
 def test_the_report_counts_refused_rows_by_rule(refused: tuple[World, StagedEntity]) -> None:
@@ -118,15 +140,30 @@ def test_the_report_counts_refused_rows_by_rule(refused: tuple[World, StagedEnti
 
 
 def test_a_bad_row_after_a_first_row_of_many_lines_is_the_one_that_is_refused(world: World) -> None:
-    world.erp(Zone=[{"Id": "A", "Description": "one\ntwo\nthree"}, *ids("B"), {"Id": "C", "Description": "x" * 101}])
+    world.erp(
+        Zone=[
+            {"Id": "A", "Description": "one\ntwo\nthree"},
+            *ids("B"),
+            {"Id": "C", "Description": "x" * 101},
+        ]
+    )
     world.done(1)
     assert [key for _, _, key, _ in world.rejected("Zone")] == ["Id=C"]
 
 
 def test_a_carriage_return_alone_is_a_character_like_any(world: World) -> None:
-    world.erp(Zone=[{"Id": "A", "Description": "one\rtwo"}, *ids("B"), {"Id": "C", "Description": "x" * 101}])
+    world.erp(
+        Zone=[
+            {"Id": "A", "Description": "one\rtwo"},
+            *ids("B"),
+            {"Id": "C", "Description": "x" * 101},
+        ]
+    )
     world.done(1)
-    assert world.rows('SELECT "Description" FROM integrator."Zone" ORDER BY "Id"') == [("one\rtwo",), (None,)]
+    assert world.rows('SELECT "Description" FROM integrator."Zone" ORDER BY "Id"') == [
+        ("one\rtwo",),
+        (None,),
+    ]
     assert [key for _, _, key, _ in world.rejected("Zone")] == ["Id=C"]
 
 
@@ -137,13 +174,19 @@ def test_every_rule_of_step_1_has_a_row_that_breaks_it() -> None:
 
 def test_many_bad_rows_among_rows_of_many_lines_are_each_found(world: World) -> None:
     rows = [
-        {"Id": f"A{n}", "Name": "line\n" * (n % 4) + f'"{n}",', "Discount1": "bad" if n % 7 == 0 else n}
+        {
+            "Id": f"A{n}",
+            "Name": "line\n" * (n % 4) + f'"{n}",',
+            "Discount1": "bad" if n % 7 == 0 else n,
+        }
         for n in range(1000)
     ]
     world.erp(Account=rows)
     world.done(1)
     bad = [f"A{n}" for n in range(0, 1000, 7)]
-    assert [key for (key,) in world.rows("SELECT source_row ->> 'Id' FROM ops.rejected_row ORDER BY id")] == bad
+    assert [
+        key for (key,) in world.rows("SELECT source_row ->> 'Id' FROM ops.rejected_row ORDER BY id")
+    ] == bad
     assert world.value('SELECT count(*) FROM integrator."Account"') == 1000 - len(bad)
 
 
@@ -152,16 +195,19 @@ def test_rows_of_many_lines_from_postgresql_are_counted_the_same(
 ) -> None:
     source = new_database()
     with source.connect() as connection:
-        connection.execute('CREATE TABLE public."Account" ("Id" text, "Name" text, "Discount1" text)')
         connection.execute(
-            """
-            INSERT INTO public."Account" SELECT 'A' || n, repeat(E'line\n', n % 4) || E'\r"' || n || '",',
-                CASE WHEN n % 7 = 1 THEN 'bad' ELSE n::text END FROM generate_series(1, 500) AS n
-            """
+            'CREATE TABLE public."Account" ("Id" text, "Name" text, "Discount1" text)'
         )
+        connection.execute("""
+            INSERT INTO public."Account" SELECT 'A' || n, repeat(E'line\n', n % 4) || E'\r"' || n
+                || '",',
+                CASE WHEN n % 7 = 1 THEN 'bad' ELSE n::text END FROM generate_series(1, 500) AS n
+            """)
     world.entities, world.source_url = {"Account": {}}, url_of(source)
     world.done(1)
-    assert world.rejected("Account") == [("not_a_number", "Discount1", f"Id=A{n}", "bad") for n in range(1, 501, 7)]
+    assert world.rejected("Account") == [
+        ("not_a_number", "Discount1", f"Id=A{n}", "bad") for n in range(1, 501, 7)
+    ]
 
 
 def test_a_row_of_a_single_empty_column_from_postgresql_is_refused_like_any(
@@ -192,7 +238,9 @@ def test_of_rows_with_one_key_the_first_stays(world: World) -> None:
         ("N", "first"),
         ("S", "south"),
     ]
-    kept = world.rows("SELECT source_key, value, source_row ->> 'Description' FROM ops.rejected_row ORDER BY id")
+    kept = world.rows(
+        "SELECT source_key, value, source_row ->> 'Description' FROM ops.rejected_row ORDER BY id"
+    )
     assert kept == [("Id=N", "N", "second"), ("Id=N", "N", "third, padded")]
 
 
@@ -218,8 +266,13 @@ def test_rows_without_any_part_of_a_derived_key_are_refused(world: World) -> Non
     )
     report = world.done(1).steps[1].entities["SalesAgentPerAccount"]
     assert report.counts()["rules"] == {"missing_key": 2}
-    assert world.rows('SELECT "AccountId" FROM integrator."SalesAgentPerAccount" ORDER BY 1') == [("A",), ("B",)]
-    assert {key for _, _, key, _ in world.rejected("SalesAgentPerAccount")} == {"AccountId=, SalesAgentId="}
+    assert world.rows('SELECT "AccountId" FROM integrator."SalesAgentPerAccount" ORDER BY 1') == [
+        ("A",),
+        ("B",),
+    ]
+    assert {key for _, _, key, _ in world.rejected("SalesAgentPerAccount")} == {
+        "AccountId=, SalesAgentId="
+    }
 
 
 def test_a_lone_surrogate_that_a_driver_lets_through_is_refused(world: World) -> None:
@@ -233,7 +286,12 @@ def test_a_lone_surrogate_that_a_driver_lets_through_is_refused(world: World) ->
 
     with open_run(config, world.database, title="test") as run:
         report = stage_entity(
-            run.connection, {"erp": engine}, load_catalog()["Zone"], config.entities["Zone"], config.guards, load=run.load
+            run.connection,
+            {"erp": engine},
+            load_catalog()["Zone"],
+            config.entities["Zone"],
+            config.guards,
+            load=run.load,
         )
     engine.dispose()
     assert report.rules == {"invalid_characters": 1}
@@ -255,11 +313,21 @@ def test_the_counts_of_refused_rows_are_in_the_ledger(world: World) -> None:
     with world.database.connect() as connection:
         (last,) = ledger.last_results(connection)
     assert (last.entity, last.status) == ("Zone", "ok")
-    assert last.counts == {"read": 2, "staged": 1, "rejected": 1, "rejected_new": 1, "rules": {"text_too_long": 1}}
+    assert last.counts == {
+        "read": 2,
+        "staged": 1,
+        "rejected": 1,
+        "rejected_new": 1,
+        "rules": {"text_too_long": 1},
+    }
 
 
 def test_a_snapshot_of_which_most_rows_are_refused_is_read_to_its_end(world: World) -> None:
-    """PostgreSQL then has more to report than a socket holds, while it is still being written to."""
-    world.erp(Zone=[{"Id": f"Z{n}", "Description": "x" * 101 if n % 8 else "good"} for n in range(40_000)])
+    """PostgreSQL then has more to report than a socket holds, while it is still being
+    written to.
+    """
+    world.erp(
+        Zone=[{"Id": f"Z{n}", "Description": "x" * 101 if n % 8 else "good"} for n in range(40_000)]
+    )
     report = world.done(1).steps[1].entities["Zone"].counts()
     assert (report["staged"], report["rejected"]) == (5_000, 35_000)

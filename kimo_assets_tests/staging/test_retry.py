@@ -1,4 +1,6 @@
-"""A retry reads only the refused rows again: what is good now is staged, and the next import is none the wiser."""
+"""A retry reads only the refused rows again: what is good now is staged, and the next import is
+none the wiser.
+"""
 
 import os
 from collections.abc import Callable
@@ -40,8 +42,12 @@ def staged(world: World, entity: str = "Zone") -> dict[str, Any]:
 
 def assert_ledger_is_true(world: World, entity: str = "Zone") -> None:
     rows = world.value(f'SELECT count(*) FROM integrator."{entity}"')
-    refused = world.value("SELECT count(*) FROM ops.rejected_row WHERE entity = %s AND step = 1", entity)
-    kept = world.rows("SELECT rows_read, rows_staged, rows_rejected FROM ops.staged WHERE entity = %s", entity)
+    refused = world.value(
+        "SELECT count(*) FROM ops.rejected_row WHERE entity = %s AND step = 1", entity
+    )
+    kept = world.rows(
+        "SELECT rows_read, rows_staged, rows_rejected FROM ops.staged WHERE entity = %s", entity
+    )
     assert kept == [(rows + refused, rows, refused)]
 
 
@@ -53,7 +59,10 @@ def test_a_mended_row_is_staged_loaded_and_on_the_tablets(world: World) -> None:
     assert staged(world) == {"A": "good", "B": "mended"}
     assert world.rejected("Zone") == [("text_too_long", "Description", "Id=C", LONG)]
     assert world.rows('SELECT "Id" FROM kimo."Zone" ORDER BY 1') == [("A",), ("B",)]
-    assert world.received("1", "SELECT Description FROM Zone ORDER BY Id") == [("good",), ("mended",)]
+    assert world.received("1", "SELECT Description FROM Zone ORDER BY Id") == [
+        ("good",),
+        ("mended",),
+    ]
     assert_ledger_is_true(world)
 
 
@@ -74,12 +83,20 @@ def test_a_row_without_a_key_stays_refused_and_is_said_to_have_none(world: World
     assert len(world.rejected("Zone")) == 3
 
 
-def test_a_retry_of_unchanged_rows_writes_nothing_and_the_next_import_reads_nothing_anew(world: World) -> None:
+def test_a_retry_of_unchanged_rows_writes_nothing_and_the_next_import_reads_nothing_anew(
+    world: World,
+) -> None:
     world.erp(Zone=[zone("A"), zone("B", LONG), zone("A", "double")])
     world.done()
-    before = world.rows("SELECT * FROM ops.rejected_row ORDER BY id"), world.rows("SELECT * FROM ops.staged")
+    before = (
+        world.rows("SELECT * FROM ops.rejected_row ORDER BY id"),
+        world.rows("SELECT * FROM ops.staged"),
+    )
     assert outcome(world) == {"retried": 2, "still_refused": 2}
-    assert (world.rows("SELECT * FROM ops.rejected_row ORDER BY id"), world.rows("SELECT * FROM ops.staged")) == before
+    assert (
+        world.rows("SELECT * FROM ops.rejected_row ORDER BY id"),
+        world.rows("SELECT * FROM ops.staged"),
+    ) == before
     assert world.done(1).steps[1].entities["Zone"].status == "unchanged"
 
 
@@ -92,13 +109,16 @@ def test_a_double_is_good_when_the_other_row_is_gone(world: World) -> None:
     assert_ledger_is_true(world)
 
 
-def test_of_doubles_that_are_both_there_still_the_first_stays_whatever_order_they_are_found_in(world: World) -> None:
+def test_of_doubles_that_are_both_there_still_the_first_stays_whatever_order_they_are_found_in(
+    world: World,
+) -> None:
     world.erp(T=[zone("A", "first"), zone("A", "second"), zone("A", "third")])
     world.entities = {"Zone": {"query": "SELECT * FROM T"}}
     world.done()
     # The other way round, where only a few rows are wanted.
     world.erp_file.execute(
-        "CREATE TABLE S AS SELECT * FROM T ORDER BY Description DESC; DROP TABLE T; ALTER TABLE S RENAME TO T"
+        "CREATE TABLE S AS SELECT * FROM T ORDER BY Description DESC; DROP TABLE T; ALTER TABLE S"
+        " RENAME TO T"
     )
     assert outcome(world) == {"retried": 2, "still_refused": 2}
     assert staged(world) == {"A": "first"}
@@ -121,14 +141,22 @@ def test_a_mended_row_that_meets_another_of_its_key_is_refused_as_its_double(wor
     assert [rule for rule, *_ in world.rejected("Zone")] == ["duplicate_key"]
 
 
-def test_a_retry_of_many_keys_goes_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_of_many_keys_goes_in_batches(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(retry, "_BATCH", 3)
     world.erp(Zone=[zone(f"Z{n:02}", LONG if n % 2 else "good") for n in range(40)])
     world.done()
     world.erp(Zone=[zone(f"Z{n:02}", LONG if n % 4 == 1 else "good") for n in range(40)])
     assert outcome(world) == {"retried": 20, "good": 10, "still_refused": 10}
     assert len(staged(world)) == 30
-    assert world.rows("SELECT indexname FROM pg_indexes WHERE schemaname = 'integrator' AND tablename <> 'outbox'") == []
+    assert (
+        world.rows(
+            "SELECT indexname FROM pg_indexes WHERE schemaname = 'integrator' AND tablename <>"
+            " 'outbox'"
+        )
+        == []
+    )
     assert_ledger_is_true(world)
 
 
@@ -139,13 +167,16 @@ def test_only_the_refused_rows_are_read(world: World) -> None:
     world.done()
     # A view that breaks at the first row that nobody asked for.
     world.erp_file.execute(
-        "UPDATE T SET Description = 'mended' WHERE Id = 'B'; DROP VIEW V; "
-        "CREATE VIEW V AS SELECT Id, iif(Id = 'A', json('broken'), Description) AS Description FROM T"
+        "UPDATE T SET Description = 'mended' WHERE Id = 'B'; DROP VIEW V; CREATE VIEW V AS SELECT"
+        " Id, iif(Id = 'A', json('broken'), Description) AS Description FROM T"
     )
     assert outcome(world) == {"retried": 1, "good": 1}
 
 
-@pytest.mark.parametrize("key", ["O'Neil", 'say "hi"', "50%", "%s:x", "back\\slash", "è€😀", "a;b--c", " lead", "new\nline"])
+@pytest.mark.parametrize(
+    "key",
+    ["O'Neil", 'say "hi"', "50%", "%s:x", "back\\slash", "è€😀", "a;b--c", " lead", "new\nline"],
+)
 def test_keys_of_any_characters_are_found_again(world: World, key: str) -> None:
     world.erp(Zone=[zone(key, LONG)])
     world.done()
@@ -169,7 +200,9 @@ def test_a_table_with_a_condition_and_a_query_are_looked_up_alike(world: World) 
     world.erp(T=[zone("A", "mended") | {"ACTIVE": 1}, zone("B", "mended") | {"ACTIVE": 0}])
     assert outcome(world) == {"retried": 2, "good": 1, "gone": 1}
 
-    world.entities = {"Zone": {"query": "SELECT Id, Description FROM T WHERE ACTIVE = 0 -- 100% :sure"}}
+    world.entities = {
+        "Zone": {"query": "SELECT Id, Description FROM T WHERE ACTIVE = 0 -- 100% :sure"}
+    }
     world.erp(T=[zone("B", LONG) | {"ACTIVE": 0}])
     world.done(allow_shrink=True)
     world.erp(T=[zone("B", "mended") | {"ACTIVE": 0}])
@@ -177,11 +210,22 @@ def test_a_table_with_a_condition_and_a_query_are_looked_up_alike(world: World) 
 
 
 def price(item: str, value: Any, start: Any = None, account: str | None = None) -> Row:
-    return {"ItemId": item, "PriceListId": "P", "StartDate": start, "AccountId": account, "FreeDecimal1": value}
+    return {
+        "ItemId": item,
+        "PriceListId": "P",
+        "StartDate": start,
+        "AccountId": account,
+        "FreeDecimal1": value,
+    }
 
 
 def prices(world: World) -> list[str]:
-    return [value for (value,) in world.rows('SELECT "FreeDecimal1"::text FROM integrator."ItemListPrice" ORDER BY 1')]
+    return [
+        value
+        for (value,) in world.rows(
+            'SELECT "FreeDecimal1"::text FROM integrator."ItemListPrice" ORDER BY 1'
+        )
+    ]
 
 
 def test_rows_whose_id_is_derived_are_looked_up_by_its_parts(world: World) -> None:
@@ -194,9 +238,17 @@ def test_rows_whose_id_is_derived_are_looked_up_by_its_parts(world: World) -> No
     assert_ledger_is_true(world, "ItemListPrice")
 
 
-def test_keys_that_share_a_part_are_not_taken_for_doubles(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_share_a_part_are_not_taken_for_doubles(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(retry, "_BATCH", 1)
-    world.erp(ItemListPrice=[price("I", "n.d."), price("I", "n.d.", account="A"), price("I", 3, account="B")])
+    world.erp(
+        ItemListPrice=[
+            price("I", "n.d."),
+            price("I", "n.d.", account="A"),
+            price("I", 3, account="B"),
+        ]
+    )
     world.done()
     world.erp(ItemListPrice=[price("I", 1), price("I", 2, account="A"), price("I", 4, account="B")])
     assert outcome(world, "ItemListPrice") == {"retried": 2, "good": 2}
@@ -243,15 +295,21 @@ def test_where_nothing_is_refused_a_retry_does_nothing(world: World) -> None:
     assert world.retry().steps == {}
 
 
-# --- sources of other kinds ---------------------------------------------------------------------------------------
+# --- sources of other kinds
+# ---------------------------------------------------------------------------------------
 
 
 def assert_retried_alike(world: World, execute: Callable[[str], object], quote: str) -> None:
     """A table of awkward keys in a database server: refused, mended, retried."""
     keys = ["O''Neil", "50%", "%s:x", "è€", "a;b--c", "007", "a", "A", "padded   "]
-    execute(f"CREATE TABLE {quote}Zone{quote} ({quote}Id{quote} varchar(60), {quote}Description{quote} varchar(200))")
+    execute(
+        f"CREATE TABLE {quote}Zone{quote} ({quote}Id{quote} varchar(60), {quote}Description{quote}"
+        " varchar(200))"
+    )
     for key in keys:
-        execute(f"INSERT INTO {quote}Zone{quote} VALUES ('{key}', '{LONG if key != 'A' else 'good'}')")
+        execute(
+            f"INSERT INTO {quote}Zone{quote} VALUES ('{key}', '{LONG if key != 'A' else 'good'}')"
+        )
     world.entities = {"Zone": {}}
     world.done()
     assert len(world.rejected("Zone")) == len(keys) - 1
@@ -264,7 +322,9 @@ def assert_retried_alike(world: World, execute: Callable[[str], object], quote: 
     assert_ledger_is_true(world)
 
 
-def test_rows_of_postgresql_are_looked_up_in_it(world: World, new_database: Callable[[], Database]) -> None:
+def test_rows_of_postgresql_are_looked_up_in_it(
+    world: World, new_database: Callable[[], Database]
+) -> None:
     source = new_database()
     world.source_url = url_of(source)
     with source.connect() as connection:
@@ -298,8 +358,14 @@ def test_rows_of_mariadb_are_looked_up_in_it(world: World) -> None:
 @pytest.mark.parametrize(
     ("url", "condition"),
     [
-        ("mssql+pyodbc://erp", "[CODE] IN ('O''Neil 5%', N'è') OR rtrim(CAST([CODE] AS NVARCHAR(1000))) IN ('x')"),
-        ("mysql+pymysql://erp", "`CODE` IN ('O''Neil 5%', 'è') OR rtrim(CAST(`CODE` AS CHAR(1000))) IN ('x')"),
+        (
+            "mssql+pyodbc://erp",
+            "[CODE] IN ('O''Neil 5%', N'è') OR rtrim(CAST([CODE] AS NVARCHAR(1000))) IN ('x')",
+        ),
+        (
+            "mysql+pymysql://erp",
+            "`CODE` IN ('O''Neil 5%', 'è') OR rtrim(CAST(`CODE` AS CHAR(1000))) IN ('x')",
+        ),
         (
             "oracle+oracledb://erp",
             """"CODE" IN ('O''Neil 5%', 'è') OR rtrim(CAST("CODE" AS VARCHAR2(1000 CHAR))) IN ('x')""",
@@ -314,7 +380,8 @@ def test_a_lookup_is_written_in_the_dialect_of_its_source(url: str, condition: s
     assert wanted.statement == f"SELECT * FROM (SELECT 1 -- all\n) kimo_wanted WHERE {condition}"
 
 
-# --- two sources ----------------------------------------------------------------------------------------------------
+# --- two sources
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -323,7 +390,9 @@ def two(world: World, new_database: Callable[[], Database]) -> tuple[World, Data
     source = new_database()
     with source.connect() as connection:
         connection.execute('CREATE TABLE public."LEADS" (code integer, descr text)')
-    world.settings = {"sources": {"erp": {"url": world.erp_file.url}, "crm": {"url": url_of(source)}}}
+    world.settings = {
+        "sources": {"erp": {"url": world.erp_file.url}, "crm": {"url": url_of(source)}}
+    }
     crm = {"source": "crm", "table": "LEADS", "fields": {"Id": "code", "Description": "descr"}}
     world.entities = {"Zone": [{}, crm]}
     return world, source
@@ -360,10 +429,13 @@ def test_of_two_sources_the_first_prevails_in_a_retry_too(two: tuple[World, Data
     world.erp(Zone=[zone("1", "erp, mended")])
     world.retry()
     assert staged(world) == {"1": "erp, mended"}
-    assert [(rule, key) for rule, _, key, _ in world.rejected("Zone")] == [("duplicate_key", "code=1")]
+    assert [(rule, key) for rule, _, key, _ in world.rejected("Zone")] == [
+        ("duplicate_key", "code=1")
+    ]
 
 
-# --- the next import ------------------------------------------------------------------------------------------------
+# --- the next import
+# ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -400,7 +472,9 @@ def test_the_next_import_stages_what_the_erp_holds_then(
         assert world.rows(query) == anew.rows(query)
 
 
-def test_after_a_retry_the_import_reads_on_from_the_first_piece_that_was_touched(world: World, pieces: None) -> None:
+def test_after_a_retry_the_import_reads_on_from_the_first_piece_that_was_touched(
+    world: World, pieces: None
+) -> None:
     world.erp(Zone=ROWS)
     world.done(1)
     world.erp(Zone=[row | {"Description": "mended"} if row["Id"] == "E" else row for row in ROWS])

@@ -1,4 +1,5 @@
-"""Random wrong rows, random repairs, a retry: the next import gives what an import into an empty database would give.
+"""Random wrong rows, random repairs, a retry: the next import gives what an import into an empty
+database would give.
 
 A stream travels row by row here, so that a retry touches some pieces of it and leaves others.
 """
@@ -30,13 +31,17 @@ def rows(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Row]]:
 ERPS: st.SearchStrategy[dict[str, list[Row]]] = st.fixed_dictionaries(
     {
         "ErpDocument": rows(Id=KEYS, FreeDecimal1=VALUES),
-        "ErpDocumentLine": rows(Id=KEYS, ErpDocumentId=st.sampled_from("ABCX"), FreeDecimal1=VALUES),
+        "ErpDocumentLine": rows(
+            Id=KEYS, ErpDocumentId=st.sampled_from("ABCX"), FreeDecimal1=VALUES
+        ),
         "ItemListPrice": rows(
-            ItemId=st.sampled_from(["I", "J", None]), AccountId=st.sampled_from(["A", 0, ""]),
-            StartDate=st.sampled_from([None, "2026-01-01", "2026-02-30"]), FreeDecimal1=VALUES,
+            ItemId=st.sampled_from(["I", "J", None]),
+            AccountId=st.sampled_from(["A", 0, ""]),
+            StartDate=st.sampled_from([None, "2026-01-01", "2026-02-30"]),
+            FreeDecimal1=VALUES,
         ),
     }
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -46,7 +51,9 @@ def repairs(draw: st.DrawFn) -> tuple[dict[str, list[Row]], dict[str, list[Row]]
     after: dict[str, list[Row]] = {}
     for name, found in before.items():
         kept = [row for row in found if draw(st.integers(0, 9)) > 0]
-        after[name] = [row | {"FreeDecimal1": draw(VALUES)} if draw(st.booleans()) else row for row in kept]
+        after[name] = [
+            row | {"FreeDecimal1": draw(VALUES)} if draw(st.booleans()) else row for row in kept
+        ]
         if draw(st.integers(0, 4)) == 0:
             extra = draw(ERPS)[name][:2]
             position = draw(st.integers(0, len(after[name])))
@@ -80,15 +87,18 @@ def content(world: World) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, columns in COLUMNS.items():
         chosen = ", ".join(f'"{column}"' for column in columns)
-        found[f"integrator {name}"] = world.rows(f'SELECT {chosen}, _hash, _segment FROM integrator."{name}" ORDER BY 1')
+        found[f"integrator {name}"] = world.rows(
+            f'SELECT {chosen}, _hash, _segment FROM integrator."{name}" ORDER BY 1'
+        )
         live = f'SELECT {chosen}, _hash FROM kimo."{name}" WHERE _archived_load IS NULL ORDER BY 1'
         found[f"kimo {name}"] = world.rows(live)
     found["staged"] = world.rows(
-        "SELECT entity, definition, segments, rows_read, rows_staged, rows_rejected, checksum FROM ops.staged ORDER BY 1"
+        "SELECT entity, definition, segments, rows_read, rows_staged, rows_rejected, checksum FROM"
+        " ops.staged ORDER BY 1"
     )
     found["refused"] = world.rows(
-        "SELECT entity, step, rule, field, source_key, value, source_row::text, segment FROM ops.rejected_row "
-        "ORDER BY 1, 2, 3, 4, 5, 6, 7, 8"
+        "SELECT entity, step, rule, field, source_key, value, source_row::text, segment FROM"
+        " ops.rejected_row ORDER BY 1, 2, 3, 4, 5, 6, 7, 8"
     )
     return found
 
@@ -96,17 +106,27 @@ def content(world: World) -> dict[str, Any]:
 def assert_ledger_is_true(world: World) -> None:
     for name in ENTITIES:
         staged = world.value(f'SELECT count(*) FROM integrator."{name}"')
-        kept = world.rows("SELECT rows_staged, rows_rejected FROM ops.staged WHERE entity = %s", name)
-        refused = world.value("SELECT count(*) FROM ops.rejected_row WHERE entity = %s AND step = 1", name)
+        kept = world.rows(
+            "SELECT rows_staged, rows_rejected FROM ops.staged WHERE entity = %s", name
+        )
+        refused = world.value(
+            "SELECT count(*) FROM ops.rejected_row WHERE entity = %s AND step = 1", name
+        )
         assert kept == [(staged, refused)]
         keys = world.value(f'SELECT count(DISTINCT "Id") FROM integrator."{name}"')
         assert keys == staged
 
 
 SETTINGS = settings(
-    max_examples=12, deadline=None, derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)  # fmt: skip
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
+)
 
 
 def worlds(folder: Any, databases: tuple[Database, Database]) -> tuple[World, World]:
@@ -123,14 +143,20 @@ def write(world: World, tables: dict[str, list[Row]]) -> None:
     world.erp(**tables)
     for name, found in tables.items():
         if not found:
-            fields = ", ".join(f'"{column}"' for column in COLUMNS[name] if (name, column) != ("ItemListPrice", "Id"))
+            fields = ", ".join(
+                f'"{column}"'
+                for column in COLUMNS[name]
+                if (name, column) != ("ItemListPrice", "Id")
+            )
             world.erp_file.execute(f'DROP TABLE "{name}"; CREATE TABLE "{name}" ({fields})')
 
 
 @SETTINGS
 @given(states=repairs(), is_taken_back=st.booleans())
 def test_an_import_after_a_retry_gives_what_one_into_an_empty_database_gives(
-    tmp_path: Any, databases: tuple[Database, Database], states: tuple[dict[str, list[Row]], dict[str, list[Row]]],
+    tmp_path: Any,
+    databases: tuple[Database, Database],
+    states: tuple[dict[str, list[Row]], dict[str, list[Row]]],
     is_taken_back: bool,
 ) -> None:
     """Also when all that was mended has been spoilt again before the import."""
@@ -150,12 +176,15 @@ def test_an_import_after_a_retry_gives_what_one_into_an_empty_database_gives(
 @SETTINGS
 @given(before=ERPS, data=st.data())
 def test_where_only_refused_rows_were_mended_the_retry_alone_gives_what_an_import_would(
-    tmp_path: Any, databases: tuple[Database, Database], before: dict[str, list[Row]], data: st.DataObject
+    tmp_path: Any,
+    databases: tuple[Database, Database],
+    before: dict[str, list[Row]],
+    data: st.DataObject,
 ) -> None:
     """Every document has its own key here: of doubles a retry keeps the one that is staged."""
-    before = {"ErpDocument": [row | {"Id": f"D{n}"} for n, row in enumerate(before["ErpDocument"])]} | {
-        name: [] for name in ENTITIES[1:]
-    }
+    before = {
+        "ErpDocument": [row | {"Id": f"D{n}"} for n, row in enumerate(before["ErpDocument"])]
+    } | {name: [] for name in ENTITIES[1:]}
     retried, anew = worlds(tmp_path, databases)
     write(retried, before)
     retried.done(1, 2)
@@ -177,9 +206,20 @@ def test_where_only_refused_rows_were_mended_the_retry_alone_gives_what_an_impor
 
 @SETTINGS
 @given(states=repairs())
-@example(({"ErpDocument": [{"Id": "A", "FreeDecimal1": "n.d."}], "ErpDocumentLine": [], "ItemListPrice": []},) * 2)
+@example(
+    (
+        {
+            "ErpDocument": [{"Id": "A", "FreeDecimal1": "n.d."}],
+            "ErpDocumentLine": [],
+            "ItemListPrice": [],
+        },
+    )
+    * 2
+)
 def test_a_second_retry_of_the_same_erp_changes_nothing(
-    tmp_path: Any, databases: tuple[Database, Database], states: tuple[dict[str, list[Row]], dict[str, list[Row]]]
+    tmp_path: Any,
+    databases: tuple[Database, Database],
+    states: tuple[dict[str, list[Row]], dict[str, list[Row]]],
 ) -> None:
     before, after = states
     world, _ = worlds(tmp_path, databases)

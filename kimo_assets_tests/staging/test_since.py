@@ -1,4 +1,6 @@
-"""Rows that are wrong every night keep the date of their first one, whatever happens around them."""
+"""Rows that are wrong every night keep the date of their first one, whatever happens around
+them.
+"""
 
 from typing import Any
 
@@ -16,13 +18,17 @@ def zone(key: Any, description: str = LONG) -> Row:
 
 
 def since(world: World, table: str = "ops.rejected_row") -> list[tuple[str, int]]:
-    """(key, the load since which it is refused) of all refused rows, which share one date per load."""
+    """(key, the load since which it is refused) of all refused rows, which share one date
+    per load.
+    """
     rows = world.rows(f"SELECT source_key, since_load, since FROM {table} ORDER BY 1, 2, id")
     assert len({(load, at) for _, load, at in rows}) == len({load for _, load, _ in rows})
     return [(key.removeprefix("Id="), load) for key, load, _ in rows]
 
 
-def test_a_row_that_is_refused_again_keeps_its_date_and_its_report_calls_only_the_others_new(world: World) -> None:
+def test_a_row_that_is_refused_again_keeps_its_date_and_its_report_calls_only_the_others_new(
+    world: World,
+) -> None:
     world.erp(Zone=[zone("A"), zone("B")])
     assert world.done(1).steps[1].entities["Zone"].counts()["rejected_new"] == 2
     world.erp(Zone=[zone("first", "good"), zone("B"), zone("C")])
@@ -53,7 +59,9 @@ def test_a_row_that_was_good_in_between_is_new_when_it_is_refused_again(world: W
         (zone("A") | {"SalesAgentId": "other columns"}, 1),
     ],
 )
-def test_the_same_row_is_one_that_breaks_the_same_rule_with_the_same_value(world: World, row: Row, expected: int) -> None:
+def test_the_same_row_is_one_that_breaks_the_same_rule_with_the_same_value(
+    world: World, row: Row, expected: int
+) -> None:
     world.erp(Zone=[zone("A") | {"SalesAgentId": "1"}])
     world.done(1)
     world.erp(Zone=[row | {"SalesAgentId": row.get("SalesAgentId", "1")}])
@@ -74,7 +82,9 @@ def test_rows_without_a_key_are_told_apart_by_what_they_hold(world: World) -> No
     world.done(1)
     world.erp(Zone=[zone(None, "new"), zone(None, "old")])
     world.done(1)
-    kept = world.rows("SELECT source_row ->> 'Description', since_load FROM ops.rejected_row ORDER BY 1")
+    kept = world.rows(
+        "SELECT source_row ->> 'Description', since_load FROM ops.rejected_row ORDER BY 1"
+    )
     assert kept == [("new", 2), ("old", 1)]
 
 
@@ -104,7 +114,10 @@ def test_parts_without_an_owner_keep_their_date_too(world: World) -> None:
     assert world.done(1, 2).steps[2].entities["ErpDocumentLine"].counts()["refused_new"] == 1
     world.erp(
         ErpDocument=ids("D1", "D2"),
-        ErpDocumentLine=[{"Id": "L1", "ErpDocumentId": "D9", "Notes": "changed"}, {"Id": "L2", "ErpDocumentId": "D8"}],
+        ErpDocumentLine=[
+            {"Id": "L1", "ErpDocumentId": "D9", "Notes": "changed"},
+            {"Id": "L2", "ErpDocumentId": "D8"},
+        ],
     )
     report = world.done(1, 2).steps[2].entities["ErpDocumentLine"].counts()
     assert (report["refused"], report["refused_new"]) == (2, 1)
@@ -122,7 +135,9 @@ def test_a_retry_keeps_the_date_of_what_is_still_refused_for_the_same(world: Wor
     assert since(world) == [("A", 1), ("B", 2)]
 
 
-def test_a_plan_knows_since_when_and_leaves_the_quarantine_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_knows_since_when_and_leaves_the_quarantine_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(segments, "_FIRST_BATCH", 1)
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
     world.erp(Zone=[zone("A"), zone("Z", "good"), zone("B")])
@@ -131,5 +146,9 @@ def test_a_plan_knows_since_when_and_leaves_the_quarantine_alone(world: World, m
     world.erp(Zone=[zone("A"), zone("Z", "changed"), zone("B"), zone("C")])
     config = world.config
     make_plan(config, world.database, ["Zone"], save=True)
-    assert since(world, "ops.planned_rejected_row") == [("A", 1), ("B", 1), ("C", 0)]  # of no load yet
+    assert since(world, "ops.planned_rejected_row") == [
+        ("A", 1),
+        ("B", 1),
+        ("C", 0),
+    ]  # of no load yet
     assert world.rows("SELECT * FROM ops.rejected_row ORDER BY id") == before

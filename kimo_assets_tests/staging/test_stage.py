@@ -1,4 +1,6 @@
-"""Step 1 as a whole: a snapshot is taken complete or not at all, and an equal one writes nothing."""
+"""Step 1 as a whole: a snapshot is taken complete or not at all, and an equal one writes
+nothing.
+"""
 
 import threading
 from collections.abc import Callable
@@ -27,10 +29,13 @@ def failure(world: World, entity: str = "Zone", **options: Any) -> str:
     return report.failures[1][entity]
 
 
-# --- a source that lacks something --------------------------------------------------------------------------------
+# --- a source that lacks something
+# --------------------------------------------------------------------------------
 
 
-def test_a_missing_table_fails_its_entity_names_those_like_it_and_lets_the_others_go_on(world: World) -> None:
+def test_a_missing_table_fails_its_entity_names_those_like_it_and_lets_the_others_go_on(
+    world: World,
+) -> None:
     world.erp(Zones=ids("N"), Carrier=ids("C"))
     world.entities = {"Zone": {"table": "Zonez"}, "Carrier": {}}
     report = world.run(1)
@@ -40,9 +45,14 @@ def test_a_missing_table_fails_its_entity_names_those_like_it_and_lets_the_other
     assert staged(world, "Carrier") == 1
 
 
-def test_a_missing_column_fails_its_entity_names_those_like_it_and_lets_the_others_go_on(world: World) -> None:
+def test_a_missing_column_fails_its_entity_names_those_like_it_and_lets_the_others_go_on(
+    world: World,
+) -> None:
     world.erp(Zone=[{"CODE": "N", "DESCRIPTIO": "North"}], Carrier=ids("C"))
-    world.entities = {"Zone": {"fields": {"Id": "CODE", "Description": "DESCRIPTION"}}, "Carrier": {}}
+    world.entities = {
+        "Zone": {"fields": {"Id": "CODE", "Description": "DESCRIPTION"}},
+        "Carrier": {},
+    }
     report = world.run(1)
     assert set(report.failures[1]) == {"Zone"}
     assert "no column DESCRIPTION (for Zone.Description)" in report.failures[1]["Zone"]
@@ -65,12 +75,19 @@ def test_names_are_matched_whatever_their_case(world: World) -> None:
 
 def test_a_query_and_a_condition_may_hold_percent_signs_colons_and_comments(world: World) -> None:
     world.erp(T=[{"Id": "50%", "Description": "a:b"}, {"Id": "5", "Description": "%s"}])
-    world.entities = {"Zone": {"table": "T", "where": "\"Id\" LIKE '5_%' AND Description <> ':x' -- %(no)s :no"}}
+    world.entities = {
+        "Zone": {"table": "T", "where": "\"Id\" LIKE '5_%' AND Description <> ':x' -- %(no)s :no"}
+    }
     world.done(1)
     assert world.rows('SELECT "Id" FROM integrator."Zone"') == [("50%",)]
-    world.entities = {"Zone": {"query": "SELECT Id, Description || ':%%s' AS Description FROM T -- 100% :sure"}}
+    world.entities = {
+        "Zone": {"query": "SELECT Id, Description || ':%%s' AS Description FROM T -- 100% :sure"}
+    }
     world.done(1)
-    assert world.rows('SELECT "Description" FROM integrator."Zone" ORDER BY 1') == [("%s:%%s",), ("a:b:%%s",)]
+    assert world.rows('SELECT "Description" FROM integrator."Zone" ORDER BY 1') == [
+        ("%s:%%s",),
+        ("a:b:%%s",),
+    ]
 
 
 def test_a_query_on_postgresql_may_hold_percent_signs_colons_and_comments(
@@ -78,17 +95,30 @@ def test_a_query_on_postgresql_may_hold_percent_signs_colons_and_comments(
 ) -> None:
     world.source_url = url_of(new_database())
     world.entities = {
-        "Zone": {"query": "SELECT 'N' AS \"Id\", '{}%s%%:x' AS \"Description\" WHERE 'a' LIKE 'a%'; -- :sure 100%"}
+        "Zone": {
+            "query": (
+                "SELECT 'N' AS \"Id\", '{}%s%%:x' AS \"Description\" WHERE 'a' LIKE 'a%'; -- :sure"
+                " 100%"
+            )
+        }
     }
-    assert "syntax error" in failure(world)  # a semicolon before a comment stays, and the database says so
+    assert "syntax error" in failure(
+        world
+    )  # a semicolon before a comment stays, and the database says so
     world.entities = {
-        "Zone": {"query": "SELECT 'N' AS \"Id\", '{}%s%%:x' AS \"Description\" WHERE 'a' LIKE 'a%' -- :sure 100%"}
+        "Zone": {
+            "query": (
+                "SELECT 'N' AS \"Id\", '{}%s%%:x' AS \"Description\" WHERE 'a' LIKE 'a%' -- :sure"
+                " 100%"
+            )
+        }
     }
     world.done(1)
     assert world.rows('SELECT "Description" FROM integrator."Zone"') == [("{}%s%%:x",)]
 
 
-# --- the guard ----------------------------------------------------------------------------------------------------
+# --- the guard
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -104,7 +134,9 @@ def test_a_query_on_postgresql_may_hold_percent_signs_colons_and_comments(
         (10, 1, True),
     ],
 )
-def test_a_snapshot_that_lost_too_much_is_not_taken(world: World, before: int, after: int, taken: bool) -> None:
+def test_a_snapshot_that_lost_too_much_is_not_taken(
+    world: World, before: int, after: int, taken: bool
+) -> None:
     world.erp(Zone=zones(before))
     world.done(1)
     world.erp(Zone=zones(after))
@@ -136,7 +168,9 @@ def test_rows_that_are_refused_count_as_lost_and_the_message_says_so(world: Worl
     assert len(world.rejected("Zone")) == 200
 
 
-def test_the_rows_refused_from_a_snapshot_that_was_not_taken_leave_with_the_next_good_one(world: World) -> None:
+def test_the_rows_refused_from_a_snapshot_that_was_not_taken_leave_with_the_next_good_one(
+    world: World,
+) -> None:
     wrong = {"Id": "LONG", "Description": "x" * 101}
     good = [*zones(3), wrong, *(row | {"Id": f"B{n}"} for n, row in enumerate(zones(200)))]
     world.erp(Zone=good)
@@ -168,7 +202,8 @@ def test_a_guarded_entity_keeps_its_refused_rows_of_yesterday(world: World) -> N
     assert world.rejected("Zone") == kept
 
 
-# --- a source that dies on the way --------------------------------------------------------------------------------
+# --- a source that dies on the way
+# --------------------------------------------------------------------------------
 
 
 def test_a_view_that_raises_half_way_leaves_yesterdays_rows(world: World) -> None:
@@ -176,19 +211,19 @@ def test_a_view_that_raises_half_way_leaves_yesterdays_rows(world: World) -> Non
     world.entities = {"Zone": {"table": "V"}}
     world.erp_file.execute("CREATE VIEW V AS SELECT Id, Description FROM T")
     world.done(1)
-    world.erp_file.execute(
-        """
+    world.erp_file.execute("""
         DROP VIEW V;
         CREATE VIEW V AS SELECT Id, 'new ' || Description AS Description,
             CASE WHEN Id = 'Z04000' THEN json('bad') END AS Oops FROM T;
-        """
-    )
+        """)
     world.entities = {"Zone": {"table": "V", "fields": {"SalesAgentId": "Oops"}}}
     message = failure(world)
     assert message.startswith("source 'erp' (sqlite:///")
     assert "malformed JSON" in message
     assert staged(world) == 5000
-    assert world.value('SELECT count(*) FROM integrator."Zone" WHERE "Description" LIKE \'new%\'') == 0
+    assert (
+        world.value('SELECT count(*) FROM integrator."Zone" WHERE "Description" LIKE \'new%\'') == 0
+    )
     assert world.value("SELECT to_regclass('integrator.\"Zone__next\"')") is None
 
 
@@ -203,7 +238,9 @@ def test_a_damaged_file_leaves_yesterdays_rows(world: World) -> None:
 
 
 class Cutter(Progress):
-    """Terminates every other connection to a database as soon as the first rows of an entity were read."""
+    """Terminates every other connection to a database as soon as the first rows of an entity were
+    read.
+    """
 
     def __init__(self, source: Database) -> None:
         self._source = source
@@ -226,13 +263,15 @@ def test_a_connection_that_is_cut_half_way_leaves_yesterdays_rows(
     source = new_database()
     with source.connect() as connection:
         kind = "bytea" if how == "cursor" else "text"
-        connection.execute(
-            f"""
-            CREATE TABLE public."Zone" AS SELECT 'Z' || n AS "Id", repeat('x', 90)::{kind} AS "Description"
+        connection.execute(f"""
+            CREATE TABLE public."Zone" AS SELECT 'Z' || n AS "Id", repeat('x', 90)::{kind}
+                AS "Description"
             FROM generate_series(1, 250000) AS n
-            """
-        )
-    world.source_url, world.entities = url_of(source), {"Zone": {"where": 'length("Id") < 4'}, "Carrier": {}}
+            """)
+    world.source_url, world.entities = (
+        url_of(source),
+        {"Zone": {"where": 'length("Id") < 4'}, "Carrier": {}},
+    )
     assert set(world.run(1).failures[1]) == {"Carrier"}
     world.entities = {"Zone": {}}
     world.settings = {"sources": {"erp": {"url": url_of(source), "connect_attempts": 1}}}
@@ -245,7 +284,8 @@ def test_a_connection_that_is_cut_half_way_leaves_yesterdays_rows(
     assert (report.counts()["read"], staged(world)) == (250000, 250000)
 
 
-# --- an equal stream ----------------------------------------------------------------------------------------------
+# --- an equal stream
+# ----------------------------------------------------------------------------------------------
 
 
 def relfilenode(world: World) -> Any:
@@ -292,14 +332,20 @@ def test_an_equal_beginning_is_taken_over_with_its_refused_rows(
 
     assert report.status == "ok"
     assert report.counts() == {
-        "read": 6004, "staged": 6001, "rejected": 3, "rejected_new": 1, "rules": {"text_too_long": 1, "duplicate_key": 2}
-    }  # fmt: skip
+        "read": 6004,
+        "staged": 6001,
+        "rejected": 3,
+        "rejected_new": 1,
+        "rules": {"text_too_long": 1, "duplicate_key": 2},
+    }
     now = world.rows("SELECT id, load, rule, source_key FROM ops.rejected_row ORDER BY id")
     assert now[:2] == [row for row in kept if row[3] != "Id=END"]
     assert [(rule, key) for _, _, rule, key in now[2:]] == [("duplicate_key", "Id=Z00000")]
     assert now[2][1] > first_load
     assert world.value('SELECT count(DISTINCT _segment) FROM integrator."Zone"') > 1
-    assert world.rows('SELECT "Id", "Description" FROM integrator."Zone" WHERE "Id" IN (\'END\', \'Z00000\')') == [
+    assert world.rows(
+        'SELECT "Id", "Description" FROM integrator."Zone" WHERE "Id" IN (\'END\', \'Z00000\')'
+    ) == [
         ("Z00000", "zone 0"),
         ("END", "good now"),
     ]
@@ -327,16 +373,23 @@ def test_an_equal_beginning_from_postgresql_is_taken_over(
     source = new_database()
     with source.connect() as connection:
         connection.execute(
-            'CREATE TABLE public."Zone" AS SELECT \'Z\' || n AS "Id", repeat(\'x\', 98 + n % 4) AS "Description" '
-            "FROM generate_series(1, 1000) AS n"
+            "CREATE TABLE public.\"Zone\" AS SELECT 'Z' || n AS \"Id\", repeat('x', 98 + n % 4) AS"
+            ' "Description" FROM generate_series(1, 1000) AS n'
         )
-        world.source_url, world.entities = url_of(source), {"Zone": {"query": 'SELECT * FROM "Zone" ORDER BY ctid'}}
+        world.source_url, world.entities = (
+            url_of(source),
+            {"Zone": {"query": 'SELECT * FROM "Zone" ORDER BY ctid'}},
+        )
         world.done(1)
         rejected = len(world.rejected("Zone"))
         connection.execute("INSERT INTO public.\"Zone\" VALUES ('END', 'end')")
     report = world.done(1).steps[1].entities["Zone"]
     assert rejected == 250
-    assert (report.counts()["read"], report.counts()["rejected"], report.status) == (1001, 250, "ok")
+    assert (report.counts()["read"], report.counts()["rejected"], report.status) == (
+        1001,
+        250,
+        "ok",
+    )
     assert len(world.rejected("Zone")) == 250
     assert staged(world) == 751
 
@@ -360,13 +413,16 @@ def test_another_mapping_of_the_same_data_is_a_change_also_of_an_empty_table(wor
     assert ("SalesAgentId",) in world.rows(columns)
 
 
-# --- derived Ids --------------------------------------------------------------------------------------------------
+# --- derived Ids
+# --------------------------------------------------------------------------------------------------
 
 
 def link_ids(world: World, rows: list[Row]) -> dict[tuple[Any, Any], str]:
     world.erp(SalesAgentPerAccount=rows)
     world.done(1, allow_shrink=True)
-    found = world.rows('SELECT "AccountId", "SalesAgentId", "Id" FROM integrator."SalesAgentPerAccount"')
+    found = world.rows(
+        'SELECT "AccountId", "SalesAgentId", "Id" FROM integrator."SalesAgentPerAccount"'
+    )
     return {(account, agent): key for account, agent, key in found}
 
 
@@ -382,8 +438,27 @@ def test_derived_ids_stay_the_same_from_load_to_load(world: World) -> None:
     assert link_ids(world, rows) == link_ids(world, list(reversed(rows)))
 
 
-def test_derived_ids_of_different_keys_differ_whatever_characters_the_keys_hold(world: World) -> None:
-    parts = ["a", "b", "|", "\\", "a|", "|b", "a\\", "\\|", "\\\\", "a|b", "a\\|b", "||", None, "a\\\\|", "1", "1|"]
+def test_derived_ids_of_different_keys_differ_whatever_characters_the_keys_hold(
+    world: World,
+) -> None:
+    parts = [
+        "a",
+        "b",
+        "|",
+        "\\",
+        "a|",
+        "|b",
+        "a\\",
+        "\\|",
+        "\\\\",
+        "a|b",
+        "a\\|b",
+        "||",
+        None,
+        "a\\\\|",
+        "1",
+        "1|",
+    ]
     keys = [(one, other) for one in parts for other in parts if one or other]
     found = link_ids(world, links("AccountId", "SalesAgentId", *keys))
     assert set(found) == set(keys)
@@ -399,20 +474,49 @@ def test_derived_ids_do_not_depend_on_which_empty_columns_are_mapped(world: Worl
     few = price_ids([{"ItemId": "I", "PriceListId": "P"}, {"ItemId": "J", "PriceListId": "P"}])
     more = price_ids(
         [
-            {"ItemId": item, "PriceListId": "P", "StartDate": -1, "StartQuantityRange": "", "AccountId": 0,
-             "CurrencyId": ""} for item in "IJ"
+            {
+                "ItemId": item,
+                "PriceListId": "P",
+                "StartDate": -1,
+                "StartQuantityRange": "",
+                "AccountId": 0,
+                "CurrencyId": "",
+            }
+            for item in "IJ"
         ]
-    )  # fmt: skip
+    )
     assert few == more
 
 
-def test_derived_ids_tell_dates_and_numbers_apart_and_not_how_they_are_written(world: World) -> None:
+def test_derived_ids_tell_dates_and_numbers_apart_and_not_how_they_are_written(
+    world: World,
+) -> None:
     world.erp(
         ItemListPrice=[
-            {"ItemId": "I", "PriceListId": "P", "StartDate": "2026-01-01", "StartQuantityRange": "1.50"},
-            {"ItemId": "I", "PriceListId": "P", "StartDate": "2026-01-02", "StartQuantityRange": "1.50"},
-            {"ItemId": "I", "PriceListId": "P", "StartDate": "2026-01-01", "StartQuantityRange": "2"},
-            {"ItemId": "I", "PriceListId": "P", "StartDate": "20260101", "StartQuantityRange": "1.5"},
+            {
+                "ItemId": "I",
+                "PriceListId": "P",
+                "StartDate": "2026-01-01",
+                "StartQuantityRange": "1.50",
+            },
+            {
+                "ItemId": "I",
+                "PriceListId": "P",
+                "StartDate": "2026-01-02",
+                "StartQuantityRange": "1.50",
+            },
+            {
+                "ItemId": "I",
+                "PriceListId": "P",
+                "StartDate": "2026-01-01",
+                "StartQuantityRange": "2",
+            },
+            {
+                "ItemId": "I",
+                "PriceListId": "P",
+                "StartDate": "20260101",
+                "StartQuantityRange": "1.5",
+            },
         ]
     )
     report = world.done(1).steps[1].entities["ItemListPrice"].counts()

@@ -1,4 +1,6 @@
-"""Step 1 as a whole: entities side by side, sources that fail on the way, and what is left of a run that is stopped."""
+"""Step 1 as a whole: entities side by side, sources that fail on the way, and what is left of a run
+that is stopped.
+"""
 
 import os
 import re
@@ -41,13 +43,20 @@ class Listener(Progress):
 
 
 def stage(
-    world: World, listener: Listener, *, sleep: Callable[[float], None] = lambda seconds: None, **options: Any
+    world: World,
+    listener: Listener,
+    *,
+    sleep: Callable[[float], None] = lambda seconds: None,
+    **options: Any,
 ) -> dict[str, StagedEntity]:
     """Step 1 over all entities, with a sleep of one's own."""
     with open_run(world.config, world.database, title="step 1") as run:
         names = run.catalog.in_load_order(world.config.entity_names)
         staging = StagingRun(world.config, run.connect, run.load, sleep=sleep, **options)
-        return {r.entity: r for r in stage_entities(staging, names, listener, lambda report: run.done(1, report))}
+        return {
+            r.entity: r
+            for r in stage_entities(staging, names, listener, lambda report: run.done(1, report))
+        }
 
 
 def zones(count: int) -> list[Row]:
@@ -63,14 +72,26 @@ def fill(source: Database, script: str) -> None:
         connection.execute(script)
 
 
-# --- side by side ----------------------------------------------------------------------------------------------------
+# --- side by side
+# --------------------------------------------------------------------------------------------------
 
-MANY = ("Zone", "Carrier", "Currency", "PaymentMethod", "CustomerGroup", "SalesAgent", "Warehouse", "Language")
+MANY = (
+    "Zone",
+    "Carrier",
+    "Currency",
+    "PaymentMethod",
+    "CustomerGroup",
+    "SalesAgent",
+    "Warehouse",
+    "Language",
+)
 
 
 @pytest.mark.parametrize("parallel", [1, 2, 5])
 def test_the_same_is_staged_however_many_at_once(parallel: int, world: World) -> None:
-    world.erp(**{name: ids(*(f"{name[:3]}{n}" for n in range(50 + i))) for i, name in enumerate(MANY)})
+    world.erp(
+        **{name: ids(*(f"{name[:3]}{n}" for n in range(50 + i))) for i, name in enumerate(MANY)}
+    )
     world.erp(Zone=[*ids("N", "N"), {"Id": "S", "Description": "x" * 500}])
     world.settings = {"import": {"parallel": parallel}}
     report = world.done(1)
@@ -117,7 +138,10 @@ def test_a_snapshot_staged_for_a_plan_goes_to_the_plans_area(world: World) -> No
     assert {report.status for report in stage(world, Listener(), area=PLANNED).values()} == {"ok"}
     assert world.rows('SELECT "Id" FROM plan."Zone"') == [("N",)]
     assert world.value("SELECT to_regclass('integrator.\"Zone\"')") is None
-    assert {entity for (entity,) in world.rows("SELECT entity FROM ops.planned")} == {"Zone", "Carrier"}
+    assert {entity for (entity,) in world.rows("SELECT entity FROM ops.planned")} == {
+        "Zone",
+        "Carrier",
+    }
 
 
 def test_a_listener_that_raises_stops_the_step_and_nothing_is_half_done(world: World) -> None:
@@ -146,7 +170,9 @@ SLOW = """
 def test_ctrl_c_ends_what_is_being_read_soon_and_gives_the_semaphore_back(
     parallel: int, world: World, new_database: Callable[[], Database]
 ) -> None:
-    """Carrier is a view that takes many minutes; the signal comes when Zone's first rows were read."""
+    """Carrier is a view that takes many minutes; the signal comes when Zone's first rows
+    were read.
+    """
     source = new_database()
     fill(source, SLOW)
     world.source_url, world.entities = url_of(source), {"Zone": {}, "Carrier": {}}
@@ -161,23 +187,33 @@ def test_ctrl_c_ends_what_is_being_read_soon_and_gives_the_semaphore_back(
     assert world.value("SELECT count(*) FROM pg_class WHERE relname LIKE '%\\_\\_next'") == 0
 
 
-def test_a_run_killed_while_it_reads_leaves_the_semaphore_on_record_and_the_next_run_goes_on(world: World) -> None:
+def test_a_run_killed_while_it_reads_leaves_the_semaphore_on_record_and_the_next_run_goes_on(
+    world: World,
+) -> None:
     world.erp(Zone=ids("N"), Carrier=ids("C"), ImportFromErpSemaphore=[{"Status": 0}])
     world.entities = {"Zone": {}, "Carrier": {}}
     run_and_kill(world, 1, at_step=1, at_entity="Zone")
     assert world.erp_file.read("SELECT Status FROM ImportFromErpSemaphore") == [(2,)]
     listener = Listener()
     world.done(progress=listener)
-    assert any("left behind by a run of ours that was killed" in line for line in listener.said_lines)
+    assert any(
+        "left behind by a run of ours that was killed" in line for line in listener.said_lines
+    )
     assert world.erp_file.read("SELECT Status FROM ImportFromErpSemaphore") == [(0,)]
 
 
-# --- semaphores around the step --------------------------------------------------------------------------------------
+# --- semaphores around the step
+# --------------------------------------------------------------------------------------
 
 
-def test_a_semaphore_that_is_not_to_be_had_fails_every_entity_alike_and_nothing_is_read(world: World) -> None:
+def test_a_semaphore_that_is_not_to_be_had_fails_every_entity_alike_and_nothing_is_read(
+    world: World,
+) -> None:
     world.erp(Zone=ids("N"), Carrier=ids("C"), ImportFromErpSemaphore=[{"Status": 1}])
-    world.entities, world.settings = {"Zone": {}, "Carrier": {}}, {"import": {"semaphore_wait_s": 0}}
+    world.entities, world.settings = (
+        {"Zone": {}, "Carrier": {}},
+        {"import": {"semaphore_wait_s": 0}},
+    )
     report = world.run()
     assert list(report.steps) == [1]
     (reason,) = set(report.failures[1].values())
@@ -187,7 +223,9 @@ def test_a_semaphore_that_is_not_to_be_had_fails_every_entity_alike_and_nothing_
     assert world.rows("SELECT DISTINCT status, error FROM ops.step_result") == [("failed", reason)]
 
 
-def test_only_the_sources_of_the_chosen_entities_are_taken_and_step_2_needs_none(world: World) -> None:
+def test_only_the_sources_of_the_chosen_entities_are_taken_and_step_2_needs_none(
+    world: World,
+) -> None:
     crm = World(world.folder / "crm", world.database)
     crm.folder.mkdir()
     crm.erp(Carrier=ids("C"), ImportFromErpSemaphore=[{"Status": 1}])
@@ -218,11 +256,13 @@ def test_no_table_means_no_semaphore_which_is_said_once(world: World) -> None:
     listener = Listener()
     world.done(progress=listener)
     assert listener.said_lines == [
-        "source 'erp' has no table ImportFromErpSemaphore: nothing keeps the ERP from writing meanwhile"
+        "source 'erp' has no table ImportFromErpSemaphore: nothing keeps the ERP from writing"
+        " meanwhile"
     ]
 
 
-# --- a source that fails on the way ----------------------------------------------------------------------------------
+# --- a source that fails on the way
+# ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -230,18 +270,24 @@ def source(new_database: Callable[[], Database]) -> Database:
     return new_database()
 
 
-def test_a_source_that_is_down_is_waited_for_once_and_then_said_in_one_line(world: World, source: Database) -> None:
+def test_a_source_that_is_down_is_waited_for_once_and_then_said_in_one_line(
+    world: World, source: Database
+) -> None:
     world.source_url = Line(source).url()
     world.entities = {"Zone": {}, "Carrier": {}, "Currency": {}}
     pauses: list[float] = []
     listener = Listener()
     reports = stage(world, listener, sleep=pauses.append)
     (reason,) = {report.error for report in reports.values()}
-    assert re.match(r"source 'erp' \(postgresql\+psycopg://postgres.*refused.*\(tried 4 times\)$", str(reason))
+    assert re.match(
+        r"source 'erp' \(postgresql\+psycopg://postgres.*refused.*\(tried 4 times\)$", str(reason)
+    )
     assert pauses == [1, 2, 4]
     assert [line.rpartition("again in ")[2] for line in listener.said_lines] == [
-        "1 s (1 of 4)", "2 s (2 of 4)", "4 s (3 of 4)",
-    ]  # fmt: skip
+        "1 s (1 of 4)",
+        "2 s (2 of 4)",
+        "4 s (3 of 4)",
+    ]
 
 
 def test_a_source_that_comes_back_in_time_is_read(world: World, source: Database) -> None:
@@ -260,9 +306,14 @@ def test_a_source_that_comes_back_in_time_is_read(world: World, source: Database
     line.close()
 
 
-def test_an_entity_whose_connection_is_lost_is_read_again_from_its_start(world: World, source: Database) -> None:
-    fill(source, """CREATE TABLE public."Zone" AS SELECT 'Z' || n AS "Id", repeat('x', 90) AS "Description"
-                    FROM generate_series(1, 250000) AS n""")  # fmt: skip
+def test_an_entity_whose_connection_is_lost_is_read_again_from_its_start(
+    world: World, source: Database
+) -> None:
+    fill(
+        source,
+        """CREATE TABLE public."Zone" AS SELECT 'Z' || n AS "Id", repeat('x', 90) AS "Description"
+                    FROM generate_series(1, 250000) AS n""",
+    )
     line = Line(source)
     line.open()
     world.source_url, world.entities = line.url(), {"Zone": {}}
@@ -284,9 +335,14 @@ def test_an_entity_whose_connection_is_lost_is_read_again_from_its_start(world: 
     line.close()
 
 
-def test_a_source_that_goes_down_on_the_way_keeps_nobody_waiting_twice(world: World, source: Database) -> None:
+def test_a_source_that_goes_down_on_the_way_keeps_nobody_waiting_twice(
+    world: World, source: Database
+) -> None:
     names = ("Zone", "Carrier", "Currency", "Language")
-    rows = "SELECT 'Z' || n AS \"Id\", repeat('x', 90) AS \"Description\" FROM generate_series(1, 250000) AS n"
+    rows = (
+        "SELECT 'Z' || n AS \"Id\", repeat('x', 90) AS \"Description\" FROM generate_series(1,"
+        " 250000) AS n"
+    )
     fill(source, ";".join(f'CREATE VIEW public."{name}" AS {rows}' for name in names))
     line = Line(source)
     line.open()
@@ -298,17 +354,23 @@ def test_a_source_that_goes_down_on_the_way_keeps_nobody_waiting_twice(world: Wo
     assert len({report.error for report in reports.values()}) == 1
 
 
-def test_a_view_that_raises_in_the_middle_fails_its_entity_alone(world: World, source: Database) -> None:
+def test_a_view_that_raises_in_the_middle_fails_its_entity_alone(
+    world: World, source: Database
+) -> None:
     fill(
         source,
         """
         CREATE TABLE limits AS SELECT 100 AS last;
-        CREATE VIEW public."Zone" AS SELECT 'Z' || n AS "Id", (1 / (n - 5000))::text AS "Description"
+        CREATE VIEW public."Zone" AS SELECT 'Z' || n AS "Id", (1 / (n - 5000))::text
+            AS "Description"
             FROM generate_series(1, (SELECT last FROM limits)) AS n;
         CREATE TABLE public."Carrier" AS SELECT 'C' || n AS "Id" FROM generate_series(1, 10) AS n;
         """,
     )
-    world.source_url, world.entities = url_of(source), {"Zone": {"where": '"Id" > \'\''}, "Carrier": {}}
+    world.source_url, world.entities = (
+        url_of(source),
+        {"Zone": {"where": "\"Id\" > ''"}, "Carrier": {}},
+    )
     world.done(1)
     fill(source, "UPDATE limits SET last = 9000; INSERT INTO public.\"Carrier\" VALUES ('C11')")
     report = world.run(1)
@@ -343,19 +405,28 @@ def test_a_complaint_about_a_mapping_ends_with_its_line_of_kimo_yaml(
 
 def test_a_complaint_about_one_of_two_sources_names_that_ones_line(world: World) -> None:
     world.erp(Zone=ids("N"))
-    world.settings = {"sources": {"erp": {"url": world.erp_file.url}, "crm": {"url": world.erp_file.url}}}
+    world.settings = {
+        "sources": {"erp": {"url": world.erp_file.url}, "crm": {"url": world.erp_file.url}}
+    }
     world.entities = {"Zone": [{}, {"source": "crm", "table": "Zonez"}]}
     assert "entities.Zone.1.table" in world.run(1).failures[1]["Zone"]
 
 
-def test_a_text_of_ten_megabytes_arrives_whole_by_every_reader(world: World, source: Database) -> None:
+def test_a_text_of_ten_megabytes_arrives_whole_by_every_reader(
+    world: World, source: Database
+) -> None:
     def notes(select: str) -> None:
-        fill(source, f"DROP TABLE IF EXISTS public.\"Account\"; CREATE TABLE public.\"Account\" AS {select}")
+        fill(
+            source,
+            f'DROP TABLE IF EXISTS public."Account"; CREATE TABLE public."Account" AS {select}',
+        )
 
     def found() -> list[tuple[Any, ...]]:
-        return world.rows('SELECT "Id", length("Notes"), md5("Notes") FROM integrator."Account" ORDER BY 1')
+        return world.rows(
+            'SELECT "Id", length("Notes"), md5("Notes") FROM integrator."Account" ORDER BY 1'
+        )
 
-    text = "è 🚚,\"\n" * (1024 * 1024)  # of ten bytes
+    text = 'è 🚚,"\n' * (1024 * 1024)  # of ten bytes
     world.erp(Account=[{"Id": "A", "Notes": text}, {"Id": "B", "Notes": "short"}])
     world.entities = {"Account": {}}
     world.done(1)
@@ -366,12 +437,18 @@ def test_a_text_of_ten_megabytes_arrives_whole_by_every_reader(world: World, sou
             connection.execute('DROP TABLE IF EXISTS public."Account"')
             connection.execute(f'CREATE TABLE public."Account" ("Id" text, "Notes" {kind})')
             value = text if kind == "text" else text.encode()
-            connection.execute('INSERT INTO public."Account" VALUES (\'A\', %s), (\'B\', \'short\')', [value])
+            connection.execute(
+                "INSERT INTO public.\"Account\" VALUES ('A', %s), ('B', 'short')", [value]
+            )
             world.source_url = url_of(source)
             world.done(1)
             assert found() == by_cursor
     if url := os.environ.get("KIMO_TEST_MYSQL_URL"):
-        _mariadb(url, "DROP TABLE IF EXISTS Account", "CREATE TABLE Account (Id varchar(9), Notes longtext) CHARSET utf8mb4")
+        _mariadb(
+            url,
+            "DROP TABLE IF EXISTS Account",
+            "CREATE TABLE Account (Id varchar(9), Notes longtext) CHARSET utf8mb4",
+        )
         engine = create_engine(url)
         with engine.begin() as erp:
             erp.exec_driver_sql("INSERT INTO Account VALUES ('A', %s), ('B', 'short')", (text,))
@@ -391,7 +468,9 @@ def _mariadb(url: str, *statements: str) -> None:
 
 def test_a_missing_driver_fails_every_entity_alike(world: World) -> None:
     world.erp(Zone=ids("N"), Carrier=ids("C"), ImportFromErpSemaphore=[{"Status": 0}])
-    world.settings = {"sources": {"erp": {"url": world.erp_file.url}, "crm": {"url": "nosuch://kimo@host/crm"}}}
+    world.settings = {
+        "sources": {"erp": {"url": world.erp_file.url}, "crm": {"url": "nosuch://kimo@host/crm"}}
+    }
     world.entities = {"Zone": {}, "Carrier": {"source": "crm"}}
     report = world.run()
     assert set(report.failures[1]) == {"Zone", "Carrier"}
@@ -400,15 +479,22 @@ def test_a_missing_driver_fails_every_entity_alike(world: World) -> None:
     assert list(report.steps) == [1]
 
 
-# --- locked tables ---------------------------------------------------------------------------------------------------
+# --- locked tables
+# --------------------------------------------------------------------------------------------------
 
 
 def limited(url: str, lock_timeout_s: float) -> Row:
     return {"sources": {"erp": {"url": url, "lock_timeout_s": lock_timeout_s}}}
 
 
-def test_a_table_locked_on_postgresql_fails_its_entity_and_names_who_holds_it(world: World, source: Database) -> None:
-    fill(source, "CREATE TABLE public.\"Zone\" AS SELECT 'N' AS \"Id\"; CREATE TABLE public.\"Carrier\" AS TABLE \"Zone\"")
+def test_a_table_locked_on_postgresql_fails_its_entity_and_names_who_holds_it(
+    world: World, source: Database
+) -> None:
+    fill(
+        source,
+        'CREATE TABLE public."Zone" AS SELECT \'N\' AS "Id"; CREATE TABLE public."Carrier" AS TABLE'
+        ' "Zone"',
+    )
     world.settings, world.entities = limited(url_of(source), 0.2), {"Zone": {}, "Carrier": {}}
     with psycopg.connect(source.dsn, application_name="their batch") as other:
         other.execute('LOCK TABLE public."Zone"')
@@ -416,8 +502,10 @@ def test_a_table_locked_on_postgresql_fails_its_entity_and_names_who_holds_it(wo
         pid = other.info.backend_pid
     assert set(report.failures[1]) == {"Zone"}
     assert re.match(
-        rf"table Zone is locked by another session: \"Zone\" by session {pid} \(postgres, their batch\) since "
-        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. End that session, .*; waited 0\.2 s \(sources\.erp\.lock_timeout_s\)$",
+        rf"table Zone is locked by another session: \"Zone\" by session {pid} \(postgres, their"
+        r" batch\) since "
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. End that session, .*; waited 0\.2 s"
+        r" \(sources\.erp\.lock_timeout_s\)$",
         report.failures[1]["Zone"],
     )
     world.done(1)
@@ -436,7 +524,12 @@ def test_a_locked_sqlite_file_fails_its_entities_within_the_limit(world: World) 
 
 def test_a_table_locked_on_mariadb_fails_its_entity(world: World) -> None:
     url = mariadb_url()
-    _mariadb(url, "DROP TABLE IF EXISTS Zone", "CREATE TABLE Zone (Id varchar(9))", "INSERT INTO Zone VALUES ('N')")
+    _mariadb(
+        url,
+        "DROP TABLE IF EXISTS Zone",
+        "CREATE TABLE Zone (Id varchar(9))",
+        "INSERT INTO Zone VALUES ('N')",
+    )
     world.settings, world.entities = limited(url, 1), {"Zone": {}}
     engine = create_engine(url)
     with engine.connect() as other:
@@ -452,12 +545,15 @@ def test_a_table_locked_on_mariadb_fails_its_entity(world: World) -> None:
 def mariadb_url() -> str:
     url = os.environ.get("KIMO_TEST_MYSQL_URL")
     if not url:
-        pytest.skip("KIMO_TEST_MYSQL_URL names no MariaDB whose tables Zone and Account may be replaced")
+        pytest.skip(
+            "KIMO_TEST_MYSQL_URL names no MariaDB whose tables Zone and Account may be replaced"
+        )
     pytest.importorskip("pymysql", reason="the driver pymysql is not installed")
     return url
 
 
-# --- wrong passwords -------------------------------------------------------------------------------------------------
+# --- wrong passwords
+# -------------------------------------------------------------------------------------------------
 
 
 def refused(world: World, url: str, secrets: Sequence[str]) -> str:
@@ -477,7 +573,9 @@ def test_a_wrong_password_on_mariadb_is_one_line_without_it(world: World) -> Non
     assert "Access denied for user 'nobody_known'" in reason
 
 
-def test_a_wrong_password_on_postgresql_is_one_line_without_it(world: World, source: Database) -> None:
+def test_a_wrong_password_on_postgresql_is_one_line_without_it(
+    world: World, source: Database
+) -> None:
     """The embedded server asks nobody for a password, so one of its databases is made to."""
     with asking_for_password(source, "right") as line:
         reason = refused(world, line.url("asked", "s3cret/word"), ["s3cret"])

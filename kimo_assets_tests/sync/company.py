@@ -33,7 +33,9 @@ def maybe(codes: str) -> list[str | None]:
 
 @dataclass(frozen=True)
 class Table:
-    """settle: makes a drawn row one that may be. is_there: the share of its Ids that a company has."""
+    """settle: makes a drawn row one that may be. is_there: the share of its Ids that a
+    company has.
+    """
 
     ids: Sequence[str]
     columns: dict[str, list[Any]]
@@ -42,11 +44,22 @@ class Table:
 
     def random(self, random: Random) -> dict[str, Row]:
         # Now and then a table is empty, and with it all that hangs on it.
-        chosen = [key for key in self.ids if random.random() < self.is_there] if random.random() < 0.93 else []
-        return {key: self.row(key, {name: random.choice(values) for name, values in self.columns.items()}) for key in chosen}
+        chosen = (
+            [key for key in self.ids if random.random() < self.is_there]
+            if random.random() < 0.93
+            else []
+        )
+        return {
+            key: self.row(
+                key, {name: random.choice(values) for name, values in self.columns.items()}
+            )
+            for key in chosen
+        }
 
     def rows(self, key: str) -> st.SearchStrategy[Row]:
-        values = st.fixed_dictionaries({name: st.sampled_from(found) for name, found in self.columns.items()})
+        values = st.fixed_dictionaries(
+            {name: st.sampled_from(found) for name, found in self.columns.items()}
+        )
         return values.map(lambda row: self.row(key, row))
 
     def row(self, key: str, values: Row) -> Row:
@@ -77,72 +90,154 @@ TABLES: dict[str, Table] = {
     "Account": Table(
         ACCOUNTS + RINGED,
         {
-            "Name": WORDS, "AccountTypeId": [1, 2, 2], "HeadOfficeId": maybe(ACCOUNTS + RINGED), "CreatorId": maybe(AGENTS),
-            "SalesAgentId": maybe(AGENTS), "CustomerGroupId": maybe("GH"), "PaymentMethodId": maybe("GH"),
-            "StatisticClassId": maybe("GH"), "Discount1": ["10.50", "-0.125", "0", None], "FreeBoolean1": FLAGS,
-            "CreationDate": ["2026-01-31 10:30:00", None], "PriceListsReferenceDate": ["2026-01-31", "1999-12-31", None],
+            "Name": WORDS,
+            "AccountTypeId": [1, 2, 2],
+            "HeadOfficeId": maybe(ACCOUNTS + RINGED),
+            "CreatorId": maybe(AGENTS),
+            "SalesAgentId": maybe(AGENTS),
+            "CustomerGroupId": maybe("GH"),
+            "PaymentMethodId": maybe("GH"),
+            "StatisticClassId": maybe("GH"),
+            "Discount1": ["10.50", "-0.125", "0", None],
+            "FreeBoolean1": FLAGS,
+            "CreationDate": ["2026-01-31 10:30:00", None],
+            "PriceListsReferenceDate": ["2026-01-31", "1999-12-31", None],
             "ProcurementLeadTime": [3, -1, None],
         },
         _head_offices,
     ),
-    "SalesAgentPerAccount": table("L", 10, AccountId=maybe(ACCOUNTS + RINGED), SalesAgentId=maybe(AGENTS)),
+    "SalesAgentPerAccount": table(
+        "L", 10, AccountId=maybe(ACCOUNTS + RINGED), SalesAgentId=maybe(AGENTS)
+    ),
     "Contact": table("c", 6, AccountId=maybe(ACCOUNTS), Notes=WORDS),
     "ReceivableInstallment": table("i", 5, CustomerId=maybe(ACCOUNTS + RINGED), Notes=WORDS),
     "ShippingCharge": table("s", 5, AccountId=maybe(ACCOUNTS), FixedValue=["1.10", "2"]),
-    "TrademarkPerAccount": table("t", 5, AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS), TrademarkId=["T", "U"]),
+    "TrademarkPerAccount": table(
+        "t", 5, AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS), TrademarkId=["T", "U"]
+    ),
     "TrademarkPerUser": table("L", 4, TrademarkId=["T", "U"], SalesAgentId=maybe(AGENTS)),
     "CatalogPriceList": table("p", 5, SalesAgentId=maybe(AGENTS), Priority=[1, 2]),
     "Zone": table("z", 5, Description=WORDS),
     "DiagnosticPriceTestCase": table("d", 2, AccountId=["A"], ItemId=["I"]),
     "VisibilityFilterPerItem": table("L", 5, ItemId=maybe(ITEMS), VisibilityFilterId=["V", "W"]),
-    "VisibilityFilterPerSalesAgent": table("L", 5, SalesAgentId=maybe(AGENTS), VisibilityFilterId=["V", "W"]),
+    "VisibilityFilterPerSalesAgent": table(
+        "L", 5, SalesAgentId=maybe(AGENTS), VisibilityFilterId=["V", "W"]
+    ),
     "Item": Table(
         ITEMS,
         {
-            "Description": WORDS, "TrademarkId": maybe("TU"),
+            "Description": WORDS,
+            "TrademarkId": maybe("TU"),
             "ChannelsEnabled": [None, None, None, "SFA", "sfa", "B2B", "B2B|SFA", "B2B, Web", " "],
         },
     ),
     "ItemUrl": table("u", 5, ItemId=maybe(ITEMS), Caption=WORDS),
     "ItemImage": table("m", 5, ItemId=maybe(ITEMS), Caption=WORDS),
     "ItemListPrice": table(
-        "p", 7, ItemId=maybe(ITEMS), AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS), UnitPrice=["9.90", "12.5"]
+        "p",
+        7,
+        ItemId=maybe(ITEMS),
+        AccountId=maybe(ACCOUNTS),
+        SalesAgentId=maybe(AGENTS),
+        UnitPrice=["9.90", "12.5"],
     ),
     "SirioSalesCondition": table("y", 5, ItemId=maybe(ITEMS), AccountId=maybe(ACCOUNTS)),
     "WarehousePerSalesAgent": table("L", 4, WarehouseId=["P", "Q"], SalesAgentId=maybe(AGENTS)),
     "ItemOfflineAvailability": table(
         "a", 6, ItemId=maybe(ITEMS), WarehouseId=maybe("PQ"), WarehouseAvailability=["5", "0.5"]
     ),
-    "ErpDocument": table("o", 6, AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS), Amount=["100.00", "7"]),
-    "ErpDocumentLine": table("l", 7, ErpDocumentId=["o0", "o1", "o2", "o3", "o4", "o5", None, ABSENT], FreeText1=WORDS),
-    "ErpDocumentPerSalesAgent": table("L", 6, ErpDocumentId=["o0", "o1", "o2", "o3"], SalesAgentId=maybe(AGENTS)),
-    "Activity": table("v", 6, AccountId=maybe(ACCOUNTS), CreatorId=maybe(AGENTS), TrademarkId=maybe("TU"), Subject=WORDS),
-    "ActivityAssignee": table("L", 6, ActivityId=["v0", "v1", "v2", "v3", ABSENT], AssigneeId=maybe(AGENTS)),
+    "ErpDocument": table(
+        "o", 6, AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS), Amount=["100.00", "7"]
+    ),
+    "ErpDocumentLine": table(
+        "l", 7, ErpDocumentId=["o0", "o1", "o2", "o3", "o4", "o5", None, ABSENT], FreeText1=WORDS
+    ),
+    "ErpDocumentPerSalesAgent": table(
+        "L", 6, ErpDocumentId=["o0", "o1", "o2", "o3"], SalesAgentId=maybe(AGENTS)
+    ),
+    "Activity": table(
+        "v",
+        6,
+        AccountId=maybe(ACCOUNTS),
+        CreatorId=maybe(AGENTS),
+        TrademarkId=maybe("TU"),
+        Subject=WORDS,
+    ),
+    "ActivityAssignee": table(
+        "L", 6, ActivityId=["v0", "v1", "v2", "v3", ABSENT], AssigneeId=maybe(AGENTS)
+    ),
     "Promotion": table("q", 5, Description=WORDS),
     "PromotionFilter": table(
-        "f", 8, PromotionId=["q0", "q1", "q2", "q3", None], Included=[1, 1, 0, None],
-        EncodingType=["00", "01", "02", "03", "04", "04", "05", "05-Exclusive", "Channel-Exclusive", "DocType"],
+        "f",
+        8,
+        PromotionId=["q0", "q1", "q2", "q3", None],
+        Included=[1, 1, 0, None],
+        EncodingType=[
+            "00",
+            "01",
+            "02",
+            "03",
+            "04",
+            "04",
+            "05",
+            "05-Exclusive",
+            "Channel-Exclusive",
+            "DocType",
+        ],
         EncodingKey=[*AGENTS, *ACCOUNTS, "G", "H", "SFA", "B2B", None],
     ),
     "PromotionLine": table("n", 4, PromotionId=["q0", "q1", "q2", "q3", "q4", None]),
     "Reassortment": table(
-        "r", 5, CustomerId=maybe(ACCOUNTS), AccountEncodingType=[0, 1, None], AccountEncodingKey=maybe(ACCOUNTS), Notes=WORDS
+        "r",
+        5,
+        CustomerId=maybe(ACCOUNTS),
+        AccountEncodingType=[0, 1, None],
+        AccountEncodingKey=maybe(ACCOUNTS),
+        Notes=WORDS,
     ),
-    "ReassortmentPerSalesAgent": table("L", 3, ReassortmentId=["r0", "r1", "r2"], SalesAgentId=maybe(AGENTS)),
+    "ReassortmentPerSalesAgent": table(
+        "L", 3, ReassortmentId=["r0", "r1", "r2"], SalesAgentId=maybe(AGENTS)
+    ),
     "SalesControlLine": table(
-        "k", 6, AccountEncodingType=[0, 0, 1, 2, None], AccountEncodingKey=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS),
-        ItemEncodingType=[0, 0, 1, None], ItemEncodingKey=maybe(ITEMS), Value=["1", "2.5"],
+        "k",
+        6,
+        AccountEncodingType=[0, 0, 1, 2, None],
+        AccountEncodingKey=maybe(ACCOUNTS),
+        SalesAgentId=maybe(AGENTS),
+        ItemEncodingType=[0, 0, 1, None],
+        ItemEncodingKey=maybe(ITEMS),
+        Value=["1", "2.5"],
     ),
     "Budget": table("b", 5, SalesAgentId=maybe(AGENTS), Description=WORDS),
     "BudgetPerSalesAgent": table("L", 4, BudgetId=["b0", "b1", "b2"], SalesAgentId=maybe(AGENTS)),
-    "BudgetLine": table("h", 5, BudgetId=["b0", "b1", "b2", "b3", None], AccountId=maybe(ACCOUNTS), Quantity=["1", "2"]),
-    "EntitySyncReferenceForAccount": table("e", 4, UserId=maybe(AGENTS), EntityId=[*ACCOUNTS], SyncReference=["x", "y"]),
+    "BudgetLine": table(
+        "h",
+        5,
+        BudgetId=["b0", "b1", "b2", "b3", None],
+        AccountId=maybe(ACCOUNTS),
+        Quantity=["1", "2"],
+    ),
+    "EntitySyncReferenceForAccount": table(
+        "e", 4, UserId=maybe(AGENTS), EntityId=[*ACCOUNTS], SyncReference=["x", "y"]
+    ),
     "StatisticReport": table(
-        "R", 6, EntityType=["Account", "Item", "Promotion", "SalesAgent", "Contact", "Nothing", "StatisticReport", None],
-        EntityId=[*ACCOUNTS, *ITEMS, *AGENTS, "q0", "c0", "c1", None], Content=WORDS,
+        "R",
+        6,
+        EntityType=[
+            "Account",
+            "Item",
+            "Promotion",
+            "SalesAgent",
+            "Contact",
+            "Nothing",
+            "StatisticReport",
+            None,
+        ],
+        EntityId=[*ACCOUNTS, *ITEMS, *AGENTS, "q0", "c0", "c1", None],
+        Content=WORDS,
     ),
     "BusinessRuleFromErp": Table(list(RULES), dict(RULES), _rule),
-}  # fmt: skip
+}
 
 # The entities that have a column of words that nothing depends on, and which one.
 WORDY = {
@@ -173,9 +268,18 @@ class Edit:
 
 # Where one row decides about many.
 LINKS = [
-    "SalesAgent", "Account", "SalesAgentPerAccount", "TrademarkPerUser", "VisibilityFilterPerItem", "BusinessRuleFromErp",
-    "VisibilityFilterPerSalesAgent", "Item", "WarehousePerSalesAgent", "PromotionFilter", "ActivityAssignee",
-]  # fmt: skip
+    "SalesAgent",
+    "Account",
+    "SalesAgentPerAccount",
+    "TrademarkPerUser",
+    "VisibilityFilterPerItem",
+    "BusinessRuleFromErp",
+    "VisibilityFilterPerSalesAgent",
+    "Item",
+    "WarehousePerSalesAgent",
+    "PromotionFilter",
+    "ActivityAssignee",
+]
 
 
 # What most edits are about, so that changes of the same few tables pile up.
@@ -189,7 +293,9 @@ def random_edits(seed: int, count: int) -> tuple[Edit, ...]:
     for _ in range(count):
         name = random.choice(HOT)
         key = random.choice(list(TABLES[name].ids))
-        row = TABLES[name].row(key, {column: random.choice(values) for column, values in TABLES[name].columns.items()})
+        row = TABLES[name].row(
+            key, {column: random.choice(values) for column, values in TABLES[name].columns.items()}
+        )
         found.append(Edit(name, key, row if random.random() < 0.8 else None))
     return tuple(found)
 
@@ -198,11 +304,15 @@ def edits() -> st.SearchStrategy[Edit]:
     def rows(place: tuple[str, str]) -> st.SearchStrategy[Edit]:
         entity, key = place
         rows = TABLES[entity].rows(key)
-        return st.builds(Edit, st.just(entity), st.just(key), st.one_of(rows, rows, rows, st.none()))
+        return st.builds(
+            Edit, st.just(entity), st.just(key), st.one_of(rows, rows, rows, st.none())
+        )
 
     def places(entity: str) -> st.SearchStrategy[tuple[str, str]]:
         return st.tuples(st.just(entity), st.sampled_from(list(TABLES[entity].ids)))
 
     return (
-        st.one_of(st.sampled_from(HOT), st.sampled_from(LINKS), st.sampled_from(list(TABLES))).flatmap(places).flatmap(rows)
+        st.one_of(st.sampled_from(HOT), st.sampled_from(LINKS), st.sampled_from(list(TABLES)))
+        .flatmap(places)
+        .flatmap(rows)
     )

@@ -1,4 +1,6 @@
-"""What the tests of the reference client begin with: a small store made by hand, and a tablet that has not synced yet."""
+"""What the tests of the reference client begin with: a small store made by hand, and a tablet that
+has not synced yet.
+"""
 
 from pathlib import Path
 
@@ -13,7 +15,11 @@ def store(tmp_path: Path) -> HandmadeStore:
     """An agent's first load: two entities, the first in two buckets."""
     made = HandmadeStore(tmp_path / "store")
     made.entity("Account", Name="text").base("Account", 1, [A, B]).base("Account", 2, [C])
-    return made.entity("Zone", Description="text").base("Zone", 3, [{"Id": "N", "Description": "old"}]).publish()
+    return (
+        made.entity("Zone", Description="text")
+        .base("Zone", 3, [{"Id": "N", "Description": "old"}])
+        .publish()
+    )
 
 
 @pytest.fixture

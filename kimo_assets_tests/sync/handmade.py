@@ -1,4 +1,5 @@
-"""A store of the sync format, version 2, made by hand from dicts: for tests of clients, and of nothing else.
+"""A store of the sync format, version 2, made by hand from dicts: for tests of clients, and of
+nothing else.
 
 Written from docs/sync-format.md alone; it shares no line with the engine or with the client.
 """
@@ -67,7 +68,9 @@ class HandmadeEntity:
 
 
 class HandmadeStore:
-    """Changes what it holds load by load; `publish` writes an agent's (or user's) manifest of how it is now."""
+    """Changes what it holds load by load; `publish` writes an agent's (or user's) manifest of how
+    it is now.
+    """
 
     def __init__(self, folder: Path, store_id: str = STORE_ID) -> None:
         self.folder = folder
@@ -77,47 +80,81 @@ class HandmadeStore:
         self.settings: dict[str, Any] = {}
         self.write("store.json", {"format": "kimo-sync", "version": 2, "id": store_id})
 
-    # --- what it holds ---------------------------------------------------------------------------------------------
+    # --- what it holds
+    # ---------------------------------------------------------------------------------------------
 
     def entity(self, name: str, *, private: Iterable[str] = (), **columns: str) -> "HandmadeStore":
         """Without buckets yet; an entity that is there starts anew."""
-        self.entities[name] = HandmadeEntity({"Id": "text", **columns}, private=["Id", *private] if private else [])
+        self.entities[name] = HandmadeEntity(
+            {"Id": "text", **columns}, private=["Id", *private] if private else []
+        )
         return self
 
     def base(
-        self, name: str, bucket: int, rows: Iterable[Row], *, private: bool = False, objects: int = 1
+        self,
+        name: str,
+        bucket: int,
+        rows: Iterable[Row],
+        *,
+        private: bool = False,
+        objects: int = 1,
     ) -> "HandmadeStore":
-        """The whole bucket as it is from this load on; changes that lead to what it was before stay listed."""
+        """The whole bucket as it is from this load on; changes that lead to what it was before stay
+        listed.
+        """
         by_key = {row["Id"]: row for row in rows}
         old = self.buckets(name, private).get(bucket)
-        parts = [list(by_key.values())[start::objects] for start in range(min(objects, len(by_key)))]
+        parts = [
+            list(by_key.values())[start::objects] for start in range(min(objects, len(by_key)))
+        ]
         base = {
             "load": self.load,
             "state": state_of(by_key),
-            "objects": [self._object(name, private, [(None, row) for row in part]) for part in parts],
+            "objects": [
+                self._object(name, private, [(None, row) for row in part]) for part in parts
+            ],
         }
         changes = old.changes if old and state_of(old.rows) == base["state"] else []
         self.buckets(name, private)[bucket] = HandmadeBucket(by_key, base, changes)
         return self
 
     def change(
-        self, name: str, bucket: int, put: Iterable[Row] = (), removed: Iterable[str] = (), *, private: bool = False
+        self,
+        name: str,
+        bucket: int,
+        put: Iterable[Row] = (),
+        removed: Iterable[str] = (),
+        *,
+        private: bool = False,
     ) -> "HandmadeStore":
         held, put, removed = self.buckets(name, private)[bucket], list(put), list(removed)
         before = state_of(held.rows)
-        held.rows = {key: row for key, row in held.rows.items() if key not in removed} | {row["Id"]: row for row in put}
+        held.rows = {key: row for key, row in held.rows.items() if key not in removed} | {
+            row["Id"]: row for row in put
+        }
         flagged = [("1", {"Id": key}) for key in removed] + [("0", row) for row in put]
         listed = self._object(name, private, flagged)
         held.changes = [
-            *held.changes, {"load": self.load, "from": before, "state": state_of(held.rows), **listed},
-        ]  # fmt: skip
+            *held.changes,
+            {"load": self.load, "from": before, "state": state_of(held.rows), **listed},
+        ]
         return self
 
-    def rewrite(self, name: str, bucket: int, *, private: bool = False, objects: int = 1) -> "HandmadeStore":
+    def rewrite(
+        self, name: str, bucket: int, *, private: bool = False, objects: int = 1
+    ) -> "HandmadeStore":
         """A new base of the same content."""
-        return self.base(name, bucket, self.buckets(name, private)[bucket].rows.values(), private=private, objects=objects)
+        return self.base(
+            name,
+            bucket,
+            self.buckets(name, private)[bucket].rows.values(),
+            private=private,
+            objects=objects,
+        )
 
-    def forget(self, name: str, bucket: int, kept: int, *, private: bool = False) -> "HandmadeStore":
+    def forget(
+        self, name: str, bucket: int, kept: int, *, private: bool = False
+    ) -> "HandmadeStore":
         """Lists the last changes only, and those that the base needs."""
         held = self.buckets(name, private)[bucket]
         needed = sum(change["load"] > held.base["load"] for change in held.changes)
@@ -128,7 +165,9 @@ class HandmadeStore:
         del self.buckets(name, private)[bucket]
         return self
 
-    def setting(self, name: str, key: list[str], columns: dict[str, str], rows: Iterable[Row]) -> "HandmadeStore":
+    def setting(
+        self, name: str, key: list[str], columns: dict[str, str], rows: Iterable[Row]
+    ) -> "HandmadeStore":
         objects = [self.add(csv_of(columns, [[row.get(c) for c in columns] for row in rows]))]
         self.settings[name] = {"key": key, "columns": columns, "objects": objects}
         return self
@@ -142,20 +181,31 @@ class HandmadeStore:
         whole = [{**row, **private.get(row["Id"], {})} for row in rows]
         return sorted(tuple(row.get(column) for column in entity.columns) for row in whole)
 
-    # --- files -----------------------------------------------------------------------------------------------------
+    # --- files
+    # ----------------------------------------------------------------------------------------------
 
     def publish(self, agent: str = "1", user: str | None = None) -> "HandmadeStore":
         """The manifest as it is now, and the settings; the next change is of the next load."""
         manifest = {
-            "format": "kimo-sync", "version": 2, "store": self.id, "agent": agent,
-            "user": {"id": user} if user else None, "load": self.load,
+            "format": "kimo-sync",
+            "version": 2,
+            "store": self.id,
+            "agent": agent,
+            "user": {"id": user} if user else None,
+            "load": self.load,
             "entities": {name: self._described(entity) for name, entity in self.entities.items()},
-        }  # fmt: skip
+        }
         self.write(self.manifest_name(agent, user), manifest)
         if self.settings:
             self.write(
                 "settings.json",
-                {"format": "kimo-sync", "version": 2, "store": self.id, "load": self.load, "entities": self.settings},
+                {
+                    "format": "kimo-sync",
+                    "version": 2,
+                    "store": self.id,
+                    "load": self.load,
+                    "entities": self.settings,
+                },
             )
         self.load += 1
         return self
@@ -179,10 +229,15 @@ class HandmadeStore:
         path.write_bytes(zstandard.compress(data) if name.endswith(".json.zst") else data)
 
     def add(self, data: bytes, rows: int | None = None, *, frames: int = 1) -> dict[str, Any]:
-        """An object of this CSV, in so many frames; rows: what a manifest says, by default what is true of plain rows."""
+        """An object of this CSV, in so many frames; rows: what a manifest says, by default what is
+        true of plain rows.
+        """
         edges = [len(data) * n // frames for n in range(frames + 1)]
         pieces = [data[start:end] for start, end in pairwise(edges)]
-        return self.add_raw(b"".join(map(zstandard.compress, pieces)), data.count(b"\n") - 1 if rows is None else rows)
+        return self.add_raw(
+            b"".join(map(zstandard.compress, pieces)),
+            data.count(b"\n") - 1 if rows is None else rows,
+        )
 
     def add_raw(self, data: bytes, rows: int) -> dict[str, Any]:
         sha256 = hashlib.sha256(data).hexdigest()
@@ -192,13 +247,25 @@ class HandmadeStore:
     def objects(self) -> list[Path]:
         return sorted((self.folder / "objects").rglob("*.zst"))
 
-    def _object(self, name: str, private: bool, flagged: list[tuple[str | None, Row]]) -> dict[str, Any]:
-        """Rows with what `_removed` says of them; None: a base's. Columns go backwards: their order is the header's."""
+    def _object(
+        self, name: str, private: bool, flagged: list[tuple[str | None, Row]]
+    ) -> dict[str, Any]:
+        """Rows with what `_removed` says of them; None: a base's. Columns go backwards: their order
+        is the header's.
+        """
         entity = self.entities[name]
         hidden = set(entity.private) - {entity.key}
-        columns = [c for c in reversed(entity.columns) if (c in entity.private if private else c not in hidden)]
+        columns = [
+            c
+            for c in reversed(entity.columns)
+            if (c in entity.private if private else c not in hidden)
+        ]
         if any(flag is None for flag, _ in flagged):
-            return self.add(csv_of(columns, [[row.get(c) for c in columns] for _, row in flagged]), len(flagged), frames=2)
+            return self.add(
+                csv_of(columns, [[row.get(c) for c in columns] for _, row in flagged]),
+                len(flagged),
+                frames=2,
+            )
         rows = [[flag, *(row.get(c) for c in columns)] for flag, row in flagged]
         return self.add(csv_of(["_removed", *columns], rows), len(flagged))
 
@@ -213,7 +280,9 @@ class HandmadeStore:
             "buckets": [bucket.described(number) for number, bucket in entity.buckets.items()],
         }
         if entity.private:
-            buckets = [bucket.described(number) for number, bucket in entity.private_buckets.items()]
+            buckets = [
+                bucket.described(number) for number, bucket in entity.private_buckets.items()
+            ]
             described["private"] = {"columns": entity.private, "buckets": buckets}
         return described
 
@@ -224,7 +293,9 @@ def object_name(sha256: str) -> str:
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """The folder behind a plain HTTP server: its address, and the paths that were asked for so far."""
+    """The folder behind a plain HTTP server: its address, and the paths that were asked for
+    so far.
+    """
     asked: list[str] = []
 
     class Handler(SimpleHTTPRequestHandler):

@@ -1,6 +1,8 @@
-"""Histories: what happens to a company and its tablets one event after another, and what must be true after each.
+"""Histories: what happens to a company and its tablets one event after another, and what must be
+true after each.
 
-What an agent gets of an entity is what the oracle says of the rows of schema kimo when step 3 last ran for that entity.
+What an agent gets of an entity is what the oracle says of the rows of schema kimo when step 3 last
+ran for that entity.
 """
 
 import shutil
@@ -42,8 +44,8 @@ Content = Mapping[str, Mapping[str, Mapping[str, Any]]]
 class Event:
     """Rows of the ERP change, then something runs, then some tablets sync.
 
-    what: the name of one of the things that History.do knows. entities: of a restricted run, where it is killed, or whose
-    columns change.
+    what: the name of one of the things that History.do knows. entities: of a restricted run, where
+    it is killed, or whose columns change.
     """
 
     what: str
@@ -53,19 +55,25 @@ class Event:
 
     def __str__(self) -> str:
         changes = "".join(f"\n       {edit}" for edit in self.edits)
-        return f"{self.what} {' '.join(self.entities)}; tablets {' '.join(sorted(self.tablets)) or 'none'} sync{changes}"
+        return (
+            f"{self.what} {' '.join(self.entities)}; tablets"
+            f" {' '.join(sorted(self.tablets)) or 'none'} sync{changes}"
+        )
 
 
 @dataclass
 class History:
-    """A company under events. `spare` is a second database, for publishing the same from nothing."""
+    """A company under events. `spare` is a second database, for publishing the same from
+    nothing.
+    """
 
     world: World
     spare: Database
     company: Company
     published: dict[str, Published] = field(default_factory=dict)
     agents: Keys = frozenset()
-    # By agent and entity: what it was ever given, and what it lost because the row vanished, not because others got it.
+    # By agent and entity: what it was ever given, and what it lost because the row vanished, not
+    # because others got it.
     ever: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     vanished: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     # The entities whose text column the ERP has not, and the clients that go by the letter.
@@ -92,14 +100,23 @@ class History:
             self.do(event)
             self.check(event.tablets)
         except Exception as error:
-            error.add_note("after these events:" + "".join(f"\n  {n}. {event}" for n, event in enumerate(self.events)))
+            error.add_note(
+                "after these events:"
+                + "".join(f"\n  {n}. {event}" for n, event in enumerate(self.events))
+            )
             raise
 
     def _write_erp(self, names: Sequence[str]) -> None:
         for name in names:
             dropped = WORDY[name] if name in self.narrow else None
             rows = self.company[name].values()
-            self.world.erp(**{name: [{column: row[column] for column in row if column != dropped} for row in rows]})
+            self.world.erp(
+                **{
+                    name: [
+                        {column: row[column] for column in row if column != dropped} for row in rows
+                    ]
+                }
+            )
 
     def do(self, event: Event) -> None:
         all_or_some = {"entities": event.entities, "only_listed": True, "allow_shrink": True}
@@ -148,14 +165,18 @@ class History:
         self._ran(report)
 
     def _killed_before_manifests(self) -> None:
-        """What it has published is on record, and in the manifests after the next run; agents still have the old ones."""
+        """What it has published is on record, and in the manifests after the next run; agents still
+        have the old ones.
+        """
         import_and_kill(self.world, "the manifests")
         self.check(frozenset())
         self._note(list(TABLES))
         self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
 
     def _killed_among_manifests(self) -> None:
-        """Each agent has all of the old or all of the new; the next run replaces the manifests that are left."""
+        """Each agent has all of the old or all of the new; the next run replaces the manifests that
+        are left.
+        """
         before, old = store_reading.manifests(self.world.store), dict(self.published)
         import_and_kill(self.world, "the second manifest")
         self._note(list(TABLES))
@@ -170,10 +191,13 @@ class History:
         for file in found[len(self.events) % 3 :: 3]:
             file.unlink()
 
-    # --- what must be given ---------------------------------------------------------------------------------------
+    # --- what must be given
+    # ---------------------------------------------------------------------------------------
 
     def _ran(self, report: ImportReport) -> None:
-        self._note([name for name, found in report.steps[3].entities.items() if found.status != "skipped"])
+        self._note(
+            [name for name, found in report.steps[3].entities.items() if found.status != "skipped"]
+        )
 
     def _note(self, names: Sequence[str]) -> None:
         tables, columns = live_rows(self.world, list(TABLES)), payload_columns(self.world)
@@ -198,14 +222,21 @@ class History:
         for file, agent in expected.items():
             manifest = found[file]
             assert manifest["agent"] == agent
-            assert manifest["entities"].keys() == self.published.keys(), f"agent {agent}: other entities"
+            assert manifest["entities"].keys() == self.published.keys(), (
+                f"agent {agent}: other entities"
+            )
             self._check_objects(agent, manifest)
             self._compare(
-                "read anew", agent, store_reading.rows_for_a_new_client(self.world.store, manifest), self.published
+                "read anew",
+                agent,
+                store_reading.rows_for_a_new_client(self.world.store, manifest),
+                self.published,
             )
             if agent in tablets:
                 for name in ("old", "new"):
-                    self._compare(f"{name} tablet", agent, self._synced(agent, name), self.published)
+                    self._compare(
+                        f"{name} tablet", agent, self._synced(agent, name), self.published
+                    )
                 client = self.clients.setdefault(agent, LetterClient(self.world.store))
                 self._compare("client by the letter", agent, client.sync(manifest), self.published)
 
@@ -217,24 +248,33 @@ class History:
         sync_agent(self.world.config.sync_store, agent, file)
         return tablet_content(file, {name: found.columns for name, found in self.published.items()})
 
-    def _compare(self, how: str, agent: str, content: Content, valid: Mapping[str, Published]) -> None:
+    def _compare(
+        self, how: str, agent: str, content: Content, valid: Mapping[str, Published]
+    ) -> None:
         viewer = Viewer(agent)
         for name, published in valid.items():
             found = {
-                key: {column: comparable(value, published.kinds[column]) for column, value in row.items()}
+                key: {
+                    column: comparable(value, published.kinds[column])
+                    for column, value in row.items()
+                }
                 for key, row in content[name].items()
             }
             expected = published.view(viewer)
             if viewer not in published.oracle.everyone:
-                # It came after this entity's step 3: it may have what it would have been given, or nothing yet.
-                expected = {key: row for key, row in published.of_a_newcomer(viewer).items() if key in found}
+                # It came after this entity's step 3: it may have what it would have been given, or
+                # nothing yet.
+                expected = {
+                    key: row for key, row in published.of_a_newcomer(viewer).items() if key in found
+                }
             if found != expected:
                 raise AssertionError(f"{how}, agent {agent}, {name}: {difference(found, expected)}")
 
     def _check_objects(self, agent: str, manifest: dict[str, Any]) -> None:
         """No object holds a row that the agent does not see, or a key that it never saw.
 
-        A row that vanished may stay in a base as the agent last had it, also when the row comes back to others.
+        A row that vanished may stay in a base as the agent last had it, also when the row comes
+        back to others.
         """
         viewer = Viewer(agent)
         for part in store_reading.parts(manifest):
@@ -242,7 +282,9 @@ class History:
             content = store_reading.read(self.world.store, part)
             rows, place = published.oracle.rows(part.entity), (agent, part.entity)
             public = getattr(load_catalog()[part.entity].scope, "everyone_columns", ())
-            assert part.is_private or not public or set(content.columns) <= set(public), f"{part} tells {content.columns}"
+            assert part.is_private or not public or set(content.columns) <= set(public), (
+                f"{part} tells {content.columns}"
+            )
             if viewer not in published.oracle.everyone:
                 seen = set(published.of_a_newcomer(viewer))
             elif part.is_private:
@@ -250,14 +292,23 @@ class History:
             else:
                 seen = set(published.view(viewer))
             foreign = content.rows.keys() - seen - self.vanished.get(place, set())
-            assert not foreign, f"agent {agent} can fetch the foreign rows {sorted(foreign)} in {part}"
+            assert not foreign, (
+                f"agent {agent} can fetch the foreign rows {sorted(foreign)} in {part}"
+            )
             unknown = content.removed - self.ever.get(place, set())
-            assert not unknown, f"agent {agent} can fetch keys {sorted(unknown)} that it never saw in {part}"
+            assert not unknown, (
+                f"agent {agent} can fetch keys {sorted(unknown)} that it never saw in {part}"
+            )
 
     def compare_from_scratch(self) -> None:
-        """What new clients get of the store, and of one into which the same database was published from nothing."""
+        """What new clients get of the store, and of one into which the same database was published
+        from nothing.
+        """
         scratch = from_scratch(self.world, self.spare)
-        ours, theirs = store_reading.manifests(self.world.store), store_reading.manifests(scratch.store)
+        ours, theirs = (
+            store_reading.manifests(self.world.store),
+            store_reading.manifests(scratch.store),
+        )
         assert ours.keys() == theirs.keys()
         for file, manifest in ours.items():
             mine = store_reading.rows_for_a_new_client(self.world.store, manifest)
@@ -270,22 +321,50 @@ class History:
 # What the engine remembers of what it has published; without it, it starts from nothing.
 PUBLICATION_STATE = [
     "unlisted_object",
-    "payload", "covered", "bucket", "bucket_object", "placement", "lookup", "audience", "profile", "manifest_file",
-]  # fmt: skip
+    "payload",
+    "covered",
+    "bucket",
+    "bucket_object",
+    "placement",
+    "lookup",
+    "audience",
+    "profile",
+    "manifest_file",
+]
 
 
 def from_scratch(world: World, spare: Database) -> World:
-    """The same database, copied over the spare one, with nothing published: then published into an empty store."""
-    copied, target = (conninfo_to_dict(database.dsn)["dbname"] for database in (world.database, spare))
+    """The same database, copied over the spare one, with nothing published: then published into an
+    empty store.
+    """
+    copied, target = (
+        conninfo_to_dict(database.dsn)["dbname"] for database in (world.database, spare)
+    )
     with Database(make_conninfo(spare.dsn, dbname="postgres"), "").connect() as connection:
-        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [copied])
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+            [copied],
+        )
         connection.execute(f"DROP DATABASE {target} WITH (FORCE)")  # type: ignore[arg-type]
         connection.execute(f"CREATE DATABASE {target} TEMPLATE {copied} STRATEGY file_copy")  # type: ignore[arg-type]
-    scratch = World(world.folder / "spare", spare, {name: {} for name in TABLES}, world.settings, world.erp_file.url)
+    scratch = World(
+        world.folder / "spare",
+        spare,
+        {name: {} for name in TABLES},
+        world.settings,
+        world.erp_file.url,
+    )
     scratch.folder.mkdir(exist_ok=True)
     shutil.rmtree(scratch.store, ignore_errors=True)
-    there = [name for (name,) in scratch.rows("SELECT relname FROM pg_class WHERE relnamespace = 'ops'::regnamespace")]
-    scratch.execute(f"TRUNCATE {', '.join(f'ops.{name}' for name in PUBLICATION_STATE if name in there)}")
+    there = [
+        name
+        for (name,) in scratch.rows(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'ops'::regnamespace"
+        )
+    ]
+    scratch.execute(
+        f"TRUNCATE {', '.join(f'ops.{name}' for name in PUBLICATION_STATE if name in there)}"
+    )
     scratch.execute("DROP SCHEMA IF EXISTS sync CASCADE; CREATE SCHEMA sync")
     scratch.done(3)
     return scratch
@@ -321,8 +400,19 @@ run_import(load_config(config), Database(dsn, ""), allow_shrink=True, progress=K
 
 
 def import_and_kill(world: World, moment: str) -> None:
-    """A whole import in a process that gets a SIGKILL when step 3 comes to the entity, to "the manifests", or past
-    "the second manifest"; with fewer of these it comes to its end."""
-    told = [sys.executable, "-c", _KILLED_IMPORT, str(world.config.path), world.database.dsn, moment]
+    """A whole import in a process that gets a SIGKILL when step 3 comes to the entity, to "the
+    manifests", or past "the second manifest"; with fewer of these it comes to its end.
+    """
+    told = [
+        sys.executable,
+        "-c",
+        _KILLED_IMPORT,
+        str(world.config.path),
+        world.database.dsn,
+        moment,
+    ]
     done = subprocess.run(told, cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert done.returncode == -9 or (done.returncode, moment) == (0, "the second manifest"), done.stderr
+    assert done.returncode == -9 or (done.returncode, moment) == (
+        0,
+        "the second manifest",
+    ), done.stderr

@@ -1,7 +1,8 @@
 """The oracle: who sees which row, by the catalogue's scopes as a person would read them aloud.
 
-It knows rows and rules, and nothing of SQL, masks, buckets, objects or of what was published before. Rows are dicts by
-Id, as an ERP or schema kimo holds them; what it answers is a set of viewers for a row, and a viewer's rows and values.
+It knows rows and rules, and nothing of SQL, masks, buckets, objects or of what was published
+before. Rows are dicts by Id, as an ERP or schema kimo holds them; what it answers is a set of
+viewers for a row, and a viewer's rows and values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,12 @@ from kimo_assets_tests.worlds import Row
 Tables = Mapping[str, Mapping[str, Row]]
 
 # Which column of Account a promotion's key is compared with (fact sheet, section 11).
-ACCOUNT_COLUMNS = {"01": "CustomerGroupId", "02": "PaymentMethodId", "03": "StatisticClassId", "04": "Id"}
+ACCOUNT_COLUMNS = {
+    "01": "CustomerGroupId",
+    "02": "PaymentMethodId",
+    "03": "StatisticClassId",
+    "04": "Id",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -35,14 +41,20 @@ NOBODY: Viewers = frozenset()
 
 
 class Oracle:
-    """tables: entity -> Id -> row, live rows only. The viewers are all live agents, and the users beside them."""
+    """tables: entity -> Id -> row, live rows only. The viewers are all live agents, and the users
+    beside them.
+    """
 
-    def __init__(self, tables: Tables, users: Iterable[Viewer] = (), channel_codes: Sequence[str] = ("SFA",)) -> None:
+    def __init__(
+        self, tables: Tables, users: Iterable[Viewer] = (), channel_codes: Sequence[str] = ("SFA",)
+    ) -> None:
         self.tables = tables
         self.catalog: Catalog = load_catalog()
         self.channel_codes = {code.casefold() for code in channel_codes}
         agents = self.rows("SalesAgent")
-        self.everyone: Viewers = frozenset([*map(Viewer, agents), *(user for user in users if user.agent in agents)])
+        self.everyone: Viewers = frozenset(
+            [*map(Viewer, agents), *(user for user in users if user.agent in agents)]
+        )
         self._known: dict[tuple[str, str], Viewers] = {}
 
     def rows(self, entity: str) -> Mapping[str, Row]:
@@ -53,7 +65,8 @@ class Oracle:
         found = self.rows("BusinessRuleFromErp").values()
         return {row["Key"].casefold(): plain(row["Value"] or "") for row in found if row["Key"]}
 
-    # --- answers ------------------------------------------------------------------------------------------------------
+    # --- answers
+    # ----------------------------------------------------------------------------------------------
 
     def seers(self, entity: str, key: str | None) -> Viewers:
         """Who sees the row, all of it. A row that is not there is seen by nobody."""
@@ -64,8 +77,12 @@ class Oracle:
             self._known[entity, row["Id"]] = self.by_scope(self.catalog[entity].scope, entity, row)
         return self._known[entity, row["Id"]]
 
-    def view(self, viewer: Viewer, entity: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Id -> what the viewer's tablet has of the row; None in a column of which it must not know."""
+    def view(
+        self, viewer: Viewer, entity: str, columns: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        """Id -> what the viewer's tablet has of the row; None in a column of which it must not
+        know.
+        """
         scope = self.catalog[entity].scope
         public = scope.everyone_columns if isinstance(scope, scopes.AgentColumn) else ()
         found: dict[str, dict[str, Any]] = {}
@@ -73,10 +90,13 @@ class Oracle:
             if viewer in self.seers(entity, key):
                 found[key] = {column: row.get(column) for column in columns}
             elif public and viewer in self.everyone:
-                found[key] = {column: row.get(column) if column in public else None for column in columns}
+                found[key] = {
+                    column: row.get(column) if column in public else None for column in columns
+                }
         return found
 
-    # --- scopes -------------------------------------------------------------------------------------------------------
+    # --- scopes
+    # ----------------------------------------------------------------------------------------------
 
     def by_scope(self, scope: scopes.Scope, entity: str, row: Row) -> Viewers:
         match scope:
@@ -94,7 +114,9 @@ class Oracle:
             case scopes.ByBusinessRule():
                 return self.by_scope(self.mode(scope), entity, row)
             case scopes.AllOf():
-                return self.everyone.intersection(*(self.by_scope(rule, entity, row) for rule in scope.rules))
+                return self.everyone.intersection(
+                    *(self.by_scope(rule, entity, row) for rule in scope.rules)
+                )
             case scopes.AnyOf():
                 return self.any_of(scope, entity, row)
             case scopes.ViaEncodedAccount():
@@ -113,11 +135,18 @@ class Oracle:
                 return self.via_parent(scope, row)
             case scopes.ViaLink():
                 links = self.links(scope.link, scope.link_column, row[scope.column])
-                return self.named(link[scope.link_agent_column] for link in links) if links else self.blank(scope)
+                return (
+                    self.named(link[scope.link_agent_column] for link in links)
+                    if links
+                    else self.blank(scope)
+                )
             case scopes.ViaSharedFilter():
                 return self.shared_filter(scope, row)
             case scopes.ViaTrademark():
-                if scope.enabled_by_rule and self.rules.get(scope.enabled_by_rule.casefold()) != "1":
+                if (
+                    scope.enabled_by_rule
+                    and self.rules.get(scope.enabled_by_rule.casefold()) != "1"
+                ):
                     return self.everyone
                 assigned = self.assigned(scope.agent_link, "TrademarkId", row[scope.column])
                 return self.everyone & assigned if row[scope.column] else self.blank(scope)
@@ -126,8 +155,17 @@ class Oracle:
             case scopes.ViaPromotionFilter():
                 return self.promotion(scope, row[scope.column])
             case scopes.Channel():
-                parts = {part.strip().casefold() for part in (row[scope.column] or "").replace(",", "|").split("|")} - {""}
-                return self.blank(scope) if not parts else self.everyone if parts & self.channel_codes else NOBODY
+                parts = {
+                    part.strip().casefold()
+                    for part in (row[scope.column] or "").replace(",", "|").split("|")
+                } - {""}
+                return (
+                    self.blank(scope)
+                    if not parts
+                    else self.everyone
+                    if parts & self.channel_codes
+                    else NOBODY
+                )
         raise AssertionError(f"the oracle has no answer for a scope of the kind {scope.kind}")
 
     def blank(self, scope: Any) -> Viewers:
@@ -138,7 +176,11 @@ class Oracle:
         return frozenset(viewer for viewer in self.everyone if viewer.agent in codes)
 
     def via(self, target: str, scope: scopes.ViaAccount | scopes.ViaItem, row: Row) -> Viewers:
-        return self.blank(scope) if row[scope.column] is None else self.seers(target, row[scope.column])
+        return (
+            self.blank(scope)
+            if row[scope.column] is None
+            else self.seers(target, row[scope.column])
+        )
 
     def links(self, link: str, column: str, key: Any) -> list[Row]:
         return [row for row in self.rows(link).values() if key is not None and row[column] == key]
@@ -148,7 +190,9 @@ class Oracle:
         return modes.get(self.rules.get(scope.rule.casefold(), ""), scope.modes[scope.default])
 
     def any_of(self, scope: scopes.AnyOf, entity: str, row: Row) -> Viewers:
-        """What the rules say, or the fallbacks where they name nobody; then the filters. A ring speaks as one row."""
+        """What the rules say, or the fallbacks where they name nobody; then the filters. A ring
+        speaks as one row.
+        """
         ring = self.ring(entity, row)
 
         def together(optional: bool) -> Viewers:
@@ -156,7 +200,8 @@ class Oracle:
                 self.by_scope(rule, entity, member)
                 for member in ring
                 for rule in scope.rules
-                if rule.optional == optional and not (len(ring) > 1 and self.leads_back(rule, entity))
+                if rule.optional == optional
+                and not (len(ring) > 1 and self.leads_back(rule, entity))
             ]
             return NOBODY.union(*said)
 
@@ -167,35 +212,55 @@ class Oracle:
         return isinstance(rule, scopes.ViaAccount) and entity == "Account"
 
     def ring(self, entity: str, row: Row) -> list[Row]:
-        """The sites that are each other's head offices in a circle through this one: nobody sees them by the circle."""
+        """The sites that are each other's head offices in a circle through this one: nobody sees
+        them by the circle.
+        """
         path: list[Row] = []
         here: Row | None = row
         while entity == "Account" and here is not None and here not in path:
             path.append(here)
-            here = self.rows(entity).get(here["HeadOfficeId"] or "") if str(here["AccountTypeId"]) == "2" else None
-        # One that is its own head office is a ring too: of itself, twice, so that it asks itself nothing.
+            here = (
+                self.rows(entity).get(here["HeadOfficeId"] or "")
+                if str(here["AccountTypeId"]) == "2"
+                else None
+            )
+        # One that is its own head office is a ring too: of itself, twice, so that it asks itself
+        # nothing.
         return [*path, row] if path and here is row else [row]
 
     def via_parent(self, scope: scopes.ViaParent, row: Row) -> Viewers:
         seen = self.seers(scope.parent, row[scope.column])
         if not seen or not scope.parent_agent_column:
             return seen
-        return seen & self.named([self.rows(scope.parent)[row[scope.column]][scope.parent_agent_column]])
+        return seen & self.named(
+            [self.rows(scope.parent)[row[scope.column]][scope.parent_agent_column]]
+        )
 
     def shared_filter(self, scope: scopes.ViaSharedFilter, row: Row) -> Viewers:
-        filters = {link[scope.filter_column] for link in self.links(scope.link, scope.link_column, row[scope.column])}
+        filters = {
+            link[scope.filter_column]
+            for link in self.links(scope.link, scope.link_column, row[scope.column])
+        }
         if not filters:
             return self.blank(scope)
         holders = self.rows(scope.agent_link).values()
-        return self.named(link["SalesAgentId"] for link in holders if link[scope.filter_column] in filters - {None})
+        return self.named(
+            link["SalesAgentId"]
+            for link in holders
+            if link[scope.filter_column] in filters - {None}
+        )
 
     def assigned(self, link: str, column: str, key: str | None) -> Viewers:
         """The agents to whom the key is assigned, and those to whom nothing is."""
         restricted = self.named(row["SalesAgentId"] for row in self.rows(link).values())
-        return self.named(row["SalesAgentId"] for row in self.links(link, column, key)) | (self.everyone - restricted)
+        return self.named(row["SalesAgentId"] for row in self.links(link, column, key)) | (
+            self.everyone - restricted
+        )
 
     def via_warehouse(self, scope: scopes.ViaWarehouse, key: str | None) -> Viewers:
-        """By the user's own warehouse, or by the warehouses of the agent where the user has none."""
+        """By the user's own warehouse, or by the warehouses of the agent where the user has
+        none.
+        """
         if key is None:
             return self.blank(scope)
         by_agent = self.assigned("WarehousePerSalesAgent", "WarehouseId", key)
@@ -203,9 +268,15 @@ class Oracle:
         return own | frozenset(viewer for viewer in by_agent if not viewer.warehouse)
 
     def encoded(
-        self, target: str, scope: scopes.ViaEncodedAccount | scopes.ViaEncodedItem, entity: str, row: Row
+        self,
+        target: str,
+        scope: scopes.ViaEncodedAccount | scopes.ViaEncodedItem,
+        entity: str,
+        row: Row,
     ) -> Viewers:
-        """A key of type Account is seen with that account; another type, or no key, is for everybody."""
+        """A key of type Account is seen with that account; another type, or no key, is for
+        everybody.
+        """
         typed = self.catalog[entity].fields[scope.key_column].references_by
         name = typed.targets.get(str(row[scope.type_column])) if typed else None
         key = row[scope.key_column]
@@ -219,13 +290,20 @@ class Oracle:
             return [
                 row["EncodingKey"]
                 for row in filters
-                if row["EncodingType"] == kind and (row[scope.included_column] in (1, True, None)) == included
+                if row["EncodingType"] == kind
+                and (row[scope.included_column] in (1, True, None)) == included
             ]
 
-        channels = {(row["EncodingKey"] or "").casefold() for row in filters if row["EncodingType"] == "Channel-Exclusive"}
+        channels = {
+            (row["EncodingKey"] or "").casefold()
+            for row in filters
+            if row["EncodingType"] == "Channel-Exclusive"
+        }
         if channels and not channels & self.channel_codes:
             return NOBODY
-        excluded = self.named(code for kind in scope.agent_types for code in keys(kind, included=False))
+        excluded = self.named(
+            code for kind in scope.agent_types for code in keys(kind, included=False)
+        )
         if exclusive := keys("05-Exclusive"):
             return self.named(exclusive) - excluded
         restrictions = [*scope.account_types, "05"]

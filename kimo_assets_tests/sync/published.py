@@ -1,4 +1,6 @@
-"""What step 3 has published of an entity, by the oracle, and what was found in stores and tablets, in comparable values."""
+"""What step 3 has published of an entity, by the oracle, and what was found in stores and tablets,
+in comparable values.
+"""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,13 +29,17 @@ def live_rows(world: World, entities: Sequence[str]) -> Tables:
     with world.database.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
         for name in entities:
             columns = ", ".join(f'"{column}"' for column in catalog[name].fields)
-            rows = cursor.execute(f'SELECT {columns} FROM kimo."{name}" WHERE _archived_load IS NULL')
+            rows = cursor.execute(
+                f'SELECT {columns} FROM kimo."{name}" WHERE _archived_load IS NULL'
+            )
             tables[name] = {row["Id"]: row for row in rows}
     return tables
 
 
 def payload_columns(world: World) -> dict[str, list[str]]:
-    """entity -> what its payload has: the columns read from the ERP, the Id, and the life cycle of what agents edit."""
+    """entity -> what its payload has: the columns read from the ERP, the Id, and the life cycle of
+    what agents edit.
+    """
     catalog = load_catalog()
     found: dict[str, set[str]] = {}
     for name, column in world.rows(
@@ -43,12 +49,17 @@ def payload_columns(world: World) -> dict[str, list[str]]:
         found.setdefault(name, {"Id"}).add(column)
     for name, columns in found.items():
         columns |= LIFECYCLE if catalog[name].is_held_while_pending else set()
-    return {name: [field for field in catalog[name].fields if field in columns] for name, columns in found.items()}
+    return {
+        name: [field for field in catalog[name].fields if field in columns]
+        for name, columns in found.items()
+    }
 
 
 @dataclass(frozen=True)
 class Published:
-    """One entity as it was when step 3 ran for it: the company's rows, and the columns of its payload."""
+    """One entity as it was when step 3 ran for it: the company's rows, and the columns of its
+    payload.
+    """
 
     entity: str
     oracle: Oracle
@@ -58,21 +69,27 @@ class Published:
     @cached_property
     def kinds(self) -> dict[str, str]:
         fields = load_catalog()[self.entity].fields
-        return {name: "text" if fields[name].is_open_enum else fields[name].type for name in self.columns}
+        return {
+            name: "text" if fields[name].is_open_enum else fields[name].type
+            for name in self.columns
+        }
 
     def view(self, viewer: Viewer) -> View:
         """Id -> the row as a tablet has it, its values comparable."""
         if viewer not in self._views:
             rows = self.oracle.view(viewer, self.entity, self.columns)
             self._views[viewer] = {
-                key: {name: comparable(value, self.kinds[name]) for name, value in row.items()} for key, row in rows.items()
+                key: {name: comparable(value, self.kinds[name]) for name, value in row.items()}
+                for key, row in rows.items()
             }
         return self._views[viewer]
 
     def of_a_newcomer(self, viewer: Viewer) -> View:
         """What an agent would have been given had it been there."""
         agents = {**self.oracle.rows("SalesAgent"), viewer.agent: {"Id": viewer.agent}}
-        return Published(self.entity, Oracle({**self.oracle.tables, "SalesAgent": agents}), self.columns).view(viewer)
+        return Published(
+            self.entity, Oracle({**self.oracle.tables, "SalesAgent": agents}), self.columns
+        ).view(viewer)
 
     def seers(self, key: str) -> frozenset[Viewer]:
         return self.oracle.seers(self.entity, key)
@@ -95,12 +112,20 @@ def comparable(value: Any, kind: str) -> Any:
 def tablet_content(file: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, View]:
     with closing(sqlite3.connect(file)) as tablet:
         tablet.row_factory = sqlite3.Row
-        names = {name for (name,) in tablet.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        assert {name for name in names if not name.startswith(("_", "sqlite_", "settings_"))} == columns.keys()
+        names = {
+            name
+            for (name,) in tablet.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        assert {
+            name for name in names if not name.startswith(("_", "sqlite_", "settings_"))
+        } == columns.keys()
         rows = {name: tablet.execute(f'SELECT * FROM "{name}"').fetchall() for name in columns}
-    assert all(len({row["Id"] for row in found}) == len(found) for found in rows.values()), "a tablet has a row twice"
+    assert all(len({row["Id"] for row in found}) == len(found) for found in rows.values()), (
+        "a tablet has a row twice"
+    )
     return {
-        name: {row["Id"]: {column: row[column] for column in columns[name]} for row in found} for name, found in rows.items()
+        name: {row["Id"]: {column: row[column] for column in columns[name]} for row in found}
+        for name, found in rows.items()
     }
 
 
@@ -108,7 +133,10 @@ def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
     def pairs() -> Iterator[str]:
         for key in sorted(found.keys() & expected.keys()):
             for column in {**found[key], **expected[key]}:
-                mine, right = found[key].get(column, "no such column"), expected[key].get(column, "no such column")
+                mine, right = (
+                    found[key].get(column, "no such column"),
+                    expected[key].get(column, "no such column"),
+                )
                 if mine != right:
                     yield f"{key}.{column} is {mine!r} instead of {right!r}"
 

@@ -1,4 +1,6 @@
-"""The sync store read by the letter of docs/sync-format.md, with neither the engine's nor the reference client's code."""
+"""The sync store read by the letter of docs/sync-format.md, with neither the engine's nor the
+reference client's code.
+"""
 
 import hashlib
 import io
@@ -63,20 +65,41 @@ def parts(manifest: dict[str, Any]) -> Iterator[Part]:
 
 
 def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iterator[Part]:
-    """The base's objects, then the changes; they must lead from one state to the next, and to the bucket's."""
+    """The base's objects, then the changes; they must lead from one state to the next, and to the
+    bucket's.
+    """
     base, changes = bucket["base"], bucket["changes"]
     later = [change for change in changes if change["load"] > base["load"]]
-    assert changes[len(changes) - len(later) :] == later, f"{name}, bucket {bucket['id']}: loads go back"
+    assert changes[len(changes) - len(later) :] == later, (
+        f"{name}, bucket {bucket['id']}: loads go back"
+    )
     assert [base["state"], *(change["state"] for change in later)][-1] == bucket["state"]
     assert not later or later[0]["from"] == base["state"]
-    assert all(before["state"] == after["from"] for before, after in pairwise(changes)), f"{name}: a gap in {changes}"
+    assert all(before["state"] == after["from"] for before, after in pairwise(changes)), (
+        f"{name}: a gap in {changes}"
+    )
     for listed in base["objects"]:
-        yield Part(name, listed["sha256"], listed["rows"], listed["bytes"], is_private, bucket["id"], load=base["load"])
+        yield Part(
+            name,
+            listed["sha256"],
+            listed["rows"],
+            listed["bytes"],
+            is_private,
+            bucket["id"],
+            load=base["load"],
+        )
     for change in changes:
         yield Part(
-            name, change["sha256"], change["rows"], change["bytes"], is_private, bucket["id"], True, change["load"],
+            name,
+            change["sha256"],
+            change["rows"],
+            change["bytes"],
+            is_private,
+            bucket["id"],
+            True,
+            change["load"],
             change in later,
-        )  # fmt: skip
+        )
 
 
 def features(found: list[dict[str, Any]]) -> set[str]:
@@ -91,9 +114,13 @@ def features(found: list[dict[str, Any]]) -> set[str]:
     met = {
         "a change": any(bucket["changes"] for bucket in buckets),
         "a shared bucket": any(1 < count < len(found) for count in times.values()),
-        "a base after changes": any(0 < change["load"] == b["base"]["load"] for b in buckets for change in b["changes"]),
+        "a base after changes": any(
+            0 < change["load"] == b["base"]["load"] for b in buckets for change in b["changes"]
+        ),
         "changes from before the base": any(
-            change["load"] < bucket["base"]["load"] for bucket in buckets for change in bucket["changes"]
+            change["load"] < bucket["base"]["load"]
+            for bucket in buckets
+            for change in bucket["changes"]
         ),
     }
     return {what for what, is_met in met.items() if is_met}
@@ -101,7 +128,9 @@ def features(found: list[dict[str, Any]]) -> set[str]:
 
 @cache
 def _content(data: bytes) -> Content:
-    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as raw:
+    with zstandard.ZstdDecompressor().stream_reader(
+        io.BytesIO(data), read_across_frames=True
+    ) as raw:
         records = list(_records(raw.read().decode("utf-8")))
     header = [str(name) for name in records[0]]
     columns = tuple(name for name in header if name != "_removed")
@@ -112,7 +141,9 @@ def _content(data: bytes) -> Content:
         mark, key = values.pop("_removed", "0"), str(values["Id"])
         assert key not in rows.keys() | removed, f"{key} is in an object twice"
         if mark == "1":
-            assert not any(value for name, value in values.items() if name != "Id"), f"more than the key of {key} is told"
+            assert not any(value for name, value in values.items() if name != "Id"), (
+                f"more than the key of {key} is told"
+            )
             removed.add(key)
         else:
             rows[key] = values
@@ -138,19 +169,26 @@ def read(store: Path, part: Part) -> Content:
     data = (store / "objects" / part.sha256[:2] / f"{part.sha256}.csv.zst").read_bytes()
     assert hashlib.sha256(data).hexdigest() == part.sha256
     content = _content(data)
-    assert (len(data), len(content.rows) + len(content.removed)) == (part.byte_count, part.row_count), part
+    assert (len(data), len(content.rows) + len(content.removed)) == (
+        part.byte_count,
+        part.row_count,
+    ), part
     return content
 
 
 def rows_for_a_new_client(store: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Values]]:
-    """entity -> Id -> the row that a client has which takes everything anew; columns that nothing tells are None."""
+    """entity -> Id -> the row that a client has which takes everything anew; columns that nothing
+    tells are None.
+    """
     by_place: dict[tuple[str, bool, int], dict[str, Values]] = {}
     for part in sorted(parts(manifest), key=lambda part: (part.is_change, part.load)):
         if part.is_needed:
             content = read(store, part)
             rows = by_place.setdefault((part.entity, part.is_private, part.bucket), {})
             for key in content.removed:
-                assert rows.pop(key, None) is not None, f"{part} removes {key}, which is not in its bucket"
+                assert rows.pop(key, None) is not None, (
+                    f"{part} removes {key}, which is not in its bucket"
+                )
             rows.update(content.rows)
     return {name: joined(name, entity, by_place) for name, entity in manifest["entities"].items()}
 
@@ -158,7 +196,9 @@ def rows_for_a_new_client(store: Path, manifest: dict[str, Any]) -> dict[str, di
 def joined(
     name: str, entity: dict[str, Any], by_place: Mapping[tuple[str, bool, int], dict[str, Values]]
 ) -> dict[str, Values]:
-    """The rows of all buckets together, private columns beside the others. by_place: entity, whether private, bucket."""
+    """The rows of all buckets together, private columns beside the others. by_place: entity,
+    whether private, bucket.
+    """
     found: dict[str, Values] = {}
     public: set[str] = set()
     private: set[str] = set()

@@ -1,4 +1,6 @@
-"""Sync stores written by hand, object for object, for what looks at them: no engine, no database."""
+"""Sync stores written by hand, object for object, for what looks at them: no engine, no
+database.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +20,9 @@ Listed = dict[str, Any]
 
 @dataclass
 class HandStore:
-    """A store in a folder, whose rows have an Id and a Name: "C1" is the row C1, "C1=Bar" the same with a Name."""
+    """A store in a folder, whose rows have an Id and a Name: "C1" is the row C1, "C1=Bar" the same
+    with a Name.
+    """
 
     folder: Path
     number: int = 0
@@ -54,27 +58,54 @@ class HandStore:
         return {"sha256": name, "rows": text.count("\n") - 1, "bytes": len(data)}
 
     def base(self, load: int, *rows: str) -> Listed:
-        listed = [self.object("Id,Name\n" + "".join(f"{_line(row)}\n" for row in rows))] if rows else []
+        listed = (
+            [self.object("Id,Name\n" + "".join(f"{_line(row)}\n" for row in rows))] if rows else []
+        )
         return {"load": load, "state": state(rows), "objects": listed}
 
-    def change(self, load: int, before: str, after: str, *, put: str = "", removed: str = "") -> Listed:
+    def change(
+        self, load: int, before: str, after: str, *, put: str = "", removed: str = ""
+    ) -> Listed:
         """before, after: the rows of the bucket, with blanks between."""
-        lines = [f"1,{key},\n" for key in removed.split()] + [f"0,{_line(row)}\n" for row in put.split()]
+        lines = [f"1,{key},\n" for key in removed.split()] + [
+            f"0,{_line(row)}\n" for row in put.split()
+        ]
         listed = self.object("_removed,Id,Name\n" + "".join(lines))
-        return {"load": load, "from": state(before.split()), "state": state(after.split()), **listed}
+        return {
+            "load": load,
+            "from": state(before.split()),
+            "state": state(after.split()),
+            **listed,
+        }
 
-    def bucket(self, base: Listed, *changes: Listed, rows: int | None = None, number: int | None = None) -> Listed:
+    def bucket(
+        self, base: Listed, *changes: Listed, rows: int | None = None, number: int | None = None
+    ) -> Listed:
         """rows: how many it has in the end, where that is not what its base has."""
         self.number += 1
-        end = changes[-1]["state"] if changes and changes[-1]["load"] > base["load"] else base["state"]
+        end = (
+            changes[-1]["state"]
+            if changes and changes[-1]["load"] > base["load"]
+            else base["state"]
+        )
         if rows is None:
             rows = sum(listed["rows"] for listed in base["objects"])
         return {
-            "id": number or self.number, "state": end, "rows": rows, "base": base, "changes": list(changes),
-        }  # fmt: skip
+            "id": number or self.number,
+            "state": end,
+            "rows": rows,
+            "base": base,
+            "changes": list(changes),
+        }
 
     def write(
-        self, agent: str, load: int, *, user: str | None = None, private: Sequence[Listed] = (), **entities: Sequence[Listed]
+        self,
+        agent: str,
+        load: int,
+        *,
+        user: str | None = None,
+        private: Sequence[Listed] = (),
+        **entities: Sequence[Listed],
     ) -> dict[str, Any]:
         """The manifest of an agent: buckets by entity; private ones are SalesAgent's."""
         described: dict[str, Any] = {
@@ -83,11 +114,19 @@ class HandStore:
         }
         if private:
             described["SalesAgent"]["columns"] = {"Id": "text", "Name": "text", "Phone": "text"}
-            described["SalesAgent"]["private"] = {"columns": ["Id", "Phone"], "buckets": list(private)}
+            described["SalesAgent"]["private"] = {
+                "columns": ["Id", "Phone"],
+                "buckets": list(private),
+            }
         manifest = {
-            "format": FORMAT, "version": FORMAT_VERSION, "store": self.store.identity(), "agent": agent,
-            "user": {"id": user} if user else None, "load": load, "entities": described,
-        }  # fmt: skip
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "store": self.store.identity(),
+            "agent": agent,
+            "user": {"id": user} if user else None,
+            "load": load,
+            "entities": described,
+        }
         path = path_of(agent, user)
         self.store.replace(path, pack(orjson.dumps(manifest)))
         self.manifests[path] = manifest

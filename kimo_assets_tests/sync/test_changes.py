@@ -1,4 +1,6 @@
-"""What a later preparation writes: changes where much stays the same, and never a foreign row in anything that is listed."""
+"""What a later preparation writes: changes where much stays the same, and never a foreign row in
+anything that is listed.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -28,7 +30,9 @@ def sync(world: World, agent: str) -> SyncResult:
 
 
 def listed_texts(world: World, agent: str, entity: str) -> list[str]:
-    """Everything that the agent's manifest lists of the entity, also what it needs only when it is behind."""
+    """Everything that the agent's manifest lists of the entity, also what it needs only when it is
+    behind.
+    """
     found = manifest_of(world.store, agent)["entities"][entity]["buckets"]
     hashes = [listed["sha256"] for bucket in found for listed in bucket["base"]["objects"]]
     hashes += [change["sha256"] for bucket in found for change in bucket["changes"]]
@@ -41,7 +45,8 @@ def company(world: World, of: str = "1", **tables: Sequence[Row]) -> None:
         SalesAgent=agents("1", "2"),
         Account=[{"Id": key, "Name": f"name {key}"} for key in ACCOUNTS],
         SalesAgentPerAccount=[
-            {"Id": f"L{key}", "AccountId": key, "SalesAgentId": "2" if key == ACCOUNTS[-1] else of} for key in ACCOUNTS
+            {"Id": f"L{key}", "AccountId": key, "SalesAgentId": "2" if key == ACCOUNTS[-1] else of}
+            for key in ACCOUNTS
         ],
         **tables,
     )
@@ -52,7 +57,9 @@ def test_a_few_changed_rows_are_a_small_change_beside_the_base(world: World) -> 
     world.done()
     base = bucket_of(world, "1", "Account")["base"]
     first = sync(world, "1")
-    world.erp(Account=[{"Id": key, "Name": "new" if key == "C007" else f"name {key}"} for key in ACCOUNTS])
+    world.erp(
+        Account=[{"Id": key, "Name": "new" if key == "C007" else f"name {key}"} for key in ACCOUNTS]
+    )
     report = world.done().steps[3].entities["Account"].counts()
     assert (report["rows_put"], report["rows_removed"], report["objects_written"]) == (1, 0, 1)
     bucket = bucket_of(world, "1", "Account")
@@ -71,7 +78,8 @@ def test_many_changes_become_a_new_base_which_who_follows_need_not_fetch(world: 
     for turn in range(4):
         world.erp(
             Account=[
-                {"Id": key, "Name": f"{turn}" if n % 4 == turn else f"name {key}"} for n, key in enumerate(ACCOUNTS)
+                {"Id": key, "Name": f"{turn}" if n % 4 == turn else f"name {key}"}
+                for n, key in enumerate(ACCOUNTS)
             ]
         )
         world.done()
@@ -80,16 +88,26 @@ def test_many_changes_become_a_new_base_which_who_follows_need_not_fetch(world: 
     assert bucket_of(world, "1", "Account")["base"]["load"] > base_load
 
 
-def test_a_customer_that_moves_leaves_nothing_of_it_in_what_its_former_agent_may_fetch(world: World) -> None:
+def test_a_customer_that_moves_leaves_nothing_of_it_in_what_its_former_agent_may_fetch(
+    world: World,
+) -> None:
     company(world)
     world.done()
-    world.erp(Account=[{"Id": key, "Name": "changed" if key == "C005" else f"name {key}"} for key in ACCOUNTS])
+    world.erp(
+        Account=[
+            {"Id": key, "Name": "changed" if key == "C005" else f"name {key}"} for key in ACCOUNTS
+        ]
+    )
     world.done()
     assert any("changed" in text for text in listed_texts(world, "1", "Account"))
     sync(world, "1")
     world.erp(
         SalesAgentPerAccount=[
-            {"Id": f"L{key}", "AccountId": key, "SalesAgentId": "2" if key in ("C005", ACCOUNTS[-1]) else "1"}
+            {
+                "Id": f"L{key}",
+                "AccountId": key,
+                "SalesAgentId": "2" if key in ("C005", ACCOUNTS[-1]) else "1",
+            }
             for key in ACCOUNTS
         ]
     )
@@ -109,7 +127,9 @@ def test_who_comes_later_is_shown_no_row_that_was_gone_by_then(world: World) -> 
     sync(world, "1")
     world.erp(Zone=zones[1:])
     world.done()
-    assert any("zone 0\n" in text for text in listed_texts(world, "1", "Zone"))  # it was agent 1's once
+    assert any(
+        "zone 0\n" in text for text in listed_texts(world, "1", "Zone")
+    )  # it was agent 1's once
     world.erp(SalesAgent=agents("1", "2"))
     world.done()
     texts = listed_texts(world, "2", "Zone")
@@ -119,20 +139,34 @@ def test_who_comes_later_is_shown_no_row_that_was_gone_by_then(world: World) -> 
     assert sync(world, "1").bases == 1  # the agents themselves: they are few
 
 
-def test_others_fetch_nothing_again_when_one_agent_is_restricted_to_a_trademark(world: World) -> None:
+def test_others_fetch_nothing_again_when_one_agent_is_restricted_to_a_trademark(
+    world: World,
+) -> None:
     items = [{"Id": f"I{n:03}", "TrademarkId": "T" if n % 3 else "U"} for n in range(300)]
-    world.erp(SalesAgent=agents("1", "2", "3"), Item=items, TrademarkPerUser=links("TrademarkId", "SalesAgentId", "X 3"))
+    world.erp(
+        SalesAgent=agents("1", "2", "3"),
+        Item=items,
+        TrademarkPerUser=links("TrademarkId", "SalesAgentId", "X 3"),
+    )
     world.done()
     for agent in "123":
         sync(world, agent)
     world.erp(TrademarkPerUser=links("TrademarkId", "SalesAgentId", "X 3", "T 2"))
     world.done()
-    assert {agent: len(found.split()) for agent, found in world.seen("Item").items()} == {"1": 300, "2": 200, "3": 0}
+    assert {agent: len(found.split()) for agent, found in world.seen("Item").items()} == {
+        "1": 300,
+        "2": 200,
+        "3": 0,
+    }
     again = world.folder / "again.sqlite"
     assert sync_agent(world.config.sync_store, "1", again).rows > 300
     world.erp(Item=[*items[1:], {"Id": "new", "TrademarkId": "T"}])
     world.done()
-    assert {agent: len(found.split()) for agent, found in world.seen("Item").items()} == {"1": 300, "2": 201, "3": 0}
+    assert {agent: len(found.split()) for agent, found in world.seen("Item").items()} == {
+        "1": 300,
+        "2": 201,
+        "3": 0,
+    }
 
 
 def test_an_entity_alone_is_published_and_the_others_stay_as_they_were(world: World) -> None:
@@ -151,7 +185,9 @@ def test_an_entity_alone_is_published_and_the_others_stay_as_they_were(world: Wo
     assert len(world.seen("Account")["1"].split()) == 200
 
 
-def test_a_customer_that_moved_goes_on_with_what_belongs_to_it_when_that_is_published_later(world: World) -> None:
+def test_a_customer_that_moved_goes_on_with_what_belongs_to_it_when_that_is_published_later(
+    world: World,
+) -> None:
     company(world, Contact=[{"Id": f"c{key}", "AccountId": key} for key in ACCOUNTS])
     world.done()
     company(world, of="2")
@@ -164,23 +200,31 @@ def test_a_customer_that_moved_goes_on_with_what_belongs_to_it_when_that_is_publ
     assert len(world.seen("Contact")["2"].split()) == 300
 
 
-# --- users --------------------------------------------------------------------------------------------------------
+# --- users
+# --------------------------------------------------------------------------------------------------
 
 
 def users(world: World, *found: tuple[str, str, str | None]) -> None:
     """(user, agent, warehouse)"""
     values = ", ".join(
-        f"('{user}', '{user}', '{agent}', {'NULL' if house is None else repr(house)}, 1)" for user, agent, house in found
+        f"('{user}', '{user}', '{agent}', {'NULL' if house is None else repr(house)}, 1)"
+        for user, agent, house in found
     )
     world.execute('DELETE FROM kimo."User"')
-    world.execute(f'INSERT INTO kimo."User" ("Id", "UserName", "SalesAgentId", "WarehouseId", "UserTypeId") VALUES {values}')
+    world.execute(
+        'INSERT INTO kimo."User" ("Id", "UserName", "SalesAgentId", "WarehouseId", "UserTypeId")'
+        f" VALUES {values}"
+    )
 
 
 def stock(world: World, agent: str, user: str | None) -> list[str]:
     file = world.folder / f"{agent}-{user}.sqlite"
     sync_agent(world.config.sync_store, agent, file, user=user)
     with closing(sqlite3.connect(file)) as connection:
-        return [key for (key,) in connection.execute("SELECT Id FROM ItemOfflineAvailability ORDER BY 1")]
+        return [
+            key
+            for (key,) in connection.execute("SELECT Id FROM ItemOfflineAvailability ORDER BY 1")
+        ]
 
 
 def test_users_of_one_agent_differ_by_their_warehouse_and_share_the_rest(world: World) -> None:
@@ -189,7 +233,9 @@ def test_users_of_one_agent_differ_by_their_warehouse_and_share_the_rest(world: 
         Item=ids("I"),
         Warehouse=ids("X", "Y", "Z"),
         WarehousePerSalesAgent=links("WarehouseId", "SalesAgentId", "X 1", "Y 1"),
-        ItemOfflineAvailability=[{"Id": f"a{house}", "ItemId": "I", "WarehouseId": house} for house in "XYZ"],
+        ItemOfflineAvailability=[
+            {"Id": f"a{house}", "ItemId": "I", "WarehouseId": house} for house in "XYZ"
+        ],
     )
     users(world, ("anna", "1", "Z"), ("bruno", "1", None), ("carla", "2", "X"))
     world.done()
@@ -199,7 +245,10 @@ def test_users_of_one_agent_differ_by_their_warehouse_and_share_the_rest(world: 
     assert stock(world, "2", None) == ["aX", "aY", "aZ"]
     users(world, ("anna", "2", "Y"), ("carla", "2", "X"))
     world.done()
-    assert [file.name for file in sorted((world.store / "users").iterdir())] == ["anna.json.zst", "carla.json.zst"]
+    assert [file.name for file in sorted((world.store / "users").iterdir())] == [
+        "anna.json.zst",
+        "carla.json.zst",
+    ]
     assert stock(world, "2", "anna") == ["aY"]
 
 
@@ -220,7 +269,9 @@ def test_why_goes_by_the_users_own_warehouse(world: World) -> None:
         Item=ids("I"),
         Warehouse=ids("X", "Z"),
         WarehousePerSalesAgent=links("WarehouseId", "SalesAgentId", "X 1"),
-        ItemOfflineAvailability=[{"Id": f"a{house}", "ItemId": "I", "WarehouseId": house} for house in "XZ"],
+        ItemOfflineAvailability=[
+            {"Id": f"a{house}", "ItemId": "I", "WarehouseId": house} for house in "XZ"
+        ],
     )
     users(world, ("anna", "1", "Z"), ("bruno", "1", None))
     world.done()
@@ -230,10 +281,16 @@ def test_why_goes_by_the_users_own_warehouse(world: World) -> None:
         found = why(world.config, world.database, "1", entity, key, user=user)
         return found.sees, found.published
 
-    assert {(key, user): answer(key, user) for key in ("aX", "aZ") for user in (None, "bruno", "anna")} == {
-        ("aX", None): (True, True), ("aX", "bruno"): (True, True), ("aX", "anna"): (False, False),
-        ("aZ", None): (False, False), ("aZ", "bruno"): (False, False), ("aZ", "anna"): (True, True),
-    }  # fmt: skip
+    assert {
+        (key, user): answer(key, user) for key in ("aX", "aZ") for user in (None, "bruno", "anna")
+    } == {
+        ("aX", None): (True, True),
+        ("aX", "bruno"): (True, True),
+        ("aX", "anna"): (False, False),
+        ("aZ", None): (False, False),
+        ("aZ", "bruno"): (False, False),
+        ("aZ", "anna"): (True, True),
+    }
     chain = why(world.config, world.database, "1", entity, "aX", user="anna").chain
     assert "the user's own warehouse is Z, and no other counts" in str(chain)
     with pytest.raises(ConfigError, match=r"agent '1' has no user 'ana'\. Did you mean anna"):

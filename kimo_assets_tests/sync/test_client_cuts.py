@@ -1,4 +1,6 @@
-"""A sync that is cut anywhere leaves the old state, and the next one fetches only what the first had not."""
+"""A sync that is cut anywhere leaves the old state, and the next one fetches only what the first
+had not.
+"""
 
 import resource
 import signal
@@ -66,13 +68,18 @@ def test_a_killed_sync_leaves_the_old_state_and_what_it_fetched(
         process.join()
         assert process.exitcode == -signal.SIGKILL
         assert content(file) == before
-        kept = {path.name for path in (tmp_path / "tablet.sqlite.part").iterdir() if "." not in path.name}
+        kept = {
+            path.name
+            for path in (tmp_path / "tablet.sqlite.part").iterdir()
+            if "." not in path.name
+        }
         assert len(kept) >= (count if step == "fetch" else len(BUCKETS))
 
         asked.clear()
         result = sync_agent(url, "1", file)
         assert kept.isdisjoint(objects_of(asked))
-        # What the dead one had asked for last the server may note only now: some are asked for twice.
+        # What the dead one had asked for last the server may note only now: some are asked for
+        # twice.
         assert result.objects_downloaded == len(BUCKETS) - len(kept) == len(set(objects_of(asked)))
     assert content(file) == store.rows("Account")
     assert not (tmp_path / "tablet.sqlite.part").exists()
@@ -85,7 +92,7 @@ def test_what_was_damaged_meanwhile_is_fetched_again(store: HandmadeStore, tmp_p
     path.rename(tmp_path / "aside")
     with pytest.raises(StoreError, match=missing):
         sync_agent(str(store.folder), "1", file)
-    (damaged, *whole) = parts.iterdir()
+    damaged, *whole = parts.iterdir()
     damaged.write_bytes(b"half")
     (tmp_path / "aside").rename(path)
     expected = len(BUCKETS) - len(whole)
@@ -93,7 +100,9 @@ def test_what_was_damaged_meanwhile_is_fetched_again(store: HandmadeStore, tmp_p
     assert content(file) == store.rows("Account")
 
 
-def test_parts_of_a_sync_that_nobody_needs_any_more_go_with_the_next(store: HandmadeStore, tmp_path: Path) -> None:
+def test_parts_of_a_sync_that_nobody_needs_any_more_go_with_the_next(
+    store: HandmadeStore, tmp_path: Path
+) -> None:
     parts = tmp_path / "tablet.sqlite.part"
     parts.mkdir()
     (parts / ("a" * 64)).write_bytes(b"of a load that is gone")
@@ -112,15 +121,24 @@ def room_for(file_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_while_fetching_is_told_and_changes_nothing(store: HandmadeStore, tmp_path: Path) -> None:
+def test_a_full_disk_while_fetching_is_told_and_changes_nothing(
+    store: HandmadeStore, tmp_path: Path
+) -> None:
     file = tmp_path / "tablet.sqlite"
     before = file.read_bytes()
-    with room_for(1_000), pytest.raises(StoreError, match=r"could not be fetched into .*tablet.sqlite.part.*too large"):
+    with (
+        room_for(1_000),
+        pytest.raises(
+            StoreError, match=r"could not be fetched into .*tablet.sqlite.part.*too large"
+        ),
+    ):
         sync_agent(str(store.folder), "1", file)
     assert file.read_bytes() == before
 
 
-def test_a_full_disk_while_writing_is_told_and_changes_nothing(store: HandmadeStore, tmp_path: Path) -> None:
+def test_a_full_disk_while_writing_is_told_and_changes_nothing(
+    store: HandmadeStore, tmp_path: Path
+) -> None:
     file = tmp_path / "new.sqlite"
     with room_for(30_000), pytest.raises(StoreError, match=r"cannot be written .*is the disk full"):
         sync_agent(str(store.folder), "1", file)

@@ -1,4 +1,6 @@
-"""Whatever happened in a store while a client was away: its file is the model's after every sync."""
+"""Whatever happened in a store while a client was away: its file is the model's after every
+sync.
+"""
 
 import shutil
 import sqlite3
@@ -15,14 +17,17 @@ from kimo_assets.sync.client import sync_agent
 from kimo_assets_tests.sync.handmade import HandmadeStore, Row
 
 BUCKETS = (1, 2, 3)
-# (bucket or None for nowhere, value): what a load says of some keys; few of each, so that rows go away and come back.
+# (bucket or None for nowhere, value): what a load says of some keys; few of each, so that rows go
+# away and come back.
 _PLACES = st.tuples(st.sampled_from((None, *BUCKETS)), st.sampled_from((None, "", "x")))
 _NEWS = st.dictionaries(st.sampled_from("ABCD"), _PLACES, max_size=3)
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one load does. written: how a changed bucket is: a change, a base, or both. kept: old changes still listed."""
+    """What one load does. written: how a changed bucket is: a change, a base, or both. kept: old
+    changes still listed.
+    """
 
     news: dict[str, tuple[int | None, str | None]]
     written: dict[int, str]
@@ -36,7 +41,9 @@ _LOADS = st.lists(
     st.builds(
         Load,
         news=_NEWS,
-        written=st.fixed_dictionaries({bucket: st.sampled_from(("change", "change", "base", "both")) for bucket in BUCKETS}),
+        written=st.fixed_dictionaries(
+            {bucket: st.sampled_from(("change", "change", "base", "both")) for bucket in BUCKETS}
+        ),
         kept=st.dictionaries(st.sampled_from(BUCKETS), st.integers(0, 2), max_size=1),
         drops_empty=st.booleans(),
         adds_column=st.sampled_from((False,) * 9 + (True,)),
@@ -48,7 +55,9 @@ _LOADS = st.lists(
 
 
 class World:
-    """A store of one entity, and a second one that is the first's private columns, both with the same history."""
+    """A store of one entity, and a second one that is the first's private columns, both with the
+    same history.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.store = HandmadeStore(folder / "store")
@@ -77,7 +86,11 @@ class World:
     def _write(self, bucket: int, load: Load, private: bool) -> None:
         store, columns = self.store, ("Id", "P") if private else ("Id", "V")
         number = bucket + 10 if private else bucket  # no two buckets of a store have one number
-        rows = {key: {c: row[c] for c in columns} for key, (place, row) in self.places.items() if place == bucket}
+        rows = {
+            key: {c: row[c] for c in columns}
+            for key, (place, row) in self.places.items()
+            if place == bucket
+        }
         held = store.buckets("E", private).get(number)
         if rows and (held is None or (load.written[bucket] == "base" and held.rows != rows)):
             store.base("E", number, rows.values(), private=private, objects=2)

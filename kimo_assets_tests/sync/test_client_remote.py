@@ -63,7 +63,9 @@ def uploaded(made: HandmadeStore, url: str) -> None:
 
 def test_a_store_at_an_s3_server(store: HandmadeStore, s3: str, tmp_path: Path) -> None:
     file, agent = tmp_path / "tablet.sqlite", "m.rossi è qui"
-    with pytest.raises(StoreError, match=r"There is no sync store at s3://kimo/sync: store\.json is not there"):
+    with pytest.raises(
+        StoreError, match=r"There is no sync store at s3://kimo/sync: store\.json is not there"
+    ):
         sync_agent(s3, agent, file)
     uploaded(store, s3)
     assert sync_agent(s3, agent, file).objects_downloaded == 20
@@ -102,17 +104,23 @@ def test_a_store_behind_a_web_server(store: HandmadeStore, tmp_path: Path) -> No
             sync_agent(url, agent, tmp_path / "other.sqlite")
         with pytest.raises(StoreError, match=r"There is no sync store at .*/nowhere"):
             sync_agent(f"{url}/nowhere", agent, file)
-    with pytest.raises(StoreError, match=r"The sync store http://127.0.0.1:\d+ cannot be read: Client"):
+    with pytest.raises(
+        StoreError, match=r"The sync store http://127.0.0.1:\d+ cannot be read: Client"
+    ):
         sync_agent(url, agent, file)
 
 
-def test_step_3_prepares_at_an_s3_server_what_the_client_fetches_there(world: World, s3: str) -> None:
+def test_step_3_prepares_at_an_s3_server_what_the_client_fetches_there(
+    world: World, s3: str
+) -> None:
     world.settings = {"sync": {"store": s3, "keep_unlisted_hours": 0}}
     zones = [{"Id": f"Z{n:03}", "Description": f"zone {n}"} for n in range(200)]
     world.erp(
-        SalesAgent=agents("1", "2"), Account=ids("A", "B"), Zone=zones,
+        SalesAgent=agents("1", "2"),
+        Account=ids("A", "B"),
+        Zone=zones,
         SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B 2"),
-    )  # fmt: skip
+    )
     world.done()
     assert world.seen("Account") == {"1": "A", "2": "B"}
     assert {found.status for found in world.done().steps[3].entities.values()} == {"unchanged"}

@@ -39,10 +39,14 @@ def changed(hand: HandStore) -> Manifest:
     """Bucket 1: load 2 put C3, load 4 removed C1 and changed C2. The base is of load 3."""
     first = hand.change(2, "C1 C2", "C1 C2 C3", put="C3")
     second = hand.change(4, "C1 C2 C3", "C2=Bar C3", put="C2=Bar", removed="C1")
-    return hand.write("A1", 4, Account=[hand.bucket(hand.base(3, "C1", "C2", "C3"), first, second, rows=2)])
+    return hand.write(
+        "A1", 4, Account=[hand.bucket(hand.base(3, "C1", "C2", "C3"), first, second, rows=2)]
+    )
 
 
-def since(hand: HandStore, manifest: Manifest, load: int, *published: int, keys: int = 9) -> Difference:
+def since(
+    hand: HandStore, manifest: Manifest, load: int, *published: int, keys: int = 9
+) -> Difference:
     return difference(hand.store, manifest, parts_since(manifest, load, published), keys=keys)
 
 
@@ -54,19 +58,27 @@ def for_states(hand: HandStore, manifest: Manifest, states: States, keys: int = 
 def test_a_tablet_that_is_up_to_date_gets_nothing(hand: HandStore, changed: Manifest) -> None:
     assert since(hand, changed, 4).entities == []
     assert since(hand, changed, 7).entities == []
-    assert for_states(hand, changed, {("Account", False, 1): state(["C2=Bar", "C3"])}).entities == []
+    assert (
+        for_states(hand, changed, {("Account", False, 1): state(["C2=Bar", "C3"])}).entities == []
+    )
 
 
 @pytest.mark.parametrize("load", [2, 3])
-def test_a_tablet_that_is_one_change_behind_gets_that_change(hand: HandStore, changed: Manifest, load: int) -> None:
+def test_a_tablet_that_is_one_change_behind_gets_that_change(
+    hand: HandStore, changed: Manifest, load: int
+) -> None:
     (account,) = since(hand, changed, load).entities
     assert (account.put_keys, account.removed_keys) == (["C2"], ["C1"])
     assert (account.by_changes, account.by_base, account.objects) == (1, 0, 1)
     assert account.bytes == changed["entities"]["Account"]["buckets"][0]["changes"][1]["bytes"]
-    assert for_states(hand, changed, {("Account", False, 1): state(["C1", "C2", "C3"])}).entities == [account]
+    assert for_states(
+        hand, changed, {("Account", False, 1): state(["C1", "C2", "C3"])}
+    ).entities == [account]
 
 
-def test_a_change_from_before_the_base_serves_a_tablet_that_is_behind(hand: HandStore, changed: Manifest) -> None:
+def test_a_change_from_before_the_base_serves_a_tablet_that_is_behind(
+    hand: HandStore, changed: Manifest
+) -> None:
     (account,) = since(hand, changed, 1, 1, 2, 4).entities
     assert (account.put_keys, account.removed_keys) == (["C2", "C3"], ["C1"])
     assert (account.by_changes, account.objects) == (1, 2)
@@ -81,34 +93,49 @@ def test_a_tablet_of_which_the_manifest_cannot_tell_gets_the_base(hand: HandStor
     assert account.reasons == ["new or written anew since, as small ones always are"]
 
 
-def test_a_bucket_that_was_made_since_comes_whole_though_it_has_changed_already(hand: HandStore) -> None:
+def test_a_bucket_that_was_made_since_comes_whole_though_it_has_changed_already(
+    hand: HandStore,
+) -> None:
     change = hand.change(4, "C1", "C1 C2", put="C2")
     manifest = hand.write("A1", 4, Account=[hand.bucket(hand.base(3, "C1"), change, rows=2)])
     (account,) = since(hand, manifest, 2).entities
     assert (account.by_base, account.put) == (1, 2)
 
 
-def test_a_tablet_that_never_synced_gets_all_bases_and_no_object_is_read_for_it(hand: HandStore, changed: Manifest) -> None:
+def test_a_tablet_that_never_synced_gets_all_bases_and_no_object_is_read_for_it(
+    hand: HandStore, changed: Manifest
+) -> None:
     for file in (hand.folder / "objects").rglob("*.zst"):
         file.unlink()
     for found in (since(hand, changed, 0, keys=0), for_states(hand, changed, {}, keys=0)):
         (account,) = found.entities
-        assert (account.put, account.removed, account.objects, account.reasons) == (2, 0, 2, ["first sync"])
+        assert (account.put, account.removed, account.objects, account.reasons) == (
+            2,
+            0,
+            2,
+            ["first sync"],
+        )
 
 
-def test_what_a_first_sync_puts_and_takes_away_again_was_never_there(hand: HandStore, changed: Manifest) -> None:
+def test_what_a_first_sync_puts_and_takes_away_again_was_never_there(
+    hand: HandStore, changed: Manifest
+) -> None:
     (account,) = for_states(hand, changed, {}).entities
     assert (account.put_keys, account.removed_keys) == (["C2", "C3"], [])
 
 
-def test_a_state_from_which_no_change_leads_is_too_far_behind(hand: HandStore, changed: Manifest) -> None:
+def test_a_state_from_which_no_change_leads_is_too_far_behind(
+    hand: HandStore, changed: Manifest
+) -> None:
     (account,) = for_states(hand, changed, {("Account", False, 1): "of long ago"}).entities
     assert account.by_base == 1
     assert account.reasons == ["the tablet is too far behind: changes are listed from load 2 on"]
 
 
 def test_a_row_that_moves_from_one_bucket_to_another_is_put_not_removed(hand: HandStore) -> None:
-    loses = hand.bucket(hand.base(1, "C1", "C2"), hand.change(2, "C1 C2", "C2", removed="C1"), rows=1)
+    loses = hand.bucket(
+        hand.base(1, "C1", "C2"), hand.change(2, "C1 C2", "C2", removed="C1"), rows=1
+    )
     gets = hand.bucket(hand.base(1, "C3"), hand.change(2, "C3", "C1 C3", put="C1"), rows=2)
     for order in ([loses, gets], [gets, loses]):
         (account,) = since(hand, hand.write("A1", 2, Account=order), 1).entities
@@ -116,22 +143,35 @@ def test_a_row_that_moves_from_one_bucket_to_another_is_put_not_removed(hand: Ha
 
 
 @pytest.mark.parametrize("keys", [0, 9])
-def test_a_row_that_moves_into_a_bucket_that_comes_whole_is_put_not_removed(hand: HandStore, keys: int) -> None:
-    loses = hand.bucket(hand.base(1, "C1", "C2"), hand.change(2, "C1 C2", "C2", removed="C1"), rows=1)
+def test_a_row_that_moves_into_a_bucket_that_comes_whole_is_put_not_removed(
+    hand: HandStore, keys: int
+) -> None:
+    loses = hand.bucket(
+        hand.base(1, "C1", "C2"), hand.change(2, "C1 C2", "C2", removed="C1"), rows=1
+    )
     new = hand.bucket(hand.base(2, "C1", "C3"))
     (account,) = since(hand, hand.write("A1", 2, Account=[loses, new]), 1, keys=keys).entities
     assert (account.put, account.removed, account.by_changes, account.by_base) == (2, 0, 1, 1)
 
 
 def test_a_bucket_that_is_no_longer_the_agents_is_told(hand: HandStore, changed: Manifest) -> None:
-    states = {("Account", False, 1): state(["C2=Bar", "C3"]), ("Account", False, 99): "s", ("Zone", False, 7): "s"}
+    states = {
+        ("Account", False, 1): state(["C2=Bar", "C3"]),
+        ("Account", False, 99): "s",
+        ("Zone", False, 7): "s",
+    }
     found = for_states(hand, changed, states)
-    assert [(one.entity, one.dropped, one.bytes) for one in found.entities] == [("Account", 1, 0), ("Zone", 1, 0)]
+    assert [(one.entity, one.dropped, one.bytes) for one in found.entities] == [
+        ("Account", 1, 0),
+        ("Zone", 1, 0),
+    ]
 
 
 def test_private_columns_are_an_entry_of_their_own(hand: HandStore) -> None:
     private = hand.bucket(hand.base(1, "A1"), hand.change(2, "A1", "A1=4", put="A1=4"))
-    manifest = hand.write("A1", 2, SalesAgent=[hand.bucket(hand.base(1, "A1", "A2"))], private=[private])
+    manifest = hand.write(
+        "A1", 2, SalesAgent=[hand.bucket(hand.base(1, "A1", "A2"))], private=[private]
+    )
     (agents,) = since(hand, manifest, 1).entities
     assert (agents.entity, agents.is_private, agents.put_keys) == ("SalesAgent", True, ["A1"])
 
@@ -143,12 +183,15 @@ def test_only_so_many_keys_are_named_and_all_are_counted(hand: HandStore) -> Non
     assert (account.put_keys, account.put) == (["C0", "C1", "C10"], 30)
 
 
-def test_the_publication_before_the_last_one_is_the_last_below_the_manifests(hand: HandStore, changed: Manifest) -> None:
+def test_the_publication_before_the_last_one_is_the_last_below_the_manifests(
+    hand: HandStore, changed: Manifest
+) -> None:
     assert before_last(changed, [1, 2, 3, 4, 5]) == 3
     assert before_last(changed, [4, 5]) == 0
 
 
-# --- the reference client's file ---------------------------------------------------------------------------------
+# --- the reference client's file
+# ---------------------------------------------------------------------------------
 
 
 @dataclass
@@ -164,7 +207,9 @@ class Synced:
     def foretold(self, keys: int = 9) -> Difference:
         manifest = self.hand.manifests["agents/A1.json.zst"]
         tablet = read_tablet(self.file, manifest)
-        return difference(self.hand.store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=keys)
+        return difference(
+            self.hand.store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=keys
+        )
 
 
 @pytest.fixture
@@ -187,14 +232,22 @@ def test_a_file_after_its_sync_gets_nothing(synced: Synced) -> None:
 
 
 @pytest.mark.parametrize("keys", [0, 9])
-def test_of_a_file_it_is_known_what_it_loses_with_a_bucket_a_base_and_an_entity(synced: Synced, keys: int) -> None:
+def test_of_a_file_it_is_known_what_it_loses_with_a_bucket_a_base_and_an_entity(
+    synced: Synced, keys: int
+) -> None:
     hand = synced.hand
     moved = hand.change(2, "C1 C2", "C1 C2 C3", put="C3")
     changed = hand.bucket(hand.base(1, "C1", "C2"), moved, rows=3, number=1)
     hand.write("A1", 2, Account=[changed, hand.bucket(hand.base(2, "C5", "C6"))])
     found = synced.foretold(keys)
     account, zone = sorted(found.entities, key=lambda entity: entity.entity)
-    assert (account.put, account.removed, account.by_changes, account.by_base, account.dropped) == (3, 1, 1, 1, 1)
+    assert (account.put, account.removed, account.by_changes, account.by_base, account.dropped) == (
+        3,
+        1,
+        1,
+        1,
+        1,
+    )
     assert (zone.put, zone.removed, zone.dropped) == (0, 1, 1)
     if keys:
         assert accounts(found) == (["C3", "C5", "C6"], ["C4"])
@@ -217,13 +270,23 @@ def test_other_columns_are_seen_in_the_file(synced: Synced) -> None:
     assert (account.put, account.removed) == (4, 0)
 
 
-def test_private_columns_have_a_table_of_their_own_in_the_file(hand: HandStore, tmp_path: Path) -> None:
+def test_private_columns_have_a_table_of_their_own_in_the_file(
+    hand: HandStore, tmp_path: Path
+) -> None:
     synced = Synced(hand, tmp_path / "tablet.sqlite")
     public = hand.bucket(hand.base(1, "A1", "A2"))
-    private = {"id": 7, "state": "s", "rows": 1, "changes": [],
-               "base": {"load": 1, "state": "s", "objects": [hand.object("Id,Phone\nA1,12\n")]}}  # fmt: skip
+    private = {
+        "id": 7,
+        "state": "s",
+        "rows": 1,
+        "changes": [],
+        "base": {"load": 1, "state": "s", "objects": [hand.object("Id,Phone\nA1,12\n")]},
+    }
     hand.write("A1", 1, SalesAgent=[public], private=[private])
-    assert sorted((one.is_private, one.put) for one in synced.foretold().entities) == [(False, 2), (True, 1)]
+    assert sorted((one.is_private, one.put) for one in synced.foretold().entities) == [
+        (False, 2),
+        (True, 1),
+    ]
     synced.sync()
     assert synced.foretold().entities == []
 
@@ -235,7 +298,9 @@ def test_a_file_that_is_not_there_is_a_first_sync_and_is_not_made(synced: Synced
     assert not synced.file.exists()
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at as if it were one" * 9, b""])
+@pytest.mark.parametrize(
+    "content", [b"no database at all, but long enough to be looked at as if it were one" * 9, b""]
+)
 def test_a_file_that_is_not_the_clients_is_refused(synced: Synced, content: bytes) -> None:
     synced.file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"--to: .*tablet\.sqlite is no file of `kimo agent`"):
@@ -244,11 +309,14 @@ def test_a_file_that_is_not_the_clients_is_refused(synced: Synced, content: byte
 
 def test_another_agents_file_is_refused(synced: Synced) -> None:
     manifest = synced.hand.write("A2", 1, Account=[])
-    with pytest.raises(ConfigError, match=r"tablet\.sqlite holds other data: of agent 'A1', user None"):
+    with pytest.raises(
+        ConfigError, match=r"tablet\.sqlite holds other data: of agent 'A1', user None"
+    ):
         read_tablet(synced.file, manifest)
 
 
-# --- after loads ----------------------------------------------------------------------------------------------------
+# --- after loads
+# --------------------------------------------------------------------------------------------------
 
 
 def test_what_is_foretold_after_a_load_is_what_the_sync_then_does(world: World) -> None:
@@ -259,7 +327,12 @@ def test_what_is_foretold_after_a_load_is_what_the_sync_then_does(world: World) 
         owners |= {f"C{change * 3 + 1}": "A2", f"C{change * 3}": "A1"}
         names[f"C{100 + change}"] = "another"
         del names[f"C{20 + change}"]
-        world.erp(Account=[{"Id": key, "Name": name, "SalesAgentId": owners[key]} for key, name in names.items()])
+        world.erp(
+            Account=[
+                {"Id": key, "Name": name, "SalesAgentId": owners[key]}
+                for key, name in names.items()
+            ]
+        )
         world.done()
         for agent in ("A1", "A2"):
             before = {key for (key,) in held(world, agent)}

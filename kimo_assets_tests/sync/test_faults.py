@@ -1,4 +1,6 @@
-"""Wrong input and faults: a clear sentence, the old version stays readable, and the next run repairs."""
+"""Wrong input and faults: a clear sentence, the old version stays readable, and the next run
+repairs.
+"""
 
 import json
 import os
@@ -31,10 +33,13 @@ def company(world: World) -> World:
     return world
 
 
-# --- who and what -------------------------------------------------------------------------------------------------
+# --- who and what
+# -------------------------------------------------------------------------------------------------
 
 
-def test_an_agent_without_customers_gets_what_is_for_all_and_an_account_of_all_agents_is_everybodys(world: World) -> None:
+def test_an_agent_without_customers_gets_what_is_for_all_and_an_account_of_all_agents_is_everybodys(
+    world: World,
+) -> None:
     codes = [f"A{n}" for n in range(12)]
     world.erp(
         SalesAgent=agents(*codes, "alone"),
@@ -48,7 +53,10 @@ def test_an_agent_without_customers_gets_what_is_for_all_and_an_account_of_all_a
 
 
 def test_an_agent_renamed_is_another_agent(company: World) -> None:
-    company.erp(SalesAgent=agents("1", "two"), SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B two"))
+    company.erp(
+        SalesAgent=agents("1", "two"),
+        SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B two"),
+    )
     company.done(allow_shrink=True)
     assert company.seen("Account") == {"1": "A", "two": "B"}
     assert not (company.store / "agents" / "2.json.zst").exists()
@@ -88,7 +96,9 @@ def test_five_hundred_agents_are_as_right_as_two(world: World) -> None:
     assert world.done().steps[3].entities["Account"].status == "unchanged"
 
 
-def test_a_note_of_five_megabytes_travels_whole_and_what_is_no_text_stays_behind(world: World) -> None:
+def test_a_note_of_five_megabytes_travels_whole_and_what_is_no_text_stays_behind(
+    world: World,
+) -> None:
     note = 'riga "1"\n' * (5 * 1024 * 1024 // 9)
     world.erp(
         SalesAgent=agents("1"),
@@ -104,7 +114,8 @@ def test_a_note_of_five_megabytes_travels_whole_and_what_is_no_text_stays_behind
     assert [key for _, _, key, _ in world.rejected("Contact")] == ["Id=lone"]
 
 
-# --- the store ----------------------------------------------------------------------------------------------------
+# --- the store
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_store_of_another_kimo_database_is_refused(company: World) -> None:
@@ -123,7 +134,9 @@ def test_a_folder_that_is_something_else_is_refused(company: World) -> None:
 
 
 def step_3_in_a_process(company: World, before: str) -> dict[str, Any]:
-    """Step 3 in a process that does something to itself when it begins: its failures, or what it raised."""
+    """Step 3 in a process that does something to itself when it begins: its failures, or what it
+    raised.
+    """
     program = f"""
 import json, sys
 from kimo_assets.config import load_config
@@ -141,14 +154,17 @@ except KimoError as error:
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(company.config.path), company.database.dsn],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     failures: dict[str, Any] = json.loads(done.stdout)
     return failures
 
 
-# Rights mean nothing to root unless it gives up the power to pass them over (Linux: CAP_DAC_OVERRIDE).
+# Rights mean nothing to root unless it gives up the power to pass them over (Linux:
+# CAP_DAC_OVERRIDE).
 WITHOUT_PRIVILEGE = """
 import ctypes, os
 if os.geteuid() == 0:
@@ -161,7 +177,9 @@ if os.geteuid() == 0:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="privileges of Linux")
-def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_changes(company: World) -> None:
+def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_changes(
+    company: World,
+) -> None:
     before = manifest_of(company.store, "1")
     company.erp(Zone=[{**zone, "Description": "new"} for zone in ZONES])
     company.done(1, 2)
@@ -184,7 +202,9 @@ def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_cha
 def test_a_file_where_the_store_should_be_fails_in_one_sentence(company: World) -> None:
     company.settings = {"sync": {"store": str(company.folder / "file")}}
     (company.folder / "file").write_text("no folder")
-    with pytest.raises(StoreError, match=r"^The sync store \S+/file cannot be written: \w+: .* run step 3 again"):
+    with pytest.raises(
+        StoreError, match=r"^The sync store \S+/file cannot be written: \w+: .* run step 3 again"
+    ):
         company.run(3)
     company.settings = {}
     company.done()
@@ -192,10 +212,16 @@ def test_a_file_where_the_store_should_be_fails_in_one_sentence(company: World) 
 
 def test_an_object_store_that_nobody_answers_for_fails_in_one_sentence(company: World) -> None:
     company.settings = {"sync": {"store": "s3://kimo/sync"}}
-    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    nowhere = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
     (failure,) = step_3_in_a_process(company, f"import os; os.environ |= {nowhere!r}").items()
     assert failure[0] == "StoreError"
-    assert failure[1].startswith("The sync store s3://kimo/sync cannot be read: EndpointConnectionError: Could not connect")
+    assert failure[1].startswith(
+        "The sync store s3://kimo/sync cannot be read: EndpointConnectionError: Could not connect"
+    )
     company.settings = {}
     company.done()
 
@@ -206,9 +232,13 @@ def test_a_kind_of_store_that_is_not_installed_says_so(company: World) -> None:
         company.run(3)
 
 
-def test_a_full_disk_fails_the_entities_that_do_not_fit_and_the_next_run_repairs(company: World) -> None:
+def test_a_full_disk_fails_the_entities_that_do_not_fit_and_the_next_run_repairs(
+    company: World,
+) -> None:
     before = manifest_of(company.store, "1")
-    company.erp(Zone=[{"Id": f"Z{n:05}", "Description": os.urandom(20).hex()} for n in range(20_000)])
+    company.erp(
+        Zone=[{"Id": f"Z{n:05}", "Description": os.urandom(20).hex()} for n in range(20_000)]
+    )
     company.done(1, 2, allow_shrink=True)
     failures = step_3_in_a_process(
         company,
@@ -227,11 +257,14 @@ def test_a_second_preparation_at_the_same_time_is_refused(company: World) -> Non
         company.run(3)
 
 
-# --- power cuts ---------------------------------------------------------------------------------------------------
+# --- power cuts
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("at", ["SalesAgent", "Account", "SalesAgentPerAccount", "Zone", None])
-def test_a_power_cut_anywhere_leaves_the_old_version_and_the_next_run_repairs(company: World, at: str | None) -> None:
+def test_a_power_cut_anywhere_leaves_the_old_version_and_the_next_run_repairs(
+    company: World, at: str | None
+) -> None:
     before = {agent: manifest_of(company.store, agent) for agent in "12"}
     company.erp(
         SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 2", "B 1"),

@@ -23,7 +23,9 @@ def company(world: World) -> World:
     return world
 
 
-def test_an_object_that_is_no_longer_listed_stays_for_the_grace_period_and_then_goes(company: World) -> None:
+def test_an_object_that_is_no_longer_listed_stays_for_the_grace_period_and_then_goes(
+    company: World,
+) -> None:
     before = objects(company)
     company.erp(Zone=[{"Id": "N", "Description": "Nowhere"}])
     company.done()
@@ -48,7 +50,9 @@ def test_one_that_is_listed_again_starts_anew(company: World) -> None:
     assert company.received("1", "SELECT Description FROM Zone") == [("North",)]
 
 
-def test_what_somebody_else_put_among_the_objects_goes_too_and_what_is_elsewhere_stays(company: World) -> None:
+def test_what_somebody_else_put_among_the_objects_goes_too_and_what_is_elsewhere_stays(
+    company: World,
+) -> None:
     stray = company.store / "objects" / "ab" / "abandoned.csv.zst"
     stray.parent.mkdir(parents=True, exist_ok=True)
     stray.write_bytes(b"half an object")

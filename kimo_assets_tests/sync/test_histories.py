@@ -1,4 +1,6 @@
-"""Random histories of random companies: after every event each agent can fetch, and has after a sync, just what is right."""
+"""Random histories of random companies: after every event each agent can fetch, and has after a
+sync, just what is right.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,21 +14,45 @@ from kimo_assets.database.installation import installation
 from kimo_assets.database.server import Database
 from kimo_assets.sync import buckets
 from kimo_assets_tests.conftest import EMPTY_AGAIN
-from kimo_assets_tests.sync.company import AGENTS, TABLES, WORDY, edits, random_company, random_edits
+from kimo_assets_tests.sync.company import (
+    AGENTS,
+    TABLES,
+    WORDY,
+    edits,
+    random_company,
+    random_edits,
+)
 from kimo_assets_tests.sync.history import Event, History
 from kimo_assets_tests.worlds import World
 
 # How often each happens, the most ordinary first.
 HAPPENINGS = {
-    "import": 5, "import with linked": 2, "import only": 4, "load": 2, "publish": 4, "undo": 2, "store emptied": 1,
-    "objects deleted": 1, "killed in step 3": 1, "killed before the manifests": 1, "killed among the manifests": 1,
-    "from scratch": 1, "columns change": 1,
-}  # fmt: skip
-RESTRICTED = {"import with linked", "import only", "load", "publish", "killed in step 3", "columns change"}
+    "import": 5,
+    "import with linked": 2,
+    "import only": 4,
+    "load": 2,
+    "publish": 4,
+    "undo": 2,
+    "store emptied": 1,
+    "objects deleted": 1,
+    "killed in step 3": 1,
+    "killed before the manifests": 1,
+    "killed among the manifests": 1,
+    "from scratch": 1,
+    "columns change": 1,
+}
+RESTRICTED = {
+    "import with linked",
+    "import only",
+    "load",
+    "publish",
+    "killed in step 3",
+    "columns change",
+}
 
 
-# The engine's numbers of what is cheaper, so small that small companies meet every way of publishing. What agents have
-# must not depend on them; killed runs go by the engine's own.
+# The engine's numbers of what is cheaper, so small that small companies meet every way of
+# publishing. What agents have must not depend on them; killed runs go by the engine's own.
 NUMBERS = st.fixed_dictionaries(
     {
         "_TINY_ROWS": st.sampled_from([0, 0, 3]),
@@ -38,9 +64,13 @@ NUMBERS = st.fixed_dictionaries(
     }
 )
 SMALL = {
-    "_TINY_ROWS": 0, "_FEW_PROFILES": 0, "_SHARED_ROWS": 1, "_CHANGED_SHARE": 100.0, "_MAX_CHANGES": 2,
+    "_TINY_ROWS": 0,
+    "_FEW_PROFILES": 0,
+    "_SHARED_ROWS": 1,
+    "_CHANGED_SHARE": 100.0,
+    "_MAX_CHANGES": 2,
     "_OLD_CHANGES_SHARE": 100.0,
-}  # fmt: skip
+}
 
 
 def events() -> st.SearchStrategy[Event]:
@@ -55,7 +85,9 @@ def events() -> st.SearchStrategy[Event]:
             st.frozensets(st.sampled_from(AGENTS)),
         )
 
-    return st.sampled_from([what for what, times in HAPPENINGS.items() for _ in range(times)]).flatmap(of)
+    return st.sampled_from(
+        [what for what, times in HAPPENINGS.items() for _ in range(times)]
+    ).flatmap(of)
 
 
 @pytest.fixture
@@ -80,16 +112,29 @@ def start(folder: Path, databases: tuple[Database, Database], seed: int) -> Hist
 
 
 def play_histories(
-    folder: Path, databases: tuple[Database, Database], examples: int, length: int, phases: Sequence[Phase]
+    folder: Path,
+    databases: tuple[Database, Database],
+    examples: int,
+    length: int,
+    phases: Sequence[Phase],
 ) -> set[str]:
     """Plays random histories; returns what has happened in them."""
     happened: set[str] = set()
 
     @settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None, phases=phases,
-        suppress_health_check=list(HealthCheck), print_blob=False,
-    )  # fmt: skip
-    @given(seed=st.integers(0, 1_000_000), numbers=NUMBERS, told=st.lists(events(), min_size=length, max_size=length + 2))
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(
+        seed=st.integers(0, 1_000_000),
+        numbers=NUMBERS,
+        told=st.lists(events(), min_size=length, max_size=length + 2),
+    )
     def play(seed: int, numbers: dict[str, float], told: list[Event]) -> None:
         history = start(folder, databases, seed)
         with numbers_of_the_engine(numbers):
@@ -101,15 +146,29 @@ def play_histories(
     return happened
 
 
-def test_every_agent_has_exactly_its_rows_after_any_history(tmp_path: Path, databases: tuple[Database, Database]) -> None:
+def test_every_agent_has_exactly_its_rows_after_any_history(
+    tmp_path: Path, databases: tuple[Database, Database]
+) -> None:
     happened = play_histories(tmp_path, databases, examples=6, length=6, phases=[Phase.generate])
     # One more history has what chance has left out, and many changes of the same tables.
     told = ["import"] * 6 + [what for what in HAPPENINGS if what not in happened] + ["from scratch"]
     history = start(tmp_path, databases, seed=26)
     with numbers_of_the_engine(SMALL):
         for n, what in enumerate(told):
-            history.play(Event(what, ("Account", "Contact", "Item"), random_edits(n, 8), frozenset(AGENTS[n % 2 :: 2])))
-    assert history.met == {"a change", "a shared bucket", "a base after changes", "changes from before the base"}
+            history.play(
+                Event(
+                    what,
+                    ("Account", "Contact", "Item"),
+                    random_edits(n, 8),
+                    frozenset(AGENTS[n % 2 :: 2]),
+                )
+            )
+    assert history.met == {
+        "a change",
+        "a shared bucket",
+        "a base after changes",
+        "changes from before the base",
+    }
 
 
 @pytest.mark.stress
@@ -117,4 +176,6 @@ def test_every_agent_has_exactly_its_rows_after_many_long_histories(
     tmp_path: Path, databases: tuple[Database, Database]
 ) -> None:
     """A failure is shrunk, to the fewest and simplest events that still show it."""
-    play_histories(tmp_path, databases, examples=150, length=12, phases=[Phase.generate, Phase.shrink])
+    play_histories(
+        tmp_path, databases, examples=150, length=12, phases=[Phase.generate, Phase.shrink]
+    )

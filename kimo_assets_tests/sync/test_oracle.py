@@ -1,7 +1,9 @@
-"""The oracle itself, and a second one that is written by hand for some entities, without the catalogue's scopes.
+"""The oracle itself, and a second one that is written by hand for some entities, without the
+catalogue's scopes.
 
-Random companies are imported one after another into the same database: what the second one says an agent sees must be
-what the agent's tablet holds after each import, and what `kimo why` says. Histories of events: test_histories.py.
+Random companies are imported one after another into the same database: what the second one says an
+agent sees must be what the agent's tablet holds after each import, and what `kimo why` says.
+Histories of events: test_histories.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +28,8 @@ Seen = dict[str, set[str]]
 Company = dict[str, list[Row]]
 
 
-# --- random companies ---------------------------------------------------------------------------------------------
+# --- random companies
+# ---------------------------------------------------------------------------------------------
 
 
 def maybe(codes: str) -> st.SearchStrategy[str | None]:
@@ -46,13 +49,18 @@ def masters(codes: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[l
     """Most of the codes, each with random values."""
     row = st.fixed_dictionaries({"is there": st.sampled_from([True, True, True, False]), **fields})
     return st.tuples(*[row for _ in codes]).map(
-        lambda found: [{"Id": c} | row for c, row in zip(codes, found, strict=True) if row.pop("is there")]
+        lambda found: [
+            {"Id": c} | row for c, row in zip(codes, found, strict=True) if row.pop("is there")
+        ]
     )
 
 
 def without_circles(accounts: list[Row]) -> list[Row]:
     """A head office comes before its sites."""
-    return [row | {"HeadOfficeId": head if (head := row["HeadOfficeId"]) and head < row["Id"] else None} for row in accounts]
+    return [
+        row | {"HeadOfficeId": head if (head := row["HeadOfficeId"]) and head < row["Id"] else None}
+        for row in accounts
+    ]
 
 
 KINDS = ["00", "01", "04", "05", "05-Exclusive", "Channel-Exclusive", "DocType"]
@@ -60,49 +68,77 @@ KINDS = ["00", "01", "04", "05", "05-Exclusive", "Channel-Exclusive", "DocType"]
 COMPANIES = st.fixed_dictionaries(
     {
         "SalesAgent": masters(AGENTS),
-        "Account": masters(
-            ACCOUNTS, AccountTypeId=st.sampled_from([1, 2, 2]), HeadOfficeId=maybe(ACCOUNTS), CreatorId=maybe(AGENTS),
-            SalesAgentId=maybe(AGENTS), CustomerGroupId=maybe("GH"),
-        ).map(without_circles),
+        "Account": (
+            masters(
+                ACCOUNTS,
+                AccountTypeId=st.sampled_from([1, 2, 2]),
+                HeadOfficeId=maybe(ACCOUNTS),
+                CreatorId=maybe(AGENTS),
+                SalesAgentId=maybe(AGENTS),
+                CustomerGroupId=maybe("GH"),
+            ).map(without_circles)
+        ),
         "SalesAgentPerAccount": table("L", AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS)),
         "Contact": table("c", AccountId=maybe(ACCOUNTS)),
         "ShippingCharge": table("s", AccountId=maybe(ACCOUNTS)),
-        "TrademarkPerUser": table("L", TrademarkId=st.sampled_from("TU"), SalesAgentId=maybe(AGENTS)),
-        "VisibilityFilterPerItem": table("L", ItemId=maybe(ITEMS), VisibilityFilterId=st.sampled_from("VW")),
+        "TrademarkPerUser": table(
+            "L", TrademarkId=st.sampled_from("TU"), SalesAgentId=maybe(AGENTS)
+        ),
+        "VisibilityFilterPerItem": table(
+            "L", ItemId=maybe(ITEMS), VisibilityFilterId=st.sampled_from("VW")
+        ),
         "VisibilityFilterPerSalesAgent": table(
             "L", SalesAgentId=maybe(AGENTS), VisibilityFilterId=st.sampled_from("VW")
         ),
-        "Item": masters(ITEMS, TrademarkId=maybe("TU"), ChannelsEnabled=st.sampled_from([None, None, "SFA", "B2B"])),
+        "Item": masters(
+            ITEMS,
+            TrademarkId=maybe("TU"),
+            ChannelsEnabled=st.sampled_from([None, None, "SFA", "B2B"]),
+        ),
         "ItemUrl": table("u", ItemId=maybe(ITEMS)),
-        "ItemListPrice": table("p", ItemId=maybe(ITEMS), AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS)),
-        "WarehousePerSalesAgent": table("L", WarehouseId=st.sampled_from("XY"), SalesAgentId=maybe(AGENTS)),
+        "ItemListPrice": table(
+            "p", ItemId=maybe(ITEMS), AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS)
+        ),
+        "WarehousePerSalesAgent": table(
+            "L", WarehouseId=st.sampled_from("XY"), SalesAgentId=maybe(AGENTS)
+        ),
         "ItemOfflineAvailability": table("a", ItemId=maybe(ITEMS), WarehouseId=maybe("XY")),
         "ErpDocument": masters("defgh", AccountId=maybe(ACCOUNTS), SalesAgentId=maybe(AGENTS)),
         "ErpDocumentLine": table("l", ErpDocumentId=maybe("defgh")),
-        "ErpDocumentPerSalesAgent": table("L", ErpDocumentId=maybe("defgh"), SalesAgentId=maybe(AGENTS)),
-        "Activity": masters("mnop", AccountId=maybe(ACCOUNTS), CreatorId=maybe(AGENTS), TrademarkId=maybe("TU")),
+        "ErpDocumentPerSalesAgent": table(
+            "L", ErpDocumentId=maybe("defgh"), SalesAgentId=maybe(AGENTS)
+        ),
+        "Activity": masters(
+            "mnop", AccountId=maybe(ACCOUNTS), CreatorId=maybe(AGENTS), TrademarkId=maybe("TU")
+        ),
         "ActivityAssignee": table("L", ActivityId=maybe("mnop"), AssigneeId=maybe(AGENTS)),
         "Promotion": masters("qrst"),
         "PromotionFilter": table(
-            "f", PromotionId=maybe("qrst"), EncodingType=st.sampled_from(KINDS),
+            "f",
+            PromotionId=maybe("qrst"),
+            EncodingType=st.sampled_from(KINDS),
             Included=st.sampled_from([1, 1, 0, None]),
             EncodingKey=st.sampled_from([*AGENTS, *ACCOUNTS, "G", "H", "SFA", "B2B"]),
         ),
         "StatisticReport": table(
-            "r", EntityType=st.sampled_from(["Account", "Item", "Nothing"]),
+            "r",
+            EntityType=st.sampled_from(["Account", "Item", "Nothing"]),
             EntityId=st.sampled_from([*ACCOUNTS, *ITEMS]),
         ),
         "BusinessRuleFromErp": st.builds(
             lambda documents, trademarks: rules(
-                ErpDocument__FilterPerUser=documents, Activity__ShouldFilterByUserTrademarks=trademarks
+                ErpDocument__FilterPerUser=documents,
+                Activity__ShouldFilterByUserTrademarks=trademarks,
             ),
-            st.sampled_from("0123"), st.sampled_from(["True", "False"]),
+            st.sampled_from("0123"),
+            st.sampled_from(["True", "False"]),
         ),
     }
-)  # fmt: skip
+)
 
 
-# --- the oracle by hand -------------------------------------------------------------------------------------------
+# --- the oracle by hand
+# -------------------------------------------------------------------------------------------
 
 
 class ByHand:
@@ -116,8 +152,12 @@ class ByHand:
         for account in company["Account"]:
             self.accounts[account["Id"]] = self.account(account)
         self.items = {item["Id"]: self.item(item) for item in company["Item"]}
-        self.documents = {document["Id"]: self.document(document) for document in company["ErpDocument"]}
-        self.promotions = {promotion["Id"]: self.promotion(promotion["Id"]) for promotion in company["Promotion"]}
+        self.documents = {
+            document["Id"]: self.document(document) for document in company["ErpDocument"]
+        }
+        self.promotions = {
+            promotion["Id"]: self.promotion(promotion["Id"]) for promotion in company["Promotion"]
+        }
 
     def sees(self) -> dict[str, Seen]:
         """entity -> Id -> agents."""
@@ -132,7 +172,10 @@ class ByHand:
             "PromotionFilter": lambda row: self.of(self.promotions, row["PromotionId"]),
             "StatisticReport": self.report,
         }
-        found = {entity: {row["Id"]: who(row) for row in self.company[entity]} for entity, who in by_entity.items()}
+        found = {
+            entity: {row["Id"]: who(row) for row in self.company[entity]}
+            for entity, who in by_entity.items()
+        }
         return found | {
             "SalesAgent": dict.fromkeys(self.agents, self.agents),
             "Account": self.accounts,
@@ -154,9 +197,15 @@ class ByHand:
         return self.named(*(row[agent] for row in self.company[link] if row[column] == key))
 
     def assigned(self, link: str, column: str, key: str | None) -> set[str]:
-        """Agents who have the key, and agents who have none at all; everybody where there is no key."""
+        """Agents who have the key, and agents who have none at all; everybody where there is no
+        key.
+        """
         restricted = self.named(*(row["SalesAgentId"] for row in self.company[link]))
-        return self.agents if key is None else self.linked(link, column, key) | (self.agents - restricted)
+        return (
+            self.agents
+            if key is None
+            else self.linked(link, column, key) | (self.agents - restricted)
+        )
 
     def account(self, account: Row) -> set[str]:
         seen = self.linked("SalesAgentPerAccount", "AccountId", account["Id"])
@@ -167,7 +216,11 @@ class ByHand:
     def item(self, item: Row) -> set[str]:
         if item["ChannelsEnabled"] not in (None, "SFA"):
             return set()
-        filters = {r["VisibilityFilterId"] for r in self.company["VisibilityFilterPerItem"] if r["ItemId"] == item["Id"]}
+        filters = {
+            r["VisibilityFilterId"]
+            for r in self.company["VisibilityFilterPerItem"]
+            if r["ItemId"] == item["Id"]
+        }
         sharing = {
             row["SalesAgentId"]
             for row in self.company["VisibilityFilterPerSalesAgent"]
@@ -198,7 +251,11 @@ class ByHand:
     def line(self, line: Row) -> set[str]:
         seen = self.of(self.documents, line["ErpDocumentId"])
         if self.rules["ErpDocument\\FilterPerUser"] == "2":
-            owners = [d["SalesAgentId"] for d in self.company["ErpDocument"] if d["Id"] == line["ErpDocumentId"]]
+            owners = [
+                d["SalesAgentId"]
+                for d in self.company["ErpDocument"]
+                if d["Id"] == line["ErpDocumentId"]
+            ]
             seen = seen & self.named(*owners)
         return seen
 
@@ -217,7 +274,11 @@ class ByHand:
         filters = [row for row in self.company["PromotionFilter"] if row["PromotionId"] == key]
 
         def keys(kind: str, *included: int | None) -> list[str]:
-            return [f["EncodingKey"] for f in filters if f["EncodingType"] == kind and f["Included"] in included]
+            return [
+                f["EncodingKey"]
+                for f in filters
+                if f["EncodingType"] == kind and f["Included"] in included
+            ]
 
         channels = keys("Channel-Exclusive", 1, 0, None)
         if channels and "SFA" not in channels:
@@ -228,11 +289,18 @@ class ByHand:
         groups, accounts, agents = keys("01", 1, None), keys("04", 1, None), keys("05", 1, None)
         if keys("00", 1, None) or not (groups or accounts or agents):
             return self.agents - excluded
-        reached = [a["Id"] for a in self.company["Account"] if a["CustomerGroupId"] in groups or a["Id"] in accounts]
-        return self.named(*agents).union(*(self.accounts[account] for account in reached)) - excluded
+        reached = [
+            a["Id"]
+            for a in self.company["Account"]
+            if a["CustomerGroupId"] in groups or a["Id"] in accounts
+        ]
+        return (
+            self.named(*agents).union(*(self.accounts[account] for account in reached)) - excluded
+        )
 
 
-# --- the comparison -----------------------------------------------------------------------------------------------
+# --- the comparison
+# -----------------------------------------------------------------------------------------------
 
 
 def received(world: World, entities: dict[str, Seen]) -> Iterator[tuple[str, str, set[str]]]:
@@ -247,24 +315,38 @@ def traced(world: World, entities: dict[str, Seen]) -> Iterator[tuple[str, str, 
     with world.database.connect() as connection, connection.transaction(force_rollback=True):
         profiles, catalog = Profiles.read(connection), load_catalog()
         visibility = Visibility(
-            connection, catalog, profiles, rules=business_rules(connection), channel_codes=world.config.sync.channel_codes
+            connection,
+            catalog,
+            profiles,
+            rules=business_rules(connection),
+            channel_codes=world.config.sync.channel_codes,
         )
         for agent, profile in profiles.agents.items():
             tracer = Tracer(connection, catalog, visibility, profile)
             for entity, rows in entities.items():
                 chains = {key: tracer.trace(catalog[entity], key) for key in rows}
-                yield agent, entity, {key for key, chain in chains.items() if chain and chain.passes}
+                yield (
+                    agent,
+                    entity,
+                    {key for key, chain in chains.items() if chain and chain.passes},
+                )
 
 
-def test_every_tablet_holds_what_the_oracle_says_after_any_sequence_of_imports(world: World) -> None:
+def test_every_tablet_holds_what_the_oracle_says_after_any_sequence_of_imports(
+    world: World,
+) -> None:
     number = count()
     rows_seen = 0
 
     # Each example is an import after the others: to shrink one alone would be another story.
     @settings(
-        max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate], database=None,
+        max_examples=20,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        database=None,
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(company=COMPANIES)
     def check(company: Company) -> None:
         nonlocal rows_seen
@@ -286,7 +368,8 @@ def test_every_tablet_holds_what_the_oracle_says_after_any_sequence_of_imports(w
     assert rows_seen > 500
 
 
-# --- the oracle of every scope ------------------------------------------------------------------------------------
+# --- the oracle of every scope
+# ------------------------------------------------------------------------------------
 
 
 def complete(company: Company) -> dict[str, dict[str, Row]]:
@@ -298,7 +381,13 @@ def complete(company: Company) -> dict[str, dict[str, Row]]:
     }
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(company=COMPANIES)
 def test_two_oracles_that_were_written_apart_agree(company: Company) -> None:
     named = [row | {"Id": row["Key"]} for row in company["BusinessRuleFromErp"]]
@@ -312,8 +401,17 @@ def test_two_oracles_that_were_written_apart_agree(company: Company) -> None:
 def test_the_random_companies_have_an_entity_for_every_kind_of_scope() -> None:
     """A new kind is to be added to the oracle, and an entity of it to company.py."""
     catalog = load_catalog()
-    of_the_vocabulary = {get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(scopes.Scope)[0])}
-    of_all = set().union(*(features(entity.scope) for entity in catalog.entities.values() if entity.direction != "export"))
+    of_the_vocabulary = {
+        get_args(kind.model_fields["kind"].annotation)[0]
+        for kind in get_args(get_args(scopes.Scope)[0])
+    }
+    of_all = set().union(
+        *(
+            features(entity.scope)
+            for entity in catalog.entities.values()
+            if entity.direction != "export"
+        )
+    )
     of_ours = set().union(*(features(catalog[name].scope) for name in TABLES))
     assert {kind for kind, _ in of_all} == of_the_vocabulary
     assert of_all - of_ours == set()
@@ -322,7 +420,11 @@ def test_the_random_companies_have_an_entity_for_every_kind_of_scope() -> None:
 def features(scope: scopes.Scope) -> set[tuple[str, str]]:
     """Each kind in a scope with each of its members that says something."""
     said = {name for name in type(scope).model_fields if getattr(scope, name)} - {"kind", "basis"}
-    inner = [*getattr(scope, "rules", ()), *getattr(scope, "filters", ()), *getattr(scope, "modes", {}).values()]
+    inner = [
+        *getattr(scope, "rules", ()),
+        *getattr(scope, "filters", ()),
+        *getattr(scope, "modes", {}).values(),
+    ]
     return {(scope.kind, ""), *((scope.kind, name) for name in said)}.union(*map(features, inner))
 
 
@@ -334,20 +436,32 @@ def test_the_random_companies_set_every_business_rule_to_each_of_its_modes() -> 
             wanted.setdefault(scope.rule.casefold(), set()).update(map(plain, scope.modes))
         if isinstance(scope, scopes.ViaTrademark) and scope.enabled_by_rule:
             wanted.setdefault(scope.enabled_by_rule.casefold(), set()).update("01")
-        for inner in (*getattr(scope, "rules", ()), *getattr(scope, "filters", ()), *getattr(scope, "modes", {}).values()):
+        for inner in (
+            *getattr(scope, "rules", ()),
+            *getattr(scope, "filters", ()),
+            *getattr(scope, "modes", {}).values(),
+        ):
             visit(inner)
 
     for entity in load_catalog().entities.values():
         visit(entity.scope)
-    set_to = {key.casefold(): {plain(value) for value in values if value} for key, values in RULES.items()}
+    set_to = {
+        key.casefold(): {plain(value) for value in values if value} for key, values in RULES.items()
+    }
     assert wanted.keys() == set_to.keys()
-    assert {key: modes - set_to[key] for key, modes in wanted.items()} == {key: set() for key in wanted}
+    assert {key: modes - set_to[key] for key, modes in wanted.items()} == {
+        key: set() for key in wanted
+    }
 
 
-def test_of_every_entity_the_random_companies_have_rows_that_are_seen_and_rows_that_are_not() -> None:
+def test_of_every_entity_the_random_companies_have_rows_that_are_seen_and_rows_that_are_not() -> (
+    None
+):
     seen, unseen = set(), set()
     for seed in range(40):
-        oracle = Oracle(complete({name: list(rows.values()) for name, rows in random_company(seed).items()}))
+        oracle = Oracle(
+            complete({name: list(rows.values()) for name, rows in random_company(seed).items()})
+        )
         for name in TABLES:
             for key in oracle.rows(name):
                 seen |= {name} if oracle.seers(name, key) else set()
@@ -362,38 +476,73 @@ def accounts_seen(accounts: list[Row], *linked: str) -> dict[str, str]:
     company = {
         "SalesAgent": agents("1", "2", "3"),
         "Account": [{"AccountTypeId": 2, **row} for row in accounts],
-        "SalesAgentPerAccount": [{"Id": link, **row} for link in linked for row in links("AccountId", "SalesAgentId", link)],
+        "SalesAgentPerAccount": [
+            {"Id": link, **row}
+            for link in linked
+            for row in links("AccountId", "SalesAgentId", link)
+        ],
     }
     oracle = Oracle(complete(company))
-    return {key: "".join(sorted(v.agent for v in oracle.seers("Account", key))) for key in oracle.rows("Account")}
+    return {
+        key: "".join(sorted(v.agent for v in oracle.seers("Account", key)))
+        for key in oracle.rows("Account")
+    }
 
 
 def test_head_offices_in_a_circle_are_seen_by_whom_one_of_them_is_linked_to() -> None:
-    circle = [{"Id": "A", "HeadOfficeId": "B"}, {"Id": "B", "HeadOfficeId": "A"}, {"Id": "C", "HeadOfficeId": "C"}]
+    circle = [
+        {"Id": "A", "HeadOfficeId": "B"},
+        {"Id": "B", "HeadOfficeId": "A"},
+        {"Id": "C", "HeadOfficeId": "C"},
+    ]
     assert accounts_seen(circle) == {"A": "", "B": "", "C": ""}
     assert accounts_seen(circle, "A 1", "C 2") == {"A": "1", "B": "1", "C": "2"}
     outside = {"Id": "S", "HeadOfficeId": "A"}
-    assert accounts_seen([*circle, outside], "B 1", "S 3") == {"A": "1", "B": "1", "C": "", "S": "13"}
+    assert accounts_seen([*circle, outside], "B 1", "S 3") == {
+        "A": "1",
+        "B": "1",
+        "C": "",
+        "S": "13",
+    }
 
 
 def test_a_circle_of_head_offices_speaks_as_one_also_where_nobody_is_linked() -> None:
-    circle = [{"Id": "A", "HeadOfficeId": "B", "CreatorId": "1"}, {"Id": "B", "HeadOfficeId": "A", "SalesAgentId": "2"}]
+    circle = [
+        {"Id": "A", "HeadOfficeId": "B", "CreatorId": "1"},
+        {"Id": "B", "HeadOfficeId": "A", "SalesAgentId": "2"},
+    ]
     assert accounts_seen(circle) == {"A": "12", "B": "12"}
     assert accounts_seen(circle, "A 3") == {"A": "3", "B": "3"}
 
 
-def test_a_user_with_a_warehouse_sees_its_availabilities_and_one_without_those_of_the_agent() -> None:
+def test_a_user_with_a_warehouse_sees_its_availabilities_and_one_without_those_of_the_agent() -> (
+    None
+):
     company = {
         "SalesAgent": agents("1", "2"),
         "Item": ids("I"),
         "WarehousePerSalesAgent": [{"Id": "L", "WarehouseId": "P", "SalesAgentId": "1"}],
-        "ItemOfflineAvailability": [{"Id": house, "ItemId": "I", "WarehouseId": house} for house in "PQ"],
+        "ItemOfflineAvailability": [
+            {"Id": house, "ItemId": "I", "WarehouseId": house} for house in "PQ"
+        ],
         "BusinessRuleFromErp": [],
     }
-    users = [Viewer("1", "own", "Q"), Viewer("1", "none"), Viewer("2", "own", "P"), Viewer("9", "gone")]
+    users = [
+        Viewer("1", "own", "Q"),
+        Viewer("1", "none"),
+        Viewer("2", "own", "P"),
+        Viewer("9", "gone"),
+    ]
     oracle = Oracle(complete(company), users)
-    seen = {str(v): "".join(oracle.view(v, "ItemOfflineAvailability", ["Id"])) for v in [*users, Viewer("1"), Viewer("2")]}
+    seen = {
+        str(v): "".join(oracle.view(v, "ItemOfflineAvailability", ["Id"]))
+        for v in [*users, Viewer("1"), Viewer("2")]
+    }
     assert seen == {
-        "user own of agent 1": "Q", "user none of agent 1": "P", "user own of agent 2": "P", "user gone of agent 9": "",
-        "agent 1": "P", "agent 2": "PQ",
-    }  # fmt: skip
+        "user own of agent 1": "Q",
+        "user none of agent 1": "P",
+        "user own of agent 2": "P",
+        "user gone of agent 9": "",
+        "agent 1": "P",
+        "agent 2": "PQ",
+    }

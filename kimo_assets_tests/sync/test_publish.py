@@ -18,7 +18,9 @@ def company(world: World) -> World:
         SalesAgent=agents("1", "2"),
         Account=ids("A", "B", "AB"),
         SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B 2", "AB 1", "AB 2"),
-        Contact=[{"Id": f"c{key}", "AccountId": key, "Notes": f"notes {key}"} for key in ("A", "B", "AB")],
+        Contact=[
+            {"Id": f"c{key}", "AccountId": key, "Notes": f"notes {key}"} for key in ("A", "B", "AB")
+        ],
         Zone=[{"Id": "N", "Description": "North"}],
     )
     world.done()
@@ -45,7 +47,8 @@ def written(world: World) -> dict[str, int]:
     }
 
 
-# --- shared once --------------------------------------------------------------------------------------------------
+# --- shared once
+# --------------------------------------------------------------------------------------------------
 
 
 def test_rows_for_everyone_are_one_object_for_all_agents(company: World) -> None:
@@ -53,7 +56,9 @@ def test_rows_for_everyone_are_one_object_for_all_agents(company: World) -> None
     assert len(objects_of(company, "1", "Zone")) == 1
 
 
-def test_many_rows_that_few_agents_share_are_one_object_in_each_of_their_manifests(company: World) -> None:
+def test_many_rows_that_few_agents_share_are_one_object_in_each_of_their_manifests(
+    company: World,
+) -> None:
     many = [{"Id": f"m{n:04}", "AccountId": "AB"} for n in range(2500)]
     company.erp(
         SalesAgent=agents("1", "2", "3"),
@@ -77,12 +82,17 @@ def test_equal_content_is_one_file_whatever_entity_it_is_of(company: World) -> N
 
 def test_an_agent_can_fetch_no_row_of_a_customer_it_does_not_see(company: World) -> None:
     manifest = manifest_of(company.store, "1")
-    texts = [text_of(company.store, sha256) for e in manifest["entities"].values() for sha256, _ in objects_in(e)]
+    texts = [
+        text_of(company.store, sha256)
+        for e in manifest["entities"].values()
+        for sha256, _ in objects_in(e)
+    ]
     assert any("notes A\n" in text or "notes A," in text for text in texts)
     assert not any("notes B\n" in text or "notes B," in text for text in texts)
 
 
-# --- incremental --------------------------------------------------------------------------------------------------
+# --- incremental
+# --------------------------------------------------------------------------------------------------
 
 
 def test_an_unchanged_run_writes_nothing(company: World) -> None:
@@ -97,7 +107,9 @@ def test_an_unchanged_run_still_reports_what_is_there(company: World) -> None:
     def figures() -> dict[str, tuple[Any, ...]]:
         keys = ("rows", "objects", "bytes", "agents")
         entities = company.done().steps[3].entities
-        return {name: tuple(found.counts()[key] for key in keys) for name, found in entities.items()}
+        return {
+            name: tuple(found.counts()[key] for key in keys) for name, found in entities.items()
+        }
 
     first = figures()
     assert first == figures()
@@ -107,7 +119,9 @@ def test_an_unchanged_run_still_reports_what_is_there(company: World) -> None:
 
 def test_a_changed_row_rewrites_only_the_objects_of_those_who_see_it(company: World) -> None:
     other = objects_of(company, "2", "Contact")
-    contacts = [{"Id": f"c{key}", "AccountId": key, "Notes": f"notes {key}"} for key in ("A", "B", "AB")]
+    contacts = [
+        {"Id": f"c{key}", "AccountId": key, "Notes": f"notes {key}"} for key in ("A", "B", "AB")
+    ]
     company.erp(Contact=[{**contacts[0], "Notes": "new"}, *contacts[1:]])
     assert written(company) == {"Contact": 1}
     assert objects_of(company, "2", "Contact") == other
@@ -115,7 +129,9 @@ def test_a_changed_row_rewrites_only_the_objects_of_those_who_see_it(company: Wo
 
 
 def test_a_customer_that_changes_agent_takes_all_that_belongs_to_it_along(company: World) -> None:
-    company.erp(SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 2", "B 2", "AB 1", "AB 2"))
+    company.erp(
+        SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 2", "B 2", "AB 1", "AB 2")
+    )
     report = company.done()
     assert report.steps[2].entities["Contact"].status == "unchanged"
     assert {name for name, found in report.steps[3].entities.items() if found.status == "ok"} == {
@@ -143,7 +159,12 @@ def test_archived_rows_leave_and_come_back(company: World) -> None:
 
 
 def test_a_business_rule_changes_what_is_seen_without_any_other_change(company: World) -> None:
-    company.erp(ErpDocument=[*ids("dA", AccountId="A", SalesAgentId="2"), *ids("dB", AccountId="B", SalesAgentId="2")])
+    company.erp(
+        ErpDocument=[
+            *ids("dA", AccountId="A", SalesAgentId="2"),
+            *ids("dB", AccountId="B", SalesAgentId="2"),
+        ]
+    )
     company.done()
     assert company.seen("ErpDocument") == {"1": "", "2": "dA dB"}
     company.erp(BusinessRuleFromErp=[{"Key": "ErpDocument\\FilterPerUser", "Value": "0"}])
@@ -158,7 +179,8 @@ def test_a_column_that_is_no_longer_mapped_leaves_the_payload(company: World) ->
     assert [name for name in names if not name.startswith("_")] == ["Id"]
 
 
-# --- agents come and go -------------------------------------------------------------------------------------------
+# --- agents come and go
+# -------------------------------------------------------------------------------------------
 
 
 def test_the_manifest_of_an_agent_who_is_no_more_is_removed(company: World) -> None:
@@ -192,9 +214,14 @@ def test_a_new_agent_published_alone_gets_nothing_that_only_the_others_see(world
 
 
 def test_agents_that_only_links_name_get_no_manifest(company: World) -> None:
-    company.erp(SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B 9", "AB 1", "AB 9"))
+    company.erp(
+        SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 1", "B 9", "AB 1", "AB 9")
+    )
     company.done()
-    assert {file.name for file in (company.store / "agents").iterdir()} == {"1.json.zst", "2.json.zst"}
+    assert {file.name for file in (company.store / "agents").iterdir()} == {
+        "1.json.zst",
+        "2.json.zst",
+    }
     assert company.seen("Account") == {"1": "A AB", "2": ""}
 
 
@@ -212,10 +239,13 @@ def test_agents_codes_may_hold_any_character(world: World) -> None:
     assert all(re.fullmatch(r"[\w~%-]+\.json\.zst", file.name, re.ASCII) for file in written)
 
 
-# --- stores that lost something -----------------------------------------------------------------------------------
+# --- stores that lost something
+# -----------------------------------------------------------------------------------
 
 
-def test_a_deleted_store_is_published_in_full_again_and_tablets_need_not_fetch_it_again(company: World) -> None:
+def test_a_deleted_store_is_published_in_full_again_and_tablets_need_not_fetch_it_again(
+    company: World,
+) -> None:
     company.seen("Contact")
     marker = (company.store / "store.json").read_bytes()
     shutil.rmtree(company.store)
@@ -228,17 +258,22 @@ def test_a_deleted_store_is_published_in_full_again_and_tablets_need_not_fetch_i
     assert company.seen("Contact") == {"1": "cA cAB", "2": "cAB cB"}
 
 
-def test_without_what_was_kept_of_who_sees_what_everything_is_published_anew(company: World) -> None:
-    before = {entity: company.seen(entity) for entity in ("Account", "Contact", "SalesAgent", "Zone")}
+def test_without_what_was_kept_of_who_sees_what_everything_is_published_anew(
+    company: World,
+) -> None:
+    before = {
+        entity: company.seen(entity) for entity in ("Account", "Contact", "SalesAgent", "Zone")
+    }
     company.execute("DROP SCHEMA sync CASCADE; CREATE SCHEMA sync")
     company.erp(Zone=[{"Id": "N", "Description": "other"}])
     report = company.done().steps[3].entities
     assert report["Account"].counts()["rows"] == 3
     assert {entity: company.seen(entity) for entity in before} == before
     new = company.folder / "new.sqlite"
-    assert sync_agent(company.config.sync_store, "1", new).rows == sync_agent(
-        company.config.sync_store, "1", company.client_file("1")
-    ).rows
+    assert (
+        sync_agent(company.config.sync_store, "1", new).rows
+        == sync_agent(company.config.sync_store, "1", company.client_file("1")).rows
+    )
     assert {found.status for found in company.done().steps[3].entities.values()} == {"unchanged"}
 
 
@@ -264,7 +299,8 @@ def test_a_missing_manifest_is_written_again(company: World) -> None:
     assert company.seen("Account") == {"1": "A AB", "2": "AB B"}
 
 
-# --- failures and crashes -----------------------------------------------------------------------------------------
+# --- failures and crashes
+# -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("broken", ["AccountBank", "Contact", "ShippingCharge"])
@@ -290,8 +326,12 @@ def test_an_entity_that_cannot_be_published_keeps_its_old_payload_and_the_others
 
 
 @pytest.mark.parametrize("moment", ["between objects", "between objects and manifests"])
-def test_a_publication_killed_on_its_way_leaves_the_old_manifests_whole(company: World, moment: str) -> None:
-    before = {agent: (company.store / "agents" / f"{agent}.json.zst").read_bytes() for agent in "12"}
+def test_a_publication_killed_on_its_way_leaves_the_old_manifests_whole(
+    company: World, moment: str
+) -> None:
+    before = {
+        agent: (company.store / "agents" / f"{agent}.json.zst").read_bytes() for agent in "12"
+    }
     company.erp(
         SalesAgentPerAccount=links("AccountId", "SalesAgentId", "A 2", "B 1", "AB 1", "AB 2"),
         Zone=[{"Id": "N", "Description": "changed"}],
@@ -299,7 +339,9 @@ def test_a_publication_killed_on_its_way_leaves_the_old_manifests_whole(company:
     *_, last = company.done(1, 2).steps[2].entities
     run_and_kill(company, 3, at_step=3, at_entity=None if moment.endswith("manifests") else last)
 
-    assert {agent: (company.store / "agents" / f"{agent}.json.zst").read_bytes() for agent in "12"} == before
+    assert {
+        agent: (company.store / "agents" / f"{agent}.json.zst").read_bytes() for agent in "12"
+    } == before
     assert company.seen("Account") == {"1": "A AB", "2": "AB B"}
 
     company.done(3)

@@ -21,10 +21,15 @@ DELETE = f"delete that file, then {AGAIN}"
 
 @pytest.fixture
 def hand(tmp_path: Path) -> HandStore:
-    """Two agents who share a bucket; A1 has one of its own with changes to either side of its base."""
+    """Two agents who share a bucket; A1 has one of its own with changes to either side of
+    its base.
+    """
     hand = HandStore(tmp_path / "store")
     shared = hand.bucket(hand.base(1, "C1", "C2"))
-    below, above = hand.change(2, "C3", "C3 C4", put="C4"), hand.change(4, "C3 C4", "C4", removed="C3")
+    below, above = (
+        hand.change(2, "C3", "C3 C4", put="C4"),
+        hand.change(4, "C3 C4", "C4", removed="C3"),
+    )
     own = hand.bucket(hand.base(3, "C3", "C4"), below, above, rows=1)
     hand.write("A1", 4, Account=[shared, own], Zone=[])
     hand.write("A2", 4, Account=[shared], Zone=[])
@@ -44,15 +49,25 @@ def damages(hand: HandStore) -> list[Damage]:
 def rewritten(hand: HandStore, agent: str) -> list[str]:
     """What is said of the agent's manifest after a test has changed it."""
     manifest = hand.manifests[path_of(agent)]
-    hand.write(agent, manifest["load"], **{name: found["buckets"] for name, found in manifest["entities"].items()})
-    return [d.sentence.rpartition(": ")[2] for d in damages(hand) if (d.what, d.remedy) == (path_of(agent), DELETE)]
+    hand.write(
+        agent,
+        manifest["load"],
+        **{name: found["buckets"] for name, found in manifest["entities"].items()},
+    )
+    return [
+        d.sentence.rpartition(": ")[2]
+        for d in damages(hand)
+        if (d.what, d.remedy) == (path_of(agent), DELETE)
+    ]
 
 
 def test_a_whole_store_is_whole(hand: HandStore) -> None:
     verdict = verify(hand.store, all_manifests(hand.store), agents=["A1", "A2"])
     assert verdict.is_whole
     assert (verdict.manifests, verdict.objects, verdict.objects_found) == (3, 4, 4)
-    assert verdict.bytes == sum(file.stat().st_size for file in (hand.folder / "objects").rglob("*.zst"))
+    assert verdict.bytes == sum(
+        file.stat().st_size for file in (hand.folder / "objects").rglob("*.zst")
+    )
 
 
 def _shared(hand: HandStore) -> tuple[str, Path]:
@@ -65,7 +80,11 @@ def _shared(hand: HandStore) -> tuple[str, Path]:
     [
         (lambda file: file.unlink(), "the object is not there", AGAIN),
         (lambda file: file.write_bytes(b"short"), r"the object has 5 bytes instead of \d+", AGAIN),
-        (lambda file: file.write_bytes(file.read_bytes()[::-1]), "its content has another SHA-256", DELETE),
+        (
+            lambda file: file.write_bytes(file.read_bytes()[::-1]),
+            "its content has another SHA-256",
+            DELETE,
+        ),
     ],
 )
 def test_a_damaged_object_is_named_with_all_whom_it_concerns(
@@ -101,7 +120,11 @@ def test_what_is_no_zstd_under_its_right_name_is_found(hand: HandStore) -> None:
 def test_an_agent_without_a_manifest_is_found(hand: HandStore) -> None:
     verdict = verify(hand.store, [], agents=["A1", "A2", "Ä 3"])
     (damage,) = verdict.damages
-    assert (damage.sentence, damage.remedy, damage.manifests) == ("agent Ä 3 has no manifest", AGAIN, [path_of("Ä 3")])
+    assert (damage.sentence, damage.remedy, damage.manifests) == (
+        "agent Ä 3 has no manifest",
+        AGAIN,
+        [path_of("Ä 3")],
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +203,8 @@ def test_the_settings_objects_are_looked_at_too(hand: HandStore) -> None:
     assert (damage.sentence, damage.remedy) == ("the settings are not as the format says", DELETE)
 
 
-# --- how much is read ---------------------------------------------------------------------------------------------
+# --- how much is read
+# ---------------------------------------------------------------------------------------------
 
 
 def test_a_bounded_look_reads_no_more_and_still_sees_what_is_missing(hand: HandStore) -> None:
@@ -212,7 +236,11 @@ def test_a_sample_is_the_heaviest_and_some_others_and_the_same_for_the_same_load
 
 def test_progress_is_told_object_after_object(hand: HandStore) -> None:
     told: list[tuple[int, int]] = []
-    verify(hand.store, all_manifests(hand.store), on_object=lambda done, total: told.append((done, total)))
+    verify(
+        hand.store,
+        all_manifests(hand.store),
+        on_object=lambda done, total: told.append((done, total)),
+    )
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 

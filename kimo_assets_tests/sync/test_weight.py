@@ -1,4 +1,6 @@
-"""What tablets' data weigh: first syncs and usual days, by the manifests and by the ledger of past loads."""
+"""What tablets' data weigh: first syncs and usual days, by the manifests and by the ledger of past
+loads.
+"""
 
 import time
 from datetime import date
@@ -47,7 +49,9 @@ def loads(connection: Connection, *days_ago: int) -> None:
     """A load for each, so many days ago."""
     for days in days_ago:
         connection.execute(
-            "INSERT INTO ops.load (title, started_at) VALUES ('import', now() - %s * interval '1 day')", [days]
+            "INSERT INTO ops.load (title, started_at) VALUES ('import', now() - %s * interval '1"
+            " day')",
+            [days],
         )
 
 
@@ -66,7 +70,9 @@ def test_private_columns_weigh_but_their_rows_are_the_entitys(hand: HandStore) -
     public, private = hand.bucket(hand.base(1, "A1", "A2")), hand.bucket(hand.base(1, "A1"))
     (agents,) = weigh(hand.write("A1", 1, SalesAgent=[public], private=[private]), 0).entities
     assert (agents.rows, agents.objects) == (2, 2)
-    assert agents.bytes == sum(bucket["base"]["objects"][0]["bytes"] for bucket in (public, private))
+    assert agents.bytes == sum(
+        bucket["base"]["objects"][0]["bytes"] for bucket in (public, private)
+    )
 
 
 def test_the_heaviest_entity_stands_first_and_one_without_rows_last(hand: HandStore) -> None:
@@ -82,7 +88,9 @@ def test_who_gets_no_rows_at_all_has_no_heaviest_entity(hand: HandStore) -> None
     assert weigh(hand.write("A1", 1, Zone=[]), 10).heaviest is None
 
 
-def test_a_usual_day_is_the_median_of_the_days_with_loads_also_of_those_that_brought_nothing(hand: HandStore) -> None:
+def test_a_usual_day_is_the_median_of_the_days_with_loads_also_of_those_that_brought_nothing(
+    hand: HandStore,
+) -> None:
     changes = [
         hand.change(2, "C1", "C1 C2", put="C2"),
         hand.change(3, "C1 C2", "C1 C2 C3", put="C3=" + "x" * 50),
@@ -98,7 +106,9 @@ def test_a_usual_day_is_the_median_of_the_days_with_loads_also_of_those_that_bro
 def test_a_base_to_which_no_change_leads_was_fetched_whole_by_all(hand: HandStore) -> None:
     fresh = hand.base(4, "C1", "C2")
     compacted = hand.bucket(fresh, hand.change(3, "C1", "C1 C2", put="C2"))
-    assert brought_by_load(Bucket("Account", False, hand.bucket(fresh))) == {4: fresh["objects"][0]["bytes"]}
+    assert brought_by_load(Bucket("Account", False, hand.bucket(fresh))) == {
+        4: fresh["objects"][0]["bytes"]
+    }
     assert 4 not in brought_by_load(Bucket("Account", False, compacted))
 
 
@@ -108,7 +118,8 @@ def test_seconds_are_the_bytes_at_the_speed_and_the_waiting_for_objects_four_at_
     assert transfer_seconds(2_500_000, 0, 10) == pytest.approx(2 + 2 * 0.05)
 
 
-# --- the ledger --------------------------------------------------------------------------------------------------
+# --- the ledger
+# --------------------------------------------------------------------------------------------------
 
 
 def test_each_load_is_noted_with_what_it_brought(hand: HandStore, ledger: Connection) -> None:
@@ -123,13 +134,26 @@ def test_each_load_is_noted_with_what_it_brought(hand: HandStore, ledger: Connec
     hand.write("A1", 2, Account=[shared, own])
     record_weights(ledger, 2, hand.weights(2))
     first, second = weights_after(ledger)
-    assert (first.path, first.rows, first.changed_bytes) == ("agents/A1.json.zst", 4, change["bytes"])
-    assert (second.path, second.rows, second.bytes, second.changed_bytes) == ("agents/A2.json.zst", 2, base, 0)
+    assert (first.path, first.rows, first.changed_bytes) == (
+        "agents/A1.json.zst",
+        4,
+        change["bytes"],
+    )
+    assert (second.path, second.rows, second.bytes, second.changed_bytes) == (
+        "agents/A2.json.zst",
+        2,
+        base,
+        0,
+    )
     assert [one.changed_bytes for one in weights_after(ledger, 1)] == [base, base]
-    assert weights.history(ledger, ["agents/A1.json.zst"], 10) == {"agents/A1.json.zst": [(1, base), (2, first.bytes)]}
+    assert weights.history(ledger, ["agents/A1.json.zst"], 10) == {
+        "agents/A1.json.zst": [(1, base), (2, first.bytes)]
+    }
 
 
-def test_the_same_load_noted_again_replaces_what_was_noted(hand: HandStore, ledger: Connection) -> None:
+def test_the_same_load_noted_again_replaces_what_was_noted(
+    hand: HandStore, ledger: Connection
+) -> None:
     loads(ledger, 0)
     hand.write("A1", 1, Account=[])
     record_weights(ledger, 1, hand.weights(1))
@@ -137,18 +161,24 @@ def test_the_same_load_noted_again_replaces_what_was_noted(hand: HandStore, ledg
     assert len(weights_after(ledger)) == 1
 
 
-def test_a_usual_day_leaves_out_each_manifests_first_load(hand: HandStore, ledger: Connection) -> None:
+def test_a_usual_day_leaves_out_each_manifests_first_load(
+    hand: HandStore, ledger: Connection
+) -> None:
     loads(ledger, 3, 2, 1)
     path = "agents/A1.json.zst"
     for load, changed in ((1, 9_000), (2, 100), (3, 300)):
-        ledger.execute("INSERT INTO ops.agent_weight VALUES (%s, %s, 1, 9000, %s)", [load, path, changed])
+        ledger.execute(
+            "INSERT INTO ops.agent_weight VALUES (%s, %s, 1, 9000, %s)", [load, path, changed]
+        )
     ledger.execute("INSERT INTO ops.agent_weight VALUES (3, 'agents/new.json', 1, 9000, 9000)")
     assert weights.daily_bytes(ledger, 30) == {path: 200}
     assert set(weights.days_of_loads(ledger, path, 30)) == {2, 3}
     assert set(weights.days_of_loads(ledger, path, 2)) == {3}
 
 
-def test_loads_of_long_ago_are_forgotten(hand: HandStore, ledger: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loads_of_long_ago_are_forgotten(
+    hand: HandStore, ledger: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(weights, "KEEP_LOADS", 2)
     loads(ledger, 3, 2, 1)
     hand.write("A1", 1, Account=[])
@@ -158,13 +188,15 @@ def test_loads_of_long_ago_are_forgotten(hand: HandStore, ledger: Connection, mo
     assert kept == [(2,), (3,)]
 
 
-# --- what step 3 notes -------------------------------------------------------------------------------------------
+# --- what step 3 notes
+# -------------------------------------------------------------------------------------------
 
 
 def customers(**names: str) -> list[Row]:
     """Three hundred of A1 and A2; names: of those that are called otherwise."""
     return [
-        {"Id": f"C{n}", "Name": names.get(f"C{n}", f"Bar {n * 7}"), "SalesAgentId": f"A{n % 2 + 1}"} for n in range(300)
+        {"Id": f"C{n}", "Name": names.get(f"C{n}", f"Bar {n * 7}"), "SalesAgentId": f"A{n % 2 + 1}"}
+        for n in range(300)
     ]
 
 
@@ -188,7 +220,9 @@ def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(world: Wor
     changed = {path: weight[2] for path, weight in noted(world)}
     assert 0 < changed["agents/A1.json.zst"] == changed["users/u1.json.zst"] < 1_000
     assert changed["agents/A3.json.zst"] == 0
-    world.erp(SalesAgent=[{"Id": code, "Email": f"{code}@x.it"} for code in ("A1", "A2", "A3", "A4")])
+    world.erp(
+        SalesAgent=[{"Id": code, "Email": f"{code}@x.it"} for code in ("A1", "A2", "A3", "A4")]
+    )
     world.done(1, 2)
     world.done(3, entities=["Zone"], only_listed=True)
     assert noted(world) == said(world)
@@ -200,7 +234,10 @@ Noted = list[tuple[str, tuple[int, int, int]]]
 
 def noted(world: World) -> Noted:
     with world.database.connect() as connection:
-        return sorted((one.path, (one.rows, one.bytes, one.changed_bytes)) for one in weights_after(connection))
+        return sorted(
+            (one.path, (one.rows, one.bytes, one.changed_bytes))
+            for one in weights_after(connection)
+        )
 
 
 def said(world: World) -> Noted:
@@ -227,9 +264,15 @@ def test_five_hundred_agents_are_noted_in_a_moment(ledger: Connection) -> None:
         record.payloads[f"E{entity}"] = Payload("", {}, True)
         for mask in (EVERYONE, (1 << 300) - 1, *(profile.bit for profile in profiles.live)):
             changes = [Change(load, "", "", listed) for load in range(2, 6)]
-            part.by_mask[mask] = RecordedBucket(next(numbers), mask, rows=10, base_load=1, base=[listed], changes=changes)
+            part.by_mask[mask] = RecordedBucket(
+                next(numbers), mask, rows=10, base_load=1, base=[listed], changes=changes
+            )
     started = time.process_time()
     record_weights(ledger, 5, weights_now(Manifests("", profiles, record, {}), 5))
     assert time.process_time() - started < 0.3
     first = weights_after(ledger, 5)[0]
-    assert (first.rows, first.bytes, first.changed_bytes) == (3 * 50 * 10, 3 * 50 * 500, 3 * 50 * 100)
+    assert (first.rows, first.bytes, first.changed_bytes) == (
+        3 * 50 * 10,
+        3 * 50 * 500,
+        3 * 50 * 100,
+    )

@@ -1,4 +1,6 @@
-"""Expressions: a row's columns as variables, exact numbers, nothing else in reach, a failing row alone in its failure."""
+"""Expressions: a row's columns as variables, exact numbers, nothing else in reach, a failing row
+alone in its failure.
+"""
 
 from decimal import Decimal
 from typing import Any
@@ -36,9 +38,16 @@ def failure(text: str, **row: Any) -> str | None:
         ("A[:3]", {"A": "abcdef"}, "abc"),
         ("A.split('/')[1]", {"A": "x/y"}, "y"),
         ("a ~ A", {"a": "x"}, "xx"),  # one column, whichever way it is spelled
-        ("loop ~ self", {"loop": "a", "self": "b"}, "ab"),  # columns may be called like the language's own words
-        ("rows ~ position ~ constant_0 ~ column_0 ~ 1.5", dict.fromkeys(["rows", "position", "constant_0", "column_0"], "x"),
-         "xxxx1.5"),
+        (
+            "loop ~ self",
+            {"loop": "a", "self": "b"},
+            "ab",
+        ),  # columns may be called like the language's own words
+        (
+            "rows ~ position ~ constant_0 ~ column_0 ~ 1.5",
+            dict.fromkeys(["rows", "position", "constant_0", "column_0"], "x"),
+            "xxxx1.5",
+        ),
         ("row['P.IVA'] ~ row", {"P.IVA": "1", "row": "2"}, "12"),
         ("None", {}, None),
         ("true", {}, 1),
@@ -61,7 +70,7 @@ def failure(text: str, **row: Any) -> str | None:
         ("A | int", {"A": "12"}, 12),
         ("A | default('none', true)", {"A": None}, "none"),
     ],
-)  # fmt: skip
+)
 def test_an_expression_gives_a_value(text: str, row: dict[str, Any], expected: Any) -> None:
     found = value(text, **row)
     assert (found, type(found)) == (expected, type(expected))
@@ -76,7 +85,10 @@ def test_an_expression_gives_a_value(text: str, row: dict[str, Any], expected: A
         (
             "A * 1.5",
             {"A": None},
-            "the values do not suit the expression (can't multiply sequence by non-int of type 'decimal.Decimal')",
+            (
+                "the values do not suit the expression (can't multiply sequence by non-int of type"
+                " 'decimal.Decimal')"
+            ),
         ),
         ("A | round", {"A": ""}, "'' is no number to round"),
         ("A | round", {"A": float("inf")}, "InvalidOperation"),
@@ -95,12 +107,18 @@ def test_a_row_fails_alone_and_the_others_keep_their_places(divisors: list[int])
     assert set(result.refused) == {i for i, divisor in enumerate(divisors) if divisor == 0}
 
 
-@pytest.mark.parametrize("text", ["range(3) | list", "lipsum()", "dict(a=1)", "cycler('a')", "namespace()"])
+@pytest.mark.parametrize(
+    "text", ["range(3) | list", "lipsum()", "dict(a=1)", "cycler('a')", "namespace()"]
+)
 def test_there_are_no_functions_but_the_values_own(text: str) -> None:
-    assert parse({"expression": text}).columns("") == (text.partition("(")[0],)  # a column, like any name
+    assert parse({"expression": text}).columns("") == (
+        text.partition("(")[0],
+    )  # a column, like any name
 
 
-@pytest.mark.parametrize("text", ["A | attr('__class__')", "A['__class__']", "'{0.__class__}'.format(A)"])
+@pytest.mark.parametrize(
+    "text", ["A | attr('__class__')", "A['__class__']", "'{0.__class__}'.format(A)"]
+)
 def test_nothing_behind_a_value_is_in_reach(text: str) -> None:
     detail = failure(text, A="x")
     assert detail is not None

@@ -1,4 +1,6 @@
-"""A demo company, `kimo dev` on it as an operator starts it, and a real Chromium that looks at it."""
+"""A demo company, `kimo dev` on it as an operator starts it, and a real Chromium that looks
+at it.
+"""
 
 import json
 import os
@@ -22,9 +24,13 @@ from kimo_assets.demo import generate_company
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 SCREENSHOTS = "KIMO_UI_SCREENSHOTS"
 
 
@@ -45,7 +51,10 @@ class Ui:
 
     def runs(self) -> list[dict[str, Any]]:
         """Newest first."""
-        query = "{runsOrError {... on Runs {results {runId status jobName startTime endTime tags {key value}}}}}"
+        query = (
+            "{runsOrError {... on Runs {results {runId status jobName startTime endTime tags {key"
+            " value}}}}}"
+        )
         found: list[dict[str, Any]] = self.ask(query)["runsOrError"]["results"]
         return found
 
@@ -54,19 +63,32 @@ class Ui:
         query = """{runsOrError(filter: {statuses: [FAILURE]}) {... on Runs {results {eventConnection {events {
             ... on ExecutionStepFailureEvent {error {message errorChain {error {message}}}}}}}}}}"""
         runs = self.ask(query)["runsOrError"]["results"]
-        errors = [event["error"] for run in runs for event in run["eventConnection"]["events"] if event.get("error")]
-        return [link["message"] for error in errors for link in (error, *(e["error"] for e in error["errorChain"]))]
+        errors = [
+            event["error"]
+            for run in runs
+            for event in run["eventConnection"]["events"]
+            if event.get("error")
+        ]
+        return [
+            link["message"]
+            for error in errors
+            for link in (error, *(e["error"] for e in error["errorChain"]))
+        ]
 
     def wait(self, done: Callable[[], bool], what: str, *, timeout_s: float = 90) -> None:
         deadline = time.monotonic() + timeout_s
         while not done():
-            assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s; runs: {self.runs()}"
+            assert time.monotonic() < deadline, (
+                f"{what}: not within {timeout_s} s; runs: {self.runs()}"
+            )
             time.sleep(0.3)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install kimo_assets[ui]")
+    pytest.importorskip(
+        "playwright.sync_api", reason="Playwright is not installed: pip install kimo_assets[ui]"
+    )
     found = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if found is None:
         pytest.skip(f"no Chromium on this machine (looked for {', '.join(_BROWSERS)})")
@@ -75,9 +97,19 @@ def chromium() -> str:
 
 @pytest.fixture(scope="module")
 def ui(chromium: str, server_folder: Path) -> Iterator[Ui]:
-    """`kimo dev` on a demo company that was never imported; ended by Ctrl-C, and nothing of it may stay."""
+    """`kimo dev` on a demo company that was never imported; ended by Ctrl-C, and nothing of it may
+    stay.
+    """
     config = generate_company(server_folder / "demo").config_path
-    command = [str(Path(sys.executable).parent / "kimo"), "dev", "--json", "--port", str(_free_port()), "--api-port", "0"]
+    command = [
+        str(Path(sys.executable).parent / "kimo"),
+        "dev",
+        "--json",
+        "--port",
+        str(_free_port()),
+        "--api-port",
+        "0",
+    ]
     log = server_folder / "dev.log"
     started = time.monotonic()
     with (
@@ -109,11 +141,15 @@ def ui(chromium: str, server_folder: Path) -> Iterator[Ui]:
 
 @pytest.fixture
 def page(chromium: str) -> Iterator[Any]:
-    """A browser's only page. Closed with its test: as long as it is open, no other event loop can run here."""
+    """A browser's only page. Closed with its test: as long as it is open, no other event loop can
+    run here.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS), headless=True)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=list(_ARGUMENTS), headless=True
+        )
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.set_default_timeout(60_000)
         yield page

@@ -1,4 +1,6 @@
-"""An operator's first hour in the UI, in a real browser: look, import all, one, two apart, the mask, a failure, results."""
+"""An operator's first hour in the UI, in a real browser: look, import all, one, two apart, the
+mask, a failure, results.
+"""
 
 import json
 import re
@@ -46,18 +48,28 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Take) -> None:
     assert ui.started_s + time.monotonic() - started < 40
     assert _lineage(ui) == LINEAGE
 
-    # Asked for at once, the runs wait for each other in the queue: the daemon looks for backfills every 30 seconds.
+    # Asked for at once, the runs wait for each other in the queue: the daemon looks for backfills
+    # every 30 seconds.
     wrong = _launch(page, ui, "import_entities", _mask("Zne, ItemUrl"), lambda: screenshot("mask"))
     _launch(page, ui, "import_entities", _mask("Zone, ItemUrl"))
     _materialize(page, f"{ui.url}/asset-groups", ["All"])
     _materialize(page, f"{ui.url}/assets/erp_staging", ["Account"])
-    _materialize(page, f"{ui.url}/assets/erp_staging", ["CustomerGroup", "PromotionLine"], screenshot)
+    _materialize(
+        page, f"{ui.url}/assets/erp_staging", ["CustomerGroup", "PromotionLine"], screenshot
+    )
     _look_at_the_failure(page, ui, wrong, screenshot)
     ui.wait(lambda: len(ui.runs()) == 6 and not _going_on(ui), "the six runs", timeout_s=150)
     runs = ui.runs()
     assert [run["runId"] for run in runs if run["status"] != "SUCCESS"] == [wrong], ui.why_failed()
     assert sorted(map(_partitions, runs)) == sorted(
-        ["", "", "Account", "CustomerGroup...CustomerGroup", everything, "PromotionLine...PromotionLine"]
+        [
+            "",
+            "",
+            "Account",
+            "CustomerGroup...CustomerGroup",
+            everything,
+            "PromotionLine...PromotionLine",
+        ]
     )
     assert _never_two_at_once(runs)
     # Pictures and coordinates that nobody has made yet make nothing look out of date.
@@ -71,10 +83,14 @@ def test_a_tour_of_the_ui(ui: Ui, page: Any, screenshot: Take) -> None:
     _read_the_metadata(page, ui, screenshot, len(entities))
     _look_at_the_payloads(page, ui, screenshot)
     ui.wait(lambda: not _going_on(ui), "the pictures and the export")
-    assert {run["status"] for run in ui.runs() if run["runId"] in side} == {"SUCCESS"}, ui.why_failed()
+    assert {run["status"] for run in ui.runs() if run["runId"] in side} == {"SUCCESS"}, (
+        ui.why_failed()
+    )
     _look_at_pictures_and_orders(page, ui, screenshot)
 
-    page.set_viewport_size({"width": 2250, "height": 860})  # on fewer pixels the boxes hold their names alone
+    page.set_viewport_size(
+        {"width": 2250, "height": 860}
+    )  # on fewer pixels the boxes hold their names alone
     page.goto(f"{ui.url}/asset-groups")
     page.get_by_text(f"{len(entities)} partitions").last.wait_for()
     screenshot("lineage")
@@ -120,7 +136,9 @@ def _read_the_metadata(page: Any, ui: Ui, screenshot: Take, entities: int) -> No
 
 
 def _look_at_the_payloads(page: Any, ui: Ui, screenshot: Take) -> None:
-    """The biggest agents, how their bytes went as Dagster's plots and as our picture, the settings, and the check."""
+    """The biggest agents, how their bytes went as Dagster's plots and as our picture, the settings,
+    and the check.
+    """
     page.goto(f"{ui.url}/assets/{AGENT_PAYLOADS}")
     page.get_by_text("bytes of the biggest agent").first.wait_for()
     _see_picture(page, "bytes over loads", "bytes of the biggest agents", 800)
@@ -177,7 +195,9 @@ def _agents_make_orders(ui: Ui) -> None:
         make_orders(connection, 10)
 
 
-def _materialize(page: Any, url: str, partitions: list[str], screenshot: Take | None = None) -> None:
+def _materialize(
+    page: Any, url: str, partitions: list[str], screenshot: Take | None = None
+) -> None:
     """Through the dialog; ["All"] presses its button of that name."""
     page.goto(url)
     page.get_by_role("button", name="Materialize").first.click()
@@ -200,13 +220,21 @@ def _materialize(page: Any, url: str, partitions: list[str], screenshot: Take | 
 
 
 def _mask(entities: str) -> dict[str, Any]:
-    return {"ops": {"import_named_entities": {"config": {"entities": entities, "only_listed": True}}}}
+    return {
+        "ops": {"import_named_entities": {"config": {"entities": entities, "only_listed": True}}}
+    }
 
 
 def _launch(
-    page: Any, ui: Ui, job: str, config: dict[str, Any] | None = None, before: Callable[[], None] = lambda: None
+    page: Any,
+    ui: Ui,
+    job: str,
+    config: dict[str, Any] | None = None,
+    before: Callable[[], None] = lambda: None,
 ) -> str:
-    """Through the launchpad of a job; its run's id. config: in place of the defaults that stand there."""
+    """Through the launchpad of a job; its run's id. config: in place of the defaults that stand
+    there.
+    """
     page.goto(f"{ui.url}/locations/{LOCATION}/jobs/{job}/playground")
     page.get_by_text("No errors").wait_for()
     if config:
@@ -223,7 +251,10 @@ def _launch(
 
 def _lineage(ui: Ui) -> dict[str, list[str]]:
     nodes = ui.ask("{assetNodes {assetKey {path} dependencyKeys {path}}}")["assetNodes"]
-    return {node["assetKey"]["path"][-1]: sorted(key["path"][-1] for key in node["dependencyKeys"]) for node in nodes}
+    return {
+        node["assetKey"]["path"][-1]: sorted(key["path"][-1] for key in node["dependencyKeys"])
+        for node in nodes
+    }
 
 
 def _stale(ui: Ui) -> dict[str, str]:
@@ -237,8 +268,13 @@ def _going_on(ui: Ui) -> bool:
 
 
 def _partitions(run: dict[str, Any]) -> str:
-    tags = {tag["key"].removeprefix("dagster/asset_partition_range_"): tag["value"] for tag in run["tags"]}
-    return f"{tags['start']}...{tags['end']}" if "start" in tags else tags.get("dagster/partition", "")
+    tags = {
+        tag["key"].removeprefix("dagster/asset_partition_range_"): tag["value"]
+        for tag in run["tags"]
+    }
+    return (
+        f"{tags['start']}...{tags['end']}" if "start" in tags else tags.get("dagster/partition", "")
+    )
 
 
 def _never_two_at_once(runs: list[dict[str, Any]]) -> bool:

@@ -1,4 +1,6 @@
-"""The web API in a thread of the tests, Dagster's webserver as a process, and a small company behind both."""
+"""The web API in a thread of the tests, Dagster's webserver as a process, and a small company
+behind both.
+"""
 
 import logging
 import os
@@ -22,7 +24,11 @@ from starlette.types import ASGIApp
 from kimo_assets.config import CONFIG_VARIABLE, load_config
 from kimo_assets.database.server import Database
 from kimo_assets.defs.instance import dagster_home
-from kimo_assets_tests.cli.conftest import Company, NewCompany, new_company  # noqa: F401 (a fixture)
+from kimo_assets_tests.cli.conftest import (
+    Company,
+    NewCompany,
+    new_company,  # noqa: F401 (a fixture)
+)
 
 TOKEN = "pl4nted/in the API's token ü".encode().hex()
 BASE = "/server/Integration"
@@ -31,9 +37,17 @@ BASE = "/server/Integration"
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """The app as kimo serve runs it, on a free port of this machine; its address."""
-    server = uvicorn.Server(uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="warning", access_log=False, lifespan="off", ws="none",
-    ))  # fmt: skip
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=0,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+        )
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -58,13 +72,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ask(base: str, endpoint: str, *, token: str | None = TOKEN, **options: Any) -> requests.Response:
+def ask(
+    base: str, endpoint: str, *, token: str | None = TOKEN, **options: Any
+) -> requests.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return requests.get(f"{base}{BASE}/{endpoint}", headers=headers | options.pop("headers", {}), timeout=30, **options)
+    return requests.get(
+        f"{base}{BASE}/{endpoint}",
+        headers=headers | options.pop("headers", {}),
+        timeout=30,
+        **options,
+    )
 
 
 def graphql(url: str, query: str, **variables: Any) -> Any:
-    answer = requests.post(f"{url}/graphql", json={"query": query, "variables": variables}, timeout=60)
+    answer = requests.post(
+        f"{url}/graphql", json={"query": query, "variables": variables}, timeout=60
+    )
     answer.raise_for_status()
     return answer.json()["data"]
 
@@ -79,7 +102,9 @@ def runs(url: str) -> list[dict[str, Any]]:
 
 
 def with_own_dagster(company: Company, database: Database) -> Company:
-    """The same company with a database of Dagster's of its own: other tests' runs would be in the way."""
+    """The same company with a database of Dagster's of its own: other tests' runs would be in the
+    way.
+    """
     name = f"dagster_{company.directory.name.replace('-', '_')}"
     with database.connect() as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
@@ -91,7 +116,9 @@ def with_own_dagster(company: Company, database: Database) -> Company:
 
 
 def dagster_database(company: Company) -> psycopg.Connection:
-    url = make_url(load_config(company.config).database.dagster_url or "").set(drivername="postgresql")
+    url = make_url(load_config(company.config).database.dagster_url or "").set(
+        drivername="postgresql"
+    )
     return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
 
 
@@ -109,9 +136,15 @@ def webserver(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Ite
     environment = {**os.environ, "DAGSTER_HOME": str(home), CONFIG_VARIABLE: str(company.config)}
     script = str(Path(sys.executable).parent / "dagster-webserver")
     log = tmp_path_factory.mktemp("webserver") / "log"
-    with log.open("w") as file, subprocess.Popen(
-        [script, "-m", "kimo_assets.definitions", "-p", str(port)], env=environment, stdout=file, stderr=file
-    ) as process:
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            [script, "-m", "kimo_assets.definitions", "-p", str(port)],
+            env=environment,
+            stdout=file,
+            stderr=file,
+        ) as process,
+    ):
         try:
             wait(lambda: process.poll() is not None or listens(port), "the webserver")
             assert process.poll() is None, log.read_text()

@@ -1,11 +1,12 @@
 """Reading a selection as CSV segments that stage the same rows whichever way they were read.
 
-Every value leaves as text that PostgreSQL's own input functions judge; here only what they cannot see is settled: the
-conventions for "no value" (fact sheet, section 8), numbers that arrive as floats, and characters no text may hold.
+Every value leaves as text that PostgreSQL's own input functions judge; here only what they cannot
+see is settled: the conventions for "no value" (fact sheet, section 8), numbers that arrive as
+floats, and characters no text may hold.
 
-segments.py: what a reader yields. copy_out.py: PostgreSQL's COPY, no value touches Python. lines.py: MySQL and MariaDB
-write a row as one text. cursor.py: the driver's cursor, which always works. cleaning.py: what is made of a column of Python
-values.
+segments.py: what a reader yields. copy_out.py: PostgreSQL's COPY, no value touches Python.
+lines.py: MySQL and MariaDB write a row as one text. cursor.py: the driver's cursor, which always
+works. cleaning.py: what is made of a column of Python values.
 """
 
 from collections.abc import Generator
@@ -23,7 +24,9 @@ from kimo_assets.sources.selection import Selection
 __all__ = ["RefusedRow", "Segment", "read_segments"]
 
 
-def read_segments(engine: Engine, connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
+def read_segments(
+    engine: Engine, connection: Connection, selection: Selection
+) -> Generator[Segment, None, None]:
     """Streams the selection by the fastest way that suits this source; memory holds two segments.
 
     The next segment is read while the caller works on this one.
@@ -32,22 +35,28 @@ def read_segments(engine: Engine, connection: Connection, selection: Selection) 
 
 
 def _read_ahead(segments: Generator[Segment, None, None]) -> Generator[Segment, None, None]:
-    # The executor's end waits for the read under way; only then the segments' own cursor may be closed.
-    with closing(segments), ThreadPoolExecutor(max_workers=1, thread_name_prefix="kimo-reader") as reader:
+    # The executor's end waits for the read under way; only then the segments' own cursor may be
+    # closed.
+    with (
+        closing(segments),
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="kimo-reader") as reader,
+    ):
         upcoming = reader.submit(next, segments, None)
         while (segment := upcoming.result()) is not None:
             upcoming = reader.submit(next, segments, None)
             yield segment
 
 
-def _segments(engine: Engine, connection: Connection, selection: Selection) -> Generator[Segment, None, None]:
+def _segments(
+    engine: Engine, connection: Connection, selection: Selection
+) -> Generator[Segment, None, None]:
     by_cursor = is_read_by_cursor(engine, selection)
     match engine.dialect.name, engine.dialect.driver:
         case "postgresql", "psycopg":
             if not by_cursor and (columns := copy_out.expressions(connection, selection)):
                 return copy_out.read(connection, selection, columns)
             return cursor.read(connection, copy_out.for_cursor(connection, selection))
-        case ("mysql" | "mariadb"), ("pymysql" | "mysqldb"):
+        case (("mysql" | "mariadb"), ("pymysql" | "mysqldb")):
             if not by_cursor and (line := lines.expression(connection, selection)):
                 return lines.read(connection, selection, line)
     return cursor.read(connection, selection)

@@ -1,4 +1,6 @@
-"""A column of Python values as texts that PostgreSQL judges, and the positions of those it must not even see."""
+"""A column of Python values as texts that PostgreSQL judges, and the positions of those it must not
+even see.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -36,7 +38,11 @@ def _clean_text(values: Sequence[Any], target: Field, no_value: NoValueConfig) -
         return values, ()
     # Keys repeat: judged once each, and a column without padding or zeros is passed on untouched.
     absent = absent_in(target, no_value)
-    odd = [v for v in set(values) if (type(v) is str and v[-1:] == " ") or (absent and str(v) in absent)]
+    odd = [
+        v
+        for v in set(values)
+        if (type(v) is str and v[-1:] == " ") or (absent and str(v) in absent)
+    ]
     return _replaced(values, {v: _clean_key(v, absent) for v in odd}), ()
 
 
@@ -53,7 +59,9 @@ def _clean_key(value: Any, absent: frozenset[str]) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """What a text column of PostgreSQL would hold: 12.0 and 12.00 are the code 12, and a flag is 0 or 1."""
+    """What a text column of PostgreSQL would hold: 12.0 and 12.00 are the code 12, and a flag is 0
+    or 1.
+    """
     if isinstance(value, (bytes, memoryview)):
         return decode(bytes(value))
     if isinstance(value, (float, Decimal)):
@@ -61,7 +69,8 @@ def _text(value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
 
 
-# PostgreSQL would also take 0x10 and 1_000, as programmers write numbers; from an ERP they are mistakes.
+# PostgreSQL would also take 0x10 and 1_000, as programmers write numbers; from an ERP they are
+# mistakes.
 _PROGRAMMERS_NUMBER = re.compile(r"[_xXoObB]")
 
 
@@ -105,9 +114,13 @@ def is_day(target: Field) -> bool:
 
 @lru_cache
 def no_date(no_value: NoValueConfig) -> str:
-    """A pattern of what means "no date", in words that Python and PostgreSQL both read; a day also means its midnight."""
+    """A pattern of what means "no date", in words that Python and PostgreSQL both read; a day also
+    means its midnight.
+    """
     midnight = r"([T ]00:00(:00(\.0+)?)?([-+]\d\d(:?\d\d)?)?)?"
-    texts = [re.escape(text) + (midnight if ISO_DATE.match(text) else "") for text in no_value.dates]
+    texts = [
+        re.escape(text) + (midnight if ISO_DATE.match(text) else "") for text in no_value.dates
+    ]
     return f"^({'|'.join(['', *texts])}) *$"
 
 
@@ -140,7 +153,9 @@ _UNWRITTEN_RULE = {"date": "impossible_date", "dt": "impossible_date", "enum": "
 def clean(
     values: Sequence[Any], target: Field, no_value: NoValueConfig
 ) -> tuple[Sequence[Any], Sequence[int], str]:
-    """The column as it is written, the positions of the values that are not, and the rule these have broken."""
+    """The column as it is written, the positions of the values that are not, and the rule these
+    have broken.
+    """
     cleaned, refused = _CLEANERS[target.type](values, target, no_value)
     return cleaned, refused, _UNWRITTEN_RULE.get(target.type, "not_a_number")
 

@@ -14,7 +14,13 @@ from sqlalchemy.engine import Connection
 from kimo_assets.catalog import Field
 from kimo_assets.config import NoValueConfig
 from kimo_assets.sources.readers import segments
-from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed, may_be_a_day, no_date
+from kimo_assets.sources.readers.cleaning import (
+    is_day,
+    is_number,
+    is_trimmed,
+    may_be_a_day,
+    no_date,
+)
 from kimo_assets.sources.readers.segments import NO_DATE_MARK, Segment
 from kimo_assets.sources.selection import Selection
 
@@ -48,7 +54,9 @@ def expressions(connection: Connection, selection: Selection) -> sql.Composed | 
 
 def _types(connection: Connection, selection: Selection) -> dict[str, int]:
     """The columns' types, by PostgreSQL's numbers of them."""
-    query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(sql.SQL(selection.statement))  # type: ignore[arg-type]
+    query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(
+        sql.SQL(selection.statement)
+    )  # type: ignore[arg-type]
     driver: Any = connection.connection
     with driver.cursor() as cursor:
         cursor.execute(query)
@@ -56,21 +64,32 @@ def _types(connection: Connection, selection: Selection) -> dict[str, int]:
 
 
 def for_cursor(connection: Connection, selection: Selection) -> Selection:
-    """The selection for the driver's cursor: texts, where it would make objects of JSON, arrays, dates beyond Python's."""
+    """The selection for the driver's cursor: texts, where it would make objects of JSON, arrays,
+    dates beyond Python's.
+    """
     types = _types(connection, selection)
-    plain = (*_PG_PLAIN, *(_PG_DATES if selection.made else ()))  # transformations take days for what they are
+    plain = (
+        *_PG_PLAIN,
+        *(_PG_DATES if selection.made else ()),
+    )  # transformations take days for what they are
     if all(types[column] in plain for column in selection.columns):
         return selection
     columns = sql.SQL(", ").join(
-        sql.SQL("{0}" if types[column] in plain else "format('%s', {0}) AS {0}").format(sql.Identifier(column))
+        sql.SQL("{0}" if types[column] in plain else "format('%s', {0}) AS {0}").format(
+            sql.Identifier(column)
+        )
         for column in dict.fromkeys(selection.columns)
     )
     driver: Any = connection.connection
     chosen = columns.as_string(driver.dbapi_connection)
-    return replace(selection, statement=f"SELECT {chosen} FROM ({selection.statement}\n) AS kimo_source")
+    return replace(
+        selection, statement=f"SELECT {chosen} FROM ({selection.statement}\n) AS kimo_source"
+    )
 
 
-def _copy_expression(target: Field, column: str, kind: int, no_value: NoValueConfig) -> sql.Composed:
+def _copy_expression(
+    target: Field, column: str, kind: int, no_value: NoValueConfig
+) -> sql.Composed:
     value: sql.Composable = sql.Identifier(column)
     if target.type in ("int", "enum", "bool", "text") and kind in _PG_NUMERIC:
         # By way of text: a float's own cast to numeric keeps fewer digits than the float has.
@@ -93,9 +112,12 @@ def _copy_expression(target: Field, column: str, kind: int, no_value: NoValueCon
 
 
 def _iso_date_or_mark(text: sql.Composable, no_value: NoValueConfig) -> sql.Composed:
-    """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be refused."""
+    """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be
+    refused.
+    """
     return sql.SQL(
-        "CASE WHEN {text} ~ {none} THEN NULL WHEN {text} ~ {iso} THEN {text} ELSE {mark} || {text} END"
+        "CASE WHEN {text} ~ {none} THEN NULL WHEN {text} ~ {iso} THEN {text} ELSE {mark} ||"
+        " {text} END"
     ).format(
         text=text,
         none=sql.Literal(no_date(no_value)),
@@ -112,7 +134,9 @@ def as_given(target: Field, text: str) -> str:
 def read(
     connection: Connection, selection: Selection, columns: sql.Composed
 ) -> Generator[Segment, None, None]:
-    statement = sql.SQL("COPY (SELECT {} FROM ({}\n) AS kimo_source) TO STDOUT (FORMAT csv)").format(
+    statement = sql.SQL(
+        "COPY (SELECT {} FROM ({}\n) AS kimo_source) TO STDOUT (FORMAT csv)"
+    ).format(
         columns,
         sql.SQL(selection.statement),  # type: ignore[arg-type]
     )
@@ -130,7 +154,8 @@ def read(
 
 
 def arriving_rows(pgconn: PGconn, copy: Copy) -> Iterator[Buffer]:
-    """PostgreSQL sends a message per row: psycopg waits for one, and those that came with it are taken from libpq.
+    """PostgreSQL sends a message per row: psycopg waits for one, and those that came with it are
+    taken from libpq.
 
     Through psycopg's own loop each would cost three times as much.
     """

@@ -34,7 +34,8 @@ class _Batches:
         self._open()
 
     def _open(self) -> None:
-        # Not the driver's own cursor: of one on the server SQLAlchemy has already taken the first row.
+        # Not the driver's own cursor: of one on the server SQLAlchemy has already taken the first
+        # row.
         self._result = run_as_is(self._connection, self._statement)
         self.names = list(self._result.keys())
 
@@ -76,7 +77,9 @@ def _segment(rows: Sequence[Sequence[Any]], order: Sequence[int], selection: Sel
         data = _render(_without(kept, refused))
         assert data is not None, "unwritable rows were taken out"  # noqa: S101
     rejected = [
-        RefusedRow(tuple(_readable(values[index]) for values in given), name, refusal.rule, refusal.detail)
+        RefusedRow(
+            tuple(_readable(values[index]) for values in given), name, refusal.rule, refusal.detail
+        )
         for index, (name, refusal) in sorted(refused.items())
     ]
     return Segment(data, len(rows) - len(refused), rejected)
@@ -88,7 +91,9 @@ _Refused = dict[int, tuple[str, Refusal]]
 def _fields(
     given: Sequence[Sequence[Any]], selection: Selection, rows: int
 ) -> tuple[list[Sequence[Any]], _Refused]:
-    """A column of values for each field; and by position the rows that have none for one, with that field and why."""
+    """A column of values for each field; and by position the rows that have none for one, with that
+    field and why.
+    """
     columns: list[Sequence[Any]] = []
     refused: _Refused = {}
     made = {one.field: one for one in selection.made}
@@ -112,7 +117,9 @@ def _made(
     made: Made, by_name: Mapping[str, Sequence[Any]], selection: Selection, rows: int
 ) -> tuple[Sequence[Any], Mapping[int, Refusal]]:
     absent = absent_in(selection.entity.fields[made.field], selection.no_value)
-    outcome = transformed(made.transformation, [by_name[column] for column in made.columns], rows, absent)
+    outcome = transformed(
+        made.transformation, [by_name[column] for column in made.columns], rows, absent
+    )
     return outcome.values, outcome.refused
 
 
@@ -120,7 +127,9 @@ def _without(rows: Sequence[Sequence[Any]], refused: _Refused) -> Sequence[Seque
     return [row for index, row in enumerate(rows) if index not in refused] if refused else rows
 
 
-def _rows(columns: Sequence[Sequence[Any]], carried: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+def _rows(
+    columns: Sequence[Sequence[Any]], carried: Sequence[Sequence[Any]]
+) -> list[tuple[Any, ...]]:
     return list(zip(*columns, *map(_without_bytes, carried), strict=True))
 
 
@@ -134,7 +143,8 @@ def _render(rows: Sequence[Sequence[Any]]) -> bytes | None:
     if "\0" in text:
         return None
     if "\r" in text:
-        # Python before 3.13 leaves a carriage return without quotes, in which PostgreSQL sees a broken line.
+        # Python before 3.13 leaves a carriage return without quotes, in which PostgreSQL sees a
+        # broken line.
         text = _csv(rows, csv.QUOTE_ALL)
     try:
         return text.encode("utf-8")

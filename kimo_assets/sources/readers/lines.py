@@ -1,7 +1,8 @@
-"""MySQL and MariaDB: the server writes each row as one text, and Python makes lines of CSV of many rows at once.
+"""MySQL and MariaDB: the server writes each row as one text, and Python makes lines of CSV of many
+rows at once.
 
-A driver that makes a value of every cell takes several times as long. Quotes are doubled here: REPLACE of MariaDB takes
-minutes for a long text with many of them.
+A driver that makes a value of every cell takes several times as long. Quotes are doubled here:
+REPLACE of MariaDB takes minutes for a long text with many of them.
 """
 
 from collections.abc import Generator, Sequence
@@ -33,7 +34,8 @@ _TEXT = (15, 247, 248, 249, 250, 251, 252, 253, 254)
 # The decimals of a floating type that has no fixed number of them.
 _NOT_FIXED = 31
 
-# Between the cells of a row: two control characters, which no text of an ERP holds one after the other.
+# Between the cells of a row: two control characters, which no text of an ERP holds one after the
+# other.
 _BETWEEN = "\x1f\x1e"
 _END_OF_LINE = '"\n"'
 
@@ -51,7 +53,9 @@ class _Kind:
 
 
 def expression(connection: Connection, selection: Selection) -> str | None:
-    """What writes a row as the cursor would, NULL when it is too long for the server; None where only Python can tell."""
+    """What writes a row as the cursor would, NULL when it is too long for the server; None where
+    only Python can tell.
+    """
     if "order by" in " ".join(selection.statement.casefold().split()):
         return None  # which of two rows with one key is the first, the query says, and a subquery forgets it
     if selection.no_value != NoValueConfig():
@@ -73,7 +77,10 @@ def _kinds(connection: Connection, selection: Selection) -> dict[str, _Kind]:
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(f"SELECT * FROM ({selection.statement}\n) AS kimo_source LIMIT 0")
         described: Any = cursor.description or ()
-        return {name: _Kind(code, length, decimals) for name, code, _, length, _, decimals, _ in described}
+        return {
+            name: _Kind(code, length, decimals)
+            for name, code, _, length, _, decimals, _ in described
+        }
 
 
 def _charsets(connection: Connection, selection: Selection, texts: Sequence[str]) -> Sequence[str]:
@@ -92,7 +99,9 @@ def _value(target: Field, column: str, kind: _Kind) -> str | None:
     """The expression of a cell, NULL where it has no value; None where only Python can tell."""
     if kind.code in _TEXT:
         return None if is_number(target) else _text(target, _as_text(column))
-    if kind.code in _WHOLE or (kind.code == _BIT and kind.length <= 8 and target.type in ("int", "enum", "bool")):
+    if kind.code in _WHOLE or (
+        kind.code == _BIT and kind.length <= 8 and target.type in ("int", "enum", "bool")
+    ):
         return _whole(target, f"({column} + 0)")  # without the leading zeros of ZEROFILL
     if kind.code in _DECIMAL and not is_day(target):
         return _decimal(target, f"({column} + 0)", kind.decimals)
@@ -132,10 +141,12 @@ def _decimal(target: Field, number: str, decimals: int) -> str:
 
 
 def _iso_date_or_mark(text: str) -> str:
-    """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be refused."""
+    """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be
+    refused.
+    """
     return (
-        f"CASE WHEN RTRIM({text}) IN ('', '-1') THEN NULL WHEN {text} REGEXP {_ISO_DATE} THEN {text} "
-        f"ELSE CONCAT('{NO_DATE_MARK}', {text}) END"
+        f"CASE WHEN RTRIM({text}) IN ('', '-1') THEN NULL WHEN {text} REGEXP {_ISO_DATE} THEN"
+        f" {text} ELSE CONCAT('{NO_DATE_MARK}', {text}) END"
     )
 
 
@@ -177,11 +188,15 @@ def _csv(rows: Sequence[str], *, has_quotes: bool) -> bytes:
 
 
 def _refused(row: str, selection: Selection) -> RefusedRow:
-    """A row with a NUL, which no text of PostgreSQL may hold: refused for that, or for a date that is none."""
+    """A row with a NUL, which no text of PostgreSQL may hold: refused for that, or for a date that
+    is none.
+    """
     cells = dict(zip(selection.fields, row.split(_BETWEEN), strict=True))
     days = [name for name in cells if is_day(selection.entity.fields[name])]
     marked = [name for name in days if cells[name].startswith(NO_DATE_MARK)]
     odd = [name for name, cell in cells.items() if "\0" in cell]
     given = [as_given(selection.entity.fields[name], cell) for name, cell in cells.items()]
     values = tuple(readable(cell) if cell else None for cell in given)
-    return RefusedRow(values, *((marked[0], "impossible_date") if marked else (odd[0], "invalid_characters")))
+    return RefusedRow(
+        values, *((marked[0], "impossible_date") if marked else (odd[0], "invalid_characters"))
+    )

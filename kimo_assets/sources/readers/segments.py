@@ -1,4 +1,6 @@
-"""Segments: the pieces in which a stream of rows travels to staging, and what the readers that make them share."""
+"""Segments: the pieces in which a stream of rows travels to staging, and what the readers that make
+them share.
+"""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +8,8 @@ from typing import Any
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 
-# Before a text that is no date but that PostgreSQL might take for one ('today'): a word it knows no date by.
+# Before a text that is no date but that PostgreSQL might take for one ('today'): a word it knows no
+# date by.
 NO_DATE_MARK = "no date: "
 
 # Rows fetched at first, when nothing is known of their size: a text may have ten megabytes.
@@ -19,8 +22,8 @@ _MAX_BATCH = 500
 class RefusedRow:
     """A row that cannot even be handed to PostgreSQL.
 
-    values: as the source gave them, readable, one for each of the selection's columns. detail: what was expected in
-    particular, or went wrong.
+    values: as the source gave them, readable, one for each of the selection's columns. detail: what
+    was expected in particular, or went wrong.
     """
 
     values: tuple[str | None, ...]
@@ -54,7 +57,8 @@ class Segment:
 def gathered(
     fetch: Callable[[int], Sequence[Any]], made_of: Callable[[Sequence[Any]], Segment]
 ) -> Generator[Segment, None, None]:
-    """Fetches rows in batches, sized by what they weigh: a table of long notes takes no more memory than one of prices.
+    """Fetches rows in batches, sized by what they weigh: a table of long notes takes no more memory
+    than one of prices.
 
     fetch: at most so many rows; none at the end. made_of: a piece of a segment, of one batch.
     """
