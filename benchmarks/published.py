@@ -14,7 +14,7 @@ import zstandard
 from psycopg import Connection, sql
 
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, columns, table
-from kimo_assets.sync.store import unpack
+from kimo_assets.sync.store.store import unpack
 
 # A note of megabytes is a value like any other.
 csv.field_size_limit(2**31 - 1)

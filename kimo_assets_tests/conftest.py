@@ -21,7 +21,8 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.database.server import Database, open_database
-from kimo_assets_tests.integrations import (  # noqa: F401 (fixtures)
+from kimo_assets_tests.support.company import World
+from kimo_assets_tests.support.integrations import (  # noqa: F401 (fixtures)
     command,
     integration,
     mariadb,
@@ -29,7 +30,6 @@ from kimo_assets_tests.integrations import (  # noqa: F401 (fixtures)
     reused_integration,
     sqlite,
 )
-from kimo_assets_tests.worlds import World
 
 MYSQL_VARIABLE = "KIMO_TEST_MYSQL_URL"
 _TEMPLATE = "kimo_template"

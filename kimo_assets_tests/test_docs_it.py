@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
-from kimo_assets.defs.tasks import TASK_JOBS
+from kimo_assets.defs.jobs.import_jobs import ENTITIES_JOB, STEPS_OF_JOB
+from kimo_assets.defs.jobs.media_and_geocoding import TASK_JOBS
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "README.it.md", "docs/operations.md", "docs/operations.it.md")

@@ -18,9 +18,9 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline import run_import
+from kimo_assets.pipeline.steps import run_import
 from kimo_assets.reports import ImportReport
-from kimo_assets.sync.client import sync_agent
+from kimo_assets.sync.client.client import sync_agent
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "northwind"

@@ -11,7 +11,7 @@ from benchmarks import published
 from benchmarks.difference import difference
 from benchmarks.meter import Meter
 from kimo_assets.config import load_config
-from kimo_assets.sync.client import sync_agent
+from kimo_assets.sync.client.client import sync_agent
 
 
 def run(config: str, agents: Sequence[str], folder: str) -> dict[str, Any]:

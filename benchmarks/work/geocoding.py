@@ -12,7 +12,7 @@ from benchmarks.meter import Meter
 from benchmarks.servers import postmaster_of
 from kimo_assets.config import load_config
 from kimo_assets.database.server import open_database
-from kimo_assets.demo.google import DEMO_KEY, GoogleStandIn
+from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
 from kimo_assets.geocoding.positions import ACCOUNT_TYPES, WRITTEN
 from kimo_assets.geocoding.run import geocode_addresses
 

@@ -16,9 +16,9 @@ def run(config: str, *, through_dagster: bool) -> dict[str, Any]:
     database = open_database(loaded)
     began = time.monotonic()
     if through_dagster:
-        from kimo_assets.defs.launch import launch_import as start
+        from kimo_assets.defs.in_process import launch_import as start
     else:
-        from kimo_assets.pipeline import run_import as start  # type: ignore[assignment]
+        from kimo_assets.pipeline.steps import run_import as start  # type: ignore[assignment]
     import_s = time.monotonic() - began
     with Meter([postmaster_of(Path(loaded.data_dir) / "postgres")]) as meter:
         report = start(loaded, database)

@@ -1,7 +1,7 @@
 """The vocabulary of agent scopes: which agents may see a row of an entity.
 
 Only the shapes live here, one frozen model per kind, as the catalogue's data name them. What they
-mean in SQL is kimo_assets/sync/visibility.py. `blank: everyone` says that a row whose key has no
+mean in SQL is kimo_assets/sync/visibility/visibility.py. `blank: everyone` says that a row whose key has no
 value is not restricted by that key. `basis` tells how sure we are: the vendor's manual, our
 inference, or both.
 """

@@ -5,16 +5,17 @@ result.
 import click
 
 from kimo_assets.cli.agent import agent
-from kimo_assets.cli.catalogue import entities
-from kimo_assets.cli.checks import check
+from kimo_assets.cli.check import check
 from kimo_assets.cli.clean import clean
-from kimo_assets.cli.command import Call, KimoGroup, config_option
+from kimo_assets.cli.context import Call, KimoGroup, config_option
 from kimo_assets.cli.demo import demo
 from kimo_assets.cli.dev import dev
+from kimo_assets.cli.entities import entities
 from kimo_assets.cli.export import export
 from kimo_assets.cli.geocode import geocode
 from kimo_assets.cli.images import images
-from kimo_assets.cli.imports import import_
+from kimo_assets.cli.import_ import import_
+from kimo_assets.cli.init import init, mapping
 from kimo_assets.cli.plan import plan
 from kimo_assets.cli.rejected import rejected, retry
 from kimo_assets.cli.report import report
@@ -22,8 +23,7 @@ from kimo_assets.cli.selftest import selftest
 from kimo_assets.cli.semaphore import semaphore
 from kimo_assets.cli.serve import serve
 from kimo_assets.cli.settings import settings, sync_settings
-from kimo_assets.cli.setup import init, mapping
-from kimo_assets.cli.state import status
+from kimo_assets.cli.status import status
 from kimo_assets.cli.sync import sync
 from kimo_assets.cli.undo import undo
 from kimo_assets.cli.why import why

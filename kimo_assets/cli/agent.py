@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 from rich.progress import TaskID
 
-from kimo_assets.cli.command import Call, common_options, print_json
+from kimo_assets.cli.context import Call, common_options, print_json
+from kimo_assets.cli.formatting import plural, size
 from kimo_assets.cli.progress import bars
-from kimo_assets.cli.tables import plural, size
-from kimo_assets.sync.client import SyncResult, sync_agent
+from kimo_assets.sync.client.client import SyncResult, sync_agent
 
 _DOING = {"fetch": "Downloading", "write": "Writing"}
 

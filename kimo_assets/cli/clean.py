@@ -2,8 +2,8 @@
 
 import click
 
-from kimo_assets.cli.command import Call, common_options, print_json
-from kimo_assets.cli.imports import stopped_in_words
+from kimo_assets.cli.context import Call, common_options, print_json
+from kimo_assets.cli.import_ import stopped_in_words
 from kimo_assets.cli.progress import shown_progress
 from kimo_assets.cli.tasks import print_task
 
@@ -22,7 +22,7 @@ def clean(call: Call, dry_run: bool) -> None:
     config, database = call.config, call.database
     # Dagster takes seconds to import: not before the configuration was found to be right.
     with call.err.status("Starting ..."):
-        from kimo_assets.defs.launch import launch_cleaning
+        from kimo_assets.defs.in_process import launch_cleaning
     with shown_progress(call.err) as progress, stopped_in_words():
         report = launch_cleaning(config, database, dry_run=dry_run, progress=progress)
     if call.as_json:

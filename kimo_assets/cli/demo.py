@@ -8,24 +8,24 @@ from typing import Any
 
 import click
 
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.imports import launched
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.formatting import plural
+from kimo_assets.cli.import_ import launched
 from kimo_assets.cli.progress import bars
 from kimo_assets.cli.summary import print_report
-from kimo_assets.cli.tables import plural
 from kimo_assets.cli.tasks import do_task, print_task
 from kimo_assets.database.locks import exclusive
 from kimo_assets.demo import SCALES, DemoCompany, generate_company
 from kimo_assets.demo.company import CONFIG_FILE, ERP_FILE
-from kimo_assets.demo.google import DEMO_KEY, GoogleStandIn
-from kimo_assets.demo.makers_site import makers_site
+from kimo_assets.demo.fake_erp import PickedUp
+from kimo_assets.demo.fake_erp import pick_up as pick_up_at_the_erp
+from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
+from kimo_assets.demo.fake_image_site import makers_site
 from kimo_assets.demo.orders import MadeOrders, make_orders
-from kimo_assets.demo.standin_erp import PickedUp
-from kimo_assets.demo.standin_erp import pick_up as pick_up_at_the_erp
-from kimo_assets.pipeline import STEPS, Run
+from kimo_assets.diagnostics.status import agents_with_payload
+from kimo_assets.pipeline.steps import STEPS, Run
 from kimo_assets.reports import TaskReport
 from kimo_assets.settings import load_settings, read_settings
-from kimo_assets.status import agents_with_payload
 
 _COMPANY = Path("demo-company")
 

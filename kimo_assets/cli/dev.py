@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from kimo_assets.cli.children import Death, run_together
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.formatting import plain
 from kimo_assets.cli.ports import answers, in_url, is_loopback, reached_at, require_free, why_taken
-from kimo_assets.cli.tables import plain
+from kimo_assets.cli.processes import ChildExit, run_together
 from kimo_assets.config import CONFIG_VARIABLE
 
 _MODULE = "kimo_assets.definitions"
@@ -159,7 +159,7 @@ def _program(script: str, module: str) -> list[str]:
     return [str(beside)] if beside.exists() else [sys.executable, "-m", module]
 
 
-def _explain(call: Call, death: Death) -> None:
+def _explain(call: Call, death: ChildExit) -> None:
     call.err.say(
         f"Error: the {death.name} ended by itself with exit code {death.exit_code}; the rest was"
         " stopped. Its last lines:",

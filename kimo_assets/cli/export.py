@@ -6,14 +6,14 @@ from typing import Any
 import click
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.cli.command import Call, common_options, print_json
-from kimo_assets.cli.imports import stopped_in_words
+from kimo_assets.cli.context import Call, common_options, print_json
+from kimo_assets.cli.formatting import alarming, moment, number, plain, plural, table
+from kimo_assets.cli.import_ import stopped_in_words
 from kimo_assets.cli.progress import shown_progress
-from kimo_assets.cli.tables import alarming, moment, number, plain, plural, table
 from kimo_assets.errors import ConfigError
 from kimo_assets.export import status as lives
 from kimo_assets.export.ready import Waiting
-from kimo_assets.pipeline import settle_batch
+from kimo_assets.pipeline.steps import settle_batch
 from kimo_assets.reports import ExportReport, HeldRecord
 
 _HELD_SHOWN = 20
@@ -38,7 +38,7 @@ def _export(call: Call) -> None:
     config, database = call.config, call.database
     # Dagster takes seconds to import: not before the configuration was found to be right.
     with call.err.status("Starting ..."):
-        from kimo_assets.defs.launch import launch_export
+        from kimo_assets.defs.in_process import launch_export
     with shown_progress(call.err) as progress, stopped_in_words():
         report = launch_export(config, database, progress=progress)
     if call.as_json:

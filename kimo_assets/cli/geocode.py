@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from kimo_assets.cli.command import Call, common_options, print_json
-from kimo_assets.cli.tables import Terminal, number, plain, plural, table
+from kimo_assets.cli.context import Call, common_options, print_json
+from kimo_assets.cli.formatting import Terminal, number, plain, plural, table
 from kimo_assets.cli.tasks import run_task
 from kimo_assets.errors import ConfigError
 from kimo_assets.geocoding.plot import positions_svg, read_positions

@@ -4,7 +4,7 @@ them.
 
 import click
 
-from kimo_assets.cli.command import Call, common_options
+from kimo_assets.cli.context import Call, common_options
 from kimo_assets.cli.images_audit import audit
 from kimo_assets.cli.tasks import run_task
 

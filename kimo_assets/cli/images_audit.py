@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from kimo_assets.cli.command import Call, common_options, print_json
-from kimo_assets.cli.tables import plain, plural, some, table
+from kimo_assets.cli.context import Call, common_options, print_json
+from kimo_assets.cli.formatting import plain, plural, some, table
 from kimo_assets.images.audit import KINDS, Audit, Duplicate, Flaw, Kind
 from kimo_assets.images.audit import audit as audit_pictures
+from kimo_assets.images.contact_sheet import contact_sheet
 from kimo_assets.images.settings import image_settings
-from kimo_assets.images.sheet import contact_sheet
 
 _ROWS_SHOWN = 20
 

@@ -11,13 +11,13 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from kimo_assets.cli.command import EXIT_CHANGES, EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.imports import names_of
+from kimo_assets.cli.context import EXIT_CHANGES, EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.formatting import Terminal, alarming, number, plain, plural, table
+from kimo_assets.cli.import_ import names_of
 from kimo_assets.cli.summary import by_reason
-from kimo_assets.cli.tables import Terminal, alarming, number, plain, plural, table
 from kimo_assets.errors import ConfigError
 from kimo_assets.loading.preview import Sample
-from kimo_assets.plan import Plan, PlannedEntity, PlanProgress, make_plan
+from kimo_assets.pipeline.plan import Plan, PlannedEntity, PlanProgress, make_plan
 
 # Entities whose rows are shown; the others are in the table, and all in --json.
 _DETAILED = 12

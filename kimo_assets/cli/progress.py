@@ -11,8 +11,8 @@ from typing import Any
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from kimo_assets.cli.tables import Terminal, plain, plural, size
-from kimo_assets.pipeline import Progress
+from kimo_assets.cli.formatting import Terminal, plain, plural, size
+from kimo_assets.pipeline.steps import Progress
 from kimo_assets.reports import (
     STEP_TITLES,
     EntityReport,

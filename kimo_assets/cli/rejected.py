@@ -10,13 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.cli.catalogue import find_entity
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.imports import launched
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.entities import find_entity
+from kimo_assets.cli.formatting import alarming, number, plain, plural, seconds, table
+from kimo_assets.cli.import_ import launched
 from kimo_assets.cli.summary import print_outcome, refused_in_words
-from kimo_assets.cli.tables import alarming, number, plain, plural, seconds, table
-from kimo_assets.database.rejections import since_in_words
-from kimo_assets.pipeline import STEPS
+from kimo_assets.database.rejection_history import since_in_words
+from kimo_assets.diagnostics.status import has_database
+from kimo_assets.pipeline.steps import STEPS
 from kimo_assets.reports import ImportReport, ReloadedEntity, RetriedEntity
 from kimo_assets.staging.rejected import (
     RejectedCount,
@@ -26,7 +27,6 @@ from kimo_assets.staging.rejected import (
     row_columns,
 )
 from kimo_assets.staging.rejected_csv import EXCEL_LINES, write_csv
-from kimo_assets.status import has_database
 
 _ROWS_SHOWN = 20
 

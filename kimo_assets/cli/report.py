@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.news import read_morning, send_morning_report
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.diagnostics.run_summary import read_morning, send_morning_report
 from kimo_assets.notifications.compose import as_html, as_text
 from kimo_assets.notifications.morning import morning_letter
 from kimo_assets.notifications.settings import notification_settings

@@ -2,9 +2,9 @@
 
 import click
 
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.formatting import plain, plural, table
 from kimo_assets.cli.progress import shown_progress
-from kimo_assets.cli.tables import plain, plural, table
 from kimo_assets.selftest import CrashReport, crash_test
 from kimo_assets.selftest.crashes import POINTS
 

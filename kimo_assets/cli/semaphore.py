@@ -3,14 +3,14 @@
 import click
 from rich.table import Table
 
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.tables import NONE, alarming, moment, plain, table
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.formatting import NONE, alarming, moment, plain, table
 from kimo_assets.config import SYSTEMS
+from kimo_assets.diagnostics.status import has_database
 from kimo_assets.errors import SourceError
-from kimo_assets.semaphores import SemaphoreState, look, refuse_while_running
-from kimo_assets.semaphores import reset as set_idle
+from kimo_assets.maintenance.semaphores import SemaphoreState, look, refuse_while_running
+from kimo_assets.maintenance.semaphores import reset as set_idle
 from kimo_assets.sources.semaphore import FLOWS
-from kimo_assets.status import has_database
 
 
 @click.group()

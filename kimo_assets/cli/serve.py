@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from kimo_assets.cli.command import Call, common_options, print_json
+from kimo_assets.cli.context import Call, common_options, print_json
+from kimo_assets.cli.formatting import Terminal, plain
 from kimo_assets.cli.ports import in_url, is_loopback, require_free
-from kimo_assets.cli.tables import Terminal, plain
 
 
 @click.command()

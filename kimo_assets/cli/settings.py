@@ -9,11 +9,11 @@ import click
 from rich.table import Table
 
 from kimo_assets.catalog import ConsoleTable, load_console
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.imports import launched
-from kimo_assets.cli.tables import number, plain, plural, size, table
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.formatting import number, plain, plural, size, table
+from kimo_assets.cli.import_ import launched
 from kimo_assets.errors import ConfigError, nearest
-from kimo_assets.pipeline import open_run
+from kimo_assets.pipeline.steps import open_run
 from kimo_assets.reports import ImportReport, PublishedEntity
 from kimo_assets.settings import Rows, as_yaml, load_settings, read_settings, stored_tables
 from kimo_assets.settings.load import LoadedSettings

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.cli.command import Call
-from kimo_assets.cli.tables import (
+from kimo_assets.cli.context import Call
+from kimo_assets.cli.formatting import (
     Terminal,
     alarming,
     category_title,

@@ -10,18 +10,28 @@ from typing import Any, TypeVar
 import click
 from rich.text import Text
 
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.formatting import (
+    NONE,
+    Terminal,
+    number,
+    plain,
+    plural,
+    seconds,
+    size,
+    some,
+    table,
+)
 from kimo_assets.cli.progress import bars
-from kimo_assets.cli.tables import NONE, Terminal, number, plain, plural, seconds, size, some, table
+from kimo_assets.diagnostics.status import has_database
 from kimo_assets.errors import ConfigError, StoreError
-from kimo_assets.status import has_database
-from kimo_assets.sync import difference as differences
-from kimo_assets.sync import weight as weights
-from kimo_assets.sync.difference import Difference, EntityDifference
-from kimo_assets.sync.store import Store
-from kimo_assets.sync.stored import AGENTS, USERS, decode, find_manifest, paths
-from kimo_assets.sync.verify import Verdict, all_manifests, verify_published
-from kimo_assets.sync.weight import Weight
+from kimo_assets.sync.inspection import payload_size as weights
+from kimo_assets.sync.inspection import sync_preview as differences
+from kimo_assets.sync.inspection.payload_size import Weight
+from kimo_assets.sync.inspection.sync_preview import Difference, EntityDifference
+from kimo_assets.sync.inspection.verify import Verdict, all_manifests, verify_published
+from kimo_assets.sync.store.store import Store
+from kimo_assets.sync.store.stored_manifests import AGENTS, USERS, decode, find_manifest, paths
 
 _KEYS_SHOWN = 10
 _DAMAGES_SHOWN = 20

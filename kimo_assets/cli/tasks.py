@@ -4,10 +4,10 @@ report looks.
 
 from rich.table import Table
 
-from kimo_assets.cli.command import Call, print_json
-from kimo_assets.cli.imports import stopped_in_words
+from kimo_assets.cli.context import Call, print_json
+from kimo_assets.cli.formatting import plain, plural, table
+from kimo_assets.cli.import_ import stopped_in_words
 from kimo_assets.cli.progress import shown_progress
-from kimo_assets.cli.tables import plain, plural, table
 from kimo_assets.reports import TaskReport
 
 _PROBLEMS_SHOWN = 20
@@ -31,7 +31,7 @@ def do_task(call: Call, job: str) -> TaskReport:
     config, database = call.config, call.database
     # Dagster takes seconds to import: not before the configuration was found to be right.
     with call.err.status("Starting ..."):
-        from kimo_assets.defs.launch import launch_task
+        from kimo_assets.defs.in_process import launch_task
     with shown_progress(call.err) as progress, stopped_in_words():
         return launch_task(config, database, job=job, progress=progress)
 

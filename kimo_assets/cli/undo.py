@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from kimo_assets.cli.command import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.imports import launched
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.formatting import Terminal, moment, number, table
+from kimo_assets.cli.import_ import launched
 from kimo_assets.cli.summary import print_report
-from kimo_assets.cli.tables import Terminal, moment, number, table
 from kimo_assets.loading.history import UndoableLoad, check_target, target_of_undo, undoable_loads
 
 

@@ -5,12 +5,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.cli.catalogue import find_entity
-from kimo_assets.cli.command import Call, common_options, print_json
-from kimo_assets.cli.tables import moment, plain
-from kimo_assets.sync.trace import Link
-from kimo_assets.why import Answer
-from kimo_assets.why import why as find
+from kimo_assets.cli.context import Call, common_options, print_json
+from kimo_assets.cli.entities import find_entity
+from kimo_assets.cli.formatting import moment, plain
+from kimo_assets.diagnostics.explain_visibility import Answer
+from kimo_assets.diagnostics.explain_visibility import why as find
+from kimo_assets.sync.visibility.trace import Link
 
 
 @click.command()

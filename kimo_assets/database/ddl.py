@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, ConsoleTable, Entity, load_console
 from kimo_assets.catalog.model import Field
-from kimo_assets.database.migrate import Changes, Column, Table, Target, bring_up_to_date
+from kimo_assets.database.migrate import Changes, Column, Table, Target, synchronise
 from kimo_assets.database.names import (
     ARCHIVED,
     CHANGED,
@@ -41,7 +41,7 @@ def ensure_schema(
 
     Raises: MigrationError when it is of a later version, or values do not fit into the new schema.
     """
-    return bring_up_to_date(
+    return synchronise(
         connection, target(connection, catalog, load_console() if console is None else console)
     )
 

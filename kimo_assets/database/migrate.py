@@ -1,7 +1,7 @@
 """A database of an earlier version becomes one of this: the ledger by numbered migrations, Kimo's
 tables by comparison.
 
-    bring_up_to_date(connection, target)
+    synchronise(connection, target)
 
 One transaction, one at a time, and not while an import or export is running: whatever fails or is
 killed in it leaves the old schema. No value is ever lost: a column or a table that has left the
@@ -102,7 +102,7 @@ def known_migrations() -> list[Migration]:
     ]
 
 
-def bring_up_to_date(
+def synchronise(
     connection: Connection,
     target: Target,
     migrations: Sequence[Migration] | None = None,
@@ -165,7 +165,7 @@ def _migrate(
     connection.execute(target.script.encode())
     reached("created")
     if not changes.is_new:
-        _Tables(connection, target, changes, reached).bring_up_to_date()
+        _Tables(connection, target, changes, reached).synchronise()
     connection.execute(target.indexes.encode())
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -280,7 +280,7 @@ class _Tables:
         self._misfits: list[str] = []
         self._touched: set[str] = set()
 
-    def bring_up_to_date(self) -> None:
+    def synchronise(self) -> None:
         """Raises: MigrationError naming every column whose values do not fit."""
         for wanted in self._target.tables:
             self._alter(KIMO, wanted)

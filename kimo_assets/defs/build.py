@@ -10,22 +10,28 @@ import dagster as dg
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
-from kimo_assets.defs.assets import ASSET_OF_STEP, GROUP, OWNERS, build_assets, source_assets
-from kimo_assets.defs.checks import build_checks
-from kimo_assets.defs.cleaning import clean_up
-from kimo_assets.defs.company import assets_of, jobs_of, specs_of
-from kimo_assets.defs.export import build_export_check, export_to_erp, outbox_asset
-from kimo_assets.defs.jobs import build_jobs
-from kimo_assets.defs.notify import build_notify_sensor, morning_report
-from kimo_assets.defs.payloads import agent_payloads
-from kimo_assets.defs.retry import retry_rejected
-from kimo_assets.defs.runs import RESOURCE, KimoRun, kimo_resource
-from kimo_assets.defs.schedules import build_schedules
-from kimo_assets.defs.sensors import build_sensors
-from kimo_assets.defs.settings import settings_asset
-from kimo_assets.defs.tasks import TASK_JOBS, task_assets
-from kimo_assets.defs.trust import build_trust_checks
-from kimo_assets.pipeline import Progress, Run
+from kimo_assets.defs.asset_checks import build_trust_checks
+from kimo_assets.defs.assets.agent_payloads import agent_payloads
+from kimo_assets.defs.assets.pipeline_assets import (
+    ASSET_OF_STEP,
+    GROUP,
+    OWNERS,
+    build_assets,
+    source_assets,
+)
+from kimo_assets.defs.automation.notifications import build_notify_sensor, morning_report
+from kimo_assets.defs.automation.schedules import build_schedules
+from kimo_assets.defs.automation.sensors import build_sensors
+from kimo_assets.defs.jobs.cleaning import clean_up
+from kimo_assets.defs.jobs.export import build_export_check, export_to_erp, outbox_asset
+from kimo_assets.defs.jobs.import_jobs import build_jobs
+from kimo_assets.defs.jobs.media_and_geocoding import TASK_JOBS, task_assets
+from kimo_assets.defs.jobs.retry import retry_rejected
+from kimo_assets.defs.jobs.settings import settings_asset
+from kimo_assets.defs.naming import assets_of, jobs_of, specs_of
+from kimo_assets.defs.payload_check import build_checks
+from kimo_assets.defs.resource import RESOURCE, KimoRun, kimo_resource
+from kimo_assets.pipeline.steps import Progress, Run
 
 
 def build_defs(

@@ -5,7 +5,7 @@ Here is what others may use. Importing the company into Kimo is the rest of the 
 """
 
 from kimo_assets.demo.company import DemoCompany, generate_company
+from kimo_assets.demo.next_day import change_company
 from kimo_assets.demo.scales import SCALES, Scale
-from kimo_assets.demo.tomorrow import change_company
 
 __all__ = ["SCALES", "DemoCompany", "Scale", "change_company", "generate_company"]

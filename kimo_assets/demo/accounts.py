@@ -13,7 +13,6 @@ import numpy as np
 from kimo_assets.demo import lookups
 from kimo_assets.demo.agents import Agents
 from kimo_assets.demo.codes import cin, iban, vat_number
-from kimo_assets.demo.draws import Draws, chance, choose, day, days, draws_for, slices, weighted
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.names import (
     BANKS,
@@ -26,6 +25,16 @@ from kimo_assets.demo.names import (
     STREETS,
     SURNAMES,
     WOMEN,
+)
+from kimo_assets.demo.randomness import (
+    Draws,
+    chance,
+    choose,
+    day,
+    days,
+    draws_for,
+    slices,
+    weighted,
 )
 from kimo_assets.demo.scales import Scale
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from kimo_assets.demo.codes import vat_number
-from kimo_assets.demo.draws import Draws, chance, draws_for
 from kimo_assets.demo.erp_database import ErpWriter
 from kimo_assets.demo.lookups import VISIBILITY_FILTERS, WAREHOUSE_OF_PROVINCE, WAREHOUSES
 from kimo_assets.demo.names import MEN, PROVINCES, STREETS, SURNAMES, WOMEN
 from kimo_assets.demo.products import MAKER_OF, TRADEMARKS
+from kimo_assets.demo.randomness import Draws, chance, draws_for
 from kimo_assets.demo.scales import Scale
 
 _HOUSEHOLD_MAKERS = 8

@@ -8,6 +8,7 @@ from kimo_assets.demo.accounts import draw_accounts, write_accounts
 from kimo_assets.demo.agents import draw_agents, write_agents
 from kimo_assets.demo.documents import write_documents
 from kimo_assets.demo.erp_database import ErpWriter, new_erp
+from kimo_assets.demo.invalid_rows import WRONG_ROWS, plant_wrong_rows
 from kimo_assets.demo.items import Items, draw_items, write_items
 from kimo_assets.demo.lookups import write_lookups
 from kimo_assets.demo.mapping import MARKER, kimo_yaml
@@ -18,7 +19,6 @@ from kimo_assets.demo.scales import SCALES, Scale
 from kimo_assets.demo.settings import settings_yaml
 from kimo_assets.demo.stock import write_stock
 from kimo_assets.demo.visits import write_visits
-from kimo_assets.demo.wrong_rows import WRONG_ROWS, plant_wrong_rows
 from kimo_assets.errors import ConfigError
 
 ERP_FILE = "erp.sqlite"

@@ -11,7 +11,11 @@ import numpy as np
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import SITE, Accounts
 from kimo_assets.demo.agents import Agents
-from kimo_assets.demo.draws import (
+from kimo_assets.demo.erp_database import Chunk, ErpWriter
+from kimo_assets.demo.items import Items
+from kimo_assets.demo.prices import list_prices
+from kimo_assets.demo.products import RANGES
+from kimo_assets.demo.randomness import (
     PRICE_UNITS,
     Draws,
     chance,
@@ -22,10 +26,6 @@ from kimo_assets.demo.draws import (
     slices,
     weighted,
 )
-from kimo_assets.demo.erp_database import Chunk, ErpWriter
-from kimo_assets.demo.items import Items
-from kimo_assets.demo.prices import list_prices
-from kimo_assets.demo.products import RANGES
 from kimo_assets.demo.scales import Scale
 
 _ORDERS_A_CHUNK = 5_000

@@ -12,16 +12,6 @@ import numpy as np
 
 from kimo_assets.demo.agents import trademark_code
 from kimo_assets.demo.codes import ean13
-from kimo_assets.demo.draws import (
-    Draws,
-    chance,
-    choose,
-    days,
-    distinct,
-    draws_for,
-    slices,
-    weighted,
-)
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.names import MAKERS_SITE
 from kimo_assets.demo.products import (
@@ -36,6 +26,16 @@ from kimo_assets.demo.products import (
     RANGES,
     TRADEMARKS,
     Range,
+)
+from kimo_assets.demo.randomness import (
+    Draws,
+    chance,
+    choose,
+    days,
+    distinct,
+    draws_for,
+    slices,
+    weighted,
 )
 from kimo_assets.demo.scales import Scale
 

@@ -20,8 +20,8 @@ from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, columns, tab
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import company_name, slug
 from kimo_assets.demo.codes import vat_number
-from kimo_assets.demo.draws import TODAY, Draws, draws_for, weighted
 from kimo_assets.demo.names import PROVINCES, STREETS
+from kimo_assets.demo.randomness import TODAY, Draws, draws_for, weighted
 from kimo_assets.errors import ConfigError
 
 TITLE = "demo: orders"

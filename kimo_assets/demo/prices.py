@@ -11,7 +11,10 @@ import numpy as np
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import Accounts
 from kimo_assets.demo.agents import Agents
-from kimo_assets.demo.draws import (
+from kimo_assets.demo.erp_database import Chunk, ErpWriter
+from kimo_assets.demo.items import Items
+from kimo_assets.demo.products import FAMILIES, GROUPS
+from kimo_assets.demo.randomness import (
     PRICE_UNITS,
     Draws,
     chance,
@@ -21,9 +24,6 @@ from kimo_assets.demo.draws import (
     slices,
     weighted,
 )
-from kimo_assets.demo.erp_database import Chunk, ErpWriter
-from kimo_assets.demo.items import Items
-from kimo_assets.demo.products import FAMILIES, GROUPS
 from kimo_assets.demo.scales import Scale
 
 _YEAR_START = "2026-01-01"

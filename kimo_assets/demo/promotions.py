@@ -5,10 +5,10 @@
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import Accounts
 from kimo_assets.demo.agents import Agents
-from kimo_assets.demo.draws import Draws, day, draws_for
 from kimo_assets.demo.erp_database import ErpWriter
 from kimo_assets.demo.items import Items, maker_code
 from kimo_assets.demo.products import ITEM_LINES, MAKERS
+from kimo_assets.demo.randomness import Draws, day, draws_for
 from kimo_assets.demo.scales import Scale
 
 _NAMES = (

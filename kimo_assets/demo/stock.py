@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from kimo_assets.demo import lookups
-from kimo_assets.demo.draws import Draws, chance, choose, days, draws_for, slices
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.items import Items
+from kimo_assets.demo.randomness import Draws, chance, choose, days, draws_for, slices
 
 _STOCKED_PERCENT = (100, 50, 40, 35, 25)
 _COUNTED_AT = "2026-01-15 05:30:00"

@@ -7,9 +7,9 @@ import numpy as np
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import Accounts
 from kimo_assets.demo.agents import Agents, trademark_code
-from kimo_assets.demo.draws import Draws, chance, choose, days, draws_for, slices, weighted
 from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.products import TRADEMARKS
+from kimo_assets.demo.randomness import Draws, chance, choose, days, draws_for, slices, weighted
 from kimo_assets.demo.scales import Scale
 
 _OPEN, _COMPLETED, _LATE, _DISMISSED = 1, 2, 4, 5

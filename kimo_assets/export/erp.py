@@ -10,7 +10,7 @@ from kimo_assets.export.marker import Marker
 from kimo_assets.export.outbox import Fields
 from kimo_assets.export.targets import Target
 from kimo_assets.sources.connection import source_errors
-from kimo_assets.sources.reach import persistently
+from kimo_assets.sources.reconnection import persistently
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from kimo_assets.catalog import Catalog, Entity
 from kimo_assets.catalog.model import PENDING_STATUSES
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, table
+from kimo_assets.database.overdue_records import days_stuck
 from kimo_assets.database.rules import business_rules
-from kimo_assets.database.stuck import days_stuck
 
 # EntityStatus (fact sheet, section 9).
 EXPORTED, EXPORTING, COMMITTING, READY = 1, 3, 5, 6

@@ -29,8 +29,8 @@ from kimo_assets.reports import ExportedEntity, ExportReport, HeldRecord, TaskLi
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.semaphore import (
     EXPORT,
-    Patience,
     Semaphore,
+    WaitPolicy,
     current,
     open_semaphores,
     taken,
@@ -159,7 +159,7 @@ def _open_erp(run: ExportRun, notes: list[str]) -> Iterator[tuple[Erp, bool]]:
         ledger = SemaphoreLedger(run.connect, run.load, run.run_id)
         if not _are_left_behind(semaphores, ledger):
             mark_unproved(run.connection, source)
-        patience = Patience(
+        patience = WaitPolicy(
             run.config.export.semaphore_wait_s,
             described.connect_attempts,
             say,

@@ -19,7 +19,7 @@ from kimo_assets.export.erp import Erp
 from kimo_assets.export.outbox import Batch, Outbox
 from kimo_assets.export.ready import Candidate
 from kimo_assets.export.recovery import Verdict, verdict
-from kimo_assets.export.targets import Unfit
+from kimo_assets.export.targets import UnfittingValueError
 from kimo_assets.reports import HeldRecord
 from kimo_assets.sources.connection import connected, source_errors, without_secrets
 
@@ -119,7 +119,7 @@ class Sender:
             for row in rows:
                 try:
                     converted[row.head_id].setdefault(name, []).append(convert(row.values))
-                except Unfit as error:
+                except UnfittingValueError as error:
                     where = "" if name == batch.entity else f"{name} {row.id}: "
                     unfit.setdefault(row.head_id, f"{where}{error}")
         held = [HeldRecord(batch.entity, key, batch.heads[key], why) for key, why in unfit.items()]

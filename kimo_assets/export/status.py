@@ -56,7 +56,7 @@ class ExportStatus:
 
 
 @dataclass(frozen=True)
-class Trip:
+class Delivery:
     """A record's way to the ERP with one batch. parts: how many rows travelled with it; tables:
     Kimo's, whose rows went.
 
@@ -95,7 +95,7 @@ class RecordLife:
     is_archived: bool
     held: str | None
     held_since: datetime | None
-    trips: tuple[Trip, ...]
+    trips: tuple[Delivery, ...]
 
 
 def status(
@@ -196,7 +196,7 @@ _NOW = sql.SQL(
 )
 
 
-def _trips(connection: Connection, entity: str, key: str) -> Iterator[Trip]:
+def _trips(connection: Connection, entity: str, key: str) -> Iterator[Delivery]:
     rows = connection.execute(
         """
         SELECT r.batch, b.state, b.load, b.run_id, b.source, r.parts,
@@ -209,4 +209,4 @@ def _trips(connection: Connection, entity: str, key: str) -> Iterator[Trip]:
         [entity, key],
     )
     for row in rows:
-        yield replace(Trip(*row), tables=tuple(row[6]))
+        yield replace(Delivery(*row), tables=tuple(row[6]))

@@ -45,14 +45,14 @@ _SITES = ("ShipmentSiteId", "ShipmentSite2Id")
 Make = Callable[[Any], Any]
 
 
-class Unfit(Exception):
+class UnfittingValueError(Exception):
     """A value that the ERP's column cannot hold: one sentence with field, column, what it is and
     what fits.
     """
 
 
 @dataclass(frozen=True)
-class Maker:
+class ColumnWriter:
     """One column's value. at: the position of the text that `make` takes; the one behind all fields
     is all of them.
     """
@@ -79,7 +79,7 @@ class Target:
     fields: tuple[str, ...]
     sync_column: str | None
     ignored: tuple[str, ...] = ()
-    makers: tuple[Maker, ...] = field(default=(), repr=False, compare=False)
+    makers: tuple[ColumnWriter, ...] = field(default=(), repr=False, compare=False)
     columns: tuple[ErpColumn, ...] = field(default=(), repr=False, compare=False)
     unfilled: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -89,12 +89,12 @@ class Target:
         object.__setattr__(self, "_steps", tuple((maker.make, maker.at) for maker in self.makers))
 
     def convert(self, values: Sequence[str | None]) -> tuple[Any, ...]:
-        """A row for the ERP from the fields as PostgreSQL writes them (::text). Raises: Unfit."""
+        """A row for the ERP from the fields as PostgreSQL writes them (::text). Raises: UnfittingValueError."""
         cells = (*values, values)
         try:
             return tuple([make(cells[at]) for make, at in self._steps])
         except Refused:
-            raise Unfit(self._complaint(cells)) from None
+            raise UnfittingValueError(self._complaint(cells)) from None
 
     def _complaint(self, cells: Sequence[Any]) -> str:
         for maker in self.makers:
@@ -276,14 +276,16 @@ class _Making:
             "ItemId",
         ) and self.export.idrolab_item is not None
 
-    def maker(self, source: Field, column: ErpColumn) -> Maker:
+    def maker(self, source: Field, column: ErpColumn) -> ColumnWriter:
         null = self._null(source, column)
         write = writer(column, self.formats)
         name = source.name
         step = self.mapping.transform.get(name)
         adjust = self._adjustment(name)
         if step is None and adjust is None and not self._is_idrolab(name):
-            return Maker(name, column.name, _plain(source, column, write, null), self._at[name])
+            return ColumnWriter(
+                name, column.name, _plain(source, column, write, null), self._at[name]
+            )
         read = self._read_by(name)
         made = _remembered(
             partial(
@@ -294,7 +296,7 @@ class _Making:
             code = self.export.idrolab_item or ""
             made = partial(_idrolab, made, self._idrolab_type(), code, write)
         positions = tuple(self._at[one] for one in read)
-        return Maker(name, column.name, partial(_of_row, made, positions), len(self.fields))
+        return ColumnWriter(name, column.name, partial(_of_row, made, positions), len(self.fields))
 
     def _idrolab_type(self) -> str:
         codes = self.entity.fields["LineType"].codes

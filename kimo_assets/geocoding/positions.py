@@ -5,7 +5,7 @@ nobody else's to touch.
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.database.made import bring_up_to_date, made_id
+from kimo_assets.database.derived_entities import made_id, synchronise
 
 ENTITY = "EntityGeoposition"
 
@@ -63,4 +63,4 @@ def refresh(connection: Connection, load: int) -> int:
 
     An account whose address has changed has no position until the new address is geocoded.
     """
-    return bring_up_to_date(connection, load_catalog()[ENTITY], _WANTED, load, ours=_OF_GOOGLE)
+    return synchronise(connection, load_catalog()[ENTITY], _WANTED, load, ours=_OF_GOOGLE)

@@ -19,14 +19,14 @@ from psycopg import Connection, sql
 
 from kimo_assets.database.names import KIMO, table
 from kimo_assets.errors import ImagesError, in_one_line
-from kimo_assets.images import ledger, public
+from kimo_assets.images import ledger, public_folder
 from kimo_assets.images.addresses import Guard, RefusedError, check_url, place_of, shown
 from kimo_assets.images.fetch import Fetched, Fetcher, FetchError, Limits, Validators
 from kimo_assets.images.ledger import FAILED, MISSING, OK, Record
 from kimo_assets.images.picture import Original
 from kimo_assets.images.references import URL_OF_IMAGE
 from kimo_assets.images.settings import ImageSettings
-from kimo_assets.images.workers import DeadWorkerError, Outcome, Piece, Worker, cores
+from kimo_assets.images.worker_pool import DeadWorkerError, Outcome, Piece, Worker, cores
 from kimo_assets.reports import Problem, TaskListener, TaskReport
 
 TITLE = "Download immagini da url"
@@ -531,7 +531,7 @@ def _unchanged(one: Wanted, fetched: Fetched, size: int | None) -> Result:
 
 def _prepare(connection: Connection, settings: ImageSettings) -> None:
     with _public_folder(settings):
-        public.check(settings.public)
+        public_folder.check(settings.public)
         ledger.forget_lost(connection, settings.public)
 
 

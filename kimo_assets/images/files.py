@@ -16,12 +16,12 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config.models import IMAGE_ENTITIES
 from kimo_assets.database.names import ARCHIVED, KIMO, table
 from kimo_assets.errors import ImagesError, in_one_line
-from kimo_assets.images import ledger, public
-from kimo_assets.images.folder import Listing, Stamp, list_folder
+from kimo_assets.images import ledger, public_folder
 from kimo_assets.images.names import Meaning, Names
 from kimo_assets.images.picture import Recipe
 from kimo_assets.images.settings import ImageSettings
-from kimo_assets.images.workers import Outcome, Piece, make_all
+from kimo_assets.images.source_folder import Listing, Stamp, list_folder
+from kimo_assets.images.worker_pool import Outcome, Piece, make_all
 from kimo_assets.reports import Problem, TaskListener, TaskReport
 
 TITLE = "Importazione file immagini articoli"
@@ -82,7 +82,7 @@ def import_files(
     started = time.monotonic()
     found = look(connection, settings)
     try:
-        public.check(settings.public)
+        public_folder.check(settings.public)
         ledger.forget_lost(connection, settings.public)
     except OSError as error:
         raise _unusable(settings, error) from error

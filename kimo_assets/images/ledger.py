@@ -11,9 +11,9 @@ from typing import Any
 
 from psycopg import Connection
 
-from kimo_assets.images import public as public_folder
+from kimo_assets.images import public_folder
 from kimo_assets.images.picture import Original
-from kimo_assets.images.public import PublicPicture
+from kimo_assets.images.public_folder import PublicPicture
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from kimo_assets.images.folder import Listing
+from kimo_assets.images.source_folder import Listing
 
 State = Literal["found", "missing", "unknown", "refused"]
 

@@ -6,7 +6,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config.models import IMAGE_ENTITIES
-from kimo_assets.database.made import bring_up_to_date, made_id
+from kimo_assets.database.derived_entities import made_id, synchronise
 from kimo_assets.database.names import KIMO, table
 
 ENTITY = "PublicImage"
@@ -26,7 +26,7 @@ def refresh(connection: Connection, load: int) -> int:
         "ItemUrl", "Url", sql.SQL('r."UrlTypeId" = {}').format(sql.Literal(URL_OF_IMAGE))
     )
     wanted = sql.SQL(" UNION ALL ").join([*of_files, of_urls])
-    return bring_up_to_date(connection, load_catalog()[ENTITY], wanted, load)
+    return synchronise(connection, load_catalog()[ENTITY], wanted, load)
 
 
 def _pictures(entity: str, column: str, condition: sql.Composable) -> sql.Composed:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from kimo_assets.images.picture import PictureError, Recipe, check_size, render
-from kimo_assets.images.public import publish
+from kimo_assets.images.public_folder import publish
 
 READY = b"ready\n"
 

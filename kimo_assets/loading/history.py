@@ -17,7 +17,7 @@ from kimo_assets.catalog import Catalog, Entity
 from kimo_assets.catalog.model import LIFECYCLE
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, columns, table
 from kimo_assets.errors import ConfigError
-from kimo_assets.loading.holding import is_held
+from kimo_assets.loading.held_rows import is_held
 from kimo_assets.reports import LoadedEntity
 
 _HISTORY = "history"

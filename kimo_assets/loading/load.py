@@ -12,12 +12,12 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity
 from kimo_assets.database.names import ID, INTEGRATOR, KIMO, StagingArea, table
-from kimo_assets.database.rejections import since_kept
+from kimo_assets.database.rejection_history import since_kept
 from kimo_assets.errors import ContractError, GuardError
 from kimo_assets.loading import guard, history
 from kimo_assets.loading.diff import Diff, staged_fields
-from kimo_assets.loading.holding import is_held
-from kimo_assets.loading.refusals import refuse_rows
+from kimo_assets.loading.held_rows import is_held
+from kimo_assets.loading.rejections import refuse_rows
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.reports import LoadedEntity
 

@@ -11,10 +11,10 @@ from psycopg import Connection
 
 from kimo_assets.catalog import Catalog
 from kimo_assets.database.names import INTEGRATOR
-from kimo_assets.database.rejections import count_new
+from kimo_assets.database.rejection_history import count_new
 from kimo_assets.errors import KimoError, in_one_line
 from kimo_assets.loading import history
-from kimo_assets.loading.acknowledge import Acknowledged, acknowledge, to_acknowledge
+from kimo_assets.loading.acknowledgements import Acknowledged, acknowledge, to_acknowledge
 from kimo_assets.loading.load import OnComparison, load_entity
 from kimo_assets.loading.references import check_references
 from kimo_assets.loading.rules import LoadRules

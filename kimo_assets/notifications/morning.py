@@ -1,4 +1,4 @@
-"""What the morning report says. Where its figures come from is kimo_assets/news.py's."""
+"""What the morning report says. Where its figures come from is kimo_assets/diagnostics/run_summary.py's."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 from kimo_assets.notifications.compose import Block, Items, Letter, Paragraph, Section, table
 from kimo_assets.notifications.runs import RefusedRows, names_in_short, refused_rows
 from kimo_assets.notifications.settings import NotificationSettings
-from kimo_assets.notifications.words import Words
+from kimo_assets.notifications.translations import Words
 from kimo_assets.reports import by_reason
 
 _ROWS = 15

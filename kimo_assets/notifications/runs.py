@@ -1,4 +1,4 @@
-"""What a mail about a run says. Where its figures come from is kimo_assets/news.py's."""
+"""What a mail about a run says. Where its figures come from is kimo_assets/diagnostics/run_summary.py's."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from kimo_assets.notifications.compose import Block, Items, Letter, Paragraph, Section, Tone, table
 from kimo_assets.notifications.settings import NotificationSettings
-from kimo_assets.notifications.words import Words
+from kimo_assets.notifications.translations import Words
 from kimo_assets.reports import STEP_TITLES, by_reason
 
 Told = Literal["succeeded", "failed", "still failing", "recovered"]

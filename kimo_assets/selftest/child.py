@@ -25,7 +25,7 @@ from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
 from kimo_assets.export.run import ExportRun, export_to_erp
-from kimo_assets.pipeline import Progress, run_import, run_undo
+from kimo_assets.pipeline.steps import Progress, run_import, run_undo
 
 # All scratch databases are called so, and nothing else is touched.
 PREFIX = "kimo_selftest_"

@@ -38,13 +38,13 @@ from kimo_assets.demo import change_company, generate_company
 from kimo_assets.demo.company import CONFIG_FILE, ERP_FILE, SETTINGS_FILE
 from kimo_assets.demo.erp_tables import EXPORT_SEMAPHORE
 from kimo_assets.demo.orders import make_orders
+from kimo_assets.diagnostics.status import agents_with_payload
 from kimo_assets.errors import ConfigError, KimoError, LockedError, in_one_line
 from kimo_assets.reports import TaskListener
 from kimo_assets.selftest.child import DIE_AT, KILL, PREFIX, Points, refuse_foreign, work
 from kimo_assets.settings import load_settings, read_settings
 from kimo_assets.sources.semaphore import IMPORT
-from kimo_assets.status import agents_with_payload
-from kimo_assets.sync.client import sync_agent
+from kimo_assets.sync.client.client import sync_agent
 
 TITLE = "Selftest"
 WORKS = ("import", "undo", "export")

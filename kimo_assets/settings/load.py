@@ -10,9 +10,9 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import ConsoleTable, load_console
 from kimo_assets.database.names import KIMO, columns, table
-from kimo_assets.settings.checks import warnings, wrong_references
 from kimo_assets.settings.document import Settings, raise_all
 from kimo_assets.settings.tables import Key, Rows, stored_tables
+from kimo_assets.settings.validation import warnings, wrong_references
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from sqlalchemy.sql.expression import ColumnElement, TableClause
 from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.errors import KimoError, PermanentSourceError, SemaphoreError, TableLockedError
 from kimo_assets.sources.connection import connected, open_source, source_errors
-from kimo_assets.sources.reach import persistently
+from kimo_assets.sources.reconnection import persistently
 
 IDLE = 0
 _POLL_S = 2.0
@@ -92,7 +92,7 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitPolicy:
     """How long to wait for a semaphore, how often to try what fails for the moment, whom to
     tell.
     """
@@ -183,7 +183,7 @@ def in_words(status: int) -> str:
 
 @contextmanager
 def taken(
-    semaphores: Sequence[Semaphore], ledger: Ledger, patience: Patience
+    semaphores: Sequence[Semaphore], ledger: Ledger, patience: WaitPolicy
 ) -> Iterator[list[Semaphore]]:
     """Holds the semaphores while the block runs, and gives them back whatever becomes of it.
 
@@ -211,7 +211,7 @@ class _Hold:
     ledger: Ledger
     claimed: bool = field(default=False)
 
-    def wait_and_take(self, patience: Patience) -> bool:
+    def wait_and_take(self, patience: WaitPolicy) -> bool:
         """Whether it was left behind by a run of ours."""
         began, told = patience.clock(), _Told(patience)
         # A moment without an answer ends no wait of half an hour.
@@ -281,7 +281,7 @@ class _Hold:
     def _whose(self, status: int) -> str:
         return ", but not by us" if status == self.semaphore.flow.status else ""
 
-    def give_back(self, patience: Patience) -> None:
+    def give_back(self, patience: WaitPolicy) -> None:
         """Never raises: what ended the run is not to be hidden. What cannot be given back stays on
         record as ours.
         """
@@ -348,7 +348,7 @@ def _stored(semaphore: Semaphore, status: int) -> int | str:
 class _Told:
     """Says what is waited for: at once when it changes, else now and then."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: WaitPolicy) -> None:
         self._patience = patience
         self._last: tuple[str, float] | None = None
 

@@ -7,7 +7,7 @@ import time
 from psycopg import Connection, sql
 
 from kimo_assets.database.names import INTEGRATOR, NO_LOAD, PLANNED, columns, table
-from kimo_assets.database.rejections import count_new
+from kimo_assets.database.rejection_history import count_new
 from kimo_assets.reports import StagedEntity
 from kimo_assets.staging.quarantine import KEPT_COLUMNS, count_rules
 from kimo_assets.staging.stage import last_snapshot, record_snapshot

@@ -17,7 +17,7 @@ from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import KimoConfig, SystemId
-from kimo_assets.database.rejections import times_refused
+from kimo_assets.database.rejection_history import times_refused
 from kimo_assets.sources.lookup import text_literal
 from kimo_assets.staging.quarantine import Reason, reason_of
 

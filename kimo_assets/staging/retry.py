@@ -20,7 +20,12 @@ from kimo_assets.catalog import Entity
 from kimo_assets.catalog.model import Field
 from kimo_assets.config import EntityMapping, SystemId
 from kimo_assets.database.names import HASH, ID, INTEGRATOR, SEGMENT, StagingArea, columns, table
-from kimo_assets.database.rejections import count_new, of_entity, remember_since, restore_since
+from kimo_assets.database.rejection_history import (
+    count_new,
+    of_entity,
+    remember_since,
+    restore_since,
+)
 from kimo_assets.errors import PermanentSourceError
 from kimo_assets.reports import RetriedEntity
 from kimo_assets.sources.connection import source_errors

@@ -27,7 +27,12 @@ from kimo_assets.database.names import (
     given_columns,
     table,
 )
-from kimo_assets.database.rejections import count_new, of_entity, remember_since, restore_since
+from kimo_assets.database.rejection_history import (
+    count_new,
+    of_entity,
+    remember_since,
+    restore_since,
+)
 from kimo_assets.errors import GuardError, PermanentSourceError
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.connection import connected, source_errors

@@ -29,11 +29,11 @@ from kimo_assets.errors import (
     in_one_line,
 )
 from kimo_assets.reports import StagedEntity
-from kimo_assets.sources.complaints import complaint
 from kimo_assets.sources.connection import READER, without_secrets
 from kimo_assets.sources.custom_task import run_custom_task
-from kimo_assets.sources.reach import Sources, open_sources
-from kimo_assets.sources.semaphore import IMPORT, Patience, open_semaphores, taken
+from kimo_assets.sources.error_messages import complaint
+from kimo_assets.sources.reconnection import Sources, open_sources
+from kimo_assets.sources.semaphore import IMPORT, WaitPolicy, open_semaphores, taken
 from kimo_assets.staging.stage import stage_entity
 
 _TICK_S = 0.5
@@ -103,7 +103,7 @@ def stage_entities(
             for report in reports:
                 on_done(report)
             return reports
-        crew = _Crew(run, sources, told, work or _staged_whole(run), failed)
+        crew = StagingPool(run, sources, told, work or _staged_whole(run), failed)
         stack.callback(crew.close)
         threads = min(run.config.import_.parallel, len(names))
         return (
@@ -127,11 +127,11 @@ def _ready(run: StagingRun, names: Sequence[str], say: Callable[[str], None]) ->
             yield sources
 
 
-def _patience(run: StagingRun, sources: Sources, say: Callable[[str], None]) -> Patience:
+def _patience(run: StagingRun, sources: Sources, say: Callable[[str], None]) -> WaitPolicy:
     attempts = max(
         (run.config.sources[name].connect_attempts for name in sources.engines), default=1
     )
-    return Patience(run.config.import_.semaphore_wait_s, attempts, say, run.sleep, run.clock)
+    return WaitPolicy(run.config.import_.semaphore_wait_s, attempts, say, run.sleep, run.clock)
 
 
 def _run_custom_task(run: StagingRun, say: Callable[[str], None]) -> None:
@@ -212,7 +212,7 @@ class _Stopped(Exception):
     """Ends an entity because the step ends; nobody is told."""
 
 
-class _Crew:
+class StagingPool:
     """Stages entities, each on a connection of its own to Kimo's database."""
 
     def __init__(

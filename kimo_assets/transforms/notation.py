@@ -13,9 +13,9 @@ from typing import Any
 
 from kimo_assets.errors import nearest
 from kimo_assets.transforms import numbers, steps
-from kimo_assets.transforms.beginnings import Beginning, Coalesce, Concat, Constant, OwnColumn
 from kimo_assets.transforms.dates import AsDate, DateFormat
 from kimo_assets.transforms.expressions import Expression
+from kimo_assets.transforms.inputs import Coalesce, Concat, Constant, Input, OwnColumn
 from kimo_assets.transforms.values import text_of
 
 Step = Callable[[Any, frozenset[str]], Any]
@@ -33,7 +33,7 @@ class NotationError(ValueError):
 class Transformation:
     """text: the notation in one line, which differs wherever two transformations differ."""
 
-    beginning: Beginning
+    beginning: Input
     steps: tuple[Step, ...]
     text: str
 

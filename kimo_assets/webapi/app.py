@@ -16,9 +16,9 @@ from starlette.types import ASGIApp
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import abandoned
 from kimo_assets.database.server import Database
+from kimo_assets.diagnostics.status import Status, has_database, nothing_yet, read_status
 from kimo_assets.errors import KimoError, UnknownEntityError, WebserverError, in_one_line, nearest
 from kimo_assets.reports import title_of
-from kimo_assets.status import Status, has_database, nothing_yet, read_status
 from kimo_assets.webapi.access import HEALTH, TOKEN_PARAMETER, Answer, Door, refused, with_door
 from kimo_assets.webapi.endpoints import (
     ENDPOINTS,

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from kimo_assets.cli import main
-from kimo_assets_tests.sync.handmade import HandmadeStore
+from kimo_assets_tests.sync.store_builder import HandmadeStore
 
 
 @pytest.fixture

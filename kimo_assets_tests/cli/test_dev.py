@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from kimo_assets.cli.children import run_together
+from kimo_assets.cli.processes import run_together
 from kimo_assets_tests.cli.conftest import Company
 
 _WAITS = [sys.executable, "-c", "import time; print('waiting', flush=True); time.sleep(600)"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kimo_assets_tests.cli.conftest import Company, NewCompany
-from kimo_assets_tests.mail_server import html_of, mail_server, text_of
+from kimo_assets_tests.support.mail_server import html_of, mail_server, text_of
 
 
 def test_it_is_printed_and_written(imported: Company, tmp_path: Path) -> None:

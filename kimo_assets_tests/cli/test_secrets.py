@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from kimo_assets.config import load_config
 from kimo_assets.webapi.app import build_app
 from kimo_assets_tests.cli.conftest import Company, NewCompany
-from kimo_assets_tests.network import Line, asking_for_password
+from kimo_assets_tests.support.network import Line, asking_for_password
 from kimo_assets_tests.webapi.conftest import ask, serving
 
 ERP_PASSWORD = "pl4nted/at the ERP ü"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kimo_assets.sync.weight import record_weights
+from kimo_assets.sync.inspection.payload_size import record_weights
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 from kimo_assets_tests.sync.stores import HandStore
 

@@ -14,9 +14,9 @@ from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.database.names import codes_domain, column_type
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.errors import ConfigError
-from kimo_assets.plan import make_plan
+from kimo_assets.pipeline.plan import make_plan
 from kimo_assets.staging.rejected import rejected_rows
-from kimo_assets_tests.worlds import World, ids, url_of
+from kimo_assets_tests.support.company import World, ids, url_of
 
 
 def test_every_entity_and_every_table_of_the_console_has_every_field_of_the_catalogue(

@@ -22,13 +22,13 @@ from kimo_assets.catalog import Catalog, Entity, Field, load_catalog, load_conso
 from kimo_assets.database import migrate
 from kimo_assets.database.ddl import ensure_schema, target
 from kimo_assets.database.locks import exclusive
-from kimo_assets.database.migrate import Migration, bring_up_to_date, known_migrations
+from kimo_assets.database.migrate import Migration, known_migrations, synchronise
 from kimo_assets.database.server import Database
+from kimo_assets.diagnostics.status import read_status
 from kimo_assets.errors import ConfigError, MigrationError
-from kimo_assets.pipeline import run_undo
-from kimo_assets.status import read_status
+from kimo_assets.pipeline.steps import run_undo
 from kimo_assets_tests.database.catalogues import catalogue, edited, of, text
-from kimo_assets_tests.worlds import World, agents
+from kimo_assets_tests.support.company import World, agents
 
 LEVELS = {"0": "Standard", "3": "Bronze", "4": "Silver"}
 EARLIER: Mapping[str, Mapping[str, Field | None]] = {
@@ -457,7 +457,7 @@ def test_numbered_migrations_run_once_and_in_order_and_not_in_a_new_database(
     assert [migration.number for migration in known] == list(range(1, len(known) + 1))
 
     def upgrade(*migrations: Migration) -> migrate.Changes | None:
-        return bring_up_to_date(connection, target(connection, catalog, {}), migrations)
+        return synchronise(connection, target(connection, catalog, {}), migrations)
 
     first = Migration(1, "SELECT 1 / 0")
     assert upgrade(first)
@@ -570,7 +570,7 @@ def test_nothing_is_altered_under_a_run_or_a_view_of_ones_own(
 _KILLED = """
 import os, signal, sys
 from kimo_assets.database.ddl import target
-from kimo_assets.database.migrate import Migration, bring_up_to_date
+from kimo_assets.database.migrate import Migration, synchronise
 from kimo_assets.database.server import Database
 from kimo_assets_tests.database.catalogues import of, text
 from kimo_assets_tests.database.test_migrate import ADDED, entity
@@ -580,7 +580,7 @@ def reached(name):
         os.kill(os.getpid(), signal.SIGKILL)
 with Database(dsn, "").connect() as connection:
     wanted = target(connection, of(entity("E", V=text(9), W=text(5)), entity("F")), {})
-    bring_up_to_date(connection, wanted, [ADDED], reached)
+    synchronise(connection, wanted, [ADDED], reached)
 """
 ADDED = Migration(9, "CREATE TABLE ops.trial (n int)")
 
@@ -590,7 +590,7 @@ def test_killed_on_its_way_it_leaves_the_old_schema(
     bare: Database, connection: psycopg.Connection, point: str
 ) -> None:
     catalog: Catalog = of(entity("E", V=text(5)))
-    bring_up_to_date(connection, target(connection, catalog, {}), [])
+    synchronise(connection, target(connection, catalog, {}), [])
     put(connection, ("1", "abc"))
     before = structure(connection)
     done = subprocess.run(
@@ -605,5 +605,5 @@ def test_killed_on_its_way_it_leaves_the_old_schema(
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('kimo_assets schema'))")
     assert structure(connection) == before
     after = target(connection, of(entity("E", V=text(9), W=text(5)), entity("F")), {})
-    assert bring_up_to_date(connection, after, [ADDED])
+    assert synchronise(connection, after, [ADDED])
     assert values(connection) == {"1": "abc"}

@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from kimo_assets.database.server import Database
+from kimo_assets.defs.in_process import launch_import
 from kimo_assets.defs.instance import dagster_home
-from kimo_assets.defs.launch import launch_import
 from kimo_assets.reports import ImportReport
-from kimo_assets_tests.worlds import Row, World
+from kimo_assets_tests.support.company import Row, World
 
 ASSETS = ("erp_staging", "kimo_tables", "sync_payloads")
 

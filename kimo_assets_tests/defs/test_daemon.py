@@ -17,8 +17,8 @@ import pytest
 
 from kimo_assets.defs.instance import dagster_home
 from kimo_assets_tests.defs.conftest import Company
-from kimo_assets_tests.export.worlds_of_export import ENTITIES, ExportWorld
-from kimo_assets_tests.worlds import url_of
+from kimo_assets_tests.support.company import url_of
+from kimo_assets_tests.support.export_company import ENTITIES, ExportWorld
 
 SENSORS = {
     "end_dead_runs",

@@ -5,8 +5,8 @@ import pytest
 
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.semaphore_ledger import SemaphoreLedger
+from kimo_assets.defs.automation.sensors import build_sensors
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.sensors import build_sensors
 from kimo_assets_tests.defs.conftest import Company
 
 STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
@@ -106,8 +106,8 @@ def test_with_no_run_going_on_the_database_is_not_even_opened(
     def refuse(*_: object) -> None:
         raise AssertionError("nobody asked for a connection")
 
-    monkeypatch.setattr("kimo_assets.defs.sensors.abandoned", refuse)
-    monkeypatch.setattr("kimo_assets.defs.sensors.open_database", refuse)
+    monkeypatch.setattr("kimo_assets.defs.automation.sensors.abandoned", refuse)
+    monkeypatch.setattr("kimo_assets.defs.automation.sensors.open_database", refuse)
     with company.instance() as instance, dg.build_sensor_context(instance=instance) as context:
         sensor = build_sensors(company.config)[0]
         answer = sensor(context)

@@ -15,9 +15,9 @@ import yaml
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
-from kimo_assets.defs.assets import ASSET_OF_STEP
+from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.jobs import STEPS_OF_JOB
+from kimo_assets.defs.jobs.import_jobs import STEPS_OF_JOB
 from kimo_assets.reports import STEP_TITLES, menu_title
 
 GOLDEN = Path(__file__).parent / "graph.yaml"
@@ -148,8 +148,8 @@ def test_building_definitions_opens_no_connection_and_writes_no_file(
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr("psycopg.connect", refuse)
-    monkeypatch.setattr("kimo_assets.defs.runs.open_database", refuse)
-    monkeypatch.setattr("kimo_assets.sources.reach.open_source", refuse)
+    monkeypatch.setattr("kimo_assets.defs.resource.open_database", refuse)
+    monkeypatch.setattr("kimo_assets.sources.reconnection.open_source", refuse)
     before = sorted(config.path.parent.rglob("*"))
     dg.Definitions.validate_loadable(build_defs(config))
     assert sorted(config.path.parent.rglob("*")) == before

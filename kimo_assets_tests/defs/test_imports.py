@@ -15,11 +15,11 @@ import pytest
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.jobs import STEPS_OF_JOB
+from kimo_assets.defs.jobs.import_jobs import STEPS_OF_JOB
 from kimo_assets.errors import ContractError, LockedError, UnknownEntityError
 from kimo_assets.reports import ImportReport
 from kimo_assets_tests.defs.conftest import ASSETS, ERP, Company
-from kimo_assets_tests.worlds import by_entity
+from kimo_assets_tests.support.company import by_entity
 
 EVERY = set(ERP)
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -288,7 +288,7 @@ def test_a_run_that_breaks_outside_any_entity_is_one_sentence(
     def break_down(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("kimo_assets.pipeline._stage", break_down)
+    monkeypatch.setattr("kimo_assets.pipeline.steps._stage", break_down)
     with pytest.raises(ContractError, match=r"run [0-9a-f-]{36} broke: OSError: disk full"):
         company.launch()
     # The lock and the load were given back all the same.
@@ -503,7 +503,7 @@ def test_an_import_that_loses_the_race_for_the_lock_is_refused_as_locked(
     def lose(database: Database) -> Any:
         raise LockedError("'Import completo' (load 7) is running")
 
-    monkeypatch.setattr("kimo_assets.pipeline.exclusive", lose)
+    monkeypatch.setattr("kimo_assets.pipeline.steps.exclusive", lose)
     with pytest.raises(LockedError, match="load 7"):
         company.launch()
 

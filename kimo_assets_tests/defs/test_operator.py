@@ -96,10 +96,10 @@ def test_a_job_launched_without_a_partition_says_how_to_choose_and_does_nothing(
 @pytest.mark.parametrize(
     ("job", "broken"),
     [
-        ("import_entities", "kimo_assets.pipeline._stage"),
-        ("settings_sync_data_creation", "kimo_assets.defs.settings.publish_settings"),
-        ("import_files", "kimo_assets.defs.runs.KimoRun.database"),
-        ("export_to_erp", "kimo_assets.defs.export.run_export"),
+        ("import_entities", "kimo_assets.pipeline.steps._stage"),
+        ("settings_sync_data_creation", "kimo_assets.defs.jobs.settings.publish_settings"),
+        ("import_files", "kimo_assets.defs.resource.KimoRun.database"),
+        ("export_to_erp", "kimo_assets.defs.jobs.export.run_export"),
     ],
 )
 def test_what_nobody_foresaw_is_a_sentence_before_it_is_a_stack_trace(

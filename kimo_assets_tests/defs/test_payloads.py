@@ -13,12 +13,12 @@ import pytest
 from psycopg import Connection
 
 from kimo_assets.database.server import Database
+from kimo_assets.defs.assets.agent_payloads import AGENT_PAYLOADS, agent_metadata
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.checks import PAYLOADS_ARE_WHOLE, in_words
-from kimo_assets.defs.payloads import AGENT_PAYLOADS, agent_metadata
-from kimo_assets.sync.store import Store
-from kimo_assets.sync.verify import all_manifests, verify
-from kimo_assets.sync.weight import record_weights, weights_after
+from kimo_assets.defs.payload_check import PAYLOADS_ARE_WHOLE, in_words
+from kimo_assets.sync.inspection.payload_size import record_weights, weights_after
+from kimo_assets.sync.inspection.verify import all_manifests, verify
+from kimo_assets.sync.store.store import Store
 from kimo_assets_tests.defs.conftest import Company
 from kimo_assets_tests.sync.stores import HandStore
 

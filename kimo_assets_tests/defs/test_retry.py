@@ -10,7 +10,7 @@ import pytest
 
 from kimo_assets.database.locks import exclusive
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.launch import launch_retry
+from kimo_assets.defs.in_process import launch_retry
 from kimo_assets.errors import LockedError, UnknownEntityError
 from kimo_assets_tests.defs.conftest import ERP, Company
 

@@ -14,12 +14,12 @@ import yaml
 
 from kimo_assets.database.locks import CLEANING, IMAGES, exclusive
 from kimo_assets.database.names import RUN_LOCK
+from kimo_assets.defs.automation.sensors import build_sensors
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.company import LOCATION_TAG
-from kimo_assets.defs.sensors import build_sensors
+from kimo_assets.defs.naming import LOCATION_TAG
 from kimo_assets_tests.defs.conftest import Company
 from kimo_assets_tests.defs.queueing import submit
-from kimo_assets_tests.export.worlds_of_export import ExportWorld
+from kimo_assets_tests.support.export_company import ExportWorld
 
 
 class Watcher:

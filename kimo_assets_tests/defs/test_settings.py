@@ -1,6 +1,6 @@
 """Preparing the settings alone is a run like any other, and looks at no entity."""
 
-from kimo_assets.defs.launch import launch_settings
+from kimo_assets.defs.in_process import launch_settings
 from kimo_assets_tests.defs.conftest import Company
 
 

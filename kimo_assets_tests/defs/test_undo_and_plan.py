@@ -5,9 +5,9 @@ when refused.
 import pytest
 
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.launch import launch_import, launch_undo
+from kimo_assets.defs.in_process import launch_import, launch_undo
 from kimo_assets.errors import PlanMovedError
-from kimo_assets.plan import make_plan
+from kimo_assets.pipeline.plan import make_plan
 from kimo_assets_tests.defs.conftest import Company
 
 

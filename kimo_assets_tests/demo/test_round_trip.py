@@ -21,15 +21,15 @@ from kimo_assets.database.server import Database
 from kimo_assets.demo import DemoCompany, generate_company
 from kimo_assets.demo.codes import luhn_check_digit
 from kimo_assets.demo.erp_tables import EXPORTED
+from kimo_assets.demo.fake_erp import PickedUp, pick_up
 from kimo_assets.demo.orders import MadeOrders, make_orders
-from kimo_assets.demo.standin_erp import PickedUp, pick_up
 from kimo_assets.errors import ConfigError
 from kimo_assets.export.run import ExportRun, export_to_erp
-from kimo_assets.pipeline import Progress, run_import
+from kimo_assets.pipeline.steps import Progress, run_import
 from kimo_assets.reports import ExportReport
 from kimo_assets.settings import read_settings
 from kimo_assets.settings.load import load_settings
-from kimo_assets.sync.client import sync_agent
+from kimo_assets.sync.client.client import sync_agent
 from kimo_assets_tests.demo.test_demo_company import all_broken_rules, read_entities
 
 COUNT = 40

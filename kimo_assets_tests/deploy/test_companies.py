@@ -17,10 +17,10 @@ import yaml
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.company import location_of
-from kimo_assets.defs.runs import DATA_POOL
+from kimo_assets.defs.naming import location_of
+from kimo_assets.defs.resource import DATA_POOL
 from kimo_assets_tests.deploy.conftest import Host, answers, free_port, until
-from kimo_assets_tests.worlds import World, url_of
+from kimo_assets_tests.support.company import World, url_of
 
 ZONES = {"acme": ("N", "S"), "beta": ("X",)}
 FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kimo_assets_tests.export.worlds_of_export import ExportWorld
-from kimo_assets_tests.integrations import Integration
-from kimo_assets_tests.worlds import World
+from kimo_assets_tests.support.company import World
+from kimo_assets_tests.support.export_company import ExportWorld
+from kimo_assets_tests.support.integrations import Integration
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from kimo_assets.errors import SemaphoreError, SourceError
-from kimo_assets_tests.export.worlds_of_export import TABLES, ExportWorld
+from kimo_assets_tests.support.export_company import TABLES, ExportWorld
 
 Make = Callable[..., ExportWorld]
 DIALECTS = pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kimo_assets.database.server import Database
 from kimo_assets.export.run import export_to_erp
 from kimo_assets_tests.conftest import EMPTY_AGAIN
-from kimo_assets_tests.export.worlds_of_export import ExportWorld
+from kimo_assets_tests.support.export_company import ExportWorld
 
 # An export of this lot passes fewer points.
 MANY = 45

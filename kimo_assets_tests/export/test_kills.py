@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from kimo_assets.errors import ExportError
 from kimo_assets.export.run import resolve
-from kimo_assets_tests.export.dying import DONE, LOCKED, export_and_die, forkserver, killed
-from kimo_assets_tests.export.worlds_of_export import ExportWorld
+from kimo_assets_tests.export.crash_process import DONE, LOCKED, export_and_die, forkserver, killed
+from kimo_assets_tests.support.export_company import ExportWorld
 
 Make = Callable[..., ExportWorld]
 

@@ -7,7 +7,7 @@ import pytest
 from kimo_assets.catalog import load_catalog
 from kimo_assets.export.ready import Waiting, waiting
 from kimo_assets.export.status import status, trace
-from kimo_assets_tests.export.worlds_of_export import ENTITIES, ExportWorld
+from kimo_assets_tests.support.export_company import ENTITIES, ExportWorld
 
 Make = Callable[..., ExportWorld]
 

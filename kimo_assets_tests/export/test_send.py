@@ -7,9 +7,9 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 
 from kimo_assets.errors import SourceError
-from kimo_assets_tests.export.cuts import CommitCut, Cut
-from kimo_assets_tests.export.worlds_of_export import ExportWorld
-from kimo_assets_tests.integrations import Integration
+from kimo_assets_tests.export.cut_proxy import CommitCut, Cut
+from kimo_assets_tests.support.export_company import ExportWorld
+from kimo_assets_tests.support.integrations import Integration
 
 Make = Callable[..., ExportWorld]
 DIALECTS = pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])

@@ -13,9 +13,9 @@ from sqlalchemy import Engine, select
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, SourceConfig
 from kimo_assets.errors import SourceError
-from kimo_assets.export.targets import Target, Unfit, find_targets
+from kimo_assets.export.targets import Target, UnfittingValueError, find_targets
 from kimo_assets.sources.connection import open_source
-from kimo_assets_tests.integrations import Integration
+from kimo_assets_tests.support.integrations import Integration
 
 ORDERS = """
     CREATE TABLE ORDINI (
@@ -84,7 +84,7 @@ def converted(target: Target, values: Mapping[str, str | None]) -> tuple[Any, ..
 
 
 def refused(target: Target, values: Mapping[str, str | None]) -> str:
-    with pytest.raises(Unfit) as raised:
+    with pytest.raises(UnfittingValueError) as raised:
         converted(target, values)
     return str(raised.value)
 

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from kimo_assets.config.models import GeocodingConfig
 from kimo_assets.database.server import Database
-from kimo_assets.demo.google import DEMO_KEY, GoogleStandIn
+from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
 from kimo_assets.geocoding.run import geocode_addresses
 from kimo_assets.reports import TaskReport
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from kimo_assets.database.server import Database
-from kimo_assets.demo.google import MESSAGES, GoogleStandIn
+from kimo_assets.demo.fake_google import MESSAGES, GoogleStandIn
 from kimo_assets.errors import GeocodingError
 from kimo_assets_tests.geocoding.conftest import KEY, Customers, Listener, result
 

@@ -9,14 +9,14 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from kimo_assets import tasks
 from kimo_assets.cli import main
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.errors import GeocodingError
+from kimo_assets.pipeline import tasks
 from kimo_assets.reports import TaskReport
 from kimo_assets_tests.geocoding.conftest import KEY, Customers, Listener
-from kimo_assets_tests.worlds import url_of
+from kimo_assets_tests.support.company import url_of
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from kimo_assets_tests.geocoding.conftest import Customers
-from kimo_assets_tests.geocoding.dying import geocode, geocode_and_die
-from kimo_assets_tests.killing import forkserver
+from kimo_assets_tests.geocoding.crash_process import geocode, geocode_and_die
+from kimo_assets_tests.support.crash_semaphore import forkserver
 
 # Each address has four moments: before and after its call is counted, before and after its answer
 # is kept.

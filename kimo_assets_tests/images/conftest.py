@@ -16,7 +16,7 @@ from kimo_assets.images.audit import Audit, audit
 from kimo_assets.images.files import import_files
 from kimo_assets.images.settings import ImageSettings, image_settings
 from kimo_assets.reports import TaskReport
-from kimo_assets_tests.worlds import World, url_of
+from kimo_assets_tests.support.company import World, url_of
 
 
 @dataclass

@@ -16,7 +16,7 @@ from kimo_assets.images.addresses import (
     resolve_host,
     shown,
 )
-from kimo_assets_tests.images.misbehaving import Names
+from kimo_assets_tests.images.misbehaving_server import Names
 
 _INSIDE = {
     "a loopback address": [

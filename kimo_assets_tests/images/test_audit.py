@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from kimo_assets.cli.command import Call
+from kimo_assets.cli.context import Call
 from kimo_assets.cli.images_audit import audit as command
 from kimo_assets.errors import ImagesError
 from kimo_assets.images.audit import KINDS, AuditedPicture, Duplicate
-from kimo_assets.images.sheet import MAX_BYTES, contact_sheet
+from kimo_assets.images.contact_sheet import MAX_BYTES, contact_sheet
 from kimo_assets_tests.images.conftest import Company
-from kimo_assets_tests.images.drawn import BLUE, GREEN, encoded, jpeg, opened, quarters
+from kimo_assets_tests.images.image_fixtures import BLUE, GREEN, encoded, jpeg, opened, quarters
 
 
 @pytest.fixture

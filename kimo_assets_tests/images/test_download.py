@@ -18,14 +18,14 @@ from PIL import Image
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ImagesError
-from kimo_assets.images import workers
+from kimo_assets.images import worker_pool
 from kimo_assets.images.addresses import Guard
 from kimo_assets.images.download import download_images
 from kimo_assets.images.fetch import Fetcher, Limits
 from kimo_assets.images.references import refresh
 from kimo_assets.images.settings import image_settings
 from kimo_assets.reports import TaskReport
-from kimo_assets_tests.images.misbehaving import (
+from kimo_assets_tests.images.misbehaving_server import (
     MisbehavingServer,
     Names,
     crowded,
@@ -387,7 +387,7 @@ def test_a_picture_that_costs_the_process_its_life_costs_nothing_else(
         "worker.render = lambda data, recipe: exit(7) if len(data) == 300 else make(data, recipe)\n"
         "worker.main()"
     )
-    monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-P", "-c", dies))
+    monkeypatch.setattr(worker_pool, "COMMAND", (sys.executable, "-P", "-c", dies))
     shop.has(
         *[server.on(f"/{number}", picture(RED if number % 2 else RED[:300])) for number in range(6)]
     )

@@ -18,8 +18,7 @@ import pytest
 from kimo_assets.images import fetch
 from kimo_assets.images.addresses import Guard
 from kimo_assets.images.fetch import Fetched, Fetcher, FetchError, Limits, Validators
-from kimo_assets_tests.certificates import self_signed
-from kimo_assets_tests.images.misbehaving import (
+from kimo_assets_tests.images.misbehaving_server import (
     Behaviour,
     MisbehavingServer,
     Names,
@@ -37,6 +36,7 @@ from kimo_assets_tests.images.misbehaving import (
     status,
     together,
 )
+from kimo_assets_tests.support.certificates import self_signed
 
 DATA = jpeg()
 

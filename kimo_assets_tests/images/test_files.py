@@ -18,10 +18,10 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from kimo_assets.errors import ContractError, ImagesError
-from kimo_assets.images import folder, workers
+from kimo_assets.images import source_folder, worker_pool
 from kimo_assets.reports import Problem, TaskReport
 from kimo_assets_tests.images.conftest import Company, Listener
-from kimo_assets_tests.images.drawn import (
+from kimo_assets_tests.images.image_fixtures import (
     BLUE,
     GREEN,
     RED,
@@ -376,14 +376,14 @@ def test_a_folder_below_that_cannot_be_read_leaves_its_pictures_as_they_were(
     company.rows(V="a.jpg", W="VINI\\b.jpg")
     company.run()
     before = company.shown()
-    entries = folder._entries
+    entries = source_folder._entries
 
     def denied(path: Path) -> list[os.DirEntry[str]]:
         if path.name == "vini":
             raise PermissionError(13, "Permission denied", str(path))
         return entries(path)
 
-    monkeypatch.setattr(folder, "_entries", denied)  # root may read whatever there is
+    monkeypatch.setattr(source_folder, "_entries", denied)  # root may read whatever there is
     report = company.run()
     assert figures(report) == {"rows": 2, "files": 1, "unchanged": 2}
     assert why(report) == {
@@ -491,7 +491,7 @@ def test_a_picture_that_kills_its_process_costs_only_itself_and_is_tried_again(
     company.file("killer2.jpg", jpeg(BLUE))
     company.rows(**{f"V{n}": f"{n}.jpg" for n in range(12)}, K="killer1.jpg", L="killer2.jpg")
     with monkeypatch.context() as patch:
-        patch.setattr(workers, "COMMAND", (sys.executable, "-P", "-c", _DYING))
+        patch.setattr(worker_pool, "COMMAND", (sys.executable, "-P", "-c", _DYING))
         report = company.run()
     assert figures(report) == {"rows": 14, "files": 14, "made": 12, "failed": 2}
     assert [problem.what for problem in report.problems] == [
@@ -511,7 +511,7 @@ def test_a_process_that_cannot_start_is_said_once(
     company.file("a.jpg", jpeg())
     company.rows(V="a.jpg")
     monkeypatch.setattr(
-        workers, "COMMAND", (sys.executable, "-c", "raise SystemExit('no Pillow here')")
+        worker_pool, "COMMAND", (sys.executable, "-c", "raise SystemExit('no Pillow here')")
     )
     with pytest.raises(ContractError, match=r"could not start: .*no Pillow here"):
         company.run()

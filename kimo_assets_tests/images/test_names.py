@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kimo_assets.errors import ImagesError
-from kimo_assets.images.folder import Listing, Stamp, list_folder
 from kimo_assets.images.names import Meaning, Names
+from kimo_assets.images.source_folder import Listing, Stamp, list_folder
 
 NFC, NFD = unicodedata.normalize("NFC", "caffè"), unicodedata.normalize("NFD", "caffè")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
 from kimo_assets.images.picture import PictureError, Recipe, render
-from kimo_assets_tests.images.drawn import (
+from kimo_assets_tests.images.image_fixtures import (
     BLUE,
     GREEN,
     RED,

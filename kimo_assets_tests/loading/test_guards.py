@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kimo_assets_tests.worlds import Row, World, agents, ids
+from kimo_assets_tests.support.company import Row, World, agents, ids
 
 
 def accounts_of(**counts: int) -> list[Row]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kimo_assets.catalog.model import PENDING_STATUSES
-from kimo_assets_tests.worlds import Row, World, ids, links, run_and_kill
+from kimo_assets_tests.support.company import Row, World, ids, links, run_and_kill
 
 KINDS = ("inserted", "updated", "archived", "unchanged", "held", "refused")
 

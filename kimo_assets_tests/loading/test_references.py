@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kimo_assets_tests.worlds import World, ids
+from kimo_assets_tests.support.company import World, ids
 
 
 def dangling(world: World, entity: str) -> dict[str, int]:

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kimo_assets.errors import ConfigError
-from kimo_assets.pipeline import open_run, run_undo
+from kimo_assets.pipeline.steps import open_run, run_undo
 from kimo_assets.reports import ImportReport
-from kimo_assets_tests.worlds import Row, World, agents, ids, undo_and_kill
+from kimo_assets_tests.support.company import Row, World, agents, ids, undo_and_kill
 
 Content = dict[str, str]
 

@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from kimo_assets_tests.worlds import World, ids, links, rules
+from kimo_assets_tests.support.company import World, ids, links, rules
 
 
 def step_2(world: World, entity: str, **options: Any) -> Any:

@@ -9,8 +9,8 @@ import pytest
 
 from kimo_assets.config.models import SmtpConfig
 from kimo_assets.notifications.settings import NotificationSettings
-from kimo_assets_tests.certificates import self_signed
-from kimo_assets_tests.mail_server import MailServer, mail_server
+from kimo_assets_tests.support.certificates import self_signed
+from kimo_assets_tests.support.mail_server import MailServer, mail_server
 
 
 @pytest.fixture

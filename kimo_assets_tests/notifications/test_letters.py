@@ -9,7 +9,7 @@ import pytest
 from kimo_assets.notifications.compose import Letter, as_html, as_text, harmless
 from kimo_assets.notifications.morning import MorningReport, Tablet, Tablets, morning_letter
 from kimo_assets.notifications.runs import Failing, RefusedRows, RunNews, StepLine, Told, run_letter
-from kimo_assets.notifications.words import WORDS, Words
+from kimo_assets.notifications.translations import WORDS, Words
 from kimo_assets_tests.notifications.conftest import settings_of
 
 BEGAN = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)

@@ -11,7 +11,8 @@ import pytest
 from kimo_assets.config.models import SmtpConfig
 from kimo_assets.notifications.compose import Letter, Paragraph, Section
 from kimo_assets.notifications.mail import Delivery, as_message, deliver
-from kimo_assets_tests.mail_server import (
+from kimo_assets_tests.notifications.conftest import settings_of
+from kimo_assets_tests.support.mail_server import (
     PASSWORD,
     USER,
     MailServer,
@@ -20,7 +21,6 @@ from kimo_assets_tests.mail_server import (
     mail_server,
     text_of,
 )
-from kimo_assets_tests.notifications.conftest import settings_of
 
 # The server warns of passwords without TLS, which is what some tests are about.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")

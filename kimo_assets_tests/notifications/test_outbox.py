@@ -8,8 +8,8 @@ from kimo_assets.database.server import Database
 from kimo_assets.notifications.compose import Letter
 from kimo_assets.notifications.outbox import Sent, post, send_due
 from kimo_assets.notifications.settings import NotificationSettings
-from kimo_assets_tests.mail_server import MailServer
 from kimo_assets_tests.notifications.conftest import settings_of
+from kimo_assets_tests.support.mail_server import MailServer
 
 LETTER = Letter("Fatto", "Import", "good", "it")
 ANNA, BRUNO = "anna@firm.example", "bruno@firm.example"

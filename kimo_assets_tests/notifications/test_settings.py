@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kimo_assets.notifications.settings import NotificationSettings, notification_settings
-from kimo_assets_tests.worlds import World
+from kimo_assets_tests.support.company import World
 
 CONSOLE = {
     "MailServer\\SmtpServer": "smtp.firm.it",

@@ -6,9 +6,9 @@ from textwrap import dedent
 
 import pytest
 
-from kimo_assets.pipeline import open_run
+from kimo_assets.pipeline.steps import open_run
 from kimo_assets.settings import LoadedSettings, load_settings, read_settings
-from kimo_assets_tests.worlds import World, agents, ids
+from kimo_assets_tests.support.company import World, agents, ids
 
 FULL = """
     BusinessRule:

@@ -19,7 +19,7 @@ from kimo_assets.settings import (
     stored_tables,
 )
 from kimo_assets_tests.settings.conftest import FULL
-from kimo_assets_tests.worlds import World
+from kimo_assets_tests.support.company import World
 
 Load = Callable[[str], LoadedSettings]
 Written = Callable[[str], Path]

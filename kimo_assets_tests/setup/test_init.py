@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Date, Integer, Numeric, String
 
 from kimo_assets.cli import main
 from kimo_assets.config import load_config
-from kimo_assets_tests.integrations import Command, Integration
+from kimo_assets_tests.support.integrations import Command, Integration
 
 
 def fill(integration: Integration) -> None:

@@ -18,7 +18,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.errors import PermanentSourceError, TransientSourceError
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.session import interrupt, is_lock_timeout, session_statements
-from kimo_assets_tests.worlds import World, ids, url_of
+from kimo_assets_tests.support.company import World, ids, url_of
 
 SECRET = "s3cret/ü"
 ENCODED = "s3cret%2F%C3%BC"

@@ -14,7 +14,7 @@ import pytest
 from kimo_assets.config import CustomTaskConfig
 from kimo_assets.errors import CustomTaskError
 from kimo_assets.sources.custom_task import run_custom_task
-from kimo_assets_tests.worlds import World, ids
+from kimo_assets_tests.support.company import World, ids
 
 
 def script(folder: Path, *lines: str, name: str = "prepare.sh") -> Path:

@@ -16,7 +16,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.errors import PermanentSourceError
 from kimo_assets.sources.connection import address, open_source
 from kimo_assets.sources.selection import schema_and_name, table_statement
-from kimo_assets_tests.worlds import World, url_of
+from kimo_assets_tests.support.company import World, url_of
 
 ODD = ["Id", "from", "Prezzo €", "RAGSOC", "a b"]
 

@@ -6,7 +6,7 @@ from sqlalchemy import Integer, text
 from kimo_assets.errors import PermanentSourceError
 from kimo_assets.sources.connection import source_errors
 from kimo_assets.sources.limits import TimeLimitError, time_limit
-from kimo_assets_tests.integrations import Integration
+from kimo_assets_tests.support.integrations import Integration
 
 
 def seconds(integration: Integration, duration: float) -> str:

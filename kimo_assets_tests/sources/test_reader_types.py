@@ -23,7 +23,7 @@ from kimo_assets.sources.readers import copy_out, lines, read_segments
 from kimo_assets.sources.readers.copy_out import as_given
 from kimo_assets.sources.readers.segments import NO_DATE_MARK
 from kimo_assets.sources.selection import Selection, resolve
-from kimo_assets_tests.worlds import url_of
+from kimo_assets_tests.support.company import url_of
 
 ACCOUNT = load_catalog()["Account"]
 # One of each kind of field: text, key, decimal, whole number, closed and open enum, flag, day,

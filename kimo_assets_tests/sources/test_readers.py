@@ -32,9 +32,9 @@ from sqlalchemy.types import TypeEngine
 
 from kimo_assets.database.names import HASH
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline import Progress
+from kimo_assets.pipeline.steps import Progress
 from kimo_assets.sources.readers import copy_out, cursor, lines
-from kimo_assets_tests.worlds import RawText, World, ids, url_of
+from kimo_assets_tests.support.company import RawText, World, ids, url_of
 
 
 def decimals(texts: str) -> list[Decimal]:

@@ -16,10 +16,17 @@ from sqlalchemy import create_engine
 from kimo_assets.database.semaphore_ledger import SemaphoreLedger
 from kimo_assets.database.server import Database
 from kimo_assets.errors import SemaphoreError
-from kimo_assets.sources.semaphore import Patience, Semaphore, taken
-from kimo_assets_tests.killing import LOST, WON, forkserver, race, semaphore_of, take_and_die
-from kimo_assets_tests.network import Line
-from kimo_assets_tests.worlds import World, url_of
+from kimo_assets.sources.semaphore import Semaphore, WaitPolicy, taken
+from kimo_assets_tests.support.company import World, url_of
+from kimo_assets_tests.support.crash_semaphore import (
+    LOST,
+    WON,
+    forkserver,
+    race,
+    semaphore_of,
+    take_and_die,
+)
+from kimo_assets_tests.support.network import Line
 
 IDLE, ERP_WRITES, KIMO_READS, ERP_READS = 0, 1, 2, 4
 
@@ -106,8 +113,8 @@ class Clock:
         self.now += seconds * self.speed
         self.then(self.now)
 
-    def patience(self, wait_s: float = 60) -> Patience:
-        return Patience(wait_s, 3, self.said.append, self.sleep, lambda: self.now)
+    def patience(self, wait_s: float = 60) -> WaitPolicy:
+        return WaitPolicy(wait_s, 3, self.said.append, self.sleep, lambda: self.now)
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from sqlalchemy import event
 from kimo_assets.catalog import load_catalog
 from kimo_assets.database import ledger
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline import open_run
+from kimo_assets.pipeline.steps import open_run
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.readers import segments
 from kimo_assets.staging.quarantine import RULES
 from kimo_assets.staging.stage import stage_entity
-from kimo_assets_tests.worlds import RawText, Row, World, ids, url_of
+from kimo_assets_tests.support.company import RawText, Row, World, ids, url_of
 
 # Column of Account, a value it cannot hold, the rule that says so.
 BAD_VALUES: list[tuple[str, Any, str]] = [

@@ -17,7 +17,7 @@ from kimo_assets.sources.lookup import restricted
 from kimo_assets.sources.readers import segments
 from kimo_assets.sources.selection import Selection
 from kimo_assets.staging import retry
-from kimo_assets_tests.worlds import Row, World, ids, url_of
+from kimo_assets_tests.support.company import Row, World, ids, url_of
 
 LONG = "x" * 101
 

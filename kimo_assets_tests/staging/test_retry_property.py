@@ -15,7 +15,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.sources.readers import segments
 from kimo_assets.staging import retry
 from kimo_assets_tests.conftest import EMPTY_AGAIN
-from kimo_assets_tests.worlds import Row, World
+from kimo_assets_tests.support.company import Row, World
 
 ENTITIES = ("ErpDocument", "ErpDocumentLine", "ItemListPrice")
 

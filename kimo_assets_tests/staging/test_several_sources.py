@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from kimo_assets.database.server import Database
 from kimo_assets.staging.rejected import rejected_rows
-from kimo_assets_tests.worlds import World, url_of
+from kimo_assets_tests.support.company import World, url_of
 
 ERP_MAPPING = {
     "table": "CLIENTI",

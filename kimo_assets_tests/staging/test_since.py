@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kimo_assets.plan import make_plan
+from kimo_assets.pipeline.plan import make_plan
 from kimo_assets.sources.readers import segments
-from kimo_assets_tests.worlds import Row, World, ids
+from kimo_assets_tests.support.company import Row, World, ids
 
 LONG = "x" * 101
 

@@ -17,11 +17,11 @@ from sqlalchemy import create_engine
 
 from kimo_assets.database.names import PLANNED
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline import Progress, open_run
+from kimo_assets.pipeline.steps import Progress, open_run
 from kimo_assets.reports import EntityReport, StagedEntity
 from kimo_assets.staging.step import StagingRun, stage_entities
-from kimo_assets_tests.network import Line, asking_for_password
-from kimo_assets_tests.worlds import Row, World, ids, run_and_kill, url_of
+from kimo_assets_tests.support.company import Row, World, ids, run_and_kill, url_of
+from kimo_assets_tests.support.network import Line, asking_for_password
 
 
 class Listener(Progress):

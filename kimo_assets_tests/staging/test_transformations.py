@@ -35,7 +35,7 @@ from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.readers import copy_out, cursor, segments
 from kimo_assets.sources.selection import resolve
 from kimo_assets.staging.rejected import RejectedRow, rejected_rows
-from kimo_assets_tests.worlds import RawText, World, ids, url_of
+from kimo_assets_tests.support.company import RawText, World, ids, url_of
 
 Columns = dict[str, tuple[TypeEngine[Any], Sequence[Any]]]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kimo_assets_tests.worlds import Row
+from kimo_assets_tests.support.company import Row
 
 AGENTS, ACCOUNTS, ITEMS = "1234", "ABCDEF", "IJKLM"
 # Accounts that may be each other's head offices.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kimo_assets_tests.sync.handmade import HandmadeStore
-from kimo_assets_tests.sync.tablets import A, B, C
+from kimo_assets_tests.sync.client_support import A, B, C
+from kimo_assets_tests.sync.store_builder import HandmadeStore
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from kimo_assets.catalog import load_catalog
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
-from kimo_assets.pipeline import run_undo
+from kimo_assets.pipeline.steps import run_undo
 from kimo_assets.reports import ImportReport
-from kimo_assets.sync.client import sync_agent
+from kimo_assets.sync.client.client import sync_agent
+from kimo_assets_tests.support.company import World
 from kimo_assets_tests.sync import store_reading
 from kimo_assets_tests.sync.company import TABLES, WORDY, Company, Edit
-from kimo_assets_tests.sync.letter_client import LetterClient
 from kimo_assets_tests.sync.oracle import Oracle, Viewer
 from kimo_assets_tests.sync.published import (
     Published,
@@ -34,7 +34,7 @@ from kimo_assets_tests.sync.published import (
     payload_columns,
     tablet_content,
 )
-from kimo_assets_tests.worlds import World
+from kimo_assets_tests.sync.spec_client import LetterClient
 
 Keys = frozenset[str]
 Content = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -374,7 +374,7 @@ _KILLED_IMPORT = """
 import os, sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline import Progress, run_import
+from kimo_assets.pipeline.steps import Progress, run_import
 
 config, dsn, moment = sys.argv[1:]
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from kimo_assets.catalog import Catalog, load_catalog, scopes
-from kimo_assets_tests.worlds import Row
+from kimo_assets_tests.support.company import Row
 
 Tables = Mapping[str, Mapping[str, Row]]
 

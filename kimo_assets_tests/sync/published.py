@@ -15,8 +15,8 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets_tests.support.company import World
 from kimo_assets_tests.sync.oracle import Oracle, Tables, Viewer
-from kimo_assets_tests.worlds import World
 
 View = dict[str, dict[str, Any]]
 LIFECYCLE = {"EntityStatus", "SyncReference"}

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import zstandard
 
-from kimo_assets.sync.store import FORMAT, FORMAT_VERSION, Store, object_path, pack
-from kimo_assets.sync.stored import buckets, path_of
-from kimo_assets.sync.weight import PastWeight, brought_by_load, weigh
+from kimo_assets.sync.inspection.payload_size import PastWeight, brought_by_load, weigh
+from kimo_assets.sync.store.store import FORMAT, FORMAT_VERSION, Store, object_path, pack
+from kimo_assets.sync.store.stored_manifests import buckets, path_of
 
 Listed = dict[str, Any]
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.diagnostics.explain_visibility import why
 from kimo_assets.errors import ConfigError
-from kimo_assets.sync.client import SyncResult, sync_agent
-from kimo_assets.why import why
+from kimo_assets.sync.client.client import SyncResult, sync_agent
+from kimo_assets_tests.support.company import Row, World, agents, ids, links
 from kimo_assets_tests.sync.test_format import manifest_of, text_of
-from kimo_assets_tests.worlds import Row, World, agents, ids, links
 
 ACCOUNTS = [f"C{n:03}" for n in range(300)]
 

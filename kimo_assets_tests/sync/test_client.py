@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from kimo_assets.sync.client import SyncResult
-from kimo_assets_tests.sync.handmade import HandmadeStore
-from kimo_assets_tests.sync.tablets import A, B, C, query, received, refused, sync
+from kimo_assets.sync.client.client import SyncResult
+from kimo_assets_tests.sync.client_support import A, B, C, query, received, refused, sync
+from kimo_assets_tests.sync.store_builder import HandmadeStore
 
 
 def test_the_first_sync_brings_everything(store: HandmadeStore, tablet: Path) -> None:

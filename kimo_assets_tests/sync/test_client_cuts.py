@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.client import sync_agent
-from kimo_assets_tests.killing import forkserver
-from kimo_assets_tests.sync.dying import sync_and_die
-from kimo_assets_tests.sync.handmade import HandmadeStore, served
+from kimo_assets.sync.client.client import sync_agent
+from kimo_assets_tests.support.crash_semaphore import forkserver
+from kimo_assets_tests.sync.crash_process import sync_and_die
+from kimo_assets_tests.sync.store_builder import HandmadeStore, served
 
 BUCKETS = range(1, 9)
 

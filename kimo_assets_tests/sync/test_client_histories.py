@@ -13,8 +13,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kimo_assets.sync.client import sync_agent
-from kimo_assets_tests.sync.handmade import HandmadeStore, Row
+from kimo_assets.sync.client.client import sync_agent
+from kimo_assets_tests.sync.store_builder import HandmadeStore, Row
 
 BUCKETS = (1, 2, 3)
 # (bucket or None for nowhere, value): what a load says of some keys; few of each, so that rows go

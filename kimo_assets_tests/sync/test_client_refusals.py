@@ -10,10 +10,10 @@ import pytest
 import zstandard
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.client import read_manifest, sync_agent
-from kimo_assets.sync.store import Store
-from kimo_assets_tests.sync.handmade import HandmadeStore, csv_of
-from kimo_assets_tests.sync.tablets import A, B, C, received, refused, sync
+from kimo_assets.sync.client.client import read_manifest, sync_agent
+from kimo_assets.sync.store.store import Store
+from kimo_assets_tests.sync.client_support import A, B, C, received, refused, sync
+from kimo_assets_tests.sync.store_builder import HandmadeStore, csv_of
 
 
 def test_a_missing_object_is_named_and_nothing_changes(store: HandmadeStore, tablet: Path) -> None:
@@ -326,7 +326,7 @@ def test_a_file_of_another_version_is_refused(store: HandmadeStore, tablet: Path
 def test_a_file_in_use_is_told_so(
     store: HandmadeStore, tablet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kimo_assets.sync.replica._BUSY_S", 0.1)
+    monkeypatch.setattr("kimo_assets.sync.client.replica._BUSY_S", 0.1)
     sync(store, tablet)
     with closing(sqlite3.connect(tablet, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")

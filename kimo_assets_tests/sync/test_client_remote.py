@@ -9,11 +9,11 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.client import sync_agent
-from kimo_assets.sync.store import Store
-from kimo_assets_tests.sync.handmade import HandmadeStore, served
-from kimo_assets_tests.sync.tablets import received
-from kimo_assets_tests.worlds import World, agents, ids, links
+from kimo_assets.sync.client.client import sync_agent
+from kimo_assets.sync.store.store import Store
+from kimo_assets_tests.support.company import World, agents, ids, links
+from kimo_assets_tests.sync.client_support import received
+from kimo_assets_tests.sync.store_builder import HandmadeStore, served
 
 
 @pytest.fixture

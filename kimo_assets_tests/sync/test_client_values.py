@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from kimo_assets.database.server import Database
-from kimo_assets.sync.client import read_rows
-from kimo_assets_tests.sync.handmade import HandmadeStore
-from kimo_assets_tests.sync.tablets import received, sync
-from kimo_assets_tests.worlds import World, agents
+from kimo_assets.sync.client.client import read_rows
+from kimo_assets_tests.support.company import World, agents
+from kimo_assets_tests.sync.client_support import received, sync
+from kimo_assets_tests.sync.store_builder import HandmadeStore
 
 TEXTS = [
     "plain",

@@ -13,10 +13,10 @@ import pytest
 
 from kimo_assets.database.locks import exclusive
 from kimo_assets.errors import LockedError, StoreError
-from kimo_assets.sync.client import sync_agent
+from kimo_assets.sync.client.client import sync_agent
+from kimo_assets_tests.support.company import RawText, World, agents, ids, links, run_and_kill
 from kimo_assets_tests.sync.test_changes import users
 from kimo_assets_tests.sync.test_format import manifest_of
-from kimo_assets_tests.worlds import RawText, World, agents, ids, links, run_and_kill
 
 ZONES = [{"Id": f"Z{n:03}", "Description": f"zone {n}"} for n in range(200)]
 
@@ -142,7 +142,7 @@ import json, sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError
-from kimo_assets.pipeline import Progress, run_import
+from kimo_assets.pipeline.steps import Progress, run_import
 class Told(Progress):
     def step_started(self, step, entities):
         exec({before!r})

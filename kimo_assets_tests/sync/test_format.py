@@ -11,7 +11,7 @@ from typing import Any
 
 import zstandard
 
-from kimo_assets_tests.worlds import World, agents, ids, links
+from kimo_assets_tests.support.company import World, agents, ids, links
 
 
 def text_of(store: Path, sha256: str) -> str:

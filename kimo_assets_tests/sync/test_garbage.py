@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kimo_assets_tests.worlds import World, agents, ids
+from kimo_assets_tests.support.company import World, agents, ids
 
 
 def objects(world: World) -> set[str]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from kimo_assets.database.installation import installation
 from kimo_assets.database.server import Database
-from kimo_assets.sync import buckets
+from kimo_assets.sync.publishing import buckets
 from kimo_assets_tests.conftest import EMPTY_AGAIN
+from kimo_assets_tests.support.company import World
 from kimo_assets_tests.sync.company import (
     AGENTS,
     TABLES,
@@ -23,7 +24,6 @@ from kimo_assets_tests.sync.company import (
     random_edits,
 )
 from kimo_assets_tests.sync.history import Event, History
-from kimo_assets_tests.worlds import World
 
 # How often each happens, the most ordinary first.
 HAPPENINGS = {

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kimo_assets.sync.client import sync_agent
+from kimo_assets.sync.client.client import sync_agent
+from kimo_assets_tests.support.company import World, agents, ids, links, run_and_kill
 from kimo_assets_tests.sync.test_format import manifest_of, objects_in, rows_of, text_of
-from kimo_assets_tests.worlds import World, agents, ids, links, run_and_kill
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ import zstandard
 from kimo_assets.catalog import load_console
 from kimo_assets.database.rules import business_rules
 from kimo_assets.errors import StoreError
-from kimo_assets.pipeline import open_run
+from kimo_assets.pipeline.steps import open_run
 from kimo_assets.reports import PublishedEntity
-from kimo_assets.sync.settings import publish_settings, user_records
-from kimo_assets.sync.store import Store
-from kimo_assets_tests.worlds import World, ids, rules
+from kimo_assets.sync.publishing.settings import publish_settings, user_records
+from kimo_assets.sync.store.store import Store
+from kimo_assets_tests.support.company import World, ids, rules
 
 SETTINGS = """
 INSERT INTO kimo."BusinessRule" VALUES ('Sync\\Hours', '24'), ('Api\\GoogleMapKeys', '${K}'),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from kimo_assets_tests.sync.letter_client import LetterClient
+from kimo_assets_tests.sync.spec_client import LetterClient
 from kimo_assets_tests.sync.store_reading import parts, rows_for_a_new_client
 
 Rows = dict[str, str]

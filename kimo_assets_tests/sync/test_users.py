@@ -4,6 +4,7 @@ it has one.
 
 from collections.abc import Sequence
 
+from kimo_assets_tests.support.company import World
 from kimo_assets_tests.sync import store_reading
 from kimo_assets_tests.sync.company import TABLES, random_company
 from kimo_assets_tests.sync.oracle import Oracle, Viewer
@@ -14,7 +15,6 @@ from kimo_assets_tests.sync.published import (
     live_rows,
     payload_columns,
 )
-from kimo_assets_tests.worlds import World
 
 # Users of one agent in two warehouses and without one, of another agent, of agents that are not
 # there, of other types.

@@ -9,10 +9,10 @@ import orjson
 import pytest
 import zstandard
 
-from kimo_assets.sync.store import object_path, pack
-from kimo_assets.sync.stored import path_of
-from kimo_assets.sync.verify import Damage, all_manifests, count_rows, sample, verify
-from kimo_assets.sync.weight import PastWeight
+from kimo_assets.sync.inspection.payload_size import PastWeight
+from kimo_assets.sync.inspection.verify import Damage, all_manifests, count_rows, sample, verify
+from kimo_assets.sync.store.store import object_path, pack
+from kimo_assets.sync.store.stored_manifests import path_of
 from kimo_assets_tests.sync.stores import HandStore, Listed
 
 AGAIN = "run step 3 again: it writes what is missing"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kimo_assets.catalog import load_catalog, scopes
-from kimo_assets_tests.worlds import Row, World, agents, ids, links, rules
+from kimo_assets_tests.support.company import Row, World, agents, ids, links, rules
 
 # Accounts A and B of agents 1 and 2, C of both, D of nobody.
 BASE: dict[str, list[Row]] = {
@@ -107,8 +107,8 @@ def test_an_agent_knows_all_of_itself_and_of_its_colleagues_code_and_name_only(
 
 
 def test_no_object_that_an_agent_may_fetch_holds_a_colleagues_private_columns(world: World) -> None:
-    from kimo_assets.sync.client import read_manifest
-    from kimo_assets.sync.store import Store
+    from kimo_assets.sync.client.client import read_manifest
+    from kimo_assets.sync.store.store import Store
     from kimo_assets_tests.sync.test_format import objects_in, text_of
 
     seen(

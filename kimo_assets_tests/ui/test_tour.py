@@ -14,7 +14,7 @@ import pytest
 from kimo_assets.config import load_config
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import open_database
-from kimo_assets.defs.payloads import AGENT_PAYLOADS
+from kimo_assets.defs.assets.agent_payloads import AGENT_PAYLOADS
 from kimo_assets.demo.orders import make_orders
 from kimo_assets.settings import load_settings, read_settings
 from kimo_assets_tests.ui.conftest import Ui

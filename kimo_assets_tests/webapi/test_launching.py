@@ -243,12 +243,12 @@ def test_status_says_what_waits_and_how_the_last_load_ended(base: str) -> None:
 
 def test_every_job_of_the_menu_is_known_to_the_web_api(webserver: str) -> None:
     """A job that does an import's work and is not among them would not discard anything."""
-    from kimo_assets.defs.export import EXPORT_JOB
-    from kimo_assets.defs.jobs import ENTITIES_JOB, STEPS_OF_JOB
-    from kimo_assets.defs.retry import RETRY_JOB
-    from kimo_assets.defs.settings import SETTINGS_JOB
-    from kimo_assets.defs.tasks import OP_OF_TASK
-    from kimo_assets.defs.undo import UNDO_JOB
+    from kimo_assets.defs.jobs.export import EXPORT_JOB
+    from kimo_assets.defs.jobs.import_jobs import ENTITIES_JOB, STEPS_OF_JOB
+    from kimo_assets.defs.jobs.media_and_geocoding import OP_OF_TASK
+    from kimo_assets.defs.jobs.retry import RETRY_JOB
+    from kimo_assets.defs.jobs.settings import SETTINGS_JOB
+    from kimo_assets.defs.jobs.undo import UNDO_JOB
 
     assert set(WORK_OF_JOB) == {
         *STEPS_OF_JOB,

@@ -1,0 +1,158 @@
+"""kimo import: the steps, run as the same Dagster job that the UI runs."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
+from kimo_assets.cli.progress import shown_progress
+from kimo_assets.cli.summary import print_report
+from kimo_assets.errors import KimoError
+from kimo_assets.pipeline.saved_plan import id_in_file
+from kimo_assets.pipeline.steps import STEPS
+from kimo_assets.reports import ImportReport
+
+_STEPS: dict[str, tuple[int, ...]] = {"1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3)}
+
+
+def names_of(text: str, option: str) -> list[str]:
+    """The names between the commas. None at all is a mistake, not a wish for everything."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise click.UsageError(f"{option} names no entity. `kimo entities` lists them.")
+    return names
+
+
+@click.command("import")
+@click.option(
+    "--step",
+    type=click.Choice(list(_STEPS)),
+    help=(
+        "Only this: 1 Import da Erp a KimoIntegrator, 2 Caricamento da KimoIntegrator, 3"
+        " Preparazione dati di Sync, 2+3 Caricamento + Preparazione Sync. Default: all three"
+        " (Import completo)."
+    ),
+)
+@click.option(
+    "--entities",
+    metavar="A,B",
+    help=(
+        "Only these and what they are linked to (entità specifiche). `kimo entities --linked A,B`"
+        " shows it."
+    ),
+)
+@click.option(
+    "--only-listed",
+    is_flag=True,
+    help=(
+        "Only the named entities, not the linked ones. With caution: what they point to may be"
+        " missing."
+    ),
+)
+@click.option(
+    "--allow-shrink",
+    is_flag=True,
+    help=(
+        "Take snapshots that lost more rows than `guards` in kimo.yaml allows: the ERP was cleaned"
+        " out."
+    ),
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help=(
+        "Apply exactly the plan that `kimo plan --save FILE` has kept; its guards are lifted"
+        " for it."
+    ),
+)
+@common_options
+@click.pass_obj
+def import_(
+    call: Call,
+    step: str | None,
+    entities: str | None,
+    only_listed: bool,
+    allow_shrink: bool,
+    plan_file: Path | None,
+) -> None:
+    """Import from the ERP and prepare what the tablets download (Import completo).
+
+    Runs the same job as the menu entry in the UI; the run, its events and its assets show there.
+    Only one import or export runs at a time: a second one is refused with exit code 3.
+    """
+    if only_listed and entities is None:
+        raise click.UsageError("--only-listed goes with --entities.")
+    if plan_file and (step or entities is not None or allow_shrink):
+        raise click.UsageError(
+            "--plan says what to import; --step, --entities and --allow-shrink do not go with it."
+        )
+    plan = id_in_file(plan_file.read_bytes(), str(plan_file)) if plan_file else ""
+    names = [] if entities is None else names_of(entities, "--entities")
+    steps = _STEPS[step] if step else STEPS
+    report = launched(
+        call,
+        "launch_import",
+        steps=steps,
+        entities=names,
+        only_listed=only_listed,
+        allow_shrink=allow_shrink,
+        plan=plan,
+    )
+    if call.as_json:
+        print_json(report.as_json())
+    print_report(call, report, steps)
+    if not report.success:
+        click.get_current_context().exit(EXIT_FAILED)
+
+
+Launcher = Literal["launch_import", "launch_retry", "launch_settings", "launch_undo"]
+
+
+def launched(call: Call, how: Launcher, **options: Any) -> ImportReport:
+    """The report of a job that is run here, with its progress on stderr; stopped from outside, it
+    says so in a sentence.
+    """
+    config, database = call.config, call.database
+    # Dagster takes seconds to import: not before the configuration was found to be right.
+    with call.err.status("Starting ..."):
+        from kimo_assets.defs import in_process
+    with shown_progress(call.err) as progress, stopped_in_words():
+        report: ImportReport = getattr(in_process, how)(
+            config, database, progress=progress, **options
+        )
+    return report
+
+
+@contextmanager
+def stopped_in_words() -> Iterator[None]:
+    """A `kill` or a closed terminal ends a run as Ctrl-C does: recorded as ended, so that it blocks
+    no queue.
+    """
+    stopped: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    numbers = [
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    ]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    except (KimoError, KeyboardInterrupt) as error:
+        # Dagster turns Ctrl-C into an error of its own.
+        if not stopped and "InterruptedError" not in str(error):
+            raise
+        raise KimoError(
+            "it was stopped; what was finished before is kept. Start it again."
+        ) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

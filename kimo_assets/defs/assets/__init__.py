@@ -1,0 +1,1 @@
+"""The assets, what their pages show, and their metadata."""

@@ -1,0 +1,103 @@
+"""The asset agent_payloads: what the agents' data weigh after each step 3, recorded by whoever does
+the step.
+"""
+
+from collections.abc import Sequence
+from statistics import median
+
+import dagster as dg
+from psycopg import Connection
+
+from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table, picture
+from kimo_assets.defs.naming import asset_key
+from kimo_assets.defs.resource import KimoRun
+from kimo_assets.reports import STEP_TITLES, StepReport
+from kimo_assets.sync.inspection.payload_size import PastWeight, history, weigh, weights_after
+from kimo_assets.sync.inspection.plot import bytes_over_loads
+from kimo_assets.sync.store.store import Store
+from kimo_assets.sync.store.stored_manifests import AGENTS, code_of, decode
+
+AGENT_PAYLOADS = "agent_payloads"
+
+_BIGGEST = 10
+_LOADS_SHOWN = 100
+
+
+def agent_payloads(upstream: str, *, owners: Sequence[str], group: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        AGENT_PAYLOADS,
+        deps=[upstream],
+        group_name=group,
+        owners=owners,
+        kinds={"json"},
+        description=(
+            f"{STEP_TITLES[3]}. What the tablets get: a manifest per agent and user. Every step 3"
+            " records here how many there are and what they weigh, the biggest agents, and how"
+            " their bytes went over the last loads: under Metadata the button Plots, and the"
+            " picture `bytes over loads`."
+        ),
+    )
+
+
+def record_agent_payloads(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, kimo: KimoRun, report: StepReport
+) -> None:
+    """One materialization of agent_payloads: of what this load's step 3 has left in the store."""
+    run = kimo.open()
+    weights = weights_after(run.connection, run.load)
+    if not weights:
+        return
+    metadata = agent_metadata(run.connection, Store(kimo.config.sync_store), weights)
+    written = {
+        name: sum(e.counts().get(name, 0) for e in report.entities.values()) for name in _WRITTEN
+    }
+    context.log_event(
+        dg.AssetMaterialization(
+            asset_key(kimo.config, AGENT_PAYLOADS), metadata={**metadata, **written}
+        )
+    )
+
+
+_WRITTEN = ("objects_written", "bytes_written")
+
+
+def agent_metadata(
+    connection: Connection, store: Store, weights: Sequence[PastWeight]
+) -> MetadataValues:
+    """weights: after one load, heaviest first. Bytes are those of a first sync without the manifest
+    itself.
+    """
+    agents = [weight for weight in weights if weight.path.startswith(AGENTS)]
+    biggest = agents[:_BIGGEST]
+    lines = history(connection, [weight.path for weight in biggest], _LOADS_SHOWN)
+    named = {code_of(path): line for path, line in lines.items()}
+    return {
+        "agents": len(agents),
+        "users": len(weights) - len(agents),
+        "bytes": sum(weight.bytes for weight in agents),
+        "bytes of the median agent": (
+            round(median(weight.bytes for weight in agents)) if agents else 0
+        ),
+        "bytes of the biggest agent": biggest[0].bytes if biggest else 0,
+        "bytes this load brings": sum(weight.changed_bytes for weight in agents),
+        "biggest agents": dg.MetadataValue.md(_table(store, biggest)),
+        "bytes over loads": picture(
+            "bytes of the biggest agents", bytes_over_loads(named).encode(), "svg+xml"
+        ),
+        **{f"bytes {code_of(weight.path)}": weight.bytes for weight in biggest},
+    }
+
+
+def _table(store: Store, biggest: Sequence[PastWeight]) -> str:
+    rows = [
+        [code_of(w.path), w.rows, w.bytes, w.changed_bytes, _heaviest(store, w.path)]
+        for w in biggest
+    ]
+    return markdown_table(
+        ["agent", "rows", "first sync, bytes", "this load brings, bytes", "weighs most"], rows
+    )
+
+
+def _heaviest(store: Store, path: str) -> str | None:
+    data = store.read_or_none(path)
+    return None if data is None else weigh(decode(store, path, data), 0).heaviest

@@ -1,0 +1,358 @@
+"""Reports as Dagster metadata: counts that plot over time, tables that people read.
+
+Here is how things look in the UI: what stands first, how wide a table is. What figures mean is the
+reports'.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+from psycopg import Connection, sql
+
+from kimo_assets.catalog import Entity, Field, load_catalog
+from kimo_assets.config import EntityMapping, KimoConfig
+from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING
+from kimo_assets.database.rejection_history import loads_of_step, since_in_words, times_refused
+from kimo_assets.reports import (
+    STEP_TITLES,
+    AnswersEntity,
+    EntityReport,
+    PublishedEntity,
+    StepReport,
+)
+
+_SAMPLE_ROWS = 5
+_REJECTED_ROWS = 20
+_CELL_CHARS = 60
+# A reason says at its end what to do.
+_WHY_CHARS = 400
+
+# What fits beside the names of a partition's page on a laptop, in characters; wider tables are cut
+# off there.
+_SAMPLE_CHARS = 72
+_SAMPLE_CELL_CHARS = 24
+# The fields by which a person knows a row.
+_NAMING = ("Id", "Name", "Description", "Label", "Code")
+
+MetadataValues = dict[str, Any]
+
+
+def recorded_metadata(
+    connection: Connection, config: KimoConfig, report: StepReport
+) -> dict[str, MetadataValues]:
+    """partition -> what it shows, of the entities that did not fail.
+
+    What Kimo makes itself has no partition: its figures stand with the entities it is about, beside
+    theirs.
+    """
+    catalog = load_catalog()
+    done = {name: entity for name, entity in report.entities.items() if entity.status != "failed"}
+    found = {
+        name: entity_metadata(connection, config, report.step, entity)
+        for name, entity in done.items()
+        if name not in catalog.made
+    }
+    for name, entity in done.items():
+        if name in catalog.made:
+            beside = {f"{name}: {count}": value for count, value in _counts(entity).items()}
+            for partition in found.keys() & set(catalog[name].follows):
+                found[partition] |= beside
+    return found
+
+
+def entity_metadata(
+    connection: Connection, config: KimoConfig, step: int, report: EntityReport
+) -> MetadataValues:
+    """What one partition shows: what happened, how many rows, which refused, a sample, where things
+    are.
+    """
+    values: MetadataValues = {"status": report.status, **_counts(report)}
+    match step:
+        case 1:
+            values |= _rejected(connection, report.entity, step)
+            values |= _sample(connection, STAGING, report.entity)
+            values |= _origin(config.entities[report.entity], report.entity)
+        case 2:
+            values |= _rejected(connection, report.entity, step) | _dangling(
+                connection, report.entity
+            )
+            values |= _sample(connection, KIMO, report.entity)
+            if isinstance(report, AnswersEntity) and report.notes:
+                values["the ERP's answers"] = dg.MetadataValue.md(
+                    "\n".join(f"* {_escaped(note)}" for note in report.notes)
+                )
+        case _:
+            values["objects_reused"] = values["objects"] - values["objects_written"]
+            values["store"] = dg.MetadataValue.path(config.sync_store)
+    values |= _column_schema(connection, config, step, report.entity)
+    return values | {"seconds": round(report.seconds, 3), "dagster/row_count": _row_count(report)}
+
+
+# What the figures of a report are called where people read them; the others keep their name.
+_LABELS = {"rules": "rejected", "dangling": "dangling"}
+
+
+def _counts(report: EntityReport) -> MetadataValues:
+    """Every count by name, also when it is zero: a plot needs all its points. By rule or field: one
+    each.
+    """
+    values: MetadataValues = {}
+    for name, count in report.counts().items():
+        if isinstance(count, dict):
+            values |= {f"{_LABELS[name]}: {key}": number for key, number in count.items()}
+        else:
+            values[name] = count
+    return values
+
+
+def _row_count(report: EntityReport) -> int:
+    counts = report.counts()
+    if "staged" in counts:
+        return int(counts["staged"])
+    if isinstance(report, PublishedEntity):
+        return report.rows
+    return int(sum(counts[kind] for kind in ("inserted", "updated", "unchanged", "held")))
+
+
+def _sample(connection: Connection, schema: str, entity: str) -> MetadataValues:
+    names = _columns(connection, schema, entity)
+    where = (
+        sql.SQL("WHERE {} IS NULL").format(sql.Identifier(ARCHIVED))
+        if schema == KIMO
+        else sql.SQL("")
+    )
+    rows = connection.execute(
+        sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, names)),
+            sql.Identifier(schema, entity),
+            where,
+            sql.Literal(_SAMPLE_ROWS),
+        )
+    ).fetchall()
+    table = sample_table(load_catalog()[entity], names, rows) if rows else "no rows"
+    return {"sample": dg.MetadataValue.md(table), "table": f'{schema}."{entity}"'}
+
+
+def _columns(connection: Connection, schema: str, entity: str) -> list[str]:
+    described = connection.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name"
+        " = %s AND column_name NOT LIKE '\\_%%' ORDER BY ordinal_position",
+        [schema, entity],
+    ).fetchall()
+    return [name for (name,) in described]
+
+
+def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """The columns that tell the rows apart, as many as fit a page: keys and names, then
+    references.
+    """
+    cells = {
+        name: [_cell(row[i], _SAMPLE_CELL_CHARS) for row in rows] for i, name in enumerate(names)
+    }
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        known = name in _NAMING or name in entity.identity
+        return (not known, name not in entity.hard_references, len(set(cells[name])) == 1)
+
+    chosen: list[str] = []
+    room = _SAMPLE_CHARS
+    for name in sorted((name for name in names if any(cells[name])), key=rank):
+        width = max(map(len, (name, *cells[name]))) + 2
+        if width <= room:
+            chosen.append(name)
+            room -= width
+    chosen.sort(key=lambda name: (name != ID, names.index(name)))
+    return markdown_table(chosen, list(zip(*(cells[name] for name in chosen), strict=True)))
+
+
+def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
+    """The refused rows, those that were not refused before first."""
+    rows = connection.execute(
+        "SELECT rule, concat_ws(' → ', source_column, nullif(field, source_column)), value,"
+        " source_key, since, since_load FROM ops.rejected_row WHERE entity = %s AND step = %s ORDER"
+        " BY since_load DESC, rule, id LIMIT %s",
+        [entity, step, _REJECTED_ROWS],
+    ).fetchall()
+    if not rows:
+        return {}
+    loads = loads_of_step(connection, entity, step)
+    shown = [
+        (*row, since_in_words(since, times_refused(loads, since_load)))
+        for *row, since, since_load in rows
+    ]
+    return {
+        "refused rows": dg.MetadataValue.md(
+            markdown_table(["rule", "column", "value", "row", "since"], shown)
+        ),
+        "all refused rows": dg.MetadataValue.md(f"`kimo rejected {entity}`"),
+    }
+
+
+def _dangling(connection: Connection, entity: str) -> MetadataValues:
+    rows = connection.execute(
+        "SELECT field, target, dangling, array_to_string(samples, ', ') FROM ops.reference_check "
+        "WHERE entity = %s AND dangling > 0 ORDER BY field",
+        [entity],
+    ).fetchall()
+    if not rows:
+        return {}
+    table = markdown_table(["field", "should be in", "rows", "e.g."], rows)
+    return {"references to nowhere": dg.MetadataValue.md(table)}
+
+
+def _origin(mappings: Sequence[EntityMapping], entity: str) -> MetadataValues:
+    origins = (f"{m.source}: {'its query' if m.query else m.table or entity}" for m in mappings)
+    return {"read from": ", ".join(origins)}
+
+
+def _column_schema(
+    connection: Connection, config: KimoConfig, step: int, entity: str
+) -> MetadataValues:
+    """What an entity consists of in this layer: the snapshot, Kimo's whole table, what
+    tablets get.
+    """
+    fields = load_catalog()[entity].fields
+    names = (
+        _sent(connection, entity)
+        if step == 3
+        else _columns(connection, STAGING if step == 1 else KIMO, entity)
+    )
+    columns = [
+        _column(fields[name], config.entities.get(entity, ())) for name in names if name in fields
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}
+
+
+def _sent(connection: Connection, entity: str) -> list[str]:
+    """The fields that tablets get, in the catalogue's order."""
+    row = connection.execute(
+        "SELECT description -> 'columns' FROM ops.payload WHERE entity = %s", [entity]
+    ).fetchone()
+    return [name for name in load_catalog()[entity].fields if row and name in row[0]]
+
+
+def _column(field: Field, mappings: Sequence[EntityMapping]) -> dg.TableColumn:
+    """A field as the operator meets it: its type in words, the ERP's column where it has another
+    name.
+    """
+    kind = {
+        "dec": "number",
+        "int": "whole number",
+        "bool": "flag",
+        "enum": "code",
+        "dt": "date and time",
+    }
+    notes = [
+        f"from {mapping.fields[field.name]}" for mapping in mappings if field.name in mapping.fields
+    ]
+    if field.references:
+        notes.append(f"a row of {field.references.target}")
+    if field.codes:
+        notes.append(", ".join(f"{code} {meaning}" for code, meaning in field.codes.items()))
+    size = f"({field.size})" if field.type == "text" and field.size else ""
+    return dg.TableColumn(
+        field.name, kind.get(field.type, field.type) + size, "; ".join(notes) or None
+    )
+
+
+# The rules add up to the rejected rows, and an agent is the same one in every entity.
+_NOT_ADDED = ("rules", "agents")
+
+
+def step_summary(report: StepReport) -> str:
+    """A step for the run's log: its totals, then the entities that somebody should look at."""
+    totals: dict[str, int] = {}
+    for entity in report.entities.values():
+        for name, count in entity.counts().items():
+            totals[name] = totals.get(name, 0) + (
+                sum(count.values()) if isinstance(count, dict) else count
+            )
+    unchanged = sum(entity.status == "unchanged" for entity in report.entities.values())
+    figures = ", ".join(
+        f"{name} {count:,}" for name, count in totals.items() if count and name not in _NOT_ADDED
+    )
+    lines = [
+        f"{STEP_TITLES[report.step]}: {len(report.entities)} entities, {unchanged} unchanged."
+        f" {figures}"
+    ]
+    lines += filter(None, map(_to_look_at, report.entities.values()))
+    return "\n".join(lines)
+
+
+def _to_look_at(report: EntityReport) -> str:
+    if report.status == "failed":
+        return f"  {report.entity} failed: {report.error}"
+    counts = report.counts()
+    notes = [
+        f"{counts[kind]} {kind}" for kind in ("rejected", "refused", "held") if counts.get(kind)
+    ]
+    notes += [f"{count} dangling {field}" for field, count in counts.get("dangling", {}).items()]
+    lines = [f"  {report.entity}: {', '.join(notes)}"] if notes else []
+    if isinstance(report, AnswersEntity):
+        lines += [f"  {note}" for note in report.notes]
+    return "\n".join(lines)
+
+
+def failures_table(report: StepReport) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(
+        markdown_table(["entity", "why"], list(report.failures.items()), chars=_WHY_CHARS)
+    )
+
+
+def summary_metadata(reports: Mapping[int, StepReport]) -> MetadataValues:
+    """A run's table per step."""
+    return {
+        f"step {step}": dg.MetadataValue.md(_step_table(report)) for step, report in reports.items()
+    }
+
+
+def _step_table(report: StepReport) -> str:
+    entities = list(report.entities.values())
+    if not entities:
+        return "nothing to do"
+    counts = [entity.counts() for entity in entities]
+    names = list(
+        dict.fromkeys(
+            name for found in counts for name, value in found.items() if not isinstance(value, dict)
+        )
+    )
+    rows = [
+        [e.entity, e.status, *(found.get(name) for name in names), round(e.seconds, 2)]
+        for e, found in zip(entities, counts, strict=True)
+    ]
+    return markdown_table(["entity", "status", *names, "seconds"], rows)
+
+
+def picture(title: str, data: bytes, kind: str) -> dg.MarkdownMetadataValue:
+    """What the UI shows of a picture: an image of Markdown whose address is the picture itself.
+    kind: png, svg+xml.
+    """
+    return dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{b64encode(data).decode()})")
+
+
+def markdown_table(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], *, chars: int = _CELL_CHARS
+) -> str:
+    """chars: what a cell holds at most; longer ones are cut."""
+    cells = [[_escaped(_cell(value, chars)) for value in row] for row in rows]
+    return "\n".join(map(_line, [header, ["---"] * len(header), *cells]))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: Any, chars: int = _CELL_CHARS) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        value = f"{value.normalize():f}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

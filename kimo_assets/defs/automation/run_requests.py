@@ -1,0 +1,74 @@
+"""What a schedule or a sensor asks for: which job, how configured; and whether it is asked for
+already.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.defs.queue import asks_the_same, queued
+
+# Of runs that were asked for by themselves: the kimo.yaml that says so, and a schedule's minute.
+COMPANY_TAG = "kimo/company"
+MINUTE_TAG = "kimo/minute"
+
+FULL_IMPORT = "full_import_from_erp"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run to ask for. partitions: the names of which the first and the last are the range of an
+    asset job.
+    """
+
+    job: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    partitions: Sequence[str] = ()
+
+    @property
+    def tags(self) -> dict[str, str]:
+        if not self.partitions:
+            return {}
+        return {
+            ASSET_PARTITION_RANGE_START_TAG: self.partitions[0],
+            ASSET_PARTITION_RANGE_END_TAG: self.partitions[-1],
+        }
+
+
+def full_import(config: KimoConfig) -> RunRequest:
+    return RunRequest(FULL_IMPORT, partitions=config.entity_names)
+
+
+def ask(
+    instance: dg.DagsterInstance,
+    config: KimoConfig,
+    wish: RunRequest,
+    *,
+    run_key: str | None = None,
+    minute: datetime | None = None,
+) -> dg.RunRequest | dg.SkipReason:
+    """Asks for a run, or says why not. minute: of the schedule's tick, in UTC."""
+    mine = {COMPANY_TAG: str(config.path)}
+    for run in queued(instance, wish.job):
+        if mine.items() <= run.tags.items() and asks_the_same(run, wish.config, wish.tags):
+            return dg.SkipReason(
+                f"run {run.run_id} waits in the queue already and will do the same"
+            )
+    if minute is not None:
+        mine[MINUTE_TAG] = f"{minute:%Y-%m-%dT%H:%MZ}"
+        for run in instance.get_runs(dg.RunsFilter(job_name=wish.job, tags=mine)):
+            if asks_the_same(run, wish.config, wish.tags):
+                return dg.SkipReason(
+                    f"another schedule has asked for the same at this minute: run {run.run_id}"
+                )
+    return dg.RunRequest(
+        run_key=run_key, job_name=wish.job, run_config=dict(wish.config), tags=wish.tags | mine
+    )

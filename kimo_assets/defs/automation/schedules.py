@@ -1,0 +1,96 @@
+"""What kimo.yaml lets run by itself, at which minutes: `schedules:`, in the company's time zone.
+
+A change of the clock neither skips nor doubles a night's run: what should run at an hour that is
+not there runs at the hour after it, what should run at one that comes twice runs once.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC
+from typing import Any
+
+import dagster as dg
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.config.models import EntitiesSchedule
+from kimo_assets.defs.automation.run_requests import FULL_IMPORT, RunRequest, ask, full_import
+from kimo_assets.reports import menu_title
+
+# Key of `schedules:` -> the job that it lets run; `full_import` and `entities` have a configuration
+# besides.
+JOB_OF_KEY = {
+    "full_import": FULL_IMPORT,
+    "export": "export_to_erp",
+    "import_files": "import_files",
+    "download_images": "download_items_images",
+    "geocoding": "geocode_addresses",
+    "morning_report": "morning_report",
+    "cleaning": "clean_up",
+}
+ENTITIES_JOB, ENTITIES_OP = "import_entities", "import_named_entities"
+
+_NAME_CHARS = 80
+
+
+def build_schedules(config: KimoConfig, jobs: Collection[str]) -> list[dg.ScheduleDefinition]:
+    """jobs: the names of those that exist; what is to let run another one is left out."""
+    wanted = [
+        (name, cron, wish, said) for name, cron, wish, said in _wanted(config) if wish.job in jobs
+    ]
+    return [_schedule(config, *each) for each in wanted]
+
+
+def _wanted(config: KimoConfig) -> Iterator[tuple[str, str, RunRequest, str]]:
+    """(name, cron, what it asks for, what is said of it)."""
+    section = config.schedules
+    for key, job in JOB_OF_KEY.items():
+        if cron := getattr(section, key):
+            wish = full_import(config) if job == FULL_IMPORT else RunRequest(job)
+            yield f"{key}_schedule", cron, wish, _title(job)
+    taken: set[str] = set()
+    for of in section.entities:
+        name = _name(of, taken)
+        yield name, of.cron, _mask(of), f"{_title(ENTITIES_JOB)}: {', '.join(of.entities)}"
+
+
+def _title(job: str) -> str:
+    try:
+        return menu_title(job)
+    except KeyError:
+        return job
+
+
+def _name(of: EntitiesSchedule, taken: set[str]) -> str:
+    """By what it imports, so that another order in kimo.yaml leaves each its history."""
+    plain = f"import_{'_'.join(of.entities)}"[:_NAME_CHARS]
+    name, number = plain, 1
+    while name in taken:
+        number += 1
+        name = f"{plain}_{number}"
+    taken.add(name)
+    return f"{name}_schedule"
+
+
+def _mask(of: EntitiesSchedule) -> RunRequest:
+    mask = {"entities": ",".join(of.entities), "only_listed": of.only_listed}
+    return RunRequest(ENTITIES_JOB, {"ops": {ENTITIES_OP: {"config": mask}}})
+
+
+def _schedule(
+    config: KimoConfig, name: str, cron: str, wish: RunRequest, said: str
+) -> dg.ScheduleDefinition:
+    def evaluate(context: dg.ScheduleEvaluationContext) -> Any:
+        return ask(
+            context.instance, config, wish, minute=context.scheduled_execution_time.astimezone(UTC)
+        )
+
+    return dg.ScheduleDefinition(
+        name=name,
+        cron_schedule=cron,
+        job_name=wish.job,
+        execution_timezone=config.schedules.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=(
+            f"{said}. `{cron}` in {config.schedules.timezone}, as `schedules:` of kimo.yaml says."
+        ),
+        execution_fn=evaluate,
+    )

@@ -1,0 +1,337 @@
+"""Running a job of ours in this process, for the `kimo` command: the same run and events as from
+the UI.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.locks import exclusive
+from kimo_assets.database.server import Database
+from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP
+from kimo_assets.defs.build import build_defs
+from kimo_assets.defs.instance import dagster_home
+from kimo_assets.defs.jobs.cleaning import CLEANING_JOB, CLEANING_OP
+from kimo_assets.defs.jobs.export import EXPORT_JOB, EXPORT_OP
+from kimo_assets.defs.jobs.import_jobs import ENTITIES_JOB, STEPS_OF_JOB
+from kimo_assets.defs.jobs.media_and_geocoding import OP_OF_TASK
+from kimo_assets.defs.jobs.retry import RETRY_JOB, RETRY_OP
+from kimo_assets.defs.jobs.settings import SETTINGS_JOB, SETTINGS_OP
+from kimo_assets.defs.jobs.undo import UNDO_JOB
+from kimo_assets.defs.naming import LOCATION_TAG, code_location
+from kimo_assets.defs.resource import KimoRun
+from kimo_assets.errors import ContractError, KimoError
+from kimo_assets.pipeline.steps import STEPS, Progress, Run
+from kimo_assets.reports import ExportReport, ImportReport, TaskReport
+
+# The command shows progress of its own; Dagster's every event would bury it, and is in the UI
+# anyway.
+_LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+
+def _tags(config: KimoConfig) -> dict[str, str]:
+    """The UI lists under a job the runs that carry its code location's label."""
+    return {LOCATION_TAG: f"__repository__@{code_location(config)}"}
+
+
+def launch_import(
+    config: KimoConfig,
+    database: Database,
+    *,
+    steps: Sequence[int] = STEPS,
+    entities: Sequence[str] = (),
+    only_listed: bool = False,
+    allow_shrink: bool = False,
+    plan: str = "",
+    progress: Progress | None = None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+) -> ImportReport:
+    """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named
+    ones.
+
+    before_step: what has to be done before a step, of an asset job.
+    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the
+    entities is in the report.
+    """
+    config.choose(list(entities), only_listed=only_listed)
+    name = next(
+        (job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB
+    )
+
+    def run(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+        if entities or plan or name == ENTITIES_JOB:
+            mask = {
+                "entities": ",".join(entities),
+                "only_listed": only_listed,
+                "steps": list(steps),
+                "allow_shrink": allow_shrink,
+                "plan": plan,
+            }
+            return _run_op_job(config, defs, instance, ENTITIES_JOB, "import_named_entities", mask)
+        return _run_all(defs, instance, config, name, allow_shrink)
+
+    return _launch(config, database, run, progress, before_step)
+
+
+def launch_undo(
+    config: KimoConfig,
+    database: Database,
+    *,
+    to: int | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Takes loads back. Raises: LockedError; ConfigError when there is nothing to go back to."""
+    asked = {} if to is None else {"to": to}
+    return _launch(
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, UNDO_JOB, "undo", asked),
+        progress,
+    )
+
+
+def launch_retry(
+    config: KimoConfig,
+    database: Database,
+    *,
+    entities: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Reads the refused rows of these entities, or of all, again: the job `retry_rejected`.
+
+    Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the
+    entities is in the report.
+    """
+    config.choose(list(entities), only_listed=True)
+    asked = {"entities": ",".join(entities)}
+    return _launch(
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, RETRY_JOB, RETRY_OP, asked),
+        progress,
+    )
+
+
+def launch_settings(
+    config: KimoConfig, database: Database, *, progress: Progress | None = None
+) -> ImportReport:
+    """Prepares the settings alone. Raises: LockedError; StoreError when the store cannot be
+    written.
+
+    The report has a step 3 whose entities are the console's tables.
+    """
+    return _launch(
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, SETTINGS_JOB, SETTINGS_OP, {}),
+        progress,
+    )
+
+
+def launch_task(
+    config: KimoConfig, database: Database, *, job: str, progress: Progress | None = None
+) -> TaskReport:
+    """One of the menu's side jobs. Raises: what has refused it (tasks.py), or ended it."""
+    return _launch_task(config, database, job, OP_OF_TASK[job], None, progress)
+
+
+def launch_cleaning(
+    config: KimoConfig,
+    database: Database,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> TaskReport:
+    """Deletes what is older than `retention:` says. Raises: LockedError while an import or export
+    is running.
+    """
+    return _launch_task(config, database, CLEANING_JOB, CLEANING_OP, {"dry_run": dry_run}, progress)
+
+
+def _launch_task(
+    config: KimoConfig,
+    database: Database,
+    job: str,
+    op: str,
+    asked: Mapping[str, Any] | None,
+    progress: Progress | None,
+) -> TaskReport:
+    result, opened, _ = _run(
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, job, op, asked),
+        progress,
+    )
+    if opened and opened[0].refused:
+        raise opened[0].refused
+    if not opened or opened[0].task_report is None or not result.success:
+        raise _what_broke(result)
+    return opened[0].task_report
+
+
+def launch_export(
+    config: KimoConfig, database: Database, *, progress: Progress | None = None
+) -> ExportReport:
+    """Sends everything that is ready. Raises: LockedError before there is a run; what has refused
+    or ended it.
+    """
+    with exclusive(database):
+        pass  # refused here, a second export leaves no failed run behind
+    result, opened, _ = _run(
+        config,
+        database,
+        lambda defs, instance: _run_op_job(config, defs, instance, EXPORT_JOB, EXPORT_OP, None),
+        progress,
+    )
+    if opened and opened[0].refused:
+        raise opened[0].refused
+    if not opened or opened[0].export_report is None or not result.success:
+        raise _what_broke(result)
+    return replace(opened[0].export_report, run_id=result.run_id)
+
+
+_RunJob = Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult]
+
+
+def _launch(
+    config: KimoConfig,
+    database: Database,
+    run: _RunJob,
+    progress: Progress | None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+) -> ImportReport:
+    """Runs a job on the company's Dagster instance. Raises: what has refused the run, or
+    LockedError before there is one.
+    """
+    with exclusive(database):
+        pass  # refused here, a second import leaves no failed run behind
+    return _report(*_run(config, database, run, progress, before_step))
+
+
+def _run(
+    config: KimoConfig,
+    database: Database,
+    run: _RunJob,
+    progress: Progress | None,
+    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+) -> tuple[dg.ExecuteInProcessResult, list[KimoRun], float]:
+    """The run, what of ours it has opened, and its seconds."""
+    started = time.monotonic()
+    opened: list[KimoRun] = []
+    defs = build_defs(
+        config, database=database, progress=progress, opened=opened, before_step=before_step
+    )
+    home = dagster_home(config, database)
+    with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
+        # Otherwise Dagster's storage connects for every statement: a third of a small import's
+        # time.
+        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
+        result = run(defs, instance)
+    return result, opened, time.monotonic() - started
+
+
+def _run_op_job(
+    config: KimoConfig,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    op: str,
+    asked: Mapping[str, Any] | None,
+) -> dg.ExecuteInProcessResult:
+    """A job of one op, with what it is asked for."""
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        tags=_tags(config),
+        run_config={"loggers": _LOGGERS}
+        | ({} if asked is None else {"ops": {op: {"config": dict(asked)}}}),
+        raise_on_error=False,
+    )
+
+
+def _run_all(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    config: KimoConfig,
+    name: str,
+    allow_shrink: bool,
+) -> dg.ExecuteInProcessResult:
+    partitions = config.entity_names
+    whole = {
+        ASSET_PARTITION_RANGE_START_TAG: partitions[0],
+        ASSET_PARTITION_RANGE_END_TAG: partitions[-1],
+    }
+    guarded = {
+        ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}}
+        for step in STEPS_OF_JOB[name]
+        if step in (1, 2)
+    }
+    return defs.resolve_job_def(name).execute_in_process(
+        instance=instance,
+        tags=_tags(config) | whole,
+        run_config={"ops": guarded, "loggers": _LOGGERS},
+        raise_on_error=False,
+    )
+
+
+def _report(
+    result: dg.ExecuteInProcessResult, opened: Sequence[KimoRun], seconds: float
+) -> ImportReport:
+    run = opened[0].run if opened else None
+    if opened and opened[0].refused:
+        raise opened[
+            0
+        ].refused  # e.g. another run took the lock between the look before and this run's first step
+    if run is None or (
+        not result.success and not any(step.failures for step in run.steps.values())
+    ):
+        raise _what_broke(result)
+    return ImportReport(result.run_id, run.load, result.success, seconds, run.steps)
+
+
+def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:
+    """A run that ended without a report of ours: the error of its first failed step, in one
+    line.
+    """
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            failed = event.step_failure_data.error
+            return ContractError(
+                f"run {result.run_id} broke: {' '.join((failed.cause or failed).message.split())}"
+            )
+        if event.is_failure:
+            cause = event.job_failure_data.error
+            while cause and cause.cause:
+                cause = cause.cause
+            message = cause.message if cause else event.message or ""
+            return ContractError(f"run {result.run_id} broke: {' '.join(message.split())}")
+    return ContractError(f"run {result.run_id} ended without a report")
+
+
+class _environment:
+    """Sets variables for a block: Dagster takes its instance's folder from the environment
+    alone.
+    """
+
+    def __init__(self, **variables: str) -> None:
+        self._variables = variables
+        self._before: dict[str, str | None] = {}
+
+    def __enter__(self) -> None:
+        self._before = {name: os.environ.get(name) for name in self._variables}
+        os.environ.update(self._variables)
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

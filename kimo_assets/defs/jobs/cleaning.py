@@ -1,0 +1,189 @@
+"""The job that keeps things clean: Dagster's own runs, events, logs and ticks here, the ledger in
+kimo_assets/maintenance/retention.py.
+
+A run whose materialization is an asset partition's newest stays, whatever its age: with it Dagster
+would forget that the partition was ever made. So does a run that is going on.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.locks import CLEANING, exclusive
+from kimo_assets.database.server import Database
+from kimo_assets.defs.jobs.media_and_geocoding import in_words, task_metadata
+from kimo_assets.defs.naming import of_another_company
+from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.maintenance.retention import clean_ledger
+from kimo_assets.pipeline.steps import Progress
+from kimo_assets.reports import TaskListener, TaskReport, menu_title
+
+CLEANING_JOB = "clean_up"
+CLEANING_OP = "clean"
+
+# Runs that one cleaning deletes at most: each costs some statements over the event log.
+_MOST_RUNS = 2000
+_AT_ONCE = 100
+_TICKS_COUNTED = 10_000
+
+_OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+def clean_instance(
+    instance: dg.DagsterInstance,
+    before: datetime,
+    *,
+    is_ours: Callable[[dg.DagsterRun], bool] = lambda run: True,
+    dry_run: bool = False,
+    said: Callable[[str], None] = lambda line: None,
+    advanced: Callable[[int], None] = lambda pieces: None,
+    most: int = _MOST_RUNS,
+) -> dict[str, int]:
+    """Deletes runs that ended before that time, with their events and logs, and ticks; how many
+    went, and how many stay.
+
+    is_ours: of several companies on one Dagster each cleans what is its own.
+    """
+    needed = runs_of_newest_materializations(instance)
+    counts = {"runs": 0, "old runs that partitions rest on": 0}
+    old = [run.run_id for run in _old_runs(instance, before) if is_ours(run)]
+    counts["old runs that partitions rest on"] = sum(run_id in needed for run_id in old)
+    unneeded = [run_id for run_id in old if run_id not in needed]
+    for run_id in unneeded[:most]:
+        if not dry_run:
+            _delete(instance, run_id)
+        counts["runs"] += 1
+        advanced(1)
+    if len(unneeded) > most:
+        said(f"Only the {most:,} oldest runs: the rest is the next cleaning's")
+    return counts | {
+        "ticks of sensors and schedules": _clean_ticks(instance, before, dry_run=dry_run)
+    }
+
+
+def runs_of_newest_materializations(instance: dg.DagsterInstance) -> set[str]:
+    """The runs that the state of an asset, or of one of its partitions, rests on."""
+    needed: set[str] = set()
+    for asset in instance.all_asset_keys():
+        if newest := instance.get_latest_materialization_event(asset):
+            needed.add(newest.run_id)
+        ids = list(
+            instance.get_latest_storage_id_by_partition(
+                asset, dg.DagsterEventType.ASSET_MATERIALIZATION
+            ).values()
+        )
+        for start in range(0, len(ids), _AT_ONCE):
+            wanted = dg.AssetRecordsFilter(
+                asset_key=asset, storage_ids=ids[start : start + _AT_ONCE]
+            )
+            needed |= {
+                record.run_id
+                for record in instance.fetch_materializations(wanted, limit=_AT_ONCE).records
+            }
+    return needed
+
+
+def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[dg.DagsterRun]:
+    """The oldest first."""
+    old = dg.RunsFilter(statuses=_OVER, created_before=before)
+    cursor: str | None = None
+    while True:
+        found = instance.get_runs(old, cursor=cursor, limit=_AT_ONCE, ascending=True)
+        yield from found
+        if len(found) < _AT_ONCE:
+            return
+        cursor = found[-1].run_id
+
+
+def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
+    with suppress(OSError):  # of a machine that is no more, or not this one's
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    instance.delete_run(run_id)
+
+
+def _clean_ticks(instance: dg.DagsterInstance, before: datetime, *, dry_run: bool) -> int:
+    moment = before.timestamp()
+    ticks = 0
+    for state in instance.all_instigator_state():
+        found = instance.get_ticks(
+            state.instigator_origin_id, state.selector_id, before=moment, limit=_TICKS_COUNTED
+        )
+        ticks += len(found)
+        if found and not dry_run:
+            instance.purge_ticks(state.instigator_origin_id, state.selector_id, moment)
+    return ticks
+
+
+class CleaningConfig(dg.Config):
+    dry_run: bool = Field(default=False, description="Only count what would go.")
+
+
+@dg.op(
+    name=CLEANING_OP,
+    required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
+    out=dg.Out(dg.Nothing),
+    description=(
+        "Deletes what is older than `retention:` of kimo.yaml says, in pieces; never what anything"
+        " still rests on."
+    ),
+)
+def clean(context: dg.OpExecutionContext, config: CleaningConfig) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+
+    def work(
+        company: KimoConfig, database: Database, progress: Progress, run_id: str
+    ) -> TaskReport:
+        return _cleaned(
+            context.instance, company, database, progress, run_id, dry_run=config.dry_run
+        )
+
+    report = kimo.task(work)
+    context.log.info(in_words(report))
+    context.add_output_metadata(task_metadata(report))
+
+
+def _cleaned(
+    instance: dg.DagsterInstance,
+    config: KimoConfig,
+    database: Database,
+    listener: TaskListener,
+    run_id: str,
+    *,
+    dry_run: bool,
+) -> TaskReport:
+    notes: list[str] = []
+    before = datetime.now(UTC) - timedelta(days=config.retention.runs_days)
+    with exclusive(database, CLEANING):
+        report = clean_ledger(config, database, listener, run_id, dry_run=dry_run)
+        counts = clean_instance(
+            instance,
+            before,
+            is_ours=lambda run: of_another_company(config, run) is None,
+            dry_run=dry_run,
+            said=notes.append,
+        )
+    notes = [
+        *report.notes,
+        *notes,
+        *(["Nothing was deleted: these are what would go."] if dry_run else []),
+    ]
+    return replace(report, counts=counts | report.counts, notes=tuple(notes))
+
+
+@dg.job(
+    name=CLEANING_JOB,
+    description=(
+        f"{menu_title(CLEANING_JOB)}. What is kept of the past goes after a while (`retention:` of"
+        " kimo.yaml): Dagster's runs with their events, logs and ticks; the ledger's loads,"
+        " results, answered exports. What status, undo, why and the state of partitions rest on"
+        " stays, whatever its age."
+    ),
+)
+def clean_up() -> None:
+    clean()

@@ -1,0 +1,230 @@
+"""The menu's side jobs as jobs of one op each, and the two assets that they record what they did
+in.
+"""
+
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+from psycopg import Connection
+
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.server import Database
+from kimo_assets.defs.asset_checks import record
+from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table, picture
+from kimo_assets.defs.naming import asset_key
+from kimo_assets.defs.resource import RESOURCE, KimoRun
+from kimo_assets.geocoding.plot import positions_svg, read_positions
+from kimo_assets.geocoding.report import provinces
+from kimo_assets.images.audit import audit
+from kimo_assets.images.contact_sheet import contact_sheet
+from kimo_assets.images.settings import image_settings
+from kimo_assets.pipeline import tasks
+from kimo_assets.pipeline.steps import Progress
+from kimo_assets.reports import TaskListener, TaskReport, menu_title
+
+PUBLIC_IMAGES = "public_images"
+GEOPOSITIONS = "geopositions"
+
+_PROBLEMS_SHOWN = 50
+_WHY_CHARS = 400
+_ON_SHEET = 48
+
+Task = Callable[[KimoConfig, Database, TaskListener, str], TaskReport]
+
+
+def task_assets(upstream: str, *, owners: Sequence[str], group: str) -> list[dg.AssetSpec]:
+    return [
+        dg.AssetSpec(
+            PUBLIC_IMAGES,
+            deps=[upstream],
+            group_name=group,
+            owners=owners,
+            kinds={"file"},
+            description=(
+                f"{menu_title('import_files')}, {menu_title('download_items_images')}. The pictures"
+                " that rows name, checked and made small, in the public folder, each with a square"
+                " thumbnail. Both jobs record here what they made, and what could not be used and"
+                " why. Agents get the names with the next step 3 (PublicImage)."
+            ),
+        ),
+        dg.AssetSpec(
+            GEOPOSITIONS,
+            deps=[upstream],
+            group_name=group,
+            owners=owners,
+            kinds={"postgres"},
+            description=(
+                f"{menu_title('geocode_addresses')}. Where customers and ship-to sites are, as"
+                " Google answers for their addresses, and how well it knows: a picture, a table by"
+                " province, and the addresses to correct. Agents get the coordinates with the next"
+                " step 3 (EntityGeoposition)."
+            ),
+        ),
+    ]
+
+
+Shown = Callable[[Connection, KimoConfig, TaskReport], MetadataValues]
+
+
+def _record(context: dg.OpExecutionContext, asset: str, task: Task, shown: Shown) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    report = kimo.task(
+        lambda config, database, progress, run_id: task(
+            config, database, _Logged(context, progress), run_id
+        )
+    )
+    context.log.info(in_words(report))
+    metadata = task_metadata(report)
+    context.add_output_metadata(metadata)
+    with kimo.database().connect() as connection:
+        metadata |= shown(connection, kimo.config, report)
+    context.log_event(dg.AssetMaterialization(asset_key(kimo.config, asset), metadata=metadata))
+    record(context, kimo, asset)
+
+
+def _pictures(connection: Connection, config: KimoConfig, report: TaskReport) -> MetadataValues:
+    """A contact sheet, when there is something new to see: every event of a run is kept."""
+    if not report.counts.get("made"):
+        return {}
+    settings = image_settings(connection, config)
+    audited = audit(connection, settings)
+    return {
+        **{f"audit: {kind}": count for kind, count in audited.counts.items()},
+        "contact sheet": picture(
+            "contact sheet", contact_sheet(settings.public, audited.pictures, _ON_SHEET), "png"
+        ),
+    }
+
+
+def _positions(connection: Connection, config: KimoConfig, report: TaskReport) -> MetadataValues:
+    """Where the customers are, and the provinces, when there is something new to see."""
+    if not report.counts.get("answered"):
+        return {}
+    found = [of.as_json() for of in provinces(connection)]
+    table = (
+        markdown_table([*found[0]], [[*of.values()] for of in found]) if found else "no customers"
+    )
+    return {
+        "positions": picture(
+            "where the customers are", positions_svg(read_positions(connection)).encode(), "svg+xml"
+        ),
+        "by province": dg.MetadataValue.md(table),
+    }
+
+
+class _Logged:
+    """Passes on what a task tells, and keeps its lines in the run's log."""
+
+    def __init__(self, context: dg.OpExecutionContext, progress: Progress) -> None:
+        self._context = context
+        self.task_started = progress.task_started
+        self.task_advanced = progress.task_advanced
+        self._said = progress.said
+
+    def said(self, line: str) -> None:
+        self._said(line)
+        self._context.log.info(line)
+
+
+def in_words(report: TaskReport) -> str:
+    """A report for the run's log: its figures, its notes, and how much is in the table of
+    problems.
+    """
+    figures = ", ".join(f"{name} {count:,}" for name, count in report.counts.items() if count)
+    lines = [f"{report.title}: {figures or 'nothing to do'}", *report.notes]
+    if report.problems:
+        first = report.problems[0]
+        lines.append(
+            f"{len(report.problems)} could not be done; all are in the asset's metadata."
+            f" {first.what}: {first.why}"
+        )
+    return "\n".join(lines)
+
+
+def task_metadata(report: TaskReport) -> MetadataValues:
+    """Every count by name, also when it is zero: a plot needs all its points."""
+    values: MetadataValues = {
+        **report.counts,
+        "problems": len(report.problems),
+        "seconds": round(report.seconds, 3),
+    }
+    if report.problems:
+        rows = [[problem.what, problem.why] for problem in report.problems[:_PROBLEMS_SHOWN]]
+        values["what could not be done"] = dg.MetadataValue.md(
+            markdown_table(["what", "why"], rows, chars=_WHY_CHARS)
+        )
+    if report.notes:
+        values["notes"] = dg.MetadataValue.md("\n\n".join(report.notes))
+    return values
+
+
+def _op(name: str, asset: str, task: Task, shown: Shown, description: str) -> dg.OpDefinition:
+    @dg.op(
+        name=name,
+        required_resource_keys={RESOURCE},
+        pool=f"kimo_{asset}",
+        out=dg.Out(dg.Nothing),
+        description=description,
+    )
+    def run(context: dg.OpExecutionContext) -> None:
+        _record(context, asset, task, shown)
+
+    return run
+
+
+def _job(name: str, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
+    @dg.job(name=name, description=f"{menu_title(name)}. {description}")
+    def job() -> None:
+        op()
+
+    return job
+
+
+TASK_JOBS = [
+    _job(
+        "import_files",
+        _op(
+            "import_picture_files",
+            PUBLIC_IMAGES,
+            tasks.import_files,
+            _pictures,
+            "Files that are new or changed become public pictures; those that no row names any more"
+            " leave after some days.",
+        ),
+        "The picture files that items, manufacturers, trademarks and promotions name, from `images:"
+        " source:` of kimo.yaml into the public folder. Goes on past what it cannot use; may run"
+        " beside an import.",
+    ),
+    _job(
+        "download_items_images",
+        _op(
+            "download_pictures",
+            PUBLIC_IMAGES,
+            tasks.download_images,
+            _pictures,
+            "Asks every picture's server whether it has changed; what has is fetched, checked and"
+            " made public.",
+        ),
+        "The pictures at the addresses of ItemUrl with UrlTypeId 1. What has not changed costs one"
+        " small answer. Goes on past what it cannot use; may run beside an import.",
+    ),
+    _job(
+        "geocode_addresses",
+        _op(
+            "ask_for_coordinates",
+            GEOPOSITIONS,
+            tasks.geocode_addresses,
+            _positions,
+            "Asks Google for each distinct address that is new, changed or answered too long ago,"
+            " within the day's budget.",
+        ),
+        "Customers and ship-to sites get coordinates. Each answer is kept at once; a run that is"
+        " stopped goes on where it was. Needs a key of Google's in the environment; without one it"
+        " says so.",
+    ),
+]
+OP_OF_TASK = {
+    "import_files": "import_picture_files",
+    "download_items_images": "download_pictures",
+    "geocode_addresses": "ask_for_coordinates",
+}

@@ -1,0 +1,123 @@
+"""What an import would do, as a job: its tables are on the run's page, and nothing of Kimo's
+changes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from kimo_assets.defs.assets.metadata import markdown_table
+from kimo_assets.defs.jobs.entity_filter import named_entities
+from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.errors import KimoError
+from kimo_assets.loading.preview import Sample
+from kimo_assets.pipeline.plan import Plan, PlannedEntity, PlanProgress, make_plan
+from kimo_assets.reports import menu_title
+
+PLAN_JOB = "plan_import"
+_SIGNS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held"}
+_COUNTS = {
+    "inserted": "new",
+    "updated": "changed",
+    "archived": "archived",
+    "held": "held",
+    "unchanged": "unchanged",
+}
+
+
+class PlanConfig(dg.Config):
+    """The vendor's mask, for looking first."""
+
+    entities: str = Field(
+        default="", description="Names separated by commas. Empty: all mapped entities."
+    )
+    only_listed: bool = Field(
+        default=False, description="Only the named entities and not the linked ones."
+    )
+    save: bool = Field(
+        default=False,
+        description=(
+            "Keep what was read: the run shows the plan's id, with which `import_entities` applies"
+            " exactly this."
+        ),
+    )
+
+
+class _Log(PlanProgress):
+    def __init__(self, context: dg.OpExecutionContext) -> None:
+        self._context = context
+
+    def said(self, line: str) -> None:
+        self._context.log.info(line)
+
+
+@dg.op(
+    required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
+    out=dg.Out(dg.Nothing),
+    description="Reads and compares as an import does, then takes all of it back.",
+)
+def plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    names = named_entities(kimo.config, config.entities, only_listed=config.only_listed)
+    try:
+        made = make_plan(
+            kimo.config, kimo.database(), names, save=config.save, progress=_Log(context)
+        )
+    except KimoError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    context.add_output_metadata(plan_metadata(made))
+    if made.failures:
+        lines = "; ".join(f"{name}: {reason}" for name, reason in made.failures.items())
+        raise dg.Failure(
+            f"{len(made.failures)} entities cannot be read. {lines}", allow_retries=False
+        )
+
+
+def plan_metadata(made: Plan) -> dict[str, Any]:
+    """Counts, guards and sampled rows as tables."""
+    entities = list(made.entities.values())
+    changed = [entity for entity in entities if entity.has_changes]
+    values: dict[str, Any] = {
+        "has_changes": made.has_changes,
+        "what an import would do": dg.MetadataValue.md(_counts(changed)),
+        "rows": dg.MetadataValue.md(_rows(changed)),
+    }
+    if made.guards:
+        guards = [[name, guard] for name, found in made.guards.items() for guard in found]
+        values["guards that would stop it"] = dg.MetadataValue.md(
+            markdown_table(["entity", "why"], guards)
+        )
+    return values | ({"plan": made.id} if made.id else {})
+
+
+def _counts(entities: Sequence[PlannedEntity]) -> str:
+    rows = [[e.entity, *(getattr(e.loaded, name) for name in _COUNTS), e.refused] for e in entities]
+    return markdown_table(["entity", *_COUNTS.values(), "refused"], rows) if rows else "nothing"
+
+
+def _rows(entities: Sequence[PlannedEntity]) -> str:
+    rows = [[e.entity, *_row(sample)] for e in entities for sample in e.preview.samples]
+    return markdown_table(["entity", "what", "row", "fields"], rows) if rows else "none"
+
+
+def _row(sample: Sample) -> list[str]:
+    changes = (f"{name}: {old} → {new}" for name, (old, new) in sample.changes.items())
+    return [
+        _SIGNS[sample.kind],
+        " ".join(filter(None, (sample.id, sample.name))),
+        "; ".join(changes),
+    ]
+
+
+@dg.job(
+    name=PLAN_JOB,
+    description=(
+        f"{menu_title(PLAN_JOB)}. Shows what an import would insert, change, archive, hold and"
+        " refuse, and whether a guard would stop it. Writes nothing."
+    ),
+)
+def plan_import() -> None:
+    plan()

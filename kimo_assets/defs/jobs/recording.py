@@ -1,0 +1,37 @@
+"""Recording from an op what it did to the assets: from an op any choice of partitions can be
+recorded.
+"""
+
+import dagster as dg
+
+from kimo_assets.defs.asset_checks import record
+from kimo_assets.defs.assets.agent_payloads import record_agent_payloads
+from kimo_assets.defs.assets.metadata import recorded_metadata
+from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP
+from kimo_assets.defs.jobs.settings import record_settings
+from kimo_assets.defs.naming import asset_key
+from kimo_assets.defs.payload_check import record_check
+from kimo_assets.defs.resource import KimoRun
+from kimo_assets.reports import StepReport
+
+
+def record_entities(
+    context: dg.OpExecutionContext, kimo: KimoRun, report: StepReport, *, only_changed: bool = False
+) -> None:
+    """A materialization per entity of the step that did not fail, in the layer's asset; after step
+    3 also the agents' and what checks the payloads; and the layer's other checks. As the assets'
+    own jobs do.
+    """
+    if only_changed:
+        changed = {
+            name: entity for name, entity in report.entities.items() if entity.status != "unchanged"
+        }
+        report = StepReport(report.step, changed)
+    for name, metadata in recorded_metadata(kimo.open().connection, kimo.config, report).items():
+        asset = asset_key(kimo.config, ASSET_OF_STEP[report.step])
+        context.log_event(dg.AssetMaterialization(asset, partition=name, metadata=metadata))
+    if report.step == 3:
+        record_agent_payloads(context, kimo, report)
+        record_settings(context, kimo)
+        record_check(context, kimo, ASSET_OF_STEP[3])
+    record(context, kimo, ASSET_OF_STEP[report.step])

@@ -1,0 +1,65 @@
+"""The job that reads refused rows again, loads what is good now and publishes it."""
+
+import dagster as dg
+from pydantic import Field
+
+from kimo_assets.defs.assets.metadata import step_summary, summary_metadata
+from kimo_assets.defs.assets.pipeline_assets import failure
+from kimo_assets.defs.jobs.entity_filter import named_entities
+from kimo_assets.defs.jobs.recording import record_entities
+from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.pipeline.retry import choose_retry, retry_step
+from kimo_assets.pipeline.steps import STEPS
+from kimo_assets.reports import StepReport
+
+RETRY_JOB = "retry_rejected"
+RETRY_OP = "retry_rejected_rows"
+
+
+class RetryConfig(dg.Config):
+    entities: str = Field(
+        default="",
+        description=(
+            "Names separated by commas, e.g. Item, PriceList. Empty: all entities with refused"
+            " rows."
+        ),
+    )
+
+
+@dg.op(
+    name=RETRY_OP,
+    required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
+    out=dg.Out(dg.Nothing),
+    description=(
+        "Reads only the refused rows again from the ERP, by their key; then loads and publishes"
+        " these entities."
+    ),
+)
+def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    names = named_entities(kimo.config, config.entities, only_listed=True)
+    retry = kimo.do(lambda run: choose_retry(run, names))
+    reports: dict[int, StepReport] = {}
+    for step in STEPS if retry.loaded else ():
+        reports[step] = kimo.do(
+            lambda run, step=step: retry_step(run, step, retry),  # type: ignore[misc]
+            context.log.info,
+        )
+        context.log.info(step_summary(reports[step]))
+        record_entities(context, kimo, reports[step])
+        if reports[step].failures:
+            raise failure(reports[step])
+    context.add_output_metadata(summary_metadata(reports))
+
+
+@dg.job(
+    name=RETRY_JOB,
+    description=(
+        "Riprova delle righe scartate: only the refused rows are read again, those that are good"
+        " now are loaded and go to the tablets. After they were mended in the ERP; the other rows"
+        " wait for the next import."
+    ),
+)
+def retry_rejected() -> None:
+    retry_rejected_rows()

@@ -1,0 +1,103 @@
+"""Preparing the settings alone, as a job: settings.json and its objects, without a look at any
+entity.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table, summary_metadata
+from kimo_assets.defs.naming import asset_key
+from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.pipeline.steps import Run
+from kimo_assets.reports import StepReport, menu_title
+from kimo_assets.sync.publishing.settings import SETTINGS_FILE, publish_settings, published_settings
+from kimo_assets.sync.store.store import Store
+
+SETTINGS_JOB = "settings_sync_data_creation"
+SETTINGS_OP = "prepare_settings"
+SETTINGS = "settings"
+
+
+def settings_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        SETTINGS,
+        deps=[upstream],
+        group_name=group,
+        owners=owners,
+        kinds={"json"},
+        description=(
+            f"{menu_title(SETTINGS_JOB)}. The console's tables as all tablets get them: business"
+            " rules (those that the ERP sends prevail), roles, document types, metadata ... The"
+            " job of that name and every step 3 record here what the tablets have now. `kimo"
+            " settings load` brings a changed settings.yaml in."
+        ),
+        metadata={"docs": dg.MetadataValue.path("docs/settings.md")},
+    )
+
+
+def record_settings(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, kimo: KimoRun
+) -> None:
+    """One materialization of the settings: what is in the store after whoever has just prepared
+    them.
+    """
+    published = published_settings(Store(kimo.config.sync_store))
+    if published:
+        metadata = _shown(published, kimo.config.sync_store)
+        context.log_event(
+            dg.AssetMaterialization(asset_key(kimo.config, SETTINGS), metadata=metadata)
+        )
+
+
+def _shown(published: dict[str, tuple[int, int]], store: str) -> MetadataValues:
+    rows = [[name, count, size] for name, (count, size) in published.items() if count]
+    return {
+        "rows": sum(count for count, _ in published.values()),
+        "bytes": sum(size for _, size in published.values()),
+        "tables": len(rows),
+        "by table": dg.MetadataValue.md(
+            markdown_table(["table", "rows", "bytes"], rows) if rows else "no rows"
+        ),
+        "file": dg.MetadataValue.path(f"{store}/{SETTINGS_FILE}"),
+    }
+
+
+@dg.op(
+    name=SETTINGS_OP,
+    required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
+    out=dg.Out(dg.Nothing),
+    description=(
+        "Writes the console's tables that all tablets get; what did not change is not written."
+    ),
+)
+def prepare_settings(context: dg.OpExecutionContext) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    report = kimo.do(_publish)
+    written = sum(getattr(table, "objects_written", 0) for table in report.entities.values())
+    context.log.info(f"{len(report.entities)} tables, {written} of them written")
+    record_settings(context, kimo)
+    context.add_output_metadata(summary_metadata({3: report}))
+
+
+def _publish(run: Run) -> StepReport:
+    store = Store(run.config.sync_store)
+    return run.finished(
+        3,
+        publish_settings(
+            run.connection, store, load=run.load, zstd_level=run.config.sync.zstd_level
+        ),
+    )
+
+
+@dg.job(
+    name=SETTINGS_JOB,
+    description=(
+        "Preparazione dati di Sync delle sole impostazioni. The console's tables alone: business"
+        " rules, roles, document types, metadata ... Users and rules that decide who sees what"
+        " count from the next step 3."
+    ),
+)
+def settings_sync_data_creation() -> None:
+    prepare_settings()

@@ -1,0 +1,56 @@
+"""Taking loads back, as a job: Kimo's tables in one transaction, then the payloads."""
+
+import dagster as dg
+from pydantic import Field
+
+from kimo_assets.defs.assets.metadata import step_summary, summary_metadata
+from kimo_assets.defs.assets.pipeline_assets import failure
+from kimo_assets.defs.jobs.recording import record_entities
+from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.pipeline.steps import undo_step
+from kimo_assets.reports import menu_title
+
+UNDO_JOB = "undo_load"
+
+
+class UndoConfig(dg.Config):
+    """Which state to go back to."""
+
+    to: int | None = Field(
+        default=None,
+        description=(
+            "The number of a load: Kimo's tables become what they were after it. Empty: the last"
+            " load that changed something is taken back. `kimo undo --list` shows the loads."
+        ),
+    )
+
+
+@dg.op(
+    required_resource_keys={RESOURCE},
+    pool=DATA_POOL,
+    out=dg.Out(dg.Nothing),
+    description="Takes loads back, and records each entity that changed in its layer's asset.",
+)
+def undo(context: dg.OpExecutionContext, config: UndoConfig) -> None:
+    kimo: KimoRun = getattr(context.resources, RESOURCE)
+    undone = kimo.do(lambda run: undo_step(run, config.to))
+    context.log.info(step_summary(undone))
+    record_entities(context, kimo, undone)
+    published = kimo.step(3, kimo.config.entity_names)
+    context.log.info(step_summary(published))
+    record_entities(context, kimo, published, only_changed=True)
+    if published.failures:
+        raise failure(published)
+    context.add_output_metadata(summary_metadata({2: undone, 3: published}))
+
+
+@dg.job(
+    name=UNDO_JOB,
+    description=(
+        f"{menu_title(UNDO_JOB)}. Takes the last load back, or all after a given one: Kimo's "
+        "tables in one transaction, then the payloads. "
+        "What is staged stays: mend the ERP before the next import."
+    ),
+)
+def undo_load() -> None:
+    undo()

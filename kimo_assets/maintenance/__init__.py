@@ -1,0 +1,1 @@
+"""What keeps an installation healthy: retention of the past, semaphores set free by hand."""

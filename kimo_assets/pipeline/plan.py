@@ -1,0 +1,250 @@
+"""A plan: what an import would do, found out by doing it and taking it back.
+
+The snapshots are read as step 1 reads them, into schema `plan` instead of `integrator`; then step 2
+runs in a transaction that is rolled back. So a plan cannot say anything that an import would not
+do. A saved plan keeps its snapshots in schema `plan` until it is applied or another plan is made
+(saved_plan.py).
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Connection
+
+from kimo_assets.catalog import Catalog, load_catalog
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.locks import exclusive
+from kimo_assets.database.names import NO_LOAD, PLANNED
+from kimo_assets.database.server import Database
+from kimo_assets.errors import ConfigError
+from kimo_assets.loading.load import Comparison
+from kimo_assets.loading.preview import Preview, preview
+from kimo_assets.loading.rules import LoadRules
+from kimo_assets.loading.step import load_entities
+from kimo_assets.pipeline import saved_plan
+from kimo_assets.reports import EntityReport, LoadedEntity, StagedEntity
+from kimo_assets.staging.step import StagingRun, stage_entities
+
+_SAMPLES = 3
+
+
+@dataclass(frozen=True)
+class PlannedEntity:
+    """snapshot: what identifies that which was read. compared_with: the load that last changed
+    kimo.<Entity>, 0 for none.
+
+    loaded: what step 2 would do; None when the entity could not be read.
+    """
+
+    entity: str
+    staged: EntityReport
+    snapshot: str | None = None
+    compared_with: int = 0
+    loaded: LoadedEntity | None = None
+    preview: Preview = field(default_factory=lambda: Preview({}, []))
+
+    @property
+    def failure(self) -> str | None:
+        return next(
+            (r.error for r in (self.staged, self.loaded) if r and r.status == "failed"), None
+        )
+
+    @property
+    def guards(self) -> list[str]:
+        """Why an import would stop here."""
+        return [report.guard for report in (self.staged, self.loaded) if report and report.guard]
+
+    @property
+    def has_changes(self) -> bool:
+        return (
+            self.loaded is not None
+            and self.loaded.inserted + self.loaded.updated + self.loaded.archived > 0
+        )
+
+    @property
+    def refused(self) -> int:
+        """Rows that either step refuses."""
+        read = self.staged.rejected if isinstance(self.staged, StagedEntity) else 0
+        return read + (self.loaded.refused if self.loaded else 0)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "snapshot": self.snapshot,
+            "compared_with": self.compared_with,
+            "step_1": self.staged.as_json(),
+            "step_2": self.loaded.as_json() if self.loaded else None,
+            "guards": self.guards,
+            "changed_fields": self.preview.changed_fields,
+            "samples": [sample.as_json() for sample in self.preview.samples],
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an import of these entities would do. id: of a saved plan, else None."""
+
+    made_at: datetime
+    seconds: float
+    entities: dict[str, PlannedEntity]
+    id: str | None = None
+
+    @property
+    def has_changes(self) -> bool:
+        return any(entity.has_changes for entity in self.entities.values())
+
+    @property
+    def failures(self) -> dict[str, str]:
+        return {name: entity.failure for name, entity in self.entities.items() if entity.failure}
+
+    @property
+    def guards(self) -> dict[str, list[str]]:
+        return {name: entity.guards for name, entity in self.entities.items() if entity.guards}
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "format": saved_plan.FORMAT,
+            "version": saved_plan.FORMAT_VERSION,
+            "id": self.id,
+            "made_at": self.made_at,
+            "seconds": round(self.seconds, 3),
+            "has_changes": self.has_changes,
+            "failures": self.failures,
+            "guards": self.guards,
+            "entities": {name: entity.as_json() for name, entity in self.entities.items()},
+        }
+
+
+class PlanProgress:
+    """Told what a plan is doing, as a run's progress is: step 1 reads, step 2 compares. Does
+    nothing by itself.
+    """
+
+    def entity_started(self, step: int, entity: str) -> None: ...
+
+    def rows_read(self, entity: str, rows: int) -> None: ...
+
+    def said(self, line: str) -> None: ...
+
+
+def make_plan(
+    config: KimoConfig,
+    database: Database,
+    names: Sequence[str],
+    *,
+    save: bool = False,
+    progress: PlanProgress | None = None,
+) -> Plan:
+    """Reads the named entities and finds out what an import of them would do. Nothing of Kimo's
+    changes.
+
+    save: keeps the snapshots, so that exactly this plan can be applied. Raises: LockedError while a
+    run is going on; ConfigError when a plan that could not read everything is to be saved.
+    """
+    started, catalog = time.monotonic(), load_catalog()
+    ordered = catalog.in_load_order(names)
+    told = progress or PlanProgress()
+    with exclusive(database) as connection:
+        saved_plan.forget_snapshots(connection)
+        is_kept = False
+        try:
+            staged = _stage(config, database, catalog, ordered, told)
+            readable = [name for name in ordered if staged[name].status != "failed"]
+            with _rolled_back(connection):
+                loaded, previews = _load(connection, config, catalog, readable, told)
+            plan = Plan(
+                made_at=datetime.now(UTC),
+                seconds=time.monotonic() - started,
+                entities={
+                    name: _planned(connection, staged[name], loaded.get(name), previews.get(name))
+                    for name in ordered
+                },
+                id=uuid.uuid4().hex if save else None,
+            )
+            if plan.id:
+                _require_complete(plan)
+                saved_plan.save(connection, plan.id, plan.as_json())
+                is_kept = True
+        finally:
+            if not is_kept:
+                saved_plan.forget_snapshots(connection)
+    return plan
+
+
+def _stage(
+    config: KimoConfig,
+    database: Database,
+    catalog: Catalog,
+    names: Sequence[str],
+    told: PlanProgress,
+) -> dict[str, StagedEntity]:
+    """As an import does, with its semaphore and its custom task: otherwise it might be
+    other data.
+    """
+    run = StagingRun(
+        config, database.connect, load=NO_LOAD, area=PLANNED, allow_shrink=True, catalog=catalog
+    )
+    return {
+        report.entity: report for report in stage_entities(run, names, told, lambda report: None)
+    }
+
+
+def _load(
+    connection: Connection,
+    config: KimoConfig,
+    catalog: Catalog,
+    names: Sequence[str],
+    told: PlanProgress,
+) -> tuple[dict[str, LoadedEntity], dict[str, Preview]]:
+    previews: dict[str, Preview] = {}
+
+    def look(comparison: Comparison) -> None:
+        previews[comparison.entity.name] = preview(connection, comparison, samples=_SAMPLES)
+
+    # The number that the next load will have: taken from nowhere, so that none is missing
+    # afterwards.
+    row = connection.execute(
+        "INSERT INTO ops.load (load, title) OVERRIDING SYSTEM VALUE "
+        "SELECT coalesce(max(load), 0) + 1, 'plan' FROM ops.load RETURNING load"
+    ).fetchone()
+    assert row is not None, "RETURNING gives a row"  # noqa: S101
+    rules = replace(LoadRules.of(config, allow_shrink=True, area=PLANNED), keep_history=False)
+    reports = load_entities(
+        connection,
+        catalog,
+        names,
+        row[0],
+        rules,
+        on_start=lambda name: told.entity_started(2, name),
+        on_comparison=look,
+        say=told.said,
+    )
+    return {report.entity: report for report in reports}, previews
+
+
+@contextmanager
+def _rolled_back(connection: Connection) -> Iterator[None]:
+    with connection.transaction(force_rollback=True):
+        yield
+
+
+def _planned(
+    connection: Connection, staged: EntityReport, loaded: LoadedEntity | None, seen: Preview | None
+) -> PlannedEntity:
+    return PlannedEntity(
+        staged.entity,
+        staged,
+        saved_plan.snapshot_of(connection, staged.entity),
+        saved_plan.last_change(connection, staged.entity),
+        loaded,
+        seen or Preview({}, []),
+    )
+
+
+def _require_complete(plan: Plan) -> None:
+    for name, reason in plan.failures.items():
+        raise ConfigError(f"a plan that lacks entities is not saved: {name}: {reason}")

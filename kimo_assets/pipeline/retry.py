@@ -1,0 +1,147 @@
+"""The order of a retry: refused rows are read again, then what they are good for is loaded and
+published.
+
+What becomes of a row is staging's (kimo_assets/staging/retry.py) and loading's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from psycopg import Connection
+from sqlalchemy import Engine
+
+from kimo_assets.catalog import Catalog
+from kimo_assets.config import SystemId
+from kimo_assets.pipeline.steps import Run, run_step, staging_run
+from kimo_assets.reports import (
+    EntityReport,
+    LoadedEntity,
+    ReloadedEntity,
+    RetriedEntity,
+    StagedEntity,
+    StepReport,
+)
+from kimo_assets.staging.retry import retry_entity
+from kimo_assets.staging.step import stage_entities
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What a retry has to do. refused: rows by step and entity; loaded, published: the entities of
+    steps 2 and 3.
+    """
+
+    refused: Mapping[int, Mapping[str, int]]
+    loaded: Sequence[str]
+    published: Sequence[str]
+
+    def names(self, step: int) -> Sequence[str]:
+        """The entities that a step is about."""
+        match step:
+            case 1:
+                return list(self.refused[1])
+            case 2:
+                return self.loaded
+            case _:
+                return self.published
+
+
+def choose_retry(run: Run, names: Sequence[str]) -> Retry:
+    """The refused rows of the named entities, and of their parts: those were refused where an owner
+    was.
+
+    Payloads of other entities may show more as well, now that a row is there: all that were
+    published are looked at.
+    """
+    known = _refused(run)
+    loaded = [name for name in names if name in known[1] or name in known[2]]
+    loaded += _orphaned_parts(run.catalog, loaded, known[2])
+    published = [name for (name,) in run.connection.execute("SELECT entity FROM ops.payload")]
+    return Retry(
+        refused={
+            step: {name: count for name, count in known[step].items() if name in loaded}
+            for step in known
+        },
+        loaded=loaded,
+        published=(
+            [name for name in run.config.entity_names if name in published or name in loaded]
+            if loaded
+            else []
+        ),
+    )
+
+
+def _refused(run: Run) -> dict[int, dict[str, int]]:
+    rows = run.connection.execute(
+        "SELECT step, entity, count(*) FROM ops.rejected_row GROUP BY step, entity"
+    )
+    known: dict[int, dict[str, int]] = {1: {}, 2: {}}
+    for step, entity, count in rows:
+        if entity in run.config.entities:
+            known[step][entity] = count
+    return known
+
+
+def _orphaned_parts(
+    catalog: Catalog, names: Sequence[str], refused: Mapping[str, int]
+) -> list[str]:
+    """Entities with rows refused in step 2 whose owner, or owner's owner, is among the names."""
+    return [
+        name for name in refused if name not in names and _has_owner_among(catalog, name, names)
+    ]
+
+
+def _has_owner_among(catalog: Catalog, name: str, names: Sequence[str]) -> bool:
+    owner = catalog[name].owner
+    return (
+        owner is not None
+        and owner != name
+        and (owner in names or _has_owner_among(catalog, owner, names))
+    )
+
+
+def retry_step(run: Run, step: int, retry: Retry) -> StepReport:
+    """One step of the retry; a step with failures keeps the rest, and no further one should follow
+    it.
+    """
+    names = run.catalog.in_load_order(retry.names(step))
+    if step == 1:
+        run.progress.step_started(1, names)
+        return run.finished(1, _reread(run, names))
+    report = run_step(run, step, names)
+    if step == 2:
+        return run.finished(
+            2, [_reloaded(found, retry.refused[2]) for found in report.entities.values()]
+        )
+    return report
+
+
+def _reread(run: Run, names: Sequence[str]) -> list[StagedEntity]:
+    """As an import reads: with the semaphores, the custom task, entities side by side."""
+
+    def again(
+        connection: Connection,
+        engines: Mapping[SystemId, Engine],
+        name: str,
+        on_rows: Callable[[int], None],
+    ) -> RetriedEntity:
+        mappings = run.config.entities[name]
+        return retry_entity(
+            connection, engines, run.catalog[name], mappings, load=run.load, on_rows=on_rows
+        )
+
+    return stage_entities(
+        staging_run(run),
+        names,
+        run,
+        lambda report: run.done(1, report),
+        work=again,
+        failed=RetriedEntity,
+    )
+
+
+def _reloaded(report: EntityReport, refused: Mapping[str, int]) -> EntityReport:
+    if not isinstance(report, LoadedEntity):
+        return report
+    values = {field.name: getattr(report, field.name) for field in fields(LoadedEntity)}
+    return ReloadedEntity(**values, retried=refused.get(report.entity, 0))

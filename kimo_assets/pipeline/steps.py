@@ -1,0 +1,402 @@
+"""The three steps over a choice of entities: what both doors, Dagster's assets and its op jobs,
+call.
+
+Here is only the order of things: the lock, one load number, an entity after another, failures
+collected. What a step does with an entity is staging's, loading's and sync's.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import Connection, IsolationLevel
+
+from kimo_assets.catalog import Catalog, load_catalog
+from kimo_assets.config import KimoConfig
+from kimo_assets.database import ledger
+from kimo_assets.database.locks import exclusive, is_usable
+from kimo_assets.database.server import Database
+from kimo_assets.errors import KimoError, in_one_line
+from kimo_assets.export.run import ExportRun, export_to_erp, resolve
+from kimo_assets.geocoding import positions
+from kimo_assets.geocoding.run import forget_expired
+from kimo_assets.images import references
+from kimo_assets.loading import history
+from kimo_assets.loading.rules import LoadRules
+from kimo_assets.loading.step import load_entities, undo_loads
+from kimo_assets.pipeline import saved_plan
+from kimo_assets.reports import (
+    EntityReport,
+    ExportReport,
+    ImportReport,
+    PublishedEntity,
+    StagedEntity,
+    StepReport,
+)
+from kimo_assets.staging.promote import promote
+from kimo_assets.staging.step import StagingRun, stage_entities
+from kimo_assets.sync.inspection.payload_size import record_weights, weights_now
+from kimo_assets.sync.publishing.garbage import collect_garbage
+from kimo_assets.sync.publishing.manifests import write_manifests
+from kimo_assets.sync.publishing.publisher import Publisher
+from kimo_assets.sync.publishing.settings import publish_settings
+from kimo_assets.sync.store.store import Store
+
+STEPS = (1, 2, 3)
+
+# What Kimo makes itself, brought up to date before it is published with what it is about.
+_MAKERS = {references.ENTITY: references.refresh, positions.ENTITY: positions.refresh}
+
+
+class Progress:
+    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive
+    from it.
+
+    In step 1 entities go on side by side: several may have started before the first is done.
+    """
+
+    def step_started(self, step: int, entities: Sequence[str]) -> None: ...
+
+    def entity_started(self, step: int, entity: str) -> None: ...
+
+    def rows_read(self, entity: str, rows: int) -> None: ...
+
+    def entity_done(self, step: int, report: EntityReport) -> None: ...
+
+    def said(self, line: str) -> None:
+        """A line for the run's log: what a source, a semaphore or the custom task has to say."""
+
+    def manifests_started(self, agents: int) -> None: ...
+
+    def manifest_done(self) -> None: ...
+
+    def task_started(self, title: str, total: int | None) -> None:
+        """A side job has so many pieces of work to do; None when nobody knows."""
+
+    def task_advanced(self, pieces: int) -> None: ...
+
+
+@dataclass
+class Run:
+    """One run that holds the lock: everything the steps need, and what they have done so far.
+
+    connect: to Kimo's database once more. log: where the run keeps what is said, beside the
+    progress.
+    """
+
+    config: KimoConfig
+    connection: Connection
+    load: int
+    progress: Progress
+    connect: Callable[[], Connection]
+    run_id: str | None = None
+    log: Callable[[str], None] = lambda line: None
+    catalog: Catalog = field(default_factory=load_catalog)
+    steps: dict[int, StepReport] = field(default_factory=dict)
+
+    def done(self, step: int, report: EntityReport) -> None:
+        ledger.record_result(self.connection, self.load, step, report)
+        self.progress.entity_done(step, report)
+
+    def entity_started(self, step: int, entity: str) -> None:
+        self.progress.entity_started(step, entity)
+
+    def rows_read(self, entity: str, rows: int) -> None:
+        self.progress.rows_read(entity, rows)
+
+    def said(self, line: str) -> None:
+        self.progress.said(line)
+        self.log(line)
+
+    def task_started(self, title: str, total: int | None) -> None:
+        self.progress.task_started(title, total)
+
+    def task_advanced(self, pieces: int) -> None:
+        self.progress.task_advanced(pieces)
+
+    def finished(self, step: int, reports: Iterable[EntityReport]) -> StepReport:
+        self.steps[step] = StepReport(step, {report.entity: report for report in reports})
+        return self.steps[step]
+
+
+@contextmanager
+def open_run(
+    config: KimoConfig,
+    database: Database,
+    *,
+    title: str,
+    run_id: str | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Run]:
+    """Takes the lock and a load number. The load counts as failed when a step failed or the block
+    raised.
+    """
+    with exclusive(database) as connection:
+        load = ledger.begin_load(connection, title, run_id)
+        run = Run(config, connection, load, progress or Progress(), database.connect, run_id)
+        success = False
+        try:
+            yield run
+            success = not any(step.failures for step in run.steps.values())
+        finally:
+            # Interrupted in the middle of a COPY, a connection takes no further command; the next
+            # load closes this one.
+            if is_usable(connection):
+                ledger.end_load(connection, load, success=success)
+
+
+def run_import(
+    config: KimoConfig,
+    database: Database,
+    *,
+    steps: Sequence[int] = STEPS,
+    entities: Sequence[str] = (),
+    only_listed: bool = False,
+    allow_shrink: bool = False,
+    title: str = "import",
+    run_id: str | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """The chosen steps over the chosen entities; a step with failures keeps the rest and stops the
+    next step.
+
+    Raises: LockedError, UnknownEntityError. Failures of entities are in the report.
+    """
+    started = time.monotonic()
+    names = config.choose(list(entities), only_listed=only_listed)
+    with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
+        for step in steps:
+            report = run_step(run, step, names, allow_shrink=allow_shrink)
+            if report.failures:
+                break
+    success = not any(step.failures for step in run.steps.values())
+    return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
+
+
+def run_plan(
+    config: KimoConfig,
+    database: Database,
+    plan_id: str,
+    *,
+    title: str = "plan",
+    run_id: str | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Applies a saved plan: exactly the snapshots that it has seen; then prepares the payloads.
+
+    Raises: LockedError; PlanMovedError when the plan is not kept any more, or what it was compared
+    with has changed.
+    """
+    started = time.monotonic()
+    with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
+        names = find_plan(run, plan_id)
+        for step in STEPS:
+            if apply_plan_step(run, step, names, plan_id).failures:
+                break
+    success = not any(step.failures for step in run.steps.values())
+    return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
+
+
+def run_export(run: Run) -> ExportReport:
+    """Everything that is ready, to the ERP. Raises: SourceError, SemaphoreError, ExportError."""
+    return export_to_erp(_export_run(run))
+
+
+def settle_batch(config: KimoConfig, database: Database, batch: int, *, arrived: bool) -> int:
+    """Ends a batch of which nobody knew whether it has arrived, by what a person saw at the ERP;
+    how many records it held.
+
+    Raises: LockedError; ExportError when there is nothing to settle about it.
+    """
+    with open_run(config, database, title=f"Export verso Erp: lotto {batch}") as run:
+        return resolve(_export_run(run), batch, arrived=arrived)
+
+
+def _export_run(run: Run) -> ExportRun:
+    return ExportRun(
+        run.config, run.connection, run.connect, run.load, run, run.run_id, run.catalog
+    )
+
+
+def find_plan(run: Run, plan_id: str) -> list[str]:
+    """The entities of a saved plan that can be applied. Raises: PlanMovedError."""
+    return saved_plan.find(run.connection, plan_id).entities
+
+
+def apply_plan_step(run: Run, step: int, names: Sequence[str], plan_id: str) -> StepReport:
+    """A step as run_step does it, but that step 1 takes what the plan has read, and no guard stops
+    what was seen.
+    """
+    if step == 1:
+        run.progress.step_started(1, names)
+        return run.finished(1, _promote(run, names))
+    report = run_step(run, step, names, allow_shrink=True)
+    if step == 2 and not report.failures:
+        saved_plan.mark_applied(run.connection, plan_id, run.load)
+    return report
+
+
+def _promote(run: Run, names: Sequence[str]) -> list[EntityReport]:
+    reports: list[EntityReport] = []
+    for name in names:
+        run.progress.entity_started(1, name)
+        reports.append(promote(run.connection, name, run.load))
+        run.done(1, reports[-1])
+    return reports
+
+
+def run_undo(
+    config: KimoConfig,
+    database: Database,
+    *,
+    to: int | None = None,
+    title: str = "undo",
+    run_id: str | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Brings Kimo's tables back to the state after load `to`, or before the last load; then
+    prepares the payloads.
+
+    Raises: LockedError; ConfigError when there is nothing to go back to.
+    """
+    started = time.monotonic()
+    with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
+        if not undo_step(run, to).failures:
+            run_step(run, 3, config.entity_names)
+    success = not any(step.failures for step in run.steps.values())
+    return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
+
+
+def undo_step(run: Run, to: int | None) -> StepReport:
+    """In place of step 2, in one transaction: all loads after `to` are taken back, or the
+    last one.
+    """
+    target = history.target_of_undo(run.connection) if to is None else to
+    history.check_target(run.connection, target)
+    names = history.changed_entities(run.connection, run.catalog, target)
+    run.progress.step_started(2, names)
+    with run.connection.transaction():
+        reports = undo_loads(
+            run.connection,
+            run.catalog,
+            names,
+            run.load,
+            target,
+            on_start=lambda name: run.progress.entity_started(2, name),
+        )
+        for report in reports:
+            run.done(2, report)
+    return run.finished(2, reports)
+
+
+def run_step(
+    run: Run, step: int, names: Sequence[str], *, allow_shrink: bool = False
+) -> StepReport:
+    """One step over the named entities, in dependency order."""
+    # Step 3 takes all that loads up to its own have done for published: nothing may come after it
+    # under its number.
+    assert step == 3 or 3 not in run.steps, "a load's step 3 is its last"  # noqa: S101
+    ordered = run.catalog.in_load_order(names)
+    run.progress.step_started(step, ordered)
+    match step:
+        case 1:
+            return run.finished(step, _stage(run, ordered, allow_shrink))
+        case 2:
+            return run.finished(step, _load(run, ordered, allow_shrink))
+        case _:
+            return run.finished(step, _publish(run, ordered))
+
+
+def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEntity]:
+    staging = staging_run(run, allow_shrink=allow_shrink)
+    return stage_entities(staging, names, run, lambda report: run.done(1, report))
+
+
+def staging_run(run: Run, *, allow_shrink: bool = False) -> StagingRun:
+    return StagingRun(
+        run.config,
+        run.connect,
+        run.load,
+        run.run_id,
+        allow_shrink=allow_shrink,
+        catalog=run.catalog,
+    )
+
+
+def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:
+    """All entities in one transaction."""
+    rules = LoadRules.of(run.config, allow_shrink=allow_shrink)
+    with run.connection.transaction():
+        reports = load_entities(
+            run.connection,
+            run.catalog,
+            names,
+            run.load,
+            rules,
+            say=run.said,
+            on_start=lambda name: run.progress.entity_started(2, name),
+        )
+        history.prune(run.connection, run.config.history.keep_loads)
+        for report in reports:
+            run.done(2, report)
+    return list(reports)
+
+
+def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
+    """Objects and their record on one snapshot of schema kimo; then, committed, the manifests."""
+    store = Store(run.config.sync_store)
+    reports: list[EntityReport] = []
+    # Outside the transaction: a geocoding that goes on meanwhile may change the same rows.
+    forget_expired(run.connection, run.config.geocoding)
+    before = run.connection.isolation_level
+    run.connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        with run.connection.transaction():
+            # Whole tables are joined by computed values of which the planner can only guess how
+            # many there are.
+            run.connection.execute(
+                "SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off"
+            )
+            names = [*names, *_make(run, names)]
+            publisher = Publisher(
+                run.connection, run.catalog, run.config.sync, store, load=run.load
+            )
+            for name in names:
+                run.progress.entity_started(3, name)
+                report = _publish_one(run, publisher, name)
+                run.done(3, report)
+                reports.append(report)
+            manifests = publisher.manifests()
+    finally:
+        if is_usable(run.connection):
+            run.connection.isolation_level = before
+            run.connection.execute("DISCARD TEMP")
+    run.progress.manifests_started(len(manifests))
+    write_manifests(run.connection, store, manifests, run.progress.manifest_done)
+    publish_settings(run.connection, store, load=run.load, zstd_level=run.config.sync.zstd_level)
+    record_weights(run.connection, run.load, weights_now(manifests, run.load))
+    collect_garbage(run.connection, store, run.config.sync.keep_unlisted_hours)
+    return reports
+
+
+def _make(run: Run, names: Sequence[str]) -> list[str]:
+    """The tables that Kimo makes itself about these entities, as far as it has made any."""
+    about = run.catalog.made_about(names)
+    for name in about:
+        _MAKERS[name](run.connection, run.load)
+    made = run.connection.execute("SELECT entity FROM ops.loaded WHERE entity = ANY(%s)", [about])
+    return run.catalog.in_load_order(name for (name,) in made)
+
+
+def _publish_one(run: Run, publisher: Publisher, name: str) -> PublishedEntity:
+    started = time.monotonic()
+    try:
+        with run.connection.transaction():
+            return publisher.publish(name)
+    except (KimoError, psycopg.Error, OSError) as error:
+        if run.connection.broken:
+            raise
+        publisher.forget()
+        return PublishedEntity(name, time.monotonic() - started, "failed", in_one_line(error))

@@ -1,0 +1,1 @@
+"""Looking at what was published: its size, its soundness, what a sync would bring."""

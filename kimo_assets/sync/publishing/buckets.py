@@ -1,0 +1,211 @@
+"""Buckets: pieces of an entity that go to the same profiles, each a base and the changes since.
+
+What the numbers below decide is only what is cheaper; that a client ends with the right rows does
+not depend on them.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from kimo_assets.sync.publishing.objects import ObjectRecord
+from kimo_assets.sync.visibility.profiles import NOBODY, Profiles, bits
+
+# What few profiles share gets a bucket of its own when that spares this many rows being written
+# again, profile by profile.
+_FEW_PROFILES = 8
+_SHARED_ROWS = 2_000
+
+# A bucket of so few rows is written anew rather than changed: the change would weigh as much.
+_TINY_ROWS = 40
+# The base is written anew when the changes since hold so great a part of its rows, or are so many.
+_CHANGED_SHARE = 0.5
+_MAX_CHANGES = 24
+# Changes from before the base are listed while they weigh less than so great a part of it: who is
+# further behind takes it.
+_OLD_CHANGES_SHARE = 1.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one load did to a bucket: the object that leads from one state to the next."""
+
+    load: int
+    from_state: str
+    state: str
+    record: ObjectRecord
+
+
+@dataclass
+class Bucket:
+    """mask: who gets it. rows: in it now. removed: rows that left it since the base, which still
+    holds them.
+    """
+
+    id: int
+    mask: int
+    state: str = ""
+    rows: int = 0
+    removed: int = 0
+    base_load: int = 0
+    base_state: str = ""
+    base: list[ObjectRecord] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def is_new(self) -> bool:
+        return not self.base_load
+
+    @property
+    def is_tiny(self) -> bool:
+        return max(self.rows, self.base_rows) <= _TINY_ROWS
+
+    @property
+    def base_rows(self) -> int:
+        return sum(record.rows for record in self.base)
+
+    @property
+    def later_changes(self) -> list[Change]:
+        """Those that lead from the base to what is in it now."""
+        return [change for change in self.changes if change.load > self.base_load]
+
+    @property
+    def last_load(self) -> int:
+        return max([self.base_load, *(change.load for change in self.changes)])
+
+    @property
+    def records(self) -> Iterator[ObjectRecord]:
+        yield from self.base
+        yield from (change.record for change in self.changes)
+
+    def wants_base(self, changed_rows: int) -> bool:
+        """Whether the base should be written anew at a change of so many rows."""
+        later = self.later_changes
+        changed = changed_rows + sum(change.record.rows for change in later)
+        return len(later) >= _MAX_CHANGES or changed > _CHANGED_SHARE * self.base_rows
+
+    def change(self, load: int, record: ObjectRecord) -> None:
+        state = _digest(f"{self.state}:{record.sha256}")
+        self.changes.append(Change(load, self.state, state, record))
+        self.state = state
+
+    def rebase(self, load: int, records: list[ObjectRecord]) -> None:
+        """A base of what is in it now: of the same state, but of other objects."""
+        self.base, self.base_load, self.base_state, self.removed = records, load, self.state, 0
+
+    def begin_anew(self, load: int, records: list[ObjectRecord]) -> None:
+        """A base that no change has led to: its state is named after its content."""
+        self.changes, self.state = [], _digest(" ".join(record.sha256 for record in records))
+        self.rebase(load, records)
+
+    def prune(self) -> None:
+        """Gives up old changes, the oldest first."""
+        room = _OLD_CHANGES_SHARE * sum(record.bytes for record in self.base)
+        kept = self.later_changes
+        for change in reversed(self.changes[: len(self.changes) - len(kept)]):
+            room -= change.record.bytes
+            if room < 0 or len(kept) >= _MAX_CHANGES:
+                break
+            kept.insert(0, change)
+        self.changes = kept
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass
+class Placement:
+    """Where rows of one audience go: into a bucket of their own (shared), or into one of each of
+    its profiles.
+    """
+
+    shared: bool
+    rows: int
+
+
+@dataclass
+class Part:
+    """The buckets of an entity, or of its private columns. by_mask: each bucket by who gets it.
+
+    recounted: whether rows went from one audience to another, be it that they are in the same
+    buckets still.
+    """
+
+    by_mask: dict[int, Bucket] = field(default_factory=dict)
+    placements: dict[int, Placement] = field(default_factory=dict)
+    touched: set[int] = field(default_factory=set)
+    dropped: set[int] = field(default_factory=set)
+    recounted: bool = False
+
+    def forget(self) -> None:
+        """Begins from nothing."""
+        self.dropped |= {bucket.id for bucket in self.by_mask.values()}
+        self.by_mask, self.placements = {}, {}
+
+    def place(self, audience: int, mask: int, rows: int) -> Placement:
+        """The placement of an audience; of one that has no rows yet it is decided by how
+        many come.
+        """
+        if audience not in self.placements:
+            self.placements[audience] = Placement(_is_shared(mask, rows), 0)
+        return self.placements[audience]
+
+    def targets(
+        self, audience: int, mask: int, profiles: Profiles, numbers: Iterator[int]
+    ) -> list[Bucket]:
+        """The buckets that rows of a placed audience go into, made where they are not there yet,
+        with the next number.
+        """
+        if mask == NOBODY:
+            return []
+        if self.placements[audience].shared:
+            return [self._bucket(mask, numbers)]
+        return [self._bucket(bit, numbers) for bit in bits(mask & profiles.live_mask)]
+
+    def _bucket(self, mask: int, numbers: Iterator[int]) -> Bucket:
+        if mask not in self.by_mask:
+            self.by_mask[mask] = Bucket(next(numbers), mask)
+        return self.by_mask[mask]
+
+    def rename(self, bucket: Bucket, mask: int) -> None:
+        """All its rows go to others now: the bucket goes with them."""
+        del self.by_mask[bucket.mask]
+        bucket.mask = mask
+        self.by_mask[mask] = bucket
+        self.touch(bucket)
+
+    def touch(self, bucket: Bucket) -> None:
+        self.touched.add(bucket.id)
+
+    @property
+    def is_touched(self) -> bool:
+        return bool(self.touched or self.dropped)
+
+    def repair(self, is_stored: Callable[[ObjectRecord], bool]) -> list[Bucket]:
+        """Gives up changes that are not in the store; returns the buckets that cannot be read
+        without a new base.
+        """
+        broken = []
+        for bucket in self.by_mask.values():
+            if all(map(is_stored, bucket.records)):
+                continue
+            lost = [change for change in bucket.changes if not is_stored(change.record)]
+            if lost:
+                bucket.changes = bucket.changes[bucket.changes.index(lost[-1]) + 1 :]
+            if not all(map(is_stored, bucket.base)) or any(
+                change.load > bucket.base_load for change in lost
+            ):
+                broken.append(bucket)
+            self.touch(bucket)
+        return broken
+
+    def drop(self, bucket: Bucket) -> None:
+        self.dropped.add(self.by_mask.pop(bucket.mask).id)
+
+
+def _is_shared(mask: int, rows: int) -> bool:
+    if mask < 0:
+        return True  # all but some, whoever comes
+    count = mask.bit_count()
+    return count == 1 or count > _FEW_PROFILES or rows * (count - 1) >= _SHARED_ROWS

@@ -1,0 +1,66 @@
+"""What a value may begin with: a column of the source, or something made of several, of none, or by
+an expression.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kimo_assets.transforms.outcome import Outcome
+from kimo_assets.transforms.values import text_of
+
+
+class Input(Protocol):
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The columns it reads, as kimo.yaml spells them; None: the field's own."""
+
+    def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        """A value for each of `rows` rows. columns: those it reads, with plain values
+        (values.py).
+        """
+
+
+@dataclass(frozen=True)
+class OwnColumn:
+    columns: None = None
+
+    def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        return Outcome(columns[0])
+
+
+@dataclass(frozen=True)
+class Constant:
+    value: Any
+    columns: tuple[str, ...] = ()
+
+    def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        return Outcome([self.value] * rows)
+
+
+@dataclass(frozen=True)
+class Coalesce:
+    """The first column that has a value."""
+
+    columns: tuple[str, ...]
+
+    def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        def first(*values: Any) -> Any:
+            return next((value for value in values if text_of(value).strip() not in nothing), None)
+
+        nothing = absent | {""}
+        return Outcome(list(map(first, *columns)))
+
+
+@dataclass(frozen=True)
+class Concat:
+    """The columns' texts, without those that are empty."""
+
+    columns: tuple[str, ...]
+    separator: str = ""
+
+    def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        def joined(*values: Any) -> str:
+            return self.separator.join(filter(None, map(text_of, values)))
+
+        return Outcome(list(map(joined, *columns)))

@@ -1,0 +1,38 @@
+"""Syncs into a SQLite file, and what it then holds: for the tests of the reference client."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kimo_assets.errors import StoreError
+from kimo_assets.sync.client.client import SyncResult, sync_agent
+from kimo_assets_tests.sync.store_builder import HandmadeStore
+
+A, B, C = ({"Id": key, "Name": f"name {key}"} for key in "ABC")
+
+
+def sync(store: HandmadeStore, file: Path, agent: str = "1", **options: Any) -> SyncResult:
+    return sync_agent(str(store.folder), agent, file, **options)
+
+
+def query(file: Path, statement: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def received(store: HandmadeStore, file: Path, entity: str) -> list[tuple[Any, ...]]:
+    columns = ", ".join(f'"{column}"' for column in store.entities[entity].columns)
+    return sorted(query(file, f'SELECT {columns} FROM "{entity}"'))
+
+
+def refused(store: HandmadeStore, file: Path, agent: str = "1", **options: Any) -> str:
+    """Why a sync fails; the file must be, byte for byte, what it was."""
+    before = file.read_bytes() if file.exists() else None
+    with pytest.raises(StoreError) as raised:
+        sync(store, file, agent, **options)
+    assert (file.read_bytes() if file.exists() else None) == before
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
