@@ -29,6 +29,8 @@ understands.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from kimo_assets.texts import say
+
 
 class KimoError(Exception):
     """Root of everything this package raises on purpose."""
@@ -41,11 +43,14 @@ class ConfigError(KimoError):
 class UnknownEntityError(ConfigError):
     """A name that is no entity here; the message suggests the nearest ones."""
 
-    def __init__(self, name: str, known: Iterable[str], *, where: str = "the catalogue") -> None:
+    def __init__(self, name: str, candidates: Iterable[str], *, where: str | None = None) -> None:
         self.name = name
-        self.suggestions = nearest(name, known)
-        hint = f" Did you mean {' or '.join(self.suggestions)}?" if self.suggestions else ""
-        super().__init__(f"'{name}' is not an entity of {where}.{hint} `kimo entities` lists them.")
+        self.suggestions = nearest(name, candidates)
+        hint = ""
+        if self.suggestions:
+            hint = say("errors.did_you_mean", names=say("errors.or").join(self.suggestions))
+        where = where or say("errors.the_catalogue")
+        super().__init__(say("errors.unknown_entity", name=name, where=where, hint=hint))
 
 
 class MigrationError(ConfigError):
@@ -138,15 +143,12 @@ class RunFailedError(KimoError):
         self.step = step
         self.failures = failures
         lines = "\n".join(f"  {entity}: {reason}" for entity, reason in failures.items())
-        entities = "entity" if len(failures) == 1 else "entities"
-        super().__init__(
-            f"{step}: {len(failures)} {entities} failed, the others were kept.\n{lines}"
-        )
+        super().__init__(say("errors.entities_failed", step=step, count=len(failures), lines=lines))
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Up to three known names that look like `name`, ignoring case."""
-    by_fold = {candidate.casefold(): candidate for candidate in known}
+def nearest(name: str, candidates: Iterable[str]) -> list[str]:
+    """Up to three candidates that look like `name`, ignoring case."""
+    by_fold = {candidate.casefold(): candidate for candidate in candidates}
     return [by_fold[fold] for fold in get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.6)]
 
 

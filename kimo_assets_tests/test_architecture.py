@@ -42,6 +42,7 @@ _SMALL_HOUSE = [
     "reports",
     "transforms",
     "errors",
+    "texts/catalogue",
     "demo",
     "sync/client/client",
     "sync/visibility/trace",
