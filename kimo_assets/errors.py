@@ -160,3 +160,15 @@ def in_one_line(error: Exception) -> str:
 def reason(error: Exception) -> str:
     """The same of an error of somebody else's, whose kind is half of what it says."""
     return f"{type(error).__name__}: {in_one_line(error)}"
+
+
+def error_of_record(kind: str, message: str) -> KimoError:
+    """An error that was recorded by the name of its class and its message, to be raised again."""
+    classes: list[type[KimoError]] = [KimoError]
+    for error_class in classes:
+        if error_class.__name__ == kind:
+            error = error_class.__new__(error_class)
+            Exception.__init__(error, message)
+            return error
+        classes += error_class.__subclasses__()
+    return KimoError(message)

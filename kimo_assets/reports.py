@@ -1,8 +1,8 @@
 """What a step did, per entity: frozen values with counts, as JSON and as a line. No I/O."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
 
 Status = Literal["ok", "unchanged", "failed", "skipped"]
 Step = Literal[1, 2, 3]
@@ -188,6 +188,30 @@ class StepReport:
         return {name: report.as_json() for name, report in self.entities.items()}
 
 
+_KINDS: dict[str, type[EntityReport]] = {
+    kind.__name__: kind
+    for kind in (
+        EntityReport,
+        StagedEntity,
+        RetriedEntity,
+        LoadedEntity,
+        ReloadedEntity,
+        AnswersEntity,
+        PublishedEntity,
+    )
+}
+
+
+def entity_report(kind: str | None, values: dict[str, Any]) -> EntityReport:
+    """The report that was recorded as `kind` with these values; a plain one of older loads."""
+    report_class = _KINDS.get(kind or "", EntityReport)
+    fields_of_class = {field.name for field in fields(report_class)}
+    kept = {name: value for name, value in values.items() if name in fields_of_class}
+    if "notes" in kept:
+        kept["notes"] = tuple(kept["notes"] or ())
+    return report_class(**kept)
+
+
 @dataclass(frozen=True)
 class ImportReport:
     """A whole run: the steps it did, in order."""
@@ -220,18 +244,6 @@ class Problem:
 
     what: str
     why: str
-
-
-class TaskListener(Protocol):
-    """Told how a side job gets on, in the thread that runs it. total: pieces of work, None when
-    nobody knows how many.
-    """
-
-    def task_started(self, title: str, total: int | None) -> None: ...
-
-    def task_advanced(self, pieces: int) -> None: ...
-
-    def said(self, line: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -304,3 +316,36 @@ def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for entity, reason in failures:
         grouped.setdefault(reason, []).append(entity)
     return grouped
+
+
+# What ops.run_report keeps: a side job's report, an export's, that of the settings alone.
+RunReport = TaskReport | ExportReport | StepReport
+
+
+def report_record(report: RunReport) -> tuple[str, dict[str, Any]]:
+    """The report's class and its values, for JSON."""
+    if isinstance(report, StepReport):
+        entities = [
+            {"kind": type(entity).__name__, **asdict(entity)} for entity in report.entities.values()
+        ]
+        return "StepReport", {"step": report.step, "entities": entities}
+    return type(report).__name__, asdict(report)
+
+
+def report_from_record(kind: str, values: dict[str, Any]) -> RunReport:
+    """The same report again, from what report_record gave."""
+    match kind:
+        case "TaskReport":
+            problems = tuple(Problem(**problem) for problem in values["problems"])
+            notes = tuple(values["notes"])
+            return TaskReport(**{**values, "problems": problems, "notes": notes})
+        case "ExportReport":
+            entities = {
+                name: ExportedEntity(**entity) for name, entity in values["entities"].items()
+            }
+            held = tuple(HeldRecord(**record) for record in values["held"])
+            notes = tuple(values["notes"])
+            return ExportReport(**{**values, "entities": entities, "held": held, "notes": notes})
+        case _:
+            reports = [entity_report(entity["kind"], entity) for entity in values["entities"]]
+            return StepReport(values["step"], {report.entity: report for report in reports})

@@ -18,7 +18,7 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline.steps import run_import
+from kimo_assets.pipeline.workflows import run_import
 from kimo_assets.reports import ImportReport
 from kimo_assets.sync.client.client import sync_agent
 

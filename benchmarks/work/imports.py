@@ -11,7 +11,8 @@ from benchmarks.servers import postmaster_of, psql_of
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database, open_database
-from kimo_assets.pipeline.steps import Progress, run_import
+from kimo_assets.pipeline.workflows import run_import
+from kimo_assets.progress import Progress
 from kimo_assets.reports import ImportReport
 
 # Fewer are told of by name: the figures are meant to be read.

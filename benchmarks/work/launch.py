@@ -18,7 +18,7 @@ def run(config: str, *, through_dagster: bool) -> dict[str, Any]:
     if through_dagster:
         from kimo_assets.defs.in_process import launch_import as start
     else:
-        from kimo_assets.pipeline.steps import run_import as start  # type: ignore[assignment]
+        from kimo_assets.pipeline.workflows import run_import as start  # type: ignore[assignment]
     import_s = time.monotonic() - began
     with Meter([postmaster_of(Path(loaded.data_dir) / "postgres")]) as meter:
         report = start(loaded, database)

@@ -106,7 +106,7 @@ class _Watching:
                 )
                 self.largest_mb = max(self.largest_mb, peak / 1024)
 
-    def said(self, line: str) -> None: ...
+    def log(self, line: str) -> None: ...
 
 
 def _import(config: str, count: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from benchmarks.servers import postmaster_of
 from kimo_assets.config import HistoryConfig, load_config
 from kimo_assets.database.server import open_database
 from kimo_assets.pipeline.plan import make_plan
-from kimo_assets.pipeline.steps import run_import, run_undo
+from kimo_assets.pipeline.workflows import run_import, run_undo
 
 
 def run(config: str, what: str, keep_loads: int, steps: list[int]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from benchmarks.meter import Meter
 from benchmarks.servers import postmaster_of
 from kimo_assets.config import load_config
 from kimo_assets.database.server import open_database
-from kimo_assets.pipeline.steps import run_import
+from kimo_assets.pipeline.workflows import run_import
 
 
 def run(config: str, *, with_floor: bool = False, vacuum: bool = False) -> dict[str, Any]:

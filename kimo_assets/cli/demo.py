@@ -180,7 +180,7 @@ def company_settings(company: DemoCompany) -> Callable[[Run], None]:
 
     def load(run: Run) -> None:
         loaded = load_settings(run.connection, read_settings(company.settings_path))
-        run.said(
+        run.progress.log(
             f"{company.settings_path.name}: {plural(len(loaded.tables), 'section')} of settings"
         )
 

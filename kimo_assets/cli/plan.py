@@ -17,7 +17,8 @@ from kimo_assets.cli.import_ import names_of
 from kimo_assets.cli.summary import by_reason
 from kimo_assets.errors import ConfigError
 from kimo_assets.loading.preview import Sample
-from kimo_assets.pipeline.plan import Plan, PlannedEntity, PlanProgress, make_plan
+from kimo_assets.pipeline.plan import Plan, PlannedEntity, make_plan
+from kimo_assets.progress import Progress
 
 # Entities whose rows are shown; the others are in the table, and all in --json.
 _DETAILED = 12
@@ -94,7 +95,7 @@ def plan(
         click.get_current_context().exit(EXIT_CHANGES)
 
 
-class _Lines(PlanProgress):
+class _Lines(Progress):
     """What is going on, in one line that changes."""
 
     def __init__(self, err: Terminal, update: Callable[[str], None]) -> None:
@@ -109,22 +110,22 @@ class _Lines(PlanProgress):
         self._rows[entity] += rows
         self._update(f"Reading {entity}: {self._rows[entity]:,} rows ...")
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self._err.say(line)
 
 
-class _Quiet(PlanProgress):
+class _Quiet(Progress):
     """In a pipe: only what there is to say."""
 
     def __init__(self, err: Terminal) -> None:
         self._err = err
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self._err.say(line)
 
 
 @contextmanager
-def _shown(err: Terminal) -> Iterator[PlanProgress]:
+def _shown(err: Terminal) -> Iterator[Progress]:
     if not err.is_terminal:
         err.say("Reading the ERP and comparing ...")
         yield _Quiet(err)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from kimo_assets.cli.formatting import Terminal, plain, plural, size
-from kimo_assets.pipeline.steps import Progress
+from kimo_assets.progress import Progress
 from kimo_assets.reports import (
     STEP_TITLES,
     EntityReport,
@@ -86,7 +86,7 @@ class TerminalProgress(Progress):
             self._last_failure = reason
             self._bars.console.print(f"Step {step}: {report.entity} failed: {shown}", style="red")
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self._bars.console.print(plain(line), style="dim")
 
     def manifests_started(self, agents: int) -> None:
@@ -174,7 +174,7 @@ class PlainProgress(Progress):
         said_before, self._last_failure = reason == self._last_failure, reason
         return "for the same reason" if said_before else reason
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self._say(f"  {plain(line)}")
 
     def manifests_started(self, agents: int) -> None:

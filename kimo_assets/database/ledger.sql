@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS ops.load (
     success boolean
 );
 
--- What each step of a load did with each entity: the report, kept.
+-- What each step of a load did with each entity: the report, kept. kind: the report's class.
 CREATE TABLE IF NOT EXISTS ops.step_result (
     load bigint NOT NULL REFERENCES ops.load ON DELETE CASCADE,
     step smallint NOT NULL,
@@ -42,7 +42,18 @@ CREATE TABLE IF NOT EXISTS ops.step_result (
     counts jsonb NOT NULL,
     error text,
     at timestamptz NOT NULL DEFAULT now(),
+    kind text,
+    guard text,
+    notes text[],
     PRIMARY KEY (load, step, entity)
+);
+
+-- The report of a run that does other work than steps over entities. kind: the report's class.
+CREATE TABLE IF NOT EXISTS ops.run_report (
+    run_id text PRIMARY KEY,
+    kind text NOT NULL,
+    report jsonb NOT NULL,
+    at timestamptz NOT NULL DEFAULT now()
 );
 
 -- The snapshot that integrator.<entity> holds. segments: a digest per piece of the stream it was read from.

@@ -4,7 +4,6 @@ No file, variable or database is read here.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
 
 import dagster as dg
 
@@ -30,8 +29,8 @@ from kimo_assets.defs.jobs.retry import retry_rejected
 from kimo_assets.defs.jobs.settings import settings_asset
 from kimo_assets.defs.naming import assets_of, jobs_of, specs_of
 from kimo_assets.defs.payload_check import build_checks
-from kimo_assets.defs.resource import RESOURCE, KimoRun, kimo_resource
-from kimo_assets.pipeline.steps import Progress, Run
+from kimo_assets.defs.resource import RESOURCE, BeforeStep, kimo_resource
+from kimo_assets.progress import Progress
 
 
 def build_defs(
@@ -39,8 +38,7 @@ def build_defs(
     *,
     database: Database | None = None,
     progress: Progress | None = None,
-    opened: list[KimoRun] | None = None,
-    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+    before_step: BeforeStep | None = None,
 ) -> dg.Definitions:
     """The definitions of one company. What is left out is opened by a run when it needs it."""
     with warnings.catch_warnings():
@@ -73,9 +71,7 @@ def build_defs(
             if config.entities
             else []
         ),
-        resources={
-            RESOURCE: kimo_resource(config, database, progress or Progress(), opened, before_step)
-        },
+        resources={RESOURCE: kimo_resource(config, database, progress or Progress(), before_step)},
         # One process per run: the steps share the lock and the load, and COPY does its work in
         # PostgreSQL.
         executor=dg.in_process_executor,

@@ -5,8 +5,7 @@ the UI.
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -15,6 +14,7 @@ from dagster._core.storage.tags import (
 )
 
 from kimo_assets.config import KimoConfig
+from kimo_assets.database.ledger import report_of_run, steps_of_run
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP
@@ -28,10 +28,11 @@ from kimo_assets.defs.jobs.retry import RETRY_JOB, RETRY_OP
 from kimo_assets.defs.jobs.settings import SETTINGS_JOB, SETTINGS_OP
 from kimo_assets.defs.jobs.undo import UNDO_JOB
 from kimo_assets.defs.naming import LOCATION_TAG, code_location
-from kimo_assets.defs.resource import KimoRun
-from kimo_assets.errors import ContractError, KimoError
-from kimo_assets.pipeline.steps import STEPS, Progress, Run
-from kimo_assets.reports import ExportReport, ImportReport, TaskReport
+from kimo_assets.defs.resource import ERROR_KIND, ERROR_MESSAGE, BeforeStep
+from kimo_assets.errors import ContractError, KimoError, error_of_record
+from kimo_assets.pipeline.steps import STEPS
+from kimo_assets.progress import Progress
+from kimo_assets.reports import ExportReport, ImportReport, StepReport, TaskReport
 
 # The command shows progress of its own; Dagster's every event would bury it, and is in the UI
 # anyway.
@@ -53,7 +54,7 @@ def launch_import(
     allow_shrink: bool = False,
     plan: str = "",
     progress: Progress | None = None,
-    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+    before_step: BeforeStep | None = None,
 ) -> ImportReport:
     """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named
     ones.
@@ -129,11 +130,20 @@ def launch_settings(
 
     The report has a step 3 whose entities are the console's tables.
     """
-    return _launch(
+    started = time.monotonic()
+    with exclusive(database):
+        pass  # refused here, a second run leaves no failed run behind
+    result = _run(
         config,
         database,
         lambda defs, instance: _run_op_job(config, defs, instance, SETTINGS_JOB, SETTINGS_OP, {}),
         progress,
+    )
+    report = _recorded(database, result, StepReport)
+    with database.connect() as connection:
+        load, _ = steps_of_run(connection, result.run_id)
+    return ImportReport(
+        result.run_id, load, result.success, time.monotonic() - started, {report.step: report}
     )
 
 
@@ -165,41 +175,35 @@ def _launch_task(
     asked: Mapping[str, Any] | None,
     progress: Progress | None,
 ) -> TaskReport:
-    result, opened, _ = _run(
+    result = _run(
         config,
         database,
         lambda defs, instance: _run_op_job(config, defs, instance, job, op, asked),
         progress,
     )
-    if opened and opened[0].refused:
-        raise opened[0].refused
-    if not opened or opened[0].task_report is None or not result.success:
-        raise _what_broke(result)
-    return opened[0].task_report
+    return _recorded(database, result, TaskReport)
 
 
 def launch_export(
     config: KimoConfig, database: Database, *, progress: Progress | None = None
 ) -> ExportReport:
-    """Sends everything that is ready. Raises: LockedError before there is a run; what has refused
-    or ended it.
+    """Sends everything that is ready.
+
+    Raises: LockedError before there is a run, and whatever refused or ended the run.
     """
     with exclusive(database):
         pass  # refused here, a second export leaves no failed run behind
-    result, opened, _ = _run(
+    result = _run(
         config,
         database,
         lambda defs, instance: _run_op_job(config, defs, instance, EXPORT_JOB, EXPORT_OP, None),
         progress,
     )
-    if opened and opened[0].refused:
-        raise opened[0].refused
-    if not opened or opened[0].export_report is None or not result.success:
-        raise _what_broke(result)
-    return replace(opened[0].export_report, run_id=result.run_id)
+    return _recorded(database, result, ExportReport)
 
 
 _RunJob = Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult]
+Report = TypeVar("Report", TaskReport, ExportReport, StepReport)
 
 
 def _launch(
@@ -207,14 +211,24 @@ def _launch(
     database: Database,
     run: _RunJob,
     progress: Progress | None,
-    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+    before_step: BeforeStep | None = None,
 ) -> ImportReport:
-    """Runs a job on the company's Dagster instance. Raises: what has refused the run, or
-    LockedError before there is one.
+    """Runs a job on the company's Dagster instance and reads its report from the ledger.
+
+    Raises: LockedError before there is a run, and whatever refused or ended the run.
     """
+    started = time.monotonic()
     with exclusive(database):
         pass  # refused here, a second import leaves no failed run behind
-    return _report(*_run(config, database, run, progress, before_step))
+    result = _run(config, database, run, progress, before_step)
+    if error := _refusal(result):
+        # E.g. another run took the lock between the look above and this run's first step.
+        raise error
+    with database.connect() as connection:
+        load, steps = steps_of_run(connection, result.run_id)
+    if not result.success and not any(step.failures for step in steps.values()):
+        raise _what_broke(result)
+    return ImportReport(result.run_id, load, result.success, time.monotonic() - started, steps)
 
 
 def _run(
@@ -222,21 +236,15 @@ def _run(
     database: Database,
     run: _RunJob,
     progress: Progress | None,
-    before_step: Mapping[int, Callable[[Run], None]] | None = None,
-) -> tuple[dg.ExecuteInProcessResult, list[KimoRun], float]:
-    """The run, what of ours it has opened, and its seconds."""
-    started = time.monotonic()
-    opened: list[KimoRun] = []
-    defs = build_defs(
-        config, database=database, progress=progress, opened=opened, before_step=before_step
-    )
+    before_step: BeforeStep | None = None,
+) -> dg.ExecuteInProcessResult:
+    defs = build_defs(config, database=database, progress=progress, before_step=before_step)
     home = dagster_home(config, database)
     with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
         # Otherwise Dagster's storage connects for every statement: a third of a small import's
         # time.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
-        result = run(defs, instance)
-    return result, opened, time.monotonic() - started
+        return run(defs, instance)
 
 
 def _run_op_job(
@@ -282,19 +290,26 @@ def _run_all(
     )
 
 
-def _report(
-    result: dg.ExecuteInProcessResult, opened: Sequence[KimoRun], seconds: float
-) -> ImportReport:
-    run = opened[0].run if opened else None
-    if opened and opened[0].refused:
-        raise opened[
-            0
-        ].refused  # e.g. another run took the lock between the look before and this run's first step
-    if run is None or (
-        not result.success and not any(step.failures for step in run.steps.values())
-    ):
+def _recorded(database: Database, result: dg.ExecuteInProcessResult, kind: type[Report]) -> Report:
+    """The report that the run left in the ledger. Raises: whatever refused or ended the run."""
+    if error := _refusal(result):
+        raise error
+    with database.connect() as connection:
+        report = report_of_run(connection, result.run_id)
+    if not result.success or not isinstance(report, kind):
         raise _what_broke(result)
-    return ImportReport(result.run_id, run.load, result.success, seconds, run.steps)
+    return report
+
+
+def _refusal(result: dg.ExecuteInProcessResult) -> KimoError | None:
+    """The error of ours that ended the run, as its failed step carries it."""
+    for event in result.all_events:
+        failure = event.step_failure_data.user_failure_data if event.is_step_failure else None
+        metadata = failure.metadata if failure else {}
+        if ERROR_KIND in metadata:
+            kind, message = metadata[ERROR_KIND].value, metadata[ERROR_MESSAGE].value
+            return error_of_record(str(kind), str(message))
+    return None
 
 
 def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:

@@ -9,11 +9,14 @@ from typing import TypeVar
 import dagster as dg
 
 from kimo_assets.config import KimoConfig
+from kimo_assets.database.ledger import record_report
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.defs.naming import of_another_company
 from kimo_assets.errors import KimoError, LockedError, reason
-from kimo_assets.pipeline.steps import Progress, Run, open_run, run_step
+from kimo_assets.pipeline.steps import Run, open_run, run_step
+from kimo_assets.progress import LoggedProgress, Progress
 from kimo_assets.reports import ExportReport, StepReport, TaskReport, title_of
+from kimo_assets.texts import say
 
 RESOURCE = "kimo"
 
@@ -22,6 +25,14 @@ RESOURCE = "kimo"
 DATA_POOL = "kimo_data"
 
 Result = TypeVar("Result")
+Report = TypeVar("Report", StepReport, ExportReport)
+
+Log = Callable[[str], None]
+BeforeStep = Mapping[int, Callable[[Run], None]]
+
+
+def _no_log(line: str) -> None:
+    """For a part of a run whose lines only the progress shows."""
 
 
 class KimoRun:
@@ -37,7 +48,7 @@ class KimoRun:
         progress: Progress,
         title: str,
         run_id: str,
-        before_step: Mapping[int, Callable[[Run], None]] | None = None,
+        before_step: BeforeStep | None = None,
     ) -> None:
         self.config = config
         self._database = database
@@ -47,9 +58,6 @@ class KimoRun:
         self._before_step = before_step or {}
         self._stack = ExitStack()
         self._run: Run | None = None
-        self.refused: KimoError | None = None
-        self.task_report: TaskReport | None = None
-        self.export_report: ExportReport | None = None
 
     def step(
         self,
@@ -57,50 +65,61 @@ class KimoRun:
         entities: Sequence[str],
         *,
         allow_shrink: bool = False,
-        log: Callable[[str], None] = lambda line: None,
+        log: Log = _no_log,
     ) -> StepReport:
+        """One step, for an asset job: Dagster's graph says which comes next."""
         if number in self._before_step:
             self.do(self._before_step[number], log)
         return self.do(lambda run: run_step(run, number, entities, allow_shrink=allow_shrink), log)
 
-    def do(
-        self, work: Callable[[Run], Result], log: Callable[[str], None] = lambda line: None
-    ) -> Result:
-        """Does a part of the run. An error that has a sentence of its own ends it with that one.
+    def follow(
+        self, workflow: Callable[[Run], Iterator[Report]], log: Log = _no_log
+    ) -> Iterator[Report]:
+        """The reports of a workflow, each as soon as its step is done."""
+        reports = self.do(workflow, log)
+        while True:
+            report = self.do(lambda run: next(reports, None), log)
+            if report is None:
+                return
+            yield report
 
-        log: where the Dagster run keeps what the part has to say while it goes.
+    def do(self, work: Callable[[Run], Result], log: Log = _no_log) -> Result:
+        """Does a part of the run. Its error ends the run, with a sentence for operators.
+
+        log: where the Dagster run keeps the lines that the part writes.
         """
         run = self.open()
-        run.log = log
+        run.progress = LoggedProgress(self.progress, log)
         try:
             return work(run)
         except BaseException as error:
-            # Told of it, the load ends as failed; closed by the Dagster run it would not know.
+            # Closed here, the load ends as failed. When Dagster closes it, it knows of no error.
             self._stack.__exit__(type(error), error, error.__traceback__)
             if isinstance(error, KimoError):
-                self.refused = error
-                raise dg.Failure(str(error), allow_retries=False) from None
+                raise failure_of(error) from None
             if isinstance(error, Exception):
                 raise _unexpected(error) from error
             raise
 
     def open(self) -> Run:
+        """The run, with the lock and its load number."""
         if self._run is None:
             self._run = self._take_lock(self.database())
         return self._run
 
     def task(self, work: Callable[[KimoConfig, Database, Progress, str], TaskReport]) -> TaskReport:
-        """Does a side job, which takes no part in the run's lock. An error that has a sentence of
-        its own ends it so.
-        """
+        """Does a side job, which has a lock of its own, and keeps its report in the ledger."""
+        database = self.database()
         try:
-            self.task_report = work(self.config, self.database(), self.progress, self._run_id)
+            report = work(self.config, database, self.progress, self._run_id)
         except KimoError as error:
-            self.refused = error
-            raise dg.Failure(str(error), allow_retries=False) from None
+            raise failure_of(error) from None
         except Exception as error:
             raise _unexpected(error) from error
-        return self.task_report
+        if self._run_id:
+            with database.connect() as connection:
+                record_report(connection, self._run_id, report)
+        return report
 
     def database(self) -> Database:
         return self._database or open_database(self.config)
@@ -117,10 +136,7 @@ class KimoRun:
                 )
             )
         except LockedError as error:
-            self.refused = error
-            raise dg.Failure(
-                f"Not started: {error}, then run this again.", allow_retries=False
-            ) from None
+            raise failure_of(error, say("defs.not_started", error=error)) from None
 
     @property
     def run(self) -> Run | None:
@@ -131,39 +147,48 @@ class KimoRun:
         self._stack.close()
 
 
-def _unexpected(error: Exception) -> dg.Failure:
-    """Of an error that has no sentence for operators: theirs first, where it happened below."""
+# Under these names a failed run keeps which of our errors ended it, and with which message.
+ERROR_KIND = "error"
+ERROR_MESSAGE = "message"
+
+
+def failure_of(error: KimoError, sentence: str | None = None) -> dg.Failure:
+    """The end of a Dagster run by an error of ours, which carries it for whoever launched it."""
     return dg.Failure(
-        f"{reason(error)}. Nobody foresaw this. What was done before is kept, the rest is as it"
-        " was: run it again. If it comes back, show the stack trace below to whoever looks after"
-        " kimo_assets.",
+        sentence or str(error),
+        metadata={ERROR_KIND: type(error).__name__, ERROR_MESSAGE: str(error)},
         allow_retries=False,
     )
+
+
+def _unexpected(error: Exception) -> dg.Failure:
+    """An error that has no sentence for operators gets one. Where it happened stands below it."""
+    return dg.Failure(say("defs.unexpected_error", error=reason(error)), allow_retries=False)
 
 
 def kimo_resource(
     config: KimoConfig,
     database: Database | None,
     progress: Progress,
-    opened: list[KimoRun] | None = None,
-    before_step: Mapping[int, Callable[[Run], None]] | None = None,
+    before_step: BeforeStep | None = None,
 ) -> dg.ResourceDefinition:
-    """`opened`: where whoever executes in this process finds the run afterwards."""
+    """The resource of a company's runs. Without a database, a run opens it when it needs it."""
 
     def open_kimo(context: dg.InitResourceContext) -> Iterator[KimoRun]:
         dagster_run = context.run
         if other := of_another_company(config, dagster_run):
             raise dg.Failure(
-                f"Not started: the run is of the code location '{other}', and this process has the"
-                f" kimo.yaml of '{config.company}' ({config.path}). Give it the right KIMO_CONFIG,"
-                " or the location its company's name.",
+                say(
+                    "defs.wrong_company",
+                    location=other,
+                    company=config.company,
+                    path=config.path,
+                ),
                 allow_retries=False,
             )
         title = dagster_run.job_name if dagster_run else "materialize"
         run_id = dagster_run.run_id if dagster_run else ""
         kimo = KimoRun(config, database, progress, title_of(title), run_id, before_step)
-        if opened is not None:
-            opened.append(kimo)
         try:
             yield kimo
         finally:

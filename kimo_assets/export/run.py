@@ -25,7 +25,8 @@ from kimo_assets.export.ready import (
 from kimo_assets.export.recovery import OpenBatch, mark_unproved, open_batches, recover
 from kimo_assets.export.send import Sender, Sent, is_systematic, note_unproved
 from kimo_assets.export.targets import find_targets
-from kimo_assets.reports import ExportedEntity, ExportReport, HeldRecord, TaskListener
+from kimo_assets.progress import Progress
+from kimo_assets.reports import ExportedEntity, ExportReport, HeldRecord
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.semaphore import (
     EXPORT,
@@ -59,7 +60,7 @@ class ExportRun:
     connection: Connection
     connect: Callable[[], Connection]
     load: int
-    listener: TaskListener
+    listener: Progress
     run_id: str | None = None
     catalog: Catalog = field(default_factory=load_catalog)
     reached: Callable[[str], None] = lambda point: None
@@ -149,7 +150,7 @@ def _open_erp(run: ExportRun, notes: list[str]) -> Iterator[tuple[Erp, bool]]:
     """
     source = run.config.export.source
     described = run.config.sources[source]
-    say = run.listener.said
+    say = run.listener.log
     with ExitStack() as stack:
         engine = open_source(source, described, writable=True)
         stack.callback(engine.dispose)
@@ -222,7 +223,7 @@ class _Export:
             self.run.outbox, erp, was_ours=was_ours, unproved=unproved
         ).items():
             self._add(name, recovered=arrived + again)
-            self.run.listener.said(
+            self.run.listener.log(
                 f"{name}: of an export that was interrupted {arrived} had arrived at the ERP,"
                 f" {again} are sent again"
             )

@@ -20,7 +20,8 @@ from kimo_assets.geocoding.addresses import VERSION, normalise
 from kimo_assets.geocoding.client import Answer, Geocoder, Kind, Reply
 from kimo_assets.geocoding.positions import ACCOUNT_TYPES, SET_BY_PERSON, WRITTEN
 from kimo_assets.geocoding.report import corrections, totals
-from kimo_assets.reports import Problem, TaskListener, TaskReport
+from kimo_assets.progress import Progress
+from kimo_assets.reports import Problem, TaskReport
 
 TITLE = "Geocodifica Account"
 
@@ -39,7 +40,7 @@ def geocode_addresses(
     connection: Connection,
     config: GeocodingConfig,
     key: str | None,
-    listener: TaskListener,
+    listener: Progress,
     *,
     clock: Clock = time.monotonic,
     sleep: Sleep = time.sleep,
@@ -167,7 +168,7 @@ def _ask_all(
     connection: Connection,
     config: GeocodingConfig,
     key: str,
-    listener: TaskListener,
+    listener: Progress,
     outcome: _Outcome,
     clock: Clock,
     sleep: Sleep,
@@ -178,7 +179,7 @@ def _ask_all(
         config,
         key,
         lambda: _count_call(connection, config.daily_budget),
-        said=listener.said,
+        said=listener.log,
         clock=clock,
         sleep=sleep,
     )

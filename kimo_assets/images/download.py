@@ -27,7 +27,8 @@ from kimo_assets.images.picture import Original
 from kimo_assets.images.references import URL_OF_IMAGE
 from kimo_assets.images.settings import ImageSettings
 from kimo_assets.images.worker_pool import DeadWorkerError, Outcome, Piece, Worker, cores
-from kimo_assets.reports import Problem, TaskListener, TaskReport
+from kimo_assets.progress import Progress
+from kimo_assets.reports import Problem, TaskReport
 
 TITLE = "Download immagini da url"
 ENTITY = "ItemUrl"
@@ -94,7 +95,7 @@ class Result:
 def download_images(
     connection: Connection,
     settings: ImageSettings,
-    listener: TaskListener,
+    listener: Progress,
     fetcher: Fetcher | None = None,
 ) -> TaskReport:
     """Raises: ImagesError when the public folder cannot be used. fetcher: for tests."""
@@ -364,7 +365,7 @@ class _Run:
         self,
         connection: Connection,
         settings: ImageSettings,
-        listener: TaskListener,
+        listener: Progress,
         fetcher: Fetcher,
         makers: _Makers,
     ) -> None:
@@ -465,7 +466,7 @@ class _Run:
             f"{host}:{port} was given up for this run, with {len(left):,} of its URLs not asked:"
             f" {error}."
         )
-        self._listener.said(self.notes[-1])
+        self._listener.log(self.notes[-1])
         for other in left:
             yield _failed(
                 other,

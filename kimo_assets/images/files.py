@@ -22,7 +22,8 @@ from kimo_assets.images.picture import Recipe
 from kimo_assets.images.settings import ImageSettings
 from kimo_assets.images.source_folder import Listing, Stamp, list_folder
 from kimo_assets.images.worker_pool import Outcome, Piece, make_all
-from kimo_assets.reports import Problem, TaskListener, TaskReport
+from kimo_assets.progress import Progress
+from kimo_assets.reports import Problem, TaskReport
 
 TITLE = "Importazione file immagini articoli"
 
@@ -73,9 +74,7 @@ class Found:
                 )
 
 
-def import_files(
-    connection: Connection, settings: ImageSettings, listener: TaskListener
-) -> TaskReport:
+def import_files(connection: Connection, settings: ImageSettings, listener: Progress) -> TaskReport:
     """Raises: ImagesError when a source folder cannot be listed, or the public folder cannot be
     used.
     """
@@ -289,7 +288,7 @@ def _work(
     settings: ImageSettings,
     pieces: list[Piece],
     stamps: Mapping[str, Stamp],
-    listener: TaskListener,
+    listener: Progress,
 ) -> tuple[int, int]:
     """How many pictures were made, and of how many bytes."""
     made: list[int] = []

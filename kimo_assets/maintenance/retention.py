@@ -21,7 +21,8 @@ from kimo_assets.database.locks import exclusive
 from kimo_assets.database.names import ARCHIVED, CHANGED, KIMO, table
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline.saved_plan import forget_snapshots
-from kimo_assets.reports import TaskListener, TaskReport
+from kimo_assets.progress import Progress
+from kimo_assets.reports import TaskReport
 
 TITLE = "Pulizia"
 
@@ -151,7 +152,7 @@ _NAMED_IN: tuple[tuple[LiteralString, LiteralString], ...] = (
 def clean_ledger(
     config: KimoConfig,
     database: Database,
-    listener: TaskListener,
+    listener: Progress,
     run_id: str | None = None,
     *,
     dry_run: bool = False,

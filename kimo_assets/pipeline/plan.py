@@ -8,7 +8,7 @@ do. A saved plan keeps its snapshots in schema `plan` until it is applied or ano
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,7 +27,9 @@ from kimo_assets.loading.preview import Preview, preview
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.loading.step import load_entities
 from kimo_assets.pipeline import saved_plan
-from kimo_assets.reports import EntityReport, LoadedEntity, StagedEntity
+from kimo_assets.progress import Progress
+from kimo_assets.quality.data_checks import too_many_rejected
+from kimo_assets.reports import EntityReport, LoadedEntity, StagedEntity, StepReport
 from kimo_assets.staging.step import StagingRun, stage_entities
 
 _SAMPLES = 3
@@ -38,7 +40,8 @@ class PlannedEntity:
     """snapshot: what identifies that which was read. compared_with: the load that last changed
     kimo.<Entity>, 0 for none.
 
-    loaded: what step 2 would do; None when the entity could not be read.
+    loaded: what step 2 would do; None when the entity could not be read. blocked: why step 2 would
+    not begin, where too many rows were rejected.
     """
 
     entity: str
@@ -47,6 +50,7 @@ class PlannedEntity:
     compared_with: int = 0
     loaded: LoadedEntity | None = None
     preview: Preview = field(default_factory=lambda: Preview({}, []))
+    blocked: str | None = None
 
     @property
     def failure(self) -> str | None:
@@ -57,7 +61,8 @@ class PlannedEntity:
     @property
     def guards(self) -> list[str]:
         """Why an import would stop here."""
-        return [report.guard for report in (self.staged, self.loaded) if report and report.guard]
+        guards = [report.guard for report in (self.staged, self.loaded) if report and report.guard]
+        return [*guards, self.blocked] if self.blocked else guards
 
     @property
     def has_changes(self) -> bool:
@@ -119,59 +124,75 @@ class Plan:
         }
 
 
-class PlanProgress:
-    """Told what a plan is doing, as a run's progress is: step 1 reads, step 2 compares. Does
-    nothing by itself.
-    """
-
-    def entity_started(self, step: int, entity: str) -> None: ...
-
-    def rows_read(self, entity: str, rows: int) -> None: ...
-
-    def said(self, line: str) -> None: ...
-
-
 def make_plan(
     config: KimoConfig,
     database: Database,
     names: Sequence[str],
     *,
     save: bool = False,
-    progress: PlanProgress | None = None,
+    progress: Progress | None = None,
 ) -> Plan:
-    """Reads the named entities and finds out what an import of them would do. Nothing of Kimo's
-    changes.
+    """plan_workflow to its end, under the lock that imports take.
 
-    save: keeps the snapshots, so that exactly this plan can be applied. Raises: LockedError while a
-    run is going on; ConfigError when a plan that could not read everything is to be saved.
+    Raises: LockedError while a run is going on, and what plan_workflow raises.
     """
-    started, catalog = time.monotonic(), load_catalog()
-    ordered = catalog.in_load_order(names)
-    told = progress or PlanProgress()
     with exclusive(database) as connection:
-        saved_plan.forget_snapshots(connection)
-        is_kept = False
-        try:
-            staged = _stage(config, database, catalog, ordered, told)
-            readable = [name for name in ordered if staged[name].status != "failed"]
-            with _rolled_back(connection):
-                loaded, previews = _load(connection, config, catalog, readable, told)
-            plan = Plan(
-                made_at=datetime.now(UTC),
-                seconds=time.monotonic() - started,
-                entities={
-                    name: _planned(connection, staged[name], loaded.get(name), previews.get(name))
-                    for name in ordered
-                },
-                id=uuid.uuid4().hex if save else None,
-            )
-            if plan.id:
-                _require_complete(plan)
-                saved_plan.save(connection, plan.id, plan.as_json())
-                is_kept = True
-        finally:
-            if not is_kept:
-                saved_plan.forget_snapshots(connection)
+        workflow = plan_workflow(
+            config, database, connection, names, save=save, progress=progress or Progress()
+        )
+        while True:
+            try:
+                next(workflow)
+            except StopIteration as end:
+                plan: Plan = end.value
+                return plan
+
+
+def plan_workflow(
+    config: KimoConfig,
+    database: Database,
+    connection: Connection[Any],
+    names: Sequence[str],
+    *,
+    save: bool,
+    progress: Progress,
+) -> Generator[StepReport, None, Plan]:
+    """What an import of the named entities would do. Nothing of Kimo's changes.
+
+    Yields the reports of steps 1 and 2, returns the plan. What would stop an import between them is
+    among the plan's guards, and stops nothing here: the plan shows what lies behind it.
+    save: keeps the snapshots, so that exactly this plan can be applied.
+    Raises: ConfigError when a plan that could not read everything is to be saved.
+    """
+    started = time.monotonic()
+    catalog = load_catalog()
+    ordered = catalog.in_load_order(names)
+    saved_plan.forget_snapshots(connection)
+    is_kept = False
+    try:
+        staged = _stage(config, database, catalog, ordered, progress)
+        yield StepReport(1, dict(staged))
+        readable = [name for name in ordered if staged[name].status != "failed"]
+        with _rolled_back(connection):
+            loaded, previews = _load(connection, config, catalog, readable, progress)
+        yield StepReport(2, dict(loaded))
+        entities = {
+            name: _planned(connection, config, staged[name], loaded.get(name), previews.get(name))
+            for name in ordered
+        }
+        plan = Plan(
+            made_at=datetime.now(UTC),
+            seconds=time.monotonic() - started,
+            entities=entities,
+            id=uuid.uuid4().hex if save else None,
+        )
+        if plan.id:
+            _require_complete(plan)
+            saved_plan.save(connection, plan.id, plan.as_json())
+            is_kept = True
+    finally:
+        if not is_kept:
+            saved_plan.forget_snapshots(connection)
     return plan
 
 
@@ -180,7 +201,7 @@ def _stage(
     database: Database,
     catalog: Catalog,
     names: Sequence[str],
-    told: PlanProgress,
+    progress: Progress,
 ) -> dict[str, StagedEntity]:
     """As an import does, with its semaphore and its custom task: otherwise it might be
     other data.
@@ -189,7 +210,8 @@ def _stage(
         config, database.connect, load=NO_LOAD, area=PLANNED, allow_shrink=True, catalog=catalog
     )
     return {
-        report.entity: report for report in stage_entities(run, names, told, lambda report: None)
+        report.entity: report
+        for report in stage_entities(run, names, progress, lambda report: None)
     }
 
 
@@ -198,7 +220,7 @@ def _load(
     config: KimoConfig,
     catalog: Catalog,
     names: Sequence[str],
-    told: PlanProgress,
+    progress: Progress,
 ) -> tuple[dict[str, LoadedEntity], dict[str, Preview]]:
     previews: dict[str, Preview] = {}
 
@@ -219,9 +241,9 @@ def _load(
         names,
         row[0],
         rules,
-        on_start=lambda name: told.entity_started(2, name),
+        on_start=lambda name: progress.entity_started(2, name),
         on_comparison=look,
-        say=told.said,
+        say=progress.log,
     )
     return {report.entity: report for report in reports}, previews
 
@@ -233,7 +255,11 @@ def _rolled_back(connection: Connection) -> Iterator[None]:
 
 
 def _planned(
-    connection: Connection, staged: EntityReport, loaded: LoadedEntity | None, seen: Preview | None
+    connection: Connection[Any],
+    config: KimoConfig,
+    staged: StagedEntity,
+    loaded: LoadedEntity | None,
+    rows: Preview | None,
 ) -> PlannedEntity:
     return PlannedEntity(
         staged.entity,
@@ -241,7 +267,8 @@ def _planned(
         saved_plan.snapshot_of(connection, staged.entity),
         saved_plan.last_change(connection, staged.entity),
         loaded,
-        seen or Preview({}, []),
+        rows or Preview({}, []),
+        blocked=too_many_rejected(config, staged),
     )
 
 

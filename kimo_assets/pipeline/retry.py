@@ -133,7 +133,7 @@ def _reread(run: Run, names: Sequence[str]) -> list[StagedEntity]:
     return stage_entities(
         staging_run(run),
         names,
-        run,
+        run.progress,
         lambda report: run.done(1, report),
         work=again,
         failed=RetriedEntity,

@@ -1,8 +1,7 @@
-"""The three steps over a choice of entities: what both doors, Dagster's assets and its op jobs,
-call.
+"""A run and its steps: the lock, one load number, an entity after another, failures collected.
 
-Here is only the order of things: the lock, one load number, an entity after another, failures
-collected. What a step does with an entity is staging's, loading's and sync's.
+What a step does with an entity is the business of staging, loading and sync. In which order steps
+follow each other is in workflows.py.
 """
 
 import time
@@ -27,13 +26,14 @@ from kimo_assets.loading import history
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.loading.step import load_entities, undo_loads
 from kimo_assets.pipeline import saved_plan
+from kimo_assets.progress import Progress
 from kimo_assets.reports import (
     EntityReport,
     ExportReport,
-    ImportReport,
     PublishedEntity,
     StagedEntity,
     StepReport,
+    menu_title,
 )
 from kimo_assets.staging.promote import promote
 from kimo_assets.staging.step import StagingRun, stage_entities
@@ -50,40 +50,11 @@ STEPS = (1, 2, 3)
 _MAKERS = {references.ENTITY: references.refresh, positions.ENTITY: positions.refresh}
 
 
-class Progress:
-    """Told what a run is doing; does nothing by itself. A terminal's bars and a run's log derive
-    from it.
-
-    In step 1 entities go on side by side: several may have started before the first is done.
-    """
-
-    def step_started(self, step: int, entities: Sequence[str]) -> None: ...
-
-    def entity_started(self, step: int, entity: str) -> None: ...
-
-    def rows_read(self, entity: str, rows: int) -> None: ...
-
-    def entity_done(self, step: int, report: EntityReport) -> None: ...
-
-    def said(self, line: str) -> None:
-        """A line for the run's log: what a source, a semaphore or the custom task has to say."""
-
-    def manifests_started(self, agents: int) -> None: ...
-
-    def manifest_done(self) -> None: ...
-
-    def task_started(self, title: str, total: int | None) -> None:
-        """A side job has so many pieces of work to do; None when nobody knows."""
-
-    def task_advanced(self, pieces: int) -> None: ...
-
-
 @dataclass
 class Run:
     """One run that holds the lock: everything the steps need, and what they have done so far.
 
-    connect: to Kimo's database once more. log: where the run keeps what is said, beside the
-    progress.
+    connect: one more connection to Kimo's database.
     """
 
     config: KimoConfig
@@ -92,31 +63,16 @@ class Run:
     progress: Progress
     connect: Callable[[], Connection]
     run_id: str | None = None
-    log: Callable[[str], None] = lambda line: None
     catalog: Catalog = field(default_factory=load_catalog)
     steps: dict[int, StepReport] = field(default_factory=dict)
 
     def done(self, step: int, report: EntityReport) -> None:
+        """An entity's report goes into the ledger and to whoever follows the progress."""
         ledger.record_result(self.connection, self.load, step, report)
         self.progress.entity_done(step, report)
 
-    def entity_started(self, step: int, entity: str) -> None:
-        self.progress.entity_started(step, entity)
-
-    def rows_read(self, entity: str, rows: int) -> None:
-        self.progress.rows_read(entity, rows)
-
-    def said(self, line: str) -> None:
-        self.progress.said(line)
-        self.log(line)
-
-    def task_started(self, title: str, total: int | None) -> None:
-        self.progress.task_started(title, total)
-
-    def task_advanced(self, pieces: int) -> None:
-        self.progress.task_advanced(pieces)
-
     def finished(self, step: int, reports: Iterable[EntityReport]) -> StepReport:
+        """The step's report, kept with the run."""
         self.steps[step] = StepReport(step, {report.entity: report for report in reports})
         return self.steps[step]
 
@@ -147,77 +103,50 @@ def open_run(
                 ledger.end_load(connection, load, success=success)
 
 
-def run_import(
-    config: KimoConfig,
-    database: Database,
-    *,
-    steps: Sequence[int] = STEPS,
-    entities: Sequence[str] = (),
-    only_listed: bool = False,
-    allow_shrink: bool = False,
-    title: str = "import",
-    run_id: str | None = None,
-    progress: Progress | None = None,
-) -> ImportReport:
-    """The chosen steps over the chosen entities; a step with failures keeps the rest and stops the
-    next step.
+def export_step(run: Run, reached: Callable[[str], None] = lambda point: None) -> ExportReport:
+    """Everything that is ready, to the ERP. reached: called at each point of the export, by name.
 
-    Raises: LockedError, UnknownEntityError. Failures of entities are in the report.
+    Raises: SourceError, SemaphoreError, ExportError.
     """
-    started = time.monotonic()
-    names = config.choose(list(entities), only_listed=only_listed)
-    with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
-        for step in steps:
-            report = run_step(run, step, names, allow_shrink=allow_shrink)
-            if report.failures:
-                break
-    success = not any(step.failures for step in run.steps.values())
-    return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
-
-
-def run_plan(
-    config: KimoConfig,
-    database: Database,
-    plan_id: str,
-    *,
-    title: str = "plan",
-    run_id: str | None = None,
-    progress: Progress | None = None,
-) -> ImportReport:
-    """Applies a saved plan: exactly the snapshots that it has seen; then prepares the payloads.
-
-    Raises: LockedError; PlanMovedError when the plan is not kept any more, or what it was compared
-    with has changed.
-    """
-    started = time.monotonic()
-    with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
-        names = find_plan(run, plan_id)
-        for step in STEPS:
-            if apply_plan_step(run, step, names, plan_id).failures:
-                break
-    success = not any(step.failures for step in run.steps.values())
-    return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
-
-
-def run_export(run: Run) -> ExportReport:
-    """Everything that is ready, to the ERP. Raises: SourceError, SemaphoreError, ExportError."""
-    return export_to_erp(_export_run(run))
+    report = export_to_erp(_export_run(run, reached))
+    if run.run_id:
+        ledger.record_report(run.connection, run.run_id, report)
+    return report
 
 
 def settle_batch(config: KimoConfig, database: Database, batch: int, *, arrived: bool) -> int:
-    """Ends a batch of which nobody knew whether it has arrived, by what a person saw at the ERP;
-    how many records it held.
+    """Ends a batch in doubt by what a person saw at the ERP. Returns how many records it held.
 
-    Raises: LockedError; ExportError when there is nothing to settle about it.
+    Raises: LockedError. ExportError when there is nothing to settle about it.
     """
-    with open_run(config, database, title=f"Export verso Erp: lotto {batch}") as run:
+    title = f"{menu_title('export_to_erp')}: lotto {batch}"
+    with open_run(config, database, title=title) as run:
         return resolve(_export_run(run), batch, arrived=arrived)
 
 
-def _export_run(run: Run) -> ExportRun:
+def _export_run(run: Run, reached: Callable[[str], None] = lambda point: None) -> ExportRun:
     return ExportRun(
-        run.config, run.connection, run.connect, run.load, run, run.run_id, run.catalog
+        run.config,
+        run.connection,
+        run.connect,
+        run.load,
+        run.progress,
+        run.run_id,
+        run.catalog,
+        reached,
     )
+
+
+def settings_step(run: Run) -> StepReport:
+    """The console's tables alone, as all tablets get them, in place of step 3."""
+    store = Store(run.config.sync_store)
+    level = run.config.sync.zstd_level
+    reports = publish_settings(run.connection, store, load=run.load, zstd_level=level)
+    report = run.finished(3, reports)
+    if run.run_id:
+        # Not among the results of steps: the console's tables are no entities of the mapping.
+        ledger.record_report(run.connection, run.run_id, report)
+    return report
 
 
 def find_plan(run: Run, plan_id: str) -> list[str]:
@@ -245,28 +174,6 @@ def _promote(run: Run, names: Sequence[str]) -> list[EntityReport]:
         reports.append(promote(run.connection, name, run.load))
         run.done(1, reports[-1])
     return reports
-
-
-def run_undo(
-    config: KimoConfig,
-    database: Database,
-    *,
-    to: int | None = None,
-    title: str = "undo",
-    run_id: str | None = None,
-    progress: Progress | None = None,
-) -> ImportReport:
-    """Brings Kimo's tables back to the state after load `to`, or before the last load; then
-    prepares the payloads.
-
-    Raises: LockedError; ConfigError when there is nothing to go back to.
-    """
-    started = time.monotonic()
-    with open_run(config, database, title=title, run_id=run_id, progress=progress) as run:
-        if not undo_step(run, to).failures:
-            run_step(run, 3, config.entity_names)
-    success = not any(step.failures for step in run.steps.values())
-    return ImportReport(run_id, run.load, success, time.monotonic() - started, run.steps)
 
 
 def undo_step(run: Run, to: int | None) -> StepReport:
@@ -311,7 +218,7 @@ def run_step(
 
 def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEntity]:
     staging = staging_run(run, allow_shrink=allow_shrink)
-    return stage_entities(staging, names, run, lambda report: run.done(1, report))
+    return stage_entities(staging, names, run.progress, lambda report: run.done(1, report))
 
 
 def staging_run(run: Run, *, allow_shrink: bool = False) -> StagingRun:
@@ -335,7 +242,7 @@ def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityRepo
             names,
             run.load,
             rules,
-            say=run.said,
+            say=run.progress.log,
             on_start=lambda name: run.progress.entity_started(2, name),
         )
         history.prune(run.connection, run.config.history.keep_loads)

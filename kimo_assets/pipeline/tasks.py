@@ -22,7 +22,8 @@ from kimo_assets.geocoding import positions
 from kimo_assets.geocoding import run as geocoding
 from kimo_assets.images import download, files, references
 from kimo_assets.images.settings import image_settings
-from kimo_assets.reports import TaskListener, TaskReport
+from kimo_assets.progress import Progress
+from kimo_assets.reports import TaskReport
 
 # How long a job waits at its end for an import to give the tables free.
 _PATIENCE_S = 60.0
@@ -32,7 +33,7 @@ Refresh = Callable[[Connection, int], int]
 
 
 def import_files(
-    config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None
+    config: KimoConfig, database: Database, listener: Progress, run_id: str | None = None
 ) -> TaskReport:
     """Raises: LockedError; ImagesError when a folder cannot be used; ConfigError."""
     with exclusive(database, IMAGES) as connection:
@@ -41,7 +42,7 @@ def import_files(
 
 
 def download_images(
-    config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None
+    config: KimoConfig, database: Database, listener: Progress, run_id: str | None = None
 ) -> TaskReport:
     """Raises: LockedError; ImagesError when the public folder cannot be used; ConfigError."""
     with exclusive(database, IMAGES) as connection:
@@ -50,7 +51,7 @@ def download_images(
 
 
 def geocode_addresses(
-    config: KimoConfig, database: Database, listener: TaskListener, run_id: str | None = None
+    config: KimoConfig, database: Database, listener: Progress, run_id: str | None = None
 ) -> TaskReport:
     """Raises: LockedError; GeocodingError when Google refuses to go on: what was answered before is
     kept.

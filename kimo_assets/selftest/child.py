@@ -20,12 +20,10 @@ from psycopg.abc import Params
 from psycopg.pq import TransactionStatus
 
 from kimo_assets.config import load_config
-from kimo_assets.database import ledger
-from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
-from kimo_assets.export.run import ExportRun, export_to_erp
-from kimo_assets.pipeline.steps import Progress, run_import, run_undo
+from kimo_assets.pipeline.workflows import run_export, run_import, run_undo
+from kimo_assets.progress import Progress
 
 # All scratch databases are called so, and nothing else is touched.
 PREFIX = "kimo_selftest_"
@@ -157,12 +155,7 @@ def work(what: str, config_path: Path, database: Database, points: Points) -> No
             )
         case _:
             points.where = "export"
-            with exclusive(database) as connection:
-                load = ledger.begin_load(connection, "selftest: export", None)
-                export_to_erp(
-                    ExportRun(config, connection, database.connect, load, told, reached=points)
-                )
-                ledger.end_load(connection, load, success=True)
+            run_export(config, of_points, title="selftest: export", progress=told, reached=points)
 
 
 def _before_last_import(database: Database) -> int:

@@ -40,7 +40,7 @@ from kimo_assets.demo.erp_tables import EXPORT_SEMAPHORE
 from kimo_assets.demo.orders import make_orders
 from kimo_assets.diagnostics.status import agents_with_payload
 from kimo_assets.errors import ConfigError, KimoError, LockedError, in_one_line
-from kimo_assets.reports import TaskListener
+from kimo_assets.progress import Progress
 from kimo_assets.selftest.child import DIE_AT, KILL, PREFIX, Points, refuse_foreign, work
 from kimo_assets.settings import load_settings, read_settings
 from kimo_assets.sources.semaphore import IMPORT
@@ -138,7 +138,7 @@ class State:
 
 def crash_test(
     server: Database,
-    listener: TaskListener,
+    listener: Progress,
     *,
     points: int = POINTS,
     works: Sequence[str] = WORKS,
@@ -223,7 +223,7 @@ def _scratch(server: Database) -> Iterator[_Scratch]:
 class _CrashTest:
     scratch: _Scratch
     folder: Path
-    listener: TaskListener
+    listener: Progress
     fault: Fault | None
     points: dict[str, int] = field(default_factory=dict)
     _starts: dict[str, Place] = field(default_factory=dict)
@@ -232,7 +232,7 @@ class _CrashTest:
         """The state that each work starts from. Import: a company that was imported, and the ERP of
         the next day.
         """
-        self.listener.said("Making a small company and importing it ...")
+        self.listener.log("Making a small company and importing it ...")
         first = self.folder / "import"
         generate_company(first, "small")
         start = Place(self.scratch.make("import"), first)

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, get_ident
-from typing import Protocol
 
 import psycopg
 from psycopg import Connection
@@ -28,6 +27,7 @@ from kimo_assets.errors import (
     TransientSourceError,
     in_one_line,
 )
+from kimo_assets.progress import Progress
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.connection import READER, without_secrets
 from kimo_assets.sources.custom_task import run_custom_task
@@ -41,17 +41,7 @@ _TICK_S = 0.5
 OnDone = Callable[[StagedEntity], None]
 
 
-class Listener(Protocol):
-    """Told how entities get on. Only ever called from the thread that called `stage_entities`."""
-
-    def entity_started(self, step: int, entity: str) -> None: ...
-
-    def rows_read(self, entity: str, rows: int) -> None: ...
-
-    def said(self, line: str) -> None: ...
-
-
-Call = Callable[[Listener], None]
+Call = Callable[[Progress], None]
 _Done = Future[StagedEntity]
 
 
@@ -80,7 +70,7 @@ Work = Callable[[Connection, Mapping[SystemId, Engine], str, Callable[[int], Non
 def stage_entities(
     run: StagingRun,
     names: Sequence[str],
-    listener: Listener,
+    listener: Progress,
     on_done: OnDone,
     work: Work | None = None,
     failed: type[StagedEntity] = StagedEntity,
@@ -180,13 +170,13 @@ class _Told:
     at once.
     """
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Progress) -> None:
         self._listener = listener
         self._home = get_ident()
         self._waiting: SimpleQueue[Call | _Done] = SimpleQueue()
 
     def say(self, line: str) -> None:
-        self.tell(lambda listener: listener.said(line))
+        self.tell(lambda listener: listener.log(line))
 
     def tell(self, call: Call) -> None:
         if get_ident() == self._home:

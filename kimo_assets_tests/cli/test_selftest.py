@@ -8,7 +8,7 @@ import pytest
 
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
-from kimo_assets.pipeline.steps import Progress
+from kimo_assets.progress import Progress
 from kimo_assets.selftest import CrashReport, Killed, crash_test
 from kimo_assets.selftest.child import PREFIX, Points, refuse_foreign, work
 from kimo_assets.selftest.crashes import Place, _chosen

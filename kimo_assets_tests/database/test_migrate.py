@@ -26,7 +26,7 @@ from kimo_assets.database.migrate import Migration, known_migrations, synchronis
 from kimo_assets.database.server import Database
 from kimo_assets.diagnostics.status import read_status
 from kimo_assets.errors import ConfigError, MigrationError
-from kimo_assets.pipeline.steps import run_undo
+from kimo_assets.pipeline.workflows import run_undo
 from kimo_assets_tests.database.catalogues import catalogue, edited, of, text
 from kimo_assets_tests.support.company import World, agents
 

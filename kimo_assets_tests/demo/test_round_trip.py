@@ -25,7 +25,8 @@ from kimo_assets.demo.fake_erp import PickedUp, pick_up
 from kimo_assets.demo.orders import MadeOrders, make_orders
 from kimo_assets.errors import ConfigError
 from kimo_assets.export.run import ExportRun, export_to_erp
-from kimo_assets.pipeline.steps import Progress, run_import
+from kimo_assets.pipeline.workflows import run_import
+from kimo_assets.progress import Progress
 from kimo_assets.reports import ExportReport
 from kimo_assets.settings import read_settings
 from kimo_assets.settings.load import load_settings

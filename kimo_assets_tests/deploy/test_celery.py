@@ -21,7 +21,7 @@ from sqlalchemy import Text
 
 from kimo_assets.database.server import Database
 from kimo_assets.defs.instance import CELERY_BACKEND_VARIABLE, CELERY_BROKER_VARIABLE
-from kimo_assets.pipeline.steps import run_import
+from kimo_assets.pipeline.workflows import run_import
 from kimo_assets_tests.defs.conftest import ERP
 from kimo_assets_tests.deploy.conftest import DEPLOY, ROOT, Host, answers, free_port, until
 from kimo_assets_tests.deploy.test_companies import ended, launch

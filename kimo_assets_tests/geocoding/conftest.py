@@ -41,7 +41,7 @@ class Listener:
     def task_advanced(self, pieces: int) -> None:
         self.advanced += pieces
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.lines.append(line)
 
     def clock(self) -> float:

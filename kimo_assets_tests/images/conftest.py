@@ -33,7 +33,7 @@ class Listener:
     def task_advanced(self, pieces: int) -> None:
         self.done += pieces
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.lines.append(line)
 
 

@@ -59,7 +59,7 @@ class Listener:
         self.advanced += pieces
         self._when()
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.lines.append(line)
 
 

@@ -15,7 +15,8 @@ from kimo_assets.cli.summary import print_report
 from kimo_assets.defs.assets.metadata import step_summary
 from kimo_assets.errors import ConfigError
 from kimo_assets.pipeline.plan import make_plan
-from kimo_assets.pipeline.steps import Progress, run_undo
+from kimo_assets.pipeline.workflows import run_undo
+from kimo_assets.progress import Progress
 from kimo_assets.reports import AnswersEntity, ImportReport
 from kimo_assets_tests.support.company import Row, World, agents, ids, links, run_and_kill
 
@@ -587,7 +588,7 @@ def test_the_operator_reads_of_answers_in_the_terminal_and_in_the_runs_log(
     told: list[str] = []
 
     class Listening(Progress):
-        def said(self, line: str) -> None:
+        def log(self, line: str) -> None:
             told.append(line)
 
     report = company.done(1, 2, progress=Listening())

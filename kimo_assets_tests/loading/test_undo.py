@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kimo_assets.errors import ConfigError
-from kimo_assets.pipeline.steps import open_run, run_undo
+from kimo_assets.pipeline.steps import open_run
+from kimo_assets.pipeline.workflows import run_undo
 from kimo_assets.reports import ImportReport
 from kimo_assets_tests.support.company import Row, World, agents, ids, undo_and_kill
 

@@ -21,7 +21,7 @@ from kimo_assets.errors import LockedError
 from kimo_assets.maintenance import retention
 from kimo_assets.maintenance.retention import clean_ledger
 from kimo_assets.pipeline.plan import make_plan
-from kimo_assets.pipeline.steps import run_undo
+from kimo_assets.pipeline.workflows import run_undo
 from kimo_assets.reports import TaskReport
 from kimo_assets.staging.rejected import rejected_rows
 from kimo_assets_tests.support.company import World, agents, ids

@@ -10,7 +10,8 @@ import pytest
 from kimo_assets.errors import ConfigError, LockedError, PlanMovedError
 from kimo_assets.pipeline.plan import Plan, make_plan
 from kimo_assets.pipeline.saved_plan import id_in_file
-from kimo_assets.pipeline.steps import apply_plan_step, find_plan, open_run, run_plan, run_undo
+from kimo_assets.pipeline.steps import apply_plan_step, find_plan, open_run
+from kimo_assets.pipeline.workflows import run_plan, run_undo
 from kimo_assets_tests.support.company import World, agents, ids, links
 
 _ALL_TABLES = """

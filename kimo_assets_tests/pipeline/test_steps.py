@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from kimo_assets.errors import LockedError, UnknownEntityError
-from kimo_assets.pipeline.steps import Progress, open_run
+from kimo_assets.pipeline.steps import open_run
+from kimo_assets.progress import Progress
 from kimo_assets.reports import EntityReport
 from kimo_assets_tests.support.company import World, agents, ids, links, run_and_kill
 

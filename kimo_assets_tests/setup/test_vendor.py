@@ -13,7 +13,7 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config import EntityMapping, load_config
 from kimo_assets.config.models import ExportConfig
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline.steps import run_import
+from kimo_assets.pipeline.workflows import run_import
 from kimo_assets_tests.support.integrations import Command, Integration
 from kimo_assets_tests.test_northwind import EXAMPLE, northwind_file
 

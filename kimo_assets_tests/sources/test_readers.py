@@ -32,7 +32,7 @@ from sqlalchemy.types import TypeEngine
 
 from kimo_assets.database.names import HASH
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline.steps import Progress
+from kimo_assets.progress import Progress
 from kimo_assets.sources.readers import copy_out, cursor, lines
 from kimo_assets_tests.support.company import RawText, World, ids, url_of
 
@@ -441,7 +441,7 @@ class Told(Progress):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.lines.append(line)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline.steps import Progress
+from kimo_assets.progress import Progress
 from kimo_assets.sources.readers import segments
 from kimo_assets_tests.support.company import Row, World, ids, links, url_of
 

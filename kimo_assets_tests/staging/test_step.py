@@ -17,7 +17,8 @@ from sqlalchemy import create_engine
 
 from kimo_assets.database.names import PLANNED
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline.steps import Progress, open_run
+from kimo_assets.pipeline.steps import open_run
+from kimo_assets.progress import Progress
 from kimo_assets.reports import EntityReport, StagedEntity
 from kimo_assets.staging.step import StagingRun, stage_entities
 from kimo_assets_tests.support.company import Row, World, ids, run_and_kill, url_of
@@ -38,7 +39,7 @@ class Listener(Progress):
     def rows_read(self, entity: str, rows: int) -> None:
         self.then(entity)
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.said_lines.append(line)
 
 

@@ -25,8 +25,8 @@ from sqlalchemy.engine import make_url
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline.retry import choose_retry, retry_step
-from kimo_assets.pipeline.steps import Progress, open_run, run_import
+from kimo_assets.pipeline.workflows import run_import, run_retry
+from kimo_assets.progress import Progress
 from kimo_assets.reports import EntityReport, ImportReport
 from kimo_assets.sync.client.client import sync_agent
 
@@ -154,13 +154,7 @@ class World:
 
     def retry(self, *entities: str) -> ImportReport:
         """Retries the refused rows of the entities, or of all, in all three steps."""
-        with open_run(self.config, self.database, title="retry") as run:
-            retry = choose_retry(run, entities or self.config.entity_names)
-            for step in (1, 2, 3) if retry.loaded else ():
-                if retry_step(run, step, retry).failures:
-                    break
-        success = not any(step.failures for step in run.steps.values())
-        return ImportReport(None, run.load, success, 0.0, run.steps)
+        return run_retry(self.config, self.database, entities=entities)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self.database.connect() as connection:
@@ -275,9 +269,10 @@ import signal
 import sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline.steps import run_import, run_undo
+from kimo_assets.pipeline.workflows import run_import, run_undo
 from kimo_assets_tests.support.company import Killer
-# What a shell runs in the background ignores Ctrl-C, and so do all its children: Python then raises nothing.
+# What a shell runs in the background ignores Ctrl-C, and so do all its children. Python then
+# raises nothing.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 config, dsn, steps, step, entity, number, reading = sys.argv[1:]
 told = {

@@ -56,7 +56,7 @@ class Silent:
 
     def task_advanced(self, pieces: int) -> None: ...
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.lines.append(line)
 
 

@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from kimo_assets.catalog import load_catalog
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
-from kimo_assets.pipeline.steps import run_undo
+from kimo_assets.pipeline.workflows import run_undo
 from kimo_assets.reports import ImportReport
 from kimo_assets.sync.client.client import sync_agent
 from kimo_assets_tests.support.company import World
@@ -374,7 +374,8 @@ _KILLED_IMPORT = """
 import os, sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
-from kimo_assets.pipeline.steps import Progress, run_import
+from kimo_assets.pipeline.workflows import run_import
+from kimo_assets.progress import Progress
 
 config, dsn, moment = sys.argv[1:]
 

@@ -142,7 +142,8 @@ import json, sys
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.errors import KimoError
-from kimo_assets.pipeline.steps import Progress, run_import
+from kimo_assets.pipeline.workflows import run_import
+from kimo_assets.progress import Progress
 class Told(Progress):
     def step_started(self, step, entities):
         exec({before!r})

@@ -6,19 +6,18 @@ reads the same record of runs' ends as Dagster's run status sensors; those are o
 run has ended, and a mail that waits for its server is to go out without.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import dagster as dg
 import psycopg
 from psycopg import Connection
 
 from kimo_assets.config import KimoConfig
+from kimo_assets.database.ledger import report_of_run
 from kimo_assets.database.server import Database, open_database
-from kimo_assets.defs.jobs.media_and_geocoding import GEOPOSITIONS, OP_OF_TASK, PUBLIC_IMAGES
 from kimo_assets.defs.naming import code_location
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.diagnostics.run_summary import (
@@ -32,12 +31,14 @@ from kimo_assets.notifications.outbox import Sent, post, send_due
 from kimo_assets.notifications.runs import Failing, Told, run_letter
 from kimo_assets.notifications.settings import NotificationSettings, notification_settings
 from kimo_assets.notifications.throttling import decide, keep_state, read_state
-from kimo_assets.reports import title_of
+from kimo_assets.reports import TaskReport, title_of
 
 SENSOR = "tell_operators"
 
 # Ends of runs that one tick looks at; the next goes on from there.
 _AT_ONCE = 50
+# Problems of a side job that a mail names.
+_PROBLEMS_SHOWN = 50
 _ENDS: Final = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
 _REPOSITORY, _SCHEDULE, _SENSOR = (
     ".dagster/repository",
@@ -162,7 +163,7 @@ def _tell_of(
     record = context.instance.get_run_record_by_id(end.run_id)
     if record is None or not _is_ours(context, config, connection, record.dagster_run):
         return False
-    run = _ended(context.instance, record, end)
+    run = _ended(context.instance, connection, record, end)
     news = read_run(connection, config, settings, run)
     kind, by_hand = _kind(record.dagster_run)
     tells = (
@@ -225,9 +226,12 @@ def _kind(run: dg.DagsterRun) -> tuple[str, bool]:
     return f"{run.job_name}, {door}" if door else run.job_name, door is None
 
 
-def _ended(instance: dg.DagsterInstance, record: dg.RunRecord, end: _End) -> EndedRun:
+def _ended(
+    instance: dg.DagsterInstance, connection: Connection, record: dg.RunRecord, end: _End
+) -> EndedRun:
     run = record.dagster_run
-    metadata = _recorded(instance, run) if run.job_name in OP_OF_TASK else {}
+    report = report_of_run(connection, run.run_id)
+    task = report if isinstance(report, TaskReport) else TaskReport("", 0, {})
     started = (
         datetime.fromtimestamp(record.start_time, UTC)
         if record.start_time
@@ -242,14 +246,10 @@ def _ended(instance: dg.DagsterInstance, record: dg.RunRecord, end: _End) -> End
         ended_at=end.at,
         started_by=run.tags.get(_SCHEDULE) or run.tags.get(_SENSOR),
         errors=() if end.success else tuple(_errors(instance, run.run_id)),
-        figures={
-            name: value
-            for name, value in metadata.items()
-            if isinstance(value, int) and name != "problems"
-        },
-        problems=_rows(metadata.get("what could not be done")),
-        problem_count=int(metadata.get("problems") or 0),
-        notes=tuple(filter(None, str(metadata.get("notes") or "").split("\n\n"))),
+        figures=task.counts,
+        problems=[(problem.what, problem.why) for problem in task.problems[:_PROBLEMS_SHOWN]],
+        problem_count=len(task.problems),
+        notes=task.notes,
     )
 
 
@@ -275,32 +275,6 @@ def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _recorded(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Mapping[str, Any]:
-    """What the run has recorded with the asset of its side job."""
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
-        event = entry.dagster_event
-        if event and event.asset_key and event.asset_key.path[-1] in (PUBLIC_IMAGES, GEOPOSITIONS):
-            metadata = event.step_materialization_data.materialization.metadata
-            return {name: value.value for name, value in metadata.items()}
-    return {}
-
-
-def _rows(markdown: object) -> list[tuple[str, str]]:
-    """The rows of a table of two columns that defs/metadata.py has written."""
-    lines = str(markdown or "").splitlines()[2:]
-    rows = [
-        _CELL_ENDS.split(line.removeprefix("| ").removesuffix(" |"), maxsplit=1) for line in lines
-    ]
-    return [(_unescaped(what), _unescaped(why)) for what, why in rows]
-
-
-_CELL_ENDS = re.compile(r" (?<!\\)\| ")
-
-
-def _unescaped(cell: str) -> str:
-    return re.sub(r"\\(.)", r"\1", cell).replace("&lt;", "<")
 
 
 # --- the morning report

@@ -20,8 +20,8 @@ from kimo_assets.defs.jobs.media_and_geocoding import in_words, task_metadata
 from kimo_assets.defs.naming import of_another_company
 from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.maintenance.retention import clean_ledger
-from kimo_assets.pipeline.steps import Progress
-from kimo_assets.reports import TaskListener, TaskReport, menu_title
+from kimo_assets.progress import Progress
+from kimo_assets.reports import TaskReport, menu_title
 
 CLEANING_JOB = "clean_up"
 CLEANING_OP = "clean"
@@ -152,7 +152,7 @@ def _cleaned(
     instance: dg.DagsterInstance,
     config: KimoConfig,
     database: Database,
-    listener: TaskListener,
+    listener: Progress,
     run_id: str,
     *,
     dry_run: bool,

@@ -2,9 +2,8 @@
 it.
 """
 
-import dagster as dg
-
 from kimo_assets.config import KimoConfig
+from kimo_assets.defs.resource import failure_of
 from kimo_assets.errors import ConfigError
 
 
@@ -17,4 +16,4 @@ def named_entities(config: KimoConfig, names: str, *, only_listed: bool) -> list
             [name for name in names.split(",") if name.strip()], only_listed=only_listed
         )
     except ConfigError as error:
-        raise dg.Failure(f"entities: {error}", allow_retries=False) from None
+        raise failure_of(error, f"entities: {error}") from None

@@ -17,7 +17,7 @@ from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.export.status import status
-from kimo_assets.pipeline.steps import run_export
+from kimo_assets.pipeline.workflows import export_workflow
 from kimo_assets.reports import ExportReport, menu_title
 
 ERP_OUTBOX = "erp_outbox"
@@ -57,8 +57,7 @@ def outbox_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.Asse
 )
 def send_to_erp(context: dg.OpExecutionContext) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    report = kimo.do(run_export, context.log.info)
-    kimo.export_report = report
+    (report,) = kimo.follow(export_workflow, context.log.info)
     context.log.info(in_words(report))
     metadata = export_metadata(report)
     context.log_event(

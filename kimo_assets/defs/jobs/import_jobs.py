@@ -6,18 +6,18 @@ import dagster as dg
 from pydantic import Field
 
 from kimo_assets.config import KimoConfig
-from kimo_assets.defs.asset_checks import stop_if_blocked
-from kimo_assets.defs.assets.metadata import step_summary, summary_metadata
-from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP, GUIDE, failure
+from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP, GUIDE
 from kimo_assets.defs.jobs.entity_filter import named_entities
 from kimo_assets.defs.jobs.plan import plan_import
-from kimo_assets.defs.jobs.recording import record_entities
+from kimo_assets.defs.jobs.recording import record_workflow
 from kimo_assets.defs.jobs.settings import settings_sync_data_creation
 from kimo_assets.defs.jobs.undo import undo_load
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
-from kimo_assets.pipeline.steps import STEPS, Run, apply_plan_step, find_plan, run_step
-from kimo_assets.reports import StepReport, menu_title
+from kimo_assets.pipeline.steps import STEPS
+from kimo_assets.pipeline.workflows import ImportRequest, apply_plan_workflow, import_workflow
+from kimo_assets.reports import menu_title
+from kimo_assets.texts import say
 
 # Each entry of the menu that is a choice of steps.
 STEPS_OF_JOB: dict[str, tuple[int, ...]] = {
@@ -94,38 +94,21 @@ class MaskConfig(dg.Config):
 )
 def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    names = (
-        kimo.do(lambda run: find_plan(run, config.plan))
-        if config.plan
-        else _chosen(kimo.config, config)
-    )
-    context.log.info(f"{len(names)} entities: {', '.join(names)}")
-    reports: dict[int, StepReport] = {}
-    for step in STEPS if config.plan else sorted(set(config.steps)):
-        reports[step] = kimo.do(
-            lambda run, step=step: _step(run, step, names, config),  # type: ignore[misc]
-            context.log.info,
-        )
-        context.log.info(step_summary(reports[step]))
-        record_entities(context, kimo, reports[step])
-        if reports[step].failures:
-            raise failure(reports[step])
-        if step == 1:
-            stop_if_blocked(kimo, allowed=config.allow_shrink or bool(config.plan))
-    context.add_output_metadata(summary_metadata(reports))
-
-
-def _step(run: Run, step: int, names: list[str], config: MaskConfig) -> StepReport:
     if config.plan:
-        return apply_plan_step(run, step, names, config.plan)
-    return run_step(run, step, names, allow_shrink=config.allow_shrink)
+        record_workflow(context, kimo, lambda run: apply_plan_workflow(run, config.plan))
+        return
+    request = _request(kimo.config, config)
+    context.log.info(f"{len(request.entities)} entities: {', '.join(request.entities)}")
+    record_workflow(context, kimo, lambda run: import_workflow(run, request))
 
 
-def _chosen(config: KimoConfig, mask: MaskConfig) -> list[str]:
-    unknown = [step for step in mask.steps if step not in STEPS]
-    if unknown:
-        raise dg.Failure(f"steps: {unknown[0]} is no step; expected 1, 2 or 3", allow_retries=False)
-    return named_entities(config, mask.entities, only_listed=mask.only_listed)
+def _request(config: KimoConfig, mask: MaskConfig) -> ImportRequest:
+    """What the mask asks for. Raises: dg.Failure for a step or an entity that there is none of."""
+    for step in mask.steps:
+        if step not in STEPS:
+            raise dg.Failure(say("defs.no_such_step", step=step), allow_retries=False)
+    names = named_entities(config, mask.entities, only_listed=mask.only_listed)
+    return ImportRequest(names, mask.steps, mask.allow_shrink)
 
 
 @dg.job(

@@ -19,8 +19,8 @@ from kimo_assets.images.audit import audit
 from kimo_assets.images.contact_sheet import contact_sheet
 from kimo_assets.images.settings import image_settings
 from kimo_assets.pipeline import tasks
-from kimo_assets.pipeline.steps import Progress
-from kimo_assets.reports import TaskListener, TaskReport, menu_title
+from kimo_assets.progress import LoggedProgress, Progress
+from kimo_assets.reports import TaskReport, menu_title
 
 PUBLIC_IMAGES = "public_images"
 GEOPOSITIONS = "geopositions"
@@ -29,7 +29,7 @@ _PROBLEMS_SHOWN = 50
 _WHY_CHARS = 400
 _ON_SHEET = 48
 
-Task = Callable[[KimoConfig, Database, TaskListener, str], TaskReport]
+Task = Callable[[KimoConfig, Database, Progress, str], TaskReport]
 
 
 def task_assets(upstream: str, *, owners: Sequence[str], group: str) -> list[dg.AssetSpec]:
@@ -70,7 +70,7 @@ def _record(context: dg.OpExecutionContext, asset: str, task: Task, shown: Shown
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     report = kimo.task(
         lambda config, database, progress, run_id: task(
-            config, database, _Logged(context, progress), run_id
+            config, database, LoggedProgress(progress, context.log.info), run_id
         )
     )
     context.log.info(in_words(report))
@@ -110,20 +110,6 @@ def _positions(connection: Connection, config: KimoConfig, report: TaskReport) -
         ),
         "by province": dg.MetadataValue.md(table),
     }
-
-
-class _Logged:
-    """Passes on what a task tells, and keeps its lines in the run's log."""
-
-    def __init__(self, context: dg.OpExecutionContext, progress: Progress) -> None:
-        self._context = context
-        self.task_started = progress.task_started
-        self.task_advanced = progress.task_advanced
-        self._said = progress.said
-
-    def said(self, line: str) -> None:
-        self._said(line)
-        self._context.log.info(line)
 
 
 def in_words(report: TaskReport) -> str:

@@ -10,10 +10,11 @@ from pydantic import Field
 
 from kimo_assets.defs.assets.metadata import markdown_table
 from kimo_assets.defs.jobs.entity_filter import named_entities
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun, failure_of
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.preview import Sample
-from kimo_assets.pipeline.plan import Plan, PlannedEntity, PlanProgress, make_plan
+from kimo_assets.pipeline.plan import Plan, PlannedEntity, make_plan
+from kimo_assets.progress import Progress
 from kimo_assets.reports import menu_title
 
 PLAN_JOB = "plan_import"
@@ -45,11 +46,11 @@ class PlanConfig(dg.Config):
     )
 
 
-class _Log(PlanProgress):
+class _Log(Progress):
     def __init__(self, context: dg.OpExecutionContext) -> None:
         self._context = context
 
-    def said(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self._context.log.info(line)
 
 
@@ -67,7 +68,7 @@ def plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
             kimo.config, kimo.database(), names, save=config.save, progress=_Log(context)
         )
     except KimoError as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
+        raise failure_of(error) from None
     context.add_output_metadata(plan_metadata(made))
     if made.failures:
         lines = "; ".join(f"{name}: {reason}" for name, reason in made.failures.items())

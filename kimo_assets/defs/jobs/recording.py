@@ -1,18 +1,44 @@
-"""Recording from an op what it did to the assets: from an op any choice of partitions can be
-recorded.
+"""Following a workflow from an op, and recording in the assets what each of its steps did.
+
+From an op any choice of partitions can be recorded.
 """
+
+from collections.abc import Callable, Collection, Iterator
 
 import dagster as dg
 
 from kimo_assets.defs.asset_checks import record
 from kimo_assets.defs.assets.agent_payloads import record_agent_payloads
-from kimo_assets.defs.assets.metadata import recorded_metadata
-from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP
+from kimo_assets.defs.assets.metadata import recorded_metadata, step_summary, summary_metadata
+from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP, failure
 from kimo_assets.defs.jobs.settings import record_settings
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.payload_check import record_check
 from kimo_assets.defs.resource import KimoRun
+from kimo_assets.pipeline.steps import Run
 from kimo_assets.reports import StepReport
+
+
+def record_workflow(
+    context: dg.OpExecutionContext,
+    kimo: KimoRun,
+    workflow: Callable[[Run], Iterator[StepReport]],
+    *,
+    only_changed: Collection[int] = (),
+) -> None:
+    """Goes through the workflow and records each step as soon as it is done.
+
+    only_changed: the steps of which unchanged entities are not recorded.
+    Raises: dg.Failure after a step with failed entities, naming each.
+    """
+    reports: dict[int, StepReport] = {}
+    for report in kimo.follow(workflow, context.log.info):
+        reports[report.step] = report
+        context.log.info(step_summary(report))
+        record_entities(context, kimo, report, only_changed=report.step in only_changed)
+        if report.failures:
+            raise failure(report)
+    context.add_output_metadata(summary_metadata(reports))
 
 
 def record_entities(

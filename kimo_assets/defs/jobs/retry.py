@@ -3,14 +3,10 @@
 import dagster as dg
 from pydantic import Field
 
-from kimo_assets.defs.assets.metadata import step_summary, summary_metadata
-from kimo_assets.defs.assets.pipeline_assets import failure
 from kimo_assets.defs.jobs.entity_filter import named_entities
-from kimo_assets.defs.jobs.recording import record_entities
+from kimo_assets.defs.jobs.recording import record_workflow
 from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
-from kimo_assets.pipeline.retry import choose_retry, retry_step
-from kimo_assets.pipeline.steps import STEPS
-from kimo_assets.reports import StepReport
+from kimo_assets.pipeline.workflows import retry_workflow
 
 RETRY_JOB = "retry_rejected"
 RETRY_OP = "retry_rejected_rows"
@@ -39,18 +35,7 @@ class RetryConfig(dg.Config):
 def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     names = named_entities(kimo.config, config.entities, only_listed=True)
-    retry = kimo.do(lambda run: choose_retry(run, names))
-    reports: dict[int, StepReport] = {}
-    for step in STEPS if retry.loaded else ():
-        reports[step] = kimo.do(
-            lambda run, step=step: retry_step(run, step, retry),  # type: ignore[misc]
-            context.log.info,
-        )
-        context.log.info(step_summary(reports[step]))
-        record_entities(context, kimo, reports[step])
-        if reports[step].failures:
-            raise failure(reports[step])
-    context.add_output_metadata(summary_metadata(reports))
+    record_workflow(context, kimo, lambda run: retry_workflow(run, names))
 
 
 @dg.job(

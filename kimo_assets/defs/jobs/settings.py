@@ -9,9 +9,9 @@ import dagster as dg
 from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table, summary_metadata
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
-from kimo_assets.pipeline.steps import Run
-from kimo_assets.reports import StepReport, menu_title
-from kimo_assets.sync.publishing.settings import SETTINGS_FILE, publish_settings, published_settings
+from kimo_assets.pipeline.steps import settings_step
+from kimo_assets.reports import menu_title
+from kimo_assets.sync.publishing.settings import SETTINGS_FILE, published_settings
 from kimo_assets.sync.store.store import Store
 
 SETTINGS_JOB = "settings_sync_data_creation"
@@ -74,21 +74,11 @@ def _shown(published: dict[str, tuple[int, int]], store: str) -> MetadataValues:
 )
 def prepare_settings(context: dg.OpExecutionContext) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    report = kimo.do(_publish)
+    report = kimo.do(settings_step)
     written = sum(getattr(table, "objects_written", 0) for table in report.entities.values())
     context.log.info(f"{len(report.entities)} tables, {written} of them written")
     record_settings(context, kimo)
     context.add_output_metadata(summary_metadata({3: report}))
-
-
-def _publish(run: Run) -> StepReport:
-    store = Store(run.config.sync_store)
-    return run.finished(
-        3,
-        publish_settings(
-            run.connection, store, load=run.load, zstd_level=run.config.sync.zstd_level
-        ),
-    )
 
 
 @dg.job(

@@ -3,11 +3,9 @@
 import dagster as dg
 from pydantic import Field
 
-from kimo_assets.defs.assets.metadata import step_summary, summary_metadata
-from kimo_assets.defs.assets.pipeline_assets import failure
-from kimo_assets.defs.jobs.recording import record_entities
+from kimo_assets.defs.jobs.recording import record_workflow
 from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
-from kimo_assets.pipeline.steps import undo_step
+from kimo_assets.pipeline.workflows import undo_workflow
 from kimo_assets.reports import menu_title
 
 UNDO_JOB = "undo_load"
@@ -33,15 +31,7 @@ class UndoConfig(dg.Config):
 )
 def undo(context: dg.OpExecutionContext, config: UndoConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
-    undone = kimo.do(lambda run: undo_step(run, config.to))
-    context.log.info(step_summary(undone))
-    record_entities(context, kimo, undone)
-    published = kimo.step(3, kimo.config.entity_names)
-    context.log.info(step_summary(published))
-    record_entities(context, kimo, published, only_changed=True)
-    if published.failures:
-        raise failure(published)
-    context.add_output_metadata(summary_metadata({2: undone, 3: published}))
+    record_workflow(context, kimo, lambda run: undo_workflow(run, config.to), only_changed={3})
 
 
 @dg.job(
