@@ -6,7 +6,6 @@ import dagster as dg
 from pydantic import Field
 
 from kimo_assets.config import KimoConfig
-from kimo_assets.defs.asset_checks import stop_if_blocked
 from kimo_assets.defs.assets.metadata import step_summary, summary_metadata
 from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP, GUIDE, failure
 from kimo_assets.defs.jobs.entity_filter import named_entities
@@ -17,6 +16,7 @@ from kimo_assets.defs.jobs.undo import undo_load
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
 from kimo_assets.pipeline.steps import STEPS, Run, apply_plan_step, find_plan, run_step
+from kimo_assets.quality.data_checks import stop_if_blocked
 from kimo_assets.reports import StepReport, menu_title
 
 # Each entry of the menu that is a choice of steps.
@@ -111,7 +111,12 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
         if reports[step].failures:
             raise failure(reports[step])
         if step == 1:
-            stop_if_blocked(kimo, allowed=config.allow_shrink or bool(config.plan))
+            allowed = config.allow_shrink or bool(config.plan)
+            kimo.do(
+                lambda run, allowed=allowed: stop_if_blocked(  # type: ignore[misc]
+                    run.connection, run.config, run.load, allowed=allowed
+                )
+            )
     context.add_output_metadata(summary_metadata(reports))
 
 
