@@ -1,11 +1,12 @@
 """What a step did, per entity: frozen values with counts, as JSON and as a line. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Status = Literal["ok", "unchanged", "failed", "skipped"]
 Step = Literal[1, 2, 3]
+Level = Literal["ok", "warning", "error"]
 
 STEP_TITLES: dict[int, str] = {
     1: "Step 1: Import da Erp a KimoIntegrator",
@@ -234,6 +235,19 @@ class ImportReport:
     @property
     def failures(self) -> dict[int, dict[str, str]]:
         return {number: step.failures for number, step in self.steps.items() if step.failures}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an inspection says of one subject: a folder, a setting, an entity, a file.
+
+    message: a sentence with what to do. details: the same as names and figures, for programs.
+    """
+
+    level: Level
+    subject: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ _SMALL_HOUSE = [
     "export/run",
     "notifications/mail",
     "webapi/app",
+    "quality/data_checks",
+    "diagnostics/status",
 ]
 
 
@@ -91,17 +93,33 @@ _SMALL_HOUSE = [
     ],
 )
 def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str, broken: str) -> None:
-    for name in _SMALL_HOUSE:
-        write(tmp_path, name, "")
-    write(tmp_path, "defs/assets/settings", "import dagster")
-    (tmp_path / "setup.cfg").write_text((ROOT / "setup.cfg").read_text())
-    assert lint(tmp_path)[0] == 0
-
+    build_small_house(tmp_path)
     write(tmp_path, module, line)
     code, said = lint(tmp_path)
     assert code == 1
     assert f"{broken}" in said
     assert "1 broken" in said
+
+
+@pytest.mark.parametrize("module", ["quality/data_checks", "diagnostics/status"])
+def test_a_check_that_imports_defs_breaks_the_layers_and_a_rule_of_its_own(
+    tmp_path: Path, module: str
+) -> None:
+    build_small_house(tmp_path)
+    write(tmp_path, module, "from kimo_assets.defs import build")
+    code, output = lint(tmp_path)
+    assert code == 1
+    assert "What data must satisfy" in output
+    assert "2 broken" in output
+
+
+def build_small_house(root: Path) -> None:
+    """A package with a module or more of each layer, which keeps all contracts."""
+    for name in _SMALL_HOUSE:
+        write(root, name, "")
+    write(root, "defs/assets/settings", "import dagster")
+    (root / "setup.cfg").write_text((ROOT / "setup.cfg").read_text())
+    assert lint(root)[0] == 0
 
 
 def write(root: Path, module: str, text: str) -> None:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
-from kimo_assets.defs.asset_checks import build_trust_checks
+from kimo_assets.defs.asset_checks import build_checks
 from kimo_assets.defs.assets.agent_payloads import agent_payloads
 from kimo_assets.defs.assets.pipeline_assets import (
     ASSET_OF_STEP,
@@ -22,13 +22,12 @@ from kimo_assets.defs.automation.notifications import build_notify_sensor, morni
 from kimo_assets.defs.automation.schedules import build_schedules
 from kimo_assets.defs.automation.sensors import build_sensors
 from kimo_assets.defs.jobs.cleaning import clean_up
-from kimo_assets.defs.jobs.export import build_export_check, export_to_erp, outbox_asset
+from kimo_assets.defs.jobs.export import export_to_erp, outbox_asset
 from kimo_assets.defs.jobs.import_jobs import build_jobs
 from kimo_assets.defs.jobs.media_and_geocoding import TASK_JOBS, task_assets
 from kimo_assets.defs.jobs.retry import retry_rejected
 from kimo_assets.defs.jobs.settings import settings_asset
 from kimo_assets.defs.naming import assets_of, jobs_of, specs_of
-from kimo_assets.defs.payload_check import build_checks
 from kimo_assets.defs.resource import RESOURCE, BeforeStep, kimo_resource
 from kimo_assets.progress import Progress
 
@@ -58,12 +57,11 @@ def build_defs(
         clean_up,
     ]
     jobs = jobs if config.entities else []
-    checks = [*build_checks(ASSET_OF_STEP[3]), *build_export_check(), *build_trust_checks()]
     settings = settings_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     specs = specs_of(config, [*source_assets(config), payloads, *of_tasks, outbox, settings])
     return dg.Definitions(
         assets=[*assets, *specs] if config.entities else [],
-        asset_checks=assets_of(config, checks) if config.entities else [],
+        asset_checks=assets_of(config, build_checks()) if config.entities else [],
         jobs=jobs_of(config, jobs),
         schedules=build_schedules(config, [job.name for job in jobs]),
         sensors=(

@@ -10,7 +10,7 @@ What a plan does is in plan.py: it reads and compares as an import, and takes al
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from kimo_assets.config import KimoConfig
@@ -83,7 +83,7 @@ def retry_workflow(run: Run, names: Sequence[str]) -> Iterator[StepReport]:
     def do(step: int) -> StepReport:
         return retry_step(run, step, retry)
 
-    yield from _steps_in_order(run, STEPS, do, allow_blocked=False)
+    yield from _steps_in_order(run, STEPS, do, allow_blocked=False, retried=retry.names(1))
 
 
 def undo_workflow(run: Run, to: int | None = None) -> Iterator[StepReport]:
@@ -111,6 +111,7 @@ def _steps_in_order(
     do: Callable[[int], StepReport],
     *,
     allow_blocked: bool,
+    retried: Collection[str] = (),
 ) -> Iterator[StepReport]:
     """The rules that every workflow of the three steps obeys."""
     for step in sorted(set(steps)):
@@ -119,7 +120,9 @@ def _steps_in_order(
         if report.failures:
             return
         if step == 1:
-            stop_if_blocked(run.connection, run.config, run.load, allowed=allow_blocked)
+            stop_if_blocked(
+                run.connection, run.config, run.load, allowed=allow_blocked, retried=retried
+            )
 
 
 # --- exhausting a workflow without Dagster

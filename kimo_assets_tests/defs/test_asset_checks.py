@@ -9,20 +9,18 @@ import dagster as dg
 import pytest
 from psycopg import sql
 
-from kimo_assets.defs.asset_checks import (
+from kimo_assets.defs.build import build_defs
+from kimo_assets.errors import GuardError
+from kimo_assets.geocoding.positions import WRITTEN
+from kimo_assets.quality import ALL_CHECKS, Check, CheckResult
+from kimo_assets.quality.data_checks import (
     ADDRESSES_ARE_FOUND,
-    CHECKS,
     EVERY_PICTURE_IS_THERE,
     NOTHING_REJECTED_ABOVE,
     REFERENCES_RESOLVE,
     ROW_COUNTS_ARE_USUAL,
     TABLETS_DATA_ARE_FRESH,
-    Check,
-    CheckResult,
 )
-from kimo_assets.defs.build import build_defs
-from kimo_assets.errors import GuardError
-from kimo_assets.geocoding.positions import WRITTEN
 from kimo_assets_tests.defs.conftest import ASSETS, Company
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
@@ -36,9 +34,9 @@ def zones(good: int, bad: int) -> list[dict[str, Any]]:
     ]
 
 
-def opinion(company: Company, check: Check) -> CheckResult:
+def result_of(company: Company, check: Check) -> CheckResult:
     with company.database.connect() as connection:
-        return check.judge(connection, company.config, None)
+        return check.evaluate(connection, company.config, None)
 
 
 def recorded(company: Company, check: Check) -> list[dg.AssetCheckEvaluation]:
@@ -65,7 +63,7 @@ def bad(new_company: Callable[[], Company]) -> Company:
     with pytest.raises(GuardError) as raised:
         company.launch()
     assert str(raised.value).startswith(
-        "Too many rows were refused: Zone (60 of 70 rows, 86%); at 50% the next step does"
+        "Too many rows were rejected: Zone (60 of 70 rows, 86%). At 50% the next step does"
     )
     return company
 
@@ -84,7 +82,7 @@ def test_the_blocking_check_is_recorded_as_an_error_that_says_what_to_do(bad: Co
     (evaluation,) = recorded(bad, NOTHING_REJECTED_ABOVE)
     assert (evaluation.passed, evaluation.severity, evaluation.blocking) == (False, ERROR, True)
     assert evaluation.description is not None
-    assert evaluation.description.startswith("Zone: 60 of 70 rows refused. Allowed are 2.0%")
+    assert evaluation.description.startswith("Zone: 60 of 70 rows rejected. Allowed are 2.0%")
     assert "kimo rejected Zone" in evaluation.description
 
 
@@ -111,8 +109,8 @@ def test_few_refused_rows_are_a_warning_whatever_their_share(company: Company) -
     assert dangling.passed is False
     assert (
         dangling.description
-        == "Account.ZoneId: 1 of 2 rows point to no Zone. Import Zone too, or mend the rows in the"
-        " ERP."
+        == "Account.ZoneId: 1 of 2 rows point to no Zone. Import Zone too, or correct the rows in"
+        " the ERP."
     )
     company.launch(entities=["Zone"])
     assert len(recorded(company, NOTHING_REJECTED_ABOVE)) == 2
@@ -120,7 +118,7 @@ def test_few_refused_rows_are_a_warning_whatever_their_share(company: Company) -
     # Too much is refused only of the snapshot that stands: once it is mended, all is well.
     company.erp(Zone=zones(2, 0))
     company.launch(entities=["Zone"], only_listed=True)
-    assert opinion(company, NOTHING_REJECTED_ABOVE).passed
+    assert result_of(company, NOTHING_REJECTED_ABOVE).passed
 
 
 def test_a_check_asked_for_by_itself_takes_no_load_number(company: Company) -> None:
@@ -150,23 +148,23 @@ def test_row_counts_that_differ_much_from_the_last_loads_are_told(company: Compa
     for _ in range(2):
         company.erp(Zone=zones(200, 0))
         company.launch(entities=["Zone"])
-    assert opinion(company, ROW_COUNTS_ARE_USUAL).passed
+    assert result_of(company, ROW_COUNTS_ARE_USUAL).passed
     company.erp(Zone=zones(100, 0))
     company.launch(entities=["Zone"], allow_shrink=True)
-    assert opinion(company, ROW_COUNTS_ARE_USUAL).sentence.startswith(
+    assert result_of(company, ROW_COUNTS_ARE_USUAL).sentence.startswith(
         "Zone: 100 rows, usual are 200. Ask at the ERP"
     )
 
 
 def test_data_that_were_not_read_for_too_long_are_told_by_name(company: Company) -> None:
-    assert opinion(company, TABLETS_DATA_ARE_FRESH).sentence == "Nothing was imported yet."
+    assert result_of(company, TABLETS_DATA_ARE_FRESH).sentence == "Nothing was imported yet."
     company.launch()
-    assert opinion(company, TABLETS_DATA_ARE_FRESH).passed
+    assert result_of(company, TABLETS_DATA_ARE_FRESH).passed
     company.execute(
         "UPDATE ops.staged SET staged_at = now() - interval '27 hours' WHERE entity = 'Item'"
     )
-    stale = opinion(company, TABLETS_DATA_ARE_FRESH)
-    assert stale.concerns == ("Item",)
+    stale = result_of(company, TABLETS_DATA_ARE_FRESH)
+    assert stale.subjects == ("Item",)
     assert (
         "1 of 8 entities are older than 26 hours (limits: fresh_hours): Item of " in stale.sentence
     )
@@ -174,7 +172,7 @@ def test_data_that_were_not_read_for_too_long_are_told_by_name(company: Company)
 
 def test_missing_pictures_and_unknown_addresses_are_warnings(company: Company) -> None:
     for check in (EVERY_PICTURE_IS_THERE, ADDRESSES_ARE_FOUND):
-        assert opinion(company, check).passed
+        assert result_of(company, check).passed
     company.execute(
         'INSERT INTO kimo."ItemImage" ("Id", "ItemId", "FilePath") VALUES (\'1\', \'I1\','
         " 'a.jpg')"
@@ -182,11 +180,11 @@ def test_missing_pictures_and_unknown_addresses_are_warnings(company: Company) -
     company.execute(
         "INSERT INTO ops.picture_name VALUES ('ItemImage', 'a.jpg', NULL, 'no such file')"
     )
-    missing = opinion(company, EVERY_PICTURE_IS_THERE)
+    missing = result_of(company, EVERY_PICTURE_IS_THERE)
     assert missing.sentence.startswith(
-        "Pictures that are not to be had: 1. ItemImage I1: a.jpg: no such file. Put"
+        "Missing pictures: 1. ItemImage I1: a.jpg: no such file. Put"
     )
-    assert missing.severity is WARN
+    assert missing.severity == "warning"
     company.execute("""INSERT INTO kimo."Account" ("Id", "AccountTypeId") VALUES ('C1', 1)""")
     address = sql.SQL(
         """INSERT INTO ops.address (written, query) SELECT {}, 'Via X' FROM kimo."Account" AS a"""
@@ -194,12 +192,12 @@ def test_missing_pictures_and_unknown_addresses_are_warnings(company: Company) -
     with company.database.connect() as connection:
         connection.execute(address.format(WRITTEN))
     company.execute("INSERT INTO ops.geocode (query, status) VALUES ('Via X', 'ZERO_RESULTS')")
-    unknown = opinion(company, ADDRESSES_ARE_FOUND)
+    unknown = result_of(company, ADDRESSES_ARE_FOUND)
     assert unknown.sentence.startswith("Addresses that are not found: 1 of 1. C1 (Via X): ")
-    assert unknown.severity is WARN
+    assert unknown.severity == "warning"
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", ALL_CHECKS, ids=lambda check: check.name)
 def test_every_check_says_what_to_do(check: Check) -> None:
     assert "What to do: " in check.description
-    assert check.asset in (*ASSETS, "public_images", "geopositions")
+    assert check.asset in (*ASSETS, "public_images", "geopositions", "erp_outbox")

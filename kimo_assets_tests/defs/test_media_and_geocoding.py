@@ -9,10 +9,11 @@ from PIL import Image
 
 from kimo_assets.database.locks import IMAGES, exclusive
 from kimo_assets.defs.in_process import launch_export, launch_task
-from kimo_assets.defs.jobs.export import ERP_OUTBOX, NOTHING_IS_STUCK
+from kimo_assets.defs.jobs.export import ERP_OUTBOX
 from kimo_assets.defs.jobs.media_and_geocoding import GEOPOSITIONS, PUBLIC_IMAGES
 from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
 from kimo_assets.errors import GeocodingError, LockedError
+from kimo_assets.quality.export_check import NOTHING_IS_STUCK
 from kimo_assets.reports import TaskReport
 from kimo_assets_tests.defs.conftest import Company
 
@@ -199,7 +200,7 @@ def test_the_check_tells_of_what_is_stuck(selling: Company) -> None:
 
 
 def _check(company: Company) -> dg.AssetCheckEvaluation:
-    key = dg.AssetCheckKey(dg.AssetKey(ERP_OUTBOX), NOTHING_IS_STUCK)
+    key = dg.AssetCheckKey(dg.AssetKey(ERP_OUTBOX), NOTHING_IS_STUCK.name)
     with company.instance() as instance:
         record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
     evaluation = (

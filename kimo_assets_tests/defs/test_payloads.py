@@ -15,7 +15,7 @@ from psycopg import Connection
 from kimo_assets.database.server import Database
 from kimo_assets.defs.assets.agent_payloads import AGENT_PAYLOADS, agent_metadata
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.payload_check import PAYLOADS_ARE_WHOLE, in_words
+from kimo_assets.quality.payload_check import PAYLOADS_ARE_WHOLE, in_words
 from kimo_assets.sync.inspection.payload_size import record_weights, weights_after
 from kimo_assets.sync.inspection.verify import all_manifests, verify
 from kimo_assets.sync.store.store import Store
@@ -155,7 +155,7 @@ def _store(company: Company) -> Store:
 
 
 def _check_key() -> dg.AssetCheckKey:
-    return dg.AssetCheckKey(dg.AssetKey("sync_payloads"), PAYLOADS_ARE_WHOLE)
+    return dg.AssetCheckKey(dg.AssetKey("sync_payloads"), PAYLOADS_ARE_WHOLE.name)
 
 
 def _evaluation(company: Company) -> Any:

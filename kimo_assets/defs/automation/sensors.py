@@ -16,7 +16,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import CLEANING, GEOCODING, IMAGES, abandoned, is_held
 from kimo_assets.database.names import RUN_LOCK
 from kimo_assets.database.server import Database, open_database
-from kimo_assets.defs.asset_checks import freshness
+from kimo_assets.defs.asset_checks import evaluation
 from kimo_assets.defs.automation.run_requests import RunRequest, ask, full_import
 from kimo_assets.defs.automation.sensor_state import (
     ErpWriting,
@@ -29,6 +29,7 @@ from kimo_assets.defs.jobs.export import EXPORT_JOB
 from kimo_assets.defs.naming import of_another_company
 from kimo_assets.errors import LockedError
 from kimo_assets.maintenance.semaphores import give_back_left_behind
+from kimo_assets.quality.data_checks import TABLETS_DATA_ARE_FRESH, tablets_data_are_fresh
 
 _KILLED = (
     "Ended by the sensor end_dead_runs: the process of this run is gone, it was killed or its"
@@ -183,11 +184,12 @@ def _data_are_fresh(config: KimoConfig, database: Database | None) -> dg.SensorD
     )
     def data_are_fresh(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with (database or open_database(config)).connect() as connection:
-            opinion = freshness(connection, config)
-        verdict = json.dumps([opinion.passed, opinion.concerns])
+            result = tablets_data_are_fresh(connection, config)
+        verdict = json.dumps([result.passed, result.subjects])
         if verdict == context.cursor:
-            return dg.SensorResult(skip_reason=dg.SkipReason(opinion.sentence))
-        return dg.SensorResult(asset_events=[opinion.evaluation(config)], cursor=verdict)
+            return dg.SensorResult(skip_reason=dg.SkipReason(result.sentence))
+        event = evaluation(config, TABLETS_DATA_ARE_FRESH, result)
+        return dg.SensorResult(asset_events=[event], cursor=verdict)
 
     return data_are_fresh
 

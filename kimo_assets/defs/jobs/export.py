@@ -1,22 +1,14 @@
-"""The export to the ERP: its job, the asset of what is in the outbox, the check that nothing is
-stuck, and the sensor.
-"""
+"""The export to the ERP: its job, and the asset of what is in the outbox."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from psycopg import Connection, sql
 
-from kimo_assets.catalog import Catalog, load_catalog
-from kimo_assets.config import KimoConfig
-from kimo_assets.database.names import KIMO, table
-from kimo_assets.database.overdue_records import days_stuck, stuck
-from kimo_assets.database.rules import business_rules
+from kimo_assets.defs.asset_checks import record
 from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
-from kimo_assets.export.status import status
 from kimo_assets.pipeline.workflows import export_workflow
 from kimo_assets.reports import ExportReport, menu_title
 
@@ -63,7 +55,7 @@ def send_to_erp(context: dg.OpExecutionContext) -> None:
     context.log_event(
         dg.AssetMaterialization(asset_key(kimo.config, ERP_OUTBOX), metadata=metadata)
     )
-    _record_check(context, kimo)
+    record(context, kimo, ERP_OUTBOX)
     context.add_output_metadata(metadata)
 
 
@@ -77,112 +69,6 @@ def send_to_erp(context: dg.OpExecutionContext) -> None:
 )
 def export_to_erp() -> None:
     send_to_erp()
-
-
-_EDITING_PENDING = 10
-_EDITED_ON_ITS_WAY = (
-    "edited in Kimo after it was sent, and no answer of the ERP's will release it: the ERP has the"
-    " version of before. Amend it there by hand, then have it set to 1 in Kimo"
-)
-
-NOTHING_IS_STUCK = "nothing_is_stuck"
-_STUCK_SHOWN = 20
-
-
-def build_export_check() -> list[dg.AssetChecksDefinition]:
-    @dg.asset_check(
-        asset=ERP_OUTBOX,
-        name=NOTHING_IS_STUCK,
-        required_resource_keys={RESOURCE},
-        description=(
-            "No batch of which nobody knows whether it has arrived, no record that the ERP has"
-            " refused, and none that has been under way for longer than the business rule"
-            " PendingEdits\\DaysStuck says. What to do: `kimo export status` says it of each; `kimo"
-            " export resolve` settles a batch."
-        ),
-    )
-    def nothing_is_stuck(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        found = _stuck(getattr(context.resources, RESOURCE))
-        return dg.AssetCheckResult(
-            passed=not found,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=_first(found),
-            metadata=_table(found),
-        )
-
-    return [nothing_is_stuck]
-
-
-def _record_check(context: dg.OpExecutionContext, kimo: KimoRun) -> None:
-    """The same check from the op that has exported."""
-    found = _stuck(kimo)
-    evaluation = dg.AssetCheckEvaluation(
-        asset_key=asset_key(kimo.config, ERP_OUTBOX),
-        check_name=NOTHING_IS_STUCK,
-        passed=not found,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=_first(found),
-        metadata=_table(found),
-    )
-    context.log_event(evaluation)  # type: ignore[arg-type]  # it takes evaluations too, its annotation lacks them
-
-
-Found = list[tuple[str, str, str]]
-
-
-def _stuck(kimo: KimoRun) -> Found:
-    """(what, which, why) of all that somebody should look at."""
-    catalog = load_catalog()
-    with kimo.database().connect() as connection:
-        return list(_found(connection, kimo.config, catalog))
-
-
-def _found(
-    connection: Connection, config: KimoConfig, catalog: Catalog
-) -> Iterator[tuple[str, str, str]]:
-    for batch in status(connection, config, catalog).unsettled:
-        yield (
-            f"batch {batch.batch}",
-            batch.entity,
-            "nobody knows whether it has arrived: kimo export status",
-        )
-    refused = connection.execute(
-        "SELECT DISTINCT ON (entity, sync_reference) entity, sync_reference, problem, outcome FROM"
-        " ops.export_record ORDER BY entity, sync_reference, batch DESC"
-    )
-    yield from (
-        (entity, key or "", why or "refused")
-        for entity, key, why, outcome in refused
-        if outcome == "refused"
-    )
-    for head in catalog.sent_to_erp:
-        if catalog.answers.get(head) not in config.entities:
-            edited = connection.execute(
-                sql.SQL(
-                    'SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER'
-                    " BY 1"
-                ).format(table(KIMO, head), sql.Literal(_EDITING_PENDING))
-            )
-            yield from ((head, key, _EDITED_ON_ITS_WAY) for (key,) in edited)
-    for record in stuck(connection, catalog, days_stuck(business_rules(connection))):
-        yield record.entity, record.id, record.why
-
-
-def _first(found: Found) -> str:
-    if not found:
-        return "Nothing is stuck between Kimo and the ERP."
-    what, which, why = found[0]
-    more = f" And {len(found) - 1} more." if len(found) > 1 else ""
-    return f"{what} {which}: {why}.{more}"
-
-
-def _table(found: Found) -> MetadataValues:
-    if not found:
-        return {"stuck": 0}
-    return {
-        "stuck": len(found),
-        "what": dg.MetadataValue.md(markdown_table(["what", "which", "why"], found[:_STUCK_SHOWN])),
-    }
 
 
 def in_words(report: ExportReport) -> str:

@@ -13,7 +13,6 @@ from kimo_assets.defs.assets.metadata import recorded_metadata, step_summary, su
 from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP, failure
 from kimo_assets.defs.jobs.settings import record_settings
 from kimo_assets.defs.naming import asset_key
-from kimo_assets.defs.payload_check import record_check
 from kimo_assets.defs.resource import KimoRun
 from kimo_assets.pipeline.steps import Run
 from kimo_assets.reports import StepReport
@@ -59,5 +58,4 @@ def record_entities(
     if report.step == 3:
         record_agent_payloads(context, kimo, report)
         record_settings(context, kimo)
-        record_check(context, kimo, ASSET_OF_STEP[3])
     record(context, kimo, ASSET_OF_STEP[report.step])

@@ -1,0 +1,88 @@
+"""The check of the outbox: nothing between Kimo and the ERP needs a person's attention."""
+
+from collections.abc import Iterator
+
+from psycopg import Connection, sql
+
+from kimo_assets.catalog import Catalog, load_catalog
+from kimo_assets.config import KimoConfig
+from kimo_assets.database.names import KIMO, table
+from kimo_assets.database.overdue_records import days_stuck, stuck
+from kimo_assets.database.rules import business_rules
+from kimo_assets.export.status import status
+from kimo_assets.quality.finding import Check, CheckResult
+from kimo_assets.reports import Finding
+from kimo_assets.texts import say
+
+_EDITING_PENDING = 10
+
+
+def nothing_is_stuck(connection: Connection, config: KimoConfig, load: int | None) -> CheckResult:
+    catalog = load_catalog()
+    findings = [
+        *_batches_in_doubt(connection, config, catalog),
+        *_rejected_by_the_erp(connection),
+        *_edited_after_sending(connection, config, catalog),
+        *_overdue(connection, catalog),
+    ]
+    if not findings:
+        return CheckResult(say("quality.export.all_moves"))
+    sentence = say("quality.export.stuck", **findings[0].details)
+    more = len(findings) - 1
+    if more:
+        sentence += f" {say('quality.more', count=more)}"
+    return CheckResult(sentence, findings)
+
+
+NOTHING_IS_STUCK = Check(
+    "nothing_is_stuck", "erp_outbox", nothing_is_stuck, count_key="stuck", shown=20
+)
+
+
+def _finding(kind: str, record: str, reason: str) -> Finding:
+    details = {"what": kind, "which": record, "why": reason}
+    return Finding("warning", f"{kind} {record}", reason, details)
+
+
+def _batches_in_doubt(
+    connection: Connection, config: KimoConfig, catalog: Catalog
+) -> Iterator[Finding]:
+    for batch in status(connection, config, catalog).unsettled:
+        kind = say("quality.export.batch", batch=batch.batch)
+        yield _finding(kind, batch.entity, say("quality.export.batch_in_doubt"))
+
+
+def _rejected_by_the_erp(connection: Connection) -> Iterator[Finding]:
+    """Records whose newest export the ERP has answered with a no."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT ON (entity, sync_reference) entity, sync_reference, problem, outcome
+        FROM ops.export_record ORDER BY entity, sync_reference, batch DESC
+        """
+    )
+    for entity, sync_reference, problem, outcome in rows:
+        if outcome == "refused":
+            reason = problem or say("quality.export.rejected_by_the_erp")
+            yield _finding(entity, sync_reference or "", reason)
+
+
+def _edited_after_sending(
+    connection: Connection, config: KimoConfig, catalog: Catalog
+) -> Iterator[Finding]:
+    """Records that only the ERP's answer could release, where its answers are not imported."""
+    for head in catalog.sent_to_erp:
+        if catalog.answers.get(head) in config.entities:
+            continue
+        rows = connection.execute(
+            sql.SQL(
+                'SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER BY 1'
+            ).format(table(KIMO, head), sql.Literal(_EDITING_PENDING))
+        )
+        for (key,) in rows:
+            yield _finding(head, key, say("quality.export.edited_after_sending"))
+
+
+def _overdue(connection: Connection, catalog: Catalog) -> Iterator[Finding]:
+    days = days_stuck(business_rules(connection))
+    for record in stuck(connection, catalog, days):
+        yield _finding(record.entity, record.id, record.why)
