@@ -172,7 +172,7 @@ def _table(made: Plan) -> Table:
         shown.add_row(
             Text(entity.entity, style=style),
             number(getattr(entity.staged, "read", 0)),
-            alarming(number(entity.refused), entity.refused),
+            alarming(number(entity.rejected), entity.rejected),
             *(number(getattr(entity.loaded, key, 0)) for key, _ in _COLUMNS),
         )
     if quiet:
@@ -182,7 +182,7 @@ def _table(made: Plan) -> Table:
 
 def _is_notable(entity: PlannedEntity) -> bool:
     return bool(
-        entity.failure or entity.guards or entity.has_changes or _held(entity) or entity.refused
+        entity.failure or entity.guards or entity.has_changes or _held(entity) or entity.rejected
     )
 
 

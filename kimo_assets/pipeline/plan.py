@@ -31,6 +31,7 @@ from kimo_assets.progress import Progress
 from kimo_assets.quality.data_checks import too_many_rejected
 from kimo_assets.reports import EntityReport, LoadedEntity, StagedEntity, StepReport
 from kimo_assets.staging.step import StagingRun, stage_entities
+from kimo_assets.texts import say
 
 _SAMPLES = 3
 
@@ -54,15 +55,20 @@ class PlannedEntity:
 
     @property
     def failure(self) -> str | None:
-        return next(
-            (r.error for r in (self.staged, self.loaded) if r and r.status == "failed"), None
-        )
+        """Why the entity cannot be read or compared."""
+        for report in (self.staged, self.loaded):
+            if report and report.status == "failed":
+                return report.error
+        return None
 
     @property
     def guards(self) -> list[str]:
         """Why an import would stop here."""
-        guards = [report.guard for report in (self.staged, self.loaded) if report and report.guard]
-        return [*guards, self.blocked] if self.blocked else guards
+        reports = (self.staged, self.loaded)
+        guards = [report.guard for report in reports if report and report.guard]
+        if self.blocked:
+            guards.append(self.blocked)
+        return guards
 
     @property
     def has_changes(self) -> bool:
@@ -72,10 +78,14 @@ class PlannedEntity:
         )
 
     @property
-    def refused(self) -> int:
-        """Rows that either step refuses."""
-        read = self.staged.rejected if isinstance(self.staged, StagedEntity) else 0
-        return read + (self.loaded.refused if self.loaded else 0)
+    def rejected(self) -> int:
+        """Rows that either step rejects."""
+        rows = 0
+        if isinstance(self.staged, StagedEntity):
+            rows += self.staged.rejected
+        if self.loaded:
+            rows += self.loaded.refused
+        return rows
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -111,6 +121,7 @@ class Plan:
         return {name: entity.guards for name, entity in self.entities.items() if entity.guards}
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `kimo plan --json`, which is also what a saved plan keeps."""
         return {
             "format": saved_plan.FORMAT,
             "version": saved_plan.FORMAT_VERSION,
@@ -180,12 +191,8 @@ def plan_workflow(
             name: _planned(connection, config, staged[name], loaded.get(name), previews.get(name))
             for name in ordered
         }
-        plan = Plan(
-            made_at=datetime.now(UTC),
-            seconds=time.monotonic() - started,
-            entities=entities,
-            id=uuid.uuid4().hex if save else None,
-        )
+        plan_id = uuid.uuid4().hex if save else None
+        plan = Plan(datetime.now(UTC), time.monotonic() - started, entities, plan_id)
         if plan.id:
             _require_complete(plan)
             saved_plan.save(connection, plan.id, plan.as_json())
@@ -203,9 +210,7 @@ def _stage(
     names: Sequence[str],
     progress: Progress,
 ) -> dict[str, StagedEntity]:
-    """As an import does, with its semaphore and its custom task: otherwise it might be
-    other data.
-    """
+    """As an import does, with its semaphore and its custom task. Otherwise it might be other data."""
     run = StagingRun(
         config, database.connect, load=NO_LOAD, area=PLANNED, allow_shrink=True, catalog=catalog
     )
@@ -216,7 +221,7 @@ def _stage(
 
 
 def _load(
-    connection: Connection,
+    connection: Connection[Any],
     config: KimoConfig,
     catalog: Catalog,
     names: Sequence[str],
@@ -224,7 +229,7 @@ def _load(
 ) -> tuple[dict[str, LoadedEntity], dict[str, Preview]]:
     previews: dict[str, Preview] = {}
 
-    def look(comparison: Comparison) -> None:
+    def keep_preview(comparison: Comparison) -> None:
         previews[comparison.entity.name] = preview(connection, comparison, samples=_SAMPLES)
 
     # The number that the next load will have: taken from nowhere, so that none is missing
@@ -242,14 +247,14 @@ def _load(
         row[0],
         rules,
         on_start=lambda name: progress.entity_started(2, name),
-        on_comparison=look,
+        on_comparison=keep_preview,
         say=progress.log,
     )
     return {report.entity: report for report in reports}, previews
 
 
 @contextmanager
-def _rolled_back(connection: Connection) -> Iterator[None]:
+def _rolled_back(connection: Connection[Any]) -> Iterator[None]:
     with connection.transaction(force_rollback=True):
         yield
 
@@ -261,6 +266,7 @@ def _planned(
     loaded: LoadedEntity | None,
     rows: Preview | None,
 ) -> PlannedEntity:
+    # Both identities are kept, so that applying the plan notices whatever has changed since.
     return PlannedEntity(
         staged.entity,
         staged,
@@ -274,4 +280,4 @@ def _planned(
 
 def _require_complete(plan: Plan) -> None:
     for name, reason in plan.failures.items():
-        raise ConfigError(f"a plan that lacks entities is not saved: {name}: {reason}")
+        raise ConfigError(say("pipeline.plan.incomplete", entity=name, reason=reason))

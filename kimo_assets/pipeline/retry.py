@@ -1,11 +1,11 @@
-"""The order of a retry: refused rows are read again, then what they are good for is loaded and
-published.
+"""The steps of a retry: rejected rows are read again, what is good now is loaded and published.
 
 What becomes of a row is staging's (kimo_assets/staging/retry.py) and loading's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from psycopg import Connection
 from sqlalchemy import Engine
@@ -27,11 +27,12 @@ from kimo_assets.staging.step import stage_entities
 
 @dataclass(frozen=True)
 class Retry:
-    """What a retry has to do. refused: rows by step and entity; loaded, published: the entities of
-    steps 2 and 3.
+    """What a retry has to do.
+
+    rejected: counts of rows by step and entity. loaded, published: the entities of steps 2 and 3.
     """
 
-    refused: Mapping[int, Mapping[str, int]]
+    rejected: Mapping[int, Mapping[str, int]]
     loaded: Sequence[str]
     published: Sequence[str]
 
@@ -39,7 +40,7 @@ class Retry:
         """The entities that a step is about."""
         match step:
             case 1:
-                return list(self.refused[1])
+                return list(self.rejected[1])
             case 2:
                 return self.loaded
             case _:
@@ -47,47 +48,43 @@ class Retry:
 
 
 def choose_retry(run: Run, names: Sequence[str]) -> Retry:
-    """The refused rows of the named entities, and of their parts: those were refused where an owner
-    was.
+    """The rejected rows of the named entities, and of their parts, which fell with their owner.
 
-    Payloads of other entities may show more as well, now that a row is there: all that were
-    published are looked at.
+    Payloads of other entities may show more as well, now that a row is there. So all entities that
+    were published are looked at.
     """
-    known = _refused(run)
-    loaded = [name for name in names if name in known[1] or name in known[2]]
-    loaded += _orphaned_parts(run.catalog, loaded, known[2])
-    published = [name for (name,) in run.connection.execute("SELECT entity FROM ops.payload")]
-    return Retry(
-        refused={
-            step: {name: count for name, count in known[step].items() if name in loaded}
-            for step in known
-        },
-        loaded=loaded,
-        published=(
-            [name for name in run.config.entity_names if name in published or name in loaded]
-            if loaded
-            else []
-        ),
-    )
+    rejected = _rejected(run)
+    loaded = [name for name in names if name in rejected[1] or name in rejected[2]]
+    loaded += _orphaned_parts(run.catalog, loaded, rejected[2])
+    rejected_of_loaded = {
+        step: {name: count for name, count in counts.items() if name in loaded}
+        for step, counts in rejected.items()
+    }
+    if not loaded:
+        return Retry(rejected_of_loaded, [], [])
+    published = {name for (name,) in run.connection.execute("SELECT entity FROM ops.payload")}
+    affected = [name for name in run.config.entity_names if name in published | set(loaded)]
+    return Retry(rejected_of_loaded, loaded, affected)
 
 
-def _refused(run: Run) -> dict[int, dict[str, int]]:
+def _rejected(run: Run) -> dict[int, dict[str, int]]:
+    """step -> entity -> how many of its rows are in quarantine."""
     rows = run.connection.execute(
         "SELECT step, entity, count(*) FROM ops.rejected_row GROUP BY step, entity"
     )
-    known: dict[int, dict[str, int]] = {1: {}, 2: {}}
+    counts: dict[int, dict[str, int]] = {1: {}, 2: {}}
     for step, entity, count in rows:
         if entity in run.config.entities:
-            known[step][entity] = count
-    return known
+            counts[step][entity] = count
+    return counts
 
 
 def _orphaned_parts(
-    catalog: Catalog, names: Sequence[str], refused: Mapping[str, int]
+    catalog: Catalog, names: Sequence[str], rejected: Mapping[str, int]
 ) -> list[str]:
-    """Entities with rows refused in step 2 whose owner, or owner's owner, is among the names."""
+    """Entities with rows rejected in step 2 whose owner, or owner's owner, is among the names."""
     return [
-        name for name in refused if name not in names and _has_owner_among(catalog, name, names)
+        name for name in rejected if name not in names and _has_owner_among(catalog, name, names)
     ]
 
 
@@ -101,26 +98,23 @@ def _has_owner_among(catalog: Catalog, name: str, names: Sequence[str]) -> bool:
 
 
 def retry_step(run: Run, step: int, retry: Retry) -> StepReport:
-    """One step of the retry; a step with failures keeps the rest, and no further one should follow
-    it.
-    """
+    """One step of the retry. A step with failures keeps what is good, and should be the last."""
     names = run.catalog.in_load_order(retry.names(step))
     if step == 1:
         run.progress.step_started(1, names)
         return run.finished(1, _reread(run, names))
     report = run_step(run, step, names)
     if step == 2:
-        return run.finished(
-            2, [_reloaded(found, retry.refused[2]) for found in report.entities.values()]
-        )
+        reports = report.entities.values()
+        return run.finished(2, [_reloaded(loaded, retry.rejected[2]) for loaded in reports])
     return report
 
 
 def _reread(run: Run, names: Sequence[str]) -> list[StagedEntity]:
     """As an import reads: with the semaphores, the custom task, entities side by side."""
 
-    def again(
-        connection: Connection,
+    def reread(
+        connection: Connection[Any],
         engines: Mapping[SystemId, Engine],
         name: str,
         on_rows: Callable[[int], None],
@@ -135,13 +129,13 @@ def _reread(run: Run, names: Sequence[str]) -> list[StagedEntity]:
         names,
         run.progress,
         lambda report: run.done(1, report),
-        work=again,
+        work=reread,
         failed=RetriedEntity,
     )
 
 
-def _reloaded(report: EntityReport, refused: Mapping[str, int]) -> EntityReport:
+def _reloaded(report: EntityReport, rejected: Mapping[str, int]) -> EntityReport:
     if not isinstance(report, LoadedEntity):
         return report
     values = {field.name: getattr(report, field.name) for field in fields(LoadedEntity)}
-    return ReloadedEntity(**values, retried=refused.get(report.entity, 0))
+    return ReloadedEntity(**values, retried=rejected.get(report.entity, 0))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from psycopg import Connection, IsolationLevel
@@ -58,10 +59,10 @@ class Run:
     """
 
     config: KimoConfig
-    connection: Connection
+    connection: Connection[Any]
     load: int
     progress: Progress
-    connect: Callable[[], Connection]
+    connect: Callable[[], Connection[Any]]
     run_id: str | None = None
     catalog: Catalog = field(default_factory=load_catalog)
     steps: dict[int, StepReport] = field(default_factory=dict)
@@ -86,8 +87,9 @@ def open_run(
     run_id: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Run]:
-    """Takes the lock and a load number. The load counts as failed when a step failed or the block
-    raised.
+    """Takes the lock and a load number.
+
+    The load counts as failed when a step failed or the block raised. Raises: LockedError.
     """
     with exclusive(database) as connection:
         load = ledger.begin_load(connection, title, run_id)
@@ -155,9 +157,7 @@ def find_plan(run: Run, plan_id: str) -> list[str]:
 
 
 def apply_plan_step(run: Run, step: int, names: Sequence[str], plan_id: str) -> StepReport:
-    """A step as run_step does it, but that step 1 takes what the plan has read, and no guard stops
-    what was seen.
-    """
+    """A step of a saved plan: step 1 takes what the plan has read, and no guard stops the rest."""
     if step == 1:
         run.progress.step_started(1, names)
         return run.finished(1, _promote(run, names))
@@ -177,10 +177,10 @@ def _promote(run: Run, names: Sequence[str]) -> list[EntityReport]:
 
 
 def undo_step(run: Run, to: int | None) -> StepReport:
-    """In place of step 2, in one transaction: all loads after `to` are taken back, or the
-    last one.
-    """
-    target = history.target_of_undo(run.connection) if to is None else to
+    """In place of step 2, in one transaction: all loads after `to` are taken back, or the last."""
+    target = to
+    if target is None:
+        target = history.target_of_undo(run.connection)
     history.check_target(run.connection, target)
     names = history.changed_entities(run.connection, run.catalog, target)
     run.progress.step_started(2, names)

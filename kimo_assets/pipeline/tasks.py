@@ -1,14 +1,14 @@
-"""The menu's side jobs: pictures from files, pictures from URLs, coordinates. Each under a lock of
-its own, beside imports.
+"""The menu's side jobs: pictures from files, pictures from URLs, coordinates.
 
-What a job found is kept in ops at once; the tables that agents get are brought up to date at its
-end, and at the start of every step 3 (pipeline.py), whoever comes first.
+Each has a lock of its own and may run beside an import. Its results are kept in ops at once. The
+tables that agents get are brought up to date at its end, and at the start of every step 3.
 """
 
 import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -24,43 +24,45 @@ from kimo_assets.images import download, files, references
 from kimo_assets.images.settings import image_settings
 from kimo_assets.progress import Progress
 from kimo_assets.reports import TaskReport
+from kimo_assets.texts import say
 
-# How long a job waits at its end for an import to give the tables free.
+# How long a job waits at its end until an import has released the tables.
 _PATIENCE_S = 60.0
 _PAUSE_S = 1.0
 
-Refresh = Callable[[Connection, int], int]
+Refresh = Callable[[Connection[Any], int], int]
 
 
 def import_files(
-    config: KimoConfig, database: Database, listener: Progress, run_id: str | None = None
+    config: KimoConfig, database: Database, progress: Progress, run_id: str | None = None
 ) -> TaskReport:
     """Raises: LockedError; ImagesError when a folder cannot be used; ConfigError."""
     with exclusive(database, IMAGES) as connection:
-        report = files.import_files(connection, image_settings(connection, config), listener)
+        report = files.import_files(connection, image_settings(connection, config), progress)
         return _handed_over(database, report, references.refresh, run_id)
 
 
 def download_images(
-    config: KimoConfig, database: Database, listener: Progress, run_id: str | None = None
+    config: KimoConfig, database: Database, progress: Progress, run_id: str | None = None
 ) -> TaskReport:
     """Raises: LockedError; ImagesError when the public folder cannot be used; ConfigError."""
     with exclusive(database, IMAGES) as connection:
-        report = download.download_images(connection, image_settings(connection, config), listener)
+        report = download.download_images(connection, image_settings(connection, config), progress)
         return _handed_over(database, report, references.refresh, run_id)
 
 
 def geocode_addresses(
-    config: KimoConfig, database: Database, listener: Progress, run_id: str | None = None
+    config: KimoConfig, database: Database, progress: Progress, run_id: str | None = None
 ) -> TaskReport:
-    """Raises: LockedError; GeocodingError when Google refuses to go on: what was answered before is
-    kept.
+    """Raises: LockedError. GeocodingError when Google refuses to go on.
+
+    What was answered before is kept.
     """
     section = config.geocoding
     with exclusive(database, GEOCODING) as connection:
         try:
             report = geocoding.geocode_addresses(
-                connection, section, os.environ.get(section.key_variable), listener
+                connection, section, os.environ.get(section.key_variable), progress
             )
         except GeocodingError:
             _hand_over(database, geocoding.TITLE, positions.refresh, run_id)
@@ -71,13 +73,17 @@ def geocode_addresses(
 def _handed_over(
     database: Database, report: TaskReport, refresh: Refresh, run_id: str | None
 ) -> TaskReport:
+    report = replace(report, run_id=run_id)
     note = _hand_over(database, report.title, refresh, run_id)
-    return replace(report, run_id=run_id, notes=(*report.notes, *([note] if note else [])))
+    if note:
+        report = replace(report, notes=(*report.notes, note))
+    return report
 
 
 def _hand_over(database: Database, title: str, refresh: Refresh, run_id: str | None) -> str | None:
-    """Brings the table that agents get up to date, as a load of its own if anything differs; or
-    says who will do it.
+    """Brings the table that agents get up to date, as a load of its own if anything differs.
+
+    Returns a note when an import held the lock too long, so that the next step 3 does it.
     """
     deadline = time.monotonic() + _PATIENCE_S
     while True:
@@ -87,12 +93,12 @@ def _hand_over(database: Database, title: str, refresh: Refresh, run_id: str | N
             return None
         except LockedError as error:
             if time.monotonic() > deadline:
-                return f"The next step 3 takes it over: {error}."
+                return say("pipeline.taken_over_later", reason=error)
             time.sleep(_PAUSE_S)
 
 
 def _refresh_as_a_load(
-    connection: Connection, title: str, refresh: Refresh, run_id: str | None
+    connection: Connection[Any], title: str, refresh: Refresh, run_id: str | None
 ) -> None:
     with connection.transaction() as transaction:
         load = ledger.begin_load(connection, title, run_id)

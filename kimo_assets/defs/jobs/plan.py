@@ -95,7 +95,9 @@ def plan_metadata(made: Plan) -> dict[str, Any]:
 
 
 def _counts(entities: Sequence[PlannedEntity]) -> str:
-    rows = [[e.entity, *(getattr(e.loaded, name) for name in _COUNTS), e.refused] for e in entities]
+    rows = [
+        [e.entity, *(getattr(e.loaded, name) for name in _COUNTS), e.rejected] for e in entities
+    ]
     return markdown_table(["entity", *_COUNTS.values(), "refused"], rows) if rows else "nothing"
 
 
