@@ -8,43 +8,6 @@ Status = Literal["ok", "unchanged", "failed", "skipped"]
 Step = Literal[1, 2, 3]
 Level = Literal["ok", "warning", "error"]
 
-STEP_TITLES: dict[int, str] = {
-    1: "Step 1: Import da Erp a KimoIntegrator",
-    2: "Step 2: Caricamento da KimoIntegrator",
-    3: "Step 3: Preparazione dati di Sync",
-}
-
-
-# The vendor's menu, in the words its users know, by the name of the job.
-MENU_TITLES = {
-    "full_import_from_erp": "Import completo",
-    "step_1_import_from_erp": "Step 1: Import da Erp a KimoIntegrator",
-    "step_2_load_from_integrator": "Step 2: Caricamento da KimoIntegrator",
-    "step_3_sync_data_creation": "Step 3: Preparazione dati di Sync",
-    "step_2_3_load_and_sync_data_creation": "Step 2+3: Caricamento + Preparazione Sync",
-    "settings_sync_data_creation": "Preparazione dati di Sync delle sole impostazioni",
-    "import_entities": "Import (entità specifiche)",
-    "export_to_erp": "Export verso Erp",
-    "import_files": "Importazione file immagini articoli",
-    "download_items_images": "Download immagini da url",
-    "geocode_addresses": "Geocodifica Account",
-    "plan_import": "Anteprima di un import",
-    "undo_load": "Annullamento di un caricamento",
-    "retry_rejected": "Riprova delle righe scartate",
-    "clean_up": "Pulizia",
-    "morning_report": "Rapporto del mattino",
-    "__ASSET_JOB": "Materialize",
-}
-
-
-def menu_title(job: str) -> str:
-    return MENU_TITLES[job]
-
-
-def title_of(job: str) -> str:
-    """A job in the words of the menu; one that is not in it by its name."""
-    return MENU_TITLES.get(job, job)
-
 
 @dataclass(frozen=True)
 class EntityReport:

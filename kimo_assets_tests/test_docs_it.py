@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kimo_assets.defs.jobs.import_jobs import ENTITIES_JOB, STEPS_OF_JOB
-from kimo_assets.defs.jobs.media_and_geocoding import TASK_JOBS
+from kimo_assets.catalog import menu
+from kimo_assets.catalog.menu import MENU
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "README.it.md", "docs/operations.md", "docs/operations.it.md")
@@ -56,14 +56,9 @@ def test_the_italian_page_names_every_job_and_command_that_the_english_one_names
     english, italian = text_of("docs/operations.md"), text_of("docs/operations.it.md")
     assert commands(english) <= commands(italian)
     jobs = {
-        *STEPS_OF_JOB,
-        ENTITIES_JOB,
-        *(job.name for job in TASK_JOBS),
-        "settings_sync_data_creation",
-        "export_to_erp",
-        "plan_import",
-        "undo_load",
-        "retry_rejected",
+        entry.job
+        for entry in MENU
+        if entry not in (menu.CLEANING, menu.MORNING_REPORT, menu.MATERIALIZE)
     }
     for job in jobs:
         assert f"`{job}`" in english

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kimo_assets.catalog import menu
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
 from kimo_assets.cli.formatting import plural
 from kimo_assets.cli.import_ import launched
@@ -93,10 +94,10 @@ def demo(
         said = _make(call, directory, scale)
     if download:
         with makers_site():
-            said["download"] = _shown(call, do_task(call, "download_items_images"))
+            said["download"] = _shown(call, do_task(call, menu.DOWNLOAD_IMAGES.job))
     if geocode:
         with _played_google(call):
-            said["geocode"] = _shown(call, do_task(call, "geocode_addresses"))
+            said["geocode"] = _shown(call, do_task(call, menu.GEOCODE.job))
     if orders:
         said["orders"] = _take_orders(call, orders)
     if pick_up:

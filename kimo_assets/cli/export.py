@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog import load_catalog, menu
 from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.formatting import alarming, moment, number, plain, plural, table
 from kimo_assets.cli.import_ import stopped_in_words
@@ -52,7 +52,7 @@ def print_export(call: Call, report: ExportReport) -> None:
     busy = [entity for entity in report.entities.values() if entity.ready or entity.recovered]
     if busy:
         columns = ("Ready", "Sent", "Held", "Waiting", "Recovered", "Rows")
-        shown = table("Export verso Erp", ("Entity", *columns), left=("Entity",))
+        shown = table(menu.EXPORT.title, ("Entity", *columns), left=("Entity",))
         for entity in busy:
             held = (
                 alarming(number(entity.held), entity.held),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kimo_assets.catalog import menu
 from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.formatting import Terminal, number, plain, plural, table
 from kimo_assets.cli.tasks import run_task
@@ -59,7 +60,7 @@ def geocode(call: Call, only_preview: bool, only_list: bool, plot: Path | None) 
     elif plot:
         _plot(call, plot)
     else:
-        run_task(call, "geocode_addresses")
+        run_task(call, menu.GEOCODE.job)
 
 
 def _preview(call: Call) -> None:

@@ -4,6 +4,7 @@ them.
 
 import click
 
+from kimo_assets.catalog import menu
 from kimo_assets.cli.context import Call, common_options
 from kimo_assets.cli.images_audit import audit
 from kimo_assets.cli.tasks import run_task
@@ -26,7 +27,7 @@ def import_(call: Call) -> None:
     New and changed files of `images: source:` become public pictures with a thumbnail; originals
     are only read. What cannot be used is listed, and everything else goes on.
     """
-    run_task(call, "import_files")
+    run_task(call, menu.IMPORT_FILES.job)
 
 
 @images.command()
@@ -38,7 +39,7 @@ def download(call: Call) -> None:
     What has not changed since the last time costs one small answer. Private addresses are refused
     unless `images: download: allowed_hosts:` names them.
     """
-    run_task(call, "download_items_images")
+    run_task(call, menu.DOWNLOAD_IMAGES.job)
 
 
 images.add_command(audit)

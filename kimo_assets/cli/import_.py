@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import click
 
+from kimo_assets.catalog import menu
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
 from kimo_assets.cli.progress import shown_progress
 from kimo_assets.cli.summary import print_report
@@ -34,7 +35,7 @@ def names_of(text: str, option: str) -> list[str]:
     help=(
         "Only this: 1 Import da Erp a KimoIntegrator, 2 Caricamento da KimoIntegrator, 3"
         " Preparazione dati di Sync, 2+3 Caricamento + Preparazione Sync. Default: all three"
-        " (Import completo)."
+        f" ({menu.FULL_IMPORT.title})."
     ),
 )
 @click.option(

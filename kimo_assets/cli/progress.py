@@ -11,10 +11,10 @@ from typing import Any
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.cli.formatting import Terminal, plain, plural, size
 from kimo_assets.progress import Progress
 from kimo_assets.reports import (
-    STEP_TITLES,
     EntityReport,
     LoadedEntity,
     PublishedEntity,

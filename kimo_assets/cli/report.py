@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from kimo_assets.catalog import menu
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
 from kimo_assets.diagnostics.run_summary import read_morning, send_morning_report
 from kimo_assets.notifications.compose import as_html, as_text
@@ -16,7 +17,9 @@ from kimo_assets.notifications.settings import notification_settings
 @click.option(
     "--send",
     is_flag=True,
-    help="Mail it to everybody who is told of anything, as the job morning_report does.",
+    help=(
+        f"Mail it to everybody who is told of anything, as the job {menu.MORNING_REPORT.job} does."
+    ),
 )
 @click.option(
     "--html",

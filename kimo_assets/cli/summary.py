@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.cli.context import Call
 from kimo_assets.cli.formatting import (
     Terminal,
@@ -21,7 +22,6 @@ from kimo_assets.cli.formatting import (
     table,
 )
 from kimo_assets.reports import (
-    STEP_TITLES,
     AnswersEntity,
     EntityReport,
     ImportReport,

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.engine import make_url
 
 from kimo_assets.catalog import Catalog, Entity, load_catalog
+from kimo_assets.catalog.menu import SCHEDULED
 from kimo_assets.config.document import CONFIG_VARIABLE, Document
 from kimo_assets.config.models import (
-    CRON_KEYS,
     EntityMapping,
     ExportMapping,
     ImagesConfig,
@@ -280,7 +280,7 @@ def _crons(section: SchedulesConfig) -> Iterator[tuple[tuple[str, ...], str]]:
     """(its key, the expression) of all that has a rhythm."""
     for position, of in enumerate(section.entities):
         yield ("entities", str(position), "cron"), of.cron
-    for key in CRON_KEYS:
+    for key in SCHEDULED:
         if (cron := getattr(section, key)) is not None:
             yield (key,), cron
 

@@ -18,6 +18,7 @@ from pydantic import (
 from sqlalchemy.engine import URL, make_url
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog.menu import FULL_IMPORT, IMPORT_ENTITIES
 from kimo_assets.errors import UnknownEntityError
 from kimo_assets.transforms import DateFormat, Transformation, parse
 
@@ -334,7 +335,7 @@ class NotificationsConfig(Section):
     sender_name: str | None = None
     info_recipients: tuple[str, ...] = ()
     error_recipients: tuple[str, ...] = ()
-    success_of: tuple[str, ...] = ("full_import_from_erp", "import_entities")
+    success_of: tuple[str, ...] = (FULL_IMPORT.job, IMPORT_ENTITIES.job)
     still_failing_hours: Annotated[float, Field(gt=0)] = 24
     language: Literal["it", "en"] = "it"
     ui_url: str | None = None
@@ -370,18 +371,6 @@ class SchedulesConfig(Section):
     morning_report: str | None = None
     cleaning: str | None = None
     sensors: tuple[SensorName, ...] = ()
-
-
-# Its keys that hold an expression of cron of their own.
-CRON_KEYS = (
-    "full_import",
-    "export",
-    "import_files",
-    "download_images",
-    "geocoding",
-    "morning_report",
-    "cleaning",
-)
 
 
 class ApiConfig(Section):

@@ -8,20 +8,9 @@ from contextlib import contextmanager, suppress
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
-from kimo_assets.database.names import RUN_LOCK
+from kimo_assets.catalog.menu import RUN_LOCK, busy_with
 from kimo_assets.database.server import Database
 from kimo_assets.errors import LockedError
-
-# The side jobs: each its own, beside imports and exports. A cleaning also holds that of imports
-# while it is in the ledger.
-IMAGES = "kimo_assets: images"
-GEOCODING = "kimo_assets: geocoding"
-CLEANING = "kimo_assets: cleaning"
-_BUSY = {
-    IMAGES: "another import of pictures",
-    GEOCODING: "another geocoding",
-    CLEANING: "another cleaning",
-}
 
 
 @contextmanager
@@ -32,12 +21,8 @@ def exclusive(database: Database, key: str = RUN_LOCK) -> Iterator[Connection]:
     with database.connect() as connection:
         taken = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [key]).fetchone()
         if taken != (True,):
-            busy = (
-                _holder(connection)
-                if key == RUN_LOCK
-                else f"{_BUSY[key]} is running; wait until it has ended"
-            )
-            raise LockedError(busy)
+            holder = _holder(connection) if key == RUN_LOCK else busy_with(key)
+            raise LockedError(holder)
         try:
             yield connection
         finally:
@@ -60,7 +45,7 @@ def _holder(connection: Connection) -> str:
         "WHERE finished_at IS NULL ORDER BY load DESC LIMIT 1"
     ).fetchone()
     if row is None:
-        return "another import or export is running; wait until it has ended"
+        return busy_with(RUN_LOCK)
     load, title, since, run_id = row
     run = f", run {run_id}" if run_id else ""
     return f"'{title}' (load {load}{run}) is running since {since} UTC; wait until it has ended"

@@ -19,7 +19,8 @@ from importlib.resources import files
 import psycopg
 from psycopg import Connection, sql
 
-from kimo_assets.database.names import KIMO, RUN_LOCK, columns, table
+from kimo_assets.catalog.menu import RUN_LOCK
+from kimo_assets.database.names import KIMO, columns, table
 from kimo_assets.errors import MigrationError
 
 HISTORY = "history"

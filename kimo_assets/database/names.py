@@ -13,9 +13,6 @@ KIMO = "kimo"
 PLAN = "plan"
 OPS = "ops"
 
-# The advisory lock of imports and exports (database/locks.py).
-RUN_LOCK = "kimo_assets: import or export"
-
 # Every row of every entity is identified by its Id: the ERP's, or one derived from the entity's
 # key.
 ID = "Id"

@@ -7,12 +7,12 @@ import warnings
 
 import dagster as dg
 
+from kimo_assets.catalog.menu import ASSET_OF_STEP
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.asset_checks import build_checks
 from kimo_assets.defs.assets.agent_payloads import agent_payloads
 from kimo_assets.defs.assets.pipeline_assets import (
-    ASSET_OF_STEP,
     GROUP,
     OWNERS,
     build_assets,

@@ -13,20 +13,14 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from kimo_assets.catalog import menu
+from kimo_assets.catalog.menu import MenuEntry
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import report_of_run, steps_of_run
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
-from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.instance import dagster_home
-from kimo_assets.defs.jobs.cleaning import CLEANING_JOB, CLEANING_OP
-from kimo_assets.defs.jobs.export import EXPORT_JOB, EXPORT_OP
-from kimo_assets.defs.jobs.import_jobs import ENTITIES_JOB, STEPS_OF_JOB
-from kimo_assets.defs.jobs.media_and_geocoding import OP_OF_TASK
-from kimo_assets.defs.jobs.retry import RETRY_JOB, RETRY_OP
-from kimo_assets.defs.jobs.settings import SETTINGS_JOB, SETTINGS_OP
-from kimo_assets.defs.jobs.undo import UNDO_JOB
 from kimo_assets.defs.naming import LOCATION_TAG, code_location
 from kimo_assets.defs.resource import ERROR_KIND, ERROR_MESSAGE, BeforeStep
 from kimo_assets.errors import ContractError, KimoError, error_of_record
@@ -64,12 +58,10 @@ def launch_import(
     entities is in the report.
     """
     config.choose(list(entities), only_listed=only_listed)
-    name = next(
-        (job for job, chosen in STEPS_OF_JOB.items() if chosen == tuple(steps)), ENTITIES_JOB
-    )
+    entry = menu.entry_of_steps(steps)
 
     def run(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-        if entities or plan or name == ENTITIES_JOB:
+        if entities or plan or entry is None:
             mask = {
                 "entities": ",".join(entities),
                 "only_listed": only_listed,
@@ -77,8 +69,8 @@ def launch_import(
                 "allow_shrink": allow_shrink,
                 "plan": plan,
             }
-            return _run_op_job(config, defs, instance, ENTITIES_JOB, "import_named_entities", mask)
-        return _run_all(defs, instance, config, name, allow_shrink)
+            return _run_op_job(config, defs, instance, menu.IMPORT_ENTITIES, mask)
+        return _run_all(defs, instance, config, entry, allow_shrink)
 
     return _launch(config, database, run, progress, before_step)
 
@@ -95,7 +87,7 @@ def launch_undo(
     return _launch(
         config,
         database,
-        lambda defs, instance: _run_op_job(config, defs, instance, UNDO_JOB, "undo", asked),
+        lambda defs, instance: _run_op_job(config, defs, instance, menu.UNDO, asked),
         progress,
     )
 
@@ -117,7 +109,7 @@ def launch_retry(
     return _launch(
         config,
         database,
-        lambda defs, instance: _run_op_job(config, defs, instance, RETRY_JOB, RETRY_OP, asked),
+        lambda defs, instance: _run_op_job(config, defs, instance, menu.RETRY, asked),
         progress,
     )
 
@@ -136,7 +128,7 @@ def launch_settings(
     result = _run(
         config,
         database,
-        lambda defs, instance: _run_op_job(config, defs, instance, SETTINGS_JOB, SETTINGS_OP, {}),
+        lambda defs, instance: _run_op_job(config, defs, instance, menu.SETTINGS, {}),
         progress,
     )
     report = _recorded(database, result, StepReport)
@@ -151,7 +143,7 @@ def launch_task(
     config: KimoConfig, database: Database, *, job: str, progress: Progress | None = None
 ) -> TaskReport:
     """One of the menu's side jobs. Raises: what has refused it (tasks.py), or ended it."""
-    return _launch_task(config, database, job, OP_OF_TASK[job], None, progress)
+    return _launch_task(config, database, menu.entry_of(job), None, progress)
 
 
 def launch_cleaning(
@@ -164,21 +156,20 @@ def launch_cleaning(
     """Deletes what is older than `retention:` says. Raises: LockedError while an import or export
     is running.
     """
-    return _launch_task(config, database, CLEANING_JOB, CLEANING_OP, {"dry_run": dry_run}, progress)
+    return _launch_task(config, database, menu.CLEANING, {"dry_run": dry_run}, progress)
 
 
 def _launch_task(
     config: KimoConfig,
     database: Database,
-    job: str,
-    op: str,
+    entry: MenuEntry,
     asked: Mapping[str, Any] | None,
     progress: Progress | None,
 ) -> TaskReport:
     result = _run(
         config,
         database,
-        lambda defs, instance: _run_op_job(config, defs, instance, job, op, asked),
+        lambda defs, instance: _run_op_job(config, defs, instance, entry, asked),
         progress,
     )
     return _recorded(database, result, TaskReport)
@@ -196,7 +187,7 @@ def launch_export(
     result = _run(
         config,
         database,
-        lambda defs, instance: _run_op_job(config, defs, instance, EXPORT_JOB, EXPORT_OP, None),
+        lambda defs, instance: _run_op_job(config, defs, instance, menu.EXPORT, None),
         progress,
     )
     return _recorded(database, result, ExportReport)
@@ -251,16 +242,15 @@ def _run_op_job(
     config: KimoConfig,
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
-    job: str,
-    op: str,
+    entry: MenuEntry,
     asked: Mapping[str, Any] | None,
 ) -> dg.ExecuteInProcessResult:
     """A job of one op, with what it is asked for."""
-    return defs.resolve_job_def(job).execute_in_process(
+    return defs.resolve_job_def(entry.job).execute_in_process(
         instance=instance,
         tags=_tags(config),
         run_config={"loggers": _LOGGERS}
-        | ({} if asked is None else {"ops": {op: {"config": dict(asked)}}}),
+        | ({} if asked is None else {"ops": {entry.op: {"config": dict(asked)}}}),
         raise_on_error=False,
     )
 
@@ -269,7 +259,7 @@ def _run_all(
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
     config: KimoConfig,
-    name: str,
+    entry: MenuEntry,
     allow_shrink: bool,
 ) -> dg.ExecuteInProcessResult:
     partitions = config.entity_names
@@ -278,11 +268,11 @@ def _run_all(
         ASSET_PARTITION_RANGE_END_TAG: partitions[-1],
     }
     guarded = {
-        ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}}
-        for step in STEPS_OF_JOB[name]
+        menu.ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}}
+        for step in entry.steps
         if step in (1, 2)
     }
-    return defs.resolve_job_def(name).execute_in_process(
+    return defs.resolve_job_def(entry.job).execute_in_process(
         instance=instance,
         tags=_tags(config) | whole,
         run_config={"ops": guarded, "loggers": _LOGGERS},

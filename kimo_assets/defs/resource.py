@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import dagster as dg
 
+from kimo_assets.catalog.menu import title_of
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import record_report
 from kimo_assets.database.server import Database, open_database
@@ -15,14 +16,10 @@ from kimo_assets.defs.naming import of_another_company
 from kimo_assets.errors import KimoError, LockedError, reason
 from kimo_assets.pipeline.steps import Run, open_run, run_step
 from kimo_assets.progress import LoggedProgress, Progress
-from kimo_assets.reports import ExportReport, StepReport, TaskReport, title_of
+from kimo_assets.reports import ExportReport, StepReport, TaskReport
 from kimo_assets.texts import say
 
 RESOURCE = "kimo"
-
-# What takes the lock of imports and exports: in Dagster's queue one run at a time. Side jobs have
-# pools of their own.
-DATA_POOL = "kimo_data"
 
 Result = TypeVar("Result")
 Report = TypeVar("Report", StepReport, ExportReport)

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from psycopg import Connection
 from sqlalchemy.engine import URL, make_url
 
-from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog import load_catalog, menu
+from kimo_assets.catalog.menu import command_of, title_of
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import is_held
 from kimo_assets.database.overdue_records import days_stuck, stuck
@@ -34,11 +35,9 @@ from kimo_assets.notifications.morning import (
 from kimo_assets.notifications.outbox import Sent, post, send_due, undelivered
 from kimo_assets.notifications.runs import RefusedRows, RunNews, StepLine
 from kimo_assets.notifications.settings import Language, NotificationSettings, notification_settings
-from kimo_assets.reports import title_of
 from kimo_assets.sources.connection import without_secrets
 from kimo_assets.staging.rejected import count_rejected
 
-MORNING = "morning_report"
 MAX_HOURS_RULE = "Sync\\MaxHoursWithoutSync"
 
 _NAMED = 10
@@ -94,26 +93,6 @@ class EndedRun:
     notes: Sequence[str] = ()
 
 
-EXPORT = "export_to_erp"
-# What the operator types to do a job again, where it has a command.
-_COMMANDS = {
-    EXPORT: "kimo export",
-    "import_files": "kimo images import",
-    "download_items_images": "kimo images download",
-    "geocode_addresses": "kimo geocode",
-    "settings_sync_data_creation": "kimo sync-settings",
-    "retry_rejected": "kimo retry",
-    "undo_load": "kimo undo",
-    "plan_import": "kimo plan",
-    MORNING: "kimo report --send",
-    "step_1_import_from_erp": "kimo import --step 1",
-    "step_2_load_from_integrator": "kimo import --step 2",
-    "step_3_sync_data_creation": "kimo import --step 3",
-    "step_2_3_load_and_sync_data_creation": "kimo import --step 2 --step 3",
-    "import_entities": "kimo import --entities A,B",
-}
-
-
 def read_run(
     connection: Connection, config: KimoConfig, settings: NotificationSettings, run: EndedRun
 ) -> RunNews:
@@ -125,14 +104,14 @@ def read_run(
     load = _load_of(connection, run.run_id)
     steps = _steps(connection, load, told) if load is not None else {}
     of_steps = any(line.status == "failed" for lines in steps.values() for line in lines)
-    is_export = run.job == EXPORT
+    is_export = run.job == menu.EXPORT.job
     return RunNews(
         run_id=run.run_id,
         title=run.title,
         success=run.success,
         started_at=run.started_at,
         ended_at=run.ended_at,
-        command=_COMMANDS.get(run.job, "kimo import"),
+        command=command_of(run.job),
         load=load,
         started_by=run.started_by,
         steps=steps,
@@ -272,7 +251,7 @@ def read_morning(
 
 def last_report(connection: Connection) -> datetime | None:
     row = connection.execute(
-        "SELECT max(made_at) FROM ops.mail WHERE run_id LIKE %s", [f"{MORNING}:%"]
+        "SELECT max(made_at) FROM ops.mail WHERE run_id LIKE %s", [f"{menu.MORNING_REPORT.job}:%"]
     ).fetchone()
     return row[0] if row else None
 
@@ -394,6 +373,6 @@ def send_morning_report(connection: Connection, config: KimoConfig, key: str) ->
             or ("nobody is named in `notifications:` of kimo.yaml to get it",)
         )
     letter = morning_letter(read_morning(connection, config, settings), settings)
-    post(connection, letter, settings.everybody, settings, f"{MORNING}:{key}")
+    post(connection, letter, settings.everybody, settings, f"{menu.MORNING_REPORT.job}:{key}")
     sent = send_due(connection, settings)
     return replace(sent, problems=tuple(dict.fromkeys((*sent.problems, *settings.problems))))

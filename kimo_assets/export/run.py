@@ -8,7 +8,7 @@ from functools import cached_property
 
 from psycopg import Connection
 
-from kimo_assets.catalog import Catalog, load_catalog
+from kimo_assets.catalog import Catalog, load_catalog, menu
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.semaphore_ledger import SemaphoreLedger
 from kimo_assets.errors import ExportError
@@ -36,8 +36,6 @@ from kimo_assets.sources.semaphore import (
     open_semaphores,
     taken,
 )
-
-TITLE = "Export verso Erp"
 
 # Rows of heads and parts to a batch, at most, but for a single head that has more: what is kept in
 # memory at once.
@@ -232,7 +230,7 @@ class _Export:
         names = [
             name for name in listed_heads(self.run.config, self.run.catalog) if name in erp.targets
         ]
-        self.run.listener.task_started(TITLE, count_ready(self.run.connection, names))
+        self.run.listener.task_started(menu.EXPORT.title, count_ready(self.run.connection, names))
         for name in names:
             _Entity(self, erp, name).send()
 

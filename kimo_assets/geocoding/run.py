@@ -14,6 +14,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from kimo_assets.catalog.menu import GEOCODE
 from kimo_assets.config.models import GeocodingConfig
 from kimo_assets.errors import GeocodingError
 from kimo_assets.geocoding.addresses import VERSION, normalise
@@ -22,8 +23,6 @@ from kimo_assets.geocoding.positions import ACCOUNT_TYPES, SET_BY_PERSON, WRITTE
 from kimo_assets.geocoding.report import corrections, totals
 from kimo_assets.progress import Progress
 from kimo_assets.reports import Problem, TaskReport
-
-TITLE = "Geocodifica Account"
 
 # Answers are asked for again in the last tenth of the days that they may be kept, so that none is
 # missing in between.
@@ -174,7 +173,7 @@ def _ask_all(
     sleep: Sleep,
 ) -> None:
     due = _due(connection, config)
-    listener.task_started(TITLE, len(due))
+    listener.task_started(GEOCODE.title, len(due))
     geocoder = Geocoder(
         config,
         key,
@@ -342,7 +341,7 @@ def _report(connection: Connection, outcome: _Outcome, expired: int, seconds: fl
         *_failures(connection, outcome),
         *(Problem(one.what, one.why) for one in corrections(connection)),
     ]
-    return TaskReport(TITLE, seconds, counts, tuple(problems), tuple(notes))
+    return TaskReport(GEOCODE.title, seconds, counts, tuple(problems), tuple(notes))
 
 
 def _failures(connection: Connection, outcome: _Outcome) -> Iterable[Problem]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from kimo_assets.catalog.menu import DOWNLOAD_IMAGES
 from kimo_assets.database.names import KIMO, table
 from kimo_assets.errors import ImagesError, in_one_line
 from kimo_assets.images import ledger, public_folder
@@ -30,7 +31,6 @@ from kimo_assets.images.worker_pool import DeadWorkerError, Outcome, Piece, Work
 from kimo_assets.progress import Progress
 from kimo_assets.reports import Problem, TaskReport
 
-TITLE = "Download immagini da url"
 ENTITY = "ItemUrl"
 
 # After so many pictures in a row, each tried as often as may be, a host is given up for the run: it
@@ -103,7 +103,7 @@ def download_images(
     _prepare(connection, settings)
     refused = _name_pictures(connection)
     wanted, not_due = _wanted(connection, settings)
-    listener.task_started(TITLE, len(wanted))
+    listener.task_started(DOWNLOAD_IMAGES.title, len(wanted))
     run = _Run(connection, settings, listener, fetcher or _fetcher(settings), _Makers(settings))
     run.note(refused)
     run.download(wanted)
@@ -115,7 +115,7 @@ def download_images(
         "removed": removed,
     }
     return TaskReport(
-        TITLE,
+        DOWNLOAD_IMAGES.title,
         time.monotonic() - started,
         counts,
         _problems(connection, run.failures),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog.menu import IMPORT_FILES
 from kimo_assets.config.models import IMAGE_ENTITIES
 from kimo_assets.database.names import ARCHIVED, KIMO, table
 from kimo_assets.errors import ImagesError, in_one_line
@@ -24,8 +25,6 @@ from kimo_assets.images.source_folder import Listing, Stamp, list_folder
 from kimo_assets.images.worker_pool import Outcome, Piece, make_all
 from kimo_assets.progress import Progress
 from kimo_assets.reports import Problem, TaskReport
-
-TITLE = "Importazione file immagini articoli"
 
 # What was made is kept after so many pictures, or so much time.
 _BATCH = 32
@@ -87,7 +86,7 @@ def import_files(connection: Connection, settings: ImageSettings, listener: Prog
         raise _unusable(settings, error) from error
     with connection.transaction():
         pieces, stamps = _choose(connection, settings, found)
-    listener.task_started(TITLE, len(pieces))
+    listener.task_started(IMPORT_FILES.title, len(pieces))
     made, size = _work(connection, settings, pieces, stamps, listener)
     try:
         with connection.transaction():
@@ -100,7 +99,7 @@ def import_files(connection: Connection, settings: ImageSettings, listener: Prog
     problems = [*_without_source(found), *problems_of_rows(connection)]
     counts = _totals(connection, found, made) | {"removed": removed, "bytes": size}
     seconds = time.monotonic() - started
-    return TaskReport(TITLE, seconds, counts, tuple(problems), tuple(found.notes))
+    return TaskReport(IMPORT_FILES.title, seconds, counts, tuple(problems), tuple(found.notes))
 
 
 def look(connection: Connection, settings: ImageSettings) -> Found:

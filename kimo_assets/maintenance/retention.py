@@ -16,6 +16,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import Connection, sql
 
+from kimo_assets.catalog.menu import CLEANING
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.names import ARCHIVED, CHANGED, KIMO, table
@@ -23,8 +24,6 @@ from kimo_assets.database.server import Database
 from kimo_assets.pipeline.saved_plan import forget_snapshots
 from kimo_assets.progress import Progress
 from kimo_assets.reports import TaskReport
-
-TITLE = "Pulizia"
 
 # Rows to a statement, and of a table to a run: what is left is the next run's.
 _BATCH = 10_000
@@ -167,7 +166,7 @@ def clean_ledger(
     cutoff = now() - timedelta(days=config.retention.ledger_days)
     parameters = {"cutoff": cutoff, "mapped": list(config.entities)}
     counts: dict[str, int] = {}
-    listener.task_started(TITLE, len(_KINDS) + 1)
+    listener.task_started(CLEANING.title, len(_KINDS) + 1)
     with exclusive(database) as connection, _tried(connection, dry_run=dry_run):
         for kind in _KINDS:
             if kind.table == "ops.load":
@@ -183,7 +182,9 @@ def clean_ledger(
         for name, n in counts.items()
         if n >= _MOST
     ]
-    return TaskReport(TITLE, time.monotonic() - started, counts, notes=tuple(notes), run_id=run_id)
+    return TaskReport(
+        CLEANING.title, time.monotonic() - started, counts, notes=tuple(notes), run_id=run_id
+    )
 
 
 @contextmanager

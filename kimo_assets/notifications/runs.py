@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.notifications.compose import Block, Items, Letter, Paragraph, Section, Tone, table
 from kimo_assets.notifications.settings import NotificationSettings
 from kimo_assets.notifications.translations import Words
-from kimo_assets.reports import STEP_TITLES, by_reason
+from kimo_assets.reports import by_reason
 
 Told = Literal["succeeded", "failed", "still failing", "recovered"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, IsolationLevel
 
-from kimo_assets.catalog import Catalog, load_catalog
+from kimo_assets.catalog import Catalog, load_catalog, menu
 from kimo_assets.config import KimoConfig
 from kimo_assets.database import ledger
 from kimo_assets.database.locks import exclusive, is_usable
@@ -34,7 +34,6 @@ from kimo_assets.reports import (
     PublishedEntity,
     StagedEntity,
     StepReport,
-    menu_title,
 )
 from kimo_assets.staging.promote import promote
 from kimo_assets.staging.step import StagingRun, stage_entities
@@ -121,7 +120,7 @@ def settle_batch(config: KimoConfig, database: Database, batch: int, *, arrived:
 
     Raises: LockedError. ExportError when there is nothing to settle about it.
     """
-    title = f"{menu_title('export_to_erp')}: lotto {batch}"
+    title = f"{menu.EXPORT.title}: lotto {batch}"
     with open_run(config, database, title=title) as run:
         return resolve(_export_run(run), batch, arrived=arrived)
 

@@ -13,9 +13,10 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
+from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
 from kimo_assets.database import ledger
-from kimo_assets.database.locks import GEOCODING, IMAGES, exclusive
+from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.errors import GeocodingError, LockedError
 from kimo_assets.geocoding import positions
@@ -37,7 +38,7 @@ def import_files(
     config: KimoConfig, database: Database, progress: Progress, run_id: str | None = None
 ) -> TaskReport:
     """Raises: LockedError; ImagesError when a folder cannot be used; ConfigError."""
-    with exclusive(database, IMAGES) as connection:
+    with exclusive(database, menu.IMPORT_FILES.lock) as connection:
         report = files.import_files(connection, image_settings(connection, config), progress)
         return _handed_over(database, report, references.refresh, run_id)
 
@@ -46,7 +47,7 @@ def download_images(
     config: KimoConfig, database: Database, progress: Progress, run_id: str | None = None
 ) -> TaskReport:
     """Raises: LockedError; ImagesError when the public folder cannot be used; ConfigError."""
-    with exclusive(database, IMAGES) as connection:
+    with exclusive(database, menu.DOWNLOAD_IMAGES.lock) as connection:
         report = download.download_images(connection, image_settings(connection, config), progress)
         return _handed_over(database, report, references.refresh, run_id)
 
@@ -59,13 +60,13 @@ def geocode_addresses(
     What was answered before is kept.
     """
     section = config.geocoding
-    with exclusive(database, GEOCODING) as connection:
+    with exclusive(database, menu.GEOCODE.lock) as connection:
         try:
             report = geocoding.geocode_addresses(
                 connection, section, os.environ.get(section.key_variable), progress
             )
         except GeocodingError:
-            _hand_over(database, geocoding.TITLE, positions.refresh, run_id)
+            _hand_over(database, menu.GEOCODE.title, positions.refresh, run_id)
             raise
         return _handed_over(database, report, positions.refresh, run_id)
 

@@ -13,20 +13,19 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from kimo_assets.catalog import menu
+from kimo_assets.catalog.menu import WORK_OF_JOB, Work, title_of
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import abandoned
 from kimo_assets.database.server import Database
 from kimo_assets.diagnostics.status import Status, has_database, nothing_yet, read_status
 from kimo_assets.errors import KimoError, UnknownEntityError, WebserverError, in_one_line, nearest
-from kimo_assets.reports import title_of
 from kimo_assets.webapi.access import HEALTH, TOKEN_PARAMETER, Answer, Door, refused, with_door
 from kimo_assets.webapi.endpoints import (
     ENDPOINTS,
     PREFIX,
     STATUS,
-    WORK_OF_JOB,
     Endpoint,
-    Work,
     endpoint_of,
     nearest_endpoints,
 )
@@ -101,7 +100,7 @@ class WebApi:
 
     def _launch(self, endpoint: Endpoint, asked: "Asked") -> Answer:
         mapped = (
-            self._webserver.partitions("full_import_from_erp")
+            self._webserver.partitions(menu.FULL_IMPORT.job)
             if endpoint.is_partitioned or asked.tables
             else []
         )
@@ -224,7 +223,7 @@ def _parameters(request: Request, endpoint: Endpoint) -> Asked:
             f"There is no parameter '{unknown[0]}'. {those}{hint} Nothing was started."
         )
     tables = tuple(name.strip() for name in given.get("tables", "").split(",") if name.strip())
-    if endpoint.mask_op and not tables:
+    if endpoint.has_mask and not tables:
         raise BadRequestError(
             "Say which entities: ImportFromErp?tables=Item,PriceList. FullImportFromErp imports"
             " all. Nothing was started."

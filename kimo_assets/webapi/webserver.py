@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from kimo_assets.catalog import menu
 from kimo_assets.errors import WebserverError
 
 _TIMEOUT_S = 20
@@ -127,7 +128,7 @@ class Webserver:
         ours = [
             node
             for node in nodes
-            if any(job["name"] == "full_import_from_erp" for job in node["jobs"])
+            if any(job["name"] == menu.FULL_IMPORT.job for job in node["jobs"])
         ]
         if len(ours) == 1:
             return {

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.database.locks import exclusive
-from kimo_assets.reports import STEP_TITLES
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 
 

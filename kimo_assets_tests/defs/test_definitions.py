@@ -14,11 +14,9 @@ import pytest
 import yaml
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog.menu import ASSET_OF_STEP, MENU, STEP_TITLES, MenuEntry
 from kimo_assets.config import KimoConfig, load_config
-from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.jobs.import_jobs import STEPS_OF_JOB
-from kimo_assets.reports import STEP_TITLES, menu_title
 
 GOLDEN = Path(__file__).parent / "graph.yaml"
 ENTITIES = ("PriceList", "Item", "ItemTranslation", "Account", "Zone", "SalesAgent", "Language")
@@ -127,11 +125,11 @@ def test_an_asset_begins_with_its_menu_entry(config: KimoConfig, asset: str, tit
     assert node.description.startswith(f"{title}. ")
 
 
-@pytest.mark.parametrize("job", STEPS_OF_JOB)
-def test_a_job_begins_with_its_menu_entry(config: KimoConfig, job: str) -> None:
-    description = build_defs(config).resolve_job_def(job).description
+@pytest.mark.parametrize("entry", [entry for entry in MENU if entry.steps], ids=lambda e: e.job)
+def test_a_job_begins_with_its_menu_entry(config: KimoConfig, entry: MenuEntry) -> None:
+    description = build_defs(config).resolve_job_def(entry.job).description
     assert description is not None
-    assert description.startswith(f"{menu_title(job)}. ")
+    assert description.startswith(f"{entry.title}. ")
 
 
 def test_the_masks_job_begins_with_the_menu_entries_it_stands_for(config: KimoConfig) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from kimo_assets.catalog.menu import MENU
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.build import build_defs
-from kimo_assets.defs.jobs.import_jobs import STEPS_OF_JOB
 from kimo_assets.errors import ContractError, LockedError, UnknownEntityError
 from kimo_assets.reports import ImportReport
 from kimo_assets_tests.defs.conftest import ASSETS, ERP, Company
@@ -301,7 +301,9 @@ def test_a_run_that_breaks_outside_any_entity_is_one_sentence(
 # -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("job", "steps"), STEPS_OF_JOB.items())
+@pytest.mark.parametrize(
+    ("job", "steps"), [(entry.job, entry.steps) for entry in MENU if entry.steps]
+)
 def test_each_job_does_its_steps_and_no_other(
     company: Company, job: str, steps: tuple[int, ...]
 ) -> None:

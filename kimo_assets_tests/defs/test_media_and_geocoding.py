@@ -7,10 +7,9 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from kimo_assets.database.locks import IMAGES, exclusive
+from kimo_assets.catalog import menu
+from kimo_assets.database.locks import exclusive
 from kimo_assets.defs.in_process import launch_export, launch_task
-from kimo_assets.defs.jobs.export import ERP_OUTBOX
-from kimo_assets.defs.jobs.media_and_geocoding import GEOPOSITIONS, PUBLIC_IMAGES
 from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
 from kimo_assets.errors import GeocodingError, LockedError
 from kimo_assets.quality.export_check import NOTHING_IS_STUCK
@@ -76,13 +75,13 @@ def recorded(company: Company, asset: str) -> dict[str, Any]:
 def test_pictures_show_what_was_made_what_was_not_and_a_contact_sheet(pictured: Company) -> None:
     report = launched(pictured, "import_files")
     assert (report.counts["made"], report.counts["missing"]) == (1, 1)
-    shown = recorded(pictured, PUBLIC_IMAGES)
+    shown = recorded(pictured, menu.IMPORT_FILES.asset)
     assert (shown["made"], shown["missing"], shown["problems"]) == (1, 1, 1)
     assert "ItemImage I2: b.jpg" in shown["what could not be done"]
     assert shown["contact sheet"].startswith("![contact sheet](data:image/png;base64,")
     again = launched(pictured, "import_files")
     assert again.counts["made"] == 0
-    assert "contact sheet" not in recorded(pictured, PUBLIC_IMAGES)
+    assert "contact sheet" not in recorded(pictured, menu.IMPORT_FILES.asset)
     assert pictured.runs()[0].job_name == "import_files"
 
 
@@ -100,7 +99,7 @@ def test_pictures_may_be_imported_beside_an_import_but_not_twice_at_a_time(
     pictured: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        exclusive(pictured.database, IMAGES),
+        exclusive(pictured.database, menu.IMPORT_FILES.lock),
         pytest.raises(LockedError, match="another import of pictures is running"),
     ):
         launched(pictured, "import_files")
@@ -120,7 +119,7 @@ def test_a_geocoding_shows_a_picture_and_the_provinces(
         pictured.settings |= {"geocoding": {"base_url": google.url}}
         monkeypatch.setenv("GOOGLE_MAPS_API_KEY", DEMO_KEY)
         assert launched(pictured, "geocode_addresses").counts["answered"] == 2
-        shown = recorded(pictured, GEOPOSITIONS)
+        shown = recorded(pictured, menu.GEOCODE.asset)
         assert shown["positions"].startswith(
             "![where the customers are](data:image/svg+xml;base64,"
         )
@@ -136,7 +135,7 @@ def test_without_a_key_the_run_says_so_and_with_a_wrong_one_it_fails_with_a_sent
 ) -> None:
     monkeypatch.delenv("GOOGLE_MAPS_API_KEY", raising=False)
     assert "GOOGLE_MAPS_API_KEY" in launched(pictured, "geocode_addresses").notes[0]
-    assert "GOOGLE_MAPS_API_KEY" in recorded(pictured, GEOPOSITIONS)["notes"]
+    assert "GOOGLE_MAPS_API_KEY" in recorded(pictured, menu.GEOCODE.asset)["notes"]
     with GoogleStandIn(key=DEMO_KEY) as google:
         pictured.settings |= {"geocoding": {"base_url": google.url}}
         monkeypatch.setenv("GOOGLE_MAPS_API_KEY", "AIzaSomeOtherKey")
@@ -178,7 +177,7 @@ def test_an_export_is_a_run_that_shows_what_was_sent_and_what_was_held(selling: 
     assert (report.entities["Document"].sent, report.entities["Document"].rows) == (1, 3)
     assert selling.erp_file.read("SELECT Id FROM ORDERS") == [("D1",)]
     assert selling.erp_file.read("SELECT Id FROM DocumentLine ORDER BY 1") == [("L1",), ("L2",)]
-    shown = recorded(selling, ERP_OUTBOX)
+    shown = recorded(selling, menu.EXPORT.asset)
     assert (shown["ready"], shown["sent"], shown["rows"]) == (2, 1, 3)
     assert "| Document D2 r2 |" in shown["held back"]
     assert selling.runs()[0].job_name == "export_to_erp"
@@ -200,7 +199,7 @@ def test_the_check_tells_of_what_is_stuck(selling: Company) -> None:
 
 
 def _check(company: Company) -> dg.AssetCheckEvaluation:
-    key = dg.AssetCheckKey(dg.AssetKey(ERP_OUTBOX), NOTHING_IS_STUCK.name)
+    key = dg.AssetCheckKey(dg.AssetKey(menu.EXPORT.asset), NOTHING_IS_STUCK.name)
     with company.instance() as instance:
         record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
     evaluation = (

@@ -11,8 +11,8 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from kimo_assets.catalog.menu import menu_title
 from kimo_assets.defs.build import build_defs
-from kimo_assets.reports import menu_title
 from kimo_assets_tests.defs.conftest import ASSETS, ERP, Company
 
 EVERY = set(ERP)

@@ -13,12 +13,12 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import is_valid_cron_string, schedule_execution_time_iterator
 
+from kimo_assets.catalog.menu import menu_title
 from kimo_assets.config import load_config
 from kimo_assets.config.times import check_cron
 from kimo_assets.defs.automation.run_requests import MINUTE_TAG
 from kimo_assets.defs.build import build_defs
 from kimo_assets.errors import ConfigError
-from kimo_assets.reports import menu_title
 from kimo_assets_tests.defs.conftest import Company
 from kimo_assets_tests.defs.queueing import submit
 

@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from kimo_assets.database.locks import CLEANING, IMAGES, exclusive
-from kimo_assets.database.names import RUN_LOCK
+from kimo_assets.catalog.menu import CLEANING_LOCK, IMAGES_LOCK, RUN_LOCK
+from kimo_assets.database.locks import exclusive
 from kimo_assets.defs.automation.sensors import build_sensors
 from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.naming import LOCATION_TAG
@@ -460,7 +460,8 @@ def test_what_moves_data_is_off_until_kimo_yaml_says_it(shared: Company) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "lock"), [("import_files", IMAGES), ("clean_up", CLEANING), ("plan_import", RUN_LOCK)]
+    ("name", "lock"),
+    [("import_files", IMAGES_LOCK), ("clean_up", CLEANING_LOCK), ("plan_import", RUN_LOCK)],
 )
 def test_a_job_without_a_load_whose_lock_nobody_holds_for_two_minutes_is_dead(
     company: Company, name: str, lock: str

@@ -14,11 +14,11 @@ import dagster as dg
 import pytest
 import yaml
 
+from kimo_assets.catalog.menu import DATA_POOL
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.defs.build import build_defs
 from kimo_assets.defs.naming import location_of
-from kimo_assets.defs.resource import DATA_POOL
 from kimo_assets_tests.deploy.conftest import Host, answers, free_port, until
 from kimo_assets_tests.support.company import World, url_of
 

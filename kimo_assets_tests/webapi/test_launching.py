@@ -11,10 +11,10 @@ import pytest
 import requests
 import yaml
 
+from kimo_assets.catalog.menu import MENU, WORK_OF_JOB, title_of
 from kimo_assets.config import load_config
-from kimo_assets.reports import MENU_TITLES, title_of
 from kimo_assets.webapi.app import build_app
-from kimo_assets.webapi.endpoints import ENDPOINTS, WORK_OF_JOB
+from kimo_assets.webapi.endpoints import ENDPOINTS
 from kimo_assets_tests.cli.conftest import Company
 from kimo_assets_tests.webapi.conftest import (
     BASE,
@@ -243,22 +243,6 @@ def test_status_says_what_waits_and_how_the_last_load_ended(base: str) -> None:
 
 def test_every_job_of_the_menu_is_known_to_the_web_api(webserver: str) -> None:
     """A job that does an import's work and is not among them would not discard anything."""
-    from kimo_assets.defs.jobs.export import EXPORT_JOB
-    from kimo_assets.defs.jobs.import_jobs import ENTITIES_JOB, STEPS_OF_JOB
-    from kimo_assets.defs.jobs.media_and_geocoding import OP_OF_TASK
-    from kimo_assets.defs.jobs.retry import RETRY_JOB
-    from kimo_assets.defs.jobs.settings import SETTINGS_JOB
-    from kimo_assets.defs.jobs.undo import UNDO_JOB
-
-    assert set(WORK_OF_JOB) == {
-        *STEPS_OF_JOB,
-        ENTITIES_JOB,
-        EXPORT_JOB,
-        SETTINGS_JOB,
-        RETRY_JOB,
-        UNDO_JOB,
-        *OP_OF_TASK,
-        "__ASSET_JOB",
-    }
-    assert set(WORK_OF_JOB) <= set(MENU_TITLES)
+    without_work = {"plan_import", "clean_up", "morning_report"}
+    assert set(WORK_OF_JOB) == {entry.job for entry in MENU} - without_work
     assert BASE == "/server/Integration"

@@ -8,10 +8,11 @@ from statistics import median
 import dagster as dg
 from psycopg import Connection
 
+from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table, picture
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import KimoRun
-from kimo_assets.reports import STEP_TITLES, StepReport
+from kimo_assets.reports import StepReport
 from kimo_assets.sync.inspection.payload_size import PastWeight, history, weigh, weights_after
 from kimo_assets.sync.inspection.plot import bytes_over_loads
 from kimo_assets.sync.store.store import Store

@@ -13,16 +13,11 @@ import dagster as dg
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Entity, Field, load_catalog
+from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.config import EntityMapping, KimoConfig
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING
 from kimo_assets.database.rejection_history import loads_of_step, since_in_words, times_refused
-from kimo_assets.reports import (
-    STEP_TITLES,
-    AnswersEntity,
-    EntityReport,
-    PublishedEntity,
-    StepReport,
-)
+from kimo_assets.reports import AnswersEntity, EntityReport, PublishedEntity, StepReport
 
 _SAMPLE_ROWS = 5
 _REJECTED_ROWS = 20

@@ -9,16 +9,16 @@ import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG, PARTITION_NAME_TAG
 from pydantic import Field
 
+from kimo_assets.catalog import menu
+from kimo_assets.catalog.menu import ASSET_OF_STEP, DATA_POOL, STEP_TITLES
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets.agent_payloads import record_agent_payloads
 from kimo_assets.defs.assets.metadata import failures_table, recorded_metadata, step_summary
-from kimo_assets.defs.jobs.media_and_geocoding import GEOPOSITIONS, PUBLIC_IMAGES
 from kimo_assets.defs.jobs.settings import record_settings
 from kimo_assets.defs.naming import asset_key, pool_of
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
-from kimo_assets.reports import STEP_TITLES, StepReport, by_reason
+from kimo_assets.defs.resource import RESOURCE, KimoRun
+from kimo_assets.reports import StepReport, by_reason
 
-ASSET_OF_STEP = {1: "erp_staging", 2: "kimo_tables", 3: "sync_payloads"}
 OWNERS = ["team:integrazione"]
 GROUP = "kimo"
 
@@ -115,7 +115,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
     fresh = timedelta(hours=max(config.limits.fresh_hours, 1 / 60))
 
     @dg.asset(
-        deps=[kimo_tables, PUBLIC_IMAGES, GEOPOSITIONS],
+        deps=[kimo_tables, menu.IMPORT_FILES.asset, menu.GEOCODE.asset],
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=fresh),
         kinds={"csv", "file"},
         tags={"kimo/step": "3"},
@@ -160,7 +160,7 @@ def _materialize(
 # Against Dagster's own question, a job of partitions can be launched without one.
 _NO_CHOICE = (
     "No partition was chosen, so nothing was done. For all entities: Lineage, `Materialize all`,"
-    " `All`; or the job `import_entities` with `entities` left empty."
+    f" `All`; or the job `{menu.IMPORT_ENTITIES.job}` with `entities` left empty."
 )
 
 

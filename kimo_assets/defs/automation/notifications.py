@@ -15,13 +15,14 @@ import dagster as dg
 import psycopg
 from psycopg import Connection
 
+from kimo_assets.catalog import menu
+from kimo_assets.catalog.menu import title_of
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import report_of_run
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.defs.naming import code_location
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.diagnostics.run_summary import (
-    MORNING,
     EndedRun,
     is_known_run,
     read_run,
@@ -31,7 +32,7 @@ from kimo_assets.notifications.outbox import Sent, post, send_due
 from kimo_assets.notifications.runs import Failing, Told, run_letter
 from kimo_assets.notifications.settings import NotificationSettings, notification_settings
 from kimo_assets.notifications.throttling import decide, keep_state, read_state
-from kimo_assets.reports import TaskReport, title_of
+from kimo_assets.reports import TaskReport
 
 SENSOR = "tell_operators"
 
@@ -45,7 +46,6 @@ _REPOSITORY, _SCHEDULE, _SENSOR = (
     "dagster/schedule_name",
     "dagster/sensor_name",
 )
-_BY_MASK = "import_entities"
 
 
 def build_notify_sensor(
@@ -167,7 +167,9 @@ def _tell_of(
     news = read_run(connection, config, settings, run)
     kind, by_hand = _kind(record.dagster_run)
     tells = (
-        run.job in settings.success_of and news.did_something and (by_hand or run.job != _BY_MASK)
+        run.job in settings.success_of
+        and news.did_something
+        and (by_hand or run.job != menu.IMPORT_ENTITIES.job)
     )
     with connection.transaction():
         before = read_state(connection, kind)
@@ -282,6 +284,7 @@ def _one_line(text: str) -> str:
 
 
 @dg.op(
+    name=menu.MORNING_REPORT.op,
     required_resource_keys={RESOURCE},
     out=dg.Out(dg.Nothing),
     description=(
@@ -298,11 +301,11 @@ def report_the_night(context: dg.OpExecutionContext) -> None:
 
 
 @dg.job(
-    name=MORNING,
+    name=menu.MORNING_REPORT.job,
     description=(
-        "Rapporto del mattino. How fresh the data are, what failed or was refused since the last"
-        " one, what waits for the ERP or is stuck, whose tablet is out of date, which pictures and"
-        " addresses to correct: by mail."
+        f"{menu.MORNING_REPORT.title}. How fresh the data are, what failed or was refused since the"
+        " last one, what waits for the ERP or is stuck, whose tablet is out of date, which pictures"
+        " and addresses to correct: by mail."
     ),
 )
 def morning_report() -> None:

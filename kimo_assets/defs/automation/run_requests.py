@@ -13,14 +13,13 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.queue import asks_the_same, queued
 
 # Of runs that were asked for by themselves: the kimo.yaml that says so, and a schedule's minute.
 COMPANY_TAG = "kimo/company"
 MINUTE_TAG = "kimo/minute"
-
-FULL_IMPORT = "full_import_from_erp"
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class RunRequest:
 
 
 def full_import(config: KimoConfig) -> RunRequest:
-    return RunRequest(FULL_IMPORT, partitions=config.entity_names)
+    return RunRequest(menu.FULL_IMPORT.job, partitions=config.entity_names)
 
 
 def ask(

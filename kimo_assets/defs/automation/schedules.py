@@ -10,23 +10,10 @@ from typing import Any
 
 import dagster as dg
 
+from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
 from kimo_assets.config.models import EntitiesSchedule
-from kimo_assets.defs.automation.run_requests import FULL_IMPORT, RunRequest, ask, full_import
-from kimo_assets.reports import menu_title
-
-# Key of `schedules:` -> the job that it lets run; `full_import` and `entities` have a configuration
-# besides.
-JOB_OF_KEY = {
-    "full_import": FULL_IMPORT,
-    "export": "export_to_erp",
-    "import_files": "import_files",
-    "download_images": "download_items_images",
-    "geocoding": "geocode_addresses",
-    "morning_report": "morning_report",
-    "cleaning": "clean_up",
-}
-ENTITIES_JOB, ENTITIES_OP = "import_entities", "import_named_entities"
+from kimo_assets.defs.automation.run_requests import RunRequest, ask, full_import
 
 _NAME_CHARS = 80
 
@@ -42,21 +29,15 @@ def build_schedules(config: KimoConfig, jobs: Collection[str]) -> list[dg.Schedu
 def _wanted(config: KimoConfig) -> Iterator[tuple[str, str, RunRequest, str]]:
     """(name, cron, what it asks for, what is said of it)."""
     section = config.schedules
-    for key, job in JOB_OF_KEY.items():
+    for key, entry in menu.SCHEDULED.items():
         if cron := getattr(section, key):
-            wish = full_import(config) if job == FULL_IMPORT else RunRequest(job)
-            yield f"{key}_schedule", cron, wish, _title(job)
+            is_whole = entry is menu.FULL_IMPORT
+            wish = full_import(config) if is_whole else RunRequest(entry.job)
+            yield f"{key}_schedule", cron, wish, entry.title
     taken: set[str] = set()
     for of in section.entities:
         name = _name(of, taken)
-        yield name, of.cron, _mask(of), f"{_title(ENTITIES_JOB)}: {', '.join(of.entities)}"
-
-
-def _title(job: str) -> str:
-    try:
-        return menu_title(job)
-    except KeyError:
-        return job
+        yield name, of.cron, _mask(of), f"{menu.IMPORT_ENTITIES.title}: {', '.join(of.entities)}"
 
 
 def _name(of: EntitiesSchedule, taken: set[str]) -> str:
@@ -72,7 +53,9 @@ def _name(of: EntitiesSchedule, taken: set[str]) -> str:
 
 def _mask(of: EntitiesSchedule) -> RunRequest:
     mask = {"entities": ",".join(of.entities), "only_listed": of.only_listed}
-    return RunRequest(ENTITIES_JOB, {"ops": {ENTITIES_OP: {"config": mask}}})
+    return RunRequest(
+        menu.IMPORT_ENTITIES.job, {"ops": {menu.IMPORT_ENTITIES.op: {"config": mask}}}
+    )
 
 
 def _schedule(

@@ -17,11 +17,10 @@ import dagster as dg
 import requests
 from psycopg import Connection
 
-from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog import load_catalog, menu
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.config.document import Document
 from kimo_assets.defs.automation.run_requests import COMPANY_TAG
-from kimo_assets.defs.jobs.export import EXPORT_JOB
 from kimo_assets.defs.naming import code_location
 from kimo_assets.errors import ConfigError, ImagesError, in_one_line
 from kimo_assets.export.ready import count_ready, listed_heads, waiting
@@ -93,7 +92,7 @@ class LastExport:
 
     @classmethod
     def of(cls, instance: dg.DagsterInstance, config: KimoConfig) -> "LastExport":
-        mine = dg.RunsFilter(job_name=EXPORT_JOB, tags={COMPANY_TAG: str(config.path)})
+        mine = dg.RunsFilter(job_name=menu.EXPORT.job, tags={COMPANY_TAG: str(config.path)})
         return cls(next(iter(instance.get_run_records(mine, limit=1)), None))
 
     def keeps_waiting(self, now: datetime) -> str | None:

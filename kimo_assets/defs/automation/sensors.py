@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from kimo_assets.catalog import menu
+from kimo_assets.catalog.menu import LOCK_OF_JOB
 from kimo_assets.config import KimoConfig
-from kimo_assets.database.locks import CLEANING, GEOCODING, IMAGES, abandoned, is_held
-from kimo_assets.database.names import RUN_LOCK
+from kimo_assets.database.locks import abandoned, is_held
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.defs.asset_checks import evaluation
 from kimo_assets.defs.automation.run_requests import RunRequest, ask, full_import
@@ -25,7 +26,6 @@ from kimo_assets.defs.automation.sensor_state import (
     Records,
     YamlFiles,
 )
-from kimo_assets.defs.jobs.export import EXPORT_JOB
 from kimo_assets.defs.naming import of_another_company
 from kimo_assets.errors import LockedError
 from kimo_assets.maintenance.semaphores import give_back_left_behind
@@ -36,16 +36,8 @@ _KILLED = (
     " machine stopped. What it had finished is kept, the rest is as before. Run it again."
 )
 
-# Jobs that open no load, by which a dead run is known otherwise, and the lock each holds.
-LOCK_OF_JOB = {
-    "import_files": IMAGES,
-    "download_items_images": IMAGES,
-    "geocode_addresses": GEOCODING,
-    "clean_up": CLEANING,
-    "plan_import": RUN_LOCK,
-}
-# Such a job holds its lock but for moments at its beginning and its end, in which it shows what it
-# did.
+# A job of LOCK_OF_JOB holds its lock but for moments at its beginning and its end, in which it
+# shows what it did.
 _WITHOUT_LOCK_S = 120
 
 Answer = dg.RunRequest | dg.SkipReason
@@ -81,7 +73,7 @@ def _status(config: KimoConfig, name: str) -> dg.DefaultSensorStatus:
 
 def _erp_finished(config: KimoConfig) -> dg.SensorDefinition:
     @dg.sensor(
-        job_name="full_import_from_erp",
+        job_name=menu.FULL_IMPORT.job,
         minimum_interval_seconds=30,
         default_status=_status(config, "erp_finished"),
         description=(
@@ -104,7 +96,7 @@ def _erp_finished(config: KimoConfig) -> dg.SensorDefinition:
 
 def _records_waiting(config: KimoConfig, database: Database | None) -> dg.SensorDefinition:
     @dg.sensor(
-        job_name=EXPORT_JOB,
+        job_name=menu.EXPORT.job,
         minimum_interval_seconds=60,
         default_status=_status(config, "records_waiting"),
         description=(
@@ -120,14 +112,14 @@ def _records_waiting(config: KimoConfig, database: Database | None) -> dg.Sensor
             records = Records.read(connection, config)
         if not records.ready:
             return dg.SkipReason(records.in_words)
-        return ask(context.instance, config, RunRequest(EXPORT_JOB))
+        return ask(context.instance, config, RunRequest(menu.EXPORT.job))
 
     return records_waiting
 
 
 def _new_pictures(config: KimoConfig, database: Database | None) -> dg.SensorDefinition:
     @dg.sensor(
-        job_name="import_files",
+        job_name=menu.IMPORT_FILES.job,
         minimum_interval_seconds=60,
         default_status=_status(config, "new_pictures"),
         description=(
@@ -142,7 +134,9 @@ def _new_pictures(config: KimoConfig, database: Database | None) -> dg.SensorDef
             said = folders.look(connection, config, datetime.now(UTC))
         answer: Answer = dg.SkipReason(said)
         if run_key := folders.changed():
-            answer = ask(context.instance, config, RunRequest("import_files"), run_key=run_key)
+            answer = ask(
+                context.instance, config, RunRequest(menu.IMPORT_FILES.job), run_key=run_key
+            )
         context.update_cursor(folders.cursor)
         return answer
 

@@ -13,18 +13,16 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from pydantic import Field
 
+from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
-from kimo_assets.database.locks import CLEANING, exclusive
+from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.jobs.media_and_geocoding import in_words, task_metadata
 from kimo_assets.defs.naming import of_another_company
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.maintenance.retention import clean_ledger
 from kimo_assets.progress import Progress
-from kimo_assets.reports import TaskReport, menu_title
-
-CLEANING_JOB = "clean_up"
-CLEANING_OP = "clean"
+from kimo_assets.reports import TaskReport
 
 # Runs that one cleaning deletes at most: each costs some statements over the event log.
 _MOST_RUNS = 2000
@@ -124,9 +122,9 @@ class CleaningConfig(dg.Config):
 
 
 @dg.op(
-    name=CLEANING_OP,
+    name=menu.CLEANING.op,
     required_resource_keys={RESOURCE},
-    pool=DATA_POOL,
+    pool=menu.CLEANING.pool,
     out=dg.Out(dg.Nothing),
     description=(
         "Deletes what is older than `retention:` of kimo.yaml says, in pieces; never what anything"
@@ -159,7 +157,7 @@ def _cleaned(
 ) -> TaskReport:
     notes: list[str] = []
     before = datetime.now(UTC) - timedelta(days=config.retention.runs_days)
-    with exclusive(database, CLEANING):
+    with exclusive(database, menu.CLEANING.lock):
         report = clean_ledger(config, database, listener, run_id, dry_run=dry_run)
         counts = clean_instance(
             instance,
@@ -177,9 +175,9 @@ def _cleaned(
 
 
 @dg.job(
-    name=CLEANING_JOB,
+    name=menu.CLEANING.job,
     description=(
-        f"{menu_title(CLEANING_JOB)}. What is kept of the past goes after a while (`retention:` of"
+        f"{menu.CLEANING.title}. What is kept of the past goes after a while (`retention:` of"
         " kimo.yaml): Dagster's runs with their events, logs and ticks; the ledger's loads,"
         " results, answered exports. What status, undo, why and the state of partitions rest on"
         " stays, whatever its age."

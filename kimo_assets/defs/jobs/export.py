@@ -5,16 +5,13 @@ from typing import Any
 
 import dagster as dg
 
+from kimo_assets.catalog import menu
 from kimo_assets.defs.asset_checks import record
 from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.naming import asset_key
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.workflows import export_workflow
-from kimo_assets.reports import ExportReport, menu_title
-
-ERP_OUTBOX = "erp_outbox"
-EXPORT_JOB = "export_to_erp"
-EXPORT_OP = "send_to_erp"
+from kimo_assets.reports import ExportReport
 
 _HELD_SHOWN = 50
 _WHY_CHARS = 400
@@ -23,13 +20,13 @@ _COLUMNS = ("ready", "sent", "held", "waiting", "recovered", "rows", "seconds")
 
 def outbox_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.AssetSpec:
     return dg.AssetSpec(
-        ERP_OUTBOX,
+        menu.EXPORT.asset,
         deps=[upstream],
         group_name=group,
         owners=owners,
         kinds={"postgres"},
         description=(
-            f"{menu_title(EXPORT_JOB)}. What agents created or edited, on its way to the ERP's"
+            f"{menu.EXPORT.title}. What agents created or edited, on its way to the ERP's"
             " tables: each head with its lines, exactly once. Every export records here what was"
             " sent, held back and why. The ERP's answer comes back with the import. `kimo export"
             " status` follows a single record."
@@ -38,9 +35,9 @@ def outbox_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.Asse
 
 
 @dg.op(
-    name=EXPORT_OP,
+    name=menu.EXPORT.op,
     required_resource_keys={RESOURCE},
-    pool=DATA_POOL,
+    pool=menu.EXPORT.pool,
     out=dg.Out(dg.Nothing),
     description=(
         "Sends everything that is ready, entity by entity, in batches; what a run that was killed"
@@ -53,16 +50,16 @@ def send_to_erp(context: dg.OpExecutionContext) -> None:
     context.log.info(in_words(report))
     metadata = export_metadata(report)
     context.log_event(
-        dg.AssetMaterialization(asset_key(kimo.config, ERP_OUTBOX), metadata=metadata)
+        dg.AssetMaterialization(asset_key(kimo.config, menu.EXPORT.asset), metadata=metadata)
     )
-    record(context, kimo, ERP_OUTBOX)
+    record(context, kimo, menu.EXPORT.asset)
     context.add_output_metadata(metadata)
 
 
 @dg.job(
-    name=EXPORT_JOB,
+    name=menu.EXPORT.job,
     description=(
-        f"{menu_title(EXPORT_JOB)}. From Kimo's tables into the outbox, and from there appended to"
+        f"{menu.EXPORT.title}. From Kimo's tables into the outbox, and from there appended to"
         " the ERP's tables: orders, new and edited customers, visits, payments, as `export:"
         " entities:` of kimo.yaml lists them."
     ),
@@ -80,7 +77,7 @@ def in_words(report: ExportReport) -> str:
     ]
     lines = ["; ".join(figures) or "nothing was ready", *report.notes]
     lines += [f"{held.entity} {held.id}: {held.why}" for held in report.held[:3]]
-    return f"{menu_title(EXPORT_JOB)}: " + "\n".join(lines)
+    return f"{menu.EXPORT.title}: " + "\n".join(lines)
 
 
 def export_metadata(report: ExportReport) -> MetadataValues:

@@ -5,29 +5,19 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
-from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP, GUIDE
+from kimo_assets.defs.assets.pipeline_assets import GUIDE
 from kimo_assets.defs.jobs.entity_filter import named_entities
 from kimo_assets.defs.jobs.plan import plan_import
 from kimo_assets.defs.jobs.recording import record_workflow
 from kimo_assets.defs.jobs.settings import settings_sync_data_creation
 from kimo_assets.defs.jobs.undo import undo_load
 from kimo_assets.defs.naming import asset_key
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.steps import STEPS
 from kimo_assets.pipeline.workflows import ImportRequest, apply_plan_workflow, import_workflow
-from kimo_assets.reports import menu_title
 from kimo_assets.texts import say
-
-# Each entry of the menu that is a choice of steps.
-STEPS_OF_JOB: dict[str, tuple[int, ...]] = {
-    "full_import_from_erp": (1, 2, 3),
-    "step_1_import_from_erp": (1,),
-    "step_2_load_from_integrator": (2,),
-    "step_3_sync_data_creation": (3,),
-    "step_2_3_load_and_sync_data_creation": (2, 3),
-}
-ENTITIES_JOB = "import_entities"
 
 
 def build_jobs(config: KimoConfig) -> list[Any]:
@@ -35,16 +25,17 @@ def build_jobs(config: KimoConfig) -> list[Any]:
         return []
     steps = [
         dg.define_asset_job(
-            name,
-            selection=[asset_key(config, ASSET_OF_STEP[step]) for step in chosen],
+            entry.job,
+            selection=[asset_key(config, menu.ASSET_OF_STEP[step]) for step in entry.steps],
             description=(
-                f"{menu_title(name)}. One entity: choose its partition in the launchpad. All of"
+                f"{entry.title}. One entity: choose its partition in the launchpad. All of"
                 " them, or any choice: the tab Partitions, `Launch backfill`; or `Materialize all`"
                 " of the lineage."
             ),
             metadata={"docs": dg.MetadataValue.path(GUIDE)},
         )
-        for name, chosen in STEPS_OF_JOB.items()
+        for entry in menu.MENU
+        if entry.steps
     ]
     return [*steps, settings_sync_data_creation, import_entities, plan_import, undo_load]
 
@@ -84,8 +75,9 @@ class MaskConfig(dg.Config):
 
 
 @dg.op(
+    name=menu.IMPORT_ENTITIES.op,
     required_resource_keys={RESOURCE},
-    pool=DATA_POOL,
+    pool=menu.IMPORT_ENTITIES.pool,
     out=dg.Out(dg.Nothing),
     description=(
         "Resolves the linked entities, does the chosen steps, and records each entity in each"
@@ -112,10 +104,10 @@ def _request(config: KimoConfig, mask: MaskConfig) -> ImportRequest:
 
 
 @dg.job(
-    name=ENTITIES_JOB,
+    name=menu.IMPORT_ENTITIES.job,
     description=(
-        "Import completo / Step 1 / 2 / 3 / 2+3 (entità specifiche), with the vendor's mask: the "
-        "named entities and, unless `only_listed`, those linked to them."
+        f"{menu.FULL_IMPORT.title} / Step 1 / 2 / 3 / 2+3 (entità specifiche), with the vendor's"
+        " mask: the named entities and, unless `only_listed`, those linked to them."
     ),
 )
 def import_entities() -> None:

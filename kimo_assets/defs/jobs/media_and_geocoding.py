@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 from psycopg import Connection
 
+from kimo_assets.catalog import menu
+from kimo_assets.catalog.menu import MenuEntry
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.asset_checks import record
@@ -20,10 +22,7 @@ from kimo_assets.images.contact_sheet import contact_sheet
 from kimo_assets.images.settings import image_settings
 from kimo_assets.pipeline import tasks
 from kimo_assets.progress import LoggedProgress, Progress
-from kimo_assets.reports import TaskReport, menu_title
-
-PUBLIC_IMAGES = "public_images"
-GEOPOSITIONS = "geopositions"
+from kimo_assets.reports import TaskReport
 
 _PROBLEMS_SHOWN = 50
 _WHY_CHARS = 400
@@ -35,26 +34,26 @@ Task = Callable[[KimoConfig, Database, Progress, str], TaskReport]
 def task_assets(upstream: str, *, owners: Sequence[str], group: str) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
-            PUBLIC_IMAGES,
+            menu.IMPORT_FILES.asset,
             deps=[upstream],
             group_name=group,
             owners=owners,
             kinds={"file"},
             description=(
-                f"{menu_title('import_files')}, {menu_title('download_items_images')}. The pictures"
+                f"{menu.IMPORT_FILES.title}, {menu.DOWNLOAD_IMAGES.title}. The pictures"
                 " that rows name, checked and made small, in the public folder, each with a square"
                 " thumbnail. Both jobs record here what they made, and what could not be used and"
                 " why. Agents get the names with the next step 3 (PublicImage)."
             ),
         ),
         dg.AssetSpec(
-            GEOPOSITIONS,
+            menu.GEOCODE.asset,
             deps=[upstream],
             group_name=group,
             owners=owners,
             kinds={"postgres"},
             description=(
-                f"{menu_title('geocode_addresses')}. Where customers and ship-to sites are, as"
+                f"{menu.GEOCODE.title}. Where customers and ship-to sites are, as"
                 " Google answers for their addresses, and how well it knows: a picture, a table by"
                 " province, and the addresses to correct. Agents get the coordinates with the next"
                 " step 3 (EntityGeoposition)."
@@ -144,22 +143,22 @@ def task_metadata(report: TaskReport) -> MetadataValues:
     return values
 
 
-def _op(name: str, asset: str, task: Task, shown: Shown, description: str) -> dg.OpDefinition:
+def _op(entry: MenuEntry, task: Task, shown: Shown, description: str) -> dg.OpDefinition:
     @dg.op(
-        name=name,
+        name=entry.op,
         required_resource_keys={RESOURCE},
-        pool=f"kimo_{asset}",
+        pool=entry.pool,
         out=dg.Out(dg.Nothing),
         description=description,
     )
     def run(context: dg.OpExecutionContext) -> None:
-        _record(context, asset, task, shown)
+        _record(context, entry.asset, task, shown)
 
     return run
 
 
-def _job(name: str, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
-    @dg.job(name=name, description=f"{menu_title(name)}. {description}")
+def _job(entry: MenuEntry, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
+    @dg.job(name=entry.job, description=f"{entry.title}. {description}")
     def job() -> None:
         op()
 
@@ -168,10 +167,9 @@ def _job(name: str, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
 
 TASK_JOBS = [
     _job(
-        "import_files",
+        menu.IMPORT_FILES,
         _op(
-            "import_picture_files",
-            PUBLIC_IMAGES,
+            menu.IMPORT_FILES,
             tasks.import_files,
             _pictures,
             "Files that are new or changed become public pictures; those that no row names any more"
@@ -182,10 +180,9 @@ TASK_JOBS = [
         " beside an import.",
     ),
     _job(
-        "download_items_images",
+        menu.DOWNLOAD_IMAGES,
         _op(
-            "download_pictures",
-            PUBLIC_IMAGES,
+            menu.DOWNLOAD_IMAGES,
             tasks.download_images,
             _pictures,
             "Asks every picture's server whether it has changed; what has is fetched, checked and"
@@ -195,10 +192,9 @@ TASK_JOBS = [
         " small answer. Goes on past what it cannot use; may run beside an import.",
     ),
     _job(
-        "geocode_addresses",
+        menu.GEOCODE,
         _op(
-            "ask_for_coordinates",
-            GEOPOSITIONS,
+            menu.GEOCODE,
             tasks.geocode_addresses,
             _positions,
             "Asks Google for each distinct address that is new, changed or answered too long ago,"
@@ -209,8 +205,3 @@ TASK_JOBS = [
         " says so.",
     ),
 ]
-OP_OF_TASK = {
-    "import_files": "import_picture_files",
-    "download_items_images": "download_pictures",
-    "geocode_addresses": "ask_for_coordinates",
-}

@@ -8,16 +8,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from kimo_assets.catalog import menu
 from kimo_assets.defs.assets.metadata import markdown_table
 from kimo_assets.defs.jobs.entity_filter import named_entities
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun, failure_of
+from kimo_assets.defs.resource import RESOURCE, KimoRun, failure_of
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.preview import Sample
 from kimo_assets.pipeline.plan import Plan, PlannedEntity, make_plan
 from kimo_assets.progress import Progress
-from kimo_assets.reports import menu_title
 
-PLAN_JOB = "plan_import"
 _SIGNS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held"}
 _COUNTS = {
     "inserted": "new",
@@ -40,8 +39,8 @@ class PlanConfig(dg.Config):
     save: bool = Field(
         default=False,
         description=(
-            "Keep what was read: the run shows the plan's id, with which `import_entities` applies"
-            " exactly this."
+            "Keep what was read: the run shows the plan's id, with which"
+            f" `{menu.IMPORT_ENTITIES.job}` applies exactly this."
         ),
     )
 
@@ -55,8 +54,9 @@ class _Log(Progress):
 
 
 @dg.op(
+    name=menu.PLAN.op,
     required_resource_keys={RESOURCE},
-    pool=DATA_POOL,
+    pool=menu.PLAN.pool,
     out=dg.Out(dg.Nothing),
     description="Reads and compares as an import does, then takes all of it back.",
 )
@@ -116,9 +116,9 @@ def _row(sample: Sample) -> list[str]:
 
 
 @dg.job(
-    name=PLAN_JOB,
+    name=menu.PLAN.job,
     description=(
-        f"{menu_title(PLAN_JOB)}. Shows what an import would insert, change, archive, hold and"
+        f"{menu.PLAN.title}. Shows what an import would insert, change, archive, hold and"
         " refuse, and whether a guard would stop it. Writes nothing."
     ),
 )

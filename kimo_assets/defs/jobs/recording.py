@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 
 import dagster as dg
 
+from kimo_assets.catalog.menu import ASSET_OF_STEP
 from kimo_assets.defs.asset_checks import record
 from kimo_assets.defs.assets.agent_payloads import record_agent_payloads
 from kimo_assets.defs.assets.metadata import recorded_metadata, step_summary, summary_metadata
-from kimo_assets.defs.assets.pipeline_assets import ASSET_OF_STEP, failure
+from kimo_assets.defs.assets.pipeline_assets import failure
 from kimo_assets.defs.jobs.settings import record_settings
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import KimoRun

@@ -3,13 +3,11 @@
 import dagster as dg
 from pydantic import Field
 
+from kimo_assets.catalog import menu
 from kimo_assets.defs.jobs.entity_filter import named_entities
 from kimo_assets.defs.jobs.recording import record_workflow
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.workflows import retry_workflow
-
-RETRY_JOB = "retry_rejected"
-RETRY_OP = "retry_rejected_rows"
 
 
 class RetryConfig(dg.Config):
@@ -23,9 +21,9 @@ class RetryConfig(dg.Config):
 
 
 @dg.op(
-    name=RETRY_OP,
+    name=menu.RETRY.op,
     required_resource_keys={RESOURCE},
-    pool=DATA_POOL,
+    pool=menu.RETRY.pool,
     out=dg.Out(dg.Nothing),
     description=(
         "Reads only the refused rows again from the ERP, by their key; then loads and publishes"
@@ -39,9 +37,9 @@ def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> 
 
 
 @dg.job(
-    name=RETRY_JOB,
+    name=menu.RETRY.job,
     description=(
-        "Riprova delle righe scartate: only the refused rows are read again, those that are good"
+        f"{menu.RETRY.title}: only the refused rows are read again, those that are good"
         " now are loaded and go to the tablets. After they were mended in the ERP; the other rows"
         " wait for the next import."
     ),

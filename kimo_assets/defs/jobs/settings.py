@@ -6,28 +6,24 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from kimo_assets.catalog import menu
 from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table, summary_metadata
 from kimo_assets.defs.naming import asset_key
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.steps import settings_step
-from kimo_assets.reports import menu_title
 from kimo_assets.sync.publishing.settings import SETTINGS_FILE, published_settings
 from kimo_assets.sync.store.store import Store
-
-SETTINGS_JOB = "settings_sync_data_creation"
-SETTINGS_OP = "prepare_settings"
-SETTINGS = "settings"
 
 
 def settings_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.AssetSpec:
     return dg.AssetSpec(
-        SETTINGS,
+        menu.SETTINGS.asset,
         deps=[upstream],
         group_name=group,
         owners=owners,
         kinds={"json"},
         description=(
-            f"{menu_title(SETTINGS_JOB)}. The console's tables as all tablets get them: business"
+            f"{menu.SETTINGS.title}. The console's tables as all tablets get them: business"
             " rules (those that the ERP sends prevail), roles, document types, metadata ... The"
             " job of that name and every step 3 record here what the tablets have now. `kimo"
             " settings load` brings a changed settings.yaml in."
@@ -46,7 +42,7 @@ def record_settings(
     if published:
         metadata = _shown(published, kimo.config.sync_store)
         context.log_event(
-            dg.AssetMaterialization(asset_key(kimo.config, SETTINGS), metadata=metadata)
+            dg.AssetMaterialization(asset_key(kimo.config, menu.SETTINGS.asset), metadata=metadata)
         )
 
 
@@ -64,9 +60,9 @@ def _shown(published: dict[str, tuple[int, int]], store: str) -> MetadataValues:
 
 
 @dg.op(
-    name=SETTINGS_OP,
+    name=menu.SETTINGS.op,
     required_resource_keys={RESOURCE},
-    pool=DATA_POOL,
+    pool=menu.SETTINGS.pool,
     out=dg.Out(dg.Nothing),
     description=(
         "Writes the console's tables that all tablets get; what did not change is not written."
@@ -82,9 +78,9 @@ def prepare_settings(context: dg.OpExecutionContext) -> None:
 
 
 @dg.job(
-    name=SETTINGS_JOB,
+    name=menu.SETTINGS.job,
     description=(
-        "Preparazione dati di Sync delle sole impostazioni. The console's tables alone: business"
+        f"{menu.SETTINGS.title}. The console's tables alone: business"
         " rules, roles, document types, metadata ... Users and rules that decide who sees what"
         " count from the next step 3."
     ),

@@ -3,12 +3,10 @@
 import dagster as dg
 from pydantic import Field
 
+from kimo_assets.catalog import menu
 from kimo_assets.defs.jobs.recording import record_workflow
-from kimo_assets.defs.resource import DATA_POOL, RESOURCE, KimoRun
+from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.workflows import undo_workflow
-from kimo_assets.reports import menu_title
-
-UNDO_JOB = "undo_load"
 
 
 class UndoConfig(dg.Config):
@@ -24,8 +22,9 @@ class UndoConfig(dg.Config):
 
 
 @dg.op(
+    name=menu.UNDO.op,
     required_resource_keys={RESOURCE},
-    pool=DATA_POOL,
+    pool=menu.UNDO.pool,
     out=dg.Out(dg.Nothing),
     description="Takes loads back, and records each entity that changed in its layer's asset.",
 )
@@ -35,9 +34,9 @@ def undo(context: dg.OpExecutionContext, config: UndoConfig) -> None:
 
 
 @dg.job(
-    name=UNDO_JOB,
+    name=menu.UNDO.job,
     description=(
-        f"{menu_title(UNDO_JOB)}. Takes the last load back, or all after a given one: Kimo's "
+        f"{menu.UNDO.title}. Takes the last load back, or all after a given one: Kimo's "
         "tables in one transaction, then the payloads. "
         "What is staged stays: mend the ERP before the next import."
     ),
