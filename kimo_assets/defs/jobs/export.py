@@ -9,6 +9,7 @@ import dagster as dg
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, load_catalog
+from kimo_assets.catalog.lifecycle import EntityStatus, RecordOutcome
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import KIMO, table
 from kimo_assets.database.overdue_records import days_stuck, stuck
@@ -80,7 +81,6 @@ def export_to_erp() -> None:
     send_to_erp()
 
 
-_EDITING_PENDING = 10
 _EDITED_ON_ITS_WAY = (
     "edited in Kimo after it was sent, and no answer of the ERP's will release it: the ERP has the"
     " version of before. Amend it there by hand, then have it set to 1 in Kimo"
@@ -154,7 +154,7 @@ def _found(
     yield from (
         (entity, key or "", why or "refused")
         for entity, key, why, outcome in refused
-        if outcome == "refused"
+        if outcome == RecordOutcome.REFUSED
     )
     for head in catalog.sent_to_erp:
         if catalog.answers.get(head) not in config.entities:
@@ -162,7 +162,7 @@ def _found(
                 sql.SQL(
                     'SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER'
                     " BY 1"
-                ).format(table(KIMO, head), sql.Literal(_EDITING_PENDING))
+                ).format(table(KIMO, head), sql.Literal(EntityStatus.EDITING_PENDING))
             )
             yield from ((head, key, _EDITED_ON_ITS_WAY) for (key,) in edited)
     for record in stuck(connection, catalog, days_stuck(business_rules(connection))):
