@@ -8,6 +8,7 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Literal
 
+from kimo_assets.catalog.lifecycle import ANSWER_PREFIX
 from kimo_assets.catalog.scopes import AgentColumn, Scope
 from kimo_assets.errors import UnknownEntityError
 
@@ -15,16 +16,6 @@ FieldType = Literal["text", "dec", "int", "bool", "enum", "date", "dt"]
 Direction = Literal["import", "import+export", "export", "made"]
 
 MAX_ID_CHARS = 50
-
-# Kimo has touched these rows and the ERP has not answered yet (fact sheet, section 9).
-PENDING_STATUSES = (3, 5, 6, 7, 8, 9, 10)
-
-
-# The ERP's answers: EntitySyncReferenceForAccount, and so on (fact sheet, section 9).
-ANSWERS = "EntitySyncReferenceFor"
-
-# Of an editable row: its state between Kimo and the ERP, which is Kimo's to set.
-LIFECYCLE = ("EntityStatus", "SyncReference", "UploadToServerTimeStamp")
 
 
 @dataclass(frozen=True)
@@ -201,7 +192,7 @@ class Catalog:
         """Head that is sent to the ERP -> the entity whose rows are the ERP's answers to it. Orders
         have none.
         """
-        of_head = {head: f"{ANSWERS}{head}" for head in self.sent_to_erp}
+        of_head = {head: f"{ANSWER_PREFIX}{head}" for head in self.sent_to_erp}
         return {head: answers for head, answers in of_head.items() if answers in self.entities}
 
     def made_about(self, names: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import LiteralString
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, ConsoleTable, Entity, load_console
+from kimo_assets.catalog.lifecycle import IN_FLIGHT, EntityStatus
 from kimo_assets.catalog.model import Field
 from kimo_assets.database.migrate import Changes, Column, Table, Target, synchronise
 from kimo_assets.database.names import (
@@ -29,6 +30,7 @@ from kimo_assets.database.names import (
     column_type,
     columns,
     given_columns,
+    literals,
     table,
 )
 
@@ -154,9 +156,12 @@ def _export_indexes(catalog: Catalog) -> Iterator[sql.Composed]:
     not.
     """
     for head in catalog.sent_to_erp:
-        yield sql.SQL(
-            'CREATE INDEX IF NOT EXISTS {} ON {} ({}) WHERE "EntityStatus" IN (3, 5, 6)'
-        ).format(sql.Identifier(f"{head}_in_export"), table(KIMO, head), sql.Identifier(ID))
+        yield sql.SQL('CREATE INDEX IF NOT EXISTS {} ON {} ({}) WHERE "EntityStatus" IN {}').format(
+            sql.Identifier(f"{head}_in_export"),
+            table(KIMO, head),
+            sql.Identifier(ID),
+            literals((*IN_FLIGHT, EntityStatus.TO_EXPORT_TO_ERP)),
+        )
         yield sql.SQL(
             'CREATE INDEX IF NOT EXISTS {} ON {} ("SyncReference") WHERE "SyncReference" IS NOT'
             " NULL"

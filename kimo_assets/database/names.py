@@ -1,6 +1,6 @@
 """How names and types of the catalogue are written in PostgreSQL. Text only: no connection here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -56,6 +56,11 @@ def columns(names: Sequence[str], *, of: str | None = None) -> sql.Composed:
     return sql.SQL(", ").join(
         sql.Identifier(of, name) if of else sql.Identifier(name) for name in names
     )
+
+
+def literals(values: Iterable[int | str]) -> sql.Composed:
+    """Values in parentheses with commas between, as IN takes them."""
+    return sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, values)))
 
 
 def given_columns(count: int) -> list[str]:

@@ -9,8 +9,14 @@ from datetime import datetime
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog
-from kimo_assets.catalog.model import PENDING_STATUSES
-from kimo_assets.database.names import ARCHIVED, ID, KIMO, table
+from kimo_assets.catalog.lifecycle import (
+    IN_FLIGHT,
+    MAY_BE_ANSWERED,
+    PENDING,
+    EntityStatus,
+    RecordOutcome,
+)
+from kimo_assets.database.names import ARCHIVED, ID, KIMO, literals, table
 
 # How many days an edit may be under way; the vendor gives no default (fact sheet, section 9).
 RULE = "PendingEdits\\DaysStuck"
@@ -71,7 +77,7 @@ def _of_head(head: str, *, is_answered: bool) -> sql.Composed:
     return sql.SQL("""
         SELECT {head} AS entity, k.{id}::text AS id, k."SyncReference"::text AS sync_reference,
             k."EntityStatus"::integer AS status,
-            CASE WHEN k."EntityStatus" IN (1, 3, 5)
+            CASE WHEN k."EntityStatus" IN {by_export}
                 THEN coalesce(r.sent_at, r.marked_at, uploaded.at)
                  ELSE coalesce(uploaded.at, r.sent_at, r.marked_at) END AS since,
             r.outcome, coalesce(h.why, r.problem) AS problem
@@ -83,31 +89,35 @@ def _of_head(head: str, *, is_answered: bool) -> sql.Composed:
             WHERE x.entity = {head} AND x.id = k.{id} ORDER BY x.batch DESC LIMIT 1
         ) AS r ON true
         LEFT JOIN ops.export_held AS h ON h.entity = {head} AND h.id = k.{id}
-            AND k."EntityStatus" = 6
-        WHERE k.{archived} IS NULL AND (k."EntityStatus" = ANY({pending})
-            OR {answered} AND k."EntityStatus" = 1 AND r.outcome IN ('sent', 'refused'))
+            AND k."EntityStatus" = {ready}
+        WHERE k.{archived} IS NULL AND (k."EntityStatus" IN {pending}
+            OR {answered} AND k."EntityStatus" = {exported} AND r.outcome IN {unanswered})
         """).format(
         head=sql.Literal(head),
         id=sql.Identifier(ID),
         kimo=table(KIMO, head),
         archived=sql.Identifier(ARCHIVED),
-        pending=sql.Literal(list(PENDING_STATUSES)),
+        by_export=literals((EntityStatus.EXPORTED_TO_ERP, *IN_FLIGHT)),
+        ready=sql.Literal(EntityStatus.TO_EXPORT_TO_ERP),
+        exported=sql.Literal(EntityStatus.EXPORTED_TO_ERP),
+        unanswered=literals(MAY_BE_ANSWERED),
+        pending=literals(PENDING),
         answered=sql.Literal(is_answered),
     )
 
 
 _WHY = {
-    1: "the ERP has not answered: look there for its SyncReference.",
-    3: "its export has not ended: run `kimo export`, which looks what became of it.",
-    5: (
+    EntityStatus.EXPORTED_TO_ERP: "the ERP has not answered: look there for its SyncReference.",
+    EntityStatus.EXPORTING_TO_ERP: "its export has not ended: run `kimo export`, which looks what became of it.",
+    EntityStatus.COMMITTING_EXPORT_TO_ERP: (
         "nobody knows whether it arrived at the ERP: `kimo export` looks, and says how to"
         " settle it."
     ),
-    6: "it waits for an export: run `kimo export`, which says what holds it back.",
-    7: "somebody is editing it in Kimo, or has left it so.",
-    8: "Kimo's server has it and has not released it for the export.",
-    9: "its upload from the tablet has not ended: let the tablet sync.",
-    10: (
+    EntityStatus.TO_EXPORT_TO_ERP: "it waits for an export: run `kimo export`, which says what holds it back.",
+    EntityStatus.EDITING: "somebody is editing it in Kimo, or has left it so.",
+    EntityStatus.UPLOADED_TO_SERVER: "Kimo's server has it and has not released it for the export.",
+    EntityStatus.STARTED_UPLOAD_TO_SERVER: "its upload from the tablet has not ended: let the tablet sync.",
+    EntityStatus.EDITING_PENDING: (
         "it was edited again, and the ERP has not answered to what was sent before: look there for"
         " its SyncReference."
     ),
@@ -115,4 +125,7 @@ _WHY = {
 
 
 def _why(status: int, outcome: str | None, problem: str | None) -> str:
-    return problem if problem and (status in (1, 6) or outcome == "refused") else _WHY[status]
+    is_at_rest = status in (EntityStatus.EXPORTED_TO_ERP, EntityStatus.TO_EXPORT_TO_ERP)
+    if problem and (is_at_rest or outcome == RecordOutcome.REFUSED):
+        return problem
+    return _WHY[EntityStatus(status)]

@@ -15,6 +15,7 @@ from uuid import UUID
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
+from kimo_assets.catalog.lifecycle import EntityStatus
 from kimo_assets.database import ledger
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, columns, table
 from kimo_assets.demo import lookups
@@ -28,7 +29,8 @@ TITLE = "demo: orders"
 
 Row = dict[str, Any]
 
-_TO_EXPORT, _EDITING = 6, 7
+_TO_EXPORT, _EDITING = EntityStatus.TO_EXPORT_TO_ERP, EntityStatus.EDITING
+_AT_REST = (EntityStatus.IMPORTED_FROM_ERP, EntityStatus.IMPORTED_BY_ERP)
 _OPEN, _CONFIRMED = 0, 1
 _ORDER, _QUOTE = ("ORD", 1), ("PRE", 2)
 """DocumentTypeId of settings.yaml, and its family."""
@@ -506,14 +508,17 @@ def _count(connection: Connection, entity: str) -> int:
 
 def _followed_customers(connection: Connection) -> list[tuple[str, str]]:
     """(agent, customer) of customers that may buy and that nobody is editing."""
-    pairs = connection.execute("""
+    pairs = connection.execute(
+        """
         SELECT l."SalesAgentId", a."Id"
         FROM kimo."SalesAgentPerAccount" AS l JOIN kimo."Account" AS a ON a."Id" = l."AccountId"
         WHERE l._archived_load IS NULL AND a._archived_load IS NULL AND a._hash IS NOT NULL
             AND a."AccountTypeId" = 1
-          AND a."Locked" IS NOT TRUE AND coalesce(a."EntityStatus", 0) IN (0, 2)
+          AND a."Locked" IS NOT TRUE AND (a."EntityStatus" IS NULL OR a."EntityStatus" = ANY(%s))
         ORDER BY 1, 2
-        """).fetchall()
+        """,
+        [list(_AT_REST)],
+    ).fetchall()
     if not pairs:
         raise ConfigError(
             "There are no customers that an agent follows: import the demo company first, `kimo"
@@ -591,8 +596,9 @@ def _cashable(connection: Connection, wanted: int, die: int) -> list[tuple[str, 
             ON l."AccountId" = r."CustomerId"
         WHERE r._archived_load IS NULL AND l._archived_load IS NULL AND r."IsCashableBySalesAgent"
             AND r."PaymentStatus" = 0
-          AND r."ResidualDueAmount" > 0 AND coalesce(r."EntityStatus", 0) IN (0, 2)
+          AND r."ResidualDueAmount" > 0
+          AND (r."EntityStatus" IS NULL OR r."EntityStatus" = ANY(%s))
         GROUP BY r."Id" ORDER BY md5(r."Id" || %s), r."Id" LIMIT %s
         """,
-        [str(die), wanted],
+        [list(_AT_REST), str(die), wanted],
     ).fetchall()

@@ -13,6 +13,7 @@ from psycopg import Connection
 from sqlalchemy.engine import URL, make_url
 
 from kimo_assets.catalog import load_catalog, menu
+from kimo_assets.catalog.lifecycle import RecordOutcome
 from kimo_assets.catalog.menu import command_of, title_of
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import is_held
@@ -316,8 +317,9 @@ def _stuck(connection: Connection, config: KimoConfig) -> Iterator[Stuck]:
         )
     refused = connection.execute(
         "SELECT entity, id, answered_at, problem FROM (SELECT DISTINCT ON (entity, id) * FROM"
-        " ops.export_record ORDER BY entity, id, batch DESC) AS last WHERE outcome = 'refused'"
-        " ORDER BY answered_at DESC"
+        " ops.export_record ORDER BY entity, id, batch DESC) AS last WHERE outcome = %s"
+        " ORDER BY answered_at DESC",
+        [RecordOutcome.REFUSED],
     )
     for entity, key, at, why in refused:
         yield Stuck(entity, key, at, why or "the ERP has refused it")

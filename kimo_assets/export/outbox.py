@@ -14,6 +14,13 @@ import orjson
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog
+from kimo_assets.catalog.lifecycle import (
+    ARRIVED,
+    IN_FLIGHT,
+    BatchState,
+    EntityStatus,
+    RecordOutcome,
+)
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
 from kimo_assets.export.ready import Candidate
 from kimo_assets.reports import HeldRecord
@@ -54,7 +61,7 @@ class Outbox:
     source: str
     reached: Callable[[str], None]
 
-    # --- 6 -> 3
+    # --- to be exported -> exporting
     # ----------------------------------------------------------------------------------------------
 
     def mark(
@@ -64,7 +71,12 @@ class Outbox:
         None: of none.
         """
         self.reached("P1.before_mark")
-        references = self._set_status(name, [head.id for head in heads], (6,), 3)
+        references = self._set_status(
+            name,
+            [head.id for head in heads],
+            (EntityStatus.TO_EXPORT_TO_ERP,),
+            EntityStatus.EXPORTING_TO_ERP,
+        )
         if not references:
             return None
         number = self._new_batch(name, len(references), fields, has_marker)
@@ -77,12 +89,13 @@ class Outbox:
     def _new_batch(self, name: str, records: int, fields: Fields, has_marker: bool) -> int:
         row = self.connection.execute(
             "INSERT INTO ops.export_batch (load, run_id, source, entity, state, records,"
-            " has_marker, fields) VALUES (%s, %s, %s, %s, 'exporting', %s, %s, %s) RETURNING batch",
+            " has_marker, fields) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING batch",
             [
                 self.load,
                 self.run_id,
                 self.source,
                 name,
+                BatchState.EXPORTING,
                 records,
                 has_marker,
                 orjson.dumps(dict(fields)).decode(),
@@ -135,16 +148,16 @@ class Outbox:
         """Takes heads out of a batch, 3 -> 6, because they cannot be sent as they are."""
         keys = list(reasons)
         with self._transaction("P2"):
-            self._set_status(name, keys, (3, 5), 6, batch)
+            self._set_status(name, keys, IN_FLIGHT, EntityStatus.TO_EXPORT_TO_ERP, batch)
             self._forget_tries(name, keys)
             references = self.connection.execute(
                 """
-                UPDATE ops.export_record AS r SET outcome = 'held', problem = w.why
+                UPDATE ops.export_record AS r SET outcome = %s, problem = w.why
                 FROM unnest(%s::text[], %s::text[]) AS w (id, why)
                 WHERE r.batch = %s AND r.entity = %s AND r.id = w.id RETURNING r.id,
                     r.sync_reference
                 """,
-                [keys, list(reasons.values()), batch, name],
+                [RecordOutcome.HELD, keys, list(reasons.values()), batch, name],
             ).fetchall()
             self.connection.execute(
                 "DELETE FROM integrator.outbox WHERE batch = %s AND head_id = ANY(%s)",
@@ -152,9 +165,9 @@ class Outbox:
             )
             self.connection.execute(
                 "UPDATE ops.export_batch SET records = records - %s, "
-                "state = CASE WHEN records = %s THEN 'taken back' ELSE state END, "
+                "state = CASE WHEN records = %s THEN %s ELSE state END, "
                 "ended_at = CASE WHEN records = %s THEN now() END WHERE batch = %s",
-                [len(keys), len(keys), len(keys), batch],
+                [len(keys), len(keys), BatchState.TAKEN_BACK, len(keys), batch],
             )
             self.note_held(
                 [HeldRecord(name, key, reference, reasons[key]) for key, reference in references]
@@ -193,17 +206,17 @@ class Outbox:
         with self._transaction("H"):
             self._forget_tries(record.entity, [record.id])
             self.connection.execute(
-                "UPDATE ops.export_record SET outcome = 'held', problem = %s WHERE entity = %s AND"
+                "UPDATE ops.export_record SET outcome = %s, problem = %s WHERE entity = %s AND"
                 " id = %s AND batch = %s",
-                [record.why, record.entity, record.id, number],
+                [RecordOutcome.HELD, record.why, record.entity, record.id, number],
             )
             self.note_held([record])
 
     def _forget_tries(self, name: str, keys: Sequence[str]) -> None:
         """A record that is held is tried by every export: the last of these is kept."""
         self.connection.execute(
-            "DELETE FROM ops.export_record WHERE entity = %s AND id = ANY(%s) AND outcome = 'held'",
-            [name, list(keys)],
+            "DELETE FROM ops.export_record WHERE entity = %s AND id = ANY(%s) AND outcome = %s",
+            [name, list(keys), RecordOutcome.HELD],
         )
 
     def forget_held(self, name: str) -> None:
@@ -217,7 +230,12 @@ class Outbox:
         ERP's row has it.
         """
         with self._transaction("P4"):
-            self._set_status(batch.entity, list(batch.heads), (3,), 5)
+            self._set_status(
+                batch.entity,
+                list(batch.heads),
+                (EntityStatus.EXPORTING_TO_ERP,),
+                EntityStatus.COMMITTING_EXPORT_TO_ERP,
+            )
             if written:
                 self.connection.execute(
                     """
@@ -228,23 +246,30 @@ class Outbox:
                     [list(written), list(written.values()), batch.number, batch.entity],
                 )
             self.connection.execute(
-                "UPDATE ops.export_batch SET state = 'committing' WHERE batch = %s", [batch.number]
+                "UPDATE ops.export_batch SET state = %s WHERE batch = %s",
+                [BatchState.COMMITTING, batch.number],
             )
 
     def exported(self, number: int, name: str) -> int:
         """5 -> 1: the batch has arrived. How many heads it brought there."""
         with self._transaction("P6"):
             keys = self._records(number)
-            self._set_status(name, keys, (5,), 1, number)
+            self._set_status(
+                name,
+                keys,
+                (EntityStatus.COMMITTING_EXPORT_TO_ERP,),
+                EntityStatus.EXPORTED_TO_ERP,
+                number,
+            )
             self.connection.execute(
-                "UPDATE ops.export_record SET outcome = 'sent', problem = NULL, sent_at = now() "
+                "UPDATE ops.export_record SET outcome = %s, problem = NULL, sent_at = now() "
                 "WHERE batch = %s AND outcome IS NULL",
-                [number],
+                [RecordOutcome.SENT, number],
             )
             self.connection.execute(
                 "DELETE FROM ops.export_held WHERE entity = %s AND id = ANY(%s)", [name, keys]
             )
-            self._close(number, "exported")
+            self._close(number, BatchState.EXPORTED)
         return len(keys)
 
     def take_back(self, number: int, name: str) -> list[str]:
@@ -255,22 +280,26 @@ class Outbox:
         """
         with self._transaction("T"):
             keys = self._records(number)
-            self._set_status(name, keys, (3, 5), 6, number)
-            self._set_status(name, self._never_sent(name, keys), (10,), 6, number)
-            self.connection.execute(
-                "UPDATE ops.export_record SET outcome = 'taken back' WHERE batch = %s AND outcome"
-                " IS NULL",
-                [number],
+            self._set_status(name, keys, IN_FLIGHT, EntityStatus.TO_EXPORT_TO_ERP, number)
+            self._set_status(
+                name,
+                self._never_sent(name, keys),
+                (EntityStatus.EDITING_PENDING,),
+                EntityStatus.TO_EXPORT_TO_ERP,
+                number,
             )
-            self._close(number, "taken back")
+            self.connection.execute(
+                "UPDATE ops.export_record SET outcome = %s WHERE batch = %s AND outcome IS NULL",
+                [RecordOutcome.TAKEN_BACK, number],
+            )
+            self._close(number, BatchState.TAKEN_BACK)
         return keys
 
     def _never_sent(self, name: str, keys: Sequence[str]) -> list[str]:
         rows = self.connection.execute(
             "SELECT w.id FROM unnest(%s::text[]) AS w (id) WHERE NOT EXISTS (SELECT FROM"
-            " ops.export_record AS r WHERE r.entity = %s AND r.id = w.id AND r.outcome IN ('sent',"
-            " 'acknowledged', 'refused'))",
-            [list(keys), name],
+            " ops.export_record AS r WHERE r.entity = %s AND r.id = w.id AND r.outcome = ANY(%s))",
+            [list(keys), name, list(ARRIVED)],
         )
         return [key for (key,) in rows]
 
@@ -281,7 +310,7 @@ class Outbox:
         )
         return [key for (key,) in rows]
 
-    def _close(self, number: int, state: str) -> None:
+    def _close(self, number: int, state: BatchState) -> None:
         self.connection.execute(
             "UPDATE ops.export_batch SET state = %s, ended_at = now() WHERE batch = %s",
             [state, number],
@@ -292,8 +321,8 @@ class Outbox:
         self,
         name: str,
         keys: Sequence[str],
-        expected: Sequence[int],
-        status: int,
+        expected: Sequence[EntityStatus],
+        status: EntityStatus,
         of_batch: int | None = None,
     ) -> dict[str, str | None]:
         """Id -> SyncReference of the heads whose status was changed. of_batch: unless a later batch

@@ -13,15 +13,18 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity
-from kimo_assets.catalog.model import PENDING_STATUSES
+from kimo_assets.catalog.lifecycle import (
+    ANSWER_PREFIX,
+    IN_FLIGHT,
+    KNOWN_TO_ERP,
+    PENDING,
+    EntityStatus,
+    RecordOutcome,
+)
 from kimo_assets.config import KimoConfig
-from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, table
+from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, literals, table
 from kimo_assets.database.overdue_records import days_stuck
 from kimo_assets.database.rules import business_rules
-
-# EntityStatus (fact sheet, section 9).
-EXPORTED, EXPORTING, COMMITTING, READY = 1, 3, 5, 6
-KNOWN_TO_ERP = (0, 1, 2)
 
 OPEN, CONFIRMED = 0, 1
 
@@ -108,13 +111,15 @@ _WAITED = sql.SQL(
 
 def count_ready(connection: Connection, names: Sequence[str]) -> int:
     """How many heads are in EntityStatus 6, whatever keeps them from being sent."""
-    counts = (
-        connection.execute(_COUNT.format(table(KIMO, name))).fetchone() or (0,) for name in names
-    )
-    return sum(count for (count,) in counts)
+    ready = sql.Literal(EntityStatus.TO_EXPORT_TO_ERP)
+    count = 0
+    for name in names:
+        row = connection.execute(_COUNT.format(table(KIMO, name), ready)).fetchone()
+        count += row[0] if row else 0
+    return count
 
 
-_COUNT = sql.SQL('SELECT count(*) FROM {} WHERE "EntityStatus" = 6 AND _archived_load IS NULL')
+_COUNT = sql.SQL('SELECT count(*) FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL')
 
 
 # --- why not
@@ -174,26 +179,22 @@ def _why(
 
 
 _STATES = {
-    "-1": "has no EntityStatus",
-    "3": "is on its way to the ERP",
-    "4": "is deleted",
-    "5": "is on its way to the ERP",
-    "6": "is to be sent first",
-    "7": "is being edited",
-    "8": "was only just uploaded",
-    "9": "is being uploaded",
-    "10": "was edited again before the ERP has answered",
+    EntityStatus.UNDEFINED: "has no EntityStatus",
+    EntityStatus.EXPORTING_TO_ERP: "is on its way to the ERP",
+    EntityStatus.DELETED: "is deleted",
+    EntityStatus.COMMITTING_EXPORT_TO_ERP: "is on its way to the ERP",
+    EntityStatus.TO_EXPORT_TO_ERP: "is to be sent first",
+    EntityStatus.EDITING: "is being edited",
+    EntityStatus.UPLOADED_TO_SERVER: "was only just uploaded",
+    EntityStatus.STARTED_UPLOAD_TO_SERVER: "is being uploaded",
+    EntityStatus.EDITING_PENDING: "was edited again before the ERP has answered",
 }
 
 
 def _waits_for(
     config: KimoConfig, field: str, target: str, key: str, status: str, is_archived: str
 ) -> str:
-    state = (
-        "is archived"
-        if is_archived == "true"
-        else _STATES.get(status, f"is in EntityStatus {status}")
-    )
+    state = "is archived" if is_archived == "true" else _STATES[EntityStatus(int(status))]
     if target not in config.export.entities:
         state = f"is not sent: `export: entities:` of kimo.yaml does not list {target}"
     return f"waits for the {target} {key} ({field}), which is new to the ERP and {state}"
@@ -214,8 +215,9 @@ def _fates(catalog: Catalog, name: str) -> sql.Composed:
                  WHEN w.refers IS NOT NULL THEN 'waits' END,
             {document_type}, w.refers
         FROM {head} AS h {types} LEFT JOIN LATERAL (SELECT {refers} AS refers) AS w ON true
-        WHERE h."EntityStatus" = 6 AND h._archived_load IS NULL
+        WHERE h."EntityStatus" = {ready} AND h._archived_load IS NULL
         """).format(
+        ready=sql.Literal(EntityStatus.TO_EXPORT_TO_ERP),
         head=table(KIMO, name),
         parts=sql.SQL(" + ").join(
             [sql.SQL("0"), *(_part_count(catalog[part]) for part in catalog.sent_with(name))]
@@ -294,10 +296,10 @@ def _sent_targets(catalog: Catalog, entity: Entity) -> Iterator[tuple[str, str]]
 def _reference(field: str, target: str, condition: sql.Composable) -> sql.Composed:
     return sql.SQL(
         """(SELECT ARRAY[{field}, {name}, t."Id"::text,
-            coalesce(t."EntityStatus"::integer, -1)::text,
+            coalesce(t."EntityStatus"::integer, {undefined})::text,
                          (t.{archived} IS NOT NULL)::text]
             FROM {target} AS t WHERE {condition} AND t.{hash} IS NULL
-              AND coalesce(t."EntityStatus"::integer, -1) NOT IN ({known}) LIMIT 1)"""
+              AND coalesce(t."EntityStatus"::integer, {undefined}) NOT IN {known} LIMIT 1)"""
     ).format(
         field=sql.Literal(field),
         name=sql.Literal(target),
@@ -305,7 +307,8 @@ def _reference(field: str, target: str, condition: sql.Composable) -> sql.Compos
         condition=condition,
         archived=sql.Identifier(ARCHIVED),
         hash=sql.Identifier(HASH),
-        known=sql.SQL(", ").join(map(sql.Literal, KNOWN_TO_ERP)),
+        undefined=sql.Literal(EntityStatus.UNDEFINED),
+        known=literals(KNOWN_TO_ERP),
     )
 
 
@@ -330,7 +333,7 @@ def is_acknowledged(config: KimoConfig, name: str) -> bool:
     """Whether the ERP answers for an entity: documents come back by themselves, as the
     ERP's own.
     """
-    return f"EntitySyncReferenceFor{name}" in config.entities
+    return f"{ANSWER_PREFIX}{name}" in config.entities
 
 
 def _waiting(
@@ -344,7 +347,12 @@ def _waiting(
     answers = is_acknowledged(config, name)
     row = connection.execute(
         _PENDING.format(
-            head=table(KIMO, name), pending=sql.SQL(", ").join(map(sql.Literal, PENDING_STATUSES))
+            head=table(KIMO, name),
+            pending=literals(PENDING),
+            in_flight=literals(IN_FLIGHT),
+            exported=sql.Literal(EntityStatus.EXPORTED_TO_ERP),
+            by_export=literals((EntityStatus.EXPORTED_TO_ERP, *IN_FLIGHT)),
+            sent=sql.Literal(RecordOutcome.SENT),
         ),
         {"entity": name, "answers": answers, "days": days},
     ).fetchone()
@@ -370,21 +378,21 @@ _FATES = sql.SQL("""
     """)
 
 _PENDING = sql.SQL("""
-    SELECT count(*) FILTER (WHERE status IN (3, 5)), count(*) FILTER (WHERE status = 1),
+    SELECT count(*) FILTER (WHERE status IN {in_flight}), count(*) FILTER (WHERE status = {exported}),
            count(*) FILTER (WHERE since < now() - make_interval(secs => coalesce(%(days)s,
                0) * 86400))
     FROM (
         SELECT h."EntityStatus"::integer AS status,
-            CASE WHEN h."EntityStatus" = 1 THEN r.sent_at WHEN h."EntityStatus" IN (3, 5)
-                THEN r.marked_at
+            CASE WHEN h."EntityStatus" = {exported} THEN r.sent_at
+                 WHEN h."EntityStatus" IN {in_flight} THEN r.marked_at
                  ELSE coalesce(h."UploadToServerTimeStamp", e.since) END AS since
         FROM {head} AS h LEFT JOIN ops.export_held AS e ON e.entity = %(entity)s AND e.id = h."Id"
         LEFT JOIN LATERAL (SELECT sent_at, marked_at, outcome FROM ops.export_record AS r
             WHERE r.entity = %(entity)s
-                           AND r.id = h."Id" AND h."EntityStatus" IN (1, 3, 5)
+                           AND r.id = h."Id" AND h."EntityStatus" IN {by_export}
                            ORDER BY r.entity DESC, r.id DESC, r.batch DESC LIMIT 1) AS r ON true
         WHERE h._archived_load IS NULL
-          AND (h."EntityStatus" IN ({pending}) OR h."EntityStatus" = 1 AND %(answers)s
-              AND r.outcome = 'sent')
+          AND (h."EntityStatus" IN {pending} OR h."EntityStatus" = {exported} AND %(answers)s
+              AND r.outcome = {sent})
     ) AS pending
     """)

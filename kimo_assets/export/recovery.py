@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import Connection
 from sqlalchemy import Column, Integer, Numeric, select
 
+from kimo_assets.catalog.lifecycle import OPEN_BATCH_STATES, BatchState, RecordOutcome
 from kimo_assets.export.erp import Erp
 from kimo_assets.export.outbox import Outbox
 from kimo_assets.export.targets import Target
@@ -35,7 +36,7 @@ class Verdict(Enum):
 class OpenBatch:
     number: int
     entity: str
-    state: str
+    state: BatchState
     load: int
     has_marker: bool
     is_unproved: bool
@@ -47,9 +48,9 @@ def open_batches(
     """The batches whose end is not known; of a source, or the one of this number."""
     rows = connection.execute(
         "SELECT batch, entity, state, load, has_marker, is_unproved FROM ops.export_batch "
-        "WHERE state IN ('exporting', 'committing') AND (source = %s OR %s::text IS NULL) "
+        "WHERE state = ANY(%s) AND (source = %s OR %s::text IS NULL) "
         "AND (batch = %s OR %s::bigint IS NULL) ORDER BY batch",
-        [source, source, number, number],
+        [list(OPEN_BATCH_STATES), source, source, number, number],
     )
     return [OpenBatch(*row) for row in rows]
 
@@ -59,9 +60,9 @@ def mark_unproved(connection: Connection, source: str) -> None:
     taken away since.
     """
     connection.execute(
-        "UPDATE ops.export_batch SET is_unproved = true WHERE state = 'committing' AND source = %s"
+        "UPDATE ops.export_batch SET is_unproved = true WHERE state = %s AND source = %s"
         " AND NOT is_unproved",
-        [source],
+        [BatchState.COMMITTING, source],
     )
 
 
@@ -91,7 +92,7 @@ def recover(
 
 
 def _fate(outbox: Outbox, erp: Erp, batch: OpenBatch, was_ours: bool) -> Verdict:
-    if batch.state == "exporting":
+    if batch.state == BatchState.EXPORTING:
         # Its commit would have come after the state's.
         return Verdict.NOT_ARRIVED
     return verdict(outbox, erp, batch.number, untouched=was_ours and not batch.is_unproved)
@@ -139,10 +140,10 @@ def _only_of(connection: Connection, batch: OpenBatch) -> list[str]:
         WHERE r.batch = %s AND r.outcome IS NULL AND r.sync_reference IS NOT NULL AND NOT EXISTS (
             SELECT FROM ops.export_record AS o JOIN ops.export_batch AS b ON b.batch = o.batch
             WHERE o.entity = r.entity AND o.id = r.id AND o.batch <> r.batch
-              AND b.state <> 'taken back' AND o.outcome IS DISTINCT FROM 'held')
+              AND b.state <> %s AND o.outcome IS DISTINCT FROM %s)
         ORDER BY 1
         """,
-        [batch.number],
+        [batch.number, BatchState.TAKEN_BACK, RecordOutcome.HELD],
     )
     return [reference for (reference,) in rows]
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from psycopg import Connection
 
 from kimo_assets.catalog import Catalog, load_catalog, menu
+from kimo_assets.catalog.lifecycle import BatchState
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.semaphore_ledger import SemaphoreLedger
 from kimo_assets.errors import ExportError
@@ -120,7 +121,7 @@ def resolve(run: ExportRun, batch: int, *, arrived: bool) -> int:
     Raises: ExportError when there is nothing to settle about the batch.
     """
     found = open_batches(run.connection, number=batch)
-    if not found or found[0].state != "committing":
+    if not found or found[0].state != BatchState.COMMITTING:
         raise ExportError(
             f"batch {batch} is not one of which nobody knows whether it has arrived. `kimo export"
             " status` lists those"

@@ -9,6 +9,7 @@ from datetime import datetime
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog
+from kimo_assets.catalog.lifecycle import ARRIVED, BatchState, RecordOutcome
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import ARCHIVED, KIMO, table
 from kimo_assets.export.ready import Waiting, waiting
@@ -18,15 +19,15 @@ _NAMED = 500
 
 
 @dataclass(frozen=True)
-class BatchState:
-    """A batch that went to the ERP, or was to. state: exporting, committing, exported, taken back.
+class ExportBatch:
+    """A batch that went to the ERP, or was to.
 
     is_unsettled: nobody knows whether it has arrived: `kimo export resolve`.
     """
 
     batch: int
     entity: str
-    state: str
+    state: BatchState
     records: int
     load: int
     run_id: str | None
@@ -35,7 +36,7 @@ class BatchState:
 
     @property
     def is_unsettled(self) -> bool:
-        return self.state == "committing"
+        return self.state == BatchState.COMMITTING
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class ExportStatus:
     entities: dict[str, Waiting]
     sent: dict[str, int]
     refused: dict[str, int]
-    batches: tuple[BatchState, ...]
+    batches: tuple[ExportBatch, ...]
     held: tuple[HeldRecord, ...]
 
     @property
-    def unsettled(self) -> tuple[BatchState, ...]:
+    def unsettled(self) -> tuple[ExportBatch, ...]:
         return tuple(batch for batch in self.batches if batch.is_unsettled)
 
 
@@ -60,18 +61,17 @@ class Delivery:
     """A record's way to the ERP with one batch. parts: how many rows travelled with it; tables:
     Kimo's, whose rows went.
 
-    outcome: sent, held, taken back (nothing arrived, it went again later), acknowledged, refused;
-    None: not known yet.
+    outcome: None while it is not known. After `taken back` the record went again later.
     """
 
     batch: int
-    state: str
+    state: BatchState
     load: int
     run_id: str | None
     source: str
     parts: int
     tables: tuple[str, ...]
-    outcome: str | None
+    outcome: RecordOutcome | None
     problem: str | None
     erp_id: str | None
     marked_at: datetime
@@ -103,9 +103,10 @@ def status(
 ) -> ExportStatus:
     """batches: how many of the last ones; the unsettled ones are always there."""
     counts = connection.execute(
-        "SELECT entity, count(*) FILTER (WHERE outcome IN ('sent', 'acknowledged', 'refused')),"
-        " count(*) FILTER (WHERE outcome = 'refused') FROM ops.export_record GROUP BY entity ORDER"
-        " BY entity"
+        "SELECT entity, count(*) FILTER (WHERE outcome = ANY(%s)),"
+        " count(*) FILTER (WHERE outcome = %s) FROM ops.export_record GROUP BY entity ORDER"
+        " BY entity",
+        [list(ARRIVED), RecordOutcome.REFUSED],
     ).fetchall()
     held = connection.execute(
         "SELECT entity, id, sync_reference, why FROM ops.export_held ORDER BY is_waiting, since,"
@@ -121,17 +122,17 @@ def status(
     )
 
 
-def _batches(connection: Connection, count: int) -> Sequence[BatchState]:
+def _batches(connection: Connection, count: int) -> Sequence[ExportBatch]:
     rows = connection.execute(
         """
         SELECT batch, entity, state, records, load, run_id, began_at, ended_at FROM ops.export_batch
-        WHERE state = 'committing' OR batch IN
+        WHERE state = %s OR batch IN
             (SELECT batch FROM ops.export_batch ORDER BY batch DESC LIMIT %s)
         ORDER BY batch DESC
         """,
-        [count],
+        [BatchState.COMMITTING, count],
     )
-    return [BatchState(*row) for row in rows]
+    return [ExportBatch(*row) for row in rows]
 
 
 def trace(connection: Connection, catalog: Catalog, sync_reference: str) -> tuple[RecordLife, ...]:

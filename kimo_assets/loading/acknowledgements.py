@@ -13,25 +13,37 @@ from dataclasses import dataclass
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity
+from kimo_assets.catalog.lifecycle import (
+    AFTER_ANSWER,
+    ARRIVED,
+    IN_FLIGHT,
+    MAY_BE_ANSWERED,
+    PENDING,
+    EntityStatus,
+    RecordOutcome,
+)
 from kimo_assets.catalog.model import Referrer
-from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, columns, table
+from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, columns, literals, table
 from kimo_assets.loading import history
-from kimo_assets.loading.held_rows import PENDING
 from kimo_assets.reports import LoadedEntity
 
 # Sentences of each kind that a report repeats.
 _SAMPLES = 10
 
-# What Kimo sets when the ERP has the record, by what it was. Others stay: of a record that is
-# edited or waits to be sent once more, only the Id changes.
-_AFTERWARDS = sql.SQL("CASE {status} WHEN 1 THEN 2 WHEN 10 THEN 6 ELSE {status} END")
+# A record's status once the ERP has answered that it has the record.
+_AFTERWARDS = sql.SQL(
+    "CASE {status} "
+    + "".join(f"WHEN {before:d} THEN {after:d} " for before, after in AFTER_ANSWER.items())
+    + "ELSE {status} END"
+)
 
 # A stored hash that no snapshot's row has: the next comparison takes the ERP's values.
 _NO_SNAPSHOTS = sql.SQL("0::bigint")
 
 # Decisions of pg_temp.answer. waiting: its batch is still open, so that the export has to look
 # first; the next load applies it.
-_APPLIED = ("bound", "known", "refused")
+_REFUSED = "refused"
+_APPLIED = ("bound", "known", _REFUSED)
 _CONTRADICTIONS = ("ambiguous", "double", "rebound", "taken")
 
 
@@ -150,10 +162,10 @@ class _Acknowledgement:
             """
             CREATE TEMPORARY TABLE settled ON COMMIT DROP AS
             SELECT a.id, a.decision, CASE WHEN a.decision = 'known' THEN {afterwards}
-                WHEN a.status = 10 THEN 6 ELSE a.status
+                WHEN a.status = {edited} THEN {ready} ELSE a.status
                    END AS status
             FROM answer AS a WHERE a.decision IN ('known', 'amended') OR a.decision = 'refused'
-                AND a.status = 10
+                AND a.status = {edited}
             """,
             afterwards=_AFTERWARDS.format(status=sql.SQL("a.status")),
         )
@@ -167,7 +179,7 @@ class _Acknowledgement:
         if self._keep_history:
             history.keep(self._connection, self._head, self._load, sql.Identifier("settled"))
         changed = self._execute(
-            'UPDATE {kimo} AS k SET "EntityStatus" = nullif(s.status, -1), {changed} = {load} '
+            'UPDATE {kimo} AS k SET "EntityStatus" = nullif(s.status, {undefined}), {changed} = {load} '
             "FROM settled AS s WHERE k.{id} = s.id"
         ).rowcount
         for part in self._catalog.sent_with(self._head.name):
@@ -197,7 +209,7 @@ class _Acknowledgement:
         self._execute(
             """
             INSERT INTO {kimo} ({id}, {stored})
-            SELECT a.erp_id, {values}, nullif(a.status_afterwards, -1),
+            SELECT a.erp_id, {values}, nullif(a.status_afterwards, {undefined}),
                    CASE WHEN a.status IN {pending} THEN {no_snapshots} END, {load}, NULL
             FROM answer AS a JOIN {kimo} AS k ON k.{id} = a.id WHERE a.decision = 'bound' AND
                 NOT a.erp_wins
@@ -211,13 +223,13 @@ class _Acknowledgement:
             UPDATE {kimo} AS e SET "SyncReference" = k."SyncReference", {changed} = {load},
                 "UploadToServerTimeStamp" = k."UploadToServerTimeStamp",
                 "EntityStatus" = CASE WHEN e."EntityStatus" IN {pending} THEN e."EntityStatus"
-                    ELSE 2 END
+                    ELSE {acknowledged} END
             FROM answer AS a JOIN {kimo} AS k ON k.{id} = a.id
             WHERE a.decision = 'bound' AND a.erp_wins AND e.{id} = a.erp_id
             """)
         self._execute("""
-            UPDATE {kimo} AS k SET "SyncReference" = NULL, "EntityStatus" = 2, {archived} = {load},
-                {changed} = {load}
+            UPDATE {kimo} AS k SET "SyncReference" = NULL, "EntityStatus" = {acknowledged},
+                {archived} = {load}, {changed} = {load}
             FROM answer AS a WHERE a.decision = 'bound' AND k.{id} = a.id
             """)
         self._note_change(self._head.name, compare=True)
@@ -271,7 +283,7 @@ class _Acknowledgement:
             for column, codes in referrer.unless.items()
         ]
         if only_pending and "EntityStatus" in self._catalog[referrer.entity].fields:
-            conditions.append(sql.SQL('AND t."EntityStatus" IN {}').format(PENDING))
+            conditions.append(sql.SQL('AND t."EntityStatus" IN {}').format(literals(PENDING)))
         found = self._execute(
             "UPDATE {referring} AS t SET {field} = b.erp_id, {changed} = {load} FROM {bound} AS b "
             "WHERE t.{field} = b.id {conditions}",
@@ -338,22 +350,26 @@ class _Acknowledgement:
             """
             UPDATE ops.export_record AS r SET problem = n.problem, answered_at = now(),
                 erp_id = CASE WHEN n.decision = ANY({applied}) THEN n.erp_id END,
-                outcome = CASE WHEN n.decision = 'refused' THEN 'refused'
-                               WHEN n.decision = ANY({applied}) THEN 'acknowledged'
+                outcome = CASE WHEN n.decision = {no_id} THEN {refused}
+                               WHEN n.decision = ANY({applied}) THEN {answered}
                                    ELSE r.outcome END
             FROM (
                 SELECT DISTINCT ON (sent.sync_reference) sent.id AS sent_id, sent.batch, a.*
                 FROM answer AS a JOIN ops.export_record AS sent
                     ON sent.entity = {head} AND sent.sync_reference = a.sync_reference
-                WHERE a.decision = ANY({told}) AND sent.outcome IN
-                    ('sent', 'refused', 'acknowledged')
+                WHERE a.decision = ANY({told}) AND sent.outcome IN {arrived}
                 ORDER BY sent.sync_reference, sent.batch DESC
-            ) AS n WHERE r.entity = {head} AND r.id = n.sent_id AND r.batch = n.batch AND r.outcome
-                IN ('sent', 'refused')
+            ) AS n WHERE r.entity = {head} AND r.id = n.sent_id AND r.batch = n.batch
+                AND r.outcome IN {unanswered}
                 AND (n.decision = ANY({applied}) OR r.problem IS DISTINCT FROM n.problem)
             """,
             applied=sql.Literal(list(_APPLIED)),
             told=sql.Literal([*_APPLIED, *_CONTRADICTIONS]),
+            no_id=sql.Literal(_REFUSED),
+            refused=sql.Literal(RecordOutcome.REFUSED),
+            answered=sql.Literal(RecordOutcome.ACKNOWLEDGED),
+            arrived=literals(ARRIVED),
+            unanswered=literals(MAY_BE_ANSWERED),
         )
 
     def _notes(self, counts: dict[str, int], repointed: int) -> tuple[str, ...]:
@@ -395,7 +411,13 @@ class _Acknowledgement:
             "changed": sql.Identifier(CHANGED),
             "archived": sql.Identifier(ARCHIVED),
             "load": sql.Literal(self._load),
-            "pending": PENDING,
+            "pending": literals(PENDING),
+            "in_flight": literals(IN_FLIGHT),
+            "undefined": sql.Literal(EntityStatus.UNDEFINED),
+            "acknowledged": sql.Literal(EntityStatus.IMPORTED_BY_ERP),
+            "edited": sql.Literal(EntityStatus.EDITING_PENDING),
+            "ready": sql.Literal(EntityStatus.TO_EXPORT_TO_ERP),
+            "was_refused": sql.Literal(RecordOutcome.REFUSED),
             "no_snapshots": _NO_SNAPSHOTS,
             "afterwards": _AFTERWARDS.format(status=sql.SQL("k.status")),
         }
@@ -450,8 +472,8 @@ _DECIDED = """
         FROM fresh AS f JOIN {kimo} AS k ON k."SyncReference" = f.sync_reference AND k.{archived}
             IS NULL GROUP BY 1
     ), found AS (
-        SELECT f.*, m.id, coalesce(m.others, 0) AS others, coalesce(r."EntityStatus"::integer, -1)
-            AS status,
+        SELECT f.*, m.id, coalesce(m.others, 0) AS others, coalesce(r."EntityStatus"::integer,
+            {undefined}) AS status,
                r.{hash} IS NULL AS is_new, e.{id} IS NOT NULL AS is_there,
                e."SyncReference" AS reference_there, e.{hash} IS NULL AS is_kimos_there,
                EXISTS (SELECT FROM ops.bound_id AS b WHERE b.entity = {head}
@@ -465,7 +487,7 @@ _DECIDED = """
            {afterwards} AS status_afterwards, k.is_there AND k.status NOT IN {pending} AS erp_wins,
            CASE WHEN k.answers > 1 THEN 'ambiguous' WHEN k.id IS NULL THEN 'unknown'
                WHEN k.others > 1 THEN 'double'
-                WHEN k.status IN (3, 5) THEN 'waiting' WHEN k.erp_id IS NULL THEN 'refused'
+                WHEN k.status IN {in_flight} THEN 'waiting' WHEN k.erp_id IS NULL THEN 'refused'
                     WHEN k.id = k.erp_id THEN 'known'
                 WHEN k.erp_id_before <> k.erp_id THEN 'rebound'
                 WHEN k.is_there AND (k.reference_there <> k.sync_reference OR k.was_given
@@ -478,12 +500,12 @@ _DECIDED = """
 # A record that was refused waits for nobody: what was edited after that goes out again.
 _AMENDED = """
     INSERT INTO answer (sync_reference, id, status, decision)
-    SELECT k."SyncReference", k.{id}, 10, 'amended' FROM {kimo} AS k
-    WHERE k."EntityStatus" = 10 AND k.{archived} IS NULL AND NOT EXISTS
+    SELECT k."SyncReference", k.{id}, {edited}, 'amended' FROM {kimo} AS k
+    WHERE k."EntityStatus" = {edited} AND k.{archived} IS NULL AND NOT EXISTS
         (SELECT FROM answer AS a WHERE a.id = k.{id})
       AND (SELECT r.outcome FROM ops.export_record AS r WHERE r.entity = {head}
           AND r.sync_reference = k."SyncReference"
-           ORDER BY r.batch DESC LIMIT 1) = 'refused'
+           ORDER BY r.batch DESC LIMIT 1) = {was_refused}
 """
 
 _PROBLEMS = """

@@ -6,9 +6,12 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Entity
-from kimo_assets.catalog.model import LIFECYCLE
+from kimo_assets.catalog.lifecycle import LIFECYCLE, EntityStatus
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, OPS, columns, table
 from kimo_assets.reports import LoadedEntity
+
+# The status of a row that the snapshot has written.
+_OF_SNAPSHOT = sql.Literal(EntityStatus.IMPORTED_FROM_ERP)
 
 
 class Diff:
@@ -117,7 +120,7 @@ class Diff:
             sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in self._unmapped()
         ]
         if self._sets_status():
-            assignments.append(sql.SQL('"EntityStatus" = 0'))
+            assignments.append(sql.SQL('"EntityStatus" = {}').format(_OF_SNAPSHOT))
         self._execute(
             """
             UPDATE {kimo} AS k SET {assignments}, {changed} = {load}, {archived} = NULL
@@ -181,7 +184,7 @@ class Diff:
         return columns([*self._stored(), HASH, CHANGED, *status])
 
     def _insert_values(self) -> sql.Composed:
-        status = sql.SQL(", 0") if self._sets_status() else sql.SQL("")
+        status = sql.SQL(", {}").format(_OF_SNAPSHOT) if self._sets_status() else sql.SQL("")
         return sql.SQL("{}, {}{}").format(
             columns([*self._stored(), HASH], of="s"), sql.Literal(self._load), status
         )

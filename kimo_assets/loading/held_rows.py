@@ -5,14 +5,12 @@ still under way.
 from psycopg import sql
 
 from kimo_assets.catalog import Catalog, Entity
-from kimo_assets.catalog.model import PENDING_STATUSES
-from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, table
+from kimo_assets.catalog.lifecycle import MAY_BE_ANSWERED, PENDING, EntityStatus
+from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, literals, table
 
 # How long a record that the ERP has taken over under its own Id is kept without having come back as
 # a row of the ERP's.
 _DAYS_UNTIL_IT_COMES = 7
-
-PENDING = sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, PENDING_STATUSES)))
 
 
 def is_held(
@@ -50,15 +48,30 @@ def awaits_answer(head: str, of: str) -> sql.Composed:
     that holds.
     """
     return sql.SQL(
-        '{of}."EntityStatus" = 1 AND EXISTS (SELECT FROM ops.export_record AS sent WHERE'
-        " sent.entity = {head} AND sent.id = {of}.{id} AND sent.outcome IN ('sent', 'refused'))"
-    ).format(of=sql.Identifier(of), head=sql.Literal(head), id=sql.Identifier(ID))
+        '{of}."EntityStatus" = {exported} AND EXISTS (SELECT FROM ops.export_record AS sent WHERE'
+        " sent.entity = {head} AND sent.id = {of}.{id} AND sent.outcome IN {unanswered})"
+    ).format(
+        of=sql.Identifier(of),
+        exported=sql.Literal(EntityStatus.EXPORTED_TO_ERP),
+        head=sql.Literal(head),
+        id=sql.Identifier(ID),
+        unanswered=literals(MAY_BE_ANSWERED),
+    )
 
 
 def _of_head(head: str, of: str, is_gone: sql.Composable, *, is_answered: bool) -> sql.Composed:
     names: dict[str, sql.Composable] = {
         "of": sql.Identifier(of),
-        "pending": PENDING,
+        "pending": literals(PENDING),
+        "undefined": sql.Literal(EntityStatus.UNDEFINED),
+        "at_rest": literals(
+            (
+                EntityStatus.UNDEFINED,
+                EntityStatus.IMPORTED_FROM_ERP,
+                EntityStatus.EXPORTED_TO_ERP,
+            )
+        ),
+        "acknowledged": sql.Literal(EntityStatus.IMPORTED_BY_ERP),
         "awaits": awaits_answer(head, of),
         "gone": is_gone,
         "hash": sql.Identifier(HASH),
@@ -73,7 +86,8 @@ def _of_head(head: str, of: str, is_gone: sql.Composable, *, is_answered: bool) 
     return sql.SQL(
         """(coalesce({of}."EntityStatus" IN {pending}, false) {answered} OR {gone} AND {of}.{hash}
             IS NULL AND (
-            coalesce({of}."EntityStatus", -1) <= 1 OR {of}."EntityStatus" = 2 AND EXISTS (
+            coalesce({of}."EntityStatus", {undefined}) IN {at_rest}
+            OR {of}."EntityStatus" = {acknowledged} AND EXISTS (
                 SELECT FROM ops.export_answer AS answer WHERE answer.entity = {head}
                     AND answer.erp_id = {of}.{id}
                 AND answer.at > now() - make_interval(days => {days}))))"""

@@ -14,7 +14,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity
-from kimo_assets.catalog.model import LIFECYCLE
+from kimo_assets.catalog.lifecycle import LIFECYCLE
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, columns, table
 from kimo_assets.errors import ConfigError
 from kimo_assets.loading.held_rows import is_held

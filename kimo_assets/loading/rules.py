@@ -10,7 +10,7 @@ import orjson
 from psycopg import Connection
 
 from kimo_assets.catalog import Entity
-from kimo_assets.catalog.model import ANSWERS
+from kimo_assets.catalog.lifecycle import ANSWER_PREFIX
 from kimo_assets.config import GuardsConfig, KimoConfig
 from kimo_assets.database.names import INTEGRATOR, StagingArea
 
@@ -37,7 +37,9 @@ class LoadRules:
         cls, config: KimoConfig, *, allow_shrink: bool = False, area: StagingArea = INTEGRATOR
     ) -> "LoadRules":
         answered = frozenset(
-            name.removeprefix(ANSWERS) for name in config.entities if name.startswith(ANSWERS)
+            name.removeprefix(ANSWER_PREFIX)
+            for name in config.entities
+            if name.startswith(ANSWER_PREFIX)
         )
         return cls(
             config.guards,

@@ -16,6 +16,12 @@ from typing import LiteralString
 import psycopg
 from psycopg import Connection, sql
 
+from kimo_assets.catalog.lifecycle import (
+    ENDED_BATCH_STATES,
+    OPEN_BATCH_STATES,
+    SETTLED,
+    RecordOutcome,
+)
 from kimo_assets.catalog.menu import CLEANING
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import exclusive
@@ -46,7 +52,6 @@ _OLD_LOADS: LiteralString = (
     "(SELECT l.load FROM ops.load AS l WHERE l.started_at < %(cutoff)s AND l.finished_at IS NOT"
     " NULL)"
 )
-_ANSWERED: LiteralString = "('acknowledged', 'refused', 'taken back', 'held')"
 
 _KINDS = (
     _Old(
@@ -76,30 +81,30 @@ _KINDS = (
     _Old(
         "answered records of exports",
         "ops.export_record",
-        f"""
-        t.outcome IN {_ANSWERED} AND coalesce(t.answered_at, t.sent_at, t.marked_at) < %(cutoff)s
-        AND (t.outcome = 'acknowledged' OR EXISTS (
+        """
+        t.outcome = ANY(%(settled)s)
+        AND coalesce(t.answered_at, t.sent_at, t.marked_at) < %(cutoff)s
+        AND (t.outcome = %(acknowledged)s OR EXISTS (
             SELECT FROM ops.export_record AS n WHERE n.entity = t.entity AND n.batch > t.batch
             AND coalesce(n.sync_reference, n.id) = coalesce(t.sync_reference, t.id)))
         AND NOT EXISTS (
             SELECT FROM ops.export_record AS o WHERE o.entity = t.entity AND o.batch < t.batch
             AND coalesce(o.sync_reference, o.id) = coalesce(t.sync_reference, t.id)
-            AND coalesce(o.outcome, '') NOT IN {_ANSWERED})
+            AND coalesce(o.outcome, '') <> ALL(%(settled)s))
         """,
         "batch",
     ),
     _Old(
         "batches of exports",
         "ops.export_batch",
-        "t.state IN ('exported', 'taken back') AND t.ended_at < %(cutoff)s "
+        "t.state = ANY(%(ended)s) AND t.ended_at < %(cutoff)s "
         "AND NOT EXISTS (SELECT FROM ops.export_record AS r WHERE r.batch = t.batch)",
         "batch",
     ),
     _Old(
         "rows left in the outbox",
         "integrator.outbox",
-        "t.batch NOT IN (SELECT batch FROM ops.export_batch WHERE state IN ('exporting',"
-        " 'committing'))",
+        "t.batch NOT IN (SELECT batch FROM ops.export_batch WHERE state = ANY(%(open)s))",
         "batch",
     ),
     _Old(
@@ -164,7 +169,14 @@ def clean_ledger(
     """
     started = time.monotonic()
     cutoff = now() - timedelta(days=config.retention.ledger_days)
-    parameters = {"cutoff": cutoff, "mapped": list(config.entities)}
+    parameters = {
+        "cutoff": cutoff,
+        "mapped": list(config.entities),
+        "settled": list(SETTLED),
+        "acknowledged": RecordOutcome.ACKNOWLEDGED,
+        "open": list(OPEN_BATCH_STATES),
+        "ended": list(ENDED_BATCH_STATES),
+    }
     counts: dict[str, int] = {}
     listener.task_started(CLEANING.title, len(_KINDS) + 1)
     with exclusive(database) as connection, _tried(connection, dry_run=dry_run):

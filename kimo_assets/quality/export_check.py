@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, load_catalog
+from kimo_assets.catalog.lifecycle import EntityStatus, RecordOutcome
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import KIMO, table
 from kimo_assets.database.overdue_records import days_stuck, stuck
@@ -13,8 +14,6 @@ from kimo_assets.export.status import status
 from kimo_assets.quality.finding import Check, CheckResult
 from kimo_assets.reports import Finding
 from kimo_assets.texts import say
-
-_EDITING_PENDING = 10
 
 
 def nothing_is_stuck(connection: Connection, config: KimoConfig, load: int | None) -> CheckResult:
@@ -61,7 +60,7 @@ def _rejected_by_the_erp(connection: Connection) -> Iterator[Finding]:
         """
     )
     for entity, sync_reference, problem, outcome in rows:
-        if outcome == "refused":
+        if outcome == RecordOutcome.REFUSED:
             reason = problem or say("quality.export.rejected_by_the_erp")
             yield _finding(entity, sync_reference or "", reason)
 
@@ -76,7 +75,7 @@ def _edited_after_sending(
         rows = connection.execute(
             sql.SQL(
                 'SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER BY 1'
-            ).format(table(KIMO, head), sql.Literal(_EDITING_PENDING))
+            ).format(table(KIMO, head), sql.Literal(EntityStatus.EDITING_PENDING))
         )
         for (key,) in rows:
             yield _finding(head, key, say("quality.export.edited_after_sending"))

@@ -29,10 +29,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog.lifecycle import OPEN_BATCH_STATES, RecordOutcome
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.database.locks import exclusive
-from kimo_assets.database.names import ARCHIVED, KIMO, STAGING, columns, table
+from kimo_assets.database.names import ARCHIVED, KIMO, STAGING, columns, literals, table
 from kimo_assets.database.server import Database
 from kimo_assets.demo import change_company, generate_company
 from kimo_assets.demo.company import CONFIG_FILE, ERP_FILE, SETTINGS_FILE
@@ -522,13 +523,17 @@ def _export_differences(place: Place, sent: Mapping[str, Mapping[str, int]]) -> 
         if missing or more:
             yield f"{name}: {len(missing)} are missing, {len(more)} too many"
     left = place.rows(
-        "SELECT (SELECT count(*) FROM integrator.outbox), "
-        "(SELECT count(*) FROM ops.export_batch WHERE state IN ('exporting', 'committing'))"
+        sql.SQL(
+            "SELECT (SELECT count(*) FROM integrator.outbox), "
+            "(SELECT count(*) FROM ops.export_batch WHERE state IN {})"
+        ).format(literals(OPEN_BATCH_STATES))
     )
     if left != [(0, 0)]:
         yield f"{left[0][0]} rows are left in the outbox, {left[0][1]} batches open"
     (known,) = place.rows(
-        "SELECT count(DISTINCT (entity, id)) FROM ops.export_record WHERE outcome = 'sent'"
+        sql.SQL(
+            "SELECT count(DISTINCT (entity, id)) FROM ops.export_record WHERE outcome = {}"
+        ).format(sql.Literal(RecordOutcome.SENT))
     )
     arrived = sum(len(keys) for name, keys in sent.items() if name != "KIMO_ORDINI_RIGHE")
     if known[0] != arrived:

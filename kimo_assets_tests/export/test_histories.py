@@ -13,10 +13,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from kimo_assets.catalog.lifecycle import Actor, EntityStatus
 from kimo_assets.database.server import Database
 from kimo_assets.export.run import export_to_erp
 from kimo_assets_tests.conftest import EMPTY_AGAIN
 from kimo_assets_tests.support.export_company import ExportWorld
+from kimo_assets_tests.support.status_changes import Change, undeclared, watched
 
 # An export of this lot passes fewer points.
 MANY = 45
@@ -29,7 +31,7 @@ class PowerCutError(BaseException):
 @dataclass
 class Model:
     """What agents have written. latest: document -> its version; superseded: edited on the way, and
-    so sent or not.
+    so sent or not. exporters: the processes of the database that worked for exports.
     """
 
     world: ExportWorld
@@ -37,6 +39,7 @@ class Model:
     versions: set[tuple[str, int]] = field(default_factory=set)
     superseded: set[tuple[str, int]] = field(default_factory=set)
     taken: Counter[tuple[str, int]] = field(default_factory=Counter)
+    exporters: set[int] = field(default_factory=set)
 
     def write(self) -> None:
         """An order, with two lines."""
@@ -87,6 +90,7 @@ class Model:
         """
         points = itertools.count(1)
         with self.world.run() as held:
+            self.exporters.add(held.connection.info.backend_pid)
 
             def reached(point: str) -> None:
                 if edited and point in ("P3.before_marker", "P5.before_commit"):
@@ -161,9 +165,11 @@ def play(folder: Path, own: Database, events: list[Event]) -> None:
     world.erp_tables()
     world.types()
     model = Model(world)
-    for name, *arguments in events:
-        getattr(model, name)(*arguments)
-    model.export()
+    with watched(own, "Document") as changes:
+        for name, *arguments in events:
+            getattr(model, name)(*arguments)
+        model.export()
+        assert_declared(model, changes())
     # The ERP has answered for what it has got: edits that waited for that go out (step 2 sees to
     # it).
     world.execute('UPDATE kimo."Document" SET "EntityStatus" = 6 WHERE "EntityStatus" = 10')
@@ -174,3 +180,28 @@ def play(folder: Path, own: Database, events: list[Event]) -> None:
     assert model.versions - model.superseded <= set(model.taken)
     assert set(model.taken) <= model.versions
     assert (world.open_batches(), world.semaphore(), world.held()) == ([], 0, {})
+
+
+def assert_declared(model: Model, changes: set[Change]) -> None:
+    """Whatever the exports and the agents did to a status is a transition of theirs."""
+    by_export = {change for change in changes if change.pid in model.exporters}
+    assert undeclared(by_export, Actor.EXPORT) == set()
+    assert undeclared(changes - by_export, Actor.KIMO) == set()
+
+
+def test_an_export_goes_along_three_transitions(tmp_path: Path, own: Database) -> None:
+    """So the histories do watch something."""
+    with own.connect() as connection:
+        connection.execute(EMPTY_AGAIN)
+    world = ExportWorld(tmp_path, own, f"sqlite:///{tmp_path / 'erp.sqlite'}")
+    world.erp_tables()
+    world.types()
+    world.document("D1")
+    with watched(own, "Document") as changes:
+        world.export()
+        steps = {(change.before, change.after) for change in changes()}
+    assert steps == {
+        (EntityStatus.TO_EXPORT_TO_ERP, EntityStatus.EXPORTING_TO_ERP),
+        (EntityStatus.EXPORTING_TO_ERP, EntityStatus.COMMITTING_EXPORT_TO_ERP),
+        (EntityStatus.COMMITTING_EXPORT_TO_ERP, EntityStatus.EXPORTED_TO_ERP),
+    }

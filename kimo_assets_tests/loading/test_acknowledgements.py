@@ -1,6 +1,7 @@
 """What the ERP answers to an export comes back with the import."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.catalog.lifecycle import Actor
 from kimo_assets.cli.context import Call
 from kimo_assets.cli.summary import print_report
 from kimo_assets.defs.assets.metadata import step_summary
@@ -19,6 +21,7 @@ from kimo_assets.pipeline.workflows import run_undo
 from kimo_assets.progress import Progress
 from kimo_assets.reports import AnswersEntity, ImportReport
 from kimo_assets_tests.support.company import Row, World, agents, ids, links, run_and_kill
+from kimo_assets_tests.support.status_changes import undeclared, watched
 
 ANSWERS = "EntitySyncReferenceForAccount"
 T1, T2, T3 = "2026-03-01 10:00:00", "2026-03-01 11:00:00", "2026-03-02 09:00:00"
@@ -42,6 +45,15 @@ def answer(
 
 def customer(key: str, name: str, **values: Any) -> Row:
     return {"Id": key, "Name": name, "AccountTypeId": 1, **values}
+
+
+@pytest.fixture(autouse=True)
+def _every_change_of_a_status_is_declared(world: World) -> Iterator[None]:
+    """Loads set a customer's status as catalog/lifecycle.py says, whatever a test is about."""
+    with watched(world.database, "Account") as changes:
+        yield
+        by_import = {change for change in changes() if change.in_a_load}
+        assert undeclared(by_import, Actor.IMPORT) == set()
 
 
 OLD = [customer("C1", "old one"), customer("C2", "old two")]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kimo_assets.catalog.model import PENDING_STATUSES
+from kimo_assets.catalog.lifecycle import PENDING
 from kimo_assets_tests.support.company import Row, World, ids, links, run_and_kill
 
 KINDS = ("inserted", "updated", "archived", "unchanged", "held", "refused")
@@ -144,7 +144,7 @@ def test_imported_rows_are_imported_rows(world: World) -> None:
 
 @pytest.mark.parametrize("status", [3, 5, 6, 7, 8, 9, 10])
 def test_a_row_with_pending_edits_is_held_until_they_are_over(world: World, status: int) -> None:
-    assert status in PENDING_STATUSES
+    assert status in PENDING
     world.erp(Account=[account("A", "a"), account("B", "b"), account("C", "c")])
     world.done(1, 2)
     edit(world, "A", status)
