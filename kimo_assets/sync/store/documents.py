@@ -79,7 +79,7 @@ class Bucket(_Document):
             raise ValueError(f"it is said to have {self.rows} rows, its base has {based}")
         return self
 
-    def way_from(self, state: str | None) -> tuple[Base | None, list[Change]]:
+    def steps_from(self, state: str | None) -> tuple[Base | None, list[Change]]:
         """What brings a client to the bucket's state that has `state` of it (None: nothing)."""
         if state == self.state:
             return None, []
