@@ -111,7 +111,6 @@ SENTENCES = {
         it="{file}: errore di SQLite: {error}. Il file non è stato modificato.",
     ),
     "sync.agent": Sentence(en="agent '{agent}'", it="agente '{agent}'"),
-    "sync.user": Sentence(en="user '{user}'", it="utente '{user}'"),
     "sync.user_of_agent": Sentence(
         en="user '{user}' of agent '{agent}'", it="utente '{user}' dell'agente '{agent}'"
     ),
@@ -142,5 +141,195 @@ SENTENCES = {
     "sync.object_removed_flag": Sentence(
         en="it has a row that is neither put nor removed: {row}",
         it="ha una riga né aggiunta né rimossa: {row}",
+    ),
+    "sync.object_not_zstd": Sentence(en="it is not zstd: {error}", it="non è zstd: {error}"),
+    "sync.object_not_utf8": Sentence(en="it is not UTF-8: {error}", it="non è UTF-8: {error}"),
+    "sync.object_not_csv": Sentence(en="it is not CSV: {error}", it="non è CSV: {error}"),
+    "sync.object_cut": Sentence(en="it ends within a record", it="finisce nel mezzo di un record"),
+    # Store, manifests, settings
+    "sync.no_store": Sentence(
+        en=(
+            "There is no sync store at {url}: {marker} is not there. Either the address is wrong,"
+            " or step 3 has not run yet."
+        ),
+        it=(
+            "In {url} non c'è un archivio di sync: manca {marker}. L'indirizzo è sbagliato, oppure"
+            " lo step 3 non è ancora stato eseguito."
+        ),
+    ),
+    "sync.store_not_opened": Sentence(
+        en="The sync store {url} cannot be opened: {error}",
+        it="Non è possibile aprire l'archivio di sync {url}: {error}",
+    ),
+    "sync.store_not_read": Sentence(
+        en="The sync store {url} cannot be read: {reason}",
+        it="Non è possibile leggere l'archivio di sync {url}: {reason}",
+    ),
+    "sync.store_not_written": Sentence(
+        en=(
+            "The sync store {url} cannot be written: {reason}. Correct the folder or URL under"
+            " `sync: store:` in kimo.yaml, or its rights, and run step 3 again. Tablets keep their"
+            " data."
+        ),
+        it=(
+            "Non è possibile scrivere l'archivio di sync {url}: {reason}. Correggere la cartella o"
+            " l'URL in `sync: store:` di kimo.yaml, oppure i permessi, ed eseguire di nuovo lo"
+            " step 3. I tablet tengono i loro dati."
+        ),
+    ),
+    "sync.not_a_store": Sentence(
+        en="{url} is not a sync store: its {marker} is something else. Name another folder.",
+        it="{url} non è un archivio di sync: il suo {marker} è altro. Indicare un'altra cartella.",
+    ),
+    "sync.store_of_other_database": Sentence(
+        en=(
+            "{url} is the sync store of another Kimo database ({owner}): payloads prepared here"
+            " would replace the other ones. Name another folder or URL under `sync: store:` in"
+            " kimo.yaml. If that database no longer exists, delete {marker} there."
+        ),
+        it=(
+            "{url} è l'archivio di sync di un altro database Kimo ({owner}): i dati preparati qui"
+            " sostituirebbero gli altri. Indicare un'altra cartella o un altro URL in"
+            " `sync: store:` di kimo.yaml. Se quel database non esiste più, cancellare {marker}."
+        ),
+    ),
+    "sync.not_a_zstd_frame": Sentence(
+        en="it is not a zstd frame: {error}", it="non è un frame zstd: {error}"
+    ),
+    "sync.manifest_of_agent": Sentence(
+        en="the manifest of agent '{agent}'", it="il manifest dell'agente '{agent}'"
+    ),
+    "sync.manifest_of_user": Sentence(
+        en="the manifest of user '{user}'", it="il manifest dell'utente '{user}'"
+    ),
+    "sync.no_payload_for_agent": Sentence(
+        en=(
+            "{url} holds no payload for agent '{agent}'. Either the code is wrong (`kimo status`"
+            " counts the agents), or the agent was not in the last load, or step 3 has not run"
+            " since."
+        ),
+        it=(
+            "{url} non contiene dati per l'agente '{agent}'. Il codice è sbagliato (`kimo status`"
+            " conta gli agenti), oppure l'agente non era nell'ultimo caricamento, oppure da allora"
+            " lo step 3 non è stato eseguito."
+        ),
+    ),
+    "sync.no_payload_for_user": Sentence(
+        en=(
+            "{url} holds no payload for user '{user}'. Either the code is wrong, or the user was"
+            " not in the last load, or step 3 has not run since."
+        ),
+        it=(
+            "{url} non contiene dati per l'utente '{user}'. Il codice è sbagliato, oppure l'utente"
+            " non era nell'ultimo caricamento, oppure da allora lo step 3 non è stato eseguito."
+        ),
+    ),
+    "sync.document_unreadable": Sentence(
+        en="{url}: {document} cannot be read: {error}. Prepare the payloads again: step 3.",
+        it="{url}: non si riesce a leggere {document}: {error}. Preparare di nuovo i dati: step 3.",
+    ),
+    "sync.document_of_other_agent": Sentence(
+        en="{url}: {document} belongs to agent '{agent}'.",
+        it="{url}: {document} appartiene all'agente '{agent}'.",
+    ),
+    "sync.document_of_other_user": Sentence(
+        en="{url}: {document} is for the user {user}.",
+        it="{url}: {document} è per l'utente {user}.",
+    ),
+    "sync.document_not_json": Sentence(
+        en="{url}: {document} is not JSON: {error}", it="{url}: {document} non è JSON: {error}"
+    ),
+    "sync.document_not_object": Sentence(
+        en="{url}: {document} is not a JSON object.", it="{url}: {document} non è un oggetto JSON."
+    ),
+    "sync.document_of_other_format": Sentence(
+        en=(
+            "{url}: {document} is {format} version {version}. This client reads {read_format}"
+            " version {read_version}."
+        ),
+        it=(
+            "{url}: {document} è {format} versione {version}. Questo client legge {read_format}"
+            " versione {read_version}."
+        ),
+    ),
+    "sync.document_newer": Sentence(
+        en=(
+            "{url}: {document} is {format} version {version}. This client reads {read_format}"
+            " version {read_version}. Update this program."
+        ),
+        it=(
+            "{url}: {document} è {format} versione {version}. Questo client legge {read_format}"
+            " versione {read_version}. Aggiornare questo programma."
+        ),
+    ),
+    "sync.document_invalid": Sentence(
+        en=(
+            "{url}: {document} does not match the format: {member}: {problem}. Prepare the payloads"
+            " again: step 3."
+        ),
+        it=(
+            "{url}: {document} non rispetta il formato: {member}: {problem}. Preparare di nuovo i"
+            " dati: step 3."
+        ),
+    ),
+    "sync.change_does_not_follow": Sentence(
+        en="the change of load {later} does not follow that of load {earlier}",
+        it="la modifica del caricamento {later} non segue quella del caricamento {earlier}",
+    ),
+    "sync.change_not_from_base": Sentence(
+        en="the change of load {load} does not start at the base",
+        it="la modifica del caricamento {load} non parte dalla base",
+    ),
+    "sync.state_not_reached": Sentence(
+        en="base and changes do not lead to the bucket's state",
+        it="base e modifiche non portano allo stato del bucket",
+    ),
+    "sync.bucket_row_count": Sentence(
+        en="it declares {rows} rows, its base has {base_rows}",
+        it="dichiara {rows} righe, la sua base ne ha {base_rows}",
+    ),
+    "sync.columns_not_listed": Sentence(
+        en="{columns} is not among its columns", it="{columns} non è fra le sue colonne"
+    ),
+    "sync.private_without_key": Sentence(
+        en="its private columns lack the key", it="nelle sue colonne private manca la chiave"
+    ),
+    "sync.bucket_twice": Sentence(
+        en="bucket {bucket} is listed twice", it="il bucket {bucket} compare due volte"
+    ),
+    "sync.settings_key_not_listed": Sentence(
+        en="its key {key} is not among its columns", it="la sua chiave {key} non è fra le colonne"
+    ),
+    "sync.user_of_other_agent": Sentence(
+        en="user '{user}' belongs to agent '{owner}', not to '{agent}'.",
+        it="l'utente '{user}' appartiene all'agente '{owner}', non a '{agent}'.",
+    ),
+    "sync.nothing_prepared": Sentence(
+        en="{url} holds no payloads yet. Prepare them: step 3 (`kimo import --step 3`).",
+        it="{url} non contiene ancora dati. Prepararli: step 3 (`kimo import --step 3`).",
+    ),
+    "sync.unknown_agent": Sentence(
+        en=(
+            "{url} holds no payload for agent '{code}'.{hint} Agents that step 3 has prepared for:"
+            " {prepared}. `kimo sync weight` lists them."
+        ),
+        it=(
+            "{url} non contiene dati per l'agente '{code}'.{hint} Agenti per cui lo step 3 ha"
+            " preparato i dati: {prepared}. `kimo sync weight` li elenca."
+        ),
+    ),
+    "sync.unknown_user": Sentence(
+        en=(
+            "{url} holds no payload for user '{code}'.{hint} Users that step 3 has prepared for:"
+            " {prepared}. `kimo sync weight` lists them."
+        ),
+        it=(
+            "{url} non contiene dati per l'utente '{code}'.{hint} Utenti per cui lo step 3 ha"
+            " preparato i dati: {prepared}. `kimo sync weight` li elenca."
+        ),
+    ),
+    "sync.manifest_of_other_owner": Sentence(
+        en="{url}: {path} is the manifest of '{owner}'. Prepare the payloads again: step 3.",
+        it="{url}: {path} è il manifest di '{owner}'. Preparare di nuovo i dati: step 3.",
     ),
 }
