@@ -332,4 +332,41 @@ SENTENCES = {
         en="{url}: {path} is the manifest of '{owner}'. Prepare the payloads again: step 3.",
         it="{url}: {path} è il manifest di '{owner}'. Preparare di nuovo i dati: step 3.",
     ),
+    # Why an agent sees a row, or does not (`kimo why`)
+    "sync.trace_any_of": Sentence(
+        en="one of these has to let it through",
+        it="basta che una di queste regole la lasci passare",
+    ),
+    "sync.trace_all_of": Sentence(
+        en="all of these have to let it through",
+        it="tutte queste regole devono lasciarla passare",
+    ),
+    "sync.trace_filters": Sentence(en="and only if", it="e solo se"),
+    "sync.trace_only_columns": Sentence(
+        en="of this row only {columns}", it="di questa riga solo {columns}"
+    ),
+    "sync.trace_business_rule": Sentence(
+        en="business rule {rule}: mode {mode}", it="business rule {rule}: modalità {mode}"
+    ),
+    "sync.trace_empty": Sentence(en="{column} is empty", it="{column} è vuota"),
+    "sync.trace_own_warehouse": Sentence(
+        en="the user's own warehouse is {warehouse}, and no other counts",
+        it="il magazzino dell'utente è {warehouse}, gli altri non contano",
+    ),
+    "sync.trace_no_link": Sentence(
+        en="{link} has no row with {key_column} = {key}",
+        it="{link} non ha righe con {key_column} = {key}",
+    ),
+    "sync.trace_links": Sentence(
+        en="{link} with {key_column} = {key}: {column} {values}",
+        it="{link} con {key_column} = {key}: {column} {values}",
+    ),
+    "sync.trace_more_values": Sentence(en=" and {more} more", it=" e altri {more}"),
+    "sync.trace_not_linked": Sentence(en=", not {value}", it=", non {value}"),
+    "sync.trace_too_deep": Sentence(
+        en="{entity} {key}: and so on", it="{entity} {key}: e così via"
+    ),
+    "sync.trace_row_missing": Sentence(
+        en="{entity} {key} is not there", it="{entity} {key} non esiste"
+    ),
 }
