@@ -9,7 +9,7 @@ from rich.progress import TaskID
 from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.formatting import plural, size
 from kimo_assets.cli.progress import bars
-from kimo_assets.sync.client.client import SyncResult, sync_agent
+from kimo_assets.sync.client.client import SyncReport, sync_agent
 
 _DOING = {"fetch": "Downloading", "write": "Writing"}
 
@@ -61,7 +61,7 @@ def agent(call: Call, agent: str, target: Path, user: str | None) -> None:
     )
 
 
-def _sync(call: Call, agent: str, target: Path, user: str | None) -> SyncResult:
+def _sync(call: Call, agent: str, target: Path, user: str | None) -> SyncReport:
     store = call.config.sync_store
     if not call.err.is_terminal:
         return sync_agent(store, agent, target, user=user)

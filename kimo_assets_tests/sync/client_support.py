@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.client.client import SyncResult, sync_agent
+from kimo_assets.sync.client.client import SyncReport, sync_agent
 from kimo_assets_tests.sync.store_builder import HandmadeStore
 
 A, B, C = ({"Id": key, "Name": f"name {key}"} for key in "ABC")
 
 
-def sync(store: HandmadeStore, file: Path, agent: str = "1", **options: Any) -> SyncResult:
+def sync(store: HandmadeStore, file: Path, agent: str = "1", **options: Any) -> SyncReport:
     return sync_agent(str(store.folder), agent, file, **options)
 
 

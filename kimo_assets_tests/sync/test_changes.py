@@ -12,7 +12,7 @@ import pytest
 from kimo_assets.catalog import load_catalog
 from kimo_assets.diagnostics.explain_visibility import why
 from kimo_assets.errors import ConfigError
-from kimo_assets.sync.client.client import SyncResult, sync_agent
+from kimo_assets.sync.client.client import SyncReport, sync_agent
 from kimo_assets_tests.support.company import Row, World, agents, ids, links
 from kimo_assets_tests.sync.test_format import manifest_of, text_of
 
@@ -25,7 +25,7 @@ def bucket_of(world: World, agent: str, entity: str) -> dict[str, Any]:
     return dict(bucket)
 
 
-def sync(world: World, agent: str) -> SyncResult:
+def sync(world: World, agent: str) -> SyncReport:
     return sync_agent(world.config.sync_store, agent, world.client_file(agent))
 
 

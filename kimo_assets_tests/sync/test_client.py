@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kimo_assets.sync.client.client import SyncResult
+from kimo_assets.sync.client.client import SyncReport
 from kimo_assets_tests.sync.client_support import A, B, C, query, received, refused, sync
 from kimo_assets_tests.sync.store_builder import HandmadeStore
 
@@ -16,7 +16,7 @@ def test_the_first_sync_brings_everything(store: HandmadeStore, tablet: Path) ->
     )
     assert received(store, tablet, "Zone") == [("N", "old")]
     files = [store.folder / "store.json", store.folder / "agents/1.json.zst", *store.objects()]
-    assert result == SyncResult(
+    assert result == SyncReport(
         agent="1",
         user=None,
         load=1,

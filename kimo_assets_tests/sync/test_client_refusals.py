@@ -136,7 +136,7 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "another format": (edited(lambda m: m.update(format="another")), "another version 2"),
     "an old version": (
         edited(lambda m: m.update(version=1)),
-        "version 1; this client reads kimo-sync version 2.",
+        "version 1. This client reads kimo-sync version 2.",
     ),
     "a newer version": (
         edited(lambda m: m.update(version=3)),
@@ -195,7 +195,7 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "other rows than its buckets say": (
         edited(lambda m: first_bucket(m).update(rows=3)),
-        "it is said to have 3 rows, its base has 2",
+        "it declares 3 rows, its base has 2",
     ),
 }
 

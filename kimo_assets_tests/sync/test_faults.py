@@ -194,7 +194,7 @@ def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_cha
             folder.chmod(0o700)
     assert set(failures) == {"Zone"}
     assert f"The sync store {company.store} cannot be written: PermissionError" in failures["Zone"]
-    assert "Mend what `sync: store:` in kimo.yaml names" in failures["Zone"]
+    assert "Correct the folder or URL under `sync: store:` in kimo.yaml" in failures["Zone"]
     assert manifest_of(company.store, "1") == before
     company.done(3)
     assert company.received("1", "SELECT DISTINCT Description FROM Zone") == [("new",)]

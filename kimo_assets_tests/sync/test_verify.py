@@ -182,7 +182,7 @@ def test_changes_that_do_not_ascend_are_found(hand: HandStore) -> None:
 
 def test_a_count_that_the_base_contradicts_is_found(hand: HandStore) -> None:
     bucket_of(hand, "A1")["rows"] = 9
-    assert rewritten(hand, "A1") == ["it is said to have 9 rows, its base has 2"]
+    assert rewritten(hand, "A1") == ["it declares 9 rows, its base has 2"]
 
 
 def test_a_bucket_that_is_listed_twice_is_found(hand: HandStore) -> None:

@@ -1,9 +1,8 @@
-"""The reference client: one agent's data from the sync store into a SQLite file, each object
-verified.
+"""The reference client: one agent's data from the sync store into a SQLite file.
 
-It reads only what docs/sync-format.md describes, and nothing of Kimo's database. What a store's
-documents say is documents.py's, fetching parts.py's, an object's rows rows.py's, the file
-replica.py's; the order of a sync is here.
+It reads only what docs/sync-format.md describes, and nothing of Kimo's database. Here is the order
+of a sync. Reading the store's documents and rows is in `sync/store`, downloading in downloads.py,
+the SQLite file in replica.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from kimo_assets.errors import StoreError
-from kimo_assets.sync.client.downloads import OnProgress, Parts
-from kimo_assets.sync.client.replica import BucketTable, Replica, Rows, opened
+from kimo_assets.sync.client.downloads import Downloads, OnProgress
+from kimo_assets.sync.client.replica import BucketTable, Replica, Rows, open_replica
 from kimo_assets.sync.store.documents import (
     Base,
     Bucket,
@@ -30,19 +29,21 @@ from kimo_assets.sync.store.documents import (
 )
 from kimo_assets.sync.store.rows import read_rows, stream_rows
 from kimo_assets.sync.store.store import Store
+from kimo_assets.texts import say
 
-__all__ = ["SyncResult", "read_manifest", "read_rows", "sync_agent"]
+__all__ = ["SyncReport", "read_manifest", "read_rows", "sync_agent"]
 
 _SETTINGS = "settings_"
+_PRIVATE = "_private_"
 
 
 @dataclass(frozen=True)
-class SyncResult:
-    """What one sync did. bytes_downloaded: of objects, manifest and settings; rows: of all
-    entities, after it.
+class SyncReport:
+    """What one sync did.
 
-    bases, changes: buckets taken whole, and changes applied to others. rows_removed: those of
-    replaced bases too.
+    rows: of all entities, afterwards. bytes_downloaded: of objects, manifest and settings.
+    rows_removed: rows of replaced bases included. bases: buckets taken whole. changes: changes
+    applied to other buckets.
     """
 
     agent: str
@@ -60,27 +61,44 @@ class SyncResult:
 
 
 @dataclass(frozen=True)
-class _Way:
-    """What brings a table to the manifest's state. steps: of each bucket that differs, the base and
-    the changes.
+class _BucketUpdate:
+    """The objects that bring one bucket to the manifest's state: changes, after a base if any."""
 
-    is_new: nothing of what the file has of the table stays.
+    bucket: Bucket
+    base: Base | None
+    changes: list[Change]
+
+    def objects(self) -> Iterator[ListedObject]:
+        if self.base:
+            yield from self.base.objects
+        yield from self.changes
+
+
+@dataclass(frozen=True)
+class _TableUpdate:
+    """What brings a table to the manifest's state.
+
+    rows: how many it then has. is_new: nothing that the file has of the table stays.
+    dropped_buckets: numbers of buckets that the manifest no longer lists.
     """
 
     table: BucketTable
     rows: int
     is_new: bool
-    gone: list[int]
-    steps: list[tuple[Bucket, Base | None, list[Change]]]
+    dropped_buckets: list[int]
+    bucket_updates: list[_BucketUpdate]
 
     @property
-    def is_there(self) -> bool:
-        return not (self.is_new or self.gone or self.steps)
+    def is_empty(self) -> bool:
+        return not (self.is_new or self.dropped_buckets or self.bucket_updates)
 
     def objects(self) -> Iterator[ListedObject]:
-        for _, base, changes in self.steps:
-            yield from base.objects if base else ()
-            yield from changes
+        for update in self.bucket_updates:
+            yield from update.objects()
+
+
+def _no_progress(phase: str, done_bytes: int, total_bytes: int) -> None:
+    """Where nobody watches."""
 
 
 def sync_agent(
@@ -89,36 +107,33 @@ def sync_agent(
     target: Path,
     *,
     user: str | None = None,
-    on_progress: OnProgress = lambda what, done, total: None,
-) -> SyncResult:
-    """Brings the file to the manifest's state, in one SQLite transaction after everything is
-    fetched.
+    on_progress: OnProgress = _no_progress,
+) -> SyncReport:
+    """Brings the file to the manifest's state, in one SQLite transaction after all downloads.
 
-    Raises: StoreError for whatever is wrong with store or file; the file then stays as it was.
+    Raises: StoreError when the store or the file is not usable. The file is then unchanged.
     """
     store = Store(store_url.rstrip("/"))
-    store_id, mark_bytes = read_store_id(store)
+    store_id, marker_bytes = read_store_id(store)
     manifest, manifest_bytes = read_checked_manifest(store, agent, user)
     settings, settings_bytes = read_settings(store)
-    for named, document in (("manifest", manifest), ("settings", settings)):
-        if document and document.store != store_id:
-            raise StoreError(
-                f"{store.url}: its {named} is of another store: {document.store}, not {store_id}."
-            )
-    parts = Parts(store, target.with_name(f"{target.name}.part"))
-    with opened(target, store=store_id, agent=agent, user=user) as replica:
-        sync = _Sync(store, manifest, settings, replica, parts, on_progress)
+    _require_same_store(store, store_id, manifest, settings)
+    downloads = Downloads(store, target.with_name(f"{target.name}.part"))
+    with open_replica(target, store=store_id, agent=agent, user=user) as replica:
+        sync = _Sync(store, manifest, settings, replica, downloads, on_progress)
         entities_changed = sync.run()
-    parts.remove()
-    return SyncResult(
+    downloads.remove()
+    document_bytes = marker_bytes + manifest_bytes + settings_bytes
+    buckets = (bucket for entity in manifest.entities.values() for bucket in entity.buckets)
+    return SyncReport(
         agent=agent,
         user=user,
         load=manifest.load,
         entities=len(manifest.entities),
         entities_changed=entities_changed,
-        rows=sum(bucket.rows for entity in manifest.entities.values() for bucket in entity.buckets),
-        objects_downloaded=parts.downloaded,
-        bytes_downloaded=parts.downloaded_bytes + mark_bytes + manifest_bytes + settings_bytes,
+        rows=sum(bucket.rows for bucket in buckets),
+        objects_downloaded=downloads.downloaded,
+        bytes_downloaded=downloads.downloaded_bytes + document_bytes,
         rows_put=replica.rows_put,
         rows_removed=replica.rows_removed,
         bases=sync.bases,
@@ -126,140 +141,197 @@ def sync_agent(
     )
 
 
-def _tables(name: str, entity: Entity) -> tuple[BucketTable, BucketTable | None]:
-    """The entity's table, and that of its private columns if it has any."""
+def _require_same_store(
+    store: Store, store_id: str, manifest: Manifest, settings: Settings | None
+) -> None:
+    """A store that was restored over another one may hold documents of both."""
+    documents: dict[str, Manifest | Settings | None] = {"manifest": manifest, "settings": settings}
+    for name, document in documents.items():
+        if document and document.store != store_id:
+            raise StoreError(
+                say(
+                    "sync.wrong_store",
+                    url=store.url,
+                    document=name,
+                    other=document.store,
+                    store=store_id,
+                )
+            )
+
+
+def _bucket_tables(name: str, entity: Entity) -> tuple[BucketTable, BucketTable | None]:
+    """The entity's table, and the table of its private columns if it has any."""
+    all_columns = list(entity.columns)
     if entity.private is None:
-        return BucketTable(name, entity.key, entity.columns, list(entity.columns)), None
-    hidden = set(entity.private.columns) - {entity.key}
-    private = {
-        column: kind for column, kind in entity.columns.items() if column in entity.private.columns
-    }
+        return BucketTable(name, entity.key, entity.columns, all_columns), None
+    private_names = set(entity.private.columns)
+    # The key is in both tables: it joins them.
+    public = [column for column in all_columns if column not in private_names - {entity.key}]
+    private = {column: kind for column, kind in entity.columns.items() if column in private_names}
     return (
-        BucketTable(
-            name,
-            entity.key,
-            entity.columns,
-            [column for column in entity.columns if column not in hidden],
-        ),
-        BucketTable(f"_private_{name}", entity.key, private, list(private)),
+        BucketTable(name, entity.key, entity.columns, public),
+        BucketTable(f"{_PRIVATE}{name}", entity.key, private, list(private)),
     )
 
 
 class _Sync:
+    """One sync into an open file. bases, changes: how many it applied."""
+
     def __init__(
         self,
         store: Store,
         manifest: Manifest,
         settings: Settings | None,
         replica: Replica,
-        parts: Parts,
+        downloads: Downloads,
         on_progress: OnProgress,
     ) -> None:
         self._store = store
         self._entities = manifest.entities
         self._load = manifest.load
-        self._settings = {
-            f"{_SETTINGS}{name}": table
-            for name, table in (settings.entities if settings else {}).items()
-        }
+        settings_tables = settings.entities if settings else {}
+        # An entity may have the name of a settings table, hence the prefix.
+        self._settings = {f"{_SETTINGS}{name}": table for name, table in settings_tables.items()}
         self._replica = replica
-        self._parts = parts
+        self._downloads = downloads
         self._on_progress = on_progress
-        self._written = self._to_write = 0
-        self.bases = self.changes = 0
+        self._written_bytes = 0
+        self._bytes_to_write = 0
+        self.bases = 0
+        self.changes = 0
 
     def run(self) -> int:
-        """Returns how many entities changed."""
-        ways = {name: self._ways(name, entity) for name, entity in self._entities.items()}
-        settings = [
+        """Fetches first, writes afterwards. Returns: how many entities changed."""
+        updates = {
+            name: self._entity_updates(name, entity) for name, entity in self._entities.items()
+        }
+        new_settings = [
             name
             for name, table in self._settings.items()
             if not self._replica.has_settings(name, table)
         ]
-        needed = [
-            listed for of_entity in ways.values() for way in of_entity for listed in way.objects()
-        ]
-        needed += [listed for name in settings for listed in self._settings[name].objects]
-        self._parts.fetch(needed, self._on_progress)
-        self._to_write = sum(listed.bytes for listed in needed)
-
-        kept = {way.table.name for of_entity in ways.values() for way in of_entity}
-        dropped = self._replica.drop_all_but([*kept, *self._settings])
+        self._fetch(updates, new_settings)
+        dropped = self._drop_unlisted(updates)
         changed = [
-            name for name, of_entity in ways.items() if not all(way.is_there for way in of_entity)
+            name
+            for name, tables in updates.items()
+            if any(not update.is_empty for update in tables)
         ]
         for name in changed:
-            self._go(ways[name])
-        for name in settings:
+            self._apply_entity(updates[name])
+        for name in new_settings:
             self._replace_settings(name)
-        self._replica.note_load(self._load)
-        return len(changed) + sum(not name.startswith((_SETTINGS, "_private_")) for name in dropped)
+        self._replica.record_load(self._load)
+        return len(changed) + dropped
 
-    def _ways(self, name: str, entity: Entity) -> list[_Way]:
-        table, private = _tables(name, entity)
-        ways = [self._way(table, entity.buckets)]
+    def _fetch(self, updates: dict[str, list[_TableUpdate]], new_settings: list[str]) -> None:
+        needed = [
+            listed
+            for tables in updates.values()
+            for update in tables
+            for listed in update.objects()
+        ]
+        for name in new_settings:
+            needed += self._settings[name].objects
+        self._downloads.fetch(needed, self._on_progress)
+        self._bytes_to_write = sum(listed.bytes for listed in needed)
+
+    def _drop_unlisted(self, updates: dict[str, list[_TableUpdate]]) -> int:
+        """Drops the tables that the manifest no longer lists. Returns: how many were entities."""
+        kept = [update.table.name for tables in updates.values() for update in tables]
+        dropped = self._replica.drop_all_but([*kept, *self._settings])
+        return sum(not name.startswith((_SETTINGS, _PRIVATE)) for name in dropped)
+
+    def _entity_updates(self, name: str, entity: Entity) -> list[_TableUpdate]:
+        table, private = _bucket_tables(name, entity)
+        updates = [self._table_update(table, entity.buckets)]
         if private and entity.private:
-            ways.append(self._way(private, entity.private.buckets))
-        return ways
+            updates.append(self._table_update(private, entity.private.buckets))
+        return updates
 
-    def _way(self, table: BucketTable, buckets: list[Bucket]) -> _Way:
-        states = self._replica.states(table)
-        have = states or {}
-        gone = sorted(have.keys() - {bucket.id for bucket in buckets})
-        others = [bucket for bucket in buckets if have.get(bucket.id) != bucket.state]
-        steps = [(bucket, *bucket.way_from(have.get(bucket.id))) for bucket in others]
-        none_stays = (
-            bool(steps) and len(steps) == len(buckets) and all(base for _, base, _ in steps)
+    def _table_update(self, table: BucketTable, buckets: list[Bucket]) -> _TableUpdate:
+        """Compares the states that the file has with those that the manifest lists."""
+        stored_states = self._replica.states(table)
+        states = stored_states or {}
+        listed_ids = {bucket.id for bucket in buckets}
+        bucket_updates = []
+        for bucket in buckets:
+            state = states.get(bucket.id)
+            if state != bucket.state:
+                bucket_updates.append(_BucketUpdate(bucket, *bucket.steps_from(state)))
+        all_replaced = (
+            bool(bucket_updates)
+            and len(bucket_updates) == len(buckets)
+            and all(update.base for update in bucket_updates)
         )
-        return _Way(
-            table, sum(bucket.rows for bucket in buckets), states is None or none_stays, gone, steps
+        return _TableUpdate(
+            table,
+            rows=sum(bucket.rows for bucket in buckets),
+            # A new table is faster than deleting every row of the old one.
+            is_new=stored_states is None or all_replaced,
+            dropped_buckets=sorted(states.keys() - listed_ids),
+            bucket_updates=bucket_updates,
         )
 
-    def _go(self, ways: list[_Way]) -> None:
-        for way in ways:
-            self._bring(way)
-        if len(ways) == 2:
-            self._replica.complete(ways[0].table, ways[1].table)
+    def _apply_entity(self, updates: list[_TableUpdate]) -> None:
+        for update in updates:
+            self._apply_table(update)
+        if len(updates) == 2:
+            public, private = updates
+            self._replica.fill_private_columns(public.table, private.table)
 
-    def _bring(self, way: _Way) -> None:
-        """A bucket's rows are its own, so that buckets can be taken one after another."""
-        replica, table = self._replica, way.table
-        if way.is_new:
-            replica.make(table)
-        replica.remove_buckets(
-            table, [*way.gone, *(bucket.id for bucket, base, _ in way.steps if base)]
-        )
-        for bucket, base, changes in way.steps:
-            for listed in base.objects if base else ():
-                self._apply(table.name, listed, partial(replica.put, table, bucket.id))
-            for change in changes:
-                self._apply(table.name, change, partial(replica.change, table, bucket.id))
-            replica.note_state(table, bucket.id, bucket.state)
-            self.bases += base is not None
-            self.changes += len(changes)
-        if not way.is_there:
-            replica.require_rows(table, way.rows)
+    def _apply_table(self, update: _TableUpdate) -> None:
+        """A bucket's rows are its own, so buckets can be brought up to date one after another."""
+        table = update.table
+        if update.is_new:
+            self._replica.create_table(table)
+        replaced = [each.bucket.id for each in update.bucket_updates if each.base]
+        self._replica.remove_buckets(table, [*update.dropped_buckets, *replaced])
+        for bucket_update in update.bucket_updates:
+            self._apply_bucket(table, bucket_update)
+        if not update.is_empty:
+            self._replica.require_rows(table, update.rows)
+
+    def _apply_bucket(self, table: BucketTable, update: _BucketUpdate) -> None:
+        """The state is recorded last: it is true only when every object is in."""
+        bucket, base = update.bucket, update.base
+        put = partial(self._replica.put, table, bucket.id)
+        change = partial(self._replica.change, table, bucket.id)
+        if base:
+            for listed in base.objects:
+                self._apply_object(table.name, listed, put)
+            self.bases += 1
+        for listed in update.changes:
+            self._apply_object(table.name, listed, change)
+        self.changes += len(update.changes)
+        self._replica.record_state(table, bucket.id, bucket.state)
 
     def _replace_settings(self, name: str) -> None:
         table = self._settings[name]
-        self._replica.make_settings(name, table)
+        self._replica.create_settings(name, table)
         for listed in table.objects:
-            self._apply(name, listed, partial(self._replica.put_settings, name, table))
+            self._apply_object(name, listed, partial(self._replica.put_settings, name, table))
 
-    def _apply(self, name: str, listed: ListedObject, put: Callable[[Rows], int]) -> None:
-        with self._parts.path(listed.sha256).open("rb") as stream, self._blamed(name, listed):
-            count = put(stream_rows(stream))
-            if count != listed.rows:
-                raise StoreError(f"it has {count} rows, its manifest says {listed.rows}")
-        self._written += listed.bytes
-        self._on_progress("write", self._written, self._to_write)
+    def _apply_object(self, name: str, listed: ListedObject, write: Callable[[Rows], int]) -> None:
+        path = self._downloads.path(listed.sha256)
+        with path.open("rb") as stream, self._object_named_in_errors(name, listed):
+            rows = write(stream_rows(stream))
+            if rows != listed.rows:
+                raise StoreError(say("sync.object_row_count", rows=rows, listed=listed.rows))
+        self._written_bytes += listed.bytes
+        self._on_progress("write", self._written_bytes, self._bytes_to_write)
 
     @contextmanager
-    def _blamed(self, name: str, listed: ListedObject) -> Iterator[None]:
+    def _object_named_in_errors(self, name: str, listed: ListedObject) -> Iterator[None]:
+        # rows.py and replica.py know only that "it" is wrong.
         try:
             yield
         except StoreError as error:
-            raise StoreError(
-                f"{self._store.url}: {name}: the object {listed.sha256} is not as the format says:"
-                f" {error}. Prepare the payloads again: step 3."
-            ) from None
+            message = say(
+                "sync.object_invalid",
+                url=self._store.url,
+                table=name,
+                sha256=listed.sha256,
+                problem=error,
+            )
+            raise StoreError(message) from None

@@ -1,7 +1,7 @@
-"""The objects of a sync, fetched into a folder beside the client's file and kept until it is
-through.
+"""The objects of a sync, downloaded into a folder beside the client's file.
 
-A sync that was cut goes on with those that it has. Only what is verified has its hash for a name.
+The folder stays until the sync succeeds, so an interrupted sync continues with what it has. Only an
+object whose SHA-256 was verified is stored under its hash.
 """
 
 import hashlib
@@ -16,14 +16,17 @@ import fsspec
 from kimo_assets.errors import StoreError, reason
 from kimo_assets.sync.store.documents import ListedObject
 from kimo_assets.sync.store.store import Store, object_path
+from kimo_assets.texts import say
 
-_AT_ONCE = 6
+_PARALLEL_DOWNLOADS = 6
 
-# what ("fetch" or "write"), bytes done, bytes in all
+# phase ("fetch" or "write"), bytes done, bytes in all
 OnProgress = Callable[[str, int, int], None]
 
 
-class Parts:
+class Downloads:
+    """The download folder. downloaded, downloaded_bytes: what this sync fetched."""
+
     def __init__(self, store: Store, folder: Path) -> None:
         self._url = store.url
         self._files, self._root = fsspec.core.url_to_fs(store.url)
@@ -35,57 +38,61 @@ class Parts:
         return self._folder / sha256
 
     def fetch(self, objects: Iterable[ListedObject], on_progress: OnProgress) -> None:
-        """Raises: StoreError for the first object that is missing or damaged; those that are whole
-        stay here.
+        """Downloads the objects that the folder lacks. The whole ones stay after a failure.
+
+        Raises: StoreError for the first object that is missing or damaged.
         """
-        wanted = {listed.sha256: listed.bytes for listed in objects}
-        missing = {sha256: size for sha256, size in wanted.items() if not self._is_here(sha256)}
-        total, done = sum(missing.values()), 0
+        sizes = {listed.sha256: listed.bytes for listed in objects}
+        missing = {sha256: size for sha256, size in sizes.items() if not self._is_stored(sha256)}
         if not missing:
             return
+        total_bytes = sum(missing.values())
+        done_bytes = 0
         self._folder.mkdir(exist_ok=True)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
             running = {pool.submit(self._fetch, sha256): size for sha256, size in missing.items()}
             try:
                 for finished in as_completed(running):
                     self.downloaded_bytes += finished.result()
                     self.downloaded += 1
-                    done += running[finished]
-                    on_progress("fetch", done, total)
+                    done_bytes += running[finished]
+                    on_progress("fetch", done_bytes, total_bytes)
             finally:
+                # After a failure the objects that still wait would only cost time.
                 pool.shutdown(cancel_futures=True)
 
     def remove(self) -> None:
         with suppress(FileNotFoundError):
             shutil.rmtree(self._folder)
 
-    def _is_here(self, sha256: str) -> bool:
+    def _is_stored(self, sha256: str) -> bool:
         try:
             return _sha256(self.path(sha256)) == sha256
         except FileNotFoundError:
             return False
 
     def _fetch(self, sha256: str) -> int:
-        """Returns: the object's bytes."""
+        """Downloads and verifies one object. Returns: its bytes."""
         unverified = self._folder / f"{sha256}.unverified"
+        stored_path = object_path(sha256)
         try:
-            self._files.get_file(f"{self._root}/{object_path(sha256)}", str(unverified))
+            self._files.get_file(f"{self._root}/{stored_path}", str(unverified))
         except FileNotFoundError:
-            raise StoreError(
-                f"{self._url}: the object {sha256} is not there. Prepare the payloads again:"
-                " step 3."
-            ) from None
+            message = say("sync.object_missing", url=self._url, sha256=sha256)
+            raise StoreError(message) from None
         except Exception as error:  # each kind of store has exceptions of its own
             raise StoreError(
-                f"{self._url}: the object {sha256} could not be fetched into {self._folder}:"
-                f" {reason(error)}. Sync again: what was fetched is kept."
+                say(
+                    "sync.object_not_fetched",
+                    url=self._url,
+                    sha256=sha256,
+                    folder=self._folder,
+                    reason=reason(error),
+                )
             ) from error
         if _sha256(unverified) != sha256:
             unverified.unlink()
-            raise StoreError(
-                f"{self._url}: the object {object_path(sha256)} is damaged: its content has another"
-                " SHA-256. Delete that file and prepare the payloads again: step 3."
-            )
+            raise StoreError(say("sync.object_damaged", url=self._url, path=stored_path))
         return unverified.rename(self.path(sha256)).stat().st_size
 
 

@@ -13,7 +13,7 @@ import zstandard
 from psycopg import Connection, sql
 
 from kimo_assets.sources.readers.copy_out import arriving_rows
-from kimo_assets.sync.store.store import AT_ONCE, Store, StoredObject
+from kimo_assets.sync.store.store import PARALLEL_REQUESTS, Store, StoredObject
 
 # After so much CSV what has come of the bigger buckets is compressed, a zstd frame of its own a
 # bucket; after more, of all.
@@ -76,7 +76,7 @@ class ObjectWriter:
             ThreadPoolExecutor(_PRESSES, thread_name_prefix="zstd")
         )
         # A disk is written to at once; of requests to an object store many are under way.
-        workers = 1 if store.is_local else AT_ONCE
+        workers = 1 if store.is_local else PARALLEL_REQUESTS
         self._pool = self._stack.enter_context(
             ThreadPoolExecutor(workers, thread_name_prefix="objects")
         )

@@ -1,7 +1,6 @@
-"""What a client reads first: store.json, a manifest, settings.json; each checked against
-docs/sync-format.md.
+"""The documents that a client reads first: store.json, a manifest, settings.json.
 
-The objects that they list are rows.py's.
+Each is checked against docs/sync-format.md. The objects that they list are read in rows.py.
 """
 
 from collections import Counter
@@ -21,12 +20,15 @@ from kimo_assets.sync.store.store import (
     manifest_path,
     unpack,
 )
+from kimo_assets.texts import say
+
+_SETTINGS_FILE = "settings.json"
 
 Columns = dict[str, Literal["text", "dec", "int", "bool", "enum", "date", "dt"]]
 
 
 class _Document(BaseModel):
-    """Members that are not known here are ignored, as the format asks."""
+    """Unknown members are ignored, as the format asks."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -50,6 +52,8 @@ class Change(ListedObject):
 
 
 class Bucket(_Document):
+    """A part of an entity's rows. Its changes lead from state to state up to the bucket's own."""
+
     id: int
     state: str
     rows: NonNegativeInt
@@ -61,31 +65,36 @@ class Bucket(_Document):
         return [change for change in self.changes if change.load > self.base.load]
 
     @model_validator(mode="after")
-    def _chain_holds(self) -> Self:
-        for before, after in pairwise(self.changes):
-            if before.load >= after.load or before.state != after.from_state:
+    def _require_unbroken_chain(self) -> Self:
+        """A client would go from a wrong base to a wrong end: docs/sync-format.md, "Manifest"."""
+        for earlier, later in pairwise(self.changes):
+            if earlier.load >= later.load or earlier.state != later.from_state:
                 raise ValueError(
-                    f"the change of load {after.load} does not follow that of load {before.load}"
+                    say("sync.change_does_not_follow", later=later.load, earlier=earlier.load)
                 )
-        above = self._above_base
-        if above and above[0].from_state != self.base.state:
-            raise ValueError(f"the change of load {above[0].load} does not start at the base")
-        if (self.changes[-1].state if self.changes else self.base.state) != self.state or (
-            not above and self.base.state != self.state
-        ):
-            raise ValueError("base and changes do not lead to the bucket's state")
-        based = sum(listed.rows for listed in self.base.objects)
-        if not above and based != self.rows:
-            raise ValueError(f"it is said to have {self.rows} rows, its base has {based}")
+        above_base = self._above_base
+        if above_base and above_base[0].from_state != self.base.state:
+            raise ValueError(say("sync.change_not_from_base", load=above_base[0].load))
+        last_state = self.changes[-1].state if self.changes else self.base.state
+        base_is_current = self.base.state == self.state
+        if last_state != self.state or not (above_base or base_is_current):
+            raise ValueError(say("sync.state_not_reached"))
+        base_rows = sum(listed.rows for listed in self.base.objects)
+        if not above_base and base_rows != self.rows:
+            raise ValueError(say("sync.bucket_row_count", rows=self.rows, base_rows=base_rows))
         return self
 
-    def way_from(self, state: str | None) -> tuple[Base | None, list[Change]]:
-        """What brings a client to the bucket's state that has `state` of it (None: nothing)."""
+    def steps_from(self, state: str | None) -> tuple[Base | None, list[Change]]:
+        """What brings a client with this state of the bucket up to date: a base, then changes.
+
+        state: None for a client without the bucket. The base is None where changes suffice.
+        """
         if state == self.state:
             return None, []
-        for place in reversed(range(len(self.changes))):
-            if self.changes[place].from_state == state:
-                return None, self.changes[place:]
+        # The last change from this state is the shortest way: a state can come back.
+        for position in reversed(range(len(self.changes))):
+            if self.changes[position].from_state == state:
+                return None, self.changes[position:]
         return self.base, self._above_base
 
 
@@ -98,23 +107,28 @@ class Private(_WithBuckets):
 
 
 class Entity(_WithBuckets):
+    """private: the columns that an agent may know of some rows only, with their own buckets."""
+
     key: str
     columns: Columns
     private: Private | None = None
 
     @model_validator(mode="after")
-    def _columns_fit(self) -> Self:
-        named = {self.key, *(self.private.columns if self.private else ())}
-        if not named <= set(self.columns):
-            raise ValueError(
-                f"{', '.join(sorted(named - set(self.columns)))} is not among its columns"
-            )
+    def _require_listed_columns(self) -> Self:
+        named = {self.key}
+        if self.private:
+            named.update(self.private.columns)
+        unlisted = sorted(named - set(self.columns))
+        if unlisted:
+            raise ValueError(say("sync.columns_not_listed", columns=", ".join(unlisted)))
         if self.private and self.key not in self.private.columns:
-            raise ValueError("its private columns lack the key")
+            raise ValueError(say("sync.private_without_key"))
         return self
 
 
 class Manifest(_Document):
+    """What one agent, or one user of an agent, gets."""
+
     store: str
     agent: str
     user: dict[str, Any] | None = None
@@ -122,29 +136,29 @@ class Manifest(_Document):
     entities: dict[str, Entity]
 
     @model_validator(mode="after")
-    def _ids_differ(self) -> Self:
-        parts = [
-            part for entity in self.entities.values() for part in (entity, entity.private) if part
-        ]
-        twice = [
-            number
-            for number, times in Counter(b.id for part in parts for b in part.buckets).items()
-            if times > 1
-        ]
-        if twice:
-            raise ValueError(f"bucket {twice[0]} is listed twice")
+    def _require_unique_bucket_ids(self) -> Self:
+        ids: Counter[int] = Counter()
+        for entity in self.entities.values():
+            ids.update(bucket.id for bucket in entity.buckets)
+            if entity.private:
+                ids.update(bucket.id for bucket in entity.private.buckets)
+        for bucket_id, count in ids.items():
+            if count > 1:
+                raise ValueError(say("sync.bucket_twice", bucket=bucket_id))
         return self
 
 
 class SettingsTable(_Document):
+    """A table of the console, always whole."""
+
     key: Annotated[list[str], Field(min_length=1)]
     columns: Columns
     objects: list[ListedObject]
 
     @model_validator(mode="after")
-    def _key_is_of_the_columns(self) -> Self:
+    def _require_key_columns(self) -> Self:
         if not set(self.key) <= set(self.columns):
-            raise ValueError(f"its key {', '.join(self.key)} is not among its columns")
+            raise ValueError(say("sync.settings_key_not_listed", key=", ".join(self.key)))
         return self
 
 
@@ -154,7 +168,7 @@ class Settings(_Document):
     entities: dict[str, SettingsTable]
 
 
-class _StoreMark(_Document):
+class _StoreMarker(_Document):
     id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 
 
@@ -162,116 +176,135 @@ _Kind = TypeVar("_Kind", bound=_Document)
 
 
 def read_store_id(store: Store) -> tuple[str, int]:
-    """Whose store it is, and the bytes that this took."""
+    """The store's id, and the bytes that reading it took. Raises: StoreError without a store."""
     data = store.read_or_none(MARKER)
     if data is None:
-        raise StoreError(
-            f"There is no sync store at {store.url}: {MARKER} is not there. Either the address is"
-            " wrong, or step 3 has not run yet."
-        )
-    return _parsed(store, data, MARKER, _StoreMark).id, len(data)
+        raise StoreError(say("sync.no_store", url=store.url, marker=MARKER))
+    return _parsed(store, data, MARKER, _StoreMarker).id, len(data)
 
 
 def read_manifest(store: Store, agent: str, user: str | None = None) -> dict[str, Any]:
-    """Raises: StoreError when there is none for the agent (or user), or it is not ours to read."""
-    what = _named(agent, user)
-    document = _document(store, _unpacked(store, _manifest_bytes(store, agent, user), what), what)
+    """The manifest of an agent, or of a user, as JSON.
+
+    Raises: StoreError when there is none, or it belongs to another one, or breaks the format.
+    """
+    data = _manifest_bytes(store, agent, user)
+    document = _unpacked_document(store, data, _manifest_name(agent, user))
     _checked(store, document, agent, user)
     return document
 
 
-def parse_manifest(store: Store, data: bytes, what: str) -> dict[str, Any]:
-    """A manifest's file as JSON. Raises: StoreError when it is none, or contradicts itself, as the
-    format has it.
-    """
-    document = _document(store, _unpacked(store, data, what), what)
-    _validated(store, document, what, Manifest)
+def parse_manifest(store: Store, data: bytes, name: str) -> dict[str, Any]:
+    """A manifest's file as JSON. Raises: StoreError when it is none, or contradicts itself."""
+    document = _unpacked_document(store, data, name)
+    _validated(store, document, name, Manifest)
     return document
 
 
 def read_checked_manifest(store: Store, agent: str, user: str | None) -> tuple[Manifest, int]:
-    """The same as an object, and the bytes that it took."""
+    """Like read_manifest, as an object, and the bytes that it took."""
     data = _manifest_bytes(store, agent, user)
-    what = _named(agent, user)
-    return _checked(store, _document(store, _unpacked(store, data, what), what), agent, user), len(
-        data
-    )
+    document = _unpacked_document(store, data, _manifest_name(agent, user))
+    return _checked(store, document, agent, user), len(data)
 
 
 def read_settings(store: Store) -> tuple[Settings | None, int]:
     """The settings that all users share, if the store has any, and the bytes that they took."""
-    data = store.read_or_none("settings.json")
+    data = store.read_or_none(_SETTINGS_FILE)
     if data is None:
         return None, 0
-    return _parsed(store, data, "settings.json", Settings), len(data)
+    return _parsed(store, data, _SETTINGS_FILE, Settings), len(data)
 
 
-def _named(agent: str, user: str | None) -> str:
-    return f"the manifest of agent '{agent}'" if user is None else f"the manifest of user '{user}'"
+def _manifest_name(agent: str, user: str | None) -> str:
+    if user is None:
+        return say("sync.manifest_of_agent", agent=agent)
+    return say("sync.manifest_of_user", user=user)
 
 
 def _manifest_bytes(store: Store, agent: str, user: str | None) -> bytes:
-    name = manifest_path(agent) if user is None else manifest_path(user, user=True)
-    # The file's name holds per cent signs, which a web address encodes in turn.
-    data = store.read_or_none(quote(name) if store.url.startswith(("http:", "https:")) else name)
-    if data is None:
-        who = f"agent '{agent}'" if user is None else f"user '{user}'"
-        raise StoreError(
-            f"{store.url} holds no payload for {who}. Either the code is wrong (`kimo status`"
-            f" counts the agents), or the {who.split()[0]} was not in the last load, or step 3 has"
-            " not run since."
-        )
-    return data
+    path = manifest_path(agent) if user is None else manifest_path(user, user=True)
+    if store.url.startswith(("http:", "https:")):
+        # The file's name holds per cent signs, which a web address encodes in turn.
+        path = quote(path)
+    data = store.read_or_none(path)
+    if data is not None:
+        return data
+    if user is None:
+        raise StoreError(say("sync.no_payload_for_agent", url=store.url, agent=agent))
+    raise StoreError(say("sync.no_payload_for_user", url=store.url, user=user))
 
 
-def _unpacked(store: Store, data: bytes, what: str) -> bytes:
+def _unpacked_document(store: Store, data: bytes, name: str) -> dict[str, Any]:
     try:
-        return unpack(data)
+        text = unpack(data)
     except ValueError as error:
         raise StoreError(
-            f"{store.url}: {what} cannot be read: {error}. Prepare the payloads again: step 3."
+            say("sync.document_unreadable", url=store.url, document=name, error=error)
         ) from None
+    return _document(store, text, name)
 
 
 def _checked(store: Store, document: dict[str, Any], agent: str, user: str | None) -> Manifest:
-    what = _named(agent, user)
-    if document.get("agent") != agent:
-        raise StoreError(f"{store.url}: {what} belongs to agent '{document.get('agent')}'.")
-    manifest = _validated(store, document, what, Manifest)
+    """Raises: StoreError for the manifest of another agent or user, or one that is not valid."""
+    name = _manifest_name(agent, user)
+    owner = document.get("agent")
+    if owner != agent:
+        raise StoreError(
+            say("sync.document_of_other_agent", url=store.url, document=name, agent=owner)
+        )
+    manifest = _validated(store, document, name, Manifest)
     if (manifest.user or {}).get("id") != user:
-        raise StoreError(f"{store.url}: {what} is for the user {manifest.user}.")
+        raise StoreError(
+            say("sync.document_of_other_user", url=store.url, document=name, user=manifest.user)
+        )
     return manifest
 
 
-def _parsed(store: Store, data: bytes, what: str, kind: type[_Kind]) -> _Kind:
-    return _validated(store, _document(store, data, what), what, kind)
+def _parsed(store: Store, data: bytes, name: str, kind: type[_Kind]) -> _Kind:
+    return _validated(store, _document(store, data, name), name, kind)
 
 
-def _document(store: Store, data: bytes, what: str) -> dict[str, Any]:
+def _document(store: Store, data: bytes, name: str) -> dict[str, Any]:
+    """Raises: StoreError unless this is a JSON object of the format and version read here."""
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise StoreError(f"{store.url}: {what} is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise StoreError(f"{store.url}: {what} is not a JSON object.")
-    found, version = document.get("format"), document.get("version")
-    if found != FORMAT or version != FORMAT_VERSION:
-        newer = found == FORMAT and isinstance(version, int) and version > FORMAT_VERSION
-        hint = " Update this program." if newer else ""
         raise StoreError(
-            f"{store.url}: {what} is {found} version {version}; this client reads {FORMAT} version"
-            f" {FORMAT_VERSION}.{hint}"
+            say("sync.document_not_json", url=store.url, document=name, error=error)
+        ) from None
+    if not isinstance(document, dict):
+        raise StoreError(say("sync.document_not_object", url=store.url, document=name))
+    format_name, version = document.get("format"), document.get("version")
+    if (format_name, version) == (FORMAT, FORMAT_VERSION):
+        return document
+    is_newer = format_name == FORMAT and isinstance(version, int) and version > FORMAT_VERSION
+    key = "sync.document_newer" if is_newer else "sync.document_of_other_format"
+    raise StoreError(
+        say(
+            key,
+            url=store.url,
+            document=name,
+            format=format_name,
+            version=version,
+            read_format=FORMAT,
+            read_version=FORMAT_VERSION,
         )
-    return document
+    )
 
 
-def _validated(store: Store, document: dict[str, Any], what: str, kind: type[_Kind]) -> _Kind:
+def _validated(store: Store, document: dict[str, Any], name: str, kind: type[_Kind]) -> _Kind:
+    """The document as an object. Raises: StoreError that names the first member that is wrong."""
     try:
         return kind.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise StoreError(
-            f"{store.url}: {what} is not as the format says: {place}:"
-            f" {first['msg'].removeprefix('Value error, ')}. Prepare the payloads again: step 3."
-        ) from None
+        message = say(
+            "sync.document_invalid",
+            url=store.url,
+            document=name,
+            member=".".join(map(str, first["loc"])),
+            # Pydantic puts this before the sentences of our own validators.
+            problem=first["msg"].removeprefix("Value error, "),
+        )
+        raise StoreError(message) from None

@@ -1,5 +1,6 @@
-"""The rows of an object: zstd, then CSV as docs/sync-format.md has it. Nothing here knows what the
-rows mean.
+"""The rows of an object: zstd, then CSV as docs/sync-format.md describes it.
+
+Nothing here knows what the rows mean.
 """
 
 import csv
@@ -11,39 +12,42 @@ from typing import BinaryIO, TextIO
 import zstandard
 
 from kimo_assets.errors import StoreError
+from kimo_assets.texts import say
 
 _BLOCK_CHARS = 1 << 16
+# So much of a wrong record a message shows.
+_ERROR_CHARS = 80
 
 # A note of megabytes is a value like any other.
 csv.field_size_limit(2**31 - 1)
 
 
 def read_rows(data: bytes) -> Iterator[list[str | None]]:
-    """The rows of an object, the header first: an unquoted empty field is None, a quoted one the
-    empty string.
+    """The rows of an object, header first. An unquoted empty field is None, a quoted one "".
+
+    Raises: StoreError, like stream_rows.
     """
     return stream_rows(io.BytesIO(data))
 
 
 def stream_rows(stream: BinaryIO) -> Iterator[list[str | None]]:
-    """The same of a file, block by block. Raises: StoreError saying what is wrong with "it", the
-    object.
-    """
+    """The rows of a file, block by block. Raises: StoreError whose subject, the object, is "it"."""
     try:
         with zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True) as raw:
             for block in _blocks(io.TextIOWrapper(raw, encoding="utf-8", newline="\n")):
                 yield from _records(block)
     except zstandard.ZstdError as error:
-        raise StoreError(f"it is not zstd: {error}") from None
+        raise StoreError(say("sync.object_not_zstd", error=error)) from None
     except UnicodeDecodeError as error:
-        raise StoreError(f"it is not UTF-8: {error}") from None
+        raise StoreError(say("sync.object_not_utf8", error=error)) from None
     except csv.Error as error:
-        raise StoreError(f"it is not CSV: {error}") from None
+        raise StoreError(say("sync.object_not_csv", error=error)) from None
 
 
 def _blocks(text: TextIO) -> Iterator[str]:
-    """The text in pieces that end where a record ends."""
+    """The text in blocks that end where a record ends."""
     rest = ""
+    # Reading as much again as is left keeps a record of megabytes from costing its square.
     while piece := text.read(max(_BLOCK_CHARS, len(rest))):
         rest += piece
         end = _end_of_last_record(rest)
@@ -51,11 +55,11 @@ def _blocks(text: TextIO) -> Iterator[str]:
             yield rest[:end]
             rest = rest[end:]
     if rest:
-        raise StoreError("it ends within a record")
+        raise StoreError(say("sync.object_cut"))
 
 
 def _end_of_last_record(text: str) -> int:
-    """Behind the last line end that is outside quotes."""
+    """The position after the last line end outside quotes, 0 without any."""
     end = text.rfind("\n") + 1
     quotes = text.count('"', 0, end)
     while quotes % 2:
@@ -66,18 +70,18 @@ def _end_of_last_record(text: str) -> int:
 
 
 def _records(block: str) -> Iterator[list[str | None]]:
+    """The records of a block of whole records, by the fastest parser that reads them rightly."""
     if '"' not in block:
         return ([value or None for value in line.split(",")] for line in block[:-1].split("\n"))
-    # Only a doubled quote can hide an empty string from csv.reader, which takes it for nothing.
+    # csv.reader reads a quoted empty field as an unquoted one. Only a doubled quote can hide it.
     if '""' not in block:
-        lines = io.StringIO(block, newline="\n")
-        return (
-            [value or None for value in row] or [None] for row in csv.reader(lines, strict=True)
-        )
-    return map(_parse_exactly, _split(block))
+        records = csv.reader(io.StringIO(block, newline="\n"), strict=True)
+        return ([value or None for value in record] or [None] for record in records)
+    return map(_parse_exactly, _split_records(block))
 
 
-def _split(block: str) -> Iterator[str]:
+def _split_records(block: str) -> Iterator[str]:
+    """A line with an odd number of quotes begins a record of several lines, another ends it."""
     lines = iter(block[:-1].split("\n"))
     for line in lines:
         if not line.count('"') % 2:
@@ -95,12 +99,17 @@ _FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"|([^,"]*))(,|\Z)')
 def _parse_exactly(record: str) -> list[str | None]:
     """Slower than csv.reader, and right about \"\" at either end of a field."""
     values: list[str | None] = []
-    position, more = 0, True
-    while more:
+    position = 0
+    has_more = True
+    while has_more:
         match = _FIELD.match(record, position)
         if match is None:
-            raise StoreError(f"it is not CSV: {record[:80]!r}")
+            raise StoreError(say("sync.object_not_csv", error=repr(record[:_ERROR_CHARS])))
         quoted, plain, separator = match.groups()
-        values.append(quoted.replace('""', '"') if quoted is not None else plain or None)
-        position, more = match.end(), separator == ","
+        if quoted is not None:
+            values.append(quoted.replace('""', '"'))
+        else:
+            values.append(plain or None)
+        position = match.end()
+        has_more = separator == ","
     return values

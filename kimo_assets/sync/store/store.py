@@ -1,5 +1,6 @@
-"""The sync store: a directory or any fsspec URL. Immutable objects by SHA-256, and small files
-replaced atomically.
+"""The sync store: a directory or any fsspec URL.
+
+It holds immutable objects, named by their SHA-256, and small files that are replaced atomically.
 """
 
 import contextlib
@@ -17,19 +18,16 @@ import orjson
 import zstandard
 
 from kimo_assets.errors import StoreError, reason
+from kimo_assets.texts import say
 
+# What these say is in every store that exists: docs/sync-format.md, "Files".
 FORMAT = "kimo-sync"
 FORMAT_VERSION = 2
 MARKER = "store.json"
 MANIFEST_SUFFIX = ".json.zst"
 
-# So many requests to an object store are under way at a time.
-AT_ONCE = 16
-
-_MEND = (
-    ". Mend what `sync: store:` in kimo.yaml names, its place or its rights, and run step 3 again: "
-    "tablets keep what they have."
-)
+# Requests to an object store under way at the same time.
+PARALLEL_REQUESTS = 16
 
 
 def object_path(sha256: str) -> str:
@@ -37,14 +35,18 @@ def object_path(sha256: str) -> str:
 
 
 def manifest_path(code: str, *, user: bool = False) -> str:
-    """Codes may hold any character; in a file name they are percent-encoded, dots too."""
-    return f"{'users' if user else 'agents'}/{quote(code, safe='').replace('.', '%2E')}{MANIFEST_SUFFIX}"
+    """The file of an agent's manifest, or of a user's, below the store.
+
+    A code may hold any character. In a file's name they are percent-encoded, dots too: "." and ".."
+    are codes as well.
+    """
+    folder = "users" if user else "agents"
+    name = quote(code, safe="").replace(".", "%2E")
+    return f"{folder}/{name}{MANIFEST_SUFFIX}"
 
 
 def pack(text: bytes) -> bytes:
-    """A manifest as it lies in the store: most of it are names of objects, and still it shrinks to
-    a third.
-    """
+    """A manifest as it is stored. Most of it is object names, and yet it shrinks to a third."""
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(text)
 
 
@@ -53,7 +55,7 @@ def unpack(data: bytes) -> bytes:
     try:
         return zstandard.ZstdDecompressor().decompress(data)
     except zstandard.ZstdError as error:
-        raise ValueError(f"it is not a zstd frame: {error}") from None
+        raise ValueError(say("sync.not_a_zstd_frame", error=error)) from None
 
 
 @dataclass(frozen=True)
@@ -64,33 +66,31 @@ class StoredObject:
 
 
 class Store:
-    """Every method raises StoreError, saying which store and why, when it cannot do its work."""
+    """Reads and writes the store. Every method raises StoreError when it cannot do its work."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise StoreError(f"The sync store {url} cannot be opened: {error}") from None
+            raise StoreError(say("sync.store_not_opened", url=url, error=error)) from None
         self.is_local = "file" in (self._files.protocol, *self._files.protocol)
 
     @contextlib.contextmanager
-    def _asked(self, doing: str, hint: str = "") -> Iterator[None]:
+    def _errors_explained(self, key: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # each kind of store has exceptions of its own
-            raise StoreError(
-                f"The sync store {self.url} cannot be {doing}: {reason(error)}{hint}"
-            ) from error
+            raise StoreError(say(key, url=self.url, reason=reason(error))) from error
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
     def identity(self) -> str | None:
-        """Whose store this is, as its marker says; None when it has none, or one of a version that
-        nobody reads any more.
+        """The id of the Kimo database that the store belongs to, by its marker.
 
-        Raises: StoreError when something else is in its place.
+        None: it has no marker, or the marker of an earlier version, which nobody reads any more.
+        Raises: StoreError when the folder holds something else.
         """
         text = self.read_or_none(MARKER)
         if text is None:
@@ -100,42 +100,37 @@ class Store:
         except orjson.JSONDecodeError:
             marker = None
         if not isinstance(marker, dict) or marker.get("format") != FORMAT:
-            raise StoreError(
-                f"{self.url} is not a sync store: its {MARKER} says something else. Name another"
-                " folder."
-            )
-        return str(marker["id"]) if marker.get("version") == FORMAT_VERSION else None
+            raise StoreError(say("sync.not_a_store", url=self.url, marker=MARKER))
+        if marker.get("version") != FORMAT_VERSION:
+            return None
+        return str(marker["id"])
 
     def claim(self, identity: str) -> None:
-        """Marks the store as that of `identity`. Raises: StoreError when it is somebody else's, or
-        cannot be written.
+        """Marks the store as that of `identity`.
+
+        Raises: StoreError when it belongs to another database, or cannot be written.
         """
-        found = self.identity()
-        if found == identity:
+        owner = self.identity()
+        if owner == identity:
             return
-        if found is not None:
+        if owner is not None:
             raise StoreError(
-                f"{self.url} is the sync store of another Kimo database ({found}): preparing"
-                " payloads into it would replace theirs. Name another folder or URL under `sync:"
-                f" store:` in kimo.yaml; if that database is gone for good, delete {MARKER} there."
+                say("sync.store_of_other_database", url=self.url, owner=owner, marker=MARKER)
             )
-        self.replace(
-            MARKER, orjson.dumps({"format": FORMAT, "version": FORMAT_VERSION, "id": identity})
-        )
+        marker = {"format": FORMAT, "version": FORMAT_VERSION, "id": identity}
+        self.replace(MARKER, orjson.dumps(marker))
 
     def read_or_none(self, name: str) -> bytes | None:
         with (
-            self._asked("read"),
+            self._errors_explained("sync.store_not_read"),
             contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError),
         ):
             return bytes(self._files.cat_file(self._path(name)))
         return None
 
     def replace(self, name: str, data: bytes) -> None:
-        """The file's content changes at once: a reader sees the old or the new one, never a
-        part.
-        """
-        with self._asked("written", _MEND):
+        """Replaces a file at once: a reader sees the old content or the new, never a part."""
+        with self._errors_explained("sync.store_not_written"):
             if self.is_local:
                 with self._temporary() as file:
                     file.write_bytes(data)
@@ -146,60 +141,64 @@ class Store:
     def replace_all(
         self, files: Iterable[tuple[str, bytes]], on_file: Callable[[], None] = lambda: None
     ) -> None:
-        """The same of many: of requests to an object store some are under way at a time."""
+        """Replaces many files. Requests to an object store go side by side, each costs a wait."""
         if self.is_local:
             for name, data in files:
                 self.replace(name, data)
                 on_file()
             return
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="files") as pool:
-            for done in [pool.submit(self.replace, name, data) for name, data in files]:
-                done.result()
+        with ThreadPoolExecutor(PARALLEL_REQUESTS, thread_name_prefix="files") as pool:
+            for running in [pool.submit(self.replace, name, data) for name, data in files]:
+                running.result()
                 on_file()
 
     def remove(self, name: str) -> None:
-        with self._asked("written", _MEND), contextlib.suppress(FileNotFoundError):
+        with (
+            self._errors_explained("sync.store_not_written"),
+            contextlib.suppress(FileNotFoundError),
+        ):
             self._files.rm_file(self._path(name))
 
-    def _holds(self, sha256: str, size: int) -> bool:
-        """Whether the object is there, whole as far as its size tells."""
+    def _has_object(self, sha256: str, size: int) -> bool:
+        """Whether the object is there, with its size. Its content is not read."""
         path = self._path(object_path(sha256))
-        with self._asked("read"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return bool(
-                size == (os.stat(path).st_size if self.is_local else self._files.size(path))
-            )
+        with (
+            self._errors_explained("sync.store_not_read"),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        ):
+            if self.is_local:
+                return os.stat(path).st_size == size
+            return bool(self._files.size(path) == size)
         return False
 
     def add_bytes(self, data: bytes, sha256: str) -> StoredObject:
-        """Puts an object at the place its hash names, unless it is there already."""
-        if self._holds(sha256, len(data)):
-            return StoredObject(sha256, len(data), False)
+        """Stores an object under its hash, unless it is there already."""
+        size = len(data)
+        if self._has_object(sha256, size):
+            return StoredObject(sha256, size, is_new=False)
         self.replace(object_path(sha256), data)
-        return StoredObject(sha256, len(data), True)
+        return StoredObject(sha256, size, is_new=True)
 
     def read_object(self, sha256: str) -> bytes:
-        """The object's compressed bytes, verified. Raises: StoreError when it is missing or not
-        what its name says.
+        """The object's compressed bytes, verified.
+
+        Raises: StoreError when it is missing, or its content has another SHA-256.
         """
-        data = self.read_or_none(object_path(sha256))
+        path = object_path(sha256)
+        data = self.read_or_none(path)
         if data is None:
-            raise StoreError(
-                f"{self.url}: the object {sha256} is not there. Prepare the payloads again: step 3."
-            )
+            raise StoreError(say("sync.object_missing", url=self.url, sha256=sha256))
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StoreError(
-                f"{self.url}: the object {object_path(sha256)} is damaged: its content has another"
-                " SHA-256. Delete that file and prepare the payloads again: step 3."
-            )
+            raise StoreError(say("sync.object_damaged", url=self.url, path=path))
         return data
 
     def listing(self, folder: str) -> dict[str, int]:
-        """The files below a folder of the store, each with its size in bytes."""
-        with self._asked("read"):
+        """file, below the store -> its size in bytes, of all files below a folder of the store."""
+        with self._errors_explained("sync.store_not_read"):
             self._files.invalidate_cache()
-            found = self._files.find(self._path(folder), detail=True)
+            files = self._files.find(self._path(folder), detail=True)
         return {
-            path.removeprefix(self._root).lstrip("/"): info["size"] for path, info in found.items()
+            path.removeprefix(self._root).lstrip("/"): info["size"] for path, info in files.items()
         }
 
     @contextlib.contextmanager
@@ -220,6 +219,7 @@ class Store:
 
     def _move(self, file: Path, name: str) -> None:
         target = self._path(name)
+        # mkstemp makes files that a web server of another user could not read.
         os.chmod(file, 0o644)
         try:
             os.replace(file, target)

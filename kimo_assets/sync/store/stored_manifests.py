@@ -1,6 +1,4 @@
-"""Manifests as they lie in the store, for operators' views: which there are, whose they are, what
-they list.
-"""
+"""The manifests in the store, for operators' views: which exist, whose they are, their buckets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from urllib.parse import unquote
 from kimo_assets.errors import ConfigError, StoreError, nearest
 from kimo_assets.sync.store.documents import parse_manifest
 from kimo_assets.sync.store.store import MANIFEST_SUFFIX, Store, manifest_path
+from kimo_assets.texts import say
 
 Manifest = dict[str, Any]
 
@@ -19,8 +18,9 @@ USERS = "users"
 
 @dataclass(frozen=True)
 class Bucket:
-    """One bucket of a manifest. listed: as the manifest has it. is_private: of the entity's columns
-    that few may know.
+    """One bucket of a manifest.
+
+    is_private: it holds the entity's private columns. listed: the bucket as JSON in the manifest.
     """
 
     entity: str
@@ -33,23 +33,20 @@ class Bucket:
 
     @property
     def changes_above_base(self) -> list[dict[str, Any]]:
-        return [
-            change
-            for change in self.listed["changes"]
-            if change["load"] > self.listed["base"]["load"]
-        ]
+        base_load = self.listed["base"]["load"]
+        return [change for change in self.listed["changes"] if change["load"] > base_load]
 
     @property
     def first_sync(self) -> list[dict[str, Any]]:
-        """The objects that a client without this bucket fetches: the base's and the changes above
-        it.
-        """
+        """The objects for a client without this bucket: the base's and the changes above it."""
         return [*self.listed["base"]["objects"], *self.changes_above_base]
 
 
 def path_of(agent: str | None, user: str | None = None) -> str:
-    """Where the manifest is: the user's when there is one to name, else the agent's."""
-    return manifest_path(agent or "") if user is None else manifest_path(user, user=True)
+    """The file of the user's manifest if a user is given, else of the agent's."""
+    if user is None:
+        return manifest_path(agent or "")
+    return manifest_path(user, user=True)
 
 
 def code_of(path: str) -> str:
@@ -59,55 +56,48 @@ def code_of(path: str) -> str:
 
 def paths(store: Store, folder: str) -> list[str]:
     """The manifests of a folder, AGENTS or USERS, by code."""
-    return sorted(
-        (path for path in store.listing(folder) if path.endswith(MANIFEST_SUFFIX)), key=code_of
-    )
+    manifests = [path for path in store.listing(folder) if path.endswith(MANIFEST_SUFFIX)]
+    return sorted(manifests, key=code_of)
 
 
 def find_manifest(store: Store, agent: str | None, user: str | None = None) -> tuple[str, Manifest]:
-    """The path and the manifest of an agent, or of a user of theirs.
+    """The path and the manifest of an agent, or of one of the agent's users.
 
-    Raises: ConfigError when there is none of that name (the nearest are named); StoreError when
-    nothing was ever prepared, or the manifest cannot be read.
+    Raises: ConfigError when there is none of that name (it suggests the nearest names). StoreError
+    when nothing was ever prepared, or the manifest cannot be read.
     """
     path = path_of(agent, user)
     data = store.read_or_none(path)
     if data is None:
-        raise _unknown(store, path)
+        raise _no_manifest(store, path)
     manifest = decode(store, path, data)
-    if user is not None and agent not in (None, manifest["agent"]):
-        raise ConfigError(
-            f"user '{user}' belongs to agent '{manifest['agent']}', not to '{agent}'."
-        )
+    owner = manifest["agent"]
+    if user is not None and agent not in (None, owner):
+        raise ConfigError(say("sync.user_of_other_agent", user=user, owner=owner, agent=agent))
     return path, manifest
 
 
-def _unknown(store: Store, path: str) -> Exception:
+def _no_manifest(store: Store, path: str) -> ConfigError | StoreError:
     folder, code = path.partition("/")[0], code_of(path)
-    known = [code_of(found) for found in paths(store, folder)]
-    if not known and not store.listing(AGENTS):
-        return StoreError(
-            f"{store.url} holds no payload yet. Prepare them: step 3 (`kimo import --step 3`)."
-        )
-    hint = nearest(code, known)
-    kind = "agent" if folder == AGENTS else "user"
-    return ConfigError(
-        f"{store.url} holds no payload for {kind} '{code}'."
-        + (f" Did you mean {' or '.join(hint)}?" if hint else "")
-        + f" {kind.capitalize()}s that step 3 has prepared for: {len(known)}; `kimo sync weight`"
-        " lists them."
-    )
+    codes = [code_of(other) for other in paths(store, folder)]
+    if not codes and not store.listing(AGENTS):
+        return StoreError(say("sync.nothing_prepared", url=store.url))
+    near = nearest(code, codes)
+    hint = ""
+    if near:
+        hint = say("errors.did_you_mean", names=say("errors.or").join(near))
+    key = "sync.unknown_agent" if folder == AGENTS else "sync.unknown_user"
+    return ConfigError(say(key, url=store.url, code=code, hint=hint, prepared=len(codes)))
 
 
 def decode(store: Store, path: str, data: bytes) -> Manifest:
-    """Raises: StoreError when it is no manifest of this format and version, or somebody else's."""
+    """The manifest of a file. Raises: StoreError when it is not valid, or that of another owner."""
     manifest = parse_manifest(store, data, path)
     user = manifest.get("user")
     owner = user["id"] if user else manifest.get("agent")
-    if (owner, user is not None) != (code_of(path), path.startswith(USERS)):
-        raise StoreError(
-            f"{store.url}: {path} is the manifest of '{owner}'. Prepare the payloads again: step 3."
-        )
+    is_users, belongs_to_user = path.startswith(USERS), user is not None
+    if owner != code_of(path) or is_users != belongs_to_user:
+        raise StoreError(say("sync.manifest_of_other_owner", url=store.url, path=path, owner=owner))
     return manifest
 
 

@@ -1,4 +1,9 @@
-"""Audiences: numbers for sets of profiles, small enough to stand beside every row. 0 is nobody."""
+"""Audiences: numbers for sets of profiles, small enough to be stored with every row.
+
+The empty set, nobody, is 0.
+"""
+
+from typing import Any
 
 from psycopg import Connection
 
@@ -8,27 +13,23 @@ NOBODY_NUMBER = 0
 
 
 class Audiences:
-    """A number per set, the same for ever when they are kept in the ledger; else for one
-    connection's questions only.
+    """A number per set. kept: the numbers are in the ledger and never change.
+
+    Otherwise they hold for one connection's questions only.
     """
 
-    def __init__(self, connection: Connection, *, kept: bool) -> None:
+    def __init__(self, connection: Connection[Any], *, kept: bool) -> None:
         self._connection = connection
         self._kept = kept
         self.forget()
 
     def forget(self) -> None:
-        """Reads the ledger again: what was added in a transaction that was taken back is not there
-        any more.
-        """
-        rows = (
-            self._connection.execute("SELECT number, mask FROM ops.audience").fetchall()
-            if self._kept
-            else []
-        )
-        self._mask_of: dict[int, int] = {number: int(mask, 16) for number, mask in rows} | {
-            NOBODY_NUMBER: NOBODY
-        }
+        """Reads the ledger again: numbers of a transaction that was rolled back are gone."""
+        self._mask_of: dict[int, int] = {}
+        if self._kept:
+            rows = self._connection.execute("SELECT number, mask FROM ops.audience").fetchall()
+            self._mask_of = {number: int(mask, 16) for number, mask in rows}
+        self._mask_of[NOBODY_NUMBER] = NOBODY
         self._number_of = {mask: number for number, mask in self._mask_of.items()}
         self._next = max(self._mask_of) + 1
         self._new: list[tuple[int, str]] = []
@@ -45,12 +46,12 @@ class Audiences:
         return self._number_of[mask]
 
     def save(self) -> None:
-        """Writes the new ones into the ledger: before anything that names them is committed."""
+        """Writes new numbers into the ledger, before a row that holds one is committed."""
         with self._connection.cursor() as cursor:
             cursor.executemany("INSERT INTO ops.audience (number, mask) VALUES (%s, %s)", self._new)
         self._new.clear()
 
 
 def as_text(mask: int) -> str:
-    """How masks stand in the ledger: hexadecimal, with a minus sign where they are cofinite."""
+    """A mask as the ledger holds it: hexadecimal, with a minus sign if it is cofinite."""
     return f"{mask:x}"

@@ -1,14 +1,13 @@
-"""Lookups: tables in schema sync, of what scopes ask about a key, kept from one preparation to the
-next.
+"""Lookups: tables in schema sync with the values that scopes need for a key.
 
-`SalesAgentPerAccount.AccountId.SalesAgentId` holds the agents linked to each account, `Account` who
-sees each account. Beside every value stands the load that last changed it, so that what depends on
-it knows which rows to look at again.
+They stay from one preparation to the next. `SalesAgentPerAccount.AccountId.SalesAgentId` holds the
+agents linked to each account, `Account` holds who sees each account. Every value has the load that
+last changed it: so dependent tables know which of their rows to check again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from psycopg import Connection, sql
 
@@ -21,8 +20,9 @@ _TEMPORARY = "pg_temp"
 
 @dataclass(frozen=True)
 class Lookup:
-    """A table with a key, a value (`linked` or `audience`) and `since`. changed_load: the last load
-    that changed a value.
+    """A table with a key, a value (`linked` or `audience`) and `since`.
+
+    changed_load: the last load that changed a value.
     """
 
     table: sql.Identifier
@@ -31,8 +31,9 @@ class Lookup:
 
 @dataclass(frozen=True)
 class State:
-    """What the ledger says of a lookup. definition: a digest of all that its values follow from,
-    beside tables.
+    """A lookup in the ledger.
+
+    definition: a digest of everything beside tables that decides its values.
     """
 
     definition: str
@@ -41,14 +42,14 @@ class State:
 
 
 class Lookups:
-    """kept: in schema sync and the ledger; else in temporary tables, made anew for one connection's
-    questions.
+    """All lookups of one preparation, or of one connection's questions.
 
-    loaded: entity -> the last load that changed any of its rows.
+    kept: in schema sync and the ledger, otherwise in temporary tables. loaded: entity -> the last
+    load that changed any of its rows.
     """
 
     def __init__(
-        self, connection: Connection, load: int, loaded: Mapping[str, int], *, kept: bool
+        self, connection: Connection[Any], load: int, loaded: Mapping[str, int], *, kept: bool
     ) -> None:
         self._connection = connection
         self._load = load
@@ -59,14 +60,14 @@ class Lookups:
         self._were_kept = frozenset(self._states)
 
     def forget(self) -> None:
-        """Reads the ledger again, as after a transaction that was taken back. A table that is lost
-        has to be made anew.
-        """
+        """Reads the ledger again, as after a rollback. A table that is lost counts as unknown."""
         rows = self._connection.execute(
             "SELECT name, definition, refreshed_load, changed_load FROM ops.lookup "
             "WHERE to_regclass(format('sync.%I', name)) IS NOT NULL"
         )
-        self._states = {name: State(*values) for name, *values in rows} if self._kept else {}
+        self._states: dict[str, State] = {}
+        if self._kept:
+            self._states = {name: State(*values) for name, *values in rows}
         self._fresh: dict[str, Lookup] = {}
 
     def table(self, name: str) -> sql.Identifier:
@@ -76,7 +77,7 @@ class Lookups:
         return self._states.get(name)
 
     def was_kept(self, name: str) -> bool:
-        """Whether the table was there before this preparation, and so knows what is published."""
+        """Whether the table existed before this preparation, and so knows what is published."""
         return name in self._were_kept
 
     def fresh(self, name: str) -> Lookup | None:
@@ -84,17 +85,18 @@ class Lookups:
         return self._fresh.get(name)
 
     def refreshed(self, name: str, definition: str, *, changed: bool) -> Lookup:
-        """Notes that the table is up to date."""
-        before = self._states.get(name)
-        changed_load = self._load if changed or before is None else before.changed_load
+        """Records that the table is up to date."""
+        previous = self._states.get(name)
+        changed_load = self._load if changed or previous is None else previous.changed_load
         self._states[name] = State(definition, self._load, changed_load)
         if self._kept:
             self._connection.execute(
                 """
-                INSERT INTO ops.lookup (name, definition, refreshed_load, changed_load) VALUES
-                    (%s, %s, %s, %s)
-                ON CONFLICT (name) DO UPDATE SET (definition, refreshed_load, changed_load) =
-                    (excluded.definition, excluded.refreshed_load, excluded.changed_load)
+                INSERT INTO ops.lookup (name, definition, refreshed_load, changed_load)
+                VALUES (%s, %s, %s, %s)
+                ON CONFLICT (name) DO UPDATE
+                SET (definition, refreshed_load, changed_load)
+                    = (excluded.definition, excluded.refreshed_load, excluded.changed_load)
                 """,
                 [name, definition, self._load, changed_load],
             )
@@ -102,50 +104,51 @@ class Lookups:
         return self._fresh[name]
 
     def linked(self, link: str, key: str, value: str, *, agents_changed_load: int = 0) -> Lookup:
-        """(key, linked): the live rows' values per key as one text; NULL for a key that has none
-        any more.
+        """(key, linked): the live rows' values per key as one text. NULL: the key has none now.
 
-        agents_changed_load: where the values are agents, the last load by which any of them means
-        other profiles: these count as changed.
+        agents_changed_load: where the values are agents, the last load since which one of them
+        means other profiles. The values with such an agent count as changed.
         """
         name = f"{link}.{key}.{value}"
-        if found := self._fresh.get(name):
-            return found
+        if lookup := self._fresh.get(name):
+            return lookup
         state = self._states.get(name)
+        select = _select_linked(link, key, value)
         changed = False
         if state is None:
-            self.create(name, _select_linked(link, key, value), "linked")
+            self.create(name, select, "linked")
         elif self.loaded.get(link, 0) > state.refreshed_load:
-            changed = self.merge(name, _select_linked(link, key, value), "linked")
+            changed = self.merge(name, select, "linked")
         if state and agents_changed_load > state.refreshed_load:
-            changed = (
-                self._mark_changed_agents(name, link, key, value, state.refreshed_load) or changed
-            )
+            marked = self._mark_changed_agents(name, link, key, value, state.refreshed_load)
+            changed = changed or marked
         return self.refreshed(name, "", changed=changed)
 
     def _mark_changed_agents(self, name: str, link: str, key: str, value: str, since: int) -> bool:
-        marked = self._connection.execute(
-            sql.SQL(
-                "UPDATE {} SET since = {} WHERE key IN (SELECT {} FROM {} WHERE {} IN ({}))"
-            ).format(
-                self.table(name),
-                sql.Literal(self._load),
-                sql.Identifier(key),
-                table(KIMO, link),
-                sql.Identifier(value),
-                changed_agents(since),
-            )
+        """Whether any value has an agent who means other profiles than at that load."""
+        statement = sql.SQL("""
+            UPDATE {target} SET since = {load}
+            WHERE key IN (SELECT {key} FROM {link} WHERE {agent} IN ({changed_agents}))
+            """).format(
+            target=self.table(name),
+            load=sql.Literal(self._load),
+            key=sql.Identifier(key),
+            link=table(KIMO, link),
+            agent=sql.Identifier(value),
+            changed_agents=changed_agents(since),
         )
-        return marked.rowcount > 0
+        return self._connection.execute(statement).rowcount > 0
 
     def create(self, name: str, select: sql.Composable, value: str) -> None:
         """A lookup's table from a query (key, value)."""
         self._connection.execute(
-            sql.SQL(
-                "DROP TABLE IF EXISTS {target}; CREATE {kind} TABLE {target} AS SELECT key COLLATE"
-                ' "C" AS key, {value}, {load}::bigint AS since FROM ({select}) AS s; ANALYZE'
-                " {target}"
-            ).format(
+            sql.SQL("""
+                DROP TABLE IF EXISTS {target};
+                CREATE {kind} TABLE {target} AS
+                SELECT key COLLATE "C" AS key, {value}, {load}::bigint AS since
+                FROM ({select}) AS s;
+                ANALYZE {target}
+                """).format(
                 target=self.table(name),
                 kind=self.kind,
                 value=sql.Identifier(value),
@@ -155,34 +158,35 @@ class Lookups:
         )
 
     def merge(self, name: str, select: sql.Composable, value: str) -> bool:
-        """Whether anything changed in bringing the table to a query (key, value); a key that it
-        lacks loses its value.
+        """Updates the table to a query (key, value). Returns: whether anything changed.
+
+        A key that the query lacks loses its value.
         """
-        difference = self.temporary()
         parts = {
-            "difference": difference,
+            "difference": self.temporary(),
             "target": self.table(name),
             "value": sql.Identifier(value),
             "load": sql.Literal(self._load),
         }
         self._connection.execute(
-            sql.SQL(
-                "CREATE TEMPORARY TABLE {difference} AS SELECT coalesce(s.key, t.key) AS key,"
-                " s.{value}, t.key IS NULL AS is_new FROM ({select}) AS s FULL JOIN {target} AS t"
-                " ON t.key = s.key WHERE s.{value} IS DISTINCT FROM t.{value}"
-            ).format(**parts, select=select)
+            sql.SQL("""
+                CREATE TEMPORARY TABLE {difference} AS
+                SELECT coalesce(s.key, t.key) AS key, s.{value}, t.key IS NULL AS is_new
+                FROM ({select}) AS s FULL JOIN {target} AS t ON t.key = s.key
+                WHERE s.{value} IS DISTINCT FROM t.{value}
+                """).format(**parts, select=select)
         )
         updated = self._connection.execute(
-            sql.SQL(
-                "UPDATE {target} AS t SET {value} = d.{value}, since = {load} FROM {difference} AS"
-                " d WHERE t.key = d.key AND NOT d.is_new"
-            ).format(**parts)
+            sql.SQL("""
+                UPDATE {target} AS t SET {value} = d.{value}, since = {load}
+                FROM {difference} AS d WHERE t.key = d.key AND NOT d.is_new
+                """).format(**parts)
         )
         inserted = self._connection.execute(
-            sql.SQL(
-                "INSERT INTO {target} (key, {value}, since) SELECT key, {value}, {load} FROM"
-                " {difference} WHERE is_new"
-            ).format(**parts)
+            sql.SQL("""
+                INSERT INTO {target} (key, {value}, since)
+                SELECT key, {value}, {load} FROM {difference} WHERE is_new
+                """).format(**parts)
         )
         return updated.rowcount + inserted.rowcount > 0
 
@@ -219,11 +223,15 @@ class Lookups:
 
 
 def _select_linked(link: str, key: str, value: str) -> sql.Composed:
-    return sql.SQL(
-        "SELECT {key}::text AS key, coalesce(string_agg(DISTINCT {value}::text, {separator} ORDER"
-        " BY {value}::text), '') AS linked FROM {link} WHERE {archived} IS NULL AND {key} IS NOT"
-        " NULL GROUP BY {key}"
-    ).format(
+    # Ordered, so that the same values make the same text and nothing counts as changed.
+    return sql.SQL("""
+        SELECT {key}::text AS key,
+            coalesce(
+                string_agg(DISTINCT {value}::text, {separator} ORDER BY {value}::text), ''
+            ) AS linked
+        FROM {link} WHERE {archived} IS NULL AND {key} IS NOT NULL
+        GROUP BY {key}
+        """).format(
         key=sql.Identifier(key),
         value=sql.Identifier(value),
         separator=sql.Literal(SEPARATOR),

@@ -1,22 +1,22 @@
-"""Profiles: the different views there are on the data. A set of profiles is one integer, its mask.
+"""Profiles: the different views on the data. A set of profiles is one integer, its mask.
 
-A profile is an agent and what a user's own settings change of the agent's view: the warehouse.
-Every agent has one, as any user without settings of their own sees the data; users with the same
-agent and warehouse share one. Each has a bit, given once and never to another, so that a mask keeps
-its meaning from one preparation to the next.
+A profile is an agent plus the setting of a user that changes the agent's view: the warehouse.
+Every agent has one without a warehouse, for users without settings of their own. Users with the
+same agent and warehouse share one. Each profile has a bit that is never given to another, so a mask
+keeps its meaning from one preparation to the next.
 
-Masks may be *cofinite*: "everyone" is -1, all bits there ever will be, and "all but those who are
-restricted" is the complement of some. A profile that comes later is in them without any row being
-touched.
+Masks may be *cofinite*: "everyone" is -1, all bits there will ever be, and "all but the restricted
+ones" is the complement of a set. A later profile belongs to them without a row being touched.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from psycopg import Connection, sql
 
-# Between codes in texts that PostgreSQL aggregates; no code holds it.
+# Between codes in texts that PostgreSQL aggregates. No code contains it.
 SEPARATOR = "\x1f"
 EVERYONE = -1
 NOBODY = 0
@@ -24,10 +24,13 @@ NOBODY = 0
 # User.UserTypeId of the users whose tablets are prepared (fact sheet, section 11).
 _SALES_AGENT = 1
 
+# (agent, warehouse)
+_View = tuple[str, str | None]
+
 
 @dataclass(frozen=True)
 class Profile:
-    """position: its bit. since: the load that it appeared with."""
+    """position: its bit. since: the load with which it appeared."""
 
     position: int
     agent: str
@@ -38,11 +41,17 @@ class Profile:
     def bit(self) -> int:
         return 1 << self.position
 
+    @property
+    def view(self) -> _View:
+        return self.agent, self.warehouse
+
 
 @dataclass(frozen=True)
 class Profiles:
-    """The profiles in use. users: user -> the position of its profile. changed_load: the last that
-    brought or took one.
+    """The profiles in use.
+
+    users: user -> position of the user's profile. changed_load: the last load in which a profile
+    came or went.
     """
 
     live: tuple[Profile, ...]
@@ -51,26 +60,23 @@ class Profiles:
     _masks: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def read(cls, connection: Connection, load: int | None = None) -> "Profiles":
-        """Those of the live agents and users. load: gives new ones their bits for good; None: for
-        this reading only.
+    def read(cls, connection: Connection[Any], load: int | None = None) -> "Profiles":
+        """The profiles of the live agents and users.
+
+        load: new profiles get their bits in the ledger, for good. None: for this reading only.
         """
-        agents = [
-            code
-            for (code,) in connection.execute(
-                'SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY "Id"'
-            )
-        ]
+        agents = _agents(connection)
         users = _users(connection, set(agents))
-        wanted = list(dict.fromkeys([*((agent, None) for agent in agents), *users.values()]))
+        views: list[_View] = [(agent, None) for agent in agents]
+        views = list(dict.fromkeys([*views, *users.values()]))
         if load is None:
-            live = [Profile(n, agent, warehouse, 0) for n, (agent, warehouse) in enumerate(wanted)]
+            live = [Profile(n, agent, warehouse, 0) for n, (agent, warehouse) in enumerate(views)]
         else:
-            live = _remembered(connection, wanted, load)
-        positions = {(profile.agent, profile.warehouse): profile.position for profile in live}
+            live = _update_ledger(connection, views, load)
+        positions = {profile.view: profile.position for profile in live}
         return cls(
             tuple(live),
-            {user: positions[profile] for user, profile in users.items()},
+            {user: positions[view] for user, view in users.items()},
             _changed_load(connection),
         )
 
@@ -79,11 +85,11 @@ class Profiles:
         return sum(profile.bit for profile in self.live)
 
     @cached_property
-    def _of_agent(self) -> dict[str, int]:
-        found: dict[str, int] = {}
+    def _mask_of_agent(self) -> dict[str, int]:
+        masks: dict[str, int] = {}
         for profile in self.live:
-            found[profile.agent] = found.get(profile.agent, 0) | profile.bit
-        return found
+            masks[profile.agent] = masks.get(profile.agent, NOBODY) | profile.bit
+        return masks
 
     @cached_property
     def agents(self) -> dict[str, Profile]:
@@ -102,13 +108,14 @@ class Profiles:
         return sum(profile.bit for profile in self.live if profile.warehouse == warehouse)
 
     def mask(self, codes: Iterable[str]) -> int:
-        """All profiles of the agents; a code that is no agent's adds nothing."""
+        """All profiles of the agents. A code that belongs to no agent adds nothing."""
         result = NOBODY
         for code in codes:
-            result |= self._of_agent.get(code, NOBODY)
+            result |= self._mask_of_agent.get(code, NOBODY)
         return result
 
     def mask_of_text(self, text: str) -> int:
+        """The mask of codes that PostgreSQL aggregated. The same texts come again and again."""
         if text not in self._masks:
             self._masks[text] = self.mask(text.split(SEPARATOR)) if text else NOBODY
         return self._masks[text]
@@ -121,7 +128,7 @@ class Profiles:
         return {profile.bit: profile for profile in self.live}
 
     def described(self) -> list[Sequence[int | str | None]]:
-        """What masks mean."""
+        """The meaning of masks, for digests."""
         return [(profile.position, profile.agent, profile.warehouse) for profile in self.live]
 
 
@@ -133,23 +140,31 @@ def bits(mask: int) -> Iterator[int]:
         mask ^= lowest
 
 
-def _changed_load(connection: Connection) -> int:
+def _changed_load(connection: Connection[Any]) -> int:
     row = connection.execute(
         "SELECT coalesce(max(greatest(since, retired)), 0) FROM ops.profile"
     ).fetchone()
-    return row[0] if row else 0
+    return int(row[0]) if row else 0
 
 
 def changed_agents(since: int) -> sql.Composed:
-    """The agents of whom a profile came or went after that load: what names them means other
-    profiles now.
+    """A query of the agents who gained or lost a profile after that load.
+
+    A row that names such an agent means other profiles now.
     """
     return sql.SQL("SELECT agent FROM ops.profile WHERE since > {0} OR retired > {0}").format(
         sql.Literal(since)
     )
 
 
-def _users(connection: Connection, agents: set[str]) -> dict[str, tuple[str, str | None]]:
+def _agents(connection: Connection[Any]) -> list[str]:
+    rows = connection.execute(
+        'SELECT "Id" FROM kimo."SalesAgent" WHERE _archived_load IS NULL ORDER BY "Id"'
+    )
+    return [code for (code,) in rows]
+
+
+def _users(connection: Connection[Any], agents: set[str]) -> dict[str, _View]:
     rows = connection.execute(
         'SELECT "Id", "SalesAgentId", "WarehouseId" FROM kimo."User" '
         'WHERE "UserTypeId" = %s AND NOT "Archived" ORDER BY "Id"',
@@ -158,40 +173,45 @@ def _users(connection: Connection, agents: set[str]) -> dict[str, tuple[str, str
     return {user: (agent, warehouse or None) for user, agent, warehouse in rows if agent in agents}
 
 
-def _remembered(
-    connection: Connection, wanted: Sequence[tuple[str, str | None]], load: int
-) -> list[Profile]:
-    """The profiles' bits from the ledger; new ones get the next, those no longer wanted lose theirs
-    for good.
+def _update_ledger(connection: Connection[Any], views: Sequence[_View], load: int) -> list[Profile]:
+    """The profiles of these views, with their bits from the ledger.
+
+    New views get the next bits. Views that are gone lose theirs for good.
     """
-    rows = connection.execute(
-        "SELECT position, agent, warehouse, since FROM ops.profile WHERE retired IS NULL ORDER BY"
-        " position"
-    ).fetchall()
-    known = {
-        (profile.agent, profile.warehouse): profile for profile in (Profile(*row) for row in rows)
-    }
-    gone = [profile.position for key, profile in known.items() if key not in set(wanted)]
-    if gone:
-        connection.execute("DELETE FROM ops.covered WHERE position = ANY(%s)", [gone])
+    recorded = {profile.view: profile for profile in _recorded(connection)}
+    retired = [profile.position for view, profile in recorded.items() if view not in set(views)]
+    if retired:
+        connection.execute("DELETE FROM ops.covered WHERE position = ANY(%s)", [retired])
         connection.execute(
-            "UPDATE ops.profile SET retired = %s WHERE position = ANY(%s)", [load, gone]
+            "UPDATE ops.profile SET retired = %s WHERE position = ANY(%s)", [load, retired]
         )
-    first = connection.execute("SELECT coalesce(max(position) + 1, 0) FROM ops.profile").fetchone()
-    assert first is not None, "an aggregate gives a row"  # noqa: S101
-    new = [key for key in wanted if key not in known]
-    fresh = [
-        Profile(first[0] + n, agent, warehouse, load) for n, (agent, warehouse) in enumerate(new)
+    new = [view for view in views if view not in recorded]
+    added = _add_to_ledger(connection, new, load)
+    kept = [recorded[view] for view in views if view in recorded]
+    return sorted([*kept, *added], key=lambda profile: profile.position)
+
+
+def _recorded(connection: Connection[Any]) -> list[Profile]:
+    rows = connection.execute(
+        "SELECT position, agent, warehouse, since FROM ops.profile"
+        " WHERE retired IS NULL ORDER BY position"
+    )
+    return [Profile(*row) for row in rows]
+
+
+def _add_to_ledger(connection: Connection[Any], views: Sequence[_View], load: int) -> list[Profile]:
+    """Also the bits of retired profiles are taken: old masks still mean them."""
+    row = connection.execute("SELECT coalesce(max(position) + 1, 0) FROM ops.profile").fetchone()
+    assert row is not None, "an aggregate gives a row"  # noqa: S101
+    (next_position,) = row
+    added = [
+        Profile(position, agent, warehouse, load)
+        for position, (agent, warehouse) in enumerate(views, next_position)
     ]
+    values = [(each.position, each.agent, each.warehouse, each.since) for each in added]
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO ops.profile (position, agent, warehouse, since) VALUES (%s, %s, %s, %s)",
-            [
-                (profile.position, profile.agent, profile.warehouse, profile.since)
-                for profile in fresh
-            ],
+            values,
         )
-    return sorted(
-        [*(known[key] for key in wanted if key in known), *fresh],
-        key=lambda profile: profile.position,
-    )
+    return added

@@ -1,7 +1,8 @@
-"""What the filter rows of a promotion say together about who sees it (fact sheet, section 11)."""
+"""Who sees a promotion, by all its filter rows together (fact sheet, section 11)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from psycopg import Connection, sql
 
@@ -11,9 +12,19 @@ from kimo_assets.sync.visibility.audiences import NOBODY_NUMBER
 from kimo_assets.sync.visibility.profiles import EVERYONE, NOBODY
 
 
+class _FilterRow(NamedTuple):
+    """mask: the profiles that the row names, directly or through a customer."""
+
+    promotion: str
+    kind: str
+    key: str
+    is_included: bool
+    mask: int
+
+
 @dataclass
 class PromotionGate:
-    """What a promotion's filter rows say together."""
+    """The filter rows of one promotion, added up."""
 
     named: int = 0
     excluded: int = 0
@@ -33,6 +44,10 @@ class PromotionGate:
         mask: int,
         channel_codes: set[str],
     ) -> None:
+        """Adds one row. Kinds: 00 everybody, 01-04 customers, 05 agents (fact sheet, section 11).
+
+        `-Exclusive` shuts all others out.
+        """
         if kind == "Channel-Exclusive":
             self.channels.add(key.casefold())
             self.wrong_channel = not self.channels & channel_codes
@@ -48,24 +63,25 @@ class PromotionGate:
             self.named |= mask
 
     def mask(self) -> int:
-        """An excluded customer shuts no agent out: others of theirs may still take part."""
+        """An excluded customer excludes no agent: other customers of theirs may take part."""
         if self.wrong_channel:
-            return 0
+            return NOBODY
         if self.has_exclusive:
             return self.exclusive & ~self.excluded
-        seen = EVERYONE if self.generic or not self.has_restriction else self.named
-        return seen & ~self.excluded
+        if self.generic or not self.has_restriction:
+            return EVERYONE & ~self.excluded
+        return self.named & ~self.excluded
 
 
 @dataclass(frozen=True)
 class PromotionFilters:
-    """The filter rows of all promotions. accounts: a lookup (key, audience) of who sees each
-    account.
+    """The filter rows of all promotions.
 
-    agents: the profiles of an agent's code; audience: the set of profiles that a number stands for.
+    accounts: a lookup (key, audience) of who sees each account. agents: an agent's code -> the
+    agent's profiles. audience: an audience's number -> its set of profiles.
     """
 
-    connection: Connection
+    connection: Connection[Any]
     catalog: Catalog
     scope: scopes.ViaPromotionFilter
     accounts: sql.Identifier
@@ -73,42 +89,45 @@ class PromotionFilters:
     audience: Callable[[int], int]
 
     def masks(self, channel_codes: set[str]) -> dict[str, int]:
-        """Who sees each promotion that has filters: who is named by them, directly or through a
-        customer.
-        """
+        """promotion -> who sees it, of all promotions that have filters."""
         gates: dict[str, PromotionGate] = {}
-        for promotion, kind, key, included, mask in (*self._direct(), *self._through_customers()):
-            gates.setdefault(promotion, PromotionGate()).add(
-                self.scope, kind, key, included, mask, channel_codes
-            )
+        for row in (*self._direct(), *self._through_customers()):
+            gate = gates.setdefault(row.promotion, PromotionGate())
+            gate.add(self.scope, row.kind, row.key, row.is_included, row.mask, channel_codes)
         return {promotion: gate.mask() for promotion, gate in gates.items()}
 
-    def _direct(self) -> Iterator[tuple[str, str, str, bool, int]]:
+    def _direct(self) -> Iterator[_FilterRow]:
         statement = sql.SQL("{} {} WHERE {}").format(self._select, self._filters, self._live)
         for promotion, kind, key, is_included in self.connection.execute(statement):
-            if kind not in self.scope.account_types:
-                mask = self.agents(key) if kind in self.scope.agent_types else NOBODY
-                yield promotion, kind or "", key, is_included, mask
+            if kind in self.scope.account_types:
+                continue
+            mask = self.agents(key) if kind in self.scope.agent_types else NOBODY
+            yield _FilterRow(promotion, kind or "", key, is_included, mask)
 
-    def _through_customers(self) -> Iterator[tuple[str, str, str, bool, int]]:
+    def _through_customers(self) -> Iterator[_FilterRow]:
         for kind, column in self._account_columns().items():
-            # First which audiences each group of customers has: far fewer than customers.
-            statement = sql.SQL(
-                "{}, r.audience {} LEFT JOIN (SELECT DISTINCT a.{} AS key, v.audience FROM {} AS a"
-                ' JOIN {} AS v ON v.key = a."Id" WHERE a.{} IS NULL) AS r ON r.key ='
-                ' f."EncodingKey" WHERE {} AND f."EncodingType" = {}'
-            ).format(
-                self._select,
-                self._filters,
-                sql.Identifier(column),
-                table(KIMO, "Account"),
-                self.accounts,
-                sql.Identifier(ARCHIVED),
-                self._live,
-                sql.Literal(kind),
+            # First the audiences of each group of customers: far fewer than customers.
+            statement = sql.SQL("""
+                {select}, r.audience {filters}
+                LEFT JOIN (
+                    SELECT DISTINCT a.{column} AS key, v.audience
+                    FROM {account} AS a JOIN {accounts} AS v ON v.key = a."Id"
+                    WHERE a.{archived} IS NULL
+                ) AS r ON r.key = f."EncodingKey"
+                WHERE {live} AND f."EncodingType" = {kind}
+                """).format(
+                select=self._select,
+                filters=self._filters,
+                column=sql.Identifier(column),
+                account=table(KIMO, "Account"),
+                accounts=self.accounts,
+                archived=sql.Identifier(ARCHIVED),
+                live=self._live,
+                kind=sql.Literal(kind),
             )
-            for promotion, _, key, is_included, audience in self.connection.execute(statement):
-                yield promotion, kind, key, is_included, self.audience(audience or NOBODY_NUMBER)
+            for promotion, _, key, is_included, number in self.connection.execute(statement):
+                mask = self.audience(number or NOBODY_NUMBER)
+                yield _FilterRow(promotion, kind, key, is_included, mask)
 
     @property
     def _select(self) -> sql.Composed:
@@ -128,12 +147,14 @@ class PromotionFilters:
     def _account_columns(self) -> dict[str, str]:
         """Encoding type -> the column of Account that its key is compared with."""
         typed = self.catalog[self.scope.link].fields["EncodingKey"].references_by
-        account = self.catalog["Account"]
+        references = self.catalog["Account"].hard_references
         columns: dict[str, str] = {}
         for kind in self.scope.account_types:
             target = typed.targets[kind] if typed else ""
-            by_target = (
-                name for name, found in account.hard_references.items() if found.target == target
-            )
-            columns[kind] = ID if target == "Account" else next(by_target)
+            if target == "Account":
+                columns[kind] = ID
+            else:
+                columns[kind] = next(
+                    name for name, reference in references.items() if reference.target == target
+                )
         return columns

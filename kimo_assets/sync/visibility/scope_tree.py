@@ -1,7 +1,7 @@
-"""A compiled scope: a tree over *atoms*, and what PostgreSQL has to join to a row for their values.
+"""A compiled scope: a tree over *atoms*, and the joins that give a row its atoms' values.
 
 An atom is an SQL expression over the row `x` that yields a small value, and a function from that
-value to a set of profiles. PostgreSQL groups the rows by their atoms; the tree turns each of the
+value to a set of profiles. PostgreSQL groups the rows by their atoms. The tree turns each of the
 few distinct combinations into one set.
 """
 
@@ -22,7 +22,7 @@ ToMask = Callable[[int | str], int]
 
 @dataclass(frozen=True)
 class Atom:
-    """expression: over the row `x` and the joins, never NULL; type: its PostgreSQL type."""
+    """expression: over the row `x` and the joins, never NULL. type: its PostgreSQL type."""
 
     position: int
     expression: sql.Composable
@@ -45,8 +45,9 @@ class Constant:
 
 @dataclass(frozen=True)
 class Union:
-    """The rules' profiles together; `fallbacks` speak when the rules name nobody; `filters`
-    restrict the result.
+    """The rules' profiles together.
+
+    fallbacks: asked only where the rules name nobody. filters: restrict the result.
     """
 
     rules: tuple["Node", ...]
@@ -63,10 +64,10 @@ Node = Atom | Constant | Union | Intersection
 
 
 def evaluate(node: Node, values: Sequence[int | str], live: int, *, fallbacks: bool = True) -> int:
-    """The set of profiles for one combination of atom values. A set that holds none of the `live`
-    ones names nobody.
+    """The set of profiles for one combination of atom values.
 
-    fallbacks: whether they may speak.
+    live: the profiles in use. A set without any of them names nobody. fallbacks: whether they are
+    asked.
     """
     match node:
         case Atom():
@@ -74,28 +75,24 @@ def evaluate(node: Node, values: Sequence[int | str], live: int, *, fallbacks: b
         case Constant():
             return node.mask
         case Intersection():
-            return reduce(
-                and_, (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules)
-            )
+            masks = (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules)
+            return reduce(and_, masks)
         case Union():
-            seen = reduce(
-                or_,
-                (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules),
-                NOBODY,
-            )
-            if not seen & live and fallbacks:
-                seen = reduce(
-                    or_, (evaluate(rule, values, live) for rule in node.fallbacks), NOBODY
-                )
-            return reduce(and_, (evaluate(rule, values, live) for rule in node.filters), seen)
+            masks = (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules)
+            mask = reduce(or_, masks, NOBODY)
+            if not mask & live and fallbacks:
+                fallback_masks = (evaluate(rule, values, live) for rule in node.fallbacks)
+                mask = reduce(or_, fallback_masks, NOBODY)
+            filter_masks = (evaluate(rule, values, live) for rule in node.filters)
+            return reduce(and_, filter_masks, mask)
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """Rows have to be looked at again when their `column` holds a key that `changed` finds for a
-    load since which to look.
+    """Says which rows may be seen by others now: those whose `column` holds a changed key.
 
-    changed_load: the last load that changed any of these keys.
+    changed: a load -> a query of the keys that changed after it. changed_load: the last load that
+    changed any of these keys.
     """
 
     column: str
@@ -105,11 +102,11 @@ class Trigger:
 
 @dataclass
 class Query:
-    """scopes_of: by a node's id, the scopes that it was made from: its own first, then business
-    rules that have chosen it.
+    """An entity's compiled scope.
 
-    parameters: whatever else than tables decides the atoms' sets. reads_itself: some atom depends
-    on who sees other rows of the same entity; such rows are found in `own_column`.
+    parameters: everything beside tables that decides the atoms' sets. own_column: for a scope that
+    depends on who sees other rows of the same entity, the column with their key. scopes_of: a
+    node's id -> the scopes that it comes from: its own, then the business rules that chose it.
     """
 
     entity: Entity
@@ -121,25 +118,22 @@ class Query:
     own_column: str | None = None
     scopes_of: dict[int, list[scopes.Scope]] = field(default_factory=dict)
 
-    def add(self, expression: sql.Composable, kind: LiteralString, to_mask: ToMask) -> Atom:
+    def add_atom(self, expression: sql.Composable, kind: LiteralString, to_mask: ToMask) -> Atom:
         atom = Atom(len(self.atoms), expression, kind, to_mask)
         self.atoms.append(atom)
         return atom
 
     def join(self, target: sql.Composable, key: str, column: str) -> sql.Identifier:
-        """Joins a table by the row's column; returns the alias."""
+        """Joins a table by the row's column. Returns: the alias."""
         alias = sql.Identifier(f"j{len(self.joins)}")
-        self.joins.append(
-            sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.{} = x.{}").format(
-                target, sql.Identifier(key), sql.Identifier(column), alias=alias
-            )
+        join = sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.{} = x.{}").format(
+            target, sql.Identifier(key), sql.Identifier(column), alias=alias
         )
+        self.joins.append(join)
         return alias
 
     def origin(self, rows: sql.Composable | None = None) -> sql.Composed:
-        """FROM ... WHERE of the live rows, with the joins. rows: a further join that chooses among
-        them.
-        """
+        """FROM ... WHERE of the live rows, with the joins. rows: a join that chooses among them."""
         return sql.SQL("FROM {} AS x {} {} WHERE x.{} IS NULL").format(
             table(KIMO, self.entity.name),
             rows or sql.SQL(""),
@@ -148,6 +142,5 @@ class Query:
         )
 
     def expressions(self) -> sql.Composed:
-        return sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(atom.expression, atom.name) for atom in self.atoms
-        )
+        named = (sql.SQL("{} AS {}").format(atom.expression, atom.name) for atom in self.atoms)
+        return sql.SQL(", ").join(named)
