@@ -53,10 +53,10 @@ def recorded_metadata(
     found = {
         name: entity_metadata(connection, config, report.step, entity)
         for name, entity in done.items()
-        if name not in catalog.made
+        if name not in catalog.derived
     }
     for name, entity in done.items():
-        if name in catalog.made:
+        if name in catalog.derived:
             beside = {f"{name}: {count}": value for count, value in _counts(entity).items()}
             for partition in found.keys() & set(catalog[name].follows):
                 found[partition] |= beside

@@ -146,7 +146,7 @@ class Publisher:
         """The mapped fields, the Id, and the life-cycle columns of what agents may edit; all of
         what Kimo makes itself.
         """
-        if entity.direction == "made":
+        if entity.is_derived:
             return list(entity.fields)
         sent = _LIFECYCLE_SENT if entity.is_held_while_pending else ()
         wanted = self._staged.get(entity.name, set()) | {ID, *sent}
