@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import is_held
-from kimo_assets.database.overdue_records import days_stuck, stuck
+from kimo_assets.database.overdue_records import days_until_overdue, overdue_records
 from kimo_assets.database.rules import business_rules
 from kimo_assets.diagnostics.status import agents_with_payload, read_status
 from kimo_assets.export.ready import waiting
@@ -342,8 +342,10 @@ def _stuck(connection: Connection, config: KimoConfig) -> Iterator[Stuck]:
     )
     for entity, key, at, why in refused:
         yield Stuck(entity, key, at, why or "the ERP has refused it")
-    for record in stuck(connection, catalog, days_stuck(business_rules(connection))):
-        yield Stuck(record.entity, record.id, record.since, record.why)
+    for record in overdue_records(
+        connection, catalog, days_until_overdue(business_rules(connection))
+    ):
+        yield Stuck(record.entity, record.id, record.since, record.reason)
 
 
 def _tablets(connection: Connection, config: KimoConfig, now: datetime) -> Tablets:
