@@ -574,14 +574,18 @@ def _misfit(column: Column, new: _Type, old: _ExistingColumn) -> sql.Composed:
     ]
     admitted = sql.SQL("").join(pieces)
     back = "text" if old.base == "character varying" else old.base
+    # CASE, as only it promises an order: 1 is a boolean, but the boolean's text is no number.
     return sql.SQL(
-        "{name} IS NOT NULL AND CASE WHEN pg_input_is_valid({text}, {base})"
-        " THEN {value}::text::{back} IS DISTINCT FROM {name} OR NOT ({admitted}) ELSE true END"
+        "{name} IS NOT NULL AND CASE"
+        " WHEN NOT pg_input_is_valid({text}, {base}) THEN true"
+        " WHEN NOT pg_input_is_valid({value}::text, {old_base}) THEN true"
+        " ELSE {value}::text::{back} IS DISTINCT FROM {name} OR NOT ({admitted}) END"
     ).format(
         name=name,
         text=text,
         base=sql.Literal(new.base),
         value=value,
+        old_base=sql.Literal(back),
         back=sql.SQL(back),
         admitted=admitted,
     )

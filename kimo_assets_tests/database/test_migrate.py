@@ -325,6 +325,7 @@ def test_a_column_of_another_type_keeps_its_values(
         (text(10), Field("", "int"), "7", "007"),
         (Field("", "enum", codes={"1": "a", "2": "b"}), Field("", "enum", codes={"1": "a"}), 1, 2),
         (Field("", "dt"), Field("", "date"), "2026-05-04", "2026-05-04 10:00:00"),
+        (Field("", "int"), Field("", "bool"), None, 1),
     ],
 )
 def test_what_would_not_fit_is_refused_with_a_query_that_finds_it(
