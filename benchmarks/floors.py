@@ -21,7 +21,7 @@ from benchmarks.published import Visible, visible_rows
 from benchmarks.servers import postmaster_of, psql_of
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.catalog.model import Field
-from kimo_assets.database.names import ID, STAGING, columns, table
+from kimo_assets.database.names import ID, INTEGRATOR_SCHEMA, columns, table
 from kimo_assets.database.server import Database
 
 _FEW_ROWS = 10_000
@@ -65,7 +65,7 @@ def copy_staged(
         create = sql.SQL("CREATE TABLE {} ({})").format(target, plain).as_string(connection)
         copy_out = (
             sql.SQL("COPY {} ({}) TO STDOUT")
-            .format(table(STAGING, name), names)
+            .format(table(INTEGRATOR_SCHEMA, name), names)
             .as_string(connection)
         )
         copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(target, names).as_string(connection)
@@ -161,7 +161,7 @@ def _columns_of(connection: Connection, entity: str) -> list[str]:
     rows = connection.execute(
         "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name"
         " = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
-        [STAGING, entity],
+        [INTEGRATOR_SCHEMA, entity],
     )
     return [name for (name,) in rows]
 

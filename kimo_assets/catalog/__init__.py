@@ -1,6 +1,4 @@
-"""What exists: Kimo's 171 entities and the console's tables as data: no database, no file of the
-user's.
-"""
+"""Kimo's 171 entities and the console's tables as data. No database, no file of the user's."""
 
 from kimo_assets.catalog.console import ConsoleTable, is_secret, load_console
 from kimo_assets.catalog.load import load_catalog

@@ -1,6 +1,4 @@
-"""Reads the catalogue's YAML (kimo_assets/catalog/data, one file a business area) into the
-model.
-"""
+"""Reads the catalogue's YAML (data/, one file a business area) into the model."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -19,24 +17,36 @@ from kimo_assets.catalog.scopes import Scope
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _SCOPE: TypeAdapter[Scope] = TypeAdapter(Scope)
 _FOLDER = files("kimo_assets.catalog") / "data"
-# The other files are an area of entities each.
-_MADE = "made.yaml"
-_NO_AREAS = ("console.yaml", "enums.yaml", _MADE)
+
+# Entities that Kimo derives. They have a file of their own because no area of the ERP has them.
+_DERIVED = "derived.yaml"
+_NO_AREAS = ("console.yaml", "enums.yaml", _DERIVED)
+# Their category and direction, as `kimo entities --json` has them.
+_MADE = "made"
 
 
 @cache
 def load_catalog() -> Catalog:
     """The catalogue of this package, read once per process."""
-    shared = data_file("enums.yaml")
-    areas = sorted((f for f in _FOLDER.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    entities = {
-        name: _entity(name, area.name.removesuffix(".yaml"), raw, shared)
-        for area in areas
-        if area.name not in _NO_AREAS
-        for name, raw in _read(area).items()
-    }
-    made = {name: _entity(name, "made", raw, shared) for name, raw in data_file(_MADE).items()}
-    return Catalog(entities, made)
+    enums = data_file("enums.yaml")
+    entities: dict[str, Entity] = {}
+    for area in _areas():
+        category = area.name.removesuffix(".yaml")
+        for name, raw in _read(area).items():
+            entities[name] = _entity(name, category, raw, enums)
+    derived = {name: _entity(name, _MADE, raw, enums) for name, raw in data_file(_DERIVED).items()}
+    return Catalog(entities, derived)
+
+
+def _areas() -> list[Traversable]:
+    """The files of entities, in the order of their names."""
+    # Sorted: the order of a folder differs from one file system to the next.
+    areas = [
+        file
+        for file in _FOLDER.iterdir()
+        if file.name.endswith(".yaml") and file.name not in _NO_AREAS
+    ]
+    return sorted(areas, key=lambda area: area.name)
 
 
 def data_file(name: str) -> dict[str, Any]:
@@ -45,12 +55,15 @@ def data_file(name: str) -> dict[str, Any]:
 
 
 def _read(file: Traversable) -> dict[str, Any]:
-    return yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (a base loader builds only text)
+    text = file.read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 (builds only text)
+    return content
 
 
 def _entity(
     name: str, category: str, raw: Mapping[str, Any], shared: Mapping[str, Mapping[str, str]]
 ) -> Entity:
+    """An entity as its file describes it. shared: the enums that all files may name."""
     enums = {**shared, **raw.get("enums", {})}
     return Entity(
         name=name,

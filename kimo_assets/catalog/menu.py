@@ -105,7 +105,7 @@ STEP_3 = MenuEntry(
 STEP_2_3 = MenuEntry(
     job="step_2_3_load_and_sync_data_creation",
     title="Step 2+3: Caricamento + Preparazione Sync",
-    command="kimo import --step 2 --step 3",
+    command="kimo import --step 2+3",
     steps=(2, 3),
     endpoint="LoadFromIntegratorAndPrepareSyncData",
 )

@@ -1,8 +1,6 @@
-"""The shapes of the catalogue: entities, fields, references. Frozen values; no file, no database,
-no Dagster.
-"""
+"""The shapes of the catalogue: entities, fields, references. Frozen values without any I/O."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -15,15 +13,16 @@ from kimo_assets.errors import UnknownEntityError
 FieldType = Literal["text", "dec", "int", "bool", "enum", "date", "dt"]
 Direction = Literal["import", "import+export", "export", "made"]
 
+# The vendor's limit (fact sheet, section 7). Derived Ids have to fit as well.
 MAX_ID_CHARS = 50
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key. `soft` ones are looked at by nobody: they are known not to hold in real data.
+    """A foreign key. A soft one is not checked, because real data are known to break it.
 
-    keys: further parts of a composite key, target's column -> local column; const: parts with a
-    fixed value; unless: local column -> codes with which the field holds something else.
+    keys: further parts of a composite key, target's column -> local column. const: parts with a
+    fixed value. unless: local column -> codes with which the field holds something else.
     """
 
     target: str
@@ -44,9 +43,10 @@ class TypedReference:
 
 @dataclass(frozen=True)
 class Referrer:
-    """A column in which an Id of another entity's may stand.
+    """A column that may hold an Id of another entity.
 
-    when: columns that must hold one of these codes for it to be one; unless: columns that must not.
+    when: columns that must hold one of these codes for it to be such an Id. unless: columns that
+    must not.
     """
 
     entity: str
@@ -57,8 +57,10 @@ class Referrer:
 
 @dataclass(frozen=True)
 class Field:
-    """One column. size: characters, None for unlimited. codes: of an enum, empty when the list is
-    not known (open).
+    """One column.
+
+    size: characters, None for unlimited. codes: of an enum, empty when the list is not known (an
+    open enum).
     """
 
     name: str
@@ -76,15 +78,16 @@ class Field:
 
     @property
     def is_key(self) -> bool:
-        """Whether the value names another row, so that 0 means 'no value' (fact sheet,
-        section 8).
-        """
+        """Whether the value names another row, so that 0 means none (fact sheet, section 8)."""
         return bool(self.references or self.references_by or self.console_reference)
 
 
 @dataclass(frozen=True)
 class Entity:
-    """follows: of one that Kimo makes itself, the entities it is about."""
+    """A table of the vendor's, or one of the same shape that Kimo derives itself.
+
+    follows: the entities that a derived one is about.
+    """
 
     name: str
     category: str
@@ -98,12 +101,11 @@ class Entity:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """The fields that tell rows apart beside Id: an Id is derived from them where the ERP gives
-        none.
-
-        ItemCrossReference marks no primary key in the manual; its composite key is used so (fact
-        sheet, section 14).
+        """The fields that tell rows apart beside Id. Where the ERP gives no Id, it is derived from
+        them.
         """
+        # ItemCrossReference marks no primary key in the manual. Its composite key is used instead
+        # (fact sheet, section 14).
         if self.primary_key != ("Id",):
             return self.primary_key
         return self.unique_keys[0] if self.unique_keys else ()
@@ -119,58 +121,60 @@ class Entity:
 
     @cached_property
     def hard_references(self) -> dict[str, Reference]:
-        return {
-            f.name: f.references
-            for f in self.fields.values()
-            if f.references and not f.references.soft
-        }
+        """Field -> its reference, of those that must point to a row."""
+        references = {name: described.references for name, described in self.fields.items()}
+        return {name: target for name, target in references.items() if target and not target.soft}
 
     @property
     def agent_field(self) -> str | None:
-        """The field that gives the row to one agent: of the links between agents and what they see,
-        above all.
-        """
+        """The field that gives a row to one agent, above all in links between agents and rows."""
         if not isinstance(self.scope, AgentColumn) or self.category == "sync_references":
             return None
         reference = self.hard_references.get(self.scope.column)
-        return self.scope.column if reference and reference.target == "SalesAgent" else None
+        if reference is None or reference.target != "SalesAgent":
+            return None
+        return self.scope.column
 
     @property
     def status_fields(self) -> dict[str, str]:
-        """Fields that hold a status of the ERP's -> the kind it is decoded by, `Account1` (fact
-        sheet, section 8).
+        """Fields that hold a status of the ERP -> the list that decodes it, such as `Account1`.
+
+        Source of the rule: fact sheet, section 8.
         """
-        return {
-            f.name: f"{self.name}{f.console_reference.const['Index']}"
-            for f in self.fields.values()
-            if f.console_reference and f.console_reference.target == "ErpStatus"
-        }
+        kinds = {}
+        for name, described in self.fields.items():
+            reference = described.console_reference
+            if reference and reference.target == "ErpStatus":
+                kinds[name] = f"{self.name}{reference.const['Index']}"
+        return kinds
 
     @property
     def is_sent_to_erp(self) -> bool:
-        """Whether rows go to the ERP by themselves, by their EntityStatus: heads, not the lines
-        that travel with them.
-        """
-        return "EntityStatus" in self.fields and self.direction in (
-            "import+export",
-            "export",
-            "made",
-        )
+        """Whether rows go to the ERP by their own EntityStatus: heads, not their lines."""
+        return "EntityStatus" in self.fields and self.direction != "import"
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether Kimo derives the rows itself, so that no ERP sends them."""
+        return self.direction == "made"
 
     @property
     def is_held_while_pending(self) -> bool:
         """Whether Kimo edits these rows, so that an import must not overwrite pending edits."""
+        # Documents are only exported: no import can meet them.
         return "EntityStatus" in self.fields and self.direction != "export"
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """entities: the vendor's; made: tables of their shape that Kimo makes itself, which nothing
+    """All entities, and how they hang together.
+
+    entities: the vendor's. derived: those of the same shape that Kimo derives itself and nothing
     imports.
     """
 
     entities: Mapping[str, Entity]
-    made: Mapping[str, Entity] = field(default_factory=dict)
+    derived: Mapping[str, Entity] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Entity:
         if name not in self.all:
@@ -179,40 +183,46 @@ class Catalog:
 
     @cached_property
     def all(self) -> Mapping[str, Entity]:
-        return {**self.entities, **self.made}
+        """The vendor's entities and the derived ones."""
+        return {**self.entities, **self.derived}
 
     def referrers(self, name: str) -> list[Referrer]:
-        """Every column, of any entity, in which an Id of this one may stand: whatever kind of
-        reference it is.
-        """
+        """Every column of any entity that may hold an Id of this one, by any kind of reference."""
         return [referrer for entity in self.all.values() for referrer in _referrers(entity, name)]
 
     @cached_property
     def answers(self) -> Mapping[str, str]:
-        """Head that is sent to the ERP -> the entity whose rows are the ERP's answers to it. Orders
-        have none.
+        """Head that is sent to the ERP -> the entity with the ERP's answers to it.
+
+        The ERP answers no orders.
         """
         of_head = {head: f"{ANSWER_PREFIX}{head}" for head in self.sent_to_erp}
         return {head: answers for head, answers in of_head.items() if answers in self.entities}
 
-    def made_about(self, names: Iterable[str]) -> list[str]:
-        """What Kimo makes itself about any of these."""
-        about = set(names)
-        return [entity.name for entity in self.made.values() if about & set(entity.follows)]
+    def derived_about(self, names: Iterable[str]) -> list[str]:
+        """The derived entities that are about any of these."""
+        subjects = set(names)
+        return [
+            entity.name
+            for entity in self.derived.values()
+            if not subjects.isdisjoint(entity.follows)
+        ]
 
     def owned_by(self, name: str) -> list[str]:
-        return [e.name for e in self.entities.values() if e.owner == name]
+        return [entity.name for entity in self.entities.values() if entity.owner == name]
 
     @cached_property
     def sent_to_erp(self) -> list[str]:
-        """The heads that are exported, each after those that it may refer to: a new customer before
-        the order of theirs.
+        """The heads that are exported, each after those that it may refer to.
+
+        So a new customer goes before the order of this customer.
         """
         heads = {entity.name for entity in self.all.values() if entity.is_sent_to_erp}
         return [name for name in self.load_order if name in heads]
 
     def sent_with(self, head: str) -> list[str]:
         """The parts that travel with a head, or not at all."""
+        # A part without a SyncReference is not exchanged; one with its own EntityStatus is a head.
         parts = (self.entities[name] for name in self.owned_by(head))
         return [
             part.name
@@ -222,57 +232,77 @@ class Catalog:
 
     @cached_property
     def load_order(self) -> list[str]:
-        """Every entity after those its hard references point to; equal ones by category, then name.
-        Made ones are last.
+        """Every entity after those its hard references point to, then by category and name.
+
+        The derived ones are last.
         """
-        sorter = TopologicalSorter(
-            {
-                e.name: {r.target for r in e.hard_references.values()} - {e.name}
-                for e in self.entities.values()
-            }
-        )
+        sorter = TopologicalSorter({name: self._targets(name) - {name} for name in self.entities})
         sorter.prepare()
         order: list[str] = []
         while sorter.is_active():
-            ready = sorted(
-                sorter.get_ready(), key=lambda name: (self.entities[name].category, name)
-            )
+            ready = sorted(sorter.get_ready(), key=self._by_category)
             order += ready
             sorter.done(*ready)
-        return [*order, *self.made]
+        return [*order, *self.derived]
+
+    def _targets(self, name: str) -> set[str]:
+        """The entities that the hard references of this one point to."""
+        return {reference.target for reference in self[name].hard_references.values()}
+
+    def _by_category(self, name: str) -> tuple[str, str]:
+        return self.entities[name].category, name
 
     def in_load_order(self, names: Iterable[str]) -> list[str]:
-        rank = {name: i for i, name in enumerate(self.load_order)}
+        """The names in the order of load_order, each once."""
+        rank = {name: position for position, name in enumerate(self.load_order)}
         return sorted(set(names), key=rank.__getitem__)
 
     def linked(self, names: Iterable[str]) -> set[str]:
         """The named entities, what they own, and all that these point to (design, section 8)."""
-        with_owned = self._closure(names, self.owned_by)
-        return self._closure(
-            with_owned, lambda name: [r.target for r in self[name].hard_references.values()]
-        )
+        with_owned = _closure(names, self.owned_by)
+        return _closure(with_owned, self._targets)
 
-    def _closure(self, names: Iterable[str], neighbours) -> set[str]:  # type: ignore[no-untyped-def]
-        seen: set[str] = set()
-        todo = list(names)
-        while todo:
-            name = todo.pop()
-            if name not in seen:
-                seen.add(name)
-                todo += neighbours(name)
-        return seen
+
+def _closure(names: Iterable[str], neighbours: Callable[[str], Iterable[str]]) -> set[str]:
+    """The names, and all that can be reached from them by way of neighbours."""
+    reached: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo += neighbours(name)
+    return reached
 
 
 def _referrers(entity: Entity, target: str) -> Iterator[Referrer]:
+    """The columns of an entity that may hold an Id of the target."""
     for described in entity.fields.values():
-        reference, typed = described.references, described.references_by
-        if reference and reference.target == target and reference.column == "Id":
-            yield Referrer(entity.name, described.name, unless=reference.unless)
-        if reference and reference.target == target and "Id" in reference.keys:
-            yield Referrer(entity.name, reference.keys["Id"], unless=reference.unless)
-        if typed and (
-            codes := tuple(code for code, name in typed.targets.items() if name == target)
-        ):
-            yield Referrer(entity.name, described.name, when={typed.type_column: codes})
+        if described.references:
+            yield from _by_reference(entity, described, described.references, target)
+        if described.references_by:
+            yield from _by_type(entity, described, described.references_by, target)
+    # A pair of columns with these names may refer to any entity. The data mark it as no reference.
     if {"EntityType", "EntityId"} <= entity.fields.keys():
         yield Referrer(entity.name, "EntityId", when={"EntityType": (target,)})
+
+
+def _by_reference(
+    entity: Entity, described: Field, reference: Reference, target: str
+) -> Iterator[Referrer]:
+    """The field itself, or the column that holds the Id as a part of a composite key."""
+    if reference.target != target:
+        return
+    if reference.column == "Id":
+        yield Referrer(entity.name, described.name, unless=reference.unless)
+    if "Id" in reference.keys:
+        yield Referrer(entity.name, reference.keys["Id"], unless=reference.unless)
+
+
+def _by_type(
+    entity: Entity, described: Field, typed: TypedReference, target: str
+) -> Iterator[Referrer]:
+    """The field, where the codes of its type column name the target."""
+    codes = tuple(code for code, name in typed.targets.items() if name == target)
+    if codes:
+        yield Referrer(entity.name, described.name, when={typed.type_column: codes})

@@ -1,8 +1,8 @@
 """The vocabulary of agent scopes: which agents may see a row of an entity.
 
-Only the shapes live here, one frozen model per kind, as the catalogue's data name them. What they
-mean in SQL is kimo_assets/sync/visibility/visibility.py. `blank: everyone` says that a row whose key has no
-value is not restricted by that key. `basis` tells how sure we are: the vendor's manual, our
+Only the shapes live here, one frozen model per kind, as the catalogue's data name them. Their
+meaning in SQL is in kimo_assets/sync/visibility/visibility.py. With `blank: everyone` a row whose
+key is empty is not restricted by that key. `basis` tells how sure we are: the vendor's manual, our
 inference, or both.
 """
 
@@ -14,10 +14,11 @@ Basis = Literal["manual", "inferred", "mixed"]
 
 
 class _Scope(BaseModel):
+    # A misspelled key in the data fails when they are read, not in the visibility of a row.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     basis: Basis | None = None
-    # A fallback: it speaks only for rows about which the rules beside it name no agent at all.
+    # A fallback: it counts only for rows for which the rules beside it name no agent at all.
     optional: bool = False
 
 
@@ -30,8 +31,9 @@ class Nobody(_Scope):
 
 
 class AgentColumn(_Scope):
-    """The column names the agent. `everyone_columns` are seen by all agents, the rest only by the
-    named one.
+    """The column names the one agent who sees the whole row.
+
+    everyone_columns: what all the other agents see of it.
     """
 
     kind: Literal["agent_column"]
@@ -41,8 +43,9 @@ class AgentColumn(_Scope):
 
 
 class ViaAccount(_Scope):
-    """Visible with the account the column points to. `when`: only rows whose column holds one of
-    the codes.
+    """Visible with the account that the column points to.
+
+    when: column -> codes. Only rows that hold one of the codes are visible.
     """
 
     kind: Literal["via_account"]
@@ -58,8 +61,9 @@ class ViaItem(_Scope):
 
 
 class ViaParent(_Scope):
-    """Visible with the parent row; `parent_agent_column`: only to the agent that the parent names
-    there.
+    """Visible with the parent row.
+
+    parent_agent_column: if given, only the agent that the parent names there sees the row.
     """
 
     kind: Literal["via_parent"]
@@ -95,8 +99,9 @@ class ViaLink(_Scope):
 
 
 class ViaSharedFilter(_Scope):
-    """Visible to agents who share a visibility filter with the row; rows without filters by
-    `blank`.
+    """Visible to agents who share a visibility filter with the row.
+
+    blank: who sees a row without filters.
     """
 
     kind: Literal["via_shared_filter"]
@@ -141,7 +146,7 @@ class Channel(_Scope):
 
 
 class ViaEntityReference(_Scope):
-    """The type column names an entity, the key column its row: visible with that row."""
+    """Visible with the row of another entity: the type column names it, the key column its row."""
 
     kind: Literal["via_entity_reference"]
     type_column: str
@@ -149,7 +154,7 @@ class ViaEntityReference(_Scope):
 
 
 class ByBusinessRule(_Scope):
-    """A business rule's value picks the mode; `default` when the rule is not set."""
+    """A business rule's value picks the mode. `default` is the value when the rule is not set."""
 
     kind: Literal["by_business_rule"]
     rule: str

@@ -1,70 +1,81 @@
-"""Agent scopes and types of the catalogue in words, for people who read `kimo entities` or the
-docs.
+"""The catalogue's types, references and agent scopes in words: for `kimo entities` and `kimo why`.
+
+The sentences themselves stand in kimo_assets/texts/catalog.py.
 """
 
 from collections.abc import Iterator
 
 from kimo_assets.catalog import scopes
-from kimo_assets.catalog.model import Field
+from kimo_assets.catalog.model import Field, Reference
+from kimo_assets.texts import say
 
 
 def describe_type(field: Field) -> str:
-    """E.g. `text(50)`, `enum 0-3`, `date and time`."""
-    names = {"dec": "number", "int": "whole number", "bool": "flag", "dt": "date and time"}
+    """E.g. `text(50)`, `code of a list`, `date and time`."""
     match field.type:
         case "text":
             return f"text({field.size})" if field.size else "text"
         case "enum" if field.is_open_enum:
-            return "code"
+            return say("catalog.type.code")
+        case "enum" if field.flags:
+            return say("catalog.type.flags")
         case "enum":
-            return "codes that add up" if field.flags else "code of a list"
+            return say("catalog.type.code_of_list")
         case _:
-            return names.get(field.type, field.type)
+            return say(f"catalog.type.{field.type}")
 
 
 def describe_reference(field: Field) -> str:
     """What the value points to, '' for nothing."""
     if field.references:
-        reference = field.references
-        target = (
-            reference.target
-            if reference.column == "Id"
-            else f"{reference.target}.{reference.column}"
-        )
-        return f"{target} (not enforced)" if reference.soft else target
+        return _reference_in_words(field.references)
     if field.references_by:
-        targets = ", ".join(f"{code}={name}" for code, name in field.references_by.targets.items())
-        return f"by {field.references_by.type_column}: {targets}"
+        targets = [f"{code}={name}" for code, name in field.references_by.targets.items()]
+        return say(
+            "catalog.reference_by_type",
+            column=field.references_by.type_column,
+            targets=", ".join(targets),
+        )
     if field.console_reference:
-        return f"{field.console_reference.target} (console)"
+        return say("catalog.reference_console", target=field.console_reference.target)
     return ""
 
 
+def _reference_in_words(reference: Reference) -> str:
+    target = reference.target
+    if reference.column != "Id":
+        target = f"{target}.{reference.column}"
+    if reference.soft:
+        return say("catalog.reference_not_enforced", target=target)
+    return target
+
+
 def describe_scope(scope: scopes.Scope) -> list[str]:
-    """Which agents get a row, a rule a line; what a line rests on is indented below it."""
+    """Which agents get a row, one rule a line. The parts of a rule are indented below it."""
     return list(_lines(scope))
 
 
 def _lines(scope: scopes.Scope) -> Iterator[str]:
+    """One line a rule, headings before the rules that they join."""
     match scope:
         case scopes.AnyOf():
-            yield "any of these:"
+            yield f"{_sentence(scope)}:"
             yield from _nested(*scope.rules)
             if scope.filters:
-                yield "and only if:"
+                yield f"{say('catalog.and_only_if')}:"
                 yield from _nested(*scope.filters)
         case scopes.AllOf():
-            yield "all of these:"
+            yield f"{_sentence(scope)}:"
             yield from _nested(*scope.rules)
         case scopes.ByBusinessRule():
-            yield f"as the business rule {scope.rule} says (not set: {scope.default}):"
+            yield f"{_sentence(scope)}:"
             for value, mode in scope.modes.items():
                 first, *rest = _lines(mode)
                 yield f"  {value}: {first}"
                 yield from (f"     {line}" for line in rest)
         case _:
-            fallback = "; asked only where the other rules name no agent" if scope.optional else ""
-            yield scope_in_words(scope) + fallback
+            rule = scope_in_words(scope)
+            yield say("catalog.fallback", rule=rule) if scope.optional else rule
 
 
 def _nested(*rules: scopes.Scope) -> Iterator[str]:
@@ -74,76 +85,38 @@ def _nested(*rules: scopes.Scope) -> Iterator[str]:
         yield from (f"    {line}" for line in rest)
 
 
-def _blank(scope: scopes.Scope) -> str:
-    return "; every agent where it is empty" if getattr(scope, "blank", None) else ""
-
-
 def scope_in_words(scope: scopes.Scope) -> str:
-    """Whom one scope lets see a row, without what is nested in it."""
-    return _sentence(scope) + _blank(scope)
+    """The agents that one scope lets see a row, without the scopes nested in it."""
+    rule = _sentence(scope)
+    if getattr(scope, "blank", None):
+        return say("catalog.blank", rule=rule)
+    return rule
 
 
 def _sentence(scope: scopes.Scope) -> str:
-    match scope:
-        case scopes.Everyone():
-            return "every agent"
-        case scopes.Nobody():
-            return "no agent"
-        case scopes.AgentColumn(column=column, everyone_columns=()):
-            return f"the agent in {column}"
-        case scopes.AgentColumn():
-            public = ", ".join(scope.everyone_columns)
-            return f"every agent sees {public}; the whole row only the agent in {scope.column}"
-        case scopes.ViaAccount():
-            when = [f"{column} is {' or '.join(codes)}" for column, codes in scope.when.items()]
-            return f"who sees the account in {scope.column}" + (
-                f", if {' and '.join(when)}" if when else ""
-            )
-        case scopes.ViaItem():
-            return f"who sees the item in {scope.column}"
-        case scopes.ViaParent(parent_agent_column=None):
-            return f"who sees the {scope.parent} in {scope.column}"
-        case scopes.ViaParent():
-            return (
-                f"the agent whom the {scope.parent} in {scope.column} names as"
-                f" {scope.parent_agent_column}"
-            )
-        case scopes.ViaWarehouse():
-            return (
-                f"whose warehouse is the one in {scope.column} (by"
-                f" {', '.join(scope.agent_sources)})"
-            )
-        case scopes.ViaTrademark():
-            enabled = (
-                f", if the business rule {scope.enabled_by_rule} is on"
-                if scope.enabled_by_rule
-                else ""
-            )
-            return f"who has the trademark in {scope.column} (by {scope.agent_link}){enabled}"
-        case scopes.ViaLink():
-            return f"whom {scope.link} names for {scope.column}"
-        case scopes.ViaSharedFilter():
-            return (
-                f"who shares a filter of {scope.link} with {scope.column} (by {scope.agent_link})"
-            )
-        case _:
-            return _encoded_sentence(scope)
+    """The sentence of the scope's kind, filled with the scope's own values."""
+    values = dict(scope)
+    for name in ("everyone_columns", "agent_sources"):
+        values[name] = ", ".join(values.get(name, ()))
+    conditions = [_condition(column, codes) for column, codes in values.get("when", {}).items()]
+    values["when"] = say("catalog.and").join(conditions)
+    return say(f"catalog.scope.{_kind(scope)}", **values)
 
 
-def _encoded_sentence(scope: scopes.Scope) -> str:
+def _kind(scope: scopes.Scope) -> str:
+    """The scope's kind, or the variant of it that has a sentence of its own."""
     match scope:
-        case scopes.ViaEncodedAccount() | scopes.ViaEncodedItem():
-            what = "account" if isinstance(scope, scopes.ViaEncodedAccount) else "item"
-            return (
-                f"who sees an {what} that {scope.type_column} and {scope.key_column} mean; "
-                "every agent for types that mean none"
-            )
-        case scopes.ViaPromotionFilter():
-            included = f"whom {scope.link} includes for {scope.column}, by account or agent"
-            return f"{included}; every agent without such rows"
-        case scopes.Channel():
-            return f"every agent, if {scope.column} admits the channel {scope.channel}"
-        case scopes.ViaEntityReference():
-            return f"who sees the row that {scope.type_column} and {scope.key_column} name"
+        case scopes.AgentColumn() if scope.everyone_columns:
+            return "agent_column_partly_public"
+        case scopes.ViaAccount() if scope.when:
+            return "via_account_when"
+        case scopes.ViaParent() if scope.parent_agent_column:
+            return "via_parent_agent"
+        case scopes.ViaTrademark() if scope.enabled_by_rule:
+            return "via_trademark_by_rule"
         case _:
             return scope.kind
+
+
+def _condition(column: str, codes: tuple[str, ...]) -> str:
+    return say("catalog.condition", column=column, codes=say("catalog.or").join(codes))

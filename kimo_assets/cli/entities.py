@@ -105,7 +105,7 @@ def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
         else f"{len(config.entities)} mapped in {config.path}"
     )
     call.out.say(
-        f"{plural(len(catalog.entities), 'entity', 'entities')} and {len(catalog.made)} that Kimo"
+        f"{plural(len(catalog.entities), 'entity', 'entities')} and {len(catalog.derived)} that Kimo"
         f" makes; {mapped}."
     )
 

@@ -150,7 +150,7 @@ def _check_urls(config: KimoConfig, document: "Document") -> None:
 
 def _check_names(config: KimoConfig, document: Document, catalog: Catalog) -> None:
     for name, mappings in config.entities.items():
-        if name in catalog.made:
+        if name in catalog.derived:
             raise ConfigError(
                 f"{document.place(('entities', name))}: {name} is made by Kimo itself, it cannot be"
                 " imported. Take it out"

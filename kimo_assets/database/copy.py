@@ -1,6 +1,4 @@
-"""COPY as the bulk path and as the validator: typed rows in, the refused ones named by PostgreSQL
-itself.
-"""
+"""COPY as the bulk path and as the validator: PostgreSQL itself names the rows it rejects."""
 
 import re
 from collections.abc import Iterator
@@ -13,20 +11,23 @@ from psycopg.errors import Diagnostic
 from psycopg.pq.abc import PGconn
 
 from kimo_assets.errors import ContractError
+from kimo_assets.texts import say
 
 _SKIPPED = re.compile(r'skipping row .* at line (\d+) for column "(.+?)": ', re.DOTALL)
 
 _PIECE_BYTES = 64 * 1024
 
-# COPY learns from the end of the first line that lines end so; before it, a line break within
-# quotes is not counted.
+# COPY learns from the first line how lines end. Before that it would not count a line break within
+# quotes, and the numbers of rejected lines would be wrong.
 _HEADER = b"header\n"
 
 
 @dataclass(frozen=True)
 class SkippedLine:
-    """A line that COPY refused: its number in the data (from 1; a row that spans lines counts by
-    its last).
+    """A line that COPY rejected.
+
+    line: its number in the data, from 1. A row that spans lines has the number of its last one.
+    column: the one whose value does not fit.
     """
 
     line: int
@@ -36,13 +37,12 @@ class SkippedLine:
 def copy_rows(
     connection: Connection, target: sql.Composable, columns: sql.Composable, data: bytes
 ) -> list[SkippedLine]:
-    """Copies CSV rows into the target; an empty value, quoted or not, is no value. Returns the
-    refused lines.
+    """Copies CSV rows into the target and returns the rejected lines.
 
-    The target has to be new in the caller's transaction: its rows are frozen, as otherwise the
-    first to read them would have to mark every page, which costs more than all of COPY where pages
-    have checksums (PostgreSQL 18's default).
+    An empty value, quoted or not, is NULL. The target has to be new in the caller's transaction.
     """
+    # FREEZE needs that. Otherwise the first reader would have to mark every page, which costs more
+    # than all of COPY where pages have checksums (the default of PostgreSQL 18).
     statement = sql.SQL(
         "COPY {} ({}) FROM STDIN (FORMAT csv, HEADER, FREEZE, FORCE_NULL *, ON_ERROR ignore,"
         " LOG_VERBOSITY verbose)"
@@ -58,16 +58,16 @@ def copy_rows(
 
 
 def _send(pgconn: PGconn, data: bytes) -> None:
-    """Sends COPY data and takes in what the server says meanwhile.
+    """Sends COPY data and reads the server's messages meanwhile.
 
-    psycopg's own write only waits until it can send: a server that has more to report of refused
-    rows than the socket holds waits until somebody listens, and both would wait for ever.
+    psycopg's own write only waits until it can send. A server whose report of rejected rows does
+    not fit into the socket waits until its client reads, and both would wait for ever.
     """
     for start in range(0, len(data), _PIECE_BYTES):
         pgconn.put_copy_data(data[start : start + _PIECE_BYTES])
         while pgconn.flush():
             _listen_until_writable(pgconn)
-    # The end of the data is psycopg's to send: it has to find room for it.
+    # psycopg sends the end of the data, and needs room for it.
     _listen_until_writable(pgconn)
 
 
@@ -82,12 +82,17 @@ def _listen_until_writable(pgconn: PGconn) -> None:
 
 @contextmanager
 def _skipped_lines(connection: Connection) -> Iterator[list[SkippedLine]]:
+    """The lines that COPY reports while the block runs.
+
+    Raises: ContractError when a report cannot be read, so that no row is lost in silence.
+    """
     skipped: list[SkippedLine] = []
     unread: list[str] = []
 
     def on_notice(diagnostic: Diagnostic) -> None:
         message = diagnostic.message_primary or ""
         if match := _SKIPPED.match(message):
+            # PostgreSQL counts the header too.
             skipped.append(SkippedLine(int(match[1]) - 1, match[2]))
         elif diagnostic.context and diagnostic.context.startswith("COPY"):
             unread.append(message)
@@ -98,7 +103,4 @@ def _skipped_lines(connection: Connection) -> Iterator[list[SkippedLine]]:
     finally:
         connection.remove_notice_handler(on_notice)
     if unread:
-        raise ContractError(
-            f"PostgreSQL's report of refused rows could not be read: '{unread[0]}'. "
-            "Set lc_messages = 'C' on the Kimo database: the report is only understood in English."
-        )
+        raise ContractError(say("database.unreadable_copy_report", message=unread[0]))

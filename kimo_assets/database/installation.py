@@ -1,12 +1,10 @@
-"""Which Kimo database this is: its name at everything outside that is ours."""
+"""Which Kimo database this is: everything of ours outside of it bears its name."""
 
 from psycopg import Connection
 
 
 def installation(connection: Connection) -> str:
-    """The database's own name; its sync store bears the same one, and so do its batches at
-    the ERP.
-    """
+    """The database's own name. Its sync store and its batches at the ERP bear the same one."""
     row: tuple[str] | None = connection.execute("SELECT id FROM ops.installation").fetchone()
     if row is None:
         row = connection.execute(

@@ -1,6 +1,4 @@
-"""The ledger in schema ops: loads and what each step did with each entity, written and read
-back.
-"""
+"""The ledger in schema ops: loads, and what each step did with each entity."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +20,8 @@ from kimo_assets.texts import say
 
 
 def begin_load(connection: Connection, title: str, run_id: str | None) -> int:
-    """A new load's number. Loads that a killed run left open are closed as failed: the lock proves
-    nobody runs them.
-    """
+    """A new load's number. Loads that a killed run left open are closed as failed."""
+    # The caller holds the lock, which proves that no run is at work on them.
     connection.execute(
         "UPDATE ops.load SET finished_at = now(), success = false WHERE finished_at IS NULL"
     )

@@ -1,18 +1,15 @@
-"""A database of an earlier version becomes one of this: the ledger by numbered migrations, Kimo's
-tables by comparison.
+"""The upgrade of a database: the ledger by numbered migrations, Kimo's tables by comparison.
 
     synchronise(connection, target)
 
-One transaction, one at a time, and not while an import or export is running: whatever fails or is
-killed in it leaves the old schema. No value is ever lost: a column or a table that has left the
-catalogue stays where it is and is looked at by nobody; a column becomes narrower only if all of its
-values fit.
-
-What the tables are like is ddl's business.
+It is one transaction, one at a time, and not while an import or export is running. If it fails or
+is killed, the old schema stays. No value is ever lost: a column or a table that has left the
+catalogue stays in the database unused, and a column becomes narrower only if all its values fit.
+What the tables are like is the business of ddl.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -22,6 +19,7 @@ from psycopg import Connection, sql
 from kimo_assets.catalog.menu import RUN_LOCK
 from kimo_assets.database.names import KIMO, columns, table
 from kimo_assets.errors import MigrationError
+from kimo_assets.texts import say
 
 HISTORY = "history"
 
@@ -35,8 +33,9 @@ _TEXT = re.compile(r"character varying(\(\d+\))?|text")
 
 @dataclass(frozen=True)
 class Column:
-    """A column as the catalogue has it now. type: as SQL writes it; rest: what follows the type
-    where it is defined.
+    """A column as the catalogue has it now.
+
+    type: as SQL writes it. rest: what follows the type in the column's definition.
     """
 
     name: str
@@ -46,8 +45,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of schema kimo. has_history: rows as they were before loads may be kept, in schema
-    history.
+    """A table of schema kimo as the catalogue has it now.
+
+    has_history: schema history may keep its rows as they were before a load.
     """
 
     name: str
@@ -58,8 +58,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Target:
-    """The schema of this version. version: its digest. script: creates what is missing; indexes:
-    what needs all columns.
+    """The schema of this version.
+
+    version: its digest. script: creates what is missing. indexes: statements that need all columns.
     """
 
     version: str
@@ -71,9 +72,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Migration:
-    """A step of the ledger's from one version to the next. It runs once in each database that is
-    older than itself.
-    """
+    """A change of the ledger. It runs once in each database that is older than itself."""
 
     number: int
     script: str
@@ -81,7 +80,11 @@ class Migration:
 
 @dataclass
 class Changes:
-    """What has been done to a database. is_new: it was empty."""
+    """What has been done to a database.
+
+    is_new: it was empty. added, altered: columns. left, gone: columns and tables that are no longer
+    in the catalogue.
+    """
 
     is_new: bool = False
     migrations: list[int] = field(default_factory=list)
@@ -92,15 +95,14 @@ class Changes:
 
 
 def known_migrations() -> list[Migration]:
-    """Those of the package, in order."""
+    """The migrations of the package, in their order."""
     folder = files("kimo_assets.database").joinpath("migrations")
-    found = {
-        match[1]: file for file in folder.iterdir() if (match := _NUMBERED.fullmatch(file.name))
-    }
-    return [
-        Migration(int(number), file.read_text(encoding="utf-8"))
-        for number, file in sorted(found.items())
+    migrations = [
+        Migration(int(match[1]), file.read_text(encoding="utf-8"))
+        for file in folder.iterdir()
+        if (match := _NUMBERED.fullmatch(file.name))
     ]
+    return sorted(migrations, key=lambda migration: migration.number)
 
 
 def synchronise(
@@ -109,42 +111,52 @@ def synchronise(
     migrations: Sequence[Migration] | None = None,
     reached: Callable[[str], None] = lambda point: None,
 ) -> Changes | None:
-    """None when there was nothing to do.
+    """Upgrades the database to the target; None when there was nothing to do.
 
-    reached: told of every point between two statements that matter, by name; for tests that kill
-    there.
-    Raises: MigrationError; nothing has been changed then.
+    reached: called with the name of each point between two statements, for tests that kill there.
+    Raises: MigrationError; then nothing has been changed.
     """
-    known = known_migrations() if migrations is None else migrations
+    if migrations is None:
+        migrations = known_migrations()
     try:
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(hashtext('kimo_assets schema'))")
-            done = _done(connection)
-            _refuse_newer(done, known)
-            wanted = [migration for migration in known if migration.number not in done]
-            if _installed_version(connection) == target.version and not wanted:
-                return None
-            return _migrate(connection, target, wanted, reached)
+            return _synchronise(connection, target, migrations, reached)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-        raise MigrationError(
-            f"{_NOT_NOW}: {_who_holds(connection)}. Wait until it has ended, then start again"
-        ) from None
+        sessions = _sessions_on_our_tables(connection)
+        raise MigrationError(say("database.tables_in_use", sessions=sessions)) from None
     except (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation) as error:
-        raise MigrationError(
-            f"{_NOT_NOW}: {error.diag.table_name} is to be told apart by other columns than before,"
-            f" and its rows cannot be: {error.diag.message_primary}. Correct these rows, then start"
-            " again"
-        ) from None
+        message = say(
+            "database.new_key_does_not_fit",
+            table=error.diag.table_name,
+            reason=error.diag.message_primary,
+        )
+        raise MigrationError(message) from None
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist) as error:
-        detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
-        raise MigrationError(
-            f"{_NOT_NOW}: something of your own builds on one of its tables:"
-            f" {error.diag.message_primary}{detail}. Drop the view or rule, start again, and make"
-            " it anew"
-        ) from None
+        raise MigrationError(say("database.depended_on", reason=_with_detail(error))) from None
 
 
-_NOT_NOW = "Kimo's database cannot be brought up to date, and was left as it is"
+def _with_detail(error: psycopg.Error) -> str:
+    """PostgreSQL's message, with the object that builds on a table where it names one."""
+    if error.diag.message_detail:
+        return f"{error.diag.message_primary} ({error.diag.message_detail})"
+    return f"{error.diag.message_primary}"
+
+
+def _synchronise(
+    connection: Connection,
+    target: Target,
+    migrations: Sequence[Migration],
+    reached: Callable[[str], None],
+) -> Changes | None:
+    """The upgrade inside its transaction."""
+    # Two processes that start at once must not upgrade at once.
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('kimo_assets schema'))")
+    done = _done(connection)
+    _refuse_newer(done, migrations)
+    missing = [migration for migration in migrations if migration.number not in done]
+    if _installed_version(connection) == target.version and not missing:
+        return None
+    return _migrate(connection, target, missing, reached)
 
 
 def _migrate(
@@ -153,12 +165,13 @@ def _migrate(
     migrations: Sequence[Migration],
     reached: Callable[[str], None],
 ) -> Changes:
+    """Runs the missing migrations, creates what is missing, and alters what differs."""
     changes = Changes(is_new=not _is_there(connection, "ops.load"))
     if not changes.is_new:
         _refuse_during_a_run(connection)
     connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
     if not changes.is_new:
-        # The ledger of a new database is of today.
+        # A new database gets today's ledger at once, and needs none of them.
         for migration in migrations:
             connection.execute(migration.script.encode())
             changes.migrations.append(migration.number)
@@ -168,14 +181,18 @@ def _migrate(
     if not changes.is_new:
         _Tables(connection, target, changes, reached).synchronise()
     connection.execute(target.indexes.encode())
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO ops.migration (number) VALUES (%s)", [(m.number,) for m in migrations]
-        )
-    connection.execute("DELETE FROM ops.schema_version")
-    connection.execute("INSERT INTO ops.schema_version VALUES (%s)", [target.version])
+    _record(connection, target, migrations)
     reached("before commit")
     return changes
+
+
+def _record(connection: Connection, target: Target, migrations: Sequence[Migration]) -> None:
+    """Notes the migrations that this database needs no more, and its version."""
+    numbers = [(migration.number,) for migration in migrations]
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO ops.migration (number) VALUES (%s)", numbers)
+    connection.execute("DELETE FROM ops.schema_version")
+    connection.execute("INSERT INTO ops.schema_version VALUES (%s)", [target.version])
 
 
 def _installed_version(connection: Connection) -> str | None:
@@ -196,52 +213,53 @@ def _is_there(connection: Connection, name: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def _refuse_newer(done: set[int], known: Sequence[Migration]) -> None:
-    if unknown := done - {migration.number for migration in known}:
-        raise MigrationError(
-            f"Kimo's database was made by a newer kimo_assets: it has migration {max(unknown)},"
-            f" this program knows {max((m.number for m in known), default=0)}. Update this program;"
-            " nothing was changed"
-        )
+def _refuse_newer(done: set[int], migrations: Sequence[Migration]) -> None:
+    """Raises: MigrationError when the database has a migration that this version does not have."""
+    numbers = {migration.number for migration in migrations}
+    unknown = done - numbers
+    if unknown:
+        newest = max(numbers, default=0)
+        raise MigrationError(say("database.newer", number=max(unknown), newest=newest))
 
 
 def _refuse_during_a_run(connection: Connection) -> None:
-    """A run of the version before works with the tables as they are; its lock is given back with
-    the transaction.
-    """
+    """Raises: MigrationError while a run of the previous version works with the tables."""
+    # The lock is kept until the upgrade is committed, so that no run starts meanwhile.
     row = connection.execute(
         "SELECT pg_try_advisory_xact_lock(hashtext(%s))", [RUN_LOCK]
     ).fetchone()
     if row != (True,):
-        raise MigrationError(
-            f"{_NOT_NOW}: an import or export is running. Wait until it has ended, then start again"
-        )
+        raise MigrationError(say("database.upgrade_during_a_run"))
 
 
-def _who_holds(connection: Connection) -> str:
-    """The sessions that have tables of ours, in words."""
+def _sessions_on_our_tables(connection: Connection) -> str:
+    """The sessions that hold locks on tables of ours, in words."""
     rows = connection.execute("""
-        SELECT DISTINCT coalesce(nullif(a.application_name, ''), 'a program') || ' (process '
-            || a.pid || ', user '
-               || a.usename || ', since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI') || ')'
-        FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation JOIN pg_stat_activity AS a
-            ON a.pid = l.pid
+        SELECT DISTINCT a.application_name, a.pid, a.usename,
+            to_char(a.xact_start, 'YYYY-MM-DD HH24:MI')
+        FROM pg_locks AS l
+        JOIN pg_class AS c ON c.oid = l.relation
+        JOIN pg_stat_activity AS a ON a.pid = l.pid
         WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND l.granted
-          AND l.pid <> pg_backend_pid() AND c.relnamespace::regnamespace::text IN
-              ('kimo', 'history', 'ops', 'integrator')
+            AND l.granted AND l.pid <> pg_backend_pid()
+            AND c.relnamespace::regnamespace::text IN ('kimo', 'history', 'ops', 'integrator')
         """).fetchall()
-    return f"{'; '.join(who for (who,) in rows) or 'another program'} holds a table of it"
+    sessions = []
+    for name, pid, user, since in rows:
+        program = name or say("database.a_program")
+        sessions.append(say("database.session", program=program, pid=pid, user=user, since=since))
+    return ", ".join(sessions) or say("database.another_program")
 
 
-# --- Kimo's tables
-# ------------------------------------------------------------------------------------------------
+# --- Kimo's tables ---
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A column that is there: its type as PostgreSQL writes it, and the domain's base where it is
-    one.
+class _ExistingColumn:
+    """A column of the database.
+
+    type: as PostgreSQL writes it. base: the type that a domain rests on, else the type itself,
+    without its size.
     """
 
     type: str
@@ -251,8 +269,9 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Type:
-    """A type of the catalogue's, as PostgreSQL writes it. base: what a domain rests on; check: what
-    it asks of a VALUE.
+    """A type of the catalogue, as PostgreSQL writes it.
+
+    base: the type that a domain rests on. check: what the domain demands of a VALUE.
     """
 
     name: str
@@ -274,128 +293,140 @@ class _Tables:
         self._target = target
         self._changes = changes
         self._reached = reached
-        self._found = self._columns()
+        self._existing = self._columns()
         self._types = self._written_as(
-            {column.type for wanted in target.tables for column in wanted.columns}
+            {column.type for described in target.tables for column in described.columns}
         )
         self._misfits: list[str] = []
-        self._touched: set[str] = set()
+        self._altered_entities: set[str] = set()
 
     def synchronise(self) -> None:
         """Raises: MigrationError naming every column whose values do not fit."""
-        for wanted in self._target.tables:
-            self._alter(KIMO, wanted)
-            if wanted.has_history and (HISTORY, wanted.name) in self._found:
-                self._alter(HISTORY, wanted)
+        for described in self._target.tables:
+            self._alter(KIMO, described)
+            if described.has_history and (HISTORY, described.name) in self._existing:
+                self._alter(HISTORY, described)
         if self._misfits:
-            raise MigrationError(
-                f"{_NOT_NOW}: {'; '.join(self._misfits)}. Correct these values, then start again"
-            )
-        self._forget_what_was_read(self._touched)
-        self._let_go_of_the_gone()
+            misfits = ". ".join(self._misfits)
+            raise MigrationError(say("database.values_do_not_fit", misfits=misfits))
+        self._read_anew(self._altered_entities)
+        self._clean_the_ledger()
 
-    def _alter(self, schema: str, wanted: Table) -> None:
-        found = self._found[schema, wanted.name]
-        actions: list[sql.Composable] = []
-        for column in wanted.columns:
-            name = f"{schema}.{wanted.name}.{column.name}"
-            if column.name not in found:
-                actions.append(sql.SQL("ADD COLUMN {}").format(_defined(column)))
-                self._changes.added.append(name)
-            elif found[column.name].type != self._types[column.type].name and self._fits(
-                schema, wanted, column
-            ):
-                actions.append(self._retyped(column, found[column.name]))
-                self._changes.altered.append(name)
-                self._touched.add(wanted.name)
+    def _alter(self, schema: str, described: Table) -> None:
+        """Brings one table up to date, or notes which of its values do not fit."""
+        actions = self._column_actions(schema, described)
         if schema == KIMO:
-            actions += self._left(wanted, found)
-            actions += self._rekeyed(wanted)
+            actions += self._left(described)
+            actions += self._rekeyed(described)
+        # After the first misfit the transaction is lost: only further misfits are of interest.
         if actions and not self._misfits:
             statement = sql.SQL("ALTER TABLE {} {}").format(
-                table(schema, wanted.name), sql.SQL(", ").join(actions)
+                table(schema, described.name), sql.SQL(", ").join(actions)
             )
             self._connection.execute(statement)
-            self._reached(f"altered {schema}.{wanted.name}")
+            self._reached(f"altered {schema}.{described.name}")
 
-    def _left(self, wanted: Table, found: Mapping[str, _Found]) -> Iterator[sql.Composable]:
-        """Columns that nobody fills any more must not be asked for."""
-        ours = {column.name for column in wanted.columns}
-        for name, described in found.items():
-            if name not in ours and not name.startswith("_"):
-                self._changes.left.append(f"{KIMO}.{wanted.name}.{name}")
-                if described.is_required and name not in wanted.key:
+    def _column_actions(self, schema: str, described: Table) -> list[sql.Composable]:
+        """The parts of ALTER TABLE that add and alter columns."""
+        existing = self._existing[schema, described.name]
+        actions: list[sql.Composable] = []
+        for column in described.columns:
+            name = f"{schema}.{described.name}.{column.name}"
+            old = existing.get(column.name)
+            if old is None:
+                actions.append(sql.SQL("ADD COLUMN {}").format(_defined(column)))
+                self._changes.added.append(name)
+            elif self._differs(column, old) and self._fits(schema, described, column, old):
+                actions.append(self._retyped(column, old))
+                self._changes.altered.append(name)
+                self._altered_entities.add(described.name)
+        return actions
+
+    def _differs(self, column: Column, old: _ExistingColumn) -> bool:
+        return old.type != self._types[column.type].name
+
+    def _left(self, described: Table) -> Iterator[sql.Composable]:
+        """A column that has left the catalogue is not filled any more, so it may be empty."""
+        names = {column.name for column in described.columns}
+        for name, old in self._existing[KIMO, described.name].items():
+            if name not in names and not name.startswith("_"):
+                self._changes.left.append(f"{KIMO}.{described.name}.{name}")
+                if old.is_required and name not in described.key:
                     yield sql.SQL("ALTER COLUMN {} DROP NOT NULL").format(sql.Identifier(name))
 
-    def _rekeyed(self, wanted: Table) -> Iterator[sql.Composable]:
-        """A console's table may be told apart by other columns than before."""
+    def _rekeyed(self, described: Table) -> Iterator[sql.Composable]:
+        """A table of the console may have another primary key than before."""
         row = self._connection.execute(
             """
             SELECT c.conname, array_agg(a.attname::text ORDER BY k.position)
-            FROM pg_constraint AS c CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k
-                (number, position)
+            FROM pg_constraint AS c
+            CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k (number, position)
             JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.number
             WHERE c.conrelid = %s::regclass AND c.contype = 'p' GROUP BY c.conname
             """,
-            [table(KIMO, wanted.name).as_string(self._connection)],
+            [table(KIMO, described.name).as_string(self._connection)],
         ).fetchone()
-        if row is None or row[1] != [*wanted.key]:
-            if row:
-                yield sql.SQL("DROP CONSTRAINT {}").format(sql.Identifier(row[0]))
-            yield sql.SQL("ADD PRIMARY KEY ({})").format(columns(wanted.key))
+        if row and row[1] == list(described.key):
+            return
+        if row:
+            yield sql.SQL("DROP CONSTRAINT {}").format(sql.Identifier(row[0]))
+        yield sql.SQL("ADD PRIMARY KEY ({})").format(columns(described.key))
 
-    def _retyped(self, column: Column, found: _Found) -> sql.Composed:
+    def _retyped(self, column: Column, old: _ExistingColumn) -> sql.Composed:
+        """ALTER COLUMN to the new type, by way of text where the values may change their form."""
         name = sql.Identifier(column.name)
-        new = sql.SQL(column.type + column.rest)  # type: ignore[arg-type]
-        if self._is_widening(column, found):
+        new = sql.SQL(column.type + column.rest)
+        if self._is_widening(column, old):
             return sql.SQL("ALTER COLUMN {} TYPE {}").format(name, new)
+        text = _as_text(name, old.base)
         return sql.SQL("ALTER COLUMN {} TYPE {} USING {}::{}").format(
-            name,
-            new,
-            _as_text(name, found.base),
-            sql.SQL(column.type),  # type: ignore[arg-type]
+            name, new, text, sql.SQL(column.type)
         )
 
-    def _is_widening(self, column: Column, found: _Found) -> bool:
-        """Whether every value fits, whatever it is: more characters, or numbers with decimals in
-        place of whole ones.
-        """
+    def _is_widening(self, column: Column, old: _ExistingColumn) -> bool:
+        """Whether every value fits: more characters, or decimals in place of whole numbers."""
         new = self._types[column.type]
-        if _TEXT.fullmatch(found.type) and _TEXT.fullmatch(new.name):
-            return _characters(new.name) >= _characters(found.type)
-        return found.type == "integer" and new.name == "ops.dec"
+        if _TEXT.fullmatch(old.type) and _TEXT.fullmatch(new.name):
+            return _characters(new.name) >= _characters(old.type)
+        return old.type == "integer" and new.name == "ops.dec"
 
-    def _fits(self, schema: str, wanted: Table, column: Column) -> bool:
-        """Whether the column can be altered without the loss of a value; otherwise it is noted why
-        not.
+    def _fits(self, schema: str, described: Table, column: Column, old: _ExistingColumn) -> bool:
+        """Whether the column can be altered without the loss of a value.
+
+        A misfit among today's rows is noted. In history it is set aside.
         """
-        found = self._found[schema, wanted.name][column.name]
-        if self._is_widening(column, found):
+        if self._is_widening(column, old):
             return True
-        misfit = _misfit(column, self._types[column.type], found)
-        count, last = self._count(schema, wanted, misfit)
+        misfit = _misfit(column, self._types[column.type], old)
+        count, last_load = self._count(schema, described, misfit)
         if count and schema == HISTORY:
-            self._set_aside(wanted.name, column, misfit, last)
+            self._set_aside(described.name, column, misfit, last_load)
         elif count:
             query = sql.SQL("SELECT {}, {} FROM {} WHERE {}").format(
-                columns(wanted.key), sql.Identifier(column.name), table(schema, wanted.name), misfit
+                columns(described.key),
+                sql.Identifier(column.name),
+                table(schema, described.name),
+                misfit,
             )
-            self._misfits.append(
-                f"{wanted.name}.{column.name} becomes {column.type} (it is {found.type}), and"
-                f" {count:,} of its values would not fit; they are found by:"
-                f" {query.as_string(self._connection)}"
+            sentence = say(
+                "database.misfit",
+                column=f"{described.name}.{column.name}",
+                new=column.type,
+                old=old.type,
+                count=count,
+                query=query.as_string(self._connection),
             )
-        return not count
+            self._misfits.append(sentence)
+        return count == 0
 
-    def _count(self, schema: str, wanted: Table, misfit: sql.Composable) -> tuple[int, int | None]:
-        """Rows with a value that does not fit and, in history, the last load before which one of
-        them was there.
-        """
+    def _count(
+        self, schema: str, described: Table, misfit: sql.Composable
+    ) -> tuple[int, int | None]:
+        """The rows with a misfit and, in history, the last load that replaced such a row."""
+        last_load = sql.SQL("max(_load)" if schema == HISTORY else "NULL")
         row = self._connection.execute(
             sql.SQL("SELECT count(*), {} FROM {} WHERE {}").format(
-                sql.SQL("max(_load)" if schema == HISTORY else "NULL"),
-                table(schema, wanted.name),
-                misfit,
+                last_load, table(schema, described.name), misfit
             )
         ).fetchone()
         return row or (0, None)
@@ -403,72 +434,79 @@ class _Tables:
     def _set_aside(
         self, entity: str, column: Column, misfit: sql.Composable, load: int | None
     ) -> None:
-        """What rows were before: the values stay beside, and no undo goes back to them."""
-        name, history = sql.Identifier(column.name), table(HISTORY, entity)
-        aside = sql.Identifier(f"_left_{load}_{column.name}")
+        """Moves the old values of rows in history into a column beside.
+
+        No undo can go back to these rows.
+        """
+        old = self._existing[HISTORY, entity][column.name]
         self._connection.execute(
-            sql.SQL(
-                "ALTER TABLE {history} ADD COLUMN {aside} {old}; UPDATE {history} SET {aside} ="
-                " {name}, {name} = CASE WHEN {misfit} THEN NULL ELSE {name} END; ALTER TABLE"
-                " {history} {retyped}"
-            ).format(
-                history=history,
-                aside=aside,
-                name=name,
+            sql.SQL("""
+                ALTER TABLE {history} ADD COLUMN {aside} {old};
+                UPDATE {history} SET
+                    {aside} = {name},
+                    {name} = CASE WHEN {misfit} THEN NULL ELSE {name} END;
+                ALTER TABLE {history} {retyped}
+                """).format(
+                history=table(HISTORY, entity),
+                aside=sql.Identifier(f"_left_{load}_{column.name}"),
+                name=sql.Identifier(column.name),
                 misfit=misfit,
-                old=sql.SQL(self._found[HISTORY, entity][column.name].type),  # type: ignore[arg-type]
-                retyped=self._retyped(column, self._found[HISTORY, entity][column.name]),
+                old=sql.SQL(old.type),
+                retyped=self._retyped(column, old),
             )
         )
-        why = (
-            f"With an upgrade {entity}.{column.name} has become {column.type}, which does not admit"
-            " what it was then."
-        )
+        reason = say("database.retyped", column=f"{entity}.{column.name}", type=column.type)
         self._connection.execute(
-            "INSERT INTO ops.horizon (load, why) SELECT %(load)s, %(why)s "
-            "WHERE NOT EXISTS (SELECT FROM ops.horizon WHERE load >= %(load)s)",
-            {"load": load, "why": why},
+            """
+            INSERT INTO ops.horizon (load, why) SELECT %(load)s, %(reason)s
+            WHERE NOT EXISTS (SELECT FROM ops.horizon WHERE load >= %(load)s)
+            """,
+            {"load": load, "reason": reason},
         )
 
-    def _columns(self) -> dict[tuple[str, str], dict[str, _Found]]:
+    def _columns(self) -> dict[tuple[str, str], dict[str, _ExistingColumn]]:
         """(schema, table) -> its columns, in their order."""
         rows = self._connection.execute("""
             SELECT c.relnamespace::regnamespace::text, c.relname, a.attname,
                 format_type(a.atttypid, a.atttypmod),
-                   format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL), a.attnotnull
-            FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t
-                ON t.oid = a.atttypid
-            WHERE c.relkind = 'r' AND c.relnamespace IN
-                ('kimo'::regnamespace, 'history'::regnamespace)
-              AND a.attnum > 0 AND NOT a.attisdropped
+                format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL),
+                a.attnotnull
+            FROM pg_class AS c
+            JOIN pg_attribute AS a ON a.attrelid = c.oid
+            JOIN pg_type AS t ON t.oid = a.atttypid
+            WHERE c.relkind = 'r'
+                AND c.relnamespace IN ('kimo'::regnamespace, 'history'::regnamespace)
+                AND a.attnum > 0 AND NOT a.attisdropped
             ORDER BY c.oid, a.attnum
             """)
-        found: dict[tuple[str, str], dict[str, _Found]] = {}
+        tables: dict[tuple[str, str], dict[str, _ExistingColumn]] = {}
         for schema, name, column, *described in rows:
-            found.setdefault((schema, name), {})[column] = _Found(*described)
-        return found
+            tables.setdefault((schema, name), {})[column] = _ExistingColumn(*described)
+        return tables
 
     def _written_as(self, types: Iterable[str]) -> dict[str, _Type]:
+        """Type of the catalogue -> the same as PostgreSQL writes it, so that both compare."""
         rows = self._connection.execute(
             """
             SELECT w.type, format_type(t.oid, coalesce(to_regtypemod(w.type), -1)),
-                   format_type(coalesce(nullif(t.typbasetype, 0), t.oid),
-                       coalesce(to_regtypemod(w.type), t.typtypmod)),
-                   pg_get_expr(c.conbin, 0)
-            FROM unnest(%s::text[]) AS w (type) JOIN pg_type AS t ON t.oid = to_regtype(w.type)
+                format_type(
+                    coalesce(nullif(t.typbasetype, 0), t.oid),
+                    coalesce(to_regtypemod(w.type), t.typtypmod)
+                ),
+                pg_get_expr(c.conbin, 0)
+            FROM unnest(%s::text[]) AS w (type)
+            JOIN pg_type AS t ON t.oid = to_regtype(w.type)
             LEFT JOIN pg_constraint AS c ON c.contypid = t.oid AND c.contype = 'c'
             """,
             [sorted(types)],
         )
         return {written: _Type(*described) for written, *described in rows}
 
-    # --- what follows elsewhere
-    # ---------------------------------------------------------------------------------------
+    # --- what follows in the ledger ---
 
-    def _forget_what_was_read(self, entities: Iterable[str]) -> None:
-        """The next step 1 reads them anew, though the ERP has not changed: rows may be good now
-        that were refused.
-        """
+    def _read_anew(self, entities: Iterable[str]) -> None:
+        """Makes the next step 1 read these entities again, though the ERP has not changed."""
+        # Rows that were rejected may fit now. A plan that is not applied was made without them.
         names = list(entities)
         self._connection.execute(
             "UPDATE ops.staged SET definition = '' WHERE entity = ANY(%s)", [names]
@@ -476,13 +514,11 @@ class _Tables:
         if names:
             self._connection.execute("DELETE FROM ops.plan WHERE applied_load IS NULL")
 
-    def _let_go_of_the_gone(self) -> None:
-        """Tables that have left the catalogue keep their rows; no step knows of them any more, nor
-        does an undo.
-        """
-        known = {wanted.name for wanted in self._target.tables}
+    def _clean_the_ledger(self) -> None:
+        """Tables that have left the catalogue keep their rows. No step and no undo sees them."""
+        names = {described.name for described in self._target.tables}
         self._changes.gone = sorted(
-            name for schema, name in self._found if schema == KIMO and name not in known
+            name for schema, name in self._existing if schema == KIMO and name not in names
         )
         entities = list(self._target.entities)
         for ledger in (
@@ -500,47 +536,57 @@ class _Tables:
                 [entities],
             )
         self._connection.execute(
-            "WITH gone AS (DELETE FROM ops.bucket WHERE entity <> ALL(%s) RETURNING id) "
-            "DELETE FROM ops.bucket_object WHERE bucket IN (SELECT id FROM gone)",
+            """
+            WITH gone AS (DELETE FROM ops.bucket WHERE entity <> ALL(%s) RETURNING id)
+            DELETE FROM ops.bucket_object WHERE bucket IN (SELECT id FROM gone)
+            """,
             [entities],
         )
 
 
 def _defined(column: Column) -> sql.Composed:
-    return sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type + column.rest))  # type: ignore[arg-type]
+    definition = sql.SQL(column.type + column.rest)
+    return sql.SQL("{} {}").format(sql.Identifier(column.name), definition)
 
 
 def _characters(written: str) -> float:
+    """How many characters a text type of PostgreSQL admits."""
     match = _SIZED.fullmatch(written)
     return int(match[1]) if match else float("inf")
 
 
 def _as_text(name: sql.Composable, base: str) -> sql.Composed:
-    """A value as text; a number that is whole without decimals."""
-    return sql.SQL("trim_scale({}::numeric)::text" if base == "numeric" else "{}::text").format(
-        name
-    )
+    """A value as text. A whole number has no decimals in it, so that it fits into an integer."""
+    if base == "numeric":
+        return sql.SQL("trim_scale({}::numeric)::text").format(name)
+    return sql.SQL("{}::text").format(name)
 
 
-def _misfit(column: Column, new: _Type, found: _Found) -> sql.Composed:
-    """Whether a row's value would not be the same in the new type. A query of its own: a new domain
-    may never be made.
-    """
+def _misfit(column: Column, new: _Type, old: _ExistingColumn) -> sql.Composed:
+    """The condition that a row's value would be another one in the new type, or none."""
+    # It spells out the check of a new domain: where the upgrade is undone, the domain is not there
+    # for the operator who runs the query.
     name = sql.Identifier(column.name)
-    text = _as_text(name, found.base)
-    value = sql.SQL("{}::{}").format(text, sql.SQL(new.base))  # type: ignore[arg-type]
-    admitted = sql.SQL("").join(
-        value if part == "VALUE" else sql.SQL(part)  # type: ignore[arg-type]
-        for part in re.split(r"\b(VALUE)\b", new.check or "true")
-    )
+    text = _as_text(name, old.base)
+    value = sql.SQL("{}::{}").format(text, sql.SQL(new.base))
+    check = new.check or "true"
+    pieces = [
+        value if piece == "VALUE" else sql.SQL(piece) for piece in re.split(r"\b(VALUE)\b", check)
+    ]
+    admitted = sql.SQL("").join(pieces)
+    back = "text" if old.base == "character varying" else old.base
+    # CASE, as only it promises an order: 1 is a boolean, but the boolean's text is no number.
     return sql.SQL(
-        "{name} IS NOT NULL AND CASE WHEN pg_input_is_valid({text}, {base}) "
-        "THEN {value}::text::{old} IS DISTINCT FROM {name} OR NOT ({admitted}) ELSE true END"
+        "{name} IS NOT NULL AND CASE"
+        " WHEN NOT pg_input_is_valid({text}, {base}) THEN true"
+        " WHEN NOT pg_input_is_valid({value}::text, {old_base}) THEN true"
+        " ELSE {value}::text::{back} IS DISTINCT FROM {name} OR NOT ({admitted}) END"
     ).format(
         name=name,
         text=text,
         base=sql.Literal(new.base),
         value=value,
-        old=sql.SQL(found.base if found.base != "character varying" else "text"),  # type: ignore[arg-type]
+        old_base=sql.Literal(back),
+        back=sql.SQL(back),
         admitted=admitted,
     )

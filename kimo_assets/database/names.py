@@ -8,7 +8,7 @@ from psycopg import sql
 
 from kimo_assets.catalog.model import MAX_ID_CHARS, Field
 
-STAGING = "integrator"
+INTEGRATOR_SCHEMA = "integrator"
 KIMO = "kimo"
 PLAN = "plan"
 OPS = "ops"
@@ -20,7 +20,7 @@ ID = "Id"
 # Bookkeeping columns beside the vendor's own, which never start with an underscore.
 HASH = "_hash"
 SEGMENT = "_segment"
-GIVEN = "_given"
+CARRIED = "_carried"
 CHANGED = "_changed_load"
 ARCHIVED = "_archived_load"
 
@@ -31,31 +31,35 @@ def table(schema: str, entity: str) -> sql.Identifier:
 
 @dataclass(frozen=True)
 class StagingArea:
-    """Where snapshots are staged, recorded and quarantined."""
+    """Where snapshots are staged, recorded and quarantined.
+
+    schema: of the snapshots' tables. staged: the record of what they hold. rejected: the rows that
+    were not taken.
+    """
 
     schema: str
     staged: sql.Identifier
     rejected: sql.Identifier
 
 
-# What step 2 loads; and what a plan has read, which nobody loads before it is applied.
-INTEGRATOR = StagingArea(
-    STAGING, sql.Identifier(OPS, "staged"), sql.Identifier(OPS, "rejected_row")
+# What step 2 loads.
+STAGED_AREA = StagingArea(
+    INTEGRATOR_SCHEMA, sql.Identifier(OPS, "staged"), sql.Identifier(OPS, "rejected_row")
 )
+# What a plan has read. It is not loaded before the plan is applied.
 PLANNED = StagingArea(
     PLAN, sql.Identifier(OPS, "planned"), sql.Identifier(OPS, "planned_rejected_row")
 )
 
 
-# The load that a plan reads for: there is none yet.
+# A plan reads before there is a load. Its rows carry this number until it is applied.
 NO_LOAD = 0
 
 
 def columns(names: Sequence[str], *, of: str | None = None) -> sql.Composed:
-    """Quoted names with commas between; `of`: an alias before each."""
-    return sql.SQL(", ").join(
-        sql.Identifier(of, name) if of else sql.Identifier(name) for name in names
-    )
+    """Quoted names with commas between. of: an alias before each."""
+    qualifier = (of,) if of else ()
+    return sql.SQL(", ").join(sql.Identifier(*qualifier, name) for name in names)
 
 
 def literals(values: Iterable[int | str]) -> sql.Composed:
@@ -63,36 +67,41 @@ def literals(values: Iterable[int | str]) -> sql.Composed:
     return sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, values)))
 
 
-def given_columns(count: int) -> list[str]:
-    """Columns of a new snapshot in which what the source gave stays with its row until the snapshot
-    is complete.
+def carried_columns(count: int) -> list[str]:
+    """Columns of a new snapshot that carry values of the source until the snapshot is complete.
+
+    So a row that is rejected late can still be quarantined as the source gave it.
     """
-    return [f"{GIVEN}_{position}" for position in range(count)]
+    return [f"{CARRIED}_{position}" for position in range(count)]
 
 
 def codes_domain(field: Field) -> str:
     """The name of the domain that admits an enum's codes: the same for the same codes."""
-    codes = "_".join(sorted(field.codes, key=int))
-    name = f"{'flags' if field.flags else 'enum'}_{codes}".replace("-", "m")
+    kind = "flags" if field.flags else "enum"
+    codes = "_".join(sorted(field.codes, key=int)).replace("-", "m")
+    name = f"{kind}_{codes}"
     if len(name) <= _NAME_CHARS:
         return name
     # Cut short, it would stay the same when a code is added at its end.
     return f"{name[:46]}_{blake2b(name.encode(), digest_size=8).hexdigest()}"
 
 
-# What PostgreSQL keeps of a name.
+# PostgreSQL cuts a longer name short without a word.
 _NAME_CHARS = 63
 
 
 def column_type(field: Field) -> sql.Composable:
-    """The PostgreSQL type that admits exactly the field's values, so that COPY can be the
-    validator.
+    """The PostgreSQL type that admits exactly the field's values.
+
+    COPY can be the validator because of it.
     """
     if field.name == ID:
         return sql.SQL("ops.key")
     match field.type:
+        case "text" if field.size:
+            return sql.SQL(f"varchar({field.size})")
         case "text":
-            return sql.SQL("text" if field.size is None else f"varchar({int(field.size)})")
+            return sql.SQL("text")
         case "dec":
             return sql.SQL("ops.dec")
         case "int":

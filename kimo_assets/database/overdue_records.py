@@ -1,6 +1,4 @@
-"""Records that should have moved on long ago: edits that never came to the ERP, and exports that it
-never answered.
-"""
+"""Overdue records: edits that never came to the ERP, and exports that it never answered."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,15 +15,17 @@ from kimo_assets.catalog.lifecycle import (
     RecordOutcome,
 )
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, literals, table
+from kimo_assets.texts import say
 
 # How many days an edit may be under way; the vendor gives no default (fact sheet, section 9).
 RULE = "PendingEdits\\DaysStuck"
 
 
 @dataclass(frozen=True)
-class StuckRecord:
-    """A record that has not moved since. status: its EntityStatus; why: a sentence with
-    what to do.
+class OverdueRecord:
+    """A record that has not moved since.
+
+    status: its EntityStatus. reason: a sentence that also says what to do.
     """
 
     entity: str
@@ -33,23 +33,25 @@ class StuckRecord:
     sync_reference: str | None
     status: int
     since: datetime
-    why: str
+    reason: str
 
 
-def days_stuck(rules: Mapping[str, str]) -> int | None:
-    """The days after which an edit counts as stuck. rules: by folded key. None: the rule is not
-    set, or no number.
+def days_until_overdue(rules: Mapping[str, str]) -> int | None:
+    """The days after which an edit is overdue; None when the rule is not set to a number.
+
+    rules: by folded key.
     """
     value = rules.get(RULE.casefold(), "").strip()
     return int(value) if value.isdecimal() and int(value) > 0 else None
 
 
-def stuck(connection: Connection, catalog: Catalog, days: int | None) -> list[StuckRecord]:
-    """All heads that have been under way for more than so many days, the oldest first; none when
-    days is None.
+def overdue_records(
+    connection: Connection, catalog: Catalog, days: int | None
+) -> list[OverdueRecord]:
+    """All heads that have been under way for more than so many days, the oldest first.
 
-    A record of which no time is known (it has no UploadToServerTimeStamp, and no export has seen
-    it) is not among them.
+    None are overdue when days is None. A record without a time is not among them: it has no
+    UploadToServerTimeStamp, and no export has seen it.
     """
     if days is None:
         return []
@@ -60,19 +62,20 @@ def stuck(connection: Connection, catalog: Catalog, days: int | None) -> list[St
     ]
     rows = connection.execute(
         sql.SQL(
-            "SELECT * FROM ({}) AS found WHERE since < now() - make_interval(days => {}) ORDER BY"
-            " since, entity, id"
+            "SELECT * FROM ({}) AS under_way WHERE since < now() - make_interval(days => {})"
+            " ORDER BY since, entity, id"
         ).format(sql.SQL(" UNION ALL ").join(selects), sql.Literal(days))
     )
     return [
-        StuckRecord(entity, key, reference, status, since, _why(status, outcome, problem))
+        OverdueRecord(entity, key, reference, status, since, _reason(status, outcome, problem))
         for entity, key, reference, status, since, outcome, problem in rows
     ]
 
 
 def _of_head(head: str, *, is_answered: bool) -> sql.Composed:
-    """(entity, id, sync_reference, status, since, outcome, problem). Kimo's server writes its times
-    in UTC.
+    """(entity, id, sync_reference, status, since, outcome, problem) of the head's records.
+
+    Kimo's server writes its times in UTC.
     """
     return sql.SQL("""
         SELECT {head} AS entity, k.{id}::text AS id, k."SyncReference"::text AS sync_reference,
@@ -106,26 +109,10 @@ def _of_head(head: str, *, is_answered: bool) -> sql.Composed:
     )
 
 
-_WHY = {
-    EntityStatus.EXPORTED_TO_ERP: "the ERP has not answered: look there for its SyncReference.",
-    EntityStatus.EXPORTING_TO_ERP: "its export has not ended: run `kimo export`, which looks what became of it.",
-    EntityStatus.COMMITTING_EXPORT_TO_ERP: (
-        "nobody knows whether it arrived at the ERP: `kimo export` looks, and says how to"
-        " settle it."
-    ),
-    EntityStatus.TO_EXPORT_TO_ERP: "it waits for an export: run `kimo export`, which says what holds it back.",
-    EntityStatus.EDITING: "somebody is editing it in Kimo, or has left it so.",
-    EntityStatus.UPLOADED_TO_SERVER: "Kimo's server has it and has not released it for the export.",
-    EntityStatus.STARTED_UPLOAD_TO_SERVER: "its upload from the tablet has not ended: let the tablet sync.",
-    EntityStatus.EDITING_PENDING: (
-        "it was edited again, and the ERP has not answered to what was sent before: look there for"
-        " its SyncReference."
-    ),
-}
-
-
-def _why(status: int, outcome: str | None, problem: str | None) -> str:
+def _reason(status: int, outcome: str | None, problem: str | None) -> str:
+    """What the export or the ERP noted of the record, else what its status means."""
     is_at_rest = status in (EntityStatus.EXPORTED_TO_ERP, EntityStatus.TO_EXPORT_TO_ERP)
-    if problem and (is_at_rest or outcome == RecordOutcome.REFUSED):
+    is_noted = is_at_rest or outcome == RecordOutcome.REFUSED
+    if problem and is_noted:
         return problem
-    return _WHY[EntityStatus(status)]
+    return say(f"database.overdue.{int(status)}")

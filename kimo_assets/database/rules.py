@@ -1,25 +1,27 @@
-"""Business rules: what the ERP and the console say, as one."""
+"""Business rules: those of the ERP and those of the console, merged."""
 
 from psycopg import Connection
 
 
 def business_rules(connection: Connection) -> dict[str, str]:
-    """The rules as they hold, by folded key."""
+    """Folded key -> value of the rules in force."""
     return {key: value or "" for key, (_, value) in rules_in_force(connection).items()}
 
 
 def rules_in_force(connection: Connection) -> dict[str, tuple[str, str | None]]:
     """Folded key -> the key as it is written, and its value.
 
-    What the ERP sets (entity BusinessRuleFromErp) prevails over the console's BusinessRule; a row
-    of the ERP's without a value sets nothing.
+    The ERP's rules (entity BusinessRuleFromErp) win over the console's (BusinessRule). A row of the
+    ERP without a value sets nothing.
     """
     rows = connection.execute(
         'SELECT "Key", "Value" FROM kimo."BusinessRule" ORDER BY "Key"'
     ).fetchall()
     rows += connection.execute(
-        'SELECT "Key", "Value" FROM kimo."BusinessRuleFromErp" '
-        'WHERE _archived_load IS NULL AND "Key" IS NOT NULL ORDER BY "Id"'
+        """
+        SELECT "Key", "Value" FROM kimo."BusinessRuleFromErp"
+        WHERE _archived_load IS NULL AND "Key" IS NOT NULL ORDER BY "Id"
+        """
     ).fetchall()
     rules: dict[str, tuple[str, str | None]] = {}
     for key, value in rows:

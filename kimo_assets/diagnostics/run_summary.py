@@ -17,7 +17,7 @@ from kimo_assets.catalog.lifecycle import RecordOutcome
 from kimo_assets.catalog.menu import command_of, title_of
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import is_held
-from kimo_assets.database.overdue_records import days_stuck, stuck
+from kimo_assets.database.overdue_records import days_until_overdue, overdue_records
 from kimo_assets.database.rules import business_rules
 from kimo_assets.diagnostics.status import agents_with_payload, read_status
 from kimo_assets.export.ready import waiting
@@ -323,8 +323,10 @@ def _stuck(connection: Connection, config: KimoConfig) -> Iterator[Stuck]:
     )
     for entity, key, at, why in refused:
         yield Stuck(entity, key, at, why or "the ERP has refused it")
-    for record in stuck(connection, catalog, days_stuck(business_rules(connection))):
-        yield Stuck(record.entity, record.id, record.since, record.why)
+    for record in overdue_records(
+        connection, catalog, days_until_overdue(business_rules(connection))
+    ):
+        yield Stuck(record.entity, record.id, record.since, record.reason)
 
 
 def _tablets(connection: Connection, config: KimoConfig, now: datetime) -> Tablets:

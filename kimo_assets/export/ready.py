@@ -23,7 +23,7 @@ from kimo_assets.catalog.lifecycle import (
 )
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, literals, table
-from kimo_assets.database.overdue_records import days_stuck
+from kimo_assets.database.overdue_records import days_until_overdue
 from kimo_assets.database.rules import business_rules
 
 OPEN, CONFIRMED = 0, 1
@@ -322,7 +322,7 @@ def waiting(connection: Connection, config: KimoConfig, catalog: Catalog) -> dic
     held also counts what the last export could not send for what it holds, or for the ERP's
     refusal.
     """
-    days = days_stuck(business_rules(connection))
+    days = days_until_overdue(business_rules(connection))
     return {
         name: _waiting(connection, config, catalog, name, days)
         for name in listed_heads(config, catalog)

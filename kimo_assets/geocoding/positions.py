@@ -5,7 +5,7 @@ nobody else's to touch.
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.database.derived_entities import made_id, synchronise
+from kimo_assets.database.derived_entities import derived_entity_id, synchronise
 
 ENTITY = "EntityGeoposition"
 
@@ -49,7 +49,7 @@ _WANTED = sql.SQL("""
         ON g.query = d.query
     WHERE a._archived_load IS NULL AND a."AccountTypeId" = ANY({types}) AND NOT {by_person}
     """).format(
-    made_id=made_id(sql.Literal("Account"), sql.SQL('a."Id"')),
+    made_id=derived_entity_id(sql.Literal("Account"), sql.SQL('a."Id"')),
     geocoded=sql.Literal(GEOCODED),
     written=WRITTEN,
     types=sql.Literal(list(ACCOUNT_TYPES)),

@@ -6,7 +6,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config.models import IMAGE_ENTITIES
-from kimo_assets.database.derived_entities import made_id, synchronise
+from kimo_assets.database.derived_entities import derived_entity_id, synchronise
 from kimo_assets.database.names import KIMO, table
 
 ENTITY = "PublicImage"
@@ -42,7 +42,7 @@ def _pictures(entity: str, column: str, condition: sql.Composable) -> sql.Compos
         JOIN ops.picture AS p ON p.source = n.source
         WHERE r._archived_load IS NULL AND p.path IS NOT NULL AND {condition}
         """).format(
-        made_id=made_id(name, sql.SQL('r."Id"')),
+        made_id=derived_entity_id(name, sql.SQL('r."Id"')),
         entity=name,
         rows=table(KIMO, entity),
         column=sql.Identifier(column),

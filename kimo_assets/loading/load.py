@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity
-from kimo_assets.database.names import ID, INTEGRATOR, KIMO, StagingArea, table
+from kimo_assets.database.names import ID, KIMO, STAGED_AREA, StagingArea, table
 from kimo_assets.database.rejection_history import since_kept
 from kimo_assets.errors import ContractError, GuardError
 from kimo_assets.loading import guard, history
@@ -158,7 +158,7 @@ def _staged(connection: Connection, entity: Entity, rules: LoadRules) -> tuple[s
     A plan stages only what differs from what is staged already. Raises: ContractError when nothing
     is staged at all.
     """
-    for area in (rules.area, INTEGRATOR):
+    for area in (rules.area, STAGED_AREA):
         if identity := staged_identity(connection, entity.name, area):
             decoded = set(rules.codes(entity)) and set(
                 staged_fields(connection, entity, area.schema)
@@ -168,7 +168,7 @@ def _staged(connection: Connection, entity: Entity, rules: LoadRules) -> tuple[s
 
 
 def staged_identity(
-    connection: Connection, entity: str, area: StagingArea = INTEGRATOR
+    connection: Connection, entity: str, area: StagingArea = STAGED_AREA
 ) -> str | None:
     """What identifies a staged snapshot: how it was read and what it holds. None when there is
     none.

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity, Reference
-from kimo_assets.database.names import ARCHIVED, INTEGRATOR, KIMO, StagingArea, table
+from kimo_assets.database.names import ARCHIVED, KIMO, STAGED_AREA, StagingArea, table
 
 _SAMPLES = 5
 
@@ -18,7 +18,7 @@ def check_references(
     catalog: Catalog,
     names: Sequence[str],
     load: int,
-    area: StagingArea = INTEGRATOR,
+    area: StagingArea = STAGED_AREA,
 ) -> dict[str, dict[str, int]]:
     """Recounts the references of which either end changed in this load; returns all that dangle, of
     `names`, by field.
@@ -60,7 +60,7 @@ def _mapped_fields(connection: Connection, area: StagingArea) -> dict[str, list[
     rows = connection.execute(
         "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns "
         "WHERE table_schema = ANY(%s) GROUP BY table_name",
-        [[INTEGRATOR.schema, area.schema]],
+        [[STAGED_AREA.schema, area.schema]],
     )
     return dict(rows.fetchall())
 

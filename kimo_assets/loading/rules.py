@@ -12,7 +12,7 @@ from psycopg import Connection
 from kimo_assets.catalog import Entity
 from kimo_assets.catalog.lifecycle import ANSWER_PREFIX
 from kimo_assets.config import GuardsConfig, KimoConfig
-from kimo_assets.database.names import INTEGRATOR, StagingArea
+from kimo_assets.database.names import STAGED_AREA, StagingArea
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class LoadRules:
     erp_statuses: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     keep_history: bool = True
     allow_shrink: bool = False
-    area: StagingArea = INTEGRATOR
+    area: StagingArea = STAGED_AREA
     answered: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, config: KimoConfig, *, allow_shrink: bool = False, area: StagingArea = INTEGRATOR
+        cls, config: KimoConfig, *, allow_shrink: bool = False, area: StagingArea = STAGED_AREA
     ) -> "LoadRules":
         answered = frozenset(
             name.removeprefix(ANSWER_PREFIX)

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection
 
 from kimo_assets.catalog import Catalog
-from kimo_assets.database.names import INTEGRATOR
+from kimo_assets.database.names import STAGED_AREA
 from kimo_assets.database.rejection_history import count_new
 from kimo_assets.errors import KimoError, in_one_line
 from kimo_assets.loading import history
@@ -53,7 +53,7 @@ def load_entities(
     if any(found.cannot_be_undone for found in acknowledged.values()):
         history.give_up(connection, load, _CANNOT_BE_UNDONE.format(load=load))
     dangling = check_references(connection, catalog, names, load, rules.area)
-    new = count_new(connection, INTEGRATOR.rejected, names, 2, load)
+    new = count_new(connection, STAGED_AREA.rejected, names, 2, load)
     return [
         replace(reports[name], dangling=dangling.get(name, {}), refused_new=new.get(name, 0))
         for name in names

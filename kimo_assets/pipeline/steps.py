@@ -289,7 +289,7 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
 
 def _make(run: Run, names: Sequence[str]) -> list[str]:
     """The tables that Kimo makes itself about these entities, as far as it has made any."""
-    about = run.catalog.made_about(names)
+    about = run.catalog.derived_about(names)
     for name in about:
         _MAKERS[name](run.connection, run.load)
     made = run.connection.execute("SELECT entity FROM ops.loaded WHERE entity = ANY(%s)", [about])

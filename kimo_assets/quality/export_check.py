@@ -8,7 +8,7 @@ from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.catalog.lifecycle import EntityStatus, RecordOutcome
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import KIMO, table
-from kimo_assets.database.overdue_records import days_stuck, stuck
+from kimo_assets.database.overdue_records import days_until_overdue, overdue_records
 from kimo_assets.database.rules import business_rules
 from kimo_assets.export.status import status
 from kimo_assets.quality.finding import Check, CheckResult
@@ -82,6 +82,6 @@ def _edited_after_sending(
 
 
 def _overdue(connection: Connection, catalog: Catalog) -> Iterator[Finding]:
-    days = days_stuck(business_rules(connection))
-    for record in stuck(connection, catalog, days):
-        yield _finding(record.entity, record.id, record.why)
+    days = days_until_overdue(business_rules(connection))
+    for record in overdue_records(connection, catalog, days):
+        yield _finding(record.entity, record.id, record.reason)

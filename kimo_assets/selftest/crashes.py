@@ -33,7 +33,14 @@ from kimo_assets.catalog.lifecycle import OPEN_BATCH_STATES, RecordOutcome
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.database.locks import exclusive
-from kimo_assets.database.names import ARCHIVED, KIMO, STAGING, columns, literals, table
+from kimo_assets.database.names import (
+    ARCHIVED,
+    INTEGRATOR_SCHEMA,
+    KIMO,
+    columns,
+    literals,
+    table,
+)
 from kimo_assets.database.server import Database
 from kimo_assets.demo import change_company, generate_company
 from kimo_assets.demo.company import CONFIG_FILE, ERP_FILE, SETTINGS_FILE
@@ -371,7 +378,7 @@ def _state(place: Place, agents: Sequence[str], tablets: Path) -> State:
     refuse_foreign(place.database)
     return State(
         _digests(place, KIMO),
-        _digests(place, STAGING),
+        _digests(place, INTEGRATOR_SCHEMA),
         {agent: _tablet(place, agent, tablets) for agent in agents},
     )
 

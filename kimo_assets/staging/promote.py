@@ -6,7 +6,7 @@ import time
 
 from psycopg import Connection, sql
 
-from kimo_assets.database.names import INTEGRATOR, NO_LOAD, PLANNED, columns, table
+from kimo_assets.database.names import NO_LOAD, PLANNED, STAGED_AREA, columns, table
 from kimo_assets.database.rejection_history import count_new
 from kimo_assets.reports import StagedEntity
 from kimo_assets.staging.quarantine import KEPT_COLUMNS, count_rules
@@ -25,13 +25,13 @@ def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
         if planned:
             _swap(connection, entity)
             _take_rejections(connection, entity, load)
-            record_snapshot(connection, INTEGRATOR, entity, load, planned)
+            record_snapshot(connection, STAGED_AREA, entity, load, planned)
             connection.execute(
                 sql.SQL("DELETE FROM {} WHERE entity = %s").format(PLANNED.staged), [entity]
             )
         snapshot = last_snapshot(connection, entity)
-        rules = count_rules(connection, INTEGRATOR, entity)
-        new = count_new(connection, INTEGRATOR.rejected, [entity], 1, load)
+        rules = count_rules(connection, STAGED_AREA, entity)
+        new = count_new(connection, STAGED_AREA.rejected, [entity], 1, load)
     assert snapshot is not None, "a plan that is found has something to promote"  # noqa: S101
     return StagedEntity(
         entity,
@@ -46,10 +46,10 @@ def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
 
 
 def _swap(connection: Connection, entity: str) -> None:
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table(INTEGRATOR.schema, entity)))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table(STAGED_AREA.schema, entity)))
     connection.execute(
         sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(
-            table(PLANNED.schema, entity), sql.Identifier(INTEGRATOR.schema)
+            table(PLANNED.schema, entity), sql.Identifier(STAGED_AREA.schema)
         )
     )
 
@@ -59,7 +59,7 @@ def _take_rejections(connection: Connection, entity: str, load: int) -> None:
     this load.
     """
     connection.execute(
-        sql.SQL("DELETE FROM {} WHERE entity = %s AND step = 1").format(INTEGRATOR.rejected),
+        sql.SQL("DELETE FROM {} WHERE entity = %s AND step = 1").format(STAGED_AREA.rejected),
         [entity],
     )
     kept = columns([name for name in KEPT_COLUMNS if name not in ("load", "since_load")])
@@ -70,7 +70,7 @@ def _take_rejections(connection: Connection, entity: str, load: int) -> None:
             " {no_load}), {load}), {kept} FROM taken ORDER BY id"
         ).format(
             planned=PLANNED.rejected,
-            rejected=INTEGRATOR.rejected,
+            rejected=STAGED_AREA.rejected,
             kept=kept,
             entity=sql.Literal(entity),
             load=sql.Literal(load),

@@ -17,7 +17,7 @@ from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import KimoConfig, SystemId
-from kimo_assets.database.rejection_history import times_refused
+from kimo_assets.database.rejection_history import times_rejected
 from kimo_assets.sources.lookup import text_literal
 from kimo_assets.staging.quarantine import Reason, reason_of
 
@@ -123,7 +123,7 @@ def count_rejected(
             count,
             new,
             since,
-            times_refused(loads.get((name, step), ()), load),
+            times_rejected(loads.get((name, step), ()), load),
             samples or [],
         )
         for name, step, rule, field, count, new, since, load, samples in rows
@@ -155,7 +155,7 @@ def rejected_rows(
             if (name, source) not in finders:
                 finders[name, source] = _Finder(load_catalog()[name], source, config)
             query = finders[name, source].query(step, row)
-            times = times_refused(loads.get((name, step), ()), load)
+            times = times_rejected(loads.get((name, step), ()), load)
             yield RejectedRow(
                 name,
                 source,

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from kimo_assets.catalog import Entity
 from kimo_assets.catalog.model import Field
 from kimo_assets.config import EntityMapping, SystemId
-from kimo_assets.database.names import HASH, ID, INTEGRATOR, SEGMENT, StagingArea, columns, table
+from kimo_assets.database.names import HASH, ID, SEGMENT, STAGED_AREA, StagingArea, columns, table
 from kimo_assets.database.rejection_history import (
     count_new,
     of_entity,
@@ -67,8 +67,8 @@ def retry_entity(
         retry = _Retry(connection, entity, mappings, origins, load)
         counts = retry.run(on_rows)
         snapshot = retry.record()
-        rules = count_rules(connection, INTEGRATOR, entity.name)
-        new = count_new(connection, INTEGRATOR.rejected, [entity.name], 1, load)
+        rules = count_rules(connection, STAGED_AREA, entity.name)
+        new = count_new(connection, STAGED_AREA.rejected, [entity.name], 1, load)
     return RetriedEntity(
         entity=entity.name,
         seconds=time.monotonic() - started,
@@ -157,7 +157,7 @@ class _Retry:
         self._origins = origins
         self._load = load
         self._before = self._comparable_snapshot()
-        self._staged = table(INTEGRATOR.schema, entity.name)
+        self._staged = table(STAGED_AREA.schema, entity.name)
         self._key_fields = _key_fields(entity, mappings, [origin.selection for origin in origins])
         # What the retry writes is of no segment: it has the number after the last one's.
         self._number = len(self._before.segments)
@@ -190,7 +190,7 @@ class _Retry:
             good, still_refused = good + mended, still_refused + refused
         if batches >= _INDEX_FROM:
             self._execute(
-                "DROP INDEX {index}", index=sql.Identifier(INTEGRATOR.schema, "retried_id")
+                "DROP INDEX {index}", index=sql.Identifier(STAGED_AREA.schema, "retried_id")
             )
         return _Counts(rows, good, still_refused, without_key=all_rows - rows)
 
@@ -484,7 +484,7 @@ class _Retry:
     def _names(self) -> dict[str, sql.Composable]:
         return {
             "staged": self._staged,
-            "rejected": INTEGRATOR.rejected,
+            "rejected": STAGED_AREA.rejected,
             "ours": of_entity(self._entity.name, 1),
             "reread": _AREA.rejected,
             "wanted": _WANTED,

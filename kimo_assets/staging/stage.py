@@ -20,11 +20,11 @@ from kimo_assets.database.copy import copy_rows
 from kimo_assets.database.ddl import staging_table
 from kimo_assets.database.names import (
     HASH,
-    INTEGRATOR,
     SEGMENT,
+    STAGED_AREA,
     StagingArea,
+    carried_columns,
     columns,
-    given_columns,
     table,
 )
 from kimo_assets.database.rejection_history import (
@@ -77,7 +77,7 @@ def stage_entity(
     guards: GuardsConfig,
     *,
     load: int,
-    area: StagingArea = INTEGRATOR,
+    area: StagingArea = STAGED_AREA,
     allow_shrink: bool = False,
     on_rows: OnRows = lambda rows: None,
 ) -> StagedEntity:
@@ -101,7 +101,7 @@ def stage_entity(
             raise GuardError(suspicion)
         else:
             staging.keep(snapshot)
-        quarantine = area if staging.changed else INTEGRATOR
+        quarantine = area if staging.changed else STAGED_AREA
         rules = count_rules(connection, quarantine, entity.name)
         new = count_new(connection, quarantine.rejected, [entity.name], 1, load)
     if is_stopped:
@@ -184,7 +184,7 @@ class Staging:
         self.fields = [
             name for name in self._entity.fields if any(name in s.fields for s in selections)
         ]
-        self._given = given_columns(max(len(s.carried) for s in selections))
+        self._given = carried_columns(max(len(s.carried) for s in selections))
         self._load = load
         self._name = f"{self._entity.name}__next"
         self.table = table(area.schema, self._name)
@@ -258,7 +258,7 @@ class Staging:
                     " {number}"
                 ).format(
                     new=self.table,
-                    old=table(INTEGRATOR.schema, self._entity.name),
+                    old=table(STAGED_AREA.schema, self._entity.name),
                     columns=columns([*self.fields, SEGMENT]),
                     segment=sql.Identifier(SEGMENT),
                     number=sql.Literal(number),
@@ -280,7 +280,7 @@ class Staging:
         ours = of_entity(self._entity.name, 1)
         again = sql.SQL("{} AND (segment < {}) IS NOT TRUE").format(ours, sql.Literal(number))
         self._has_old_rejections = remember_since(self._connection, again)
-        if self._area == INTEGRATOR:
+        if self._area == STAGED_AREA:
             self._connection.execute(
                 sql.SQL("DELETE FROM {} WHERE {}").format(self._area.rejected, again)
             )
@@ -291,7 +291,7 @@ class Staging:
                     " BY id"
                 ).format(
                     self._area.rejected,
-                    INTEGRATOR.rejected,
+                    STAGED_AREA.rejected,
                     ours,
                     sql.Literal(number),
                     kept=columns(KEPT_COLUMNS),
@@ -311,7 +311,7 @@ class Staging:
                 self.table, sql.Identifier(SEGMENT), sql.Literal(number)
             )
         )
-        names = columns([*selection.fields, *given_columns(len(selection.carried))])
+        names = columns([*selection.fields, *carried_columns(len(selection.carried))])
         skipped = copy_rows(self._connection, self.table, names, segment.data)
         rejections = rejections_of(segment, number, skipped, selection)
         keep_rejections(self._connection, self._area, selection, self._load, rejections)
@@ -396,7 +396,7 @@ class Staging:
         self, rule: str, selection: Selection, values: Sequence[str | None], number: int
     ) -> Rejection:
         by_field = dict(zip([*self.fields, *self._given], values, strict=True))
-        names = [*selection.fields, *given_columns(len(selection.carried))]
+        names = [*selection.fields, *carried_columns(len(selection.carried))]
         row = source_row(selection, [by_field[name] for name in names])
         key = "Id" if "Id" in selection.fields else selection.derived_id_from[0]
         return Rejection(
@@ -406,7 +406,7 @@ class Staging:
     def keep(self, snapshot: Snapshot) -> None:
         if self._writing:
             self._swap()
-        if self._writing or self._area == INTEGRATOR:
+        if self._writing or self._area == STAGED_AREA:
             record_snapshot(self._connection, self._area, self._entity.name, self._load, snapshot)
 
     def discard(self) -> None:
@@ -473,7 +473,7 @@ def record_snapshot(
 
 
 def last_snapshot(
-    connection: Connection, entity: str, area: StagingArea = INTEGRATOR
+    connection: Connection, entity: str, area: StagingArea = STAGED_AREA
 ) -> Snapshot | None:
     """What the area holds of the entity: None when that is nothing."""
     row = connection.execute(

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig, SystemId
-from kimo_assets.database.names import INTEGRATOR, StagingArea
+from kimo_assets.database.names import STAGED_AREA, StagingArea
 from kimo_assets.database.semaphore_ledger import SemaphoreLedger
 from kimo_assets.errors import (
     KimoError,
@@ -55,7 +55,7 @@ class StagingRun:
     connect: Callable[[], Connection]
     load: int
     run_id: str | None = None
-    area: StagingArea = INTEGRATOR
+    area: StagingArea = STAGED_AREA
     allow_shrink: bool = False
     catalog: Catalog = field(default_factory=load_catalog)
     sleep: Callable[[float], None] = time.sleep

@@ -10,7 +10,7 @@ def test_it_says_yes_and_shows_the_link_that_lets_the_row_through(imported: Comp
     assert result.exit_code == 0
     assert "Agent A1, Account C1: the agent sees it" in result.stdout
     assert "What was last prepared for the agent's tablet holds the row." in result.stdout
-    assert "yes whom SalesAgentPerAccount names for Id" in result.stdout
+    assert "yes agents that SalesAgentPerAccount names for Id" in result.stdout
     assert "SalesAgentPerAccount with AccountId = C1: SalesAgentId A1" in result.stdout
     assert "Last changed by load 1, Import completo" in result.stdout
 

@@ -45,7 +45,7 @@ def edited(
         entities[name] = replace(
             before, fields={key: f for key, f in after.items() if changed.get(key, f) is not None}
         )
-    return Catalog(entities, dict(catalog.made))
+    return Catalog(entities, dict(catalog.derived))
 
 
 def _with_id_only(name: str) -> Entity:

@@ -228,10 +228,10 @@ def test_bringing_up_to_date_touches_only_what_differs(customers: World) -> None
 
 def test_what_kimo_makes_names_entities_and_cannot_be_mapped() -> None:
     catalog = load_catalog()
-    assert {entity.direction for entity in catalog.made.values()} == {"made"}
-    assert {name for entity in catalog.made.values() for name in entity.follows} <= set(
+    assert {entity.direction for entity in catalog.derived.values()} == {"made"}
+    assert {name for entity in catalog.derived.values() for name in entity.follows} <= set(
         catalog.entities
     )
-    assert not set(catalog.made) & set(catalog.entities)
-    assert catalog.made_about(["ItemImage", "Zone"]) == ["PublicImage"]
-    assert catalog.made_about(["Zone"]) == []
+    assert not set(catalog.derived) & set(catalog.entities)
+    assert catalog.derived_about(["ItemImage", "Zone"]) == ["PublicImage"]
+    assert catalog.derived_about(["Zone"]) == []

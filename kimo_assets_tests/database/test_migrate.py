@@ -325,6 +325,7 @@ def test_a_column_of_another_type_keeps_its_values(
         (text(10), Field("", "int"), "7", "007"),
         (Field("", "enum", codes={"1": "a", "2": "b"}), Field("", "enum", codes={"1": "a"}), 1, 2),
         (Field("", "dt"), Field("", "date"), "2026-05-04", "2026-05-04 10:00:00"),
+        (Field("", "int"), Field("", "bool"), None, 1),
     ],
 )
 def test_what_would_not_fit_is_refused_with_a_query_that_finds_it(
@@ -338,7 +339,7 @@ def test_what_would_not_fit_is_refused_with_a_query_that_finds_it(
     ) as raised:
         ensure(connection, entity("E", V=after, W=text(5)), entity("New"))
     assert (structure(connection), values(connection)) == (found, content)
-    query = str(raised.value).partition("they are found by: ")[2].partition(". Correct")[0]
+    query = str(raised.value).partition("This query finds them: ")[2].partition(". Correct")[0]
     assert [key for key, _ in connection.execute(query).fetchall()] == ["2", "3"]  # type: ignore[arg-type]
     connection.execute("DELETE FROM kimo.\"E\" WHERE \"Id\" IN ('2', '3')")
     assert ensure(connection, entity("E", V=after, W=text(5)), entity("New"))
@@ -480,7 +481,7 @@ def test_numbered_migrations_run_once_and_in_order_and_not_in_a_new_database(
     assert connection.execute("SELECT n FROM ops.trial").fetchall() == [(3,)]
     with pytest.raises(
         MigrationError,
-        match="made by a newer kimo_assets: it has migration 3, this program knows 1",
+        match="made by a newer kimo_assets: it has migration 3, this program has them up to 1",
     ):
         upgrade(first)
 

@@ -15,8 +15,8 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Entity, Field, load_catalog
 from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.config import EntityMapping, KimoConfig
-from kimo_assets.database.names import ARCHIVED, ID, KIMO, STAGING
-from kimo_assets.database.rejection_history import loads_of_step, since_in_words, times_refused
+from kimo_assets.database.names import ARCHIVED, ID, INTEGRATOR_SCHEMA, KIMO
+from kimo_assets.database.rejection_history import loads_of_step, since_in_words, times_rejected
 from kimo_assets.reports import AnswersEntity, EntityReport, PublishedEntity, StepReport
 
 _SAMPLE_ROWS = 5
@@ -48,10 +48,10 @@ def recorded_metadata(
     found = {
         name: entity_metadata(connection, config, report.step, entity)
         for name, entity in done.items()
-        if name not in catalog.made
+        if name not in catalog.derived
     }
     for name, entity in done.items():
-        if name in catalog.made:
+        if name in catalog.derived:
             beside = {f"{name}: {count}": value for count, value in _counts(entity).items()}
             for partition in found.keys() & set(catalog[name].follows):
                 found[partition] |= beside
@@ -68,7 +68,7 @@ def entity_metadata(
     match step:
         case 1:
             values |= _rejected(connection, report.entity, step)
-            values |= _sample(connection, STAGING, report.entity)
+            values |= _sample(connection, INTEGRATOR_SCHEMA, report.entity)
             values |= _origin(config.entities[report.entity], report.entity)
         case 2:
             values |= _rejected(connection, report.entity, step) | _dangling(
@@ -175,7 +175,7 @@ def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
         return {}
     loads = loads_of_step(connection, entity, step)
     shown = [
-        (*row, since_in_words(since, times_refused(loads, since_load)))
+        (*row, since_in_words(since, times_rejected(loads, since_load)))
         for *row, since, since_load in rows
     ]
     return {
@@ -213,7 +213,7 @@ def _column_schema(
     names = (
         _sent(connection, entity)
         if step == 3
-        else _columns(connection, STAGING if step == 1 else KIMO, entity)
+        else _columns(connection, INTEGRATOR_SCHEMA if step == 1 else KIMO, entity)
     )
     columns = [
         _column(fields[name], config.entities.get(entity, ())) for name in names if name in fields

@@ -18,7 +18,7 @@ from psycopg import Connection
 from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.config import SyncConfig
 from kimo_assets.database.installation import installation
-from kimo_assets.database.names import ID, STAGING
+from kimo_assets.database.names import ID, INTEGRATOR_SCHEMA
 from kimo_assets.database.rules import business_rules
 from kimo_assets.reports import PublishedEntity
 from kimo_assets.sync.publishing.entity_publication import Preparation, Publication, View
@@ -126,7 +126,7 @@ class Publisher:
             "SELECT c.relname, array_agg(a.attname::text) FROM pg_class AS c JOIN pg_attribute AS a"
             " ON a.attrelid = c.oid WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND"
             " a.attnum > 0 AND NOT a.attisdropped GROUP BY 1",
-            [STAGING],
+            [INTEGRATOR_SCHEMA],
         )
         return {name: set(columns) for name, columns in rows}
 
@@ -146,7 +146,7 @@ class Publisher:
         """The mapped fields, the Id, and the life-cycle columns of what agents may edit; all of
         what Kimo makes itself.
         """
-        if entity.direction == "made":
+        if entity.is_derived:
             return list(entity.fields)
         sent = _LIFECYCLE_SENT if entity.is_held_while_pending else ()
         wanted = self._staged.get(entity.name, set()) | {ID, *sent}
