@@ -7,6 +7,7 @@ import pytest
 
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.errors import ConfigError, UnknownEntityError
+from kimo_assets_tests.support.editor import mistakes
 
 SOURCES = "sources: {erp: {url: 'sqlite:///erp.sqlite'}}\n"
 SECRET = "s3cret"
@@ -19,7 +20,10 @@ def write(folder: Path, text: str, name: str = "kimo.yaml") -> Path:
 
 
 def read(folder: Path, text: str) -> KimoConfig:
-    return load_config(write(folder, text))
+    """The configuration. An editor marks no mistake in a file that can be read."""
+    config = load_config(write(folder, text))
+    assert mistakes(text) == []
+    return config
 
 
 def complaint(folder: Path, text: str) -> str:
@@ -235,7 +239,7 @@ def test_a_key_that_is_there_twice_is_refused_instead_of_the_last_one_winning(
     tmp_path: Path,
 ) -> None:
     message = complaint(tmp_path, SOURCES + "entities:\n  Item: ART\n  Zone:\n  Item: ARTICLES\n")
-    assert message == "kimo.yaml, line 5: entities.Item: this key is there twice; keep one"
+    assert message == "kimo.yaml, line 5: entities.Item: this key is there twice. Keep one"
 
 
 @pytest.mark.parametrize("text", ["", "# only a remark\n"])
@@ -313,7 +317,7 @@ def test_a_list_is_not_a_configuration(tmp_path: Path) -> None:
         (
             SOURCES + "entities:\n  Item:\n    query: SELECT 1\n    where: A = 1\n",
             (
-                "kimo.yaml, line 3: entities.Item: `where` goes with `table`; put the condition"
+                "kimo.yaml, line 3: entities.Item: `where` goes with `table`. Put the condition"
                 " into the `query`"
             ),
         ),
@@ -431,7 +435,7 @@ def test_the_export_may_stand_beside_the_entities_in_their_file(tmp_path: Path) 
     )
     assert (
         complaint(tmp_path, SOURCES + "mapping: mapping.yaml\nexport: {batch: 5}\n")
-        == "kimo.yaml, line 3: export: mapping.yaml has an `export` as well; keep one of them"
+        == "kimo.yaml, line 3: export: mapping.yaml has an `export` as well. Keep one of them"
     )
 
 

@@ -19,6 +19,7 @@ from kimo_assets.cli.init import init, mapping
 from kimo_assets.cli.plan import plan
 from kimo_assets.cli.rejected import rejected, retry
 from kimo_assets.cli.report import report
+from kimo_assets.cli.schema import schema
 from kimo_assets.cli.selftest import selftest
 from kimo_assets.cli.semaphore import semaphore
 from kimo_assets.cli.serve import serve
@@ -51,6 +52,7 @@ for _command in (
     demo,
     init,
     mapping,
+    schema,
     plan,
     import_,
     undo,

@@ -9,6 +9,7 @@ import click
 from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.formatting import plain, plural, some
 from kimo_assets.config import CONFIG_VARIABLE, DEFAULT_CONFIG, SourceConfig
+from kimo_assets.config.schema import write_schema
 from kimo_assets.errors import ConfigError
 from kimo_assets.setup.address import Address, read_address
 from kimo_assets.setup.draft import Draft, DraftSource
@@ -61,6 +62,7 @@ def init(call: Call, url: str, to: Path | None, schema: str | None, force: bool)
         engine.dispose()
     text = proposal.draft.text()
     _write(file, text)
+    write_schema(file.parent)
     call.config_path = call.config_path if file == _configured(call) else file
     if call.as_json:
         print_json(_proposal_as_json(file, proposal, address))
@@ -205,6 +207,8 @@ def pull(
     )
     pulled = draft_from(tables, sources)
     _write(file, pulled.draft.text())
+    if is_whole:
+        write_schema(file.parent)
     if call.as_json:
         print_json(_pulled_as_json(file, pulled, is_whole))
     else:

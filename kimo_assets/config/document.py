@@ -1,5 +1,5 @@
-"""A YAML file that remembers on which line each key stands, so that every complaint can say
-where.
+"""A YAML file that remembers on which line each key stands, so that every message about it can say
+so.
 """
 
 import os
@@ -15,21 +15,23 @@ from kimo_assets.errors import ConfigError
 CONFIG_VARIABLE = "KIMO_CONFIG"
 
 
-class _Loader(yaml.SafeLoader):
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_NULL, _BOOL, _INT = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int"))
+
+
+class PlainWordsLoader(yaml.SafeLoader):
     """YAML 1.2's plain words: NO, on and y are texts, and so are 001 and 12:30. An ERP's codes look
     like that.
     """
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":int"))]
+PlainWordsLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOL, _INT)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("(?i:true|false)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile("[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")
+PlainWordsLoader.add_implicit_resolver(_BOOL, re.compile("(?i:true|false)$"), list("tTfF"))
+PlainWordsLoader.add_implicit_resolver(
+    _INT, re.compile("[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")
 )
 
 
@@ -45,6 +47,7 @@ class Document:
 
     @classmethod
     def read(cls, file: Path) -> "Document":
+        """Raises: ConfigError for a file that is not there, is not YAML or has a key twice."""
         try:
             text = file.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -55,27 +58,29 @@ class Document:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file} cannot be read: {error}") from None
         try:
-            node = yaml.compose(text, Loader=_Loader)
+            node = yaml.compose(text, Loader=PlainWordsLoader)
         except yaml.YAMLError as error:
             raise _not_yaml(file, error) from None
         lines: dict[tuple[str, ...], str] = {}
         for path, line in _key_lines(node, ()) if node else ():
             if path in lines:
                 raise ConfigError(
-                    f"{file}, line {line}: {'.'.join(path)}: this key is there twice; keep one"
+                    f"{file}, line {line}: {'.'.join(path)}: this key is there twice. Keep one"
                 )
             lines[path] = f"{file}, line {line}"
         return cls(file, node, lines)
 
     def joined(self, other: "Document", base: tuple[str, ...]) -> "Document":
-        lines = self._lines | {base + path: place for path, place in other._lines.items()}
-        return Document(self.file, None, lines)
+        """One document for messages, in which the other one's keys stand below `base`."""
+        of_other = {base + path: line for path, line in other._lines.items()}
+        return Document(self.file, None, self._lines | of_other)
 
     def values(self) -> Any:
+        """The values, with the environment's in the place of ${VARIABLE}. Raises: ConfigError."""
         if self._node is None:
             return {}
         try:
-            values = _Loader("").construct_document(self._node)
+            values = PlainWordsLoader("").construct_document(self._node)
         except (yaml.YAMLError, ValueError) as error:
             raise _not_yaml(self.file, error) from None
         return self._expand(values, ())
@@ -89,14 +94,14 @@ class Document:
     def place(self, path: Sequence[str]) -> str:
         """`file, line N: the.key` of the path, or of the nearest key above it."""
         # A single mapping may stand without the list that the model makes of it.
-        known: tuple[str, ...] = ()
+        written: tuple[str, ...] = ()
         for part in path:
-            if not part.isdigit() or (*known, part) in self._lines:
-                known += (part,)
-        key = ".".join(known)
-        for length in range(len(known), 0, -1):
-            if known[:length] in self._lines:
-                return f"{self._lines[known[:length]]}: {key}"
+            if not part.isdigit() or (*written, part) in self._lines:
+                written += (part,)
+        key = ".".join(written)
+        for length in range(len(written), 0, -1):
+            if line := self._lines.get(written[:length]):
+                return f"{line}: {key}"
         return f"{self.file}: {key}" if key else str(self.file)
 
     def _expand(self, value: Any, path: tuple[str, ...]) -> Any:
@@ -105,7 +110,7 @@ class Document:
         if isinstance(value, list):
             return [self._expand(item, path) for item in value]
         if isinstance(value, str):
-            return re.sub(r"\$\{(\w+)\}", lambda match: self._variable(match[1], path), value)
+            return _VARIABLE.sub(lambda match: self._variable(match[1], path), value)
         return value
 
     def _variable(self, name: str, path: tuple[str, ...]) -> str:
@@ -119,7 +124,7 @@ def _texts(node: yaml.Node) -> Any:
         return {str(key.value): _texts(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         return [_texts(value) for value in node.value]
-    return None if node.tag == "tag:yaml.org,2002:null" else node.value
+    return None if node.tag == _NULL else node.value
 
 
 def _not_yaml(file: Path, error: Exception) -> ConfigError:
@@ -129,6 +134,7 @@ def _not_yaml(file: Path, error: Exception) -> ConfigError:
 
 
 def _key_lines(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Each key and each position of a list as a path, with its line. The first line is 1."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))

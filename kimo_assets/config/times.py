@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from kimo_assets.errors import nearest
 
 _EXPECTED = (
-    "Expected five fields: minute, hour, day of the month, month, day of the week; e.g. 30 2 * * *"
+    "Expected five fields: minute, hour, day of the month, month, day of the week, e.g. 30 2 * * *"
     " (each night at 02:30) or */10 6-20 * * 1-6"
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -23,11 +23,16 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("day of the week", 0, 7, _DAYS),
 )
 _PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<every>\d+))?")
+# Months that have fewer than 31 days. February has 29 in some years.
 _LONGEST = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 
 
 def check_cron(expression: str) -> None:
-    """Raises: ValueError that says what is wrong, and what was expected."""
+    """Raises: ValueError that says what is wrong, and what was expected.
+
+    A day that no month of the expression has, such as 31 of February, is a mistake as well: it
+    would never run.
+    """
     fields = expression.split()
     if len(fields) != len(_FIELDS):
         raise ValueError(f"'{expression}' has {len(fields)} fields. {_EXPECTED}")
@@ -42,21 +47,24 @@ def _numbers(
     written: str, name: str, smallest: int, biggest: int, names: tuple[str, ...]
 ) -> set[int]:
     """The numbers that a field means."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in written.split(","):
         match = _PART.fullmatch(part)
         if match is None:
             raise ValueError(f"'{part}' is no {name}. {_EXPECTED}")
         first, last, every = match["first"], match["last"], int(match["every"] or 1)
-        low = smallest if first is None else _number(first, name, smallest, names)
-        high = biggest if first is None or (match["every"] and last is None) else low
-        high = _number(last, name, smallest, names) if last else high
+        low = high = _number(first, name, smallest, names) if first else smallest
+        if last:
+            high = _number(last, name, smallest, names)
+        elif first is None or match["every"]:
+            # `*` goes to the end, and so does `5/10`: from 5 on, every 10th.
+            high = biggest
         if not smallest <= low <= high <= biggest or every < 1:
             raise ValueError(
                 f"'{part}' is no {name}: it goes from {smallest} to {biggest}. {_EXPECTED}"
             )
-        found |= set(range(low, high + 1, every))
-    return found
+        numbers |= set(range(low, high + 1, every))
+    return numbers
 
 
 def _number(text: str, name: str, smallest: int, names: tuple[str, ...]) -> int:
@@ -75,9 +83,7 @@ def check_zone(name: str) -> None:
         from zoneinfo import available_timezones
 
         close = nearest(name, available_timezones())
-        hint = (
-            f"Did you mean {' or '.join(close)}?"
-            if close
-            else "Expected a name such as Europe/Rome"
-        )
+        hint = "Expected a name such as Europe/Rome"
+        if close:
+            hint = f"Did you mean {' or '.join(close)}?"
         raise ValueError(f"there is no time zone '{name}'. {hint}") from None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kimo_assets.config.schema import write_schema
 from kimo_assets.demo.accounts import draw_accounts, write_accounts
 from kimo_assets.demo.agents import draw_agents, write_agents
 from kimo_assets.demo.documents import write_documents
@@ -62,6 +63,7 @@ def generate_company(
     directory.mkdir(parents=True, exist_ok=True)
     # First of all, so that a directory left by a crash can be written over.
     config_path.write_text(kimo_yaml(), encoding="utf-8")
+    write_schema(directory)
     settings_path = directory / SETTINGS_FILE
     settings_path.write_text(settings_yaml(draw_agents(size, seed)), encoding="utf-8")
     with new_erp(erp_path, on_progress) as (erp, connection):
@@ -93,8 +95,9 @@ def _check_directory(directory: Path) -> None:
 
 
 def _is_ours(made: Path) -> bool:
+    """The marker is the first line, in kimo.yaml after the line for editors."""
     with made.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().startswith(MARKER)
+        return any(line.startswith(MARKER) for line in (file.readline(), file.readline()))
 
 
 def _write_tables(erp: ErpWriter, scale: Scale, seed: int) -> Items:

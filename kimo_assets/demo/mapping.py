@@ -5,13 +5,15 @@ The format itself is defined by `kimo_assets.config`.
 
 from textwrap import dedent, indent
 
+from kimo_assets.config.schema import EDITOR_LINE
 from kimo_assets.demo.erp_tables import AREAS, EXPORTED, Table
 from kimo_assets.demo.names import COMPANY, MAKERS_SITE
 
 MARKER = "# kimo demo company"
-"""First line of the file: what allows the demo to write over it."""
+"""In the first lines of the file: what allows the demo to write over it."""
 
-_HEAD = f"""{MARKER}
+_HEAD = f"""{EDITOR_LINE}
+{MARKER}
 # {COMPANY}: food, beverages and household goods for bars, restaurants, hotels and shops. All invented.
 # Made by `kimo demo`, which writes over this file: copy it elsewhere before you change it.
 

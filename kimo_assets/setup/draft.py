@@ -10,6 +10,7 @@ from textwrap import wrap
 import yaml
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.config.schema import EDITOR_LINE
 
 _WIDTH = 120
 _REMARK_COLUMN = 44
@@ -124,6 +125,9 @@ class Draft:
             if odd:
                 entity.doubt = f"kimo.yaml would take {_VARIABLE.search(odd[0])[0]} for an environment variable"  # type: ignore[index]
         head = "\n".join(_comment(self.head)) + "\n"
+        # The schema is that of a whole kimo.yaml, so that a file for `mapping:` has no such line.
+        if self.sources:
+            head = f"{EDITOR_LINE}\n{head}"
         return head + _sources(self.sources) + self._entities() + _export(self.export) + self._end()
 
     def _entities(self) -> str:

@@ -34,6 +34,7 @@ def test_there_are_exactly_the_commands_that_work() -> None:
         "demo",
         "init",
         "mapping",
+        "schema",
         "plan",
         "import",
         "undo",

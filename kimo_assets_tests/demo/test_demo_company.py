@@ -17,6 +17,7 @@ from PIL import Image
 from kimo_assets.catalog import load_catalog
 from kimo_assets.catalog.model import Entity, Field
 from kimo_assets.config import EntityMapping, load_config
+from kimo_assets.config.schema import EDITOR_LINE, SCHEMA_FILE, schema_text
 from kimo_assets.demo import SCALES, DemoCompany, change_company, generate_company
 from kimo_assets.demo.codes import ean_check_digit, iban_remainder, luhn_check_digit
 from kimo_assets.demo.erp_tables import ANSWERS
@@ -218,6 +219,11 @@ def test_a_small_company_has_as_many_right_rows_as_its_scale_says(
 ) -> None:
     planted = sum(n for (name, _), n in company.wrong_rows.items() if name == entity)
     assert len(entities[entity]) == count + planted
+
+
+def test_editors_find_the_schema_beside_kimo_yaml(company: DemoCompany) -> None:
+    assert company.config_path.read_text(encoding="utf-8").startswith(f"{EDITOR_LINE}\n")
+    assert (company.directory / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
 
 
 def test_51_entities_are_mapped_and_only_the_erps_answers_to_exports_are_empty(

@@ -172,7 +172,7 @@ FAULTS = {
     ),
     "duplicate key": (
         "Role:\n  A: {}\n  A: {}",
-        "line 3: Role.A: this key is there twice; keep one",
+        "line 3: Role.A: this key is there twice. Keep one",
     ),
     "duplicate in a list": (
         ROLE + "UserRole: {u: [R, R]}",

@@ -10,6 +10,7 @@ from sqlalchemy import Boolean, Date, Integer, Numeric, String
 
 from kimo_assets.cli import main
 from kimo_assets.config import load_config
+from kimo_assets.config.schema import EDITOR_LINE, SCHEMA_FILE, schema_text
 from kimo_assets_tests.support.integrations import Command, Integration
 
 
@@ -69,6 +70,14 @@ def test_a_database_whose_tables_carry_the_names_imports_by_the_commands_alone(
     assert report["steps"]["3"]["Account"]["rows"] == 7
     findings = command.json("check")
     assert [finding for finding in findings if finding["level"] == "error"] == []
+
+
+def test_editors_find_the_schema_beside_the_file(sqlite: Integration, command: Command) -> None:
+    fill(sqlite)
+    command.run("init", sqlite.url, "--to", str(command.folder / "own" / "kimo.yaml"))
+    own = command.folder / "own"
+    assert (own / "kimo.yaml").read_text(encoding="utf-8").startswith(f"{EDITOR_LINE}\n")
+    assert (own / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
 
 
 def test_the_file_says_what_was_found_and_what_was_not(
@@ -327,4 +336,4 @@ def test_a_path_counts_from_here_on_the_command_line_and_from_the_file_in_the_fi
     there = tmp_path / "there" / "kimo.yaml"
     command.run("init", "sqlite:///integration.sqlite", "--to", str(there))
     assert load_config(there).sources["erp"].url == sqlite.url
-    assert os.listdir(there.parent) == ["kimo.yaml"]
+    assert sorted(os.listdir(there.parent)) == ["kimo.schema.json", "kimo.yaml"]

@@ -12,6 +12,7 @@ from sqlalchemy import Integer, String, Text
 from kimo_assets.catalog import load_catalog
 from kimo_assets.config import EntityMapping, load_config
 from kimo_assets.config.models import ExportConfig
+from kimo_assets.config.schema import EDITOR_LINE, SCHEMA_FILE
 from kimo_assets.database.server import Database
 from kimo_assets.pipeline.workflows import run_import
 from kimo_assets_tests.support.integrations import Command, Integration
@@ -122,6 +123,8 @@ def test_northwind_under_the_vendors_tables_imports_as_the_example_does(
     integrator(integration, **vendor_rows(example.entities))
     said = command.json("mapping", "pull", integration.url, "--erp-url", f"sqlite:///{file}")
     assert (said["whole"], said["kept_as_comments"], said["left_out"]) == (True, {}, {})
+    assert command.text.startswith(f"{EDITOR_LINE}\n")
+    assert (command.folder / SCHEMA_FILE).exists()
     assert stripped(load_config(command.file).entities) == stripped(example.entities)
     assert command.imported()["success"] is True
     expected = new_database()
@@ -678,6 +681,9 @@ def test_beside_a_kimo_yaml_that_is_there_the_mapping_goes_into_a_file_of_its_ow
     said = command.json("mapping", "pull", sqlite.url, "--erp-url", "sqlite:///e")
     assert said["file"] == str(command.folder / "mapping.yaml")
     assert load_config(command.file).entities["Zone"][0].table == "Z"
+    # The schema is that of a whole kimo.yaml.
+    assert EDITOR_LINE not in (command.folder / "mapping.yaml").read_text(encoding="utf-8")
+    assert not (command.folder / SCHEMA_FILE).exists()
     assert "is there already" in command.run("mapping", "pull", sqlite.url, code=2).stderr
 
 

@@ -21,6 +21,7 @@ from kimo_assets.config import SourceConfig
 from kimo_assets.database.server import Database
 from kimo_assets.sources.connection import open_source
 from kimo_assets_tests.support.company import Row, url_of
+from kimo_assets_tests.support.editor import mistakes
 
 _numbers = count()
 
@@ -142,6 +143,9 @@ class Command:
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == code, result.output
+        if code == 0 and arguments[0] in ("init", "mapping") and self.file.exists():
+            # Whatever stands in a database's names, an editor marks no mistake in the file.
+            assert mistakes(self.text) == []
         return result
 
     def json(self, *arguments: str, code: int = 0) -> Any:

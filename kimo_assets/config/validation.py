@@ -1,0 +1,220 @@
+"""What a kimo.yaml says, held against the catalogue and against itself: names, URLs, schedules.
+
+Whether tables and columns are there only the source can tell, so that `kimo check` looks.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from sqlalchemy.engine import make_url
+
+from kimo_assets.catalog import Catalog, Entity, load_catalog
+from kimo_assets.catalog.menu import SCHEDULED
+from kimo_assets.config.document import Document
+from kimo_assets.config.models import (
+    EntityMapping,
+    ExportMapping,
+    KimoConfig,
+    SchedulesConfig,
+)
+from kimo_assets.config.times import check_cron, check_zone
+from kimo_assets.errors import ConfigError, UnknownEntityError, nearest
+
+Path = tuple[str, ...]
+
+
+def check(config: KimoConfig, document: Document) -> None:
+    """Raises: ConfigError about the first mistake, with file, line and key."""
+    catalog = load_catalog()
+    _check_urls(config, document)
+    _check_entities(config, document, catalog)
+    _check_statuses(config, document, catalog)
+    _check_export(config, document, catalog)
+    _check_schedules(config, document)
+
+
+def _check_urls(config: KimoConfig, document: Document) -> None:
+    """The text of a URL may hold a password: no message repeats it."""
+    for source, section in config.sources.items():
+        try:
+            make_url(section.url)
+        except Exception:
+            raise ConfigError(
+                f"{document.place(('sources', source, 'url'))}: not a database URL. "
+                "Expected e.g. mssql+pyodbc://user:password@host/database or sqlite:///erp.sqlite"
+            ) from None
+    own = {"dagster_url": config.database.dagster_url}
+    if config.database.url != "embedded":
+        own["url"] = config.database.url
+    for key, url in own.items():
+        if url is not None and not re.match(r"postgresql(\+\w+)?://", url):
+            raise ConfigError(
+                f"{document.place(('database', key))}: not the URL of a PostgreSQL. "
+                "Expected e.g. postgresql://user:password@host/database"
+            )
+
+
+# --- entities
+
+
+def _check_entities(config: KimoConfig, document: Document, catalog: Catalog) -> None:
+    for name, mappings in config.entities.items():
+        path = ("entities", name)
+        _check_is_imported(name, document, catalog, path)
+        for position, mapping in enumerate(mappings):
+            _check_mapping(config, document, catalog[name], mapping, (*path, str(position)))
+
+
+def _check_is_imported(name: str, document: Document, catalog: Catalog, path: Path) -> None:
+    """Some entities only go to the ERP, and some only Kimo makes (catalog/data/made.yaml)."""
+    if name in catalog.derived:
+        raise ConfigError(
+            f"{document.place(path)}: {name} is made by Kimo itself, it cannot be imported. Take it"
+            " out"
+        )
+    if name not in catalog.entities:
+        raise ConfigError(f"{document.place(path)}: {UnknownEntityError(name, catalog.entities)}")
+    if catalog[name].direction == "export":
+        raise ConfigError(
+            f"{document.place(path)}: {name} is only exported to the ERP, it cannot be imported"
+        )
+
+
+def _check_mapping(
+    config: KimoConfig, document: Document, entity: Entity, mapping: EntityMapping, path: Path
+) -> None:
+    if mapping.source not in config.sources:
+        raise ConfigError(
+            f"{document.place((*path, 'source'))}: source '{mapping.source}' is not among `sources`"
+        )
+    _check_fields(document, entity, mapping, path)
+
+
+def _check_fields(
+    document: Document, entity: Entity, mapping: EntityMapping | ExportMapping, path: Path
+) -> None:
+    for key in ("fields", "transform"):
+        for field in getattr(mapping, key):
+            if field not in entity.fields:
+                raise ConfigError(
+                    f"{document.place((*path, key, field))}: {entity.name} has no field"
+                    f" '{field}'. {_fields_like(field, entity)}"
+                )
+
+
+def _fields_like(field: str, entity: Entity) -> str:
+    if close := nearest(field, entity.fields):
+        return f"Did you mean {' or '.join(close)}?"
+    return f"It has: {', '.join(entity.fields)}."
+
+
+def _check_statuses(config: KimoConfig, document: Document, catalog: Catalog) -> None:
+    """A kind of status is an entity and the number of its field: Account1 for ErpStatusId1."""
+    kinds = {
+        f"{entity.name}{field.removeprefix('ErpStatusId')}"
+        for entity in catalog.entities.values()
+        for field in entity.fields
+        if field.startswith("ErpStatusId")
+    }
+    for kind in config.erp_statuses:
+        if kind not in kinds:
+            examples = nearest(kind, kinds) or sorted(kinds)
+            raise ConfigError(
+                f"{document.place(('erp_statuses', kind))}: there is no such kind of status."
+                f" Expected an entity and a number, e.g. {', '.join(examples[:3])}"
+            )
+
+
+# --- export
+
+
+def _check_export(config: KimoConfig, document: Document, catalog: Catalog) -> None:
+    """Without entities nothing is exported, and a source need not be there."""
+    section = config.export
+    if section.entities and section.source not in config.sources:
+        raise ConfigError(
+            f"{document.place(('export', 'source'))}: source '{section.source}' is not among"
+            " `sources`"
+        )
+    for name, mapping in section.entities.items():
+        path = ("export", "entities", name)
+        _check_is_exported(name, config, document, catalog)
+        _check_fields(document, catalog[name], mapping, path)
+        _check_steps_out(document, catalog[name], mapping, path)
+
+
+def _check_is_exported(name: str, config: KimoConfig, document: Document, catalog: Catalog) -> None:
+    """A part, such as a line, travels with its head, so that the head has to be listed as well."""
+    listed = config.export.entities
+    heads = catalog.sent_to_erp
+    head_of_part = {part: head for head in heads for part in catalog.sent_with(head)}
+    key = document.place(("export", "entities", name))
+    if name not in catalog.all:
+        raise ConfigError(f"{key}: {UnknownEntityError(name, catalog.all)}")
+    if name not in heads and name not in head_of_part:
+        sent = [*heads, *head_of_part]
+        close = nearest(name, sent)
+        hint = f"Did you mean {' or '.join(close)}?"
+        if not close:
+            hint = f"Expected one of {', '.join(sent)}"
+        raise ConfigError(f"{key}: {name} is never sent to the ERP. {hint}")
+    if name in head_of_part and head_of_part[name] not in listed:
+        head = head_of_part[name]
+        raise ConfigError(f"{key}: {name} travels with {head}, which is not listed. Add {head}")
+
+
+def _check_steps_out(
+    document: Document, entity: Entity, mapping: ExportMapping, path: Path
+) -> None:
+    """What a transformation of the export reads are Kimo's fields. The SyncReference goes
+    as it is.
+    """
+    by_fold = {field.casefold() for field in entity.fields}
+    for field, transformation in mapping.transform.items():
+        key = document.place((*path, "transform", field))
+        if field == "SyncReference":
+            raise ConfigError(
+                f"{key}: the ERP's answer is bound by the SyncReference, so it goes as it is."
+                " Take it out"
+            )
+        for column in transformation.columns(field):
+            if column.casefold() not in by_fold:
+                raise ConfigError(
+                    f"{key}: reads '{column}', and {entity.name} has no such field."
+                    f" {_fields_like(column, entity)}"
+                )
+
+
+# --- schedules
+
+
+def _check_schedules(config: KimoConfig, document: Document) -> None:
+    section = config.schedules
+    _check_time(document, ("timezone",), section.timezone, check_zone)
+    for path, cron in _crons(section):
+        _check_time(document, path, cron, check_cron)
+    for position, schedule in enumerate(section.entities):
+        try:
+            config.choose(list(schedule.entities), only_listed=schedule.only_listed)
+        except UnknownEntityError as error:
+            path = ("schedules", "entities", str(position), "entities")
+            raise ConfigError(f"{document.place(path)}: {error}") from None
+
+
+def _crons(section: SchedulesConfig) -> Iterator[tuple[Path, str]]:
+    """(its key, the expression) of all that has a schedule."""
+    for position, schedule in enumerate(section.entities):
+        yield ("entities", str(position), "cron"), schedule.cron
+    for key in SCHEDULED:
+        cron: str | None = getattr(section, key)
+        if cron is not None:
+            yield (key,), cron
+
+
+def _check_time(
+    document: Document, path: Path, value: str, check_value: Callable[[str], None]
+) -> None:
+    try:
+        check_value(value)
+    except ValueError as error:
+        raise ConfigError(f"{document.place(('schedules', *path))}: {error}") from None
