@@ -72,8 +72,8 @@ def evaluated(example: Example, folder: Path) -> Outcome:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.step}: {example.row}")
 def test_an_example_gives_what_the_page_says(example: Example, tmp_path: Path) -> None:
     outcome = evaluated(example, tmp_path)
-    if refused := re.fullmatch(r"refused \(`(\w+)`\): (.*)", example.gives):
-        assert (outcome.refused[0].rule, outcome.refused[0].detail) == refused.groups()
+    if rejected := re.fullmatch(r"rejected \(`(\w+)`\): (.*)", example.gives):
+        assert (outcome.refused[0].rule, outcome.refused[0].detail) == rejected.groups()
     else:
         assert not outcome.refused
         assert text_of(outcome.values[0]) == (

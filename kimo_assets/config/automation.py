@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kimo_assets.catalog import menu
 from kimo_assets.config.section import Section
 
 Cron = Annotated[
@@ -57,7 +58,7 @@ class SchedulesConfig(Section):
     full_import: Cron | None = Field(
         default=None,
         description=(
-            "When everything is imported (Import completo), as five fields of cron: minute, hour, "
+            f"When everything is imported ({menu.FULL_IMPORT.title}), as five fields of cron: minute, hour, "
             "day of the month, month, day of the week."
         ),
     )
@@ -70,25 +71,25 @@ class SchedulesConfig(Section):
     )
     export: Cron | None = Field(
         default=None,
-        description="When records are sent to the ERP (Export verso Erp), as five fields of cron.",
+        description=f"When records are sent to the ERP ({menu.EXPORT.title}), as five fields of cron.",
     )
     import_files: Cron | None = Field(
         default=None,
         description=(
-            "When pictures are imported from files (Importazione file immagini articoli), as five "
+            f"When pictures are imported from files ({menu.IMPORT_FILES.title}), as five "
             "fields of cron."
         ),
     )
     download_images: Cron | None = Field(
         default=None,
         description=(
-            "When pictures are downloaded (Download immagini da url), as five fields of cron."
+            f"When pictures are downloaded ({menu.DOWNLOAD_IMAGES.title}), as five fields of cron."
         ),
     )
     geocoding: Cron | None = Field(
         default=None,
         description=(
-            "When coordinates are asked for (Geocodifica Account), as five fields of cron."
+            f"When coordinates are asked for ({menu.GEOCODE.title}), as five fields of cron."
         ),
     )
     morning_report: Cron | None = Field(

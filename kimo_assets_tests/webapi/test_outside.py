@@ -272,12 +272,7 @@ def test_every_parameter_status_and_error_of_the_program_is_on_the_page() -> Non
     code = "".join(
         file.read_text(encoding="utf-8") for file in (ROOT / "kimo_assets" / "webapi").glob("*.py")
     )
-    errors = set(
-        re.findall(
-            r'\b[1-5]\d\d, "(\w+)"',
-            code.replace("\n", "").replace(" " * 16, " ").replace("( ", "("),
-        )
-    )
+    errors = set(re.findall(r'\b[1-5]\d\d,\s+"(\w+)"', code))
     assert {"Discarded", "NoToken", "Unauthorized", "WebserverDown"} <= errors
     assert [name for name in errors - {"Broken"} if f"`{name}`" not in PAGE] == []
 
