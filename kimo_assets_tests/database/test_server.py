@@ -63,12 +63,23 @@ def test_a_server_that_was_killed_recovers_and_stops_with_its_last_living_user(
     assert _postmaster(folder) is None
 
 
-def _use(company: KimoConfig, statement: str, *, seconds: float) -> subprocess.Popen[str]:
+def test_another_user_s_lock_in_the_temporary_folder_shuts_nobody_out(
+    company: KimoConfig, tmp_path: Path
+) -> None:
+    # A folder cannot be opened as a file, by root neither.
+    (tmp_path / ".lockfile").mkdir()
+    process = _use(company, "SELECT 1", seconds=0, TMPDIR=str(tmp_path))
+    assert process.wait(30) == 0
+
+
+def _use(
+    company: KimoConfig, statement: str, *, seconds: float, **variables: str
+) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", _USE, str(company.path), statement, str(seconds)],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | variables,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
