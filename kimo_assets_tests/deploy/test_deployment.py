@@ -1,6 +1,7 @@
 """kimo check looks at the place where Kimo runs: each line by what is really there."""
 
 import os
+import pwd
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from kimo_assets.diagnostics.deployment import (
     existing,
 )
 from kimo_assets_tests.support.integrations import Command
+from kimo_assets_tests.support.rights import needs_linux, ordinary_rights, read_only
 
 SECRET = "a-planted-password"
 
@@ -37,19 +39,6 @@ def listening() -> Iterator[int]:
         yield int(server.getsockname()[1])
 
 
-@pytest.fixture
-def nobody() -> Iterator[None]:
-    """As another user than root, who may do everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 def test_a_plain_company_is_told_of_its_folder_its_disk_and_its_time_zone(tmp_path: Path) -> None:
     found = looked(tmp_path, "")
     assert {what: one.level for what, one in found.items() if what != "disk"} == {
@@ -61,12 +50,13 @@ def test_a_plain_company_is_told_of_its_folder_its_disk_and_its_time_zone(tmp_pa
     assert not (tmp_path / "data").exists()
 
 
-def test_a_folder_without_rights_is_an_error_that_names_the_user(
-    server_folder: Path, nobody: None
-) -> None:
-    told = check_writable("data_dir", server_folder / "data" / "new")
+@needs_linux
+def test_a_folder_without_rights_is_an_error_that_names_the_user(tmp_path: Path) -> None:
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    with read_only(tmp_path), ordinary_rights():
+        told = check_writable("data_dir", tmp_path / "data" / "new")
     assert told.level == "error"
-    assert "user nobody cannot write there: PermissionError" in told.message
+    assert f"user {user} cannot write there: PermissionError" in told.message
 
 
 def test_a_folder_leaves_no_probe_behind(tmp_path: Path) -> None:

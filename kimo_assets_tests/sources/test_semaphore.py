@@ -426,14 +426,15 @@ def test_of_two_processes_that_race_for_it_exactly_one_wins(
     other = new_database()
     context = forkserver()
     for _ in range(8):
-        barrier = context.Barrier(2)
+        lines = context.Pipe()
         racers = [
-            context.Process(target=race, args=(erp.url, own.dsn, barrier))
-            for own in (own_database, other)
+            context.Process(target=race, args=(erp.url, own.dsn, line))
+            for own, line in zip((own_database, other), lines, strict=True)
         ]
         for racer in racers:
             racer.start()
-        for racer in racers:
+        for racer, line in zip(racers, lines, strict=True):
             racer.join()
+            line.close()
         assert sorted(racer.exitcode or 0 for racer in racers) == [WON, LOST]
         assert erp.rows == [IDLE] * len(rows)

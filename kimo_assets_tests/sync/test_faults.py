@@ -15,6 +15,7 @@ from kimo_assets.database.locks import exclusive
 from kimo_assets.errors import LockedError, StoreError
 from kimo_assets.sync.client.client import sync_agent
 from kimo_assets_tests.support.company import RawText, World, agents, ids, links, run_and_kill
+from kimo_assets_tests.support.rights import needs_linux, read_only
 from kimo_assets_tests.sync.test_changes import users
 from kimo_assets_tests.sync.test_format import manifest_of
 
@@ -164,20 +165,7 @@ except KimoError as error:
     return failures
 
 
-# Rights mean nothing to root unless it gives up the power to pass them over (Linux:
-# CAP_DAC_OVERRIDE).
-WITHOUT_PRIVILEGE = """
-import ctypes, os
-if os.geteuid() == 0:
-    libc = ctypes.CDLL(None, use_errno=True)
-    header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-    assert libc.capget(header, data) == 0
-    data[0] &= ~0b110
-    assert libc.capset(header, data) == 0
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="privileges of Linux")
+@needs_linux
 def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_changes(
     company: World,
 ) -> None:
@@ -185,13 +173,12 @@ def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_cha
     company.erp(Zone=[{**zone, "Description": "new"} for zone in ZONES])
     company.done(1, 2)
     folders = [company.store, *(found for found in company.store.rglob("*") if found.is_dir())]
-    for folder in folders:
-        folder.chmod(0o500)
-    try:
-        failures = step_3_in_a_process(company, WITHOUT_PRIVILEGE)
-    finally:
-        for folder in folders:
-            folder.chmod(0o700)
+    with read_only(*folders):
+        failures = step_3_in_a_process(
+            company,
+            "from kimo_assets_tests.support.rights import give_up_root_s_rights;"
+            " give_up_root_s_rights()",
+        )
     assert set(failures) == {"Zone"}
     assert f"The sync store {company.store} cannot be written: PermissionError" in failures["Zone"]
     assert "Correct the folder or URL under `sync: store:` in kimo.yaml" in failures["Zone"]
