@@ -6,10 +6,10 @@ DEMO := demo-company
 SCALE ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint test-ui stress bench clean
+.PHONY: help demo dev test lint test-portable test-ui stress bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.runtime  ## a demo company, a full import, the report (SCALE=small|medium|large)
 	@$(BIN)/kimo demo --dir $(DEMO) --scale $(SCALE)
@@ -25,6 +25,9 @@ lint: $(VENV)/.dev  ## ruff, its formatter and mypy
 	@$(BIN)/ruff format --check kimo_assets kimo_assets_tests benchmarks
 	@$(BIN)/ruff check kimo_assets kimo_assets_tests benchmarks
 	@$(BIN)/mypy
+
+test-portable: $(VENV)/.dev  ## only what depends on the machine: its user, its Python, its folders
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m portable
 
 test-ui: $(VENV)/.dev  ## only the tour of the UI in a real Chromium
 	@$(BIN)/python -m pytest -q -m ui

@@ -34,6 +34,26 @@ from kimo_assets_tests.support.integrations import (  # noqa: F401 (fixtures)
 MYSQL_VARIABLE = "KIMO_TEST_MYSQL_URL"
 _TEMPLATE = "kimo_template"
 
+# What a terminal, a shell or a CI service may set, and programs then act upon: width and colours,
+# a company of the user's own, another PostgreSQL, a proxy.
+_OF_THE_SHELL = (
+    "COLUMNS",
+    "LINES",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+    "KIMO_CONFIG",
+    "DAGSTER_HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+)
+
 # Ends other sessions (a killed run's may still be there), and removes all rows and all that staging
 # and loads have made.
 EMPTY_AGAIN = """
@@ -56,6 +76,18 @@ DO $$ DECLARE used text; BEGIN
     EXECUTE coalesce('TRUNCATE ' || used || ' RESTART IDENTITY CASCADE', 'SELECT');
 END $$
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_plain_shell() -> Iterator[None]:
+    """The tests print into a pipe of no width, whatever shell or CI service they are started
+    from.
+    """
+    of_postgresql = [name for name in os.environ if name.startswith("PG")]
+    with pytest.MonkeyPatch.context() as environment:
+        for name in (*_OF_THE_SHELL, *of_postgresql):
+            environment.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -161,12 +193,6 @@ def own_database(_reused_database: Database) -> Iterator[Database]:
     yield _reused_database
     with _reused_database.connect() as connection:
         connection.execute(EMPTY_AGAIN)
-
-
-@pytest.fixture(autouse=True)
-def _a_pipe_of_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables are as wide as a pipe's, whatever terminal the tests were started from."""
-    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.errors import ConfigError, UnknownEntityError
 from kimo_assets_tests.support.editor import mistakes
 
+pytestmark = pytest.mark.portable
+
 SOURCES = "sources: {erp: {url: 'sqlite:///erp.sqlite'}}\n"
 SECRET = "s3cret"
 

@@ -14,6 +14,8 @@ from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.database.locks import exclusive
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 
+pytestmark = pytest.mark.portable
+
 
 def test_an_import_prints_a_table_per_step_and_its_progress_on_stderr(
     new_company: NewCompany,
@@ -122,13 +124,15 @@ def test_a_wrong_kimo_yaml_is_exit_code_2_with_file_and_line(
     assert json.loads(result.stdout)["error"]["type"] == "ConfigError"
 
 
-def test_the_demo_makes_imports_and_says_what_next(tmp_path: Path) -> None:
+def test_the_demo_makes_imports_and_says_what_next(server_folder: Path) -> None:
     """As a process of its own, on the embedded PostgreSQL, with the output in pipes."""
+    folder = server_folder / "demo"
+    folder.mkdir()
     kimo = [sys.executable, "-c", "from kimo_assets.cli import main; main()"]
     environment = {**os.environ, "COLUMNS": "100"}
     made = subprocess.run(
         [*kimo, "demo", "--dir", "company"],
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
@@ -140,7 +144,7 @@ def test_the_demo_makes_imports_and_says_what_next(tmp_path: Path) -> None:
     agent = made.stdout.partition("kimo --config company/kimo.yaml agent ")[2].split()[0]
     synced = subprocess.run(
         [*kimo, "agent", agent, "--to", "a.sqlite", "--config", "company/kimo.yaml"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
     )
@@ -148,10 +152,10 @@ def test_the_demo_makes_imports_and_says_what_next(tmp_path: Path) -> None:
     assert "settings.yaml: 17 sections of settings" in made.stderr
     users = subprocess.run(
         [*kimo, "settings", "show", "User", "--config", "company/kimo.yaml"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
     )
     assert "User: 17 rows" in users.stdout, users.stderr
-    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as tablet:
+    with closing(sqlite3.connect(folder / "a.sqlite")) as tablet:
         assert tablet.execute('SELECT count(*) > 0 FROM "Account"').fetchone() == (1,)

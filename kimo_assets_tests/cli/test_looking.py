@@ -12,6 +12,8 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.cli import main
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 
+pytestmark = pytest.mark.portable
+
 # --- status
 # -----------------------------------------------------------------------------------------------
 

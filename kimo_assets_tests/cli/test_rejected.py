@@ -13,6 +13,8 @@ from kimo_assets.staging.quarantine import RULES
 from kimo_assets.staging.rejected_csv import cell
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 
+pytestmark = pytest.mark.portable
+
 
 def read(file: Path) -> list[dict[str, str]]:
     """As Excel of an Italian Windows reads it: the mark says UTF-8, semicolons part columns."""

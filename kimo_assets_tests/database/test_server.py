@@ -15,6 +15,8 @@ import pytest
 
 from kimo_assets.config import KimoConfig, load_config
 
+pytestmark = pytest.mark.portable
+
 _USE = """
 import sys, time
 from kimo_assets.config import load_config

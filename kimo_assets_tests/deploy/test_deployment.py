@@ -24,6 +24,8 @@ from kimo_assets.diagnostics.deployment import (
 from kimo_assets_tests.support.integrations import Command
 from kimo_assets_tests.support.rights import needs_linux, ordinary_rights, read_only
 
+pytestmark = pytest.mark.portable
+
 SECRET = "a-planted-password"
 
 

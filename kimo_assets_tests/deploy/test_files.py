@@ -22,6 +22,8 @@ from kimo_assets.config import load_config
 from kimo_assets.defs.instance import server_dagster_yaml
 from kimo_assets_tests.deploy.conftest import DEPLOY, ROOT
 
+pytestmark = pytest.mark.portable
+
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 COMPOSE = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text(encoding="utf-8"))
 VALUES = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text(encoding="utf-8"))

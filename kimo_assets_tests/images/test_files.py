@@ -33,6 +33,8 @@ from kimo_assets_tests.images.image_fixtures import (
     quarters,
 )
 
+pytestmark = pytest.mark.portable
+
 
 def figures(report: TaskReport) -> dict[str, int]:
     """The counts that are not zero, but for the bytes."""

@@ -12,6 +12,8 @@ from kimo_assets.errors import ImagesError
 from kimo_assets.images.names import Meaning, Names
 from kimo_assets.images.source_folder import Listing, Stamp, list_folder
 
+pytestmark = pytest.mark.portable
+
 NFC, NFD = unicodedata.normalize("NFC", "caffè"), unicodedata.normalize("NFD", "caffè")
 
 

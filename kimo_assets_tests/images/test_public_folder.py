@@ -13,6 +13,8 @@ from kimo_assets.images.picture import Recipe, Rendition, render
 from kimo_assets.images.public_folder import check, listing, publish, remove, sweep
 from kimo_assets_tests.images.image_fixtures import BLUE, RED, encoded, jpeg, quarters
 
+pytestmark = pytest.mark.portable
+
 RECIPE = Recipe(max_size_px=100, thumbnail_px=20)
 
 

@@ -12,6 +12,8 @@ from kimo_assets.notifications.runs import Failing, RefusedRows, RunNews, StepLi
 from kimo_assets.notifications.translations import WORDS, Words
 from kimo_assets_tests.notifications.conftest import settings_of
 
+pytestmark = pytest.mark.portable
+
 BEGAN = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 EVIL = "<script>alert(1)</script>\x1b[2J\r\nBcc: x@y.it"
 

@@ -23,7 +23,10 @@ from kimo_assets_tests.support.mail_server import (
 )
 
 # The server warns of passwords without TLS, which is what some tests are about.
-pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+pytestmark = [
+    pytest.mark.portable,
+    pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS"),
+]
 
 AT = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
 ANNA, BRUNO = "anna@firm.example", "bruno@firm.example"

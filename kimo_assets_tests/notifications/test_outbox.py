@@ -11,6 +11,8 @@ from kimo_assets.notifications.settings import NotificationSettings
 from kimo_assets_tests.notifications.conftest import settings_of
 from kimo_assets_tests.support.mail_server import MailServer
 
+pytestmark = pytest.mark.portable
+
 LETTER = Letter("Fatto", "Import", "good", "it")
 ANNA, BRUNO = "anna@firm.example", "bruno@firm.example"
 

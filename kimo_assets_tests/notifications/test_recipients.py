@@ -4,6 +4,8 @@ import pytest
 
 from kimo_assets.notifications.recipients import as_address, read_addresses
 
+pytestmark = pytest.mark.portable
+
 
 def test_several_stand_in_one_text_by_any_separator_each_once() -> None:
     good, wrong = read_addresses(["a@x.it, b@x.it;c@x.it|A@X.it", "d@x.it"], "here")

@@ -7,6 +7,8 @@ import pytest
 from kimo_assets.notifications.settings import NotificationSettings, notification_settings
 from kimo_assets_tests.support.company import World
 
+pytestmark = pytest.mark.portable
+
 CONSOLE = {
     "MailServer\\SmtpServer": "smtp.firm.it",
     "MailServer\\Port": "465",

@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from kimo_assets.notifications.runs import Told
 from kimo_assets.notifications.throttling import JobState, decide
+
+pytestmark = pytest.mark.portable
 
 BEGAN = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -10,6 +10,8 @@ from kimo_assets.progress import Progress
 from kimo_assets.reports import EntityReport
 from kimo_assets_tests.support.company import World, agents, ids, links, run_and_kill
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture
 def company(world: World) -> World:

@@ -16,6 +16,8 @@ from kimo_assets.errors import CustomTaskError
 from kimo_assets.sources.custom_task import run_custom_task
 from kimo_assets_tests.support.company import World, ids
 
+pytestmark = pytest.mark.portable
+
 
 def script(folder: Path, *lines: str, name: str = "prepare.sh") -> Path:
     file = folder / name

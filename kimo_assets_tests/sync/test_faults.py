@@ -19,6 +19,8 @@ from kimo_assets_tests.support.rights import needs_linux, read_only
 from kimo_assets_tests.sync.test_changes import users
 from kimo_assets_tests.sync.test_format import manifest_of
 
+pytestmark = pytest.mark.portable
+
 ZONES = [{"Id": f"Z{n:03}", "Description": f"zone {n}"} for n in range(200)]
 
 
