@@ -1,6 +1,4 @@
-"""Making a plan's snapshot the staged one: the table changes its schema, no row is read or
-written.
-"""
+"""A plan's snapshot becomes the staged one: its table changes the schema, no row is copied."""
 
 import time
 
@@ -14,14 +12,12 @@ from kimo_assets.staging.stage import last_snapshot, record_snapshot
 
 
 def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
-    """Takes the entity's snapshot from schema plan, in one transaction.
-
-    Where the plan has none of its own, what is staged is what it has seen, or was promoted before a
-    crash.
-    """
+    """Takes the entity's snapshot from schema plan, in one transaction."""
     started = time.monotonic()
     with connection.transaction():
         planned = last_snapshot(connection, entity, PLANNED)
+        # Without a snapshot of its own the plan saw what is staged, or it was promoted before a
+        # crash.
         if planned:
             _swap(connection, entity)
             _take_rejections(connection, entity, load)
@@ -32,7 +28,7 @@ def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
         snapshot = last_snapshot(connection, entity)
         rules = count_rules(connection, STAGED_AREA, entity)
         new = count_new(connection, STAGED_AREA.rejected, [entity], 1, load)
-    assert snapshot is not None, "a plan that is found has something to promote"  # noqa: S101
+    assert snapshot is not None, "a plan is about something staged"  # noqa: S101
     return StagedEntity(
         entity,
         time.monotonic() - started,
@@ -55,8 +51,9 @@ def _swap(connection: Connection, entity: str) -> None:
 
 
 def _take_rejections(connection: Connection, entity: str, load: int) -> None:
-    """In place of the snapshot's before. What was not refused before the plan either is new with
-    this load.
+    """Puts the plan's rejected rows in the place of those of the last snapshot.
+
+    A row that was not rejected before the plan is new with this load.
     """
     connection.execute(
         sql.SQL("DELETE FROM {} WHERE entity = %s AND step = 1").format(STAGED_AREA.rejected),
@@ -64,11 +61,12 @@ def _take_rejections(connection: Connection, entity: str, load: int) -> None:
     )
     kept = columns([name for name in KEPT_COLUMNS if name not in ("load", "since_load")])
     connection.execute(
-        sql.SQL(
-            "WITH taken AS (DELETE FROM {planned} WHERE entity = {entity} RETURNING *) INSERT INTO"
-            " {rejected} (load, since_load, {kept}) SELECT {load}, coalesce(nullif(since_load,"
-            " {no_load}), {load}), {kept} FROM taken ORDER BY id"
-        ).format(
+        sql.SQL("""
+            WITH taken AS (DELETE FROM {planned} WHERE entity = {entity} RETURNING *)
+            INSERT INTO {rejected} (load, since_load, {kept})
+            SELECT {load}, coalesce(nullif(since_load, {no_load}), {load}), {kept}
+            FROM taken ORDER BY id
+            """).format(
             planned=PLANNED.rejected,
             rejected=STAGED_AREA.rejected,
             kept=kept,

@@ -1,9 +1,8 @@
-"""Refused rows as a file for the person at the ERP, who opens it in the Excel of an Italian
-Windows.
+"""Rejected rows as a file for the person at the ERP, who opens it in an Italian Excel.
 
-UTF-8 with a byte order mark, without which Excel takes it for Windows-1252; semicolons, which are
-the list separator where the comma is the decimal sign, so that a double click fills columns; no
-`sep=` line, which would make Excel ignore the mark.
+It is UTF-8 with a byte order mark, without which Excel takes it for Windows-1252. Semicolons stand
+between the columns: they are the list separator where the comma is the decimal sign, so that a
+double click fills columns. There is no `sep=` line, because with it Excel ignores the mark.
 """
 
 import csv
@@ -15,47 +14,48 @@ from typing import Any
 import orjson
 
 from kimo_assets.staging.rejected import RejectedRow
+from kimo_assets.texts import say
 
 HEADER = ("entity", "source", "since", "reason_it", "reason_en", "column", "value", "key", "query")
 # Where rows of several entities are in one file, a row is one cell of JSON.
 ROW = "row"
 
-# What a cell of Excel holds; a longer one would run over into the next lines.
+# The limit of a cell in Excel. A longer one would run over into the next lines.
 _CELL_CHARS = 32_767
-# Lines that Excel shows, the header among them.
+# The lines that Excel shows, the header among them.
 EXCEL_LINES = 1_048_576
 
-# What a spreadsheet would calculate, and run: also what looks like it in full width, or after a
+# Texts that a spreadsheet would take for a formula, and run: also those in full width or after a
 # tab.
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?$")
 
 
 def write_csv(file: Path, rows: Iterable[RejectedRow], columns: Sequence[str] | None) -> None:
-    """Writes the rows as they come. columns: what the rows of one entity hold, a cell each."""
+    """Writes the rows as they come. columns: of one entity's rows, each gets a cell."""
     with file.open("w", encoding="utf-8-sig", newline="") as out:
         writer = csv.writer(out, delimiter=";")
         writer.writerow(map(cell, _header(columns)))
         for row in rows:
-            content = (
-                [orjson.dumps(row.row).decode()] if columns is None else map(row.row.get, columns)
-            )
-            writer.writerow(map(cell, [*_facts(row), *content]))
+            writer.writerow(map(cell, [*_facts(row), *_content(row, columns)]))
 
 
 def _header(columns: Sequence[str] | None) -> list[str]:
-    """A column of the ERP that is called like one of ours is told apart."""
-    return [
-        *HEADER,
-        *(
-            [ROW]
-            if columns is None
-            else (f"row.{name}" if name in HEADER else name for name in columns)
-        ),
-    ]
+    """The names of the columns: ours, then the ERP's. The ERP's that equals ours gets a prefix."""
+    if columns is None:
+        return [*HEADER, ROW]
+    return [*HEADER, *(f"row.{name}" if name in HEADER else name for name in columns)]
+
+
+def _content(row: RejectedRow, columns: Sequence[str] | None) -> list[Any]:
+    """The row as the ERP gave it: a cell for each column, or one cell of JSON."""
+    if columns is None:
+        return [orjson.dumps(row.row).decode()]
+    return [row.row.get(name) for name in columns]
 
 
 def _facts(row: RejectedRow) -> list[str | None]:
+    """What we know of the row, in the order of HEADER. Times are those of this machine."""
     since = f"{row.since.astimezone():%Y-%m-%d %H:%M}"
     column = row.source_column or row.field
     return [
@@ -72,8 +72,10 @@ def _facts(row: RejectedRow) -> list[str | None]:
 
 
 def cell(value: Any) -> str:
-    """A value as a spreadsheet shows it: what would be a formula is a text, after an apostrophe."""
+    """A value as a spreadsheet shows it. An apostrophe makes a text of what would be a formula."""
     text = "" if value is None else str(value)
     if len(text) >= _CELL_CHARS:
-        text = f"{text[: _CELL_CHARS - 40]} ... ({len(text):,} characters)"
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _NUMBER.match(text) else text
+        text = say("staging.cut_cell", text=text[: _CELL_CHARS - 40], count=len(text))
+    if text.startswith(_FORMULA_STARTS) and not _NUMBER.match(text):
+        return f"'{text}"
+    return text

@@ -1,8 +1,7 @@
-"""One entity of step 1, in one transaction: the new snapshot takes the old one's place whole, or
-not at all.
+"""One entity of step 1, in one transaction: the new snapshot replaces the old one whole, or not.
 
-A stream that begins like yesterday's is not written again: segments are compared by digest, and
-rows of the equal beginning are taken over inside the database. An equal stream writes nothing.
+A stream that begins like yesterday's is not written again. Segments are compared by digest, and the
+rows of the equal beginning are copied inside the database. An equal stream writes nothing.
 """
 
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 from psycopg import Connection, sql
 from sqlalchemy import Engine
@@ -46,11 +46,12 @@ from kimo_assets.staging.quarantine import (
     rejections_of,
     source_row,
 )
+from kimo_assets.texts import say
 
 OnRows = Callable[[int], None]
 
-# Stands for segments that are no longer in the table as they were read: no segment's digest is
-# equal to it.
+# Stands in place of segments that are no longer in the table as they were read. No digest equals
+# it.
 REREAD = "to be read again"
 
 # Raise it when staged rows would differ for the same source: every entity is then read anew.
@@ -81,12 +82,10 @@ def stage_entity(
     allow_shrink: bool = False,
     on_rows: OnRows = lambda rows: None,
 ) -> StagedEntity:
-    """Reads one entity whole, from each of its sources in turn, and swaps it in. engines: by
-    source.
+    """Reads one entity whole, from each of its sources in turn, and swaps it in.
 
-    Raises: SourceError; then nothing has changed. GuardError; then the old rows stay, and the
-    quarantine holds what was refused from the snapshot that was not taken, if anything was: it may
-    well be why that was so small.
+    engines: by source. Raises: SourceError, then nothing has changed; GuardError, then the old rows
+    stay.
     """
     started = time.monotonic()
     with _opened(engines, entity, mappings) as parts, connection.transaction():
@@ -95,12 +94,15 @@ def stage_entity(
         snapshot = staging.finish()
         suspicion = _suspicion(staging.before, snapshot, guards)
         is_stopped = suspicion is not None and not allow_shrink
+        # The rejected rows of a snapshot that is not taken are kept: they may well be the reason
+        # why it is so small.
         if is_stopped and snapshot.rows_rejected:
             staging.discard()
         elif is_stopped:
             raise GuardError(suspicion)
         else:
             staging.keep(snapshot)
+        # An unchanged snapshot of a plan has written nothing into the plan's area.
         quarantine = area if staging.changed else STAGED_AREA
         rules = count_rules(connection, quarantine, entity.name)
         new = count_new(connection, quarantine.rejected, [entity.name], 1, load)
@@ -131,9 +133,7 @@ class _Part:
 def _opened(
     engines: Mapping[SystemId, Engine], entity: Entity, mappings: Sequence[EntityMapping]
 ) -> Iterator[list[_Part]]:
-    """The entity's selections and their segments; what fails while these are read is told as the
-    source's error.
-    """
+    """The entity's selections with their segments. Reading these raises SourceError."""
     with ExitStack() as stack:
         parts = []
         for mapping in mappings:
@@ -154,13 +154,11 @@ def _require_one_identity(parts: Sequence[_Part]) -> None:
     derived = {bool(part.selection.derived_id_from) for part in parts}
     if len(derived) > 1:
         name = parts[0].selection.entity.name
-        raise PermanentSourceError(
-            f"one source gives an Id for {name} and another does not: map entities.{name}.fields.Id"
-            " for both, or for none"
-        )
+        raise PermanentSourceError(say("staging.id_from_one_source_only", entity=name))
 
 
 def _read(segments: Iterator[Segment], mapping: EntityMapping, engine: Engine) -> Iterator[Segment]:
+    """The segments. The driver's errors become SourceErrors, those of the caller's body do not."""
     while True:
         with source_errors(mapping.source, engine):
             segment = next(segments, None)
@@ -170,8 +168,9 @@ def _read(segments: Iterator[Segment], mapping: EntityMapping, engine: Engine) -
 
 
 class Staging:
-    """The new snapshot while it grows. The table is made when the stream first differs from the
-    last one's.
+    """The new snapshot while it grows.
+
+    Its table is created when the stream first differs from the last one.
     """
 
     def __init__(
@@ -181,16 +180,14 @@ class Staging:
         self._area = area
         self._selections = selections
         self._entity = selections[0].entity
-        self.fields = [
-            name for name in self._entity.fields if any(name in s.fields for s in selections)
-        ]
-        self._given = carried_columns(max(len(s.carried) for s in selections))
+        mapped = {name for selection in selections for name in selection.fields}
+        self.fields = [name for name in self._entity.fields if name in mapped]
+        self._carried = carried_columns(max(len(selection.carried) for selection in selections))
         self._load = load
         self._name = f"{self._entity.name}__next"
         self.table = table(area.schema, self._name)
-        self._definition = _digest(
-            "\n".join([_STAGING_VERSION, *(s.definition for s in selections)]).encode()
-        )
+        definitions = [selection.definition for selection in selections]
+        self._definition = _digest("\n".join([_STAGING_VERSION, *definitions]).encode())
         self._segments: list[str] = []
         self._part_of_segment: list[int] = []
         self._rows_read = 0
@@ -198,7 +195,8 @@ class Staging:
         self._written_from = 0
         self._has_old_rejections = False
         self.before = last_snapshot(connection, self._entity.name)
-        # None: nothing comparable was read before, so that even an empty stream is a new one.
+        # The digests of the last stream. None: nothing comparable was read before, so that even an
+        # empty stream is a new one.
         self._expected: list[str] | None = None
         if self.before and self.before.definition == self._definition:
             self._expected = self.before.segments
@@ -218,45 +216,52 @@ class Staging:
 
     @property
     def part_of_segment(self) -> sql.Composed:
-        """The position of the selection that a row of the new table was read by."""
+        """SQL for the position of the selection that a row of the new table was read by."""
         parts = sql.SQL(", ").join(map(sql.Literal, self._part_of_segment))
         return sql.SQL("(ARRAY[{}]::integer[])[{} + 1]").format(parts, sql.Identifier(SEGMENT))
 
     def take(self, parts: Iterable[_Part], on_rows: OnRows) -> None:
+        """Takes the whole stream: the segments of all parts, numbered through."""
         number = 0
         for position, part in enumerate(parts):
             for segment in part.segments:
-                self._take_one(segment, number, position)
+                self._take_segment(segment, number, position)
                 on_rows(segment.rows_read)
                 number += 1
+        # The last stream may have been longer than this one.
         if not self._writing and self._expected != self._segments:
             self.start_writing(len(self._segments))
 
-    def _take_one(self, segment: Segment, number: int, part: int) -> None:
-        refused = (repr(row).encode() for row in segment.refused)
-        self._segments.append(_digest(segment.data, *refused, f"part {part}".encode()))
+    def _take_segment(self, segment: Segment, number: int, part: int) -> None:
+        """Counts a segment that is expected, and writes one that is not, and all after it."""
+        rejected = [repr(row).encode() for row in segment.refused]
+        digest = _digest(segment.data, *rejected, f"part {part}".encode())
+        self._segments.append(digest)
         self._rows_read += segment.rows_read
-        if not self._writing and (self._expected or [])[number : number + 1] != self._segments[-1:]:
+        if not self._writing and not self._is_expected(digest, number):
             self.start_writing(number)
         if self._writing:
             self.write(segment, number, part)
         else:
             self._part_of_segment.append(part)
 
+    def _is_expected(self, digest: str, number: int) -> bool:
+        """Whether the last stream had the same segment at this place."""
+        expected = self._expected or []
+        return number < len(expected) and expected[number] == digest
+
     def start_writing(self, number: int) -> None:
-        """Makes the new table; the rows of the segments before `number` are yesterday's, taken over
-        as they are.
-        """
+        """Creates the new table. Yesterday's rows of the segments before `number` are copied."""
         self._writing = True
         self._written_from = number
         self.make_table()
         self._take_over_rejections(number)
         if number:
             self._connection.execute(
-                sql.SQL(
-                    "INSERT INTO {new} ({columns}) SELECT {columns} FROM {old} WHERE {segment} <"
-                    " {number}"
-                ).format(
+                sql.SQL("""
+                    INSERT INTO {new} ({columns})
+                    SELECT {columns} FROM {old} WHERE {segment} < {number}
+                    """).format(
                     new=self.table,
                     old=table(STAGED_AREA.schema, self._entity.name),
                     columns=columns([*self.fields, SEGMENT]),
@@ -270,42 +275,37 @@ class Staging:
         derived_from = self._selections[0].derived_id_from
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.table))
         self._connection.execute(
-            staging_table(self._entity, self.fields, self.table, derived_from, len(self._given))
+            staging_table(self._entity, self.fields, self.table, derived_from, len(self._carried))
         )
 
     def _take_over_rejections(self, number: int) -> None:
-        """Leaves in the area's quarantine what was refused from the segments before `number`, and
-        no more.
-        """
+        """Leaves in the area's quarantine the rejected rows of the segments before `number`."""
         ours = of_entity(self._entity.name, 1)
-        again = sql.SQL("{} AND (segment < {}) IS NOT TRUE").format(ours, sql.Literal(number))
-        self._has_old_rejections = remember_since(self._connection, again)
+        to_be_read = sql.SQL("{} AND (segment < {}) IS NOT TRUE").format(ours, sql.Literal(number))
+        self._has_old_rejections = remember_since(self._connection, to_be_read)
         if self._area == STAGED_AREA:
             self._connection.execute(
-                sql.SQL("DELETE FROM {} WHERE {}").format(self._area.rejected, again)
+                sql.SQL("DELETE FROM {} WHERE {}").format(self._area.rejected, to_be_read)
             )
         elif number:
             self._connection.execute(
-                sql.SQL(
-                    "INSERT INTO {} ({kept}) SELECT {kept} FROM {} WHERE {} AND segment < {} ORDER"
-                    " BY id"
-                ).format(
-                    self._area.rejected,
-                    STAGED_AREA.rejected,
-                    ours,
-                    sql.Literal(number),
+                sql.SQL("""
+                    INSERT INTO {planned} ({kept})
+                    SELECT {kept} FROM {staged} WHERE {ours} AND segment < {number} ORDER BY id
+                    """).format(
+                    planned=self._area.rejected,
+                    staged=STAGED_AREA.rejected,
+                    ours=ours,
+                    number=sql.Literal(number),
                     kept=columns(KEPT_COLUMNS),
                 )
             )
 
     def write(self, segment: Segment, number: int, part: int) -> None:
-        """Copies the segment's rows into the new table, and those that it refuses into the
-        quarantine.
-        """
+        """Copies the segment's rows into the new table, and rejected ones into the quarantine."""
         self._part_of_segment.append(part)
         selection = self._selections[part]
-        # The segment's number is the column's default while its rows arrive, so that no row has to
-        # carry it.
+        # The number is the column's default while the rows arrive, so that no row has to carry it.
         self._connection.execute(
             sql.SQL("ALTER TABLE {} ALTER {} SET DEFAULT {}").format(
                 self.table, sql.Identifier(SEGMENT), sql.Literal(number)
@@ -317,101 +317,98 @@ class Staging:
         keep_rejections(self._connection, self._area, selection, self._load, rejections)
 
     def finish(self) -> Snapshot:
-        """The snapshot that now stands: the new table's, or yesterday's where nothing differed."""
+        """The snapshot that now stands: the new one, or yesterday's where nothing differed."""
         if not self._writing:
             assert self.before is not None, "an unchanged stream has one before it"  # noqa: S101
             return self.before
         staged, keys, checksum = measure(self._connection, self.table)
         if keys < staged:
-            self._refuse_rows_without_key()
-            self._refuse_duplicates()
+            self._reject_rows_without_key()
+            self._reject_duplicates()
             staged, _, checksum = measure(self._connection, self.table)
-        self._let_go_of_what_was_given()
-        anew = sql.SQL("{} AND segment >= {}").format(
-            of_entity(self._entity.name, 1), sql.Literal(self._written_from)
-        )
+        self._drop_carried_columns()
         if self._has_old_rejections:
-            restore_since(self._connection, self._area.rejected, anew)
+            written = sql.SQL("{} AND segment >= {}").format(
+                of_entity(self._entity.name, 1), sql.Literal(self._written_from)
+            )
+            restore_since(self._connection, self._area.rejected, written)
         return Snapshot(
-            self._definition,
-            self._segments,
-            self._rows_read,
-            staged,
-            self._rows_read - staged,
-            checksum,
+            definition=self._definition,
+            segments=self._segments,
+            rows_read=self._rows_read,
+            rows_staged=staged,
+            rows_rejected=self._rows_read - staged,
+            checksum=checksum,
         )
 
-    def _let_go_of_what_was_given(self) -> None:
-        if self._given:
+    def _drop_carried_columns(self) -> None:
+        if self._carried:
             dropped = sql.SQL(", ").join(
-                sql.SQL("DROP COLUMN {}").format(sql.Identifier(name)) for name in self._given
+                sql.SQL("DROP COLUMN {}").format(sql.Identifier(name)) for name in self._carried
             )
             self._connection.execute(sql.SQL("ALTER TABLE {} {}").format(self.table, dropped))
 
-    def _refuse_rows_without_key(self) -> None:
+    def _reject_rows_without_key(self) -> None:
+        # A mapped Id is never NULL: COPY has rejected such rows.
         if self._selections[0].derived_id_from:
-            self.refuse(
-                "missing_key", sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL').format(self.table)
-            )
+            rows = sql.SQL('SELECT ctid FROM {} WHERE "Id" IS NULL').format(self.table)
+            self.reject("missing_key", rows)
 
-    def _refuse_duplicates(self) -> None:
+    def _reject_duplicates(self) -> None:
         """Of rows with one key the first of the stream stays."""
-        self.refuse(
-            "duplicate_key",
-            sql.SQL("""
-                SELECT ctid FROM (
-                    SELECT ctid, row_number() OVER (PARTITION BY "Id" ORDER BY {segment}, ctid)
-                        AS nth
-                    FROM {table} WHERE hashtextextended("Id", 0) IN (
-                        SELECT hashtextextended("Id", 0) FROM {table} GROUP BY 1 HAVING count(*) > 1
-                    )
-                ) AS doubles WHERE nth > 1
-                """).format(table=self.table, segment=sql.Identifier(SEGMENT)),
-        )
+        # The inner query finds the few keys by their hashes. Numbering all rows would sort them.
+        rows = sql.SQL("""
+            SELECT ctid FROM (
+                SELECT ctid,
+                    row_number() OVER (PARTITION BY "Id" ORDER BY {segment}, ctid) AS nth
+                FROM {table} WHERE hashtextextended("Id", 0) IN (
+                    SELECT hashtextextended("Id", 0) FROM {table} GROUP BY 1 HAVING count(*) > 1
+                )
+            ) AS doubles WHERE nth > 1
+            """).format(table=self.table, segment=sql.Identifier(SEGMENT))
+        self.reject("duplicate_key", rows)
 
-    def refuse(self, rule: str, which: sql.Composable) -> None:
-        """Takes the rows of which `which` selects the ctid out of the new table and keeps them in
-        quarantine.
-        """
-        segment = sql.Identifier(SEGMENT)
+    def reject(self, rule: str, rows: sql.Composable) -> None:
+        """Moves rows of the new table into the quarantine. rows: a query for their ctids."""
+        texts = [sql.SQL("{}::text").format(sql.Identifier(name)) for name in self._columns]
         removed = self._connection.execute(
             sql.SQL("DELETE FROM {} WHERE ctid IN ({}) RETURNING {}, {}").format(
-                self.table,
-                which,
-                segment,
-                sql.SQL(", ").join(
-                    sql.SQL("{}::text").format(sql.Identifier(name))
-                    for name in (*self.fields, *self._given)
-                ),
+                self.table, rows, sql.Identifier(SEGMENT), sql.SQL(", ").join(texts)
             )
         )
-        found: list[list[Rejection]] = [[] for _ in self._selections]
+        by_part: list[list[Rejection]] = [[] for _ in self._selections]
         for number, *values in removed:
             part = self._part_of_segment[number]
-            found[part].append(self._rejection(rule, self._selections[part], values, number))
-        for selection, rejections in zip(self._selections, found, strict=True):
+            by_part[part].append(self._rejection(rule, self._selections[part], values, number))
+        for selection, rejections in zip(self._selections, by_part, strict=True):
             keep_rejections(self._connection, self._area, selection, self._load, rejections)
+
+    @property
+    def _columns(self) -> list[str]:
+        return [*self.fields, *self._carried]
 
     def _rejection(
         self, rule: str, selection: Selection, values: Sequence[str | None], number: int
     ) -> Rejection:
-        by_field = dict(zip([*self.fields, *self._given], values, strict=True))
+        """The rejection of a row for its key. values: as text, in the order of _columns."""
+        by_column = dict(zip(self._columns, values, strict=True))
         names = [*selection.fields, *carried_columns(len(selection.carried))]
-        row = source_row(selection, [by_field[name] for name in names])
+        row = source_row(selection, [by_column[name] for name in names])
         key = "Id" if "Id" in selection.fields else selection.derived_id_from[0]
-        return Rejection(
-            rule, key, by_field.get(key) if key in selection.fields else None, row, number
-        )
+        # The first part of a derived Id need not be mapped.
+        value = by_column.get(key) if key in selection.fields else None
+        return Rejection(rule, key, value, row, number)
 
     def keep(self, snapshot: Snapshot) -> None:
+        """Puts the new table in place, and records what the area holds now."""
         if self._writing:
             self._swap()
         if self._writing or self._area == STAGED_AREA:
             record_snapshot(self._connection, self._area, self._entity.name, self._load, snapshot)
 
     def discard(self) -> None:
-        """Leaves the old table, of which only the segments before the first written one still match
-        the quarantine.
+        """Leaves the old table. The quarantine is the new snapshot's from the first written segment
+        on, so that the next import has to read on from there.
         """
         self._connection.execute(sql.SQL("DROP TABLE {}").format(self.table))
         self._connection.execute(
@@ -430,34 +427,40 @@ class Staging:
 
 
 def measure(connection: Connection, snapshot: sql.Identifier) -> tuple[int, int, str]:
-    """Rows, different keys, checksum. Keys are counted by a hash: eight bytes a row, where they
-    would not fit.
-    """
+    """Rows, different keys, checksum."""
+    # Keys are counted by a hash of eight bytes, because the keys themselves would not fit in the
+    # memory for a sort.
     row = connection.execute(
         sql.SQL("""
-            SELECT count(DISTINCT hashtextextended("Id", 0)),
-                   count(*), coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0)
+            SELECT count(DISTINCT hashtextextended("Id", 0)), count(*),
+                coalesce(bit_xor({hash}), 0), coalesce(sum({hash} >> 32), 0)
             FROM {table}
             """).format(hash=sql.Identifier(HASH), table=snapshot)
     ).fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101
-    keys, *content = row
-    return content[0], keys, ":".join(map(str, content))
+    keys, rows, *hashes = row
+    return rows, keys, ":".join(map(str, [rows, *hashes]))
 
 
 def record_snapshot(
     connection: Connection, area: StagingArea, entity: str, load: int, snapshot: Snapshot
 ) -> None:
+    """Notes what the area holds of the entity from this load on."""
     connection.execute(
         sql.SQL("""
-            INSERT INTO {} (entity, load, definition, segments, rows_read, rows_staged,
-                rows_rejected, checksum)
+            INSERT INTO {} (
+                entity, load, definition, segments, rows_read, rows_staged, rows_rejected, checksum
+            )
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
             ON CONFLICT (entity) DO UPDATE SET
-                (load, definition, segments, rows_read, rows_staged, rows_rejected,
-                checksum, staged_at) = (excluded.load, excluded.definition, excluded.segments,
-                    excluded.rows_read,
-                excluded.rows_staged, excluded.rows_rejected, excluded.checksum, now())
+                load = excluded.load,
+                definition = excluded.definition,
+                segments = excluded.segments,
+                rows_read = excluded.rows_read,
+                rows_staged = excluded.rows_staged,
+                rows_rejected = excluded.rows_rejected,
+                checksum = excluded.checksum,
+                staged_at = now()
             """).format(area.staged),
         [
             entity,
@@ -475,39 +478,41 @@ def record_snapshot(
 def last_snapshot(
     connection: Connection, entity: str, area: StagingArea = STAGED_AREA
 ) -> Snapshot | None:
-    """What the area holds of the entity: None when that is nothing."""
+    """What the area holds of the entity, None for nothing."""
     row = connection.execute(
-        sql.SQL(
-            "SELECT definition, segments, rows_read, rows_staged, rows_rejected, checksum FROM {}"
-            " WHERE entity = %s"
-        ).format(area.staged),
+        sql.SQL("""
+            SELECT definition, segments, rows_read, rows_staged, rows_rejected, checksum
+            FROM {} WHERE entity = %s
+            """).format(area.staged),
         [entity],
     ).fetchone()
     return Snapshot(*row) if row else None
 
 
 def _suspicion(before: Snapshot | None, after: Snapshot, guards: GuardsConfig) -> str | None:
-    """Why the snapshot is not taken: so many rows are gone that a broken ERP export is likelier
-    than a clean-out.
-    """
+    """Why the snapshot is not to be taken, None if it is."""
+    # When so many rows are gone, a broken export of the ERP is likelier than a clean-out.
     if before is None:
         return None
     lost = before.rows_staged - after.rows_staged
-    emptied = before.rows_staged > 0 and after.rows_staged == 0
-    shrunk = (
-        lost >= max(1, guards.min_shrink_rows) and lost > guards.max_shrink * before.rows_staged
-    )
-    if not (emptied or shrunk):
+    is_emptied = before.rows_staged > 0 and after.rows_staged == 0
+    is_above_share = lost > guards.max_shrink * before.rows_staged
+    is_shrunk = is_above_share and lost >= max(1, guards.min_shrink_rows)
+    if not (is_emptied or is_shrunk):
         return None
-    refused = (
-        f" {after.rows_rejected} of {after.rows_read} rows read were refused."
-        if after.rows_rejected
-        else ""
-    )
-    return (
-        f"the snapshot has {after.rows_staged} rows, the last one had {before.rows_staged} "
-        f"({lost / before.rows_staged:.0%} gone; allowed are {guards.max_shrink:.0%}).{refused} "
-        "Yesterday's data stay. If it is right so, run again with --allow-shrink."
+    figures: dict[str, Any] = {
+        "rows": after.rows_staged,
+        "before": before.rows_staged,
+        "lost": lost / before.rows_staged,
+        "allowed": guards.max_shrink,
+    }
+    if not after.rows_rejected:
+        return say("staging.shrunk", **figures)
+    return say(
+        "staging.shrunk_with_rejections",
+        **figures,
+        rejected=after.rows_rejected,
+        read=after.rows_read,
     )
 
 

@@ -1,7 +1,6 @@
-"""Step 1 over a choice of entities: what has to be so before anything is read, then the entities
-side by side.
+"""Step 1 over several entities: its preconditions, then the entities side by side.
 
-One entity is stage.py's. The lock, the load number and where results are recorded are the caller's.
+stage.py does one entity. The caller has the lock and the load, and records the results.
 """
 
 import time
@@ -35,20 +34,22 @@ from kimo_assets.sources.error_messages import complaint
 from kimo_assets.sources.reconnection import Sources, open_sources
 from kimo_assets.sources.semaphore import IMPORT, WaitPolicy, open_semaphores, taken
 from kimo_assets.staging.stage import stage_entity
+from kimo_assets.texts import say
 
 _TICK_S = 0.5
 
+Log = Callable[[str], None]
 OnDone = Callable[[StagedEntity], None]
-
-
 Call = Callable[[Progress], None]
 _Done = Future[StagedEntity]
 
 
 @dataclass(frozen=True)
 class StagingRun:
-    """What step 1 works with. connect: to Kimo's database, for each thread. area: where the
-    snapshots go.
+    """What step 1 works with.
+
+    connect: opens a connection to Kimo's database, one for each thread. area: where the snapshots
+    go.
     """
 
     config: KimoConfig
@@ -62,69 +63,66 @@ class StagingRun:
     clock: Callable[[], float] = time.monotonic
 
 
-# How one entity is done: by whose connection to Kimo's database, from which engines, under what
-# name.
+# Does one entity: on a connection to Kimo's database, from these engines, by its name, and calls
+# the last argument with the number of rows read.
 Work = Callable[[Connection, Mapping[SystemId, Engine], str, Callable[[int], None]], StagedEntity]
 
 
 def stage_entities(
     run: StagingRun,
     names: Sequence[str],
-    listener: Progress,
+    progress: Progress,
     on_done: OnDone,
     work: Work | None = None,
     failed: type[StagedEntity] = StagedEntity,
 ) -> list[StagedEntity]:
-    """Stages the entities; the reports come in the order of the names, on_done is called as each
-    one is done.
+    """Stages the entities. The reports come in the order of the names.
 
-    work: what is done with each, unless it is to be read whole; failed: the kind of report for one
-    that fails.
-
-    What has to be so before anything is read (sources, semaphores, custom task) fails all of them
-    alike. The caller holds the lock of database/locks.py.
+    on_done: called as each entity is done. work: does one entity, by default it reads it whole.
+    failed: the kind of report for an entity that fails. The caller holds the lock of
+    database/locks.py.
     """
-    told = _Told(listener)
+    safe_progress = ThreadSafeProgress(progress)
     with ExitStack() as stack:
         try:
-            sources = stack.enter_context(_ready(run, names, told.say))
+            sources = stack.enter_context(_ready(run, names, safe_progress.log))
         except KimoError as error:
+            # Without sources, semaphores or the custom task all entities fail alike.
             reports = [failed(name, 0.0, "failed", in_one_line(error)) for name in names]
             for report in reports:
                 on_done(report)
             return reports
-        crew = StagingPool(run, sources, told, work or _staged_whole(run), failed)
-        stack.callback(crew.close)
+        pool = StagingPool(run, sources, safe_progress, work or _staged_whole(run), failed)
+        stack.callback(pool.close)
         threads = min(run.config.import_.parallel, len(names))
-        return (
-            crew.in_turn(names, on_done)
-            if threads < 2
-            else crew.side_by_side(names, threads, on_done)
-        )
+        if threads < 2:
+            return pool.in_turn(names, on_done)
+        return pool.side_by_side(names, threads, on_done)
 
 
 @contextmanager
-def _ready(run: StagingRun, names: Sequence[str], say: Callable[[str], None]) -> Iterator[Sources]:
-    """What has to be so before anything is read, as long as it is read."""
+def _ready(run: StagingRun, names: Sequence[str], log: Log) -> Iterator[Sources]:
+    """The preconditions of reading, for as long as it goes on: sources, semaphores, custom task."""
     ledger = SemaphoreLedger(run.connect, run.load, run.run_id)
-    with open_sources(run.config, names, say, run.sleep) as sources:
+    with open_sources(run.config, names, log, run.sleep) as sources:
         sources.connect()
         with (
-            open_semaphores(run.config, IMPORT, sources.engines, say) as semaphores,
-            taken(semaphores, ledger, _patience(run, sources, say)),
+            open_semaphores(run.config, IMPORT, sources.engines, log) as semaphores,
+            taken(semaphores, ledger, _wait_policy(run, sources, log)),
         ):
-            _run_custom_task(run, say)
+            # The task runs under the semaphores (fact sheet, section 5).
+            _run_custom_task(run, log)
             yield sources
 
 
-def _patience(run: StagingRun, sources: Sources, say: Callable[[str], None]) -> WaitPolicy:
-    attempts = max(
-        (run.config.sources[name].connect_attempts for name in sources.engines), default=1
-    )
-    return WaitPolicy(run.config.import_.semaphore_wait_s, attempts, say, run.sleep, run.clock)
+def _wait_policy(run: StagingRun, sources: Sources, log: Log) -> WaitPolicy:
+    attempts = [run.config.sources[name].connect_attempts for name in sources.engines]
+    wait_s = run.config.import_.semaphore_wait_s
+    return WaitPolicy(wait_s, max(attempts, default=1), log, run.sleep, run.clock)
 
 
-def _run_custom_task(run: StagingRun, say: Callable[[str], None]) -> None:
+def _run_custom_task(run: StagingRun, log: Log) -> None:
+    """Runs the company's own program, if there is one. Its lines go to the log without secrets."""
     task = run.config.import_.custom_task
     if task is None:
         return
@@ -138,12 +136,14 @@ def _run_custom_task(run: StagingRun, say: Callable[[str], None]) -> None:
         task,
         run.config.path.parent,
         environment,
-        on_line=say,
+        on_line=log,
         masked=lambda line: without_secrets(line, secrets),
     )
 
 
 def _staged_whole(run: StagingRun) -> Work:
+    """The usual work: reads the entity whole, with the options of the run."""
+
     def stage(
         connection: Connection,
         engines: Mapping[SystemId, Engine],
@@ -165,54 +165,60 @@ def _staged_whole(run: StagingRun) -> Work:
     return stage
 
 
-class _Told:
-    """Hands what threads have to tell to the one that listens; what that one tells itself arrives
-    at once.
+class ThreadSafeProgress:
+    """Passes the calls of all threads on to a Progress, in the thread that has created this.
+
+    Calls of that thread itself are passed on at once.
     """
 
-    def __init__(self, listener: Progress) -> None:
-        self._listener = listener
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._home = get_ident()
         self._waiting: SimpleQueue[Call | _Done] = SimpleQueue()
 
-    def say(self, line: str) -> None:
-        self.tell(lambda listener: listener.log(line))
+    def log(self, line: str) -> None:
+        self.notify(lambda progress: progress.log(line))
 
-    def tell(self, call: Call) -> None:
+    def notify(self, call: Call) -> None:
         if get_ident() == self._home:
-            call(self._listener)
+            call(self._progress)
         else:
             self._waiting.put(call)
 
-    def tell_done(self, done: "_Done") -> None:
+    def notify_done(self, done: _Done) -> None:
         self._waiting.put(done)
 
-    def next_done(self) -> "_Done":
-        """Waits for the next entity that is done, and passes on what is told meanwhile."""
+    def next_done(self) -> _Done:
+        """Waits for the next entity that is done, and passes on the calls that come meanwhile."""
         while True:
-            # Windows interrupts no wait of its own accord.
+            # With a timeout: on Windows Ctrl+C does not interrupt a wait without one.
             with suppress(Empty):
-                found = self._waiting.get(timeout=_TICK_S)
-                if isinstance(found, Future):
-                    return found
-                found(self._listener)
+                item = self._waiting.get(timeout=_TICK_S)
+                if isinstance(item, Future):
+                    return item
+                item(self._progress)
 
 
 class _Stopped(Exception):
-    """Ends an entity because the step ends; nobody is told."""
+    """Ends an entity because the step ends. It is not reported."""
 
 
 class StagingPool:
     """Stages entities, each on a connection of its own to Kimo's database."""
 
     def __init__(
-        self, run: StagingRun, sources: Sources, told: _Told, work: Work, failed: type[StagedEntity]
+        self,
+        run: StagingRun,
+        sources: Sources,
+        progress: ThreadSafeProgress,
+        work: Work,
+        failed: type[StagedEntity],
     ) -> None:
         self._run = run
         self._work = work
         self._failed = failed
         self._sources = sources
-        self._told = told
+        self._progress = progress
         self._stop = Event()
         self._free: SimpleQueue[Connection] = SimpleQueue()
         self._connections: list[Connection] = []
@@ -227,14 +233,15 @@ class StagingPool:
     def side_by_side(
         self, names: Sequence[str], threads: int, on_done: OnDone
     ) -> list[StagedEntity]:
+        """The reports in the order of the names. The caller's thread waits and passes calls on."""
         reports: dict[str, StagedEntity] = {}
         pool = ThreadPoolExecutor(threads, thread_name_prefix="kimo-staging")
         futures = [pool.submit(self._stage, name) for name in names]
         try:
             for future in futures:
-                future.add_done_callback(self._told.tell_done)
+                future.add_done_callback(self._progress.notify_done)
             while len(reports) < len(names):
-                report = self._told.next_done().result()
+                report = self._progress.next_done().result()
                 reports[report.entity] = report
                 on_done(report)
         except BaseException:
@@ -249,11 +256,10 @@ class StagingPool:
             connection.close()
 
     def _end(self, pool: ThreadPoolExecutor, futures: Sequence[_Done]) -> None:
-        """Whatever is under way is interrupted: its transaction is undone, its connections are
-        closed.
-        """
+        """Interrupts the entities under way. Their transactions are undone."""
         self._stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
+        # Again and again: a thread may have been between two statements.
         while running := [future for future in futures if not future.done()]:
             wait(running, timeout=_TICK_S)
             self._sources.interrupt()
@@ -262,8 +268,9 @@ class StagingPool:
                     connection.cancel_safe(timeout=5)
 
     def _stage(self, name: str) -> StagedEntity:
+        """The entity's report. An error that we foresee makes it one of a failed entity."""
         started = time.monotonic()
-        self._told.tell(lambda listener: listener.entity_started(1, name))
+        self._progress.notify(lambda progress: progress.entity_started(1, name))
         with self._connection() as connection:
             try:
                 return self._stage_again(connection, name)
@@ -274,34 +281,39 @@ class StagingPool:
         return self._failed(name, time.monotonic() - started, "failed", reason)
 
     def _stage_again(self, connection: Connection, name: str) -> StagedEntity:
-        """From the start, when its connection is lost on the way, as often as the source is worth;
-        or by the plain cursor, when a fast reader meets what only that can read.
+        """Stages it, from its start again where that helps.
+
+        It helps when a connection was lost, up to `connect_attempts` times, and when a fast reader
+        met what only the plain cursor can read.
         """
-        attempts, engines = 0, dict(self._sources.engines)
+        attempts = 0
+        engines = dict(self._sources.engines)
         while True:
             try:
                 return self._stage_once(connection, name, engines)
             except TransientSourceError as error:
                 attempts += 1
-                source = next((known for known in engines if known == error.source), None)
+                source = _source_of(error, engines)
                 if source is None or attempts >= self._run.config.sources[source].connect_attempts:
                     raise
                 self._sources.connect_again(source)
-                self._told.say(
-                    f"{name}: {error}. The source answers again; {name} is read from its start"
-                )
+                self._progress.log(say("staging.read_again", entity=name, reason=error))
             except ReaderError as error:
-                by_cursor = next(known for known in engines if known == error.source)
-                engines[by_cursor] = engines[by_cursor].execution_options(**{READER: "cursor"})
-                self._told.say(f"{error}: it is read from its start by the plain cursor")
+                source = _source_of(error, engines)
+                if source is None:
+                    raise
+                engines[source] = engines[source].execution_options(**{READER: "cursor"})
+                self._progress.log(say("staging.read_by_cursor", reason=error))
 
     def _stage_once(
         self, connection: Connection, name: str, engines: Mapping[SystemId, Engine]
     ) -> StagedEntity:
+        """Stages it on this connection. Raises: _Stopped when the step has ended meanwhile."""
+
         def on_rows(rows: int) -> None:
             if self._stop.is_set():
                 raise _Stopped
-            self._told.tell(lambda listener: listener.rows_read(name, rows))
+            self._progress.notify(lambda progress: progress.rows_read(name, rows))
 
         if self._stop.is_set():
             raise _Stopped
@@ -309,6 +321,7 @@ class StagingPool:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
+        """A connection that no other thread uses now. A lost one is not used again."""
         try:
             connection = self._free.get_nowait()
         except Empty:
@@ -319,3 +332,8 @@ class StagingPool:
         finally:
             if not connection.closed:
                 self._free.put(connection)
+
+
+def _source_of(error: SourceError, engines: Mapping[SystemId, Engine]) -> SystemId | None:
+    """The source that the error is about; None when it names none of these."""
+    return next((source for source in engines if source == error.source), None)

@@ -152,7 +152,7 @@ def test_the_guard_says_what_was_lost_and_how_to_go_on_and_a_second_run_without_
     world.done(1)
     world.erp(Zone=zones(20))
     message = failure(world)
-    assert "20 rows, the last one had 200 (90% gone; allowed are 30%)" in message
+    assert "20 rows, the last one had 200 (90% are gone, 30% are allowed)" in message
     assert "--allow-shrink" in message
     world.done(1, allow_shrink=True)
     assert staged(world) == 20
@@ -162,7 +162,7 @@ def test_rows_that_are_refused_count_as_lost_and_the_message_says_so(world: Worl
     world.erp(Zone=zones(200))
     world.done(1)
     world.erp(Zone=[row | {"Description": "x" * 101} for row in zones(200)])
-    assert "200 of 200 rows read were refused" in failure(world)
+    assert "200 of 200 rows read were rejected" in failure(world)
     assert staged(world) == 200
     assert {rule for rule, *_ in world.rejected("Zone")} == {"text_too_long"}
     assert len(world.rejected("Zone")) == 200
