@@ -10,9 +10,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import fsspec
 import psycopg
@@ -21,24 +19,14 @@ from sqlalchemy.engine import make_url
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.errors import reason
-
-Level = Literal["ok", "warning", "error"]
+from kimo_assets.reports import Finding
 
 # Below that a warning: a load keeps its history, and PostgreSQL stops when its disk is full.
 FREE_BYTES = 5_000_000_000
 _TIMEOUT_S = 5.0
 
 
-@dataclass(frozen=True)
-class Placed:
-    """level, what was looked at, what was found and what to do: as check.Finding."""
-
-    level: Level
-    what: str
-    message: str
-
-
-def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Placed]:
+def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Finding]:
     """dagster_url: of Dagster's database; None where that of Kimo could not be opened, which has
     been told already.
     """
@@ -55,7 +43,7 @@ def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Pl
 # --------------------------------------------------------------------------------------------------
 
 
-def _check_folders(config: KimoConfig) -> Iterator[Placed]:
+def _check_folders(config: KimoConfig) -> Iterator[Finding]:
     folders = {"data_dir": config.data_dir}
     if config.images.public or config.images.source or config.images.sources:
         folders["images public"] = config.public_folder
@@ -64,7 +52,7 @@ def _check_folders(config: KimoConfig) -> Iterator[Placed]:
     yield check_disk(config.data_dir)
 
 
-def check_writable(what: str, folder: Path) -> Placed:
+def check_writable(what: str, folder: Path) -> Finding:
     """The folder, or the one in which it will be made, takes a file from the user we run as."""
     there = existing(folder)
     try:
@@ -75,15 +63,15 @@ def check_writable(what: str, folder: Path) -> Placed:
             f"{folder}: {_user()} cannot write there: {reason(error)}. Give that user the right, or"
             " name another"
         )
-        return Placed("error", what, said)
-    return Placed(
+        return Finding("error", what, said)
+    return Finding(
         "ok",
         what,
         f"{folder}, writable" if there == folder else f"{folder}, made when it is needed",
     )
 
 
-def check_disk(folder: Path, enough: int = FREE_BYTES) -> Placed:
+def check_disk(folder: Path, enough: int = FREE_BYTES) -> Finding:
     free = shutil.disk_usage(existing(folder)).free
     said = f"{free / 1e9:,.1f} GB free on the disk of {folder}"
     if free < enough:
@@ -91,8 +79,8 @@ def check_disk(folder: Path, enough: int = FREE_BYTES) -> Placed:
             f", less than {enough / 1e9:,.0f} GB: PostgreSQL and the sync store need room. Free"
             " some, or move data_dir"
         )
-        return Placed("warning", "disk", said)
-    return Placed("ok", "disk", said)
+        return Finding("warning", "disk", said)
+    return Finding("ok", "disk", said)
 
 
 def existing(folder: Path) -> Path:
@@ -100,7 +88,7 @@ def existing(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if os.path.isdir(place))
 
 
-def _check_picture_sources(config: KimoConfig) -> Iterator[Placed]:
+def _check_picture_sources(config: KimoConfig) -> Iterator[Finding]:
     named = {"images source": config.images.source} | {
         f"images source of {entity}": place for entity, place in config.images.sources.items()
     }
@@ -109,7 +97,7 @@ def _check_picture_sources(config: KimoConfig) -> Iterator[Placed]:
             yield check_readable(what, place)
 
 
-def check_readable(what: str, place: str) -> Placed:
+def check_readable(what: str, place: str) -> Finding:
     """A folder, or an fsspec URL of one, that can be listed."""
     try:
         files, root = fsspec.core.url_to_fs(place)
@@ -119,8 +107,8 @@ def check_readable(what: str, place: str) -> Placed:
             f"{place} cannot be listed by {_user()}: {reason(error)}. Mend the address, its rights,"
             " or the share's mount"
         )
-        return Placed("error", what, said)
-    return Placed("ok", what, f"{place}, readable")
+        return Finding("error", what, said)
+    return Finding("ok", what, f"{place}, readable")
 
 
 def _user() -> str:
@@ -136,7 +124,7 @@ def _user() -> str:
 # ------------------------------------------------------------------------------------
 
 
-def check_dagster_database(url: str) -> Placed:
+def check_dagster_database(url: str) -> Finding:
     parsed = make_url(url)
     # Not as an address: libpq's complaint about one that it cannot read quotes it, with the
     # password.
@@ -153,21 +141,21 @@ def check_dagster_database(url: str) -> Placed:
             f"{' '.join(str(error).split())}. Make it, or mend `database: dagster_url:` of"
             " kimo.yaml"
         )
-        return Placed("error", "Dagster's database", said)
+        return Finding("error", "Dagster's database", said)
     if may_create != (True,):
         said = f"user {parsed.username} may not create tables there: make that user its owner"
-        return Placed("error", "Dagster's database", said)
+        return Finding("error", "Dagster's database", said)
     address = conninfo_to_dict(dsn)
     place = f"{address.get('host', 'localhost')}/{address.get('dbname', '')}"
-    return Placed("ok", "Dagster's database", f"PostgreSQL {version}, {place}")
+    return Finding("ok", "Dagster's database", f"PostgreSQL {version}, {place}")
 
 
-def _check_timezone(config: KimoConfig) -> Iterator[Placed]:
+def _check_timezone(config: KimoConfig) -> Iterator[Finding]:
     """One that nobody knows is refused with the file."""
-    yield Placed("ok", "time zone", config.schedules.timezone)
+    yield Finding("ok", "time zone", config.schedules.timezone)
 
 
-def _check_secrets(config: KimoConfig) -> Iterator[Placed]:
+def _check_secrets(config: KimoConfig) -> Iterator[Finding]:
     """Whether they are there, never what they are. Told of parts that kimo.yaml speaks of."""
     wanted = []
     if "geocoding" in config.model_fields_set or config.schedules.geocoding:
@@ -180,29 +168,29 @@ def _check_secrets(config: KimoConfig) -> Iterator[Placed]:
         )
     for what, variable, otherwise in wanted:
         if os.environ.get(variable):
-            yield Placed("ok", what, f"{variable} is set")
+            yield Finding("ok", what, f"{variable} is set")
         else:
             said = (
                 f"the environment has no {variable}: {otherwise}. Set it for the service"
                 " (docs/deploying.md)"
             )
-            yield Placed("warning", what, said)
+            yield Finding("warning", what, said)
 
 
-def _check_mail(config: KimoConfig) -> Iterator[Placed]:
+def _check_mail(config: KimoConfig) -> Iterator[Finding]:
     smtp = config.notifications.smtp
     if smtp:
         yield check_mail_server(smtp.host, smtp.port, min(smtp.timeout_s, _TIMEOUT_S))
 
 
-def check_mail_server(host: str, port: int, timeout_s: float = _TIMEOUT_S) -> Placed:
+def check_mail_server(host: str, port: int, timeout_s: float = _TIMEOUT_S) -> Finding:
     """A warning at most: a mail server that is down fails no run."""
     try:
         with socket.create_connection((host, port), timeout=timeout_s):
-            return Placed("ok", "mail server", f"{host}:{port} answers")
+            return Finding("ok", "mail server", f"{host}:{port} answers")
     except OSError as error:
         said = (
             f"{host}:{port} cannot be reached: {reason(error)}. Nobody is told. Mend"
             " notifications.smtp, or the network"
         )
-        return Placed("warning", "mail server", said)
+        return Finding("warning", "mail server", said)

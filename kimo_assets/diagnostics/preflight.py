@@ -8,10 +8,10 @@ none is fetched.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -25,6 +25,7 @@ from kimo_assets.diagnostics.deployment import check_deployment
 from kimo_assets.errors import KimoError, SourceError
 from kimo_assets.export.target_checks import look
 from kimo_assets.loading.rules import LoadRules
+from kimo_assets.reports import Finding, Level
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.error_messages import complaint
 from kimo_assets.sources.limits import time_limit
@@ -33,24 +34,7 @@ from kimo_assets.sources.selection import Selection, resolve
 from kimo_assets.sources.semaphore import FLOWS, find, in_words, schemas_of, statuses
 from kimo_assets.sync.store.store import Store
 
-Level = Literal["ok", "warning", "error"]
-
 TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """what: the part that was looked at; message: what was found and, unless ok, what to do. about:
-    the same as figures.
-    """
-
-    level: Level
-    what: str
-    message: str
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"level": self.level, "what": self.what, "message": self.message, **self.about}
 
 
 @dataclass(frozen=True)
@@ -98,10 +82,7 @@ def check(
     finding, config, dagster_url = _check_database(config)
     yield finding
     if not entities:
-        yield from (
-            Finding(one.level, one.what, one.message)
-            for one in check_deployment(config, dagster_url)
-        )
+        yield from check_deployment(config, dagster_url)
     looking = _Looking(config, chosen, timeout_s, on_entity)
     for source in config.sources:
         yield from looking.at_source(source)
@@ -513,8 +494,8 @@ def _check_export(config: KimoConfig) -> Iterator[Finding]:
         try:
             engine = open_source(section.source, config.sources[section.source], writable=True)
             stack.callback(engine.dispose)
-            for doubt in look(engine, config):
-                yield Finding(doubt.level, f"export {doubt.entity}", doubt.message, doubt.about)
+            for finding in look(engine, config):
+                yield replace(finding, subject=f"export {finding.subject}")
         except SourceError as error:
             yield Finding("error", "export", _sentence(error))
 
