@@ -53,6 +53,11 @@ class RejectedRecord:
     answered_at: datetime | None
     problem: str | None
 
+    @property
+    def reference(self) -> str:
+        """What names the record at both ends: its SyncReference. Without one, its Id."""
+        return self.sync_reference or self.id
+
 
 def rejected_by_erp(connection: Connection[Any]) -> list[RejectedRecord]:
     """Those whose newest export was rejected, the newest answer first."""

@@ -1,4 +1,7 @@
-"""What others ask about pictures that cannot be shown. The tables: ops.picture, ops.picture_name."""
+"""What others ask about pictures that cannot be shown.
+
+The tables: ops.picture and ops.picture_name. ledger.py keeps the former, files.py the latter.
+"""
 
 from typing import Any
 

@@ -1,6 +1,7 @@
 """The check of the outbox: nothing between Kimo and the ERP needs a person's attention."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from psycopg import Connection, sql
 
@@ -54,10 +55,9 @@ def _batches_in_doubt(
 
 def _rejected_by_the_erp(connection: Connection) -> Iterator[Finding]:
     """Records whose newest export the ERP has answered with a no."""
-    records = rejected_by_erp(connection)
-    for record in sorted(records, key=lambda record: (record.entity, record.sync_reference or "")):
+    for record in sorted(rejected_by_erp(connection), key=attrgetter("entity", "reference")):
         reason = record.problem or say("quality.export.rejected_by_the_erp")
-        yield _finding(record.entity, record.sync_reference or "", reason)
+        yield _finding(record.entity, record.reference, reason)
 
 
 def _edited_after_sending(
@@ -69,7 +69,8 @@ def _edited_after_sending(
             continue
         rows = connection.execute(
             sql.SQL(
-                'SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER BY 1'
+                'SELECT "Id" FROM {} WHERE "EntityStatus" = {}'
+                " AND _archived_load IS NULL ORDER BY 1"
             ).format(table(KIMO, head), sql.Literal(EntityStatus.EDITING_PENDING))
         )
         for (key,) in rows:
