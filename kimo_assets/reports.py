@@ -212,6 +212,14 @@ class Finding:
     message: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "level": self.level,
+            "what": self.subject,
+            "message": self.message,
+            **self.details,
+        }
+
 
 @dataclass(frozen=True)
 class Problem:

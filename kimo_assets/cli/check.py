@@ -10,8 +10,9 @@ from rich.text import Text
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
 from kimo_assets.cli.formatting import Terminal, number, plain, plural, some, table
 from kimo_assets.cli.import_ import names_of
-from kimo_assets.diagnostics.preflight import TIMEOUT_S, EntityFinding, Finding, has_error
+from kimo_assets.diagnostics.preflight import TIMEOUT_S, EntityFinding, has_error
 from kimo_assets.diagnostics.preflight import check as find
+from kimo_assets.reports import Finding
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 _LEVELS = ("error", "warning", "ok")
@@ -69,7 +70,7 @@ def _print(call: Call, findings: list[Finding], per_entity: int) -> None:
     rest = [finding for finding in findings if not isinstance(finding, EntityFinding)]
     if entities:
         out.print(_entity_table(entities, rest))
-    for what, group in groupby(rest, key=lambda finding: finding.what):
+    for what, group in groupby(rest, key=lambda finding: finding.subject):
         found = sorted(group, key=lambda finding: _LEVELS.index(finding.level))
         # What is said of the export cannot be asked for by itself.
         shown = len(found) if what.startswith("export ") else per_entity
@@ -93,7 +94,7 @@ def _print_line(out: Terminal, finding: Finding) -> None:
     out.say(
         Text.assemble(
             (f"{finding.level:<8}", _STYLES[finding.level]),
-            f"{finding.what}: {plain(finding.message)}",
+            f"{finding.subject}: {plain(finding.message)}",
         )
     )
 
@@ -101,12 +102,12 @@ def _print_line(out: Terminal, finding: Finding) -> None:
 def _entity_table(entities: Sequence[EntityFinding], rest: Iterable[Finding]) -> Table:
     words = ("", "Entity", "From", "Notes")
     shown = table(None, ("", "Entity", "From", "Rows", "Fields", "Notes"), left=words)
-    said = {(finding.what, finding.level) for finding in rest}
+    said = {(finding.subject, finding.level) for finding in rest}
     for entity in entities:
-        level = next((level for level in _LEVELS if (entity.what, level) in said), entity.level)
+        level = next((level for level in _LEVELS if (entity.subject, level) in said), entity.level)
         shown.add_row(
             Text(level, style=_STYLES[level]),
-            entity.what,
+            entity.subject,
             plain(entity.origin.removeprefix("table ")),
             "?" if entity.rows is None else number(entity.rows),
             f"{len(entity.fields)}/{entity.fields_total}",

@@ -23,10 +23,10 @@ from kimo_assets.demo.fake_erp import pick_up as pick_up_at_the_erp
 from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
 from kimo_assets.demo.fake_image_site import makers_site
 from kimo_assets.demo.orders import MadeOrders, make_orders
-from kimo_assets.diagnostics.status import agents_with_payload
 from kimo_assets.pipeline.steps import STEPS, Run
 from kimo_assets.reports import TaskReport
 from kimo_assets.settings import load_settings, read_settings
+from kimo_assets.sync.queries import agents_with_payload
 
 _COMPANY = Path("demo-company")
 

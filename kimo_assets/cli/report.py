@@ -7,10 +7,11 @@ import click
 
 from kimo_assets.catalog import menu
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.diagnostics.run_summary import read_morning, send_morning_report
+from kimo_assets.diagnostics.morning_report import read_morning
 from kimo_assets.notifications.compose import as_html, as_text
 from kimo_assets.notifications.morning import morning_letter
 from kimo_assets.notifications.settings import notification_settings
+from kimo_assets.pipeline.tasks import send_morning_report
 
 
 @click.command()
@@ -40,11 +41,10 @@ def report(call: Call, send: bool, html_file: Path | None) -> None:
     with call.database.connect() as connection:
         settings = notification_settings(connection, call.config)
         found = read_morning(connection, call.config, settings)
-        sent = (
-            send_morning_report(connection, call.config, datetime.now(UTC).isoformat())
-            if send
-            else None
-        )
+        sent = None
+        if send:
+            key = datetime.now(UTC).isoformat()
+            sent = send_morning_report(connection, call.config, key, read_morning)
     letter = morning_letter(found, settings)
     if html_file:
         html_file.write_text(as_html(letter), encoding="utf-8")

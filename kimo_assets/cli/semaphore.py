@@ -8,7 +8,11 @@ from kimo_assets.cli.formatting import NONE, alarming, moment, plain, table
 from kimo_assets.config import SYSTEMS
 from kimo_assets.diagnostics.status import has_database
 from kimo_assets.errors import SourceError
-from kimo_assets.maintenance.semaphores import SemaphoreState, look, refuse_while_running
+from kimo_assets.maintenance.semaphores import (
+    SemaphoreState,
+    inspect_semaphores,
+    refuse_while_running,
+)
 from kimo_assets.maintenance.semaphores import reset as set_idle
 from kimo_assets.sources.semaphore import FLOWS
 
@@ -46,7 +50,7 @@ def show(call: Call) -> None:
 def _states(call: Call) -> list[SemaphoreState]:
     database = call.database if has_database(call.config) else None
     with call.err.status("Looking ..."):
-        return list(look(call.config, database))
+        return list(inspect_semaphores(call.config, database))
 
 
 def _table(states: list[SemaphoreState]) -> Table:

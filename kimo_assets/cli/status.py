@@ -128,7 +128,7 @@ def _print_dangling(out: Terminal, found: Status) -> None:
         shown.add_row(
             f"{reference.entity}.{reference.field}",
             reference.target,
-            number(reference.rows),
+            number(reference.dangling),
             values,
         )
     out.print(shown)

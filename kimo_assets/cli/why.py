@@ -8,8 +8,7 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.entities import find_entity
 from kimo_assets.cli.formatting import moment, plain
-from kimo_assets.diagnostics.explain_visibility import Answer
-from kimo_assets.diagnostics.explain_visibility import why as find
+from kimo_assets.diagnostics.explain_visibility import Answer, explain_visibility
 from kimo_assets.sync.visibility.trace import Link
 
 
@@ -30,7 +29,7 @@ def why(call: Call, agent: str, entity: str, key: str, user: str | None) -> None
     row's Id. The answer is made by what prepares the payloads (Step 3: Preparazione dati di Sync),
     so the two cannot disagree.
     """
-    answer = find(
+    answer = explain_visibility(
         call.config, call.database, agent, find_entity(load_catalog(), entity), key, user=user
     )
     if call.as_json:

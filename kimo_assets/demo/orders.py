@@ -17,7 +17,8 @@ from psycopg.rows import dict_row
 
 from kimo_assets.catalog.lifecycle import EntityStatus
 from kimo_assets.database import ledger
-from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, columns, table
+from kimo_assets.database.names import CHANGED, ID, KIMO, columns, table
+from kimo_assets.database.queries import note_changed_rows
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import company_name, slug
 from kimo_assets.demo.codes import vat_number
@@ -367,14 +368,7 @@ class _Tour:
         return len(rows)
 
     def _tell(self, entity: str) -> None:
-        """Step 3 and `kimo status` go by ops.loaded; what is never imported is not there."""
-        self._connection.execute(
-            sql.SQL(
-                "UPDATE ops.loaded SET changed_load = %s, rows_live = (SELECT count(*) FROM {}"
-                " WHERE {} IS NULL) WHERE entity = %s"
-            ).format(table(KIMO, entity), sql.Identifier(ARCHIVED)),
-            [self._load, entity],
-        )
+        note_changed_rows(self._connection, entity, self._load)
 
 
 def _of_customer(customer: Mapping[str, Any], site: str | None, dice: Sequence[int]) -> Row:

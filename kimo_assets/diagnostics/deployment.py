@@ -1,8 +1,7 @@
-"""What `kimo check` finds of the place where Kimo runs: folders, disk, Dagster's database, keys,
-the mail server.
+"""The part of `kimo check` about the machine: folders, disk, Dagster's database, keys, mail server.
 
-Like the rest of the check it looks and tells. Of a folder it writes a file and takes it away again;
-of the mail server it asks for nothing but a connection.
+It changes nothing. In a folder it writes a file and removes it again. To the mail server it only
+connects.
 """
 
 import os
@@ -10,9 +9,8 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import fsspec
 import psycopg
@@ -21,26 +19,17 @@ from sqlalchemy.engine import make_url
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.errors import reason
-
-Level = Literal["ok", "warning", "error"]
+from kimo_assets.reports import Finding
+from kimo_assets.texts import say
 
 # Below that a warning: a load keeps its history, and PostgreSQL stops when its disk is full.
 FREE_BYTES = 5_000_000_000
 _TIMEOUT_S = 5.0
 
 
-@dataclass(frozen=True)
-class Placed:
-    """level, what was looked at, what was found and what to do: as check.Finding."""
-
-    level: Level
-    what: str
-    message: str
-
-
-def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Placed]:
-    """dagster_url: of Dagster's database; None where that of Kimo could not be opened, which has
-    been told already.
+def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Finding]:
+    """dagster_url: of Dagster's database. None when Kimo's own database could not be opened, which
+    is a finding already.
     """
     yield from _check_folders(config)
     yield from _check_picture_sources(config)
@@ -55,93 +44,87 @@ def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Pl
 # --------------------------------------------------------------------------------------------------
 
 
-def _check_folders(config: KimoConfig) -> Iterator[Placed]:
+def _check_folders(config: KimoConfig) -> Iterator[Finding]:
     folders = {"data_dir": config.data_dir}
     if config.images.public or config.images.source or config.images.sources:
         folders["images public"] = config.public_folder
-    for what, folder in folders.items():
-        yield check_writable(what, folder)
+    for subject, folder in folders.items():
+        yield check_writable(subject, folder)
     yield check_disk(config.data_dir)
 
 
-def check_writable(what: str, folder: Path) -> Placed:
+def check_writable(subject: str, folder: Path) -> Finding:
     """The folder, or the one in which it will be made, takes a file from the user we run as."""
-    there = existing(folder)
+    nearest_folder = existing(folder)
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=nearest_folder):
             pass
     except OSError as error:
-        said = (
-            f"{folder}: {_user()} cannot write there: {reason(error)}. Give that user the right, or"
-            " name another"
+        message = say(
+            "diagnostics.folder.not_writable", folder=folder, user=_user(), reason=reason(error)
         )
-        return Placed("error", what, said)
-    return Placed(
-        "ok",
-        what,
-        f"{folder}, writable" if there == folder else f"{folder}, made when it is needed",
-    )
+        return Finding("error", subject, message)
+    if nearest_folder == folder:
+        return Finding("ok", subject, say("diagnostics.folder.writable", folder=folder))
+    return Finding("ok", subject, say("diagnostics.folder.made_when_needed", folder=folder))
 
 
-def check_disk(folder: Path, enough: int = FREE_BYTES) -> Placed:
+def check_disk(folder: Path, enough: int = FREE_BYTES) -> Finding:
     free = shutil.disk_usage(existing(folder)).free
-    said = f"{free / 1e9:,.1f} GB free on the disk of {folder}"
+    values: dict[str, Any] = {"folder": folder, "free": free / 1e9, "enough": enough / 1e9}
     if free < enough:
-        said += (
-            f", less than {enough / 1e9:,.0f} GB: PostgreSQL and the sync store need room. Free"
-            " some, or move data_dir"
-        )
-        return Placed("warning", "disk", said)
-    return Placed("ok", "disk", said)
+        return Finding("warning", "disk", say("diagnostics.disk.nearly_full", **values))
+    return Finding("ok", "disk", say("diagnostics.disk.free", **values))
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there, as far as we may see."""
-    return next(place for place in (folder, *folder.parents) if os.path.isdir(place))
+    """The folder, or the nearest one above it that exists, as far as our rights reach."""
+    return next(path for path in (folder, *folder.parents) if os.path.isdir(path))
 
 
-def _check_picture_sources(config: KimoConfig) -> Iterator[Placed]:
-    named = {"images source": config.images.source} | {
-        f"images source of {entity}": place for entity, place in config.images.sources.items()
-    }
-    for what, place in named.items():
-        if place:
-            yield check_readable(what, place)
+def _check_picture_sources(config: KimoConfig) -> Iterator[Finding]:
+    addresses = {"images source": config.images.source}
+    for entity, address in config.images.sources.items():
+        addresses[f"images source of {entity}"] = address
+    for subject, folder in addresses.items():
+        if folder:
+            yield check_readable(subject, folder)
 
 
-def check_readable(what: str, place: str) -> Placed:
+def check_readable(subject: str, address: str) -> Finding:
     """A folder, or an fsspec URL of one, that can be listed."""
     try:
-        files, root = fsspec.core.url_to_fs(place)
+        files, root = fsspec.core.url_to_fs(address)
         files.ls(root, detail=False)
     except Exception as error:  # each kind of store has exceptions of its own
-        said = (
-            f"{place} cannot be listed by {_user()}: {reason(error)}. Mend the address, its rights,"
-            " or the share's mount"
+        message = say(
+            "diagnostics.folder.not_readable", folder=address, user=_user(), reason=reason(error)
         )
-        return Placed("error", what, said)
-    return Placed("ok", what, f"{place}, readable")
+        return Finding("error", subject, message)
+    return Finding("ok", subject, say("diagnostics.folder.readable", folder=address))
 
 
 def _user() -> str:
     try:
         import pwd
 
-        return f"user {pwd.getpwuid(os.geteuid()).pw_name}"
-    except (ImportError, KeyError, AttributeError):
-        return "this user"
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except (ImportError, KeyError, AttributeError):  # not on Windows, or a user without an entry
+        return say("diagnostics.this_user")
+    return say("diagnostics.user", name=name)
 
 
-# --- what else has to be there
-# ------------------------------------------------------------------------------------
+# --- servers, keys and the clock
+# --------------------------------------------------------------------------------------------------
 
 
-def check_dagster_database(url: str) -> Placed:
+def check_dagster_database(url: str) -> Finding:
+    subject = "Dagster's database"
     parsed = make_url(url)
-    # Not as an address: libpq's complaint about one that it cannot read quotes it, with the
-    # password.
-    named = parsed.translate_connect_args(username="user", database="dbname")
-    dsn = make_conninfo(**{key: str(value) for key, value in (named | dict(parsed.query)).items()})
+    # In parts and not as an address. Libpq's error about an address that it cannot read quotes it
+    # whole, with the password.
+    parts = parsed.translate_connect_args(username="user", database="dbname")
+    dsn = make_conninfo(**{key: str(value) for key, value in (parts | dict(parsed.query)).items()})
     try:
         with psycopg.connect(dsn, connect_timeout=round(_TIMEOUT_S)) as connection:
             version = connection.info.parameter_status("server_version")
@@ -149,60 +132,54 @@ def check_dagster_database(url: str) -> Placed:
                 "SELECT has_schema_privilege(current_schema(), 'CREATE')"
             ).fetchone()
     except psycopg.Error as error:
-        said = (
-            f"{' '.join(str(error).split())}. Make it, or mend `database: dagster_url:` of"
-            " kimo.yaml"
-        )
-        return Placed("error", "Dagster's database", said)
+        sentence = " ".join(str(error).split())
+        return Finding("error", subject, say("diagnostics.dagster.unreachable", reason=sentence))
     if may_create != (True,):
-        said = f"user {parsed.username} may not create tables there: make that user its owner"
-        return Placed("error", "Dagster's database", said)
-    address = conninfo_to_dict(dsn)
-    place = f"{address.get('host', 'localhost')}/{address.get('dbname', '')}"
-    return Placed("ok", "Dagster's database", f"PostgreSQL {version}, {place}")
+        message = say("diagnostics.dagster.may_not_create", user=parsed.username)
+        return Finding("error", subject, message)
+    return Finding("ok", subject, f"PostgreSQL {version}, {server_address(dsn)}")
 
 
-def _check_timezone(config: KimoConfig) -> Iterator[Placed]:
-    """One that nobody knows is refused with the file."""
-    yield Placed("ok", "time zone", config.schedules.timezone)
+def server_address(dsn: str) -> str:
+    """Host and database of a connection string, without its user and password."""
+    parts = conninfo_to_dict(dsn)
+    return f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
 
-def _check_secrets(config: KimoConfig) -> Iterator[Placed]:
-    """Whether they are there, never what they are. Told of parts that kimo.yaml speaks of."""
-    wanted = []
+def _check_timezone(config: KimoConfig) -> Iterator[Finding]:
+    """Always good: kimo.yaml with an unknown one is not accepted."""
+    yield Finding("ok", "time zone", config.schedules.timezone)
+
+
+def _check_secrets(config: KimoConfig) -> Iterator[Finding]:
+    """Whether they are set, never their values. Only of the parts that kimo.yaml configures."""
     if "geocoding" in config.model_fields_set or config.schedules.geocoding:
-        wanted.append(
-            ("geocoding", config.geocoding.key_variable, "without Google's key nothing is geocoded")
-        )
+        without = "diagnostics.secret.no_geocoding_key"
+        yield _check_secret("geocoding", config.geocoding.key_variable, without)
     if "api" in config.model_fields_set:
-        wanted.append(
-            ("web API", config.api.token_variable, "without a token every request is refused")
-        )
-    for what, variable, otherwise in wanted:
-        if os.environ.get(variable):
-            yield Placed("ok", what, f"{variable} is set")
-        else:
-            said = (
-                f"the environment has no {variable}: {otherwise}. Set it for the service"
-                " (docs/deploying.md)"
-            )
-            yield Placed("warning", what, said)
+        without = "diagnostics.secret.no_api_token"
+        yield _check_secret("web API", config.api.token_variable, without)
 
 
-def _check_mail(config: KimoConfig) -> Iterator[Placed]:
+def _check_secret(subject: str, variable: str, key_of_warning: str) -> Finding:
+    if os.environ.get(variable):
+        return Finding("ok", subject, say("diagnostics.secret.is_set", variable=variable))
+    return Finding("warning", subject, say(key_of_warning, variable=variable))
+
+
+def _check_mail(config: KimoConfig) -> Iterator[Finding]:
     smtp = config.notifications.smtp
     if smtp:
         yield check_mail_server(smtp.host, smtp.port, min(smtp.timeout_s, _TIMEOUT_S))
 
 
-def check_mail_server(host: str, port: int, timeout_s: float = _TIMEOUT_S) -> Placed:
+def check_mail_server(host: str, port: int, timeout_s: float = _TIMEOUT_S) -> Finding:
     """A warning at most: a mail server that is down fails no run."""
+    address = f"{host}:{port}"
     try:
         with socket.create_connection((host, port), timeout=timeout_s):
-            return Placed("ok", "mail server", f"{host}:{port} answers")
+            pass
     except OSError as error:
-        said = (
-            f"{host}:{port} cannot be reached: {reason(error)}. Nobody is told. Mend"
-            " notifications.smtp, or the network"
-        )
-        return Placed("warning", "mail server", said)
+        message = say("diagnostics.mail.unreachable", address=address, reason=reason(error))
+        return Finding("warning", "mail server", message)
+    return Finding("ok", "mail server", say("diagnostics.mail.answers", address=address))

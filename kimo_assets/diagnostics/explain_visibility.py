@@ -1,4 +1,4 @@
-"""Why an agent does (not) see a row: what an operator needs on the phone. Only reads."""
+"""Why an agent sees a row, or does not: the answer an operator needs on the phone. Only reads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,16 +10,19 @@ from psycopg import Connection, IsolationLevel, sql
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
+from kimo_assets.database.queries import load_record
 from kimo_assets.database.rules import business_rules
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError, StoreError, nearest
+from kimo_assets.staging.queries import last_rejection
 from kimo_assets.sync.client.client import read_manifest, read_rows
 from kimo_assets.sync.publishing.entity_publication import REMOVED
+from kimo_assets.sync.queries import earlier_audience, position_of_profile
 from kimo_assets.sync.store.store import Store
-from kimo_assets.sync.visibility.lookups import SYNC
 from kimo_assets.sync.visibility.profiles import Profile, Profiles
 from kimo_assets.sync.visibility.trace import Link, Tracer
 from kimo_assets.sync.visibility.visibility import Visibility
+from kimo_assets.texts import say
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,7 @@ class LastChange:
 
 @dataclass(frozen=True)
 class Before:
-    """saw: whether the agent saw the row until the preparation of load `by.load`, which found who
-    sees it changed.
-    """
+    """saw: whether the agent saw the row until load `by.load`, whose step 3 found that changed."""
 
     by: LastChange
     saw: bool
@@ -46,12 +47,11 @@ class Before:
 
 @dataclass(frozen=True)
 class Answer:
-    """sees: by the tables as they are now; None when there is no such row to see. sentence: the
-    answer in words.
+    """sees: by the tables as they are now; None when there is no such row.
 
-    published: whether what step 3 last prepared for the agent holds the row; None when nothing was
-    prepared. before: how it was before that last changed; None when it never did. chain: link by
-    link, for a row that is there.
+    sentence: the answer in words. published: whether the agent's payload as last prepared holds the
+    row; None when nothing was prepared. before: how it was before that last changed; None when it
+    never did. chain: link by link, for a row that is there.
     """
 
     agent: str
@@ -67,17 +67,20 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            **{
-                name: getattr(self, name)
-                for name in ("agent", "user", "entity", "key", "sees", "sentence", "published")
-            },
+            "agent": self.agent,
+            "user": self.user,
+            "entity": self.entity,
+            "key": self.key,
+            "sees": self.sees,
+            "sentence": self.sentence,
+            "published": self.published,
             "change": vars(self.change) if self.change else None,
             "before": self.before.as_json() if self.before else None,
             "chain": self.chain.as_json() if self.chain else None,
         }
 
 
-def why(
+def explain_visibility(
     config: KimoConfig,
     database: Database,
     agent: str,
@@ -86,59 +89,59 @@ def why(
     *,
     user: str | None = None,
 ) -> Answer:
-    """The answer by the tables as they are now. Raises: ConfigError for an agent who is none, or a
-    user not of theirs.
+    """The answer by the tables as they are now.
+
+    Raises: ConfigError when there is no such agent, or the agent has no such user.
     """
     with database.connect() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        # Looking prepares the lookups of step 3 anew, and none of that may stay.
         with connection.transaction(force_rollback=True):
             profiles = Profiles.read(connection)
             profile = _profile(profiles, agent, user)
-            answer = _answer(connection, config, profiles, profile, user, entity, key)
+            question = Answer(agent, user, entity.name, key, None, "")
+            answer = _answer(connection, config, profiles, profile, entity, question)
             answer = replace(answer, before=_before(connection, profile, entity.name, key))
-    return replace(answer, published=_is_published(config, agent, user, entity.name, key))
+    return replace(answer, published=_is_published(config, answer))
 
 
-def _is_published(
-    config: KimoConfig, agent: str, user: str | None, entity: str, key: str
-) -> bool | None:
-    """Whether the agent's next sync brings (or leaves) the row, by the payloads as they are in the
-    store.
-    """
+def _is_published(config: KimoConfig, answer: Answer) -> bool | None:
+    """Whether the agent's next sync brings (or leaves) the row, by the payloads in the store."""
     store = Store(config.sync_store)
     try:
-        description = read_manifest(store, agent, user)["entities"].get(entity)
+        manifest = read_manifest(store, answer.agent, answer.user)
     except StoreError:
         return None
+    description = manifest["entities"].get(answer.entity)
     if description is None:
         return None
-    return any(_holds(store, bucket, description["key"], key) for bucket in description["buckets"])
+    key_column = description["key"]
+    return any(_holds(store, bucket, key_column, answer.key) for bucket in description["buckets"])
 
 
 def _holds(store: Store, bucket: dict[str, Any], key_column: str, key: str) -> bool:
-    found = False
+    """The base says whether the row is there, each later change says it anew."""
+    is_there = False
     base = bucket["base"]
     later = [change for change in bucket["changes"] if change["load"] > base["load"]]
-    for listed in (*base["objects"], *later):
-        rows = read_rows(store.read_object(listed["sha256"]))
+    for part in (*base["objects"], *later):
+        rows = read_rows(store.read_object(part["sha256"]))
         header = next(rows)
-        place = header.index(key_column)
+        position = header.index(key_column)
         for row in rows:
-            if row[place] == key:
-                found = header[0] != REMOVED or row[0] == "0"
-    return found
+            if row[position] == key:
+                is_there = header[0] != REMOVED or row[0] == "0"
+    return is_there
 
 
 def _answer(
-    connection: Connection,
+    connection: Connection[Any],
     config: KimoConfig,
     profiles: Profiles,
     profile: Profile,
-    user: str | None,
     entity: Entity,
-    key: str,
+    question: Answer,
 ) -> Answer:
-    agent = profile.agent
     row = connection.execute(
         sql.SQL("SELECT {}, {} FROM {} WHERE {} = %s").format(
             sql.Identifier(CHANGED),
@@ -146,15 +149,29 @@ def _answer(
             table(KIMO, entity.name),
             sql.Identifier(ID),
         ),
-        [key],
+        [question.key],
     ).fetchone()
     if row is None:
-        return Answer(agent, user, entity.name, key, None, _not_there(connection, entity, key))
+        return replace(question, sentence=_not_there(connection, entity, question.key))
     changed, archived = row
-    change = _load(connection, archived or changed)
+    change = _change(connection, archived or changed)
     if archived is not None:
-        sentence = f"nobody sees it: load {archived} archived it, because the ERP no longer sent it"
-        return Answer(agent, user, entity.name, key, False, sentence, change=change)
+        sentence = say("diagnostics.visibility.archived", load=archived)
+        return replace(question, sees=False, sentence=sentence, change=change)
+    chain = _trace(connection, config, profiles, profile, entity, question.key)
+    sees = chain is not None and chain.passes
+    sentence = _verdict(sees=sees, is_user=question.user is not None)
+    return replace(question, sees=sees, sentence=sentence, change=change, chain=chain)
+
+
+def _trace(
+    connection: Connection[Any],
+    config: KimoConfig,
+    profiles: Profiles,
+    profile: Profile,
+    entity: Entity,
+    key: str,
+) -> Link | None:
     catalog = load_catalog()
     visibility = Visibility(
         connection,
@@ -163,88 +180,73 @@ def _answer(
         rules=business_rules(connection),
         channel_codes=config.sync.channel_codes,
     )
-    chain = Tracer(connection, catalog, visibility, profile).trace(entity, key)
-    sees = chain is not None and chain.passes
-    sentence = f"the {'user' if user else 'agent'} {'sees' if sees else 'does not see'} it"
-    return Answer(agent, user, entity.name, key, sees, sentence, change=change, chain=chain)
+    return Tracer(connection, catalog, visibility, profile).trace(entity, key)
+
+
+def _verdict(*, sees: bool, is_user: bool) -> str:
+    match sees, is_user:
+        case True, True:
+            return say("diagnostics.visibility.user_sees")
+        case True, False:
+            return say("diagnostics.visibility.agent_sees")
+        case False, True:
+            return say("diagnostics.visibility.user_does_not_see")
+        case _:
+            return say("diagnostics.visibility.agent_does_not_see")
 
 
 def _profile(profiles: Profiles, agent: str, user: str | None) -> Profile:
     if agent not in profiles.agents:
-        raise ConfigError(
-            f"'{agent}' is no agent here.{_hint(agent, profiles.agents)} Agents are the live rows"
-            " of SalesAgent."
-        )
+        hint = _hint(agent, profiles.agents)
+        raise ConfigError(say("diagnostics.visibility.no_agent", agent=agent, hint=hint))
     if user is None:
         return profiles.agents[agent]
-    of_agent = {
+    users = {
         name: profile for name, profile in profiles.of_users().items() if profile.agent == agent
     }
-    if user not in of_agent:
-        raise ConfigError(
-            f"agent '{agent}' has no user '{user}'.{_hint(user, of_agent)} `kimo settings show"
-            " User` lists the users; archived ones, and those of another type than SalesAgent,"
-            " have no tablet."
-        )
-    return of_agent[user]
+    if user not in users:
+        hint = _hint(user, users)
+        message = say("diagnostics.visibility.no_user", agent=agent, user=user, hint=hint)
+        raise ConfigError(message)
+    return users[user]
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    found = nearest(name, list(known))
-    return f" Did you mean {' or '.join(found)}?" if found else ""
+def _hint(name: str, candidates: Iterable[str]) -> str:
+    suggestions = nearest(name, candidates)
+    if not suggestions:
+        return ""
+    return say("errors.did_you_mean", names=say("errors.or").join(suggestions))
 
 
-def _before(connection: Connection, profile: Profile, entity: str, key: str) -> Before | None:
-    """From what step 3 keeps of who sees each row; an entity that all see alike has nothing
-    kept.
-    """
-    target = sql.Identifier(SYNC, entity)
-    if connection.execute("SELECT to_regclass(%s)", [target.as_string(connection)]).fetchone() == (
-        None,
-    ):
+def _before(connection: Connection[Any], profile: Profile, entity: str, key: str) -> Before | None:
+    """From what step 3 keeps of who sees each row. Nothing is kept where everybody sees all."""
+    audience = earlier_audience(connection, entity, key)
+    if audience is None:
         return None
-    row = connection.execute(
-        sql.SQL(
-            "SELECT s.since, a.mask FROM {} AS s LEFT JOIN ops.audience AS a ON a.number = s.before"
-            " WHERE s.key = %s AND s.before IS NOT NULL"
-        ).format(target),
-        [key],
-    ).fetchone()
-    # The bit that step 3 has given it: those of this answer are the answer's own.
-    kept = connection.execute(
-        "SELECT position FROM ops.profile WHERE agent = %s AND warehouse IS NOT DISTINCT FROM %s"
-        " AND retired IS NULL",
-        [profile.agent, profile.warehouse],
-    ).fetchone()
-    by = _load(connection, row[0]) if row else None
-    if row is None or kept is None or by is None:
+    # The position that step 3 has given. Those of `profile` were counted for this answer alone.
+    position = position_of_profile(connection, profile.agent, profile.warehouse)
+    change = _change(connection, audience.until_load)
+    if position is None or change is None:
         return None
-    return Before(by, bool(int(row[1] or "0", 16) >> kept[0] & 1))
+    return Before(change, audience.includes(position))
 
 
-def _not_there(connection: Connection, entity: Entity, key: str) -> str:
-    """Where the row is instead, if anywhere."""
-    refused = connection.execute(
-        "SELECT step, rule, field FROM ops.rejected_row WHERE entity = %s "
-        "AND (source_key = %s OR source_key LIKE %s) ORDER BY id DESC LIMIT 1",
-        [entity.name, key, f"%={key}"],
-    ).fetchone()
-    if refused:
-        step, rule, field = refused
-        return (
-            f"it is not in Kimo: step {step} refused it ({rule}, {field}); `kimo rejected"
-            f" {entity.name}` shows it"
-        )
-    return (
-        "there is no such row in Kimo: the ERP has never sent one with this Id, or its entity was"
-        " never imported"
+def _not_there(connection: Connection[Any], entity: Entity, key: str) -> str:
+    """Why Kimo has no such row: it was rejected, or never sent."""
+    rejection = last_rejection(connection, entity.name, key)
+    if rejection is None:
+        return say("diagnostics.visibility.never_sent")
+    step, rule, field = rejection
+    return say(
+        "diagnostics.visibility.rejected", step=step, rule=rule, field=field, entity=entity.name
     )
 
 
-def _load(connection: Connection, load: int) -> LastChange | None:
+def _change(connection: Connection[Any], load: int) -> LastChange | None:
+    """The title and time are unknown once retention has removed the load."""
     if not load:
         return None
-    row: tuple[str, datetime] | None = connection.execute(
-        "SELECT title, started_at FROM ops.load WHERE load = %s", [load]
-    ).fetchone()
-    return LastChange(load, *(row or (None, None)))
+    record = load_record(connection, load)
+    if record is None:
+        return LastChange(load, None, None)
+    return LastChange(load, record.title, record.started_at)

@@ -1,63 +1,57 @@
-"""What `kimo check` finds: configuration, database, sources, each mapping against the live source,
-the export, the store.
+"""`kimo check`: configuration, database, sources, each mapping against the live source, the export,
+the store.
 
-What is to be said of the place where it runs comes from check_deployment. They look and tell, write
-nothing but probe files in the sync store and the folders, and stop at no error. Rows are measured
-where they are (kimo_assets.sources.profiling): a query or two an entity, within a time limit, and
-none is fetched.
+It looks and tells, writes nothing but probe files in the sync store and the folders, and stops at
+no error. The machine is looked at by deployment.py. The values in the rows are judged by
+row_findings.py, which has them measured where they are: a query or two an entity, within a time
+limit, and no row is fetched.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import EntityMapping, KimoConfig, SystemId
 from kimo_assets.database.server import open_database
-from kimo_assets.diagnostics.deployment import check_deployment
+from kimo_assets.diagnostics.deployment import check_deployment, server_address
+from kimo_assets.diagnostics.row_findings import (
+    origin_in_words,
+    questions_for,
+    rows_in_words,
+    value_findings,
+)
+from kimo_assets.diagnostics.scope_findings import mapping_findings
 from kimo_assets.errors import KimoError, SourceError
 from kimo_assets.export.target_checks import look
 from kimo_assets.loading.rules import LoadRules
+from kimo_assets.reports import Finding
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.error_messages import complaint
 from kimo_assets.sources.limits import time_limit
-from kimo_assets.sources.profiling import Measured, Misfit, Questions, measure
+from kimo_assets.sources.profiling import Measured, Misfit, measure
 from kimo_assets.sources.selection import Selection, resolve
-from kimo_assets.sources.semaphore import FLOWS, find, in_words, schemas_of, statuses
+from kimo_assets.sources.semaphore import FLOWS, Flow, find, in_words, schemas_of, statuses
 from kimo_assets.sync.store.store import Store
-
-Level = Literal["ok", "warning", "error"]
+from kimo_assets.texts import say
 
 TIMEOUT_S = 60.0
 
-
-@dataclass(frozen=True)
-class Finding:
-    """what: the part that was looked at; message: what was found and, unless ok, what to do. about:
-    the same as figures.
-    """
-
-    level: Level
-    what: str
-    message: str
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"level": self.level, "what": self.what, "message": self.message, **self.about}
+OnEntity = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class EntityFinding(Finding):
-    """An entity whose source was found. fields: those filled; unused: columns that no field takes;
-    rows: None when they were not counted. wider: columns that admit longer texts than their field,
-    though none is there.
+    """An entity whose source was found.
+
+    fields: those that a column fills. unused: columns that no field takes. rows: None when they
+    were not counted. wider: columns that admit longer texts than their field, though none is there.
     """
 
     origin: str = ""
@@ -84,27 +78,24 @@ def check(
     entities: Sequence[str] = (),
     *,
     timeout_s: float = TIMEOUT_S,
-    on_entity: Callable[[str, int, int], None] = lambda entity, number, total: None,
+    on_entity: OnEntity = lambda entity, number, total: None,
 ) -> Iterator[Finding]:
-    """Everything, in the order in which an import would need it. entities: only these mappings;
-    none: all, and the export.
+    """Everything, in the order in which an import would need it.
 
+    entities: only these mappings. Without any: all of them, the machine and the export.
     Raises: UnknownEntityError for a name that is not mapped.
     """
     chosen = config.choose(list(entities), only_listed=True)
-    mapped = _count(len(config.entities), "entity", "entities")
-    yield Finding("ok", "configuration", f"{config.path}, {mapped} mapped")
+    mapped = say("diagnostics.mapped", path=config.path, count=len(config.entities))
+    yield Finding("ok", "configuration", mapped)
     yield from _check_choice(config)
     finding, config, dagster_url = _check_database(config)
     yield finding
     if not entities:
-        yield from (
-            Finding(one.level, one.what, one.message)
-            for one in check_deployment(config, dagster_url)
-        )
-    looking = _Looking(config, chosen, timeout_s, on_entity)
+        yield from check_deployment(config, dagster_url)
+    inspection = _SourceInspection(config, chosen, timeout_s, on_entity)
     for source in config.sources:
-        yield from looking.at_source(source)
+        yield from inspection.inspect(source)
     if not entities:
         yield from _check_export(config)
     yield _check_store(config)
@@ -116,16 +107,14 @@ def has_error(findings: Iterable[Finding]) -> bool:
 
 def _check_choice(config: KimoConfig) -> Iterator[Finding]:
     if not config.entities:
-        message = "no entity is mapped, so there is nothing to import: add some under `entities`"
-        yield Finding("error", "configuration", message)
+        yield Finding("error", "configuration", say("diagnostics.nothing_mapped"))
     elif "SalesAgent" not in config.entities:
-        message = "SalesAgent is not mapped: without agents, step 3 prepares payloads for nobody"
-        yield Finding("warning", "configuration", message)
+        yield Finding("warning", "configuration", say("diagnostics.no_agents_mapped"))
 
 
 def _check_database(config: KimoConfig) -> tuple[Finding, KimoConfig, str | None]:
-    """What is to be said of Kimo's database; the configuration, with the statuses that the console
-    decodes; the address of Dagster's database.
+    """The finding; the configuration with the ERP's statuses that the console decodes; the address
+    of Dagster's database. Where Kimo's cannot be opened: as it was, and None.
     """
     try:
         database = open_database(config)
@@ -134,42 +123,31 @@ def _check_database(config: KimoConfig) -> tuple[Finding, KimoConfig, str | None
             decoded = LoadRules.of(config).with_console(connection).erp_statuses
     except (KimoError, psycopg.Error) as error:
         return Finding("error", "database", _sentence(error)), config, None
-    complete = config.model_copy(update={"erp_statuses": decoded})
     if config.database.url == "embedded":
-        embedded = Finding(
-            "ok", "database", f"PostgreSQL {version}, embedded under {config.data_dir}"
-        )
-        return embedded, complete, database.dagster_url
-    address = conninfo_to_dict(database.dsn)
-    place = f"{address.get('host', 'localhost')}/{address.get('dbname', '')}"
-    return (
-        Finding("ok", "database", f"PostgreSQL {version}, {place}"),
-        complete,
-        database.dagster_url,
-    )
+        message = say("diagnostics.embedded", version=version, folder=config.data_dir)
+    else:
+        message = f"PostgreSQL {version}, {server_address(database.dsn)}"
+    complete = config.model_copy(update={"erp_statuses": decoded})
+    return Finding("ok", "database", message), complete, database.dagster_url
 
 
 # --- a source and its entities
-# ------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class _Looking:
+class _SourceInspection:
     """One pass over the mappings of the chosen entities."""
 
     config: KimoConfig
     chosen: Sequence[str]
     timeout_s: float
-    on_entity: Callable[[str, int, int], None]
-    _looked_at: int = 0
+    on_entity: OnEntity
+    _inspected: int = 0
 
-    def at_source(self, name: SystemId) -> Iterator[Finding]:
-        mapped = [
-            (load_catalog()[entity], mapping)
-            for entity in self.chosen
-            for mapping in self.config.entities[entity]
-            if mapping.source == name
-        ]
+    def inspect(self, name: SystemId) -> Iterator[Finding]:
+        mapped = list(self._mappings_of(name))
+        subject = f"source {name}"
         with ExitStack() as stack:
             try:
                 engine = open_source(name, self.config.sources[name])
@@ -177,49 +155,57 @@ class _Looking:
                 with source_errors(name, engine), engine.connect() as connection:
                     version = _version(connection)
             except SourceError as error:
-                unchecked = _count(len({entity.name for entity, _ in mapped}), "entity", "entities")
-                yield Finding(
-                    "error", f"source {name}", f"{_sentence(error)}. Not checked: {unchecked}"
-                )
+                unchecked = len({entity.name for entity, _ in mapped})
+                reason = _sentence(error)
+                message = say("diagnostics.source_unreachable", reason=reason, count=unchecked)
+                yield Finding("error", subject, message)
                 return
             address = self.config.sources[name].sqlalchemy_url.render_as_string(hide_password=True)
-            yield Finding("ok", f"source {name}", f"{version}, {address}")
-            yield from _check_semaphores(self.config, name, engine)
+            yield Finding("ok", subject, f"{version}, {address}")
+            for flow in FLOWS:
+                yield _check_semaphore(self.config, name, engine, flow)
             for entity, mapping in mapped:
-                self._looked_at += 1
-                self.on_entity(
-                    entity.name,
-                    self._looked_at,
-                    sum(len(self.config.entities[e]) for e in self.chosen),
-                )
-                yield from self._at_entity(engine, entity, mapping)
+                self._report_progress(entity)
+                yield from self._inspect_entity(engine, entity, mapping)
 
-    def _at_entity(
+    def _mappings_of(self, source: SystemId) -> Iterator[tuple[Entity, EntityMapping]]:
+        for name in self.chosen:
+            for mapping in self.config.entities[name]:
+                if mapping.source == source:
+                    yield load_catalog()[name], mapping
+
+    def _report_progress(self, entity: Entity) -> None:
+        self._inspected += 1
+        total = sum(len(self.config.entities[name]) for name in self.chosen)
+        self.on_entity(entity.name, self._inspected, total)
+
+    def _inspect_entity(
         self, engine: Engine, entity: Entity, mapping: EntityMapping
     ) -> Iterator[Finding]:
-        what = _name(entity, mapping, self.config)
+        subject = _subject(entity, mapping, self.config)
         try:
             with source_errors(mapping.source, engine), engine.connect() as connection:
                 selection = resolve(engine, connection, entity, mapping)
         except SourceError as error:
-            yield Finding("error", what, complaint(error, entity.name, self.config).rstrip("."))
+            message = complaint(error, entity.name, self.config).rstrip(".")
+            yield Finding("error", subject, message)
             return
         measured: Measured | None = None
-        trouble = []
+        not_measured = []
         try:
-            measured = self._measured(engine, selection, mapping)
+            measured = self._measure(engine, selection, mapping)
         except SourceError as error:
-            said = f"its rows were not looked at: {_sentence(error)}"
-            trouble = [Finding("warning", what, said, {"rule": "not_measured"})]
-        yield _entity_finding(what, selection, mapping, measured)
-        yield from trouble
+            message = say("diagnostics.rows_not_measured", reason=_sentence(error))
+            not_measured = [Finding("warning", subject, message, {"rule": "not_measured"})]
+        yield _entity_finding(subject, selection, mapping, measured)
+        yield from not_measured
         if measured:
-            yield from _values(what, selection, mapping, measured, self.config)
-        yield from _doubts(what, selection, measured, self.config)
+            yield from value_findings(subject, selection, mapping, measured, self.config)
+        yield from mapping_findings(subject, selection, measured, self.config)
 
-    def _measured(self, engine: Engine, selection: Selection, mapping: EntityMapping) -> Measured:
-        questions = _questions(selection, self.config)
-        # The limit outside: it looks at the error that the source's own became.
+    def _measure(self, engine: Engine, selection: Selection, mapping: EntityMapping) -> Measured:
+        questions = questions_for(selection, self.config)
+        # The time limit is outside: it looks at the error that the source's own has become.
         with (
             engine.connect() as connection,
             time_limit(connection, self.timeout_s),
@@ -228,34 +214,24 @@ class _Looking:
             return measure(engine, connection, selection, mapping, questions)
 
 
-def _name(entity: Entity, mapping: EntityMapping, config: KimoConfig) -> str:
-    return (
-        entity.name
-        if len(config.entities[entity.name]) == 1
-        else f"{entity.name} ({mapping.source})"
-    )
+def _subject(entity: Entity, mapping: EntityMapping, config: KimoConfig) -> str:
+    if len(config.entities[entity.name]) == 1:
+        return entity.name
+    return f"{entity.name} ({mapping.source})"
 
 
-def _check_semaphores(config: KimoConfig, name: SystemId, engine: Engine) -> Iterator[Finding]:
-    for flow in FLOWS:
-        what = f"{flow.table} {name}"
-        try:
-            semaphore = find(name, flow, engine, schemas_of(config, name))
-            rows = statuses(semaphore) if semaphore else []
-        except SourceError as error:
-            yield Finding("error", what, _sentence(error))
-            continue
-        if semaphore is None:
-            yield Finding(
-                "ok", what, f"no such table: nothing keeps the ERP and the {flow.title} apart"
-            )
-        elif len(rows) != 1:
-            message = (
-                f"{_count(len(rows), 'row')}; expected one, with Status 0 while nobody is at work"
-            )
-            yield Finding("warning", what, message)
-        else:
-            yield Finding("ok", what, in_words(rows[0]))
+def _check_semaphore(config: KimoConfig, source: SystemId, engine: Engine, flow: Flow) -> Finding:
+    subject = f"{flow.table} {source}"
+    try:
+        semaphore = find(source, flow, engine, schemas_of(config, source))
+        rows = statuses(semaphore) if semaphore else []
+    except SourceError as error:
+        return Finding("error", subject, _sentence(error))
+    if semaphore is None:
+        return Finding("ok", subject, say("diagnostics.no_semaphore", flow=flow.title))
+    if len(rows) != 1:
+        return Finding("warning", subject, say("diagnostics.semaphore_rows", count=len(rows)))
+    return Finding("ok", subject, in_words(rows[0]))
 
 
 def _version(connection: Connection) -> str:
@@ -263,249 +239,58 @@ def _version(connection: Connection) -> str:
     return " ".join((connection.dialect.name, ".".join(map(str, numbers)))).strip()
 
 
-def _questions(selection: Selection, config: KimoConfig) -> Questions:
-    statuses = [name for name in selection.fields if name.startswith("ErpStatusId")]
-    return Questions(
-        references=[
-            name for names in _unmapped_targets(selection, config).values() for name in names
-        ],
-        statuses={
-            name: tuple(config.erp_statuses.get(_status_kind(selection, name), ()))
-            for name in statuses
-        },
-    )
-
-
-def _status_kind(selection: Selection, field_name: str) -> str:
-    return f"{selection.entity.name}{field_name.removeprefix('ErpStatusId')}"
-
-
-def _origin(mapping: EntityMapping, entity: Entity) -> str:
-    return "a query" if mapping.query else f"table {mapping.table or entity.name}"
-
-
 def _entity_finding(
-    what: str, selection: Selection, mapping: EntityMapping, measured: Measured | None
+    subject: str, selection: Selection, mapping: EntityMapping, measured: Measured | None
 ) -> EntityFinding:
-    origin, rows = _origin(mapping, selection.entity), measured.rows if measured else None
-    wider = tuple(one.column for one in measured.wider) if measured else ()
+    origin = origin_in_words(mapping, selection.entity)
+    rows = None
+    wider: tuple[Misfit, ...] = ()
+    if measured:
+        rows, wider = measured.rows, measured.wider
     return EntityFinding(
         "ok",
-        what,
-        _in_words(origin, rows, selection, measured.wider if measured else ()),
+        subject,
+        _entity_in_words(origin, rows, selection, wider),
         origin=origin,
         rows=rows,
         fields=selection.fields,
         fields_total=len(selection.entity.fields),
         unused=selection.unmapped,
         derived_id_from=selection.derived_id_from,
-        wider=wider,
+        wider=tuple(misfit.column for misfit in wider),
     )
 
 
-def _in_words(origin: str, rows: int | None, selection: Selection, wider: Sequence[Misfit]) -> str:
+def _entity_in_words(
+    origin: str, rows: int | None, selection: Selection, wider: Sequence[Misfit]
+) -> str:
+    fields = len(selection.fields)
     parts = [
         origin,
-        "rows not counted" if rows is None else _count(rows, "row"),
-        f"{len(selection.fields)} of {len(selection.entity.fields)} fields",
+        say("diagnostics.rows_not_counted") if rows is None else rows_in_words(rows),
+        say("diagnostics.fields", fields=fields, total=len(selection.entity.fields)),
     ]
     if selection.unmapped:
-        parts.append(f"columns no field takes: {', '.join(selection.unmapped)}")
+        parts.append(say("diagnostics.columns_unused", columns=", ".join(selection.unmapped)))
     if selection.derived_id_from:
-        parts.append(f"Id derived from {', '.join(selection.derived_id_from)}")
+        columns = ", ".join(selection.derived_id_from)
+        parts.append(say("diagnostics.id_derived", columns=columns))
     if wider:
-        parts.append(
-            f"columns that may become longer than their field: {', '.join(map(_how_wide, wider))}"
-        )
+        columns = ", ".join(_width_in_words(misfit) for misfit in wider)
+        parts.append(say("diagnostics.columns_wider", columns=columns))
     return "; ".join(parts)
 
 
-def _how_wide(one: Misfit) -> str:
-    return f"{one.column} (now up to {one.longest or 0})"
+def _width_in_words(misfit: Misfit) -> str:
+    return say("diagnostics.column_width", column=misfit.column, longest=misfit.longest or 0)
 
 
-# --- what is in the rows
-# --------------------------------------------------------------------------------------
-
-_REFUSED = "refused on the way in"
-_NOT_A = {
-    "not_a_number": "no number",
-    "not_a_whole_number": "no whole number",
-    "not_a_flag": "neither 0 nor 1",
-    "impossible_date": "no date, or none written year first",
-    "unknown_enum_code": "none of its codes",
-}
-_NEVER = {
-    "not_a_number": "a number",
-    "not_a_whole_number": "a whole number",
-    "not_a_flag": "a flag",
-    "impossible_date": "a date",
-    "unknown_enum_code": "a code",
-}
-
-
-def _values(
-    what: str, selection: Selection, mapping: EntityMapping, measured: Measured, config: KimoConfig
-) -> Iterator[Finding]:
-    """What would be refused of the rows that are there."""
-    # The ERP's answers are often none.
-    if measured.rows == 0 and selection.entity.category != "sync_references":
-        yield Finding(
-            "warning",
-            what,
-            f"{_origin(mapping, selection.entity)} has no rows: is it the right one?",
-        )
-    yield from _keys(what, selection, measured)
-    for misfit in measured.misfits:
-        level: Level = "error" if misfit.rows is None else "warning"
-        yield Finding(level, what, _misfit_in_words(misfit, selection, mapping), _figures(misfit))
-    for misfit in measured.unknown_statuses:
-        yield Finding(
-            "warning", what, _status_in_words(misfit, selection, config), _figures(misfit)
-        )
-
-
-def _figures(misfit: Misfit) -> dict[str, Any]:
-    return {
-        "rule": misfit.rule,
-        "field": misfit.field,
-        "column": misfit.column,
-        "rows": misfit.rows,
-        "example": misfit.example,
-        "certain_from": "type" if misfit.rows is None else "data",
-    }
-
-
-def _keys(what: str, selection: Selection, measured: Measured) -> Iterator[Finding]:
-    key = " and ".join(selection.derived_id_from) if selection.derived_id_from else "Id"
-    if measured.without_key:
-        message = f"{_count(measured.without_key, 'row')} without a value in {key}: {_REFUSED}"
-        yield Finding(
-            "warning", what, message, {"rule": "missing_key", "rows": measured.without_key}
-        )
-    if measured.duplicates:
-        again = "repeats" if measured.duplicates == 1 else "repeat"
-        yield Finding(
-            "warning",
-            what,
-            f"{key} is not unique: {_count(measured.duplicates, 'row')} {again} the key of another,"
-            f" e.g. {measured.duplicate_example}; the first of each stays, the others are refused",
-            {
-                "rule": "duplicate_key",
-                "rows": measured.duplicates,
-                "example": measured.duplicate_example,
-            },
-        )
-
-
-def _misfit_in_words(misfit: Misfit, selection: Selection, mapping: EntityMapping) -> str:
-    where = (
-        misfit.column
-        if misfit.column.casefold() == misfit.field.casefold()
-        else f"{misfit.column} (for {misfit.field})"
-    )
-    if misfit.rows is None:
-        return (
-            f"{where} is {misfit.type}, which is never {_NEVER[misfit.rule]}: every row with a"
-            " value would be refused"
-        )
-    rows = _count(misfit.rows, "row")
-    if misfit.rule == "text_too_long":
-        size = selection.entity.fields[misfit.field].size or 50
-        return (
-            f"{where}: {rows} with a text of more than {size} characters (the longest has"
-            f" {misfit.longest}): {_REFUSED}"
-        )
-    said = (
-        f"{where}: {rows} with a value that is {_NOT_A[misfit.rule]}, e.g. {misfit.example!r}:"
-        f" {_REFUSED}"
-    )
-    if misfit.rule == "impossible_date":
-        return f"{said}. sources.{mapping.source}.formats says how dates are written"
-    codes = selection.entity.fields[misfit.field].codes
-    return (
-        f"{said}. It knows {', '.join(codes)}"
-        if misfit.rule == "unknown_enum_code" and codes
-        else said
-    )
-
-
-def _status_in_words(misfit: Misfit, selection: Selection, config: KimoConfig) -> str:
-    kind = _status_kind(selection, misfit.field)
-    found = f"{_count(misfit.rows or 0, 'row')} with a status, e.g. {misfit.example!r}"
-    if kind not in config.erp_statuses:
-        where = f"add erp_statuses.{kind}, or ErpStatus.{kind} to the settings"
-        return f"{misfit.column}: {found}, and nothing decodes them: {where}"
-    return (
-        f"{misfit.column}: {found}, that erp_statuses.{kind} does not decode: {_REFUSED}, unless it"
-        " is added there"
-    )
-
-
-# --- what follows from the mapping
-# --------------------------------------------------------------------------
-
-
-def _doubts(
-    what: str, selection: Selection, measured: Measured | None, config: KimoConfig
-) -> Iterator[Finding]:
-    if missing := _missing_for_scope(selection):
-        message = f"who sees a row is decided by {' or '.join(missing)}, which no column fills"
-        yield Finding("warning", what, message, {"rule": "nobody_sees", "fields": missing})
-    if targets := _used_targets(selection, measured, config):
-        said = ", ".join(f"{target} (by {', '.join(fields)})" for target, fields in targets.items())
-        message = f"points to entities that are not mapped: {said}"
-        yield Finding(
-            "warning", what, message, {"rule": "unmapped_target", "targets": list(targets)}
-        )
-
-
-def _used_targets(
-    selection: Selection, measured: Measured | None, config: KimoConfig
-) -> dict[str, list[str]]:
-    """Unmapped target -> `field in n rows` of those with values; all that are filled when these
-    were not counted.
-    """
-    targets: dict[str, list[str]] = {}
-    for target, fields in _unmapped_targets(selection, config).items():
-        for name in fields:
-            rows = measured.used.get(name) if measured else None
-            if rows is None or rows:
-                targets.setdefault(target, []).append(
-                    name if rows is None else f"{name} in {_count(rows, 'row')}"
-                )
-    return targets
-
-
-def _missing_for_scope(selection: Selection) -> list[str]:
-    """The columns that decide who sees a row, when the source fills none of them."""
-    needed = sorted(set(_scope_columns(selection.entity.scope)))
-    return [] if {*selection.fields, "Id"} & set(needed) else needed
-
-
-def _scope_columns(scope: Any) -> Iterator[str]:
-    for name in ("column", "key_column"):
-        if value := getattr(scope, name, None):
-            yield value
-    for rule in [*getattr(scope, "rules", ()), *getattr(scope, "modes", {}).values()]:
-        yield from _scope_columns(rule)
-
-
-def _unmapped_targets(selection: Selection, config: KimoConfig) -> dict[str, list[str]]:
-    """Target -> the filled fields that point to it, where nothing is mapped to be pointed to."""
-    targets: dict[str, list[str]] = {}
-    for name, reference in selection.entity.hard_references.items():
-        if name in selection.fields and reference.target not in config.entities:
-            targets.setdefault(reference.target, []).append(name)
-    return targets
-
-
-# --- the export
-# ---------------------------------------------------------------------------------------------
+# --- the export and the store
+# --------------------------------------------------------------------------------------------------
 
 
 def _check_export(config: KimoConfig) -> Iterator[Finding]:
-    """Where the records of Kimo's own go, and what of them would be held there."""
+    """Where the records of Kimo's own go, and which of them would be held there."""
     section = config.export
     if not section.entities:
         return
@@ -513,14 +298,10 @@ def _check_export(config: KimoConfig) -> Iterator[Finding]:
         try:
             engine = open_source(section.source, config.sources[section.source], writable=True)
             stack.callback(engine.dispose)
-            for doubt in look(engine, config):
-                yield Finding(doubt.level, f"export {doubt.entity}", doubt.message, doubt.about)
+            for finding in look(engine, config):
+                yield replace(finding, subject=f"export {finding.subject}")
         except SourceError as error:
             yield Finding("error", "export", _sentence(error))
-
-
-# --- the store
-# ----------------------------------------------------------------------------------------------
 
 
 def _check_store(config: KimoConfig) -> Finding:
@@ -529,15 +310,12 @@ def _check_store(config: KimoConfig) -> Finding:
         store = Store(config.sync_store)
         store.replace(probe, b"kimo check")
         store.remove(probe)
-    except Exception as error:  # whatever the driver of a storage raises, it is the answer
-        return Finding(
-            "error", "sync store", f"cannot write to {config.sync_store}: {_sentence(error)}"
+    except Exception as error:  # each kind of storage has exceptions of its own
+        message = say(
+            "diagnostics.store.not_writable", store=config.sync_store, reason=_sentence(error)
         )
-    return Finding("ok", "sync store", f"writable: {config.sync_store}")
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+        return Finding("error", "sync store", message)
+    return Finding("ok", "sync store", say("diagnostics.store.writable", store=config.sync_store))
 
 
 def _sentence(error: Exception) -> str:

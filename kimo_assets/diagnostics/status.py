@@ -1,12 +1,12 @@
-"""What happened last, and how fresh Kimo's data are: read from schema ops, for people and programs
-alike.
+"""What happened last, and how fresh Kimo's data are, for people and programs.
 
-Only reads. What the figures mean is decided by the steps that wrote them.
+Only reads. The steps that wrote the figures decide their meaning.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import Connection
 
@@ -14,6 +14,10 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import LastResult, last_results
 from kimo_assets.database.locks import is_held
+from kimo_assets.database.queries import last_load
+from kimo_assets.loading.queries import DanglingField, dangling_fields, live_rows
+from kimo_assets.staging.queries import rejected_counts, staged_at
+from kimo_assets.sync.queries import payload_totals
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,6 @@ class EntityState:
 
 
 @dataclass(frozen=True)
-class DanglingReference:
-    entity: str
-    field: str
-    target: str
-    rows: int
-    samples: list[str]
-
-
-@dataclass(frozen=True)
 class Payloads:
     """What the agents can download now. bytes: of the objects in use, each counted once."""
 
@@ -70,7 +65,7 @@ class Status:
 
     last_load: LastLoad | None
     entities: list[EntityState]
-    dangling: list[DanglingReference]
+    dangling: list[DanglingField]
     payloads: Payloads
 
     @property
@@ -83,9 +78,19 @@ class Status:
             "last_load": None if last is None else {**vars(last), "seconds": last.seconds},
             "rejected": self.rejected,
             "entities": {entity.entity: _entity_as_json(entity) for entity in self.entities},
-            "dangling": [vars(reference) for reference in self.dangling],
+            "dangling": [_dangling_as_json(dangling) for dangling in self.dangling],
             "payloads": vars(self.payloads),
         }
+
+
+def _dangling_as_json(dangling: DanglingField) -> dict[str, Any]:
+    return {
+        "entity": dangling.entity,
+        "field": dangling.field,
+        "target": dangling.target,
+        "rows": dangling.dangling,
+        "samples": dangling.samples,
+    }
 
 
 def _entity_as_json(entity: EntityState) -> dict[str, Any]:
@@ -120,77 +125,45 @@ def nothing_yet(config: KimoConfig) -> Status:
     return Status(None, entities, [], Payloads(config.sync_store, 0, 0, 0))
 
 
-def read_status(connection: Connection, config: KimoConfig) -> Status:
+def read_status(connection: Connection[Any], config: KimoConfig) -> Status:
+    totals = payload_totals(connection)
     return Status(
         _last_load(connection),
         _entities(connection, config),
-        _dangling(connection),
-        _payloads(connection, config),
+        dangling_fields(connection),
+        Payloads(config.sync_store, totals.agents, totals.objects, totals.bytes),
     )
 
 
-def agents_with_payload(connection: Connection) -> list[str]:
-    rows = connection.execute(
-        "SELECT agent FROM ops.profile WHERE warehouse IS NULL AND retired IS NULL ORDER BY 1"
-    )
-    return [agent for (agent,) in rows]
-
-
-def _last_load(connection: Connection) -> LastLoad | None:
-    row = connection.execute(
-        "SELECT load, title, run_id, started_at, finished_at, success FROM ops.load ORDER BY load"
-        " DESC LIMIT 1"
-    ).fetchone()
-    if row is None:
+def _last_load(connection: Connection[Any]) -> LastLoad | None:
+    load = last_load(connection)
+    if load is None:
         return None
-    load, title, run_id, started_at, finished_at, success = row
-    is_running = finished_at is None and is_held(connection)
-    return LastLoad(load, title, run_id, started_at, finished_at, success, is_running)
+    is_running = load.finished_at is None and is_held(connection)
+    return LastLoad(**vars(load), is_running=is_running)
 
 
-def _entities(connection: Connection, config: KimoConfig) -> list[EntityState]:
+def _entities(connection: Connection[Any], config: KimoConfig) -> list[EntityState]:
     """The mapped ones in the partitions' order, then those that left the mapping."""
-    staged = _by_entity(connection, "SELECT entity, staged_at FROM ops.staged")
-    loaded = _by_entity(connection, "SELECT entity, rows_live FROM ops.loaded")
-    rejected = _by_entity(
-        connection, "SELECT entity, count(*) FROM ops.rejected_row GROUP BY entity"
-    )
+    staged = staged_at(connection)
+    loaded = live_rows(connection)
+    rejected = Counter[str]()
+    for counts in rejected_counts(connection).values():
+        rejected.update(counts)
     steps: dict[str, dict[int, LastResult]] = {}
     for result in last_results(connection):
         steps.setdefault(result.entity, {})[result.step] = result
     mapped = config.entity_names
-    known = load_catalog().all
-    gone = sorted({*staged, *loaded, *rejected, *steps} & (known.keys() - set(mapped)))
+    unmapped = load_catalog().all.keys() - set(mapped)
+    left_over = sorted({*staged, *loaded, *rejected, *steps} & unmapped)
     return [
         EntityState(
             entity=name,
             is_mapped=name in config.entities,
             fresh_until=staged.get(name),
             rows=loaded.get(name),
-            rejected=rejected.get(name, 0),
+            rejected=rejected[name],
             steps=steps.get(name, {}),
         )
-        for name in (*mapped, *gone)
+        for name in (*mapped, *left_over)
     ]
-
-
-def _by_entity(connection: Connection, query: LiteralString) -> dict[str, Any]:
-    return dict(connection.execute(query).fetchall())
-
-
-def _dangling(connection: Connection) -> list[DanglingReference]:
-    rows = connection.execute(
-        "SELECT entity, field, target, dangling, samples FROM ops.reference_check WHERE dangling >"
-        " 0 ORDER BY dangling DESC, entity, field"
-    )
-    return [DanglingReference(*row) for row in rows]
-
-
-def _payloads(connection: Connection, config: KimoConfig) -> Payloads:
-    row = connection.execute("""
-        SELECT (SELECT count(*) FROM ops.manifest_file WHERE path LIKE 'agents/%'), count(*),
-               coalesce(sum(bytes), 0)::bigint
-        FROM (SELECT DISTINCT sha256, bytes FROM ops.bucket_object) AS objects
-        """).fetchone()
-    assert row is not None, "an aggregate has a row"  # noqa: S101
-    return Payloads(config.sync_store, *row)

@@ -3,11 +3,10 @@ writes nothing.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import Engine, Table, text
@@ -19,35 +18,24 @@ from kimo_assets.config.models import ExportMapping
 from kimo_assets.export.columns import ErpColumn, writer
 from kimo_assets.export.formats import Formats, Refused
 from kimo_assets.export.targets import ColumnWriter, Target, exported, find_targets
-
-Level = Literal["ok", "warning", "error"]
+from kimo_assets.reports import Finding
 
 _DAY, _MOMENT = date(2026, 12, 31), datetime(2026, 12, 31, 23, 59, 59)
 
 
-@dataclass(frozen=True)
-class Doubt:
-    """What was found of an entity's table. about: the same as names and figures."""
-
-    level: Level
-    entity: str
-    message: str
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-def look(engine: Engine, config: KimoConfig) -> Iterator[Doubt]:
+def look(engine: Engine, config: KimoConfig) -> Iterator[Finding]:
     """Entity by entity, in the order in which they are sent. Raises: SourceError."""
     targets, reasons = find_targets(engine, config)
     for name, mapping in exported(config.export).items():
         if name in targets:
             yield from _of_target(engine, config, targets[name], mapping)
         elif name in config.export.entities:
-            yield Doubt(
+            yield Finding(
                 "error", name, f"{reasons[name]}. Nothing of it is sent", {"rule": "no_table"}
             )
         else:
             said = f"{reasons[name]}. It is not listed, so its rows stay here"
-            yield Doubt(
+            yield Finding(
                 "warning",
                 name,
                 f"{said}: add export.entities.{name} with its table",
@@ -57,33 +45,33 @@ def look(engine: Engine, config: KimoConfig) -> Iterator[Doubt]:
 
 def _of_target(
     engine: Engine, config: KimoConfig, target: Target, mapping: ExportMapping
-) -> Iterator[Doubt]:
+) -> Iterator[Finding]:
     entity = load_catalog()[target.entity]
     yield _in_words(target, entity)
     yield from _unfilled(target)
     yield from _unwritable(target, entity, mapping, config)
     yield from _narrow(target, entity, mapping)
     for note in target.notes:
-        yield Doubt("warning", target.entity, note, {"rule": "null_value"})
+        yield Finding("warning", target.entity, note, {"rule": "null_value"})
     if target.sync_column is None and entity.is_sent_to_erp:
         message = (
             "no column takes SyncReference: the ERP has nothing to answer by, nor can be looked up"
             " there what arrived"
         )
-        yield Doubt("warning", target.entity, message, {"rule": "no_sync_reference"})
+        yield Finding("warning", target.entity, message, {"rule": "no_sync_reference"})
     answers = load_catalog().answers.get(target.entity)
     if answers and answers not in config.entities:
         message = (
             f"{answers} is not mapped: the ERP's answers never arrive, so new records keep Kimo's"
             " Ids. Map it"
         )
-        yield Doubt("warning", target.entity, message, {"rule": "no_answers"})
+        yield Finding("warning", target.entity, message, {"rule": "no_answers"})
     if _may_insert(engine, target.table) is False:
         message = f"this user may not insert into {target.table.fullname}: have the ERP grant it"
-        yield Doubt("error", target.entity, message, {"rule": "no_right"})
+        yield Finding("error", target.entity, message, {"rule": "no_right"})
 
 
-def _in_words(target: Target, entity: Entity) -> Doubt:
+def _in_words(target: Target, entity: Entity) -> Finding:
     parts = [
         f"table {target.table.fullname}",
         f"{len(target.columns)} of {len(entity.fields)} fields have a column",
@@ -95,7 +83,7 @@ def _in_words(target: Target, entity: Entity) -> Doubt:
         "columns": {maker.field: maker.column for maker in target.makers},
         "fields_without_column": list(target.ignored),
     }
-    return Doubt("ok", target.entity, "; ".join(parts), about)
+    return Finding("ok", target.entity, "; ".join(parts), about)
 
 
 def _coarse(target: Target, entity: Entity) -> list[str]:
@@ -113,13 +101,13 @@ def _both(target: Target) -> Iterator[Any]:
     return zip(target.makers, target.columns, strict=True)
 
 
-def _unfilled(target: Target) -> Iterator[Doubt]:
+def _unfilled(target: Target) -> Iterator[Finding]:
     if target.unfilled:
         message = (
             f"{', '.join(target.unfilled)} must have a value, and no field fills it: every row"
             " would be refused. Map a field or a constant to it, or have the ERP give it a default"
         )
-        yield Doubt(
+        yield Finding(
             "error",
             target.entity,
             message,
@@ -129,7 +117,7 @@ def _unfilled(target: Target) -> Iterator[Doubt]:
 
 def _unwritable(
     target: Target, entity: Entity, mapping: ExportMapping, config: KimoConfig
-) -> Iterator[Doubt]:
+) -> Iterator[Finding]:
     """Fields of which the column can hold no value, or not every one."""
     formats = Formats.of(config)
     for maker, column in _both(target):
@@ -144,7 +132,7 @@ def _unwritable(
             message = (
                 f"{column.name} cannot take {maker.field}, e.g. '{example}': {error.fits}. {remedy}"
             )
-            yield Doubt(
+            yield Finding(
                 "error",
                 target.entity,
                 message,
@@ -154,14 +142,14 @@ def _unwritable(
 
 def _unwritable_constant(
     target: Target, maker: ColumnWriter, mapping: ExportMapping
-) -> Iterator[Doubt]:
+) -> Iterator[Finding]:
     if mapping.transform[maker.field].columns(maker.field):
         return
     try:
         maker.make(())
     except Refused as error:
         message = f"{maker.column} cannot take the constant of {maker.field}: {error.fits}"
-        yield Doubt(
+        yield Finding(
             "error",
             target.entity,
             message,
@@ -196,7 +184,7 @@ def _remedy(source: Field) -> str:
     return "Map it to another column, or transform it"
 
 
-def _narrow(target: Target, entity: Entity, mapping: ExportMapping) -> Iterator[Doubt]:
+def _narrow(target: Target, entity: Entity, mapping: ExportMapping) -> Iterator[Finding]:
     narrow = [
         (column, maker.field)
         for maker, column in _both(target)
@@ -211,7 +199,7 @@ def _narrow(target: Target, entity: Entity, mapping: ExportMapping) -> Iterator[
             f"columns shorter than their field: {said}. A longer value is not cut: its record is"
             " held"
         )
-        yield Doubt(
+        yield Finding(
             "warning",
             target.entity,
             message,

@@ -1,7 +1,6 @@
-"""The semaphores of all sources from the outside: how they stand, setting one free, giving back
-what a crash left.
+"""The semaphores of all sources, from outside a run: inspecting, setting free, giving back.
 
-Taking them for a run is sources/semaphore.py's; whose they are is on record in ops.semaphore.
+A run takes them in sources/semaphore.py. Those that are ours are on record in ops.semaphore.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.database.locks import exclusive, is_held
 from kimo_assets.database.semaphore_ledger import Owner, SemaphoreLedger
 from kimo_assets.database.server import Database
-from kimo_assets.errors import KimoError, SourceError
+from kimo_assets.errors import KimoError, SourceError, in_one_line
 from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.semaphore import (
     FLOWS,
@@ -29,16 +28,16 @@ from kimo_assets.sources.semaphore import (
     set_status,
     statuses,
 )
+from kimo_assets.texts import say
 
 
 @dataclass(frozen=True)
 class SemaphoreState:
-    """One source's semaphore. status: None where there is no such table, or it could not be read
-    (error).
+    """One source's semaphore.
 
-    owner: ours, by whichever load. is_running: that load, or another of ours, is going on.
-    seen_since: the status is somebody else's, and was this one whenever an import of ours wanted it
-    since then. rows: of the table; 1 is right.
+    status: None where there is no such table, or it could not be read (error). rows: of the table,
+    1 is right. owner: of our load that has set it, running or not. is_running: a load of ours is
+    going on. seen_since: since when each import of ours that wanted it has met this status.
     """
 
     source: str
@@ -52,29 +51,38 @@ class SemaphoreState:
 
     @property
     def words(self) -> str:
+        if self.error is not None:
+            return say("maintenance.semaphore.unreadable")
         if self.status is None:
-            return "no such table" if self.error is None else "cannot be read"
-        return STATUS_WORDS.get(self.status, "means nothing to Kimo")
+            return say("maintenance.semaphore.no_table")
+        return STATUS_WORDS.get(self.status) or say("maintenance.semaphore.unknown_status")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the status is the one that a load of ours has set."""
+        return self.owner is not None and self.owner.status == self.status
 
     @property
     def whose(self) -> str | None:
         """None while it is idle."""
         if not self.status:
             return None
-        if self.owner is None or self.owner.status != self.status:
-            return "not ours"
-        run = f"load {self.owner.load}" + (
-            f", run {self.owner.run_id}" if self.owner.run_id else ""
-        )
-        return f"ours ({run})" if self.is_running else f"ours, left behind ({run})"
+        if self.owner is None or not self.is_ours:
+            return say("maintenance.semaphore.not_ours")
+        run = say("maintenance.semaphore.load", load=self.owner.load)
+        if self.owner.run_id:
+            run += say("maintenance.semaphore.run", run_id=self.owner.run_id)
+        if self.is_running:
+            return say("maintenance.semaphore.ours", run=run)
+        return say("maintenance.semaphore.left_behind", run=run)
 
     @property
     def since(self) -> datetime | None:
         if not self.status:
             return None
-        return (
-            self.seen_since if self.whose == "not ours" or self.owner is None else self.owner.since
-        )
+        if self.owner is None or not self.is_ours:
+            return self.seen_since
+        return self.owner.since
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -89,39 +97,41 @@ class SemaphoreState:
         }
 
 
-def look(
+def inspect_semaphores(
     config: KimoConfig, database: Database | None, flows: Sequence[Flow] = FLOWS
 ) -> Iterator[SemaphoreState]:
-    """Every semaphore of every source. database: None where nothing was ever imported, so that none
-    can be ours.
+    """Every semaphore of every source.
+
+    database: None where nothing was ever imported, so that none can be ours.
     """
     for source in config.sources:
         for flow in flows:
             try:
-                yield _look(config, source, flow, database)
+                yield _inspect(config, source, flow, database)
             except SourceError as error:
-                yield SemaphoreState(source, flow.table, error=" ".join(str(error).split()))
+                yield SemaphoreState(source, flow.table, error=in_one_line(error))
 
 
-def _look(
+def _inspect(
     config: KimoConfig, source: SystemId, flow: Flow, database: Database | None
 ) -> SemaphoreState:
-    with _found(config, source, flow) as semaphore:
+    with _open(config, source, flow) as semaphore:
         if semaphore is None:
             return SemaphoreState(source, flow.table)
-        found = statuses(semaphore)
+        rows = len(statuses(semaphore))
         status = current(semaphore)
     if database is None:
-        return SemaphoreState(source, flow.table, status, len(found))
+        return SemaphoreState(source, flow.table, status, rows)
     ledger = SemaphoreLedger(database.connect)
     with database.connect() as connection:
-        running = is_held(connection)
-    owner, seen = ledger.owner(source, flow.table), ledger.seen_since(source, flow.table, status)
-    return SemaphoreState(source, flow.table, status, len(found), owner, running, seen)
+        is_running = is_held(connection)
+    owner = ledger.owner(source, flow.table)
+    seen_since = ledger.seen_since(source, flow.table, status)
+    return SemaphoreState(source, flow.table, status, rows, owner, is_running, seen_since)
 
 
 @contextmanager
-def _found(
+def _open(
     config: KimoConfig, source: SystemId, flow: Flow, *, writable: bool = False
 ) -> Iterator[Semaphore | None]:
     engine = open_source(source, config.sources[source], writable=writable)
@@ -147,16 +157,16 @@ def reset(config: KimoConfig, database: Database, states: Sequence[SemaphoreStat
         for state in states:
             flow = next(flow for flow in FLOWS if flow.table == state.semaphore)
             source = next(name for name in config.sources if name == state.source)
-            with _found(config, source, flow, writable=True) as semaphore:
+            with _open(config, source, flow, writable=True) as semaphore:
                 if semaphore is not None:
                     set_status(semaphore, IDLE)
             ledger.release(state.source, state.semaphore)
 
 
 def give_back_left_behind(config: KimoConfig, database: Database) -> list[str]:
-    """Gives back what killed runs of ours left behind; a sentence for each. What the ERP does not
-    let us, stays on record.
+    """Gives back the semaphores that killed runs of ours left behind, with a sentence for each.
 
+    One that the ERP does not let us give back stays on record.
     Raises: LockedError while a run of ours is going on: then nothing was left behind.
     """
     with exclusive(database):
@@ -165,20 +175,19 @@ def give_back_left_behind(config: KimoConfig, database: Database) -> list[str]:
 
 
 def _give_back(config: KimoConfig, ledger: SemaphoreLedger, owner: Owner) -> str:
-    what = f"{owner.semaphore} of source '{owner.source}'"
+    names: dict[str, Any] = {"semaphore": owner.semaphore, "source": owner.source}
     source = next((name for name in config.sources if name == owner.source), None)
     flow = next((flow for flow in FLOWS if flow.table == owner.semaphore), None)
     if source is None or flow is None:
-        return f"{what} is ours by our record, but there is no such source any more"
+        return say("maintenance.semaphore.source_is_gone", **names)
     try:
-        with _found(config, source, flow, writable=True) as semaphore:
+        with _open(config, source, flow, writable=True) as semaphore:
             if semaphore is None:
-                return f"{what} is ours by our record, but there is no such table any more"
+                return say("maintenance.semaphore.table_is_gone", **names)
             if give_back(semaphore, ledger):
-                return f"{what} was left behind by load {owner.load} and is given back"
-            return f"{what} was not ours any more"
+                return say("maintenance.semaphore.given_back", load=owner.load, **names)
+            return say("maintenance.semaphore.not_ours_any_more", **names)
     except KimoError as error:
-        return (
-            f"{what}, left behind by load {owner.load}, could not be given back:"
-            f" {' '.join(str(error).split())}"
-        )
+        reason = in_one_line(error)
+        load = owner.load
+        return say("maintenance.semaphore.not_given_back", load=load, reason=reason, **names)

@@ -20,6 +20,7 @@ from kimo_assets.catalog import Catalog, load_catalog
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.names import NO_LOAD, PLANNED
+from kimo_assets.database.queries import begin_trial_load
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
 from kimo_assets.loading.load import Comparison
@@ -232,19 +233,13 @@ def _load(
     def keep_preview(comparison: Comparison) -> None:
         previews[comparison.entity.name] = preview(connection, comparison, samples=_SAMPLES)
 
-    # The number that the next load will have: taken from nowhere, so that none is missing
-    # afterwards.
-    row = connection.execute(
-        "INSERT INTO ops.load (load, title) OVERRIDING SYSTEM VALUE "
-        "SELECT coalesce(max(load), 0) + 1, 'plan' FROM ops.load RETURNING load"
-    ).fetchone()
-    assert row is not None, "RETURNING gives a row"  # noqa: S101
+    load = begin_trial_load(connection, "plan")
     rules = replace(LoadRules.of(config, allow_shrink=True, area=PLANNED), keep_history=False)
     reports = load_entities(
         connection,
         catalog,
         names,
-        row[0],
+        load,
         rules,
         on_start=lambda name: progress.entity_started(2, name),
         on_comparison=keep_preview,

@@ -21,8 +21,10 @@ from kimo_assets.reports import (
     StagedEntity,
     StepReport,
 )
+from kimo_assets.staging.queries import rejected_counts
 from kimo_assets.staging.retry import retry_entity
 from kimo_assets.staging.step import stage_entities
+from kimo_assets.sync.queries import published_entities
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,18 @@ def choose_retry(run: Run, names: Sequence[str]) -> Retry:
     }
     if not loaded:
         return Retry(rejected_of_loaded, [], [])
-    published = {name for (name,) in run.connection.execute("SELECT entity FROM ops.payload")}
-    affected = [name for name in run.config.entity_names if name in published | set(loaded)]
-    return Retry(rejected_of_loaded, loaded, affected)
+    affected = {*published_entities(run.connection), *loaded}
+    published = [name for name in run.config.entity_names if name in affected]
+    return Retry(rejected_of_loaded, loaded, published)
 
 
 def _rejected(run: Run) -> dict[int, dict[str, int]]:
     """step -> entity -> how many of its rows are in quarantine."""
-    rows = run.connection.execute(
-        "SELECT step, entity, count(*) FROM ops.rejected_row GROUP BY step, entity"
-    )
-    counts: dict[int, dict[str, int]] = {1: {}, 2: {}}
-    for step, entity, count in rows:
-        if entity in run.config.entities:
-            counts[step][entity] = count
-    return counts
+    mapped = run.config.entities
+    return {
+        step: {entity: count for entity, count in counts.items() if entity in mapped}
+        for step, counts in rejected_counts(run.connection).items()
+    }
 
 
 def _orphaned_parts(

@@ -5,13 +5,14 @@ Kimo's tables are as they were when it was compared with them.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from psycopg import Connection, sql
 
 from kimo_assets.database.names import PLAN, PLANNED
+from kimo_assets.database.queries import load_record
 from kimo_assets.errors import ConfigError, PlanMovedError
 from kimo_assets.loading.load import loaded_state, staged_identity
 from kimo_assets.texts import say
@@ -119,16 +120,12 @@ def _change(
 
 
 def _changed_by(connection: Connection[Any], entity: str, load: int) -> str:
-    row = connection.execute(
-        "SELECT title, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
-        " FROM ops.load WHERE load = %s",
-        [load],
-    ).fetchone()
-    if row is None:
+    record = load_record(connection, load)
+    if record is None:
         # The load was cleaned away, or an undo went back to before the first one.
         return say("pipeline.plan.changed", entity=entity)
-    title, at = row
-    return say("pipeline.plan.changed_by_load", entity=entity, load=load, title=title, at=at)
+    at = f"{record.started_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return say("pipeline.plan.changed_by_load", entity=entity, load=load, title=record.title, at=at)
 
 
 def mark_applied(connection: Connection[Any], plan_id: str, load: int) -> None:

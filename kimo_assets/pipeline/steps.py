@@ -24,6 +24,7 @@ from kimo_assets.geocoding import positions
 from kimo_assets.geocoding.run import forget_expired
 from kimo_assets.images import references
 from kimo_assets.loading import history
+from kimo_assets.loading.queries import loaded_among
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.loading.step import load_entities, undo_loads
 from kimo_assets.pipeline import saved_plan
@@ -292,8 +293,7 @@ def _make(run: Run, names: Sequence[str]) -> list[str]:
     about = run.catalog.derived_about(names)
     for name in about:
         _MAKERS[name](run.connection, run.load)
-    made = run.connection.execute("SELECT entity FROM ops.loaded WHERE entity = ANY(%s)", [about])
-    return run.catalog.in_load_order(name for (name,) in made)
+    return run.catalog.in_load_order(loaded_among(run.connection, about))
 
 
 def _publish_one(run: Run, publisher: Publisher, name: str) -> PublishedEntity:

@@ -1,6 +1,6 @@
-"""The menu's side jobs: pictures from files, pictures from URLs, coordinates.
+"""The menu's side jobs: pictures from files, pictures from URLs, coordinates, the morning report.
 
-Each has a lock of its own and may run beside an import. Its results are kept in ops at once. The
+Each of the first three has a lock of its own and may run beside an import. Its results are kept in ops at once. The
 tables that agents get are brought up to date at its end, and at the start of every step 3.
 """
 
@@ -14,6 +14,7 @@ import psycopg
 from psycopg import Connection
 
 from kimo_assets.catalog import menu
+from kimo_assets.catalog.menu import MORNING_REPORT
 from kimo_assets.config import KimoConfig
 from kimo_assets.database import ledger
 from kimo_assets.database.locks import exclusive
@@ -23,6 +24,9 @@ from kimo_assets.geocoding import positions
 from kimo_assets.geocoding import run as geocoding
 from kimo_assets.images import download, files, references
 from kimo_assets.images.settings import image_settings
+from kimo_assets.notifications.morning import MorningReport, morning_letter
+from kimo_assets.notifications.outbox import Sent, post, send_due
+from kimo_assets.notifications.settings import NotificationSettings, notification_settings
 from kimo_assets.progress import Progress
 from kimo_assets.reports import TaskReport
 from kimo_assets.texts import say
@@ -32,6 +36,8 @@ _PATIENCE_S = 60.0
 _PAUSE_S = 1.0
 
 Refresh = Callable[[Connection[Any], int], int]
+
+ReadMorning = Callable[[Connection[Any], KimoConfig, NotificationSettings], MorningReport]
 
 
 def import_files(
@@ -106,3 +112,24 @@ def _refresh_as_a_load(
         if not refresh(connection, load):
             raise psycopg.Rollback(transaction)
         ledger.end_load(connection, load, success=True)
+
+
+# --- the morning report
+# --------------------------------------------------------------------------------------------------
+
+
+def send_morning_report(
+    connection: Connection[Any], config: KimoConfig, key: str, read: ReadMorning
+) -> Sent:
+    """Writes the report's mail and tries to send it, with the mails that waited before.
+
+    key: the report is sent once under it. read: how the report is put together, which is done only
+    when somebody is to get it.
+    """
+    settings = notification_settings(connection, config)
+    if not settings.is_wanted or not settings.everybody:
+        return Sent(problems=settings.problems or (say("pipeline.nobody_gets_the_report"),))
+    letter = morning_letter(read(connection, config, settings), settings)
+    post(connection, letter, settings.everybody, settings, f"{MORNING_REPORT.job}:{key}")
+    sent = send_due(connection, settings)
+    return replace(sent, problems=tuple(dict.fromkeys((*sent.problems, *settings.problems))))

@@ -5,17 +5,22 @@ All of them warn. One also blocks: with too many rejected rows, step 2 does not 
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from statistics import median_low
 from typing import Any
 
 from psycopg import Connection
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import last_results
+from kimo_assets.database.queries import recent_row_counts
 from kimo_assets.errors import GuardError
 from kimo_assets.geocoding.report import corrections, totals
 from kimo_assets.images.files import problems_of_rows
+from kimo_assets.images.queries import problems_of_urls
+from kimo_assets.loading.queries import dangling_fields, last_loads
 from kimo_assets.quality.finding import Check, CheckResult
 from kimo_assets.reports import Finding, StagedEntity
+from kimo_assets.staging.queries import RejectedShare, rejected_shares, snapshots_older_than
 from kimo_assets.texts import say
 
 _NAMED = 3
@@ -53,33 +58,22 @@ def nothing_rejected_above(
     retried: entities that block also with the snapshot of an earlier load, as long as step 2 has
     not taken it: a retry must not lead around the rule.
     """
-    limits = config.limits
-    rows = connection.execute(
-        """
-        SELECT entity, rows_rejected, rows_read, staged.load,
-            loaded.load IS NULL OR loaded.load < staged.load
-        FROM ops.staged AS staged LEFT JOIN ops.loaded AS loaded USING (entity)
-        WHERE entity = ANY(%s) AND rows_rejected > 0 AND rows_rejected > %s * rows_read
-        ORDER BY rows_rejected::float / rows_read DESC, entity
-        """,
-        [list(config.entities), limits.max_rejected],
-    ).fetchall()
-    if not rows:
-        return CheckResult(say("quality.rejected.none", limit=limits.max_rejected))
-    findings = []
+    limit = config.limits.max_rejected
+    shares = rejected_shares(connection, list(config.entities), above=limit)
+    if not shares:
+        return CheckResult(say("quality.rejected.none", limit=limit))
+    findings = [_rejected(staged) for staged in shares]
+    loaded = last_loads(connection)
     blocking = []
-    for entity, rejected, read, staged_load, is_pending in rows:
-        share = rejected / read
-        values = {"entity": entity, "rejected": rejected, "read": read}
-        message = say("quality.rejected.entity", **values)
-        findings.append(_warning(entity, message, **values, share=f"{share:.1%}"))
-        is_of_this_run = load in (None, staged_load) or (entity in retried and is_pending)
-        if is_of_this_run and _is_too_much(config, rejected, read):
-            blocking.append(say("quality.rejected.blocking_entity", **values, share=share))
+    for staged in shares:
+        is_pending = loaded.get(staged.entity, 0) < staged.load
+        is_of_this_run = load in (None, staged.load) or (staged.entity in retried and is_pending)
+        if is_of_this_run and _is_too_much(config, staged.rejected, staged.read):
+            blocking.append(_blocking_entity(staged.entity, staged.rejected, staged.read))
     sentence = say(
         "quality.rejected.some",
         named=_messages(findings),
-        limit=limits.max_rejected,
+        limit=limit,
         entity=findings[0].subject,
     )
     if blocking:
@@ -92,23 +86,37 @@ NOTHING_REJECTED_ABOVE = Check(
 )
 
 
+def _rejected(staged: RejectedShare) -> Finding:
+    values: dict[str, Any] = {
+        "entity": staged.entity,
+        "rejected": staged.rejected,
+        "read": staged.read,
+    }
+    message = say("quality.rejected.entity", **values)
+    return _warning(staged.entity, message, **values, share=f"{staged.share:.1%}")
+
+
 def _is_too_much(config: KimoConfig, rejected: int, read: int) -> bool:
     limits = config.limits
     is_big_share = rejected >= limits.blocking_rejected * read
     return is_big_share and rejected >= max(limits.min_blocking_rows, 1)
 
 
+def _blocking_entity(entity: str, rejected: int, read: int) -> str:
+    return say(
+        "quality.rejected.blocking_entity",
+        entity=entity,
+        rejected=rejected,
+        read=read,
+        share=rejected / read,
+    )
+
+
 def too_many_rejected(config: KimoConfig, report: StagedEntity) -> str | None:
     """Why this snapshot would stop an import before step 2, as a plan says it; None if not."""
     if not _is_too_much(config, report.rejected, report.read):
         return None
-    entity = say(
-        "quality.rejected.blocking_entity",
-        entity=report.entity,
-        rejected=report.rejected,
-        read=report.read,
-        share=report.rejected / report.read,
-    )
+    entity = _blocking_entity(report.entity, report.rejected, report.read)
     limit = config.limits.blocking_rejected
     return say("quality.rejected.stopped", entities=entity, limit=limit)
 
@@ -141,43 +149,36 @@ def raise_if_blocked(result: CheckResult, config: KimoConfig) -> None:
 # --- row counts
 # --------------------------------------------------------------------------------------------------
 
-# The newest snapshot of each entity against the median of the five before it.
-_UNUSUAL_COUNTS = """
-    WITH recent AS (SELECT load FROM ops.load ORDER BY load DESC LIMIT 200), counted AS (
-        SELECT entity, (counts->>'read')::bigint AS read, row_number() OVER
-            (PARTITION BY entity ORDER BY load DESC) AS n
-        FROM ops.step_result JOIN recent USING (load)
-        WHERE step = 1 AND status IN ('ok', 'unchanged') AND entity = ANY(%(entities)s)
-            AND counts->>'read' IS NOT NULL
-    ), compared AS (
-        SELECT entity, max(read) FILTER (WHERE n = 1) AS read,
-            percentile_disc(0.5) WITHIN GROUP (ORDER BY read) FILTER (WHERE n BETWEEN 2 AND 6)
-                AS usual
-        FROM counted GROUP BY entity
-    )
-    SELECT entity, read, usual FROM compared
-    WHERE usual IS NOT NULL AND abs(read - usual) >= greatest(%(rows)s, 1)
-        AND abs(read - usual) > %(share)s * usual
-    ORDER BY abs(read - usual) DESC, entity
-"""
+# The newest snapshot of an entity against the median of the five before it, of recent loads.
+_SNAPSHOTS = 6
+_LOADS = 200
 
 
 def row_counts_are_usual(
     connection: Connection, config: KimoConfig, load: int | None
 ) -> CheckResult:
-    guards = config.guards
-    limits = {
-        "entities": list(config.entities),
-        "rows": guards.min_shrink_rows,
-        "share": guards.max_shrink,
-    }
+    recent = recent_row_counts(
+        connection, list(config.entities), snapshots=_SNAPSHOTS, loads=_LOADS
+    )
+    unusual = []
+    for entity, (read, *before) in recent.items():
+        usual = median_low(before) if before else read
+        if _is_unusual(config, read, usual):
+            unusual.append((entity, read, usual))
     findings = []
-    for entity, read, usual in connection.execute(_UNUSUAL_COUNTS, limits).fetchall():
+    for entity, read, usual in sorted(unusual, key=lambda row: (-abs(row[1] - row[2]), row[0])):
         message = say("quality.counts.entity", entity=entity, read=read, usual=usual)
         findings.append(_warning(entity, message, entity=entity, rows_read=read, usual=usual))
     if not findings:
         return CheckResult(say("quality.counts.usual"))
     return CheckResult(say("quality.counts.unusual", named=_messages(findings)), findings)
+
+
+def _is_unusual(config: KimoConfig, read: int, usual: int) -> bool:
+    """Far from usual both in rows and in share, as the guards of kimo.yaml have it."""
+    guards = config.guards
+    difference = abs(read - usual)
+    return difference >= max(guards.min_shrink_rows, 1) and difference > guards.max_shrink * usual
 
 
 ROW_COUNTS_ARE_USUAL = Check("row_counts_are_usual", "erp_staging", row_counts_are_usual)
@@ -189,30 +190,27 @@ ROW_COUNTS_ARE_USUAL = Check("row_counts_are_usual", "erp_staging", row_counts_a
 
 def references_resolve(connection: Connection, config: KimoConfig, load: int | None) -> CheckResult:
     limit = config.limits.max_dangling
-    rows = connection.execute(
-        """
-        SELECT entity, field, target, dangling, rows_live, array_to_string(samples[:3], ', ')
-        FROM ops.reference_check JOIN ops.loaded USING (entity)
-        WHERE entity = ANY(%s) AND dangling > 0 AND dangling > %s * rows_live
-        ORDER BY dangling DESC, entity, field
-        """,
-        [list(config.entities), limit],
-    ).fetchall()
-    if not rows:
-        return CheckResult(say("quality.references.resolve", limit=limit))
     findings = []
-    for entity, field, target, dangling, rows_live, samples in rows:
-        values = {
-            "entity": entity,
-            "field": field,
-            "target": target,
-            "dangling": dangling,
-            "rows": rows_live,
+    targets = []
+    for field in dangling_fields(connection):
+        rows = field.rows
+        if field.entity not in config.entities or rows is None or field.dangling <= limit * rows:
+            continue
+        values: dict[str, Any] = {
+            "entity": field.entity,
+            "field": field.field,
+            "target": field.target,
+            "dangling": field.dangling,
+            "rows": rows,
         }
         message = say("quality.references.field", **values)
-        findings.append(_warning(f"{entity}.{field}", message, **values, samples=samples))
-    first_target = rows[0][2]
-    sentence = say("quality.references.dangle", named=_messages(findings), target=first_target)
+        samples = ", ".join(field.samples[:_NAMED])
+        subject = f"{field.entity}.{field.field}"
+        findings.append(_warning(subject, message, **values, samples=samples))
+        targets.append(field.target)
+    if not findings:
+        return CheckResult(say("quality.references.resolve", limit=limit))
+    sentence = say("quality.references.dangle", named=_messages(findings), target=targets[0])
     return CheckResult(sentence, findings)
 
 
@@ -227,15 +225,7 @@ def every_picture_is_there(
     connection: Connection, config: KimoConfig, load: int | None
 ) -> CheckResult:
     pairs = [(problem.what, problem.why) for problem in problems_of_rows(connection)]
-    pairs += connection.execute(
-        """
-        SELECT DISTINCT n.written, coalesce(n.problem, p.problem) AS problem
-        FROM ops.picture_name AS n
-        LEFT JOIN ops.picture AS p ON p.source = n.source AND p.status <> 'ok'
-        WHERE n.entity = 'ItemUrl' AND coalesce(n.problem, p.problem) IS NOT NULL
-        ORDER BY 1, 2
-        """
-    ).fetchall()
+    pairs += problems_of_urls(connection)
     if not pairs:
         return CheckResult(say("quality.pictures.all_there"))
     findings = [
@@ -288,14 +278,11 @@ def tablets_data_are_fresh(
     hours = config.limits.fresh_hours
     entities = config.entities.keys()
     imported = {result.entity for result in last_results(connection) if result.step == 1}
-    rows = connection.execute(
-        """
-        SELECT entity, staged_at FROM ops.staged
-        WHERE staged_at < now() - make_interval(secs => %s) ORDER BY staged_at, entity
-        """,
-        [hours * 3600],
-    ).fetchall()
-    findings = [_too_old(entity, staged_at) for entity, staged_at in rows if entity in entities]
+    findings = [
+        _too_old(entity, staged_at)
+        for entity, staged_at in snapshots_older_than(connection, hours)
+        if entity in entities
+    ]
     if imported.isdisjoint(entities):
         return CheckResult(say("quality.fresh.nothing_imported"), findings)
     if not findings:

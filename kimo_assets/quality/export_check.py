@@ -1,15 +1,17 @@
 """The check of the outbox: nothing between Kimo and the ERP needs a person's attention."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, load_catalog
-from kimo_assets.catalog.lifecycle import EntityStatus, RecordOutcome
+from kimo_assets.catalog.lifecycle import EntityStatus
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import KIMO, table
 from kimo_assets.database.overdue_records import days_until_overdue, overdue_records
 from kimo_assets.database.rules import business_rules
+from kimo_assets.export.queries import rejected_by_erp
 from kimo_assets.export.status import status
 from kimo_assets.quality.finding import Check, CheckResult
 from kimo_assets.reports import Finding
@@ -53,16 +55,9 @@ def _batches_in_doubt(
 
 def _rejected_by_the_erp(connection: Connection) -> Iterator[Finding]:
     """Records whose newest export the ERP has answered with a no."""
-    rows = connection.execute(
-        """
-        SELECT DISTINCT ON (entity, sync_reference) entity, sync_reference, problem, outcome
-        FROM ops.export_record ORDER BY entity, sync_reference, batch DESC
-        """
-    )
-    for entity, sync_reference, problem, outcome in rows:
-        if outcome == RecordOutcome.REFUSED:
-            reason = problem or say("quality.export.rejected_by_the_erp")
-            yield _finding(entity, sync_reference or "", reason)
+    for record in sorted(rejected_by_erp(connection), key=attrgetter("entity", "reference")):
+        reason = record.problem or say("quality.export.rejected_by_the_erp")
+        yield _finding(record.entity, record.reference, reason)
 
 
 def _edited_after_sending(
@@ -74,7 +69,8 @@ def _edited_after_sending(
             continue
         rows = connection.execute(
             sql.SQL(
-                'SELECT "Id" FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL ORDER BY 1'
+                'SELECT "Id" FROM {} WHERE "EntityStatus" = {}'
+                " AND _archived_load IS NULL ORDER BY 1"
             ).format(table(KIMO, head), sql.Literal(EntityStatus.EDITING_PENDING))
         )
         for (key,) in rows:

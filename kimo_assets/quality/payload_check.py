@@ -15,7 +15,7 @@ _CODES_SHOWN = 5
 
 
 def payloads_are_whole(connection: Connection, config: KimoConfig, load: int | None) -> CheckResult:
-    """An error, but none that fails a run: the data are in Kimo, and tablets keep what they have."""
+    """An error that fails no run: the data are in Kimo, and the tablets keep what they have."""
     verdict = verify_published(connection, Store(config.sync_store))
     figures = {
         "manifests read": verdict.manifests,

@@ -20,6 +20,7 @@ from psycopg.abc import Params
 from psycopg.pq import TransactionStatus
 
 from kimo_assets.config import load_config
+from kimo_assets.database.queries import last_load_titled
 from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
 from kimo_assets.pipeline.workflows import run_export, run_import, run_undo
@@ -161,10 +162,9 @@ def work(what: str, config_path: Path, database: Database, points: Points) -> No
 def _before_last_import(database: Database) -> int:
     """The load to go back to, also when a killed process has done so already."""
     with database.connect() as connection:
-        row = connection.execute(
-            "SELECT max(load) - 1 FROM ops.load WHERE title = %s", [_IMPORT]
-        ).fetchone()
-    return int(row[0]) if row else 0
+        load = last_load_titled(connection, _IMPORT)
+    assert load is not None, "the undo comes after an import"  # noqa: S101
+    return load - 1
 
 
 def main() -> None:

@@ -29,7 +29,6 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.catalog.lifecycle import OPEN_BATCH_STATES, RecordOutcome
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.database.ddl import ensure_schema
 from kimo_assets.database.locks import exclusive
@@ -38,7 +37,6 @@ from kimo_assets.database.names import (
     INTEGRATOR_SCHEMA,
     KIMO,
     columns,
-    literals,
     table,
 )
 from kimo_assets.database.server import Database
@@ -46,13 +44,14 @@ from kimo_assets.demo import change_company, generate_company
 from kimo_assets.demo.company import CONFIG_FILE, ERP_FILE, SETTINGS_FILE
 from kimo_assets.demo.erp_tables import EXPORT_SEMAPHORE
 from kimo_assets.demo.orders import make_orders
-from kimo_assets.diagnostics.status import agents_with_payload
 from kimo_assets.errors import ConfigError, KimoError, LockedError, in_one_line
+from kimo_assets.export.queries import outbox_totals
 from kimo_assets.progress import Progress
 from kimo_assets.selftest.child import DIE_AT, KILL, PREFIX, Points, refuse_foreign, work
 from kimo_assets.settings import load_settings, read_settings
 from kimo_assets.sources.semaphore import IMPORT
 from kimo_assets.sync.client.client import sync_agent
+from kimo_assets.sync.queries import agents_with_payload
 
 TITLE = "Selftest"
 WORKS = ("import", "undo", "export")
@@ -529,19 +528,10 @@ def _export_differences(place: Place, sent: Mapping[str, Mapping[str, int]]) -> 
         missing, more = sent[name].keys() - found.keys(), found.keys() - sent[name].keys()
         if missing or more:
             yield f"{name}: {len(missing)} are missing, {len(more)} too many"
-    left = place.rows(
-        sql.SQL(
-            "SELECT (SELECT count(*) FROM integrator.outbox), "
-            "(SELECT count(*) FROM ops.export_batch WHERE state IN {})"
-        ).format(literals(OPEN_BATCH_STATES))
-    )
-    if left != [(0, 0)]:
-        yield f"{left[0][0]} rows are left in the outbox, {left[0][1]} batches open"
-    (known,) = place.rows(
-        sql.SQL(
-            "SELECT count(DISTINCT (entity, id)) FROM ops.export_record WHERE outcome = {}"
-        ).format(sql.Literal(RecordOutcome.SENT))
-    )
+    with place.database.connect() as connection:
+        totals = outbox_totals(connection)
+    if totals.rows or totals.open_batches:
+        yield f"{totals.rows} rows are left in the outbox, {totals.open_batches} batches open"
     arrived = sum(len(keys) for name, keys in sent.items() if name != "KIMO_ORDINI_RIGHE")
-    if known[0] != arrived:
-        yield f"Kimo says that {known[0]} records were sent, {arrived} are at the ERP"
+    if totals.sent != arrived:
+        yield f"Kimo says that {totals.sent} records were sent, {arrived} are at the ERP"

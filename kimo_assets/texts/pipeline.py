@@ -59,4 +59,8 @@ SENTENCES = {
         en="The next step 3 takes it over: {reason}.",
         it="Lo riprende il prossimo step 3: {reason}.",
     ),
+    "pipeline.nobody_gets_the_report": Sentence(
+        en="nobody is named in `notifications:` of kimo.yaml to get it",
+        it="in `notifications:` di kimo.yaml non è indicato nessun destinatario",
+    ),
 }

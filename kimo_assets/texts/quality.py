@@ -204,7 +204,7 @@ SENTENCES = {
     # --- references
     "quality.references.resolve": Sentence(
         en="No more than {limit:.0%} of an entity's rows point nowhere.",
-        it="Non più del {limit:.0%} delle righe di un'entità ha riferimenti che non portano a nulla.",
+        it="I riferimenti che non portano a nulla non superano il {limit:.0%} delle righe.",
     ),
     "quality.references.dangle": Sentence(
         en="{named}. Import {target} too, or correct the rows in the ERP.",

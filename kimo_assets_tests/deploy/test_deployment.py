@@ -12,7 +12,6 @@ import pytest
 from kimo_assets.config import load_config
 from kimo_assets.database.server import Database
 from kimo_assets.diagnostics.deployment import (
-    Placed,
     check_dagster_database,
     check_deployment,
     check_disk,
@@ -21,6 +20,7 @@ from kimo_assets.diagnostics.deployment import (
     check_writable,
     existing,
 )
+from kimo_assets.reports import Finding
 from kimo_assets_tests.support.integrations import Command
 from kimo_assets_tests.support.rights import needs_linux, ordinary_rights, read_only
 
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.portable
 SECRET = "a-planted-password"
 
 
-def looked(folder: Path, text: str, dagster_url: str | None = None) -> dict[str, Placed]:
+def looked(folder: Path, text: str, dagster_url: str | None = None) -> dict[str, Finding]:
     file = folder / "kimo.yaml"
     file.write_text(f"sources: {{erp: {{url: sqlite:///erp.sqlite}}}}\n{text}", encoding="utf-8")
-    return {one.what: one for one in check_deployment(load_config(file), dagster_url)}
+    return {line.subject: line for line in check_deployment(load_config(file), dagster_url)}
 
 
 @contextmanager
@@ -62,7 +62,9 @@ def test_a_folder_without_rights_is_an_error_that_names_the_user(tmp_path: Path)
 
 
 def test_a_folder_leaves_no_probe_behind(tmp_path: Path) -> None:
-    assert check_writable("data_dir", tmp_path) == Placed("ok", "data_dir", f"{tmp_path}, writable")
+    assert check_writable("data_dir", tmp_path) == Finding(
+        "ok", "data_dir", f"{tmp_path}, writable"
+    )
     assert list(tmp_path.iterdir()) == []
     assert existing(tmp_path / "a" / "b") == tmp_path
 
@@ -100,7 +102,7 @@ def test_keys_and_tokens_are_asked_for_where_their_part_is_used(
     monkeypatch.setenv("A_KEY", SECRET)
     text = "geocoding: {key_variable: A_KEY}\napi: {token_variable: A_TOKEN}"
     found = looked(tmp_path, text)
-    assert found["geocoding"] == Placed("ok", "geocoding", "A_KEY is set")
+    assert found["geocoding"] == Finding("ok", "geocoding", "A_KEY is set")
     assert found["web API"].level == "warning"
     assert "the environment has no A_TOKEN" in found["web API"].message
     assert "geocoding" not in looked(tmp_path, "")
@@ -109,7 +111,7 @@ def test_keys_and_tokens_are_asked_for_where_their_part_is_used(
 def test_the_mail_server_is_only_connected_to(tmp_path: Path) -> None:
     with listening() as port:
         found = looked(tmp_path, f"notifications: {{smtp: {{host: 127.0.0.1, port: {port}}}}}")
-        assert found["mail server"] == Placed("ok", "mail server", f"127.0.0.1:{port} answers")
+        assert found["mail server"] == Finding("ok", "mail server", f"127.0.0.1:{port} answers")
     told = check_mail_server("127.0.0.1", port)
     assert told.level == "warning"
     assert "ConnectionRefusedError" in told.message

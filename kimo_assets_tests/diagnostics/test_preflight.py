@@ -254,7 +254,7 @@ def test_a_column_that_can_never_fit_is_an_error_certain_from_its_type(
     assert (
         error["message"]
         == "Priority is DATE, which is never a whole number: every row with a value would be"
-        " refused"
+        " rejected"
     )
     assert "not ready to import" in command.run("check", code=1).stdout
 

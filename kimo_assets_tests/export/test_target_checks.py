@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from kimo_assets.config import KimoConfig
-from kimo_assets.export.target_checks import Doubt, look
+from kimo_assets.export.target_checks import look
+from kimo_assets.reports import Finding
 from kimo_assets.sources.connection import open_source
 from kimo_assets_tests.support.integrations import Command, Integration
 
@@ -17,7 +18,7 @@ GOOD = (
 
 def found(
     database: Integration, formats: dict[str, Any] | None = None, **entities: Any
-) -> list[Doubt]:
+) -> list[Finding]:
     export = {"entities": entities, "formats": formats or {}}
     config = KimoConfig.model_validate(
         {"sources": {"erp": {"url": database.url}}, "export": export}
@@ -34,16 +35,18 @@ def told(
 ) -> list[tuple[str, str, str]]:
     """What is not ok."""
     doubts = found(database, formats, **entities)
-    return [(doubt.level, doubt.entity, doubt.message) for doubt in doubts if doubt.level != "ok"]
+    return [(doubt.level, doubt.subject, doubt.message) for doubt in doubts if doubt.level != "ok"]
 
 
 def test_a_table_that_takes_all_it_is_given_is_ok(integration: Integration) -> None:
     integration.execute(GOOD)
-    (ok,) = (doubt for doubt in found(integration, Document="ordini") if doubt.entity == "Document")
+    (ok,) = (
+        doubt for doubt in found(integration, Document="ordini") if doubt.subject == "Document"
+    )
     assert ok.level == "ok"
     assert ok.message.casefold().startswith("table ordini; 3 of 215 fields have a column")
-    assert ok.about["table"].casefold() == "ordini"
-    assert "Notes" in ok.about["fields_without_column"]
+    assert ok.details["table"].casefold() == "ordini"
+    assert "Notes" in ok.details["fields_without_column"]
 
 
 def test_a_missing_table_is_an_error_and_that_of_a_part_that_is_not_listed_a_warning(

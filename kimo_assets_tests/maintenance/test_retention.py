@@ -15,7 +15,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.defs.in_process import launch_cleaning, launch_import
 from kimo_assets.defs.instance import dagster_home
 from kimo_assets.defs.jobs.cleaning import clean_instance
-from kimo_assets.diagnostics.explain_visibility import why
+from kimo_assets.diagnostics.explain_visibility import explain_visibility
 from kimo_assets.diagnostics.status import read_status
 from kimo_assets.errors import LockedError
 from kimo_assets.maintenance import retention
@@ -35,6 +35,7 @@ KINDS = {
     "rows left in the outbox",
     "refused rows of entities that are not mapped",
     "loads",
+    "reports of runs",
     "snapshots of a plan",
 }
 
@@ -80,7 +81,7 @@ def picture(world: World) -> Any:
     with world.database.connect() as connection:
         document = read_status(connection, world.config).as_json()
         refused = [(row.entity, row.rule) for row in rejected_rows(connection, world.config)]
-    seen = why(world.config, world.database, "1", load_catalog()["Zone"], "S")
+    seen = explain_visibility(world.config, world.database, "1", load_catalog()["Zone"], "S")
     return (
         document,
         seen,

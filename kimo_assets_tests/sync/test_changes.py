@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kimo_assets.catalog import load_catalog
-from kimo_assets.diagnostics.explain_visibility import why
+from kimo_assets.diagnostics.explain_visibility import explain_visibility
 from kimo_assets.errors import ConfigError
 from kimo_assets.sync.client.client import SyncReport, sync_agent
 from kimo_assets_tests.support.company import Row, World, agents, ids, links
@@ -278,7 +278,7 @@ def test_why_goes_by_the_users_own_warehouse(world: World) -> None:
     entity = load_catalog()["ItemOfflineAvailability"]
 
     def answer(key: str, user: str | None) -> tuple[bool | None, bool | None]:
-        found = why(world.config, world.database, "1", entity, key, user=user)
+        found = explain_visibility(world.config, world.database, "1", entity, key, user=user)
         return found.sees, found.published
 
     assert {
@@ -291,7 +291,7 @@ def test_why_goes_by_the_users_own_warehouse(world: World) -> None:
         ("aZ", "bruno"): (False, False),
         ("aZ", "anna"): (True, True),
     }
-    chain = why(world.config, world.database, "1", entity, "aX", user="anna").chain
+    chain = explain_visibility(world.config, world.database, "1", entity, "aX", user="anna").chain
     assert "the user's own warehouse is Z, and no other counts" in str(chain)
     with pytest.raises(ConfigError, match=r"agent '1' has no user 'ana'\. Did you mean anna"):
         answer("aX", "ana")

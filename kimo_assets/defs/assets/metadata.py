@@ -17,7 +17,10 @@ from kimo_assets.catalog.menu import STEP_TITLES
 from kimo_assets.config import EntityMapping, KimoConfig
 from kimo_assets.database.names import ARCHIVED, ID, INTEGRATOR_SCHEMA, KIMO
 from kimo_assets.database.rejection_history import loads_of_step, since_in_words, times_rejected
+from kimo_assets.loading.queries import dangling_fields
 from kimo_assets.reports import AnswersEntity, EntityReport, PublishedEntity, StepReport
+from kimo_assets.staging.queries import rejected_samples
+from kimo_assets.sync.queries import published_columns
 
 _SAMPLE_ROWS = 5
 _REJECTED_ROWS = 20
@@ -165,19 +168,14 @@ def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[A
 
 def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
     """The refused rows, those that were not refused before first."""
-    rows = connection.execute(
-        "SELECT rule, concat_ws(' → ', source_column, nullif(field, source_column)), value,"
-        " source_key, since, since_load FROM ops.rejected_row WHERE entity = %s AND step = %s ORDER"
-        " BY since_load DESC, rule, id LIMIT %s",
-        [entity, step, _REJECTED_ROWS],
-    ).fetchall()
-    if not rows:
+    samples = rejected_samples(connection, entity, step, most=_REJECTED_ROWS)
+    if not samples:
         return {}
     loads = loads_of_step(connection, entity, step)
-    shown = [
-        (*row, since_in_words(since, times_rejected(loads, since_load)))
-        for *row, since, since_load in rows
-    ]
+    shown = []
+    for row in samples:
+        since = since_in_words(row.since, times_rejected(loads, row.since_load))
+        shown.append((row.rule, row.column, row.value, row.source_key, since))
     return {
         "refused rows": dg.MetadataValue.md(
             markdown_table(["rule", "column", "value", "row", "since"], shown)
@@ -187,13 +185,13 @@ def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
 
 
 def _dangling(connection: Connection, entity: str) -> MetadataValues:
-    rows = connection.execute(
-        "SELECT field, target, dangling, array_to_string(samples, ', ') FROM ops.reference_check "
-        "WHERE entity = %s AND dangling > 0 ORDER BY field",
-        [entity],
-    ).fetchall()
-    if not rows:
+    fields = [field for field in dangling_fields(connection) if field.entity == entity]
+    if not fields:
         return {}
+    rows = [
+        (field.field, field.target, field.dangling, ", ".join(field.samples))
+        for field in sorted(fields, key=lambda field: field.field)
+    ]
     table = markdown_table(["field", "should be in", "rows", "e.g."], rows)
     return {"references to nowhere": dg.MetadataValue.md(table)}
 
@@ -223,10 +221,8 @@ def _column_schema(
 
 def _sent(connection: Connection, entity: str) -> list[str]:
     """The fields that tablets get, in the catalogue's order."""
-    row = connection.execute(
-        "SELECT description -> 'columns' FROM ops.payload WHERE entity = %s", [entity]
-    ).fetchone()
-    return [name for name in load_catalog()[entity].fields if row and name in row[0]]
+    columns = published_columns(connection, entity)
+    return [name for name in load_catalog()[entity].fields if name in columns]
 
 
 def _column(field: Field, mappings: Sequence[EntityMapping]) -> dg.TableColumn:

@@ -89,7 +89,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         tags={"kimo/step": "1"},
         description=(
             f"{STEP_TITLES[1]}. Each mapped entity, whole, from the ERP into schema `integrator`:"
-            " every value cast and checked, refused rows kept in `ops.rejected_row` with their"
+            " every value cast and checked, refused rows kept in the quarantine with their"
             " reason, the new snapshot swapped in at once."
         ),
         **common,

@@ -22,16 +22,13 @@ from kimo_assets.database.ledger import report_of_run
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.defs.naming import code_location
 from kimo_assets.defs.resource import RESOURCE, KimoRun
-from kimo_assets.diagnostics.run_summary import (
-    EndedRun,
-    is_known_run,
-    read_run,
-    send_morning_report,
-)
+from kimo_assets.diagnostics.morning_report import read_morning
+from kimo_assets.diagnostics.run_summary import EndedRun, is_known_run, read_run
 from kimo_assets.notifications.outbox import Sent, post, send_due
 from kimo_assets.notifications.runs import Failing, Told, run_letter
 from kimo_assets.notifications.settings import NotificationSettings, notification_settings
 from kimo_assets.notifications.throttling import decide, keep_state, read_state
+from kimo_assets.pipeline.tasks import send_morning_report
 from kimo_assets.reports import TaskReport
 
 SENSOR = "tell_operators"
@@ -295,7 +292,8 @@ def _one_line(text: str) -> str:
 def report_the_night(context: dg.OpExecutionContext) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     with kimo.database().connect() as connection:
-        line = send_morning_report(connection, kimo.config, context.run_id).in_words()
+        sent = send_morning_report(connection, kimo.config, context.run_id, read_morning)
+    line = sent.in_words()
     context.log.info(line)
     context.add_output_metadata({"sent": line})
 

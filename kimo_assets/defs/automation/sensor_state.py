@@ -26,7 +26,7 @@ from kimo_assets.errors import ConfigError, ImagesError, in_one_line
 from kimo_assets.export.ready import count_ready, listed_heads, waiting
 from kimo_assets.images.settings import image_settings
 from kimo_assets.images.source_folder import Listing, is_url, list_folder
-from kimo_assets.maintenance.semaphores import SemaphoreState, look
+from kimo_assets.maintenance.semaphores import SemaphoreState, inspect_semaphores
 from kimo_assets.sources.semaphore import IDLE, IMPORT
 
 _ERP_IS_WRITING = 1
@@ -51,7 +51,7 @@ class ErpWriting:
 
     def look(self, config: KimoConfig, now: datetime | None = None) -> str:
         """Takes in how the semaphores stand; what there is to say of it."""
-        states = list(look(config, None, flows=[IMPORT]))
+        states = list(inspect_semaphores(config, None, flows=[IMPORT]))
         for state in states:
             if state.error is None:
                 self._take_in(
