@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG, PARTITION_NAME_TAG
 from pydantic import Field
 
 from kimo_assets.catalog import menu
@@ -14,6 +13,7 @@ from kimo_assets.catalog.menu import ASSET_OF_STEP, DATA_POOL, STEP_TITLES
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets.agent_payloads import record_agent_payloads
 from kimo_assets.defs.assets.metadata import failures_table, recorded_metadata, step_summary
+from kimo_assets.defs.dagster_internals import chooses_partitions
 from kimo_assets.defs.jobs.settings import record_settings
 from kimo_assets.defs.naming import asset_key, pool_of
 from kimo_assets.defs.resource import RESOURCE, KimoRun
@@ -135,7 +135,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
 def _materialize(
     context: dg.AssetExecutionContext, step: int, *, allow_shrink: bool = False
 ) -> None:
-    if not {PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG} & context.run.tags.keys():
+    if not chooses_partitions(context.run.tags):
         raise dg.Failure(_NO_CHOICE, allow_retries=False)
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     report = kimo.step(
