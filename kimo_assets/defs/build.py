@@ -7,26 +7,22 @@ import warnings
 
 import dagster as dg
 
-from kimo_assets.catalog.menu import ASSET_OF_STEP
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
 from kimo_assets.defs.asset_checks import build_checks
 from kimo_assets.defs.assets.agent_payloads import agent_payloads
-from kimo_assets.defs.assets.pipeline_assets import (
-    GROUP,
-    OWNERS,
-    build_assets,
-    source_assets,
-)
-from kimo_assets.defs.automation.notifications import build_notify_sensor, morning_report
+from kimo_assets.defs.assets.pipeline_assets import build_assets, source_assets
+from kimo_assets.defs.assets.settings import settings_asset
+from kimo_assets.defs.assets.side_assets import outbox_asset, task_assets
+from kimo_assets.defs.automation.notifications import build_notify_sensor
 from kimo_assets.defs.automation.schedules import build_schedules
 from kimo_assets.defs.automation.sensors import build_sensors
 from kimo_assets.defs.jobs.cleaning import clean_up
-from kimo_assets.defs.jobs.export import export_to_erp, outbox_asset
+from kimo_assets.defs.jobs.export import export_to_erp
 from kimo_assets.defs.jobs.import_jobs import build_jobs
-from kimo_assets.defs.jobs.media_and_geocoding import TASK_JOBS, task_assets
+from kimo_assets.defs.jobs.media_and_geocoding import TASK_JOBS
+from kimo_assets.defs.jobs.morning_report import morning_report
 from kimo_assets.defs.jobs.retry import retry_rejected
-from kimo_assets.defs.jobs.settings import settings_asset
 from kimo_assets.defs.naming import assets_of, jobs_of, specs_of
 from kimo_assets.defs.resource import RESOURCE, BeforeStep, kimo_resource
 from kimo_assets.progress import Progress
@@ -45,9 +41,6 @@ def build_defs(
         # and pinned.
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = assets_of(config, build_assets(config)) if config.entities else []
-    payloads = agent_payloads(ASSET_OF_STEP[3], owners=OWNERS, group=GROUP)
-    outbox = outbox_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
-    of_tasks = task_assets(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
     jobs = [
         *build_jobs(config),
         retry_rejected,
@@ -57,10 +50,15 @@ def build_defs(
         clean_up,
     ]
     jobs = jobs if config.entities else []
-    settings = settings_asset(ASSET_OF_STEP[2], owners=OWNERS, group=GROUP)
-    specs = specs_of(config, [*source_assets(config), payloads, *of_tasks, outbox, settings])
+    specs = [
+        *source_assets(config),
+        agent_payloads(),
+        *task_assets(),
+        outbox_asset(),
+        settings_asset(),
+    ]
     return dg.Definitions(
-        assets=[*assets, *specs] if config.entities else [],
+        assets=[*assets, *specs_of(config, specs)] if config.entities else [],
         asset_checks=assets_of(config, build_checks()) if config.entities else [],
         jobs=jobs_of(config, jobs),
         schedules=build_schedules(config, [job.name for job in jobs]),

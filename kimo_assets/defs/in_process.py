@@ -8,10 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from kimo_assets.catalog import menu
 from kimo_assets.catalog.menu import MenuEntry
@@ -20,6 +16,7 @@ from kimo_assets.database.ledger import report_of_run, steps_of_run
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
 from kimo_assets.defs.build import build_defs
+from kimo_assets.defs.dagster_internals import keep_connections, range_tags
 from kimo_assets.defs.instance import dagster_home
 from kimo_assets.defs.naming import LOCATION_TAG, code_location
 from kimo_assets.defs.resource import ERROR_KIND, ERROR_MESSAGE, BeforeStep
@@ -232,9 +229,7 @@ def _run(
     defs = build_defs(config, database=database, progress=progress, before_step=before_step)
     home = dagster_home(config, database)
     with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
-        # Otherwise Dagster's storage connects for every statement: a third of a small import's
-        # time.
-        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=4)
+        keep_connections(instance)
         return run(defs, instance)
 
 
@@ -262,11 +257,6 @@ def _run_all(
     entry: MenuEntry,
     allow_shrink: bool,
 ) -> dg.ExecuteInProcessResult:
-    partitions = config.entity_names
-    whole = {
-        ASSET_PARTITION_RANGE_START_TAG: partitions[0],
-        ASSET_PARTITION_RANGE_END_TAG: partitions[-1],
-    }
     guarded = {
         menu.ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}}
         for step in entry.steps
@@ -274,7 +264,7 @@ def _run_all(
     }
     return defs.resolve_job_def(entry.job).execute_in_process(
         instance=instance,
-        tags=_tags(config) | whole,
+        tags=_tags(config) | range_tags(config.entity_names),
         run_config={"ops": guarded, "loggers": _LOGGERS},
         raise_on_error=False,
     )

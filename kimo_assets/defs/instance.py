@@ -12,6 +12,7 @@ import yaml
 
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.server import Database
+from kimo_assets.defs.dagster_internals import LOCAL_ARTIFACTS, LOCAL_COMPUTE_LOGS, NO_COMPUTE_LOGS
 
 Settings = dict[str, Any]
 
@@ -33,16 +34,8 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
     home = config.data_dir / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     settings = _settings(database.dagster_url) | {
-        "local_artifact_storage": {
-            "module": "dagster._core.storage.root",
-            "class": "LocalArtifactStorage",
-            "config": {"base_dir": str(home)},
-        },
-        "compute_logs": {
-            "module": "dagster._core.storage.local_compute_log_manager",
-            "class": "LocalComputeLogManager",
-            "config": {"base_dir": str(home / "logs")},
-        },
+        "local_artifact_storage": LOCAL_ARTIFACTS | {"config": {"base_dir": str(home)}},
+        "compute_logs": LOCAL_COMPUTE_LOGS | {"config": {"base_dir": str(home / "logs")}},
         # No invitation to a newsletter before the first page.
         "nux": {"enabled": False},
     }
@@ -74,10 +67,7 @@ def server_dagster_yaml(*, celery: bool = False) -> str:
         settings["run_monitoring"]["start_timeout_seconds"] = 1800
         # What a worker writes to its terminal stays on the worker's own host; events and logs of
         # runs are in the database.
-        settings["compute_logs"] = {
-            "module": "dagster._core.storage.noop_compute_log_manager",
-            "class": "NoOpComputeLogManager",
-        }
+        settings["compute_logs"] = NO_COMPUTE_LOGS
     return _SERVER_HEAD + yaml.safe_dump(settings, sort_keys=False)
 
 

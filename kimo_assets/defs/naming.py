@@ -1,5 +1,4 @@
-"""What keeps the companies of one Dagster apart: their assets' keys, their pools, and whose code a
-run belongs to.
+"""How assets and runs are named: owners, group and guide of all, and what keeps companies apart.
 
 A company that has a Dagster of its own needs none of it, and all names stay as the code says them.
 With `company: acme` in kimo.yaml its assets are acme/erp_staging and so on, its pools
@@ -12,6 +11,13 @@ from typing import Any
 import dagster as dg
 
 from kimo_assets.config import KimoConfig
+
+OWNERS = ["team:integrazione"]
+# One group: of several, the UI shows closed boxes instead of the assets.
+GROUP = "kimo"
+
+# Where the operator reads on: in the project's folder, since no address of it holds for everybody.
+GUIDE = {"docs": dg.MetadataValue.path("docs/operations.it.md")}
 
 # How the UI names the place these definitions come from, where there is one company: the module.
 _MODULE = "kimo_assets.definitions"

@@ -10,28 +10,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.instance import T_DagsterInstance
-from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARENT_RUN_ID_TAG,
-    PARTITION_NAME_TAG,
-)
 
-# The tags that change what a run does; all others only tell where it came from.
-_MEANT = (
-    ASSET_PARTITION_RANGE_START_TAG,
-    ASSET_PARTITION_RANGE_END_TAG,
-    PARTITION_NAME_TAG,
-    PARENT_RUN_ID_TAG,
+from kimo_assets.defs.dagster_internals import (
+    TAGS_OF_WORK,
+    RunQueue,
+    SubmitRunContext,
+    T_DagsterInstance,
 )
 
 # Two clicks may be handled at the same moment, by two threads of the webserver.
 _ONE_AT_A_TIME = threading.Lock()
 
 
-class OneOfEachCoordinator(QueuedRunCoordinator[T_DagsterInstance]):
+class OneOfEachCoordinator(RunQueue[T_DagsterInstance]):
     """Dagster's run queue, in which no run waits twice. The one that came later is canceled, and
     says why.
 
@@ -44,15 +35,15 @@ class OneOfEachCoordinator(QueuedRunCoordinator[T_DagsterInstance]):
         with _ONE_AT_A_TIME:
             waiting = None
             if run.status is dg.DagsterRunStatus.NOT_STARTED:
-                waiting = _equal(run, queued(self._instance, run.job_name))
+                waiting = _equal(run, queued(self.instance, run.job_name))
             if waiting is None:
                 return super().submit_run(context)
-        self._instance.report_run_canceled(
+        self.instance.report_run_canceled(
             run,
             f"Dropped: run {waiting.run_id} of the same job, with the same configuration, waits in"
             " the queue already. It will do what was asked for; nothing is lost.",
         )
-        return self._instance.get_run_by_id(run.run_id) or run
+        return self.instance.get_run_by_id(run.run_id) or run
 
 
 def queued(instance: Any, job: str) -> list[dg.DagsterRun]:
@@ -82,7 +73,7 @@ def _what(run: dg.DagsterRun) -> tuple[Any, ...]:
 
 
 def _asked(run_config: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any, ...]:
-    return (dict(run_config), *map(tags.get, _MEANT))
+    return (dict(run_config), *map(tags.get, TAGS_OF_WORK))
 
 
 def asks_the_same(

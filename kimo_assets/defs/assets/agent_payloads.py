@@ -8,9 +8,9 @@ from statistics import median
 import dagster as dg
 from psycopg import Connection
 
-from kimo_assets.catalog.menu import STEP_TITLES
+from kimo_assets.catalog.menu import ASSET_OF_STEP, STEP_TITLES
 from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table, picture
-from kimo_assets.defs.naming import asset_key
+from kimo_assets.defs.naming import GROUP, OWNERS, asset_key
 from kimo_assets.defs.resource import KimoRun
 from kimo_assets.reports import StepReport
 from kimo_assets.sync.inspection.payload_size import PastWeight, history, weigh, weights_after
@@ -24,12 +24,12 @@ _BIGGEST = 10
 _LOADS_SHOWN = 100
 
 
-def agent_payloads(upstream: str, *, owners: Sequence[str], group: str) -> dg.AssetSpec:
+def agent_payloads() -> dg.AssetSpec:
     return dg.AssetSpec(
         AGENT_PAYLOADS,
-        deps=[upstream],
-        group_name=group,
-        owners=owners,
+        deps=[ASSET_OF_STEP[3]],
+        group_name=GROUP,
+        owners=OWNERS,
         kinds={"json"},
         description=(
             f"{STEP_TITLES[3]}. What the tablets get: a manifest per agent and user. Every step 3"

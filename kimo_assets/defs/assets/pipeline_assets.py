@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG, PARTITION_NAME_TAG
 from pydantic import Field
 
 from kimo_assets.catalog import menu
@@ -14,17 +13,11 @@ from kimo_assets.catalog.menu import ASSET_OF_STEP, DATA_POOL, STEP_TITLES
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.assets.agent_payloads import record_agent_payloads
 from kimo_assets.defs.assets.metadata import failures_table, recorded_metadata, step_summary
-from kimo_assets.defs.jobs.settings import record_settings
-from kimo_assets.defs.naming import asset_key, pool_of
+from kimo_assets.defs.assets.settings import record_settings
+from kimo_assets.defs.dagster_internals import chooses_partitions
+from kimo_assets.defs.naming import GROUP, GUIDE, OWNERS, asset_key, pool_of
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.reports import StepReport, by_reason
-
-OWNERS = ["team:integrazione"]
-GROUP = "kimo"
-
-# Where the operator reads on: in the project's folder, since no address of it holds for everybody.
-GUIDE = "docs/operations.it.md"
-_GUIDES = {"docs": dg.MetadataValue.path(GUIDE)}
 
 
 class GuardedConfig(dg.Config):
@@ -78,9 +71,8 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
         "required_resource_keys": {RESOURCE},
         "pool": pool_of(config, DATA_POOL),
         "owners": OWNERS,
-        # One group: of several, the UI shows closed boxes instead of the assets.
         "group_name": GROUP,
-        "metadata": _GUIDES,
+        "metadata": GUIDE,
     }
 
     @dg.asset(
@@ -135,7 +127,7 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
 def _materialize(
     context: dg.AssetExecutionContext, step: int, *, allow_shrink: bool = False
 ) -> None:
-    if not {PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG} & context.run.tags.keys():
+    if not chooses_partitions(context.run.tags):
         raise dg.Failure(_NO_CHOICE, allow_retries=False)
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     report = kimo.step(

@@ -1,5 +1,4 @@
-"""Operators are told: a sensor that looks at the runs that have ended, and the morning report's
-job.
+"""The sensor that mails operators about runs that have ended.
 
 Nothing of it is in the runs: a mail server that is down neither fails nor delays one. The sensor
 reads the same record of runs' ends as Dagster's run status sensors; those are only called when a
@@ -21,14 +20,11 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import report_of_run
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.defs.naming import code_location
-from kimo_assets.defs.resource import RESOURCE, KimoRun
-from kimo_assets.diagnostics.morning_report import read_morning
 from kimo_assets.diagnostics.run_summary import EndedRun, is_known_run, read_run
 from kimo_assets.notifications.outbox import Sent, post, send_due
 from kimo_assets.notifications.runs import Failing, Told, run_letter
 from kimo_assets.notifications.settings import NotificationSettings, notification_settings
 from kimo_assets.notifications.throttling import decide, keep_state, read_state
-from kimo_assets.pipeline.tasks import send_morning_report
 from kimo_assets.reports import TaskReport
 
 SENSOR = "tell_operators"
@@ -274,37 +270,3 @@ def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-# --- the morning report
-# -------------------------------------------------------------------------------------------------
-
-
-@dg.op(
-    name=menu.MORNING_REPORT.op,
-    required_resource_keys={RESOURCE},
-    out=dg.Out(dg.Nothing),
-    description=(
-        "Reads what happened since the last report and mails it. A mail that its server does not"
-        " take now is kept, and the sensor tell_operators sends it."
-    ),
-)
-def report_the_night(context: dg.OpExecutionContext) -> None:
-    kimo: KimoRun = getattr(context.resources, RESOURCE)
-    with kimo.database().connect() as connection:
-        sent = send_morning_report(connection, kimo.config, context.run_id, read_morning)
-    line = sent.in_words()
-    context.log.info(line)
-    context.add_output_metadata({"sent": line})
-
-
-@dg.job(
-    name=menu.MORNING_REPORT.job,
-    description=(
-        f"{menu.MORNING_REPORT.title}. How fresh the data are, what failed or was refused since the"
-        " last one, what waits for the ERP or is stuck, whose tablet is out of date, which pictures"
-        " and addresses to correct: by mail."
-    ),
-)
-def morning_report() -> None:
-    report_the_night()

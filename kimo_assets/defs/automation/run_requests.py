@@ -8,13 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
+from kimo_assets.defs.dagster_internals import range_tags
 from kimo_assets.defs.queue import asks_the_same, queued
 
 # Of runs that were asked for by themselves: the kimo.yaml that says so, and a schedule's minute.
@@ -34,12 +31,7 @@ class RunRequest:
 
     @property
     def tags(self) -> dict[str, str]:
-        if not self.partitions:
-            return {}
-        return {
-            ASSET_PARTITION_RANGE_START_TAG: self.partitions[0],
-            ASSET_PARTITION_RANGE_END_TAG: self.partitions[-1],
-        }
+        return range_tags(self.partitions) if self.partitions else {}
 
 
 def full_import(config: KimoConfig) -> RunRequest:

@@ -17,6 +17,7 @@ from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.locks import exclusive
 from kimo_assets.database.server import Database
+from kimo_assets.defs.dagster_internals import clean_ticks, newest_materializations
 from kimo_assets.defs.jobs.media_and_geocoding import in_words, task_metadata
 from kimo_assets.defs.naming import of_another_company
 from kimo_assets.defs.resource import RESOURCE, KimoRun
@@ -27,7 +28,6 @@ from kimo_assets.reports import TaskReport
 # Runs that one cleaning deletes at most: each costs some statements over the event log.
 _MOST_RUNS = 2000
 _AT_ONCE = 100
-_TICKS_COUNTED = 10_000
 
 _OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
@@ -60,7 +60,7 @@ def clean_instance(
     if len(unneeded) > most:
         said(f"Only the {most:,} oldest runs: the rest is the next cleaning's")
     return counts | {
-        "ticks of sensors and schedules": _clean_ticks(instance, before, dry_run=dry_run)
+        "ticks of sensors and schedules": clean_ticks(instance, before, dry_run=dry_run)
     }
 
 
@@ -70,11 +70,7 @@ def runs_of_newest_materializations(instance: dg.DagsterInstance) -> set[str]:
     for asset in instance.all_asset_keys():
         if newest := instance.get_latest_materialization_event(asset):
             needed.add(newest.run_id)
-        ids = list(
-            instance.get_latest_storage_id_by_partition(
-                asset, dg.DagsterEventType.ASSET_MATERIALIZATION
-            ).values()
-        )
+        ids = newest_materializations(instance, asset)
         for start in range(0, len(ids), _AT_ONCE):
             wanted = dg.AssetRecordsFilter(
                 asset_key=asset, storage_ids=ids[start : start + _AT_ONCE]
@@ -102,19 +98,6 @@ def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
     with suppress(OSError):  # of a machine that is no more, or not this one's
         instance.compute_log_manager.delete_logs(prefix=[run_id])
     instance.delete_run(run_id)
-
-
-def _clean_ticks(instance: dg.DagsterInstance, before: datetime, *, dry_run: bool) -> int:
-    moment = before.timestamp()
-    ticks = 0
-    for state in instance.all_instigator_state():
-        found = instance.get_ticks(
-            state.instigator_origin_id, state.selector_id, before=moment, limit=_TICKS_COUNTED
-        )
-        ticks += len(found)
-        if found and not dry_run:
-            instance.purge_ticks(state.instigator_origin_id, state.selector_id, moment)
-    return ticks
 
 
 class CleaningConfig(dg.Config):

@@ -1,6 +1,5 @@
-"""The export to the ERP: its job, and the asset of what is in the outbox."""
+"""The export to the ERP as a job, and what it records in the asset of the outbox."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,22 +15,6 @@ from kimo_assets.reports import ExportReport
 _HELD_SHOWN = 50
 _WHY_CHARS = 400
 _COLUMNS = ("ready", "sent", "held", "waiting", "recovered", "rows", "seconds")
-
-
-def outbox_asset(upstream: str, *, owners: Sequence[str], group: str) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        menu.EXPORT.asset,
-        deps=[upstream],
-        group_name=group,
-        owners=owners,
-        kinds={"postgres"},
-        description=(
-            f"{menu.EXPORT.title}. What agents created or edited, on its way to the ERP's"
-            " tables: each head with its lines, exactly once. Every export records here what was"
-            " sent, held back and why. The ERP's answer comes back with the import. `kimo export"
-            " status` follows a single record."
-        ),
-    )
 
 
 @dg.op(

@@ -7,13 +7,12 @@ from pydantic import Field
 
 from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
-from kimo_assets.defs.assets.pipeline_assets import GUIDE
 from kimo_assets.defs.jobs.entity_filter import named_entities
 from kimo_assets.defs.jobs.plan import plan_import
 from kimo_assets.defs.jobs.recording import record_workflow
 from kimo_assets.defs.jobs.settings import settings_sync_data_creation
 from kimo_assets.defs.jobs.undo import undo_load
-from kimo_assets.defs.naming import asset_key
+from kimo_assets.defs.naming import GUIDE, asset_key
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.steps import STEPS
 from kimo_assets.pipeline.workflows import ImportRequest, apply_plan_workflow, import_workflow
@@ -32,7 +31,7 @@ def build_jobs(config: KimoConfig) -> list[Any]:
                 " them, or any choice: the tab Partitions, `Launch backfill`; or `Materialize all`"
                 " of the lineage."
             ),
-            metadata={"docs": dg.MetadataValue.path(GUIDE)},
+            metadata=GUIDE,
         )
         for entry in menu.MENU
         if entry.steps

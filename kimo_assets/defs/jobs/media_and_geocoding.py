@@ -1,8 +1,6 @@
-"""The menu's side jobs as jobs of one op each, and the two assets that they record what they did
-in.
-"""
+"""The menu's side jobs as jobs of one op each, which record what they did in an asset each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import dagster as dg
 from psycopg import Connection
@@ -29,37 +27,6 @@ _WHY_CHARS = 400
 _ON_SHEET = 48
 
 Task = Callable[[KimoConfig, Database, Progress, str], TaskReport]
-
-
-def task_assets(upstream: str, *, owners: Sequence[str], group: str) -> list[dg.AssetSpec]:
-    return [
-        dg.AssetSpec(
-            menu.IMPORT_FILES.asset,
-            deps=[upstream],
-            group_name=group,
-            owners=owners,
-            kinds={"file"},
-            description=(
-                f"{menu.IMPORT_FILES.title}, {menu.DOWNLOAD_IMAGES.title}. The pictures"
-                " that rows name, checked and made small, in the public folder, each with a square"
-                " thumbnail. Both jobs record here what they made, and what could not be used and"
-                " why. Agents get the names with the next step 3 (PublicImage)."
-            ),
-        ),
-        dg.AssetSpec(
-            menu.GEOCODE.asset,
-            deps=[upstream],
-            group_name=group,
-            owners=owners,
-            kinds={"postgres"},
-            description=(
-                f"{menu.GEOCODE.title}. Where customers and ship-to sites are, as"
-                " Google answers for their addresses, and how well it knows: a picture, a table by"
-                " province, and the addresses to correct. Agents get the coordinates with the next"
-                " step 3 (EntityGeoposition)."
-            ),
-        ),
-    ]
 
 
 Shown = Callable[[Connection, KimoConfig, TaskReport], MetadataValues]

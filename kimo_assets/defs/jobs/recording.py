@@ -12,7 +12,7 @@ from kimo_assets.defs.asset_checks import record
 from kimo_assets.defs.assets.agent_payloads import record_agent_payloads
 from kimo_assets.defs.assets.metadata import recorded_metadata, step_summary, summary_metadata
 from kimo_assets.defs.assets.pipeline_assets import failure
-from kimo_assets.defs.jobs.settings import record_settings
+from kimo_assets.defs.assets.settings import record_settings
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import KimoRun
 from kimo_assets.pipeline.steps import Run
