@@ -369,4 +369,9 @@ SENTENCES = {
     "sync.trace_row_missing": Sentence(
         en="{entity} {key} is not there", it="{entity} {key} non esiste"
     ),
+    # Step 3
+    "sync.nothing_loaded": Sentence(
+        en="nothing is loaded: run step 2 for it first",
+        it="nessun dato caricato: eseguire prima lo step 2 per questa entità",
+    ),
 }

@@ -175,14 +175,14 @@ def weights_now(manifests: Manifests, load: int) -> Iterator[PastWeight]:
     Of a bucket that has become somebody else's as a whole, changed_bytes has what changed in it,
     not all of it.
     """
-    profiles, record = manifests.profiles, manifests.record
+    profiles, ledger = manifests.profiles, manifests.ledger
     of_profile = {profile.position: [0, 0, 0] for profile in profiles.live}
-    for (entity, private), part in record.parts.items():
-        if entity not in record.payloads:
+    for (entity, private), part in ledger.bucket_sets.items():
+        if entity not in ledger.payloads:
             continue
         reached = profiles.live_mask
-        if not record.payloads[entity].for_all:
-            reached &= sum(1 << position for position in record.covered.get(entity, ()))
+        if not ledger.payloads[entity].for_all:
+            reached &= sum(1 << position for position in ledger.covered.get(entity, ()))
         for bucket in part.by_mask.values():
             weight = _weigh_bucket(bucket, load, private=private)
             for profile in profiles.among(bucket.mask & reached):
