@@ -369,4 +369,78 @@ SENTENCES = {
     "sync.trace_row_missing": Sentence(
         en="{entity} {key} is not there", it="{entity} {key} non esiste"
     ),
+    # Step 3
+    "sync.nothing_loaded": Sentence(
+        en="nothing is loaded: run step 2 for it first",
+        it="nessun dato caricato: eseguire prima lo step 2 per questa entità",
+    ),
+    # The next sync of a tablet (`kimo sync diff`)
+    "sync.fetch_first_sync": Sentence(en="first sync", it="primo sync"),
+    "sync.fetch_new_bucket": Sentence(
+        en="a bucket new for this agent", it="un bucket nuovo per questo agente"
+    ),
+    "sync.fetch_other_columns": Sentence(
+        en="other columns than at the last sync", it="colonne diverse dall'ultimo sync"
+    ),
+    "sync.fetch_rewritten": Sentence(
+        en="new or written anew since, as small ones always are",
+        it="nuovo o riscritto da allora, come sempre quelli piccoli",
+    ),
+    "sync.fetch_too_far_behind": Sentence(
+        en="the tablet is too far behind: changes are listed from load {load} on",
+        it="il tablet è troppo indietro: le modifiche partono dal caricamento {load}",
+    ),
+    "sync.not_a_tablet": Sentence(
+        en="--to: {file} is no file of `kimo agent`: {error}. Name a file that `kimo agent` made.",
+        it=(
+            "--to: {file} non è un file di `kimo agent`: {error}. Indicare un file creato da"
+            " `kimo agent`."
+        ),
+    ),
+    "sync.tablet_of_other_owner": Sentence(
+        en="--to: {file} holds other data: of agent '{agent}', user {user}, store {store}.",
+        it=(
+            "--to: {file} contiene altri dati: dell'agente '{agent}', utente {user}, archivio"
+            " {store}."
+        ),
+    ),
+    "sync.plot_load": Sentence(en="load {load}", it="caricamento {load}"),
+    # Whether the store is whole (`kimo sync verify`, the check of the payloads)
+    "sync.everybody": Sentence(en="everybody", it="tutti"),
+    "sync.run_step_3_again": Sentence(
+        en="run step 3 again: it writes what is missing",
+        it="eseguire di nuovo lo step 3: riscrive ciò che manca",
+    ),
+    "sync.delete_and_run_step_3_again": Sentence(
+        en="delete that file, then run step 3 again: it writes what is missing",
+        it="cancellare quel file, poi eseguire di nuovo lo step 3: riscrive ciò che manca",
+    ),
+    "sync.agent_without_manifest": Sentence(
+        en="agent {agent} has no manifest", it="l'agente {agent} non ha un manifest"
+    ),
+    "sync.manifest_missing": Sentence(en="the manifest is not there", it="manca il manifest"),
+    "sync.manifest_of_other_store": Sentence(
+        en="{url}: {path} is of the store {store}, not of this one",
+        it="{url}: {path} è dell'archivio {store}, non di questo",
+    ),
+    "sync.settings_invalid": Sentence(
+        en="the settings do not match the format", it="le impostazioni non rispettano il formato"
+    ),
+    "sync.damage_object_missing": Sentence(en="the object is not there", it="l'oggetto non c'è"),
+    "sync.damage_object_size": Sentence(
+        en="the object has {size:,} bytes instead of {listed:,}",
+        it="l'oggetto ha {size:,} byte invece di {listed:,}",
+    ),
+    "sync.damage_object_hash": Sentence(
+        en="the object is damaged: its content has another SHA-256",
+        it="l'oggetto è danneggiato: il suo contenuto ha un altro SHA-256",
+    ),
+    "sync.damage_object_zstd": Sentence(
+        en="the object cannot be decompressed: {error}",
+        it="non è possibile decomprimere l'oggetto: {error}",
+    ),
+    "sync.damage_object_rows": Sentence(
+        en="the object has {rows:,} rows, its manifest says {listed:,}",
+        it="l'oggetto ha {rows:,} righe, il suo manifest ne dichiara {listed:,}",
+    ),
 }

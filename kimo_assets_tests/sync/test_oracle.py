@@ -13,13 +13,13 @@ from typing import Any, get_args
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from kimo_assets.sync.profiles import Profiles
-from kimo_assets.sync.trace import Tracer
-from kimo_assets_tests.worlds import Row, World, agents, ids, links, rules
 
 from kimo_assets.catalog import load_catalog, scopes
 from kimo_assets.database.rules import business_rules
-from kimo_assets.sync.visibility import Visibility
+from kimo_assets.sync.visibility.profiles import Profiles
+from kimo_assets.sync.visibility.trace import Tracer
+from kimo_assets.sync.visibility.visibility import Visibility
+from kimo_assets_tests.support.company import Row, World, agents, ids, links, rules
 from kimo_assets_tests.sync.company import RULES, TABLES, random_company
 from kimo_assets_tests.sync.oracle import Oracle, Viewer, plain
 

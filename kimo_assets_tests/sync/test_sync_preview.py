@@ -16,8 +16,8 @@ from kimo_assets.sync.inspection.sync_preview import (
     Tablet,
     before_last,
     difference,
-    parts_for,
-    parts_since,
+    fetches_for,
+    fetches_since,
     publications,
     read_tablet,
 )
@@ -47,12 +47,12 @@ def changed(hand: HandStore) -> Manifest:
 def since(
     hand: HandStore, manifest: Manifest, load: int, *published: int, keys: int = 9
 ) -> Difference:
-    return difference(hand.store, manifest, parts_since(manifest, load, published), keys=keys)
+    return difference(hand.store, manifest, fetches_since(manifest, load, published), keys=keys)
 
 
 def for_states(hand: HandStore, manifest: Manifest, states: States, keys: int = 9) -> Difference:
     tablet = Tablet(None, states, {name[:2]: ["Id", COLUMNS, list(COLUMNS)] for name in states})
-    return difference(hand.store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=keys)
+    return difference(hand.store, manifest, fetches_for(manifest, tablet), tablet=tablet, keys=keys)
 
 
 def test_a_tablet_that_is_up_to_date_gets_nothing(hand: HandStore, changed: Manifest) -> None:
@@ -208,7 +208,7 @@ class Synced:
         manifest = self.hand.manifests["agents/A1.json.zst"]
         tablet = read_tablet(self.file, manifest)
         return difference(
-            self.hand.store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=keys
+            self.hand.store, manifest, fetches_for(manifest, tablet), tablet=tablet, keys=keys
         )
 
 
@@ -358,7 +358,7 @@ def foretold(world: World, agent: str) -> Difference:
     store = Store(world.config.sync_store)
     _, manifest = find_manifest(store, agent)
     tablet = read_tablet(world.client_file(agent), manifest)
-    return difference(store, manifest, parts_for(manifest, tablet), tablet=tablet, keys=1_000)
+    return difference(store, manifest, fetches_for(manifest, tablet), tablet=tablet, keys=1_000)
 
 
 def test_since_the_publication_before_is_what_a_synced_tablet_gets(world: World) -> None:
@@ -376,7 +376,7 @@ def test_since_the_publication_before_is_what_a_synced_tablet_gets(world: World)
         published = publications(connection)
     assert published == [1, 2, 3]
     since = before_last(manifest, published)
-    found = difference(store, manifest, parts_since(manifest, since, published), keys=1_000)
+    found = difference(store, manifest, fetches_since(manifest, since, published), keys=1_000)
     assert since == 1
     assert found.entities == foretold(world, "A1").entities
     assert [(one.put_keys, one.removed_keys) for one in found.entities] == [(["C7"], ["C199"])]

@@ -57,7 +57,7 @@ def rewritten(hand: HandStore, agent: str) -> list[str]:
     return [
         d.sentence.rpartition(": ")[2]
         for d in damages(hand)
-        if (d.what, d.remedy) == (path_of(agent), DELETE)
+        if (d.path, d.remedy) == (path_of(agent), DELETE)
     ]
 
 
@@ -93,7 +93,7 @@ def test_a_damaged_object_is_named_with_all_whom_it_concerns(
     path, file = _shared(hand)
     harm(file)
     (damage,) = damages(hand)
-    assert damage.what == path
+    assert damage.path == path
     assert damage.remedy == remedy
     assert damage.manifests == ["agents/A1.json.zst", "agents/A2.json.zst", "users/u2.json.zst"]
     assert re.search(said, damage.sentence)
@@ -139,7 +139,7 @@ def test_a_manifest_that_is_none_is_found(hand: HandStore, text: bytes, said: st
     hand.store.replace("agents/A2.json.zst", pack(text))
     (damage,) = damages(hand)
     assert said in damage.sentence
-    assert (damage.what, damage.remedy) == ("agents/A2.json.zst", DELETE)
+    assert (damage.path, damage.remedy) == ("agents/A2.json.zst", DELETE)
 
 
 def test_a_manifest_in_anothers_place_is_found(hand: HandStore) -> None:
@@ -200,7 +200,7 @@ def test_the_settings_objects_are_looked_at_too(hand: HandStore) -> None:
     assert (damage.sentence, damage.concerns) == ("the object is not there", ["everybody"])
     hand.store.replace("settings.json", b"{}")
     (damage,) = damages(hand)
-    assert (damage.sentence, damage.remedy) == ("the settings are not as the format says", DELETE)
+    assert (damage.sentence, damage.remedy) == ("the settings do not match the format", DELETE)
 
 
 # --- how much is read

@@ -1,10 +1,9 @@
-"""How heavy tablets' data are: what a first sync fetches, what a usual day brings, and how that was
-after past loads.
-"""
+"""How heavy tablets' data are: a first sync, the changes of a usual day, and after past loads."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 from operator import add
 from statistics import median
 from typing import Any
@@ -19,18 +18,19 @@ from kimo_assets.sync.store.stored_manifests import Bucket, Manifest, buckets
 KEEP_LOADS = 400
 DEFAULT_DAYS = 30
 
-# A tablet's network: requests go side by side, each waits so long for its first byte.
+# A tablet's network: so many requests go side by side, each waits so long for its first byte.
 LATENCY_S = 0.05
 PARALLEL_REQUESTS = 4
 DEFAULT_MBIT = 20.0
-# store.json and the manifest come one after the other, before anything else can be asked for.
+# store.json and the manifest come one after the other, before any object can be requested.
 _REQUESTS_FIRST = 2
 
 
 @dataclass(frozen=True)
 class EntityWeight:
-    """bytes, objects: of a first sync. daily_bytes: the median day's changes; None while there were
-    not enough loads.
+    """One entity's size.
+
+    bytes, objects: of a first sync. daily_bytes: of the median day's changes. None: too few loads.
     """
 
     entity: str
@@ -42,8 +42,9 @@ class EntityWeight:
 
 @dataclass(frozen=True)
 class Weight:
-    """One agent's or user's data, heaviest entity first. Their bytes are the objects', the
-    manifest's come on top.
+    """One agent's or user's data, heaviest entity first.
+
+    The bytes of an entity are those of its objects. `bytes` has the manifest's too.
     """
 
     agent: str
@@ -67,26 +68,26 @@ class Weight:
 
     @property
     def heaviest(self) -> str | None:
-        """The entity that weighs most; None when there are no rows at all."""
-        return self.entities[0].entity if self.entities and self.entities[0].bytes else None
+        """The entity that weighs most. None: there are no rows at all."""
+        if not self.entities or not self.entities[0].bytes:
+            return None
+        return self.entities[0].entity
 
     def seconds(self, mbit: float) -> float:
         return transfer_seconds(self.bytes, self.objects, mbit)
 
 
 def transfer_seconds(size: int, objects: int, mbit: float) -> float:
-    """How long a sync of so many bytes in so many objects takes at this speed: the assumptions
-    stand above.
-    """
-    waits = _REQUESTS_FIRST + -(-objects // PARALLEL_REQUESTS)
+    """How long a sync of so many bytes and objects takes, by the constants above."""
+    waits = _REQUESTS_FIRST + ceil(objects / PARALLEL_REQUESTS)
     return size * 8 / (mbit * 1_000_000) + waits * LATENCY_S
 
 
 def brought_by_load(bucket: Bucket) -> dict[int, int]:
-    """load -> bytes that a tablet which had synced before it fetched for this bucket, as far as the
-    manifest tells.
+    """load -> bytes that a tablet fetched for this bucket, if it had synced before the load.
 
-    A base to which no change leads is of a bucket that is new, or was written whole.
+    As far as the manifest tells. A base to which no change leads belongs to a bucket that is new,
+    or was written whole.
     """
     base, changes = bucket.listed["base"], bucket.listed["changes"]
     brought = {change["load"]: change["bytes"] for change in changes}
@@ -101,13 +102,18 @@ def weigh(
     days: Mapping[int, date] | None = None,
     daily_bytes: int | None = None,
 ) -> Weight:
-    """days: the loads over which a usual day is looked for, with their dates. daily_bytes: such a
-    day's, of all together.
+    """The size of one agent's or user's data.
+
+    days: the loads over which a usual day is computed, with their dates. daily_bytes: such a day's
+    bytes, of all entities together.
     """
-    found: dict[str, list[Bucket]] = {entity: [] for entity in manifest["entities"]}
+    by_entity: dict[str, list[Bucket]] = {entity: [] for entity in manifest["entities"]}
     for bucket in buckets(manifest):
-        found[bucket.entity].append(bucket)
-    entities = [_weigh_entity(entity, mine, days or {}) for entity, mine in found.items()]
+        by_entity[bucket.entity].append(bucket)
+    entities = [
+        _weigh_entity(entity, entity_buckets, days or {})
+        for entity, entity_buckets in by_entity.items()
+    ]
     entities.sort(key=lambda entity: (-entity.bytes, entity.entity))
     user = manifest.get("user")
     return Weight(
@@ -120,28 +126,34 @@ def weigh(
     )
 
 
-def _weigh_entity(entity: str, mine: list[Bucket], days: Mapping[int, date]) -> EntityWeight:
-    objects = [listed for bucket in mine for listed in bucket.first_sync]
-    by_day = dict.fromkeys(days.values(), 0)
-    for bucket in mine:
+def _weigh_entity(
+    entity: str, entity_buckets: list[Bucket], days: Mapping[int, date]
+) -> EntityWeight:
+    """Days without changes count too, with 0 bytes."""
+    objects = [listed for bucket in entity_buckets for listed in bucket.first_sync]
+    bytes_of_day = dict.fromkeys(days.values(), 0)
+    for bucket in entity_buckets:
         for load, size in brought_by_load(bucket).items():
             if load in days:
-                by_day[days[load]] += size
+                bytes_of_day[days[load]] += size
     return EntityWeight(
         entity,
-        rows=sum(bucket.listed["rows"] for bucket in mine if not bucket.is_private),
+        rows=sum(bucket.listed["rows"] for bucket in entity_buckets if not bucket.is_private),
         bytes=sum(listed["bytes"] for listed in objects),
         objects=len(objects),
-        daily_bytes=round(median(by_day.values())) if by_day else None,
+        daily_bytes=round(median(bytes_of_day.values())) if bytes_of_day else None,
     )
 
 
 def as_json(weight: Weight, mbit: float) -> dict[str, Any]:
+    """The members that docs/cli.md promises for `kimo sync weight --json`."""
     return {
-        **{
-            name: getattr(weight, name)
-            for name in ("agent", "user", "load", "rows", "bytes", "objects")
-        },
+        "agent": weight.agent,
+        "user": weight.user,
+        "load": weight.load,
+        "rows": weight.rows,
+        "bytes": weight.bytes,
+        "objects": weight.objects,
         "manifest_bytes": weight.manifest_bytes,
         "daily_bytes": weight.daily_bytes,
         "seconds": round(weight.seconds(mbit), 1),
@@ -152,13 +164,13 @@ def as_json(weight: Weight, mbit: float) -> dict[str, Any]:
 
 
 # --- after past loads
-# ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class PastWeight:
-    """What one manifest weighed after one load. changed_bytes: what a tablet fetched that had
-    synced before it.
+    """The size of one manifest's data after one load.
+
+    changed_bytes: what a tablet fetched that had synced before the load.
     """
 
     load: int
@@ -169,80 +181,81 @@ class PastWeight:
 
 
 def weights_now(manifests: Manifests, load: int) -> Iterator[PastWeight]:
-    """What each manifest weighs that step 3 has made in this load, without the manifests' own
-    bytes.
+    """The size of the data of each manifest that step 3 made in this load, without its own bytes.
 
-    Of a bucket that has become somebody else's as a whole, changed_bytes has what changed in it,
-    not all of it.
+    A bucket may have become another profile's as a whole. Its changed_bytes are then those of its
+    change, not of all its rows.
     """
-    profiles, record = manifests.profiles, manifests.record
-    of_profile = {profile.position: [0, 0, 0] for profile in profiles.live}
-    for (entity, private), part in record.parts.items():
-        if entity not in record.payloads:
+    profiles, ledger = manifests.profiles, manifests.ledger
+    # position -> rows, bytes, changed bytes
+    totals = {profile.position: [0, 0, 0] for profile in profiles.live}
+    for (entity, private), bucket_set in ledger.bucket_sets.items():
+        if entity not in ledger.payloads:
             continue
         reached = profiles.live_mask
-        if not record.payloads[entity].for_all:
-            reached &= sum(1 << position for position in record.covered.get(entity, ()))
-        for bucket in part.by_mask.values():
+        if not ledger.payloads[entity].for_all:
+            reached &= sum(1 << position for position in ledger.covered.get(entity, ()))
+        for bucket in bucket_set.by_mask.values():
             weight = _weigh_bucket(bucket, load, private=private)
             for profile in profiles.among(bucket.mask & reached):
-                total = of_profile[profile.position]
+                total = totals[profile.position]
                 total[:] = map(add, total, weight)
     for agent, profile in profiles.agents.items():
-        yield PastWeight(load, manifest_path(agent), *of_profile[profile.position])
+        yield PastWeight(load, manifest_path(agent), *totals[profile.position])
     for user, position in profiles.users.items():
-        yield PastWeight(load, manifest_path(user, user=True), *of_profile[position])
+        yield PastWeight(load, manifest_path(user, user=True), *totals[position])
 
 
 def _weigh_bucket(bucket: RecordedBucket, load: int, *, private: bool) -> tuple[int, int, int]:
     """(rows, bytes, bytes that the load brought)."""
-    base = sum(record.bytes for record in bucket.base)
-    changed = next((change.record.bytes for change in bucket.changes if change.load == load), None)
-    if changed is None:
-        changed = base if bucket.base_load == load else 0
-    return (
-        0 if private else bucket.rows,
-        base + sum(change.record.bytes for change in bucket.later_changes),
-        changed,
-    )
+    base_bytes = sum(record.bytes for record in bucket.base)
+    later_bytes = sum(change.record.bytes for change in bucket.later_changes)
+    changed_bytes = 0
+    if bucket.base_load == load:
+        changed_bytes = base_bytes
+    for change in bucket.changes:
+        if change.load == load:
+            # With a change of the same load a tablet does not need the base.
+            changed_bytes = change.record.bytes
+    return 0 if private else bucket.rows, base_bytes + later_bytes, changed_bytes
 
 
-def record_weights(connection: Connection, load: int, weights: Iterable[PastWeight]) -> None:
-    """Notes in ops.agent_weight what the manifests weigh after this load, and forgets the loads of
-    long ago.
+def record_weights(connection: Connection[Any], load: int, weights: Iterable[PastWeight]) -> None:
+    """Records the sizes after this load in ops.agent_weight, and deletes those of long ago.
 
-    To be called after they were written, also when none changed: a plot needs all its points.
+    To be called after the manifests were written, also when none changed: a plot needs every point.
     """
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM ops.agent_weight WHERE load = %s", [load])
         with cursor.copy(
             "COPY ops.agent_weight (load, manifest, rows, bytes, changed_bytes) FROM STDIN"
         ) as copy:
-            for weight in weights:
-                copy.write_row(
-                    (weight.load, weight.path, weight.rows, weight.bytes, weight.changed_bytes)
-                )
+            for each in weights:
+                copy.write_row((each.load, each.path, each.rows, each.bytes, each.changed_bytes))
         cursor.execute(
-            "DELETE FROM ops.agent_weight WHERE load <= (SELECT load FROM ops.load ORDER BY load"
-            " DESC OFFSET %s LIMIT 1)",
+            "DELETE FROM ops.agent_weight"
+            " WHERE load <= (SELECT load FROM ops.load ORDER BY load DESC OFFSET %s LIMIT 1)",
             [KEEP_LOADS],
         )
 
 
-def weights_after(connection: Connection, load: int | None = None) -> list[PastWeight]:
-    """All manifests after a load, or the last that was noted: the heaviest first."""
+def weights_after(connection: Connection[Any], load: int | None = None) -> list[PastWeight]:
+    """All manifests after a load, the heaviest first. load: None, the last one recorded."""
     rows = connection.execute(
-        "SELECT load, manifest, rows, bytes, changed_bytes FROM ops.agent_weight WHERE load ="
-        " coalesce(%s, (SELECT max(load) FROM ops.agent_weight)) ORDER BY bytes DESC, manifest",
+        """
+        SELECT load, manifest, rows, bytes, changed_bytes FROM ops.agent_weight
+        WHERE load = coalesce(%s, (SELECT max(load) FROM ops.agent_weight))
+        ORDER BY bytes DESC, manifest
+        """,
         [load],
     )
     return [PastWeight(*row) for row in rows]
 
 
 def history(
-    connection: Connection, paths: Iterable[str], loads: int
+    connection: Connection[Any], paths: Iterable[str], loads: int
 ) -> dict[str, list[tuple[int, int]]]:
-    """path -> (load, bytes) after each of the last loads that were noted, ascending."""
+    """path -> (load, bytes) after each of the last recorded loads, ascending."""
     rows = connection.execute(
         """
         SELECT manifest, load, bytes FROM ops.agent_weight
@@ -252,13 +265,13 @@ def history(
         """,
         [list(paths), loads],
     )
-    found: dict[str, list[tuple[int, int]]] = {path: [] for path in paths}
+    lines: dict[str, list[tuple[int, int]]] = {path: [] for path in paths}
     for path, load, size in rows:
-        found[path].append((load, size))
-    return found
+        lines[path].append((load, size))
+    return lines
 
 
-# Each manifest's loads but its first, which brought everything, with their days (in UTC).
+# Each manifest's loads with their days (in UTC). The first is left out: it brought everything.
 _LOADS = """
     SELECT w.load, w.manifest, w.changed_bytes, l.started_at::date AS day
     FROM ops.agent_weight AS w
@@ -269,15 +282,15 @@ _LOADS = """
 """
 
 
-def daily_bytes(connection: Connection, days: int) -> dict[str, int]:
-    """path -> what the loads of a usual day (the median) bring. A manifest that saw one load only
-    is not in it.
-    """
+def daily_bytes(connection: Connection[Any], days: int) -> dict[str, int]:
+    """path -> the bytes that a usual day (the median) brings. Paths of one load are left out."""
     rows = connection.execute(
         f"""
         SELECT manifest, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY bytes))::bigint
-        FROM (SELECT manifest, day, sum(changed_bytes) AS bytes FROM ({_LOADS}) AS loads
-            GROUP BY manifest, day) AS days
+        FROM (
+            SELECT manifest, day, sum(changed_bytes) AS bytes FROM ({_LOADS}) AS loads
+            GROUP BY manifest, day
+        ) AS days
         GROUP BY manifest
         """,
         {"days": days},
@@ -285,7 +298,7 @@ def daily_bytes(connection: Connection, days: int) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def days_of_loads(connection: Connection, path: str, days: int) -> dict[int, date]:
-    """The loads over which a usual day of this manifest is looked for, with their days."""
+def days_of_loads(connection: Connection[Any], path: str, days: int) -> dict[int, date]:
+    """The loads over which a usual day of this manifest is computed, with their days."""
     query = f"SELECT load, day FROM ({_LOADS}) AS loads WHERE manifest = %(path)s"
     return dict(connection.execute(query, {"days": days, "path": path}).fetchall())

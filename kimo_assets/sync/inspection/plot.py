@@ -3,20 +3,23 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from kimo_assets.texts import say
+
 Series = Mapping[str, Sequence[tuple[int, int]]]
 
 _WIDTH, _HEIGHT = 860, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 190, 16, 36
 _TICKS = 4
-# Apart for the colour-blind too (Okabe and Ito), the second time dashed.
+# The colour-blind can tell them apart too (Okabe and Ito). Further lines are dashed.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _ROUND = (4, 8, 12, 16, 20, 24, 32, 40, 60, 80, 100)
 _UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000), ("B", 1))
 
 
 def bytes_over_loads(series: Series) -> str:
-    """name -> (load, bytes), ascending, as a line each, with its name and last value beside it.
-    Starts at zero.
+    """An SVG with a line for each series: name -> (load, bytes), ascending.
+
+    A line has its name and last value beside it. The axis of bytes begins at zero.
     """
     points = [point for line in series.values() for point in line]
     loads = [load for load, _ in points] or [0]
@@ -25,7 +28,9 @@ def bytes_over_loads(series: Series) -> str:
     width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def x(load: int) -> float:
-        return _LEFT + (width * (load - first) / (last - first) if last > first else width / 2)
+        if first == last:
+            return _LEFT + width / 2
+        return _LEFT + width * (load - first) / (last - first)
 
     def y(size: float) -> float:
         return _TOP + height * (1 - size / top)
@@ -41,20 +46,16 @@ def bytes_over_loads(series: Series) -> str:
         value = top * tick / _TICKS
         parts.append(f'<path d="M{_LEFT} {y(value):.1f}h{width}" stroke="#dddddd"/>')
         parts.append(_text(_LEFT - 8, y(value) + 4, _size(value, top), "end"))
-    parts += [
-        _text(x(load), _HEIGHT - 14, f"load {load}", "middle")
-        for load in dict.fromkeys((first, last))
-    ]
+    for load in dict.fromkeys((first, last)):
+        parts.append(_text(x(load), _HEIGHT - 14, say("sync.plot_load", load=load), "middle"))
     for position, (name, line) in enumerate(series.items()):
-        if line:
-            parts += _line(position, [(x(load), y(size)) for load, size in line])
-            label_y = _TOP + 12 + position * height / max(len(series), 10)
-            colour = _COLOURS[position % len(_COLOURS)]
-            parts.append(
-                _text(
-                    _WIDTH - _RIGHT + 16, label_y, f"{name}  {_size(line[-1][1])}", "start", colour
-                )
-            )
+        if not line:
+            continue
+        parts += _line(position, [(x(load), y(size)) for load, size in line])
+        label = f"{name}  {_size(line[-1][1])}"
+        label_y = _TOP + 12 + position * height / max(len(series), 10)
+        colour = _COLOURS[position % len(_COLOURS)]
+        parts.append(_text(_WIDTH - _RIGHT + 16, label_y, label, "start", colour))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -77,13 +78,14 @@ def _text(x: float, y: float, text: str, anchor: str, colour: str = "#444444") -
 
 
 def _ceiling(value: int) -> int:
-    """The next figure that four parts divide well."""
-    power = 10 ** max(len(str(value)) - 2, 0)
+    """The next number that gives round figures when it is divided into four parts."""
+    power: int = 10 ** max(len(str(value)) - 2, 0)
     return next(factor * power for factor in _ROUND if factor * power >= value)
 
 
 def _size(value: float, scale: float | None = None) -> str:
-    unit, factor = next(
-        ((name, one) for name, one in _UNITS if (scale or value) >= one), _UNITS[-1]
-    )
-    return f"{value / factor:.3g} {unit}"
+    """In the biggest unit that fits the value. scale: a value whose unit all ticks share."""
+    for unit, factor in _UNITS:
+        if (scale or value) >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.3g} B"

@@ -1,8 +1,7 @@
-"""What the next sync of a tablet brings, found out as a client would: by the states it has and the
-manifest's changes.
+"""What the next sync of a tablet brings.
 
-The tablet's states come from the reference client's file, or are those that a sync after a given
-load left.
+It is found as a client finds it: by the states that the tablet has and the manifest's changes. The
+states come from the reference client's file, or are those that a sync after a given load left.
 """
 
 import sqlite3
@@ -19,41 +18,49 @@ from kimo_assets.errors import ConfigError
 from kimo_assets.sync.store.rows import read_rows
 from kimo_assets.sync.store.store import Store
 from kimo_assets.sync.store.stored_manifests import Bucket, Manifest, buckets
+from kimo_assets.texts import say
 
-# An entity, and whether it is about its private columns; with a bucket's number: the state that the
-# client has of it.
+# An entity, and whether its private columns are meant.
 Name = tuple[str, bool]
+# (entity, whether private, bucket) -> the state that the client has of the bucket.
 States = dict[tuple[str, bool, int], str]
 
 _PRIVATE = "_private_"
-_FIRST = "first sync"
-_NEW = "a bucket new for this agent"
-_COLUMNS = "other columns than at the last sync"
-_SINCE = "new or written anew since, as small ones always are"
 
 
 @dataclass(frozen=True)
-class Part:
-    """What is fetched for a bucket. why: the reason why the whole base is; None when the changes
-    do.
+class BucketFetch:
+    """The objects that are fetched for a bucket.
+
+    reason: why the whole base is fetched. None: the changes suffice.
     """
 
     bucket: Bucket
     changes: list[dict[str, Any]]
-    why: str | None = None
+    reason: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.reason is not None
+
+    @property
+    def bucket_id(self) -> int:
+        return int(self.bucket.listed["id"])
 
     @property
     def objects(self) -> list[dict[str, Any]]:
-        return [*(self.bucket.listed["base"]["objects"] if self.why else ()), *self.changes]
+        if not self.is_whole:
+            return self.changes
+        return [*self.bucket.listed["base"]["objects"], *self.changes]
 
 
 @dataclass(frozen=True)
 class EntityDifference:
-    """put: rows that come new or with new values; removed: those that go, as far as the objects
-    tell.
+    """What the next sync does to an entity.
 
-    by_changes, by_base, dropped: how many buckets change, are fetched whole (reasons: why), are no
-    longer the agent's.
+    put: rows that are new or have new values. removed: rows that go, as far as the objects tell.
+    by_changes, by_base, dropped: buckets that change, are fetched whole (for these reasons), or are
+    no longer the agent's.
     """
 
     entity: str
@@ -72,7 +79,7 @@ class EntityDifference:
 
 @dataclass(frozen=True)
 class Difference:
-    """entities: those that anything comes for or goes from, the most bytes first."""
+    """entities: those with any row or bucket that comes or goes, the most bytes first."""
 
     agent: str
     user: str | None
@@ -89,19 +96,23 @@ class Difference:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            **{name: getattr(self, name) for name in ("agent", "user", "load", "bytes", "objects")},
+            "agent": self.agent,
+            "user": self.user,
+            "load": self.load,
+            "bytes": self.bytes,
+            "objects": self.objects,
             "entities": [vars(entity) for entity in self.entities],
         }
 
 
-# --- what a tablet has
-# -------------------------------------------------------------------------------------------
+# --- the tablet
 
 
 @dataclass(frozen=True)
 class Tablet:
-    """What a file of the reference client has. path None: nothing yet. tables: what each was made
-    for, see `_made_for`.
+    """The content of a file of the reference client.
+
+    path: None, nothing yet. tables: the signature of each, see `_signature`.
     """
 
     path: Path | None
@@ -109,48 +120,51 @@ class Tablet:
     tables: dict[Name, Any]
 
     def keys(self, name: Name, bucket: int, key: str) -> set[str]:
-        """The rows that it has of a bucket."""
+        """The keys of the rows that it has of a bucket."""
         if self.path is None:
             return set()
-        with _reading(self.path) as file:
-            query = f'SELECT "{key}" FROM "{_table(name)}" WHERE _bucket = ?'
+        query = f'SELECT "{key}" FROM "{_table(name)}" WHERE _bucket = ?'
+        with _open_read_only(self.path) as file:
             return {str(value) for (value,) in file.execute(query, [bucket])}
 
 
 def read_tablet(path: Path, manifest: Manifest) -> Tablet:
-    """Raises: ConfigError for a file that is none of the reference client's, or another's than the
-    manifest's.
+    """The content of a tablet's file. A missing file is a tablet that has never synced.
+
+    Raises: ConfigError for a file that the reference client did not make, or that belongs to
+    another agent, user or store than the manifest.
     """
     if not path.exists():
         return Tablet(None, {}, {})
     try:
-        with _reading(path) as file:
+        with _open_read_only(path) as file:
             owner = file.execute("SELECT agent, user, store FROM _kimo_file").fetchone()
-            buckets_there = file.execute("SELECT name, bucket, state FROM _kimo_bucket").fetchall()
+            states = file.execute("SELECT name, bucket, state FROM _kimo_bucket").fetchall()
             tables = file.execute("SELECT name, signature FROM _kimo_table").fetchall()
     except sqlite3.DatabaseError as error:
+        raise ConfigError(say("sync.not_a_tablet", file=path, error=error)) from None
+    agent, user, store = owner
+    if (agent, user, store) != (manifest["agent"], _user_of(manifest), manifest["store"]):
         raise ConfigError(
-            f"--to: {path} is no file of `kimo agent`: {error}. Name the one that it has made."
-        ) from None
-    user = manifest.get("user")
-    if owner != (manifest["agent"], user["id"] if user else None, manifest["store"]):
-        raise ConfigError(
-            f"--to: {path} holds other data: of agent '{owner[0]}', user {owner[1]}, store"
-            f" {owner[2]}."
+            say("sync.tablet_of_other_owner", file=path, agent=agent, user=user, store=store)
         )
+    signatures = {
+        _name(table): orjson.loads(signature)
+        for table, signature in tables
+        if not table.startswith("settings_")
+    }
     return Tablet(
-        path,
-        {(*_name(table), bucket): state for table, bucket, state in buckets_there},
-        {
-            _name(table): orjson.loads(signature)
-            for table, signature in tables
-            if not table.startswith("settings_")
-        },
+        path, {(*_name(table), bucket): state for table, bucket, state in states}, signatures
     )
 
 
+def _user_of(manifest: Manifest) -> str | None:
+    user = manifest.get("user")
+    return user["id"] if user else None
+
+
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
         yield file
 
@@ -164,22 +178,21 @@ def _name(table: str) -> Name:
     return table.removeprefix(_PRIVATE), table.startswith(_PRIVATE)
 
 
-def _made_for(manifest: Manifest, name: Name) -> list[Any]:
-    """Key, columns and those of them that objects fill, as the reference client notes of its
-    tables.
-    """
+def _signature(manifest: Manifest, name: Name) -> list[Any]:
+    """Key, columns, and those that objects fill: BucketTable.signature of the reference client."""
     entity, is_private = name
-    about = manifest["entities"][entity]
-    key, columns = about["key"], about["columns"]
-    hidden = set(about.get("private", {}).get("columns", ()))
+    description = manifest["entities"][entity]
+    key, columns = description["key"], description["columns"]
+    private_names = set(description.get("private", {}).get("columns", ()))
     if is_private:
-        private = {column: kind for column, kind in columns.items() if column in hidden}
+        private = {column: kind for column, kind in columns.items() if column in private_names}
         return [key, private, list(private)]
-    return [key, columns, [column for column in columns if column == key or column not in hidden]]
+    public = [column for column in columns if column == key or column not in private_names]
+    return [key, columns, public]
 
 
-def publications(connection: Connection) -> list[int]:
-    """The loads that did step 3, ascending: after each of them tablets may have synced."""
+def publications(connection: Connection[Any]) -> list[int]:
+    """The loads with a step 3, ascending. Tablets may have synced after each of them."""
     rows = connection.execute(
         "SELECT DISTINCT load FROM ops.step_result WHERE step = 3 ORDER BY load"
     )
@@ -187,150 +200,158 @@ def publications(connection: Connection) -> list[int]:
 
 
 def before_last(manifest: Manifest, published: Iterable[int]) -> int:
-    """The publication before the one that last changed anything; 0 when there was none."""
+    """The publication before the one that last changed anything. 0: there was none."""
     return max((load for load in published if load < manifest["load"]), default=0)
 
 
-# --- what comes
-# --------------------------------------------------------------------------------------------------
+# --- the objects to fetch
 
 
-def parts_for(manifest: Manifest, tablet: Tablet) -> list[Part]:
+def fetches_for(manifest: Manifest, tablet: Tablet) -> list[BucketFetch]:
     """What the client fetches for this file."""
-
-    def part(bucket: Bucket) -> Part | None:
-        made_for = tablet.tables.get(bucket.name)
-        if made_for is not None and made_for != _made_for(manifest, bucket.name):
-            return Part(bucket, bucket.changes_above_base, _COLUMNS)
+    fetches = []
+    for bucket in buckets(manifest):
+        signature = tablet.tables.get(bucket.name)
+        if signature is not None and signature != _signature(manifest, bucket.name):
+            reason = say("sync.fetch_other_columns")
+            fetches.append(BucketFetch(bucket, bucket.changes_above_base, reason))
+            continue
         state = tablet.states.get((*bucket.name, bucket.listed["id"]))
-        return _part(
-            bucket,
-            state,
-            (_NEW if tablet.states else _FIRST) if state is None else _too_far_behind(bucket),
-        )
-
-    return list(filter(None, map(part, buckets(manifest))))
+        fetch = _fetch_from(bucket, state, _reason_for_base(bucket, tablet, state))
+        if fetch:
+            fetches.append(fetch)
+    return fetches
 
 
-def _too_far_behind(bucket: Bucket) -> str:
-    first = min(
-        (change["load"] for change in bucket.listed["changes"]),
-        default=bucket.listed["base"]["load"],
-    )
-    return f"the tablet is too far behind: changes are listed from load {first} on"
+def _reason_for_base(bucket: Bucket, tablet: Tablet, state: str | None) -> str:
+    """Why this file needs the bucket's base, if no change begins at its state."""
+    if state is not None:
+        loads = [change["load"] for change in bucket.listed["changes"]]
+        first_load = min(loads, default=bucket.listed["base"]["load"])
+        return say("sync.fetch_too_far_behind", load=first_load)
+    if tablet.states:
+        return say("sync.fetch_new_bucket")
+    return say("sync.fetch_first_sync")
 
 
-def parts_since(manifest: Manifest, load: int, published: Iterable[int]) -> list[Part]:
-    """What a client fetches that has synced after load `load` (0: never). published: see
-    `publications`.
+def fetches_since(manifest: Manifest, load: int, published: Iterable[int]) -> list[BucketFetch]:
+    """What a client fetches that has synced after a load.
+
+    load: 0, it never has. published: see `publications`.
     """
-    known = sorted(published)
-    why = _SINCE if load else _FIRST
-    parts = (_part(bucket, _state_after(bucket, load, known), why) for bucket in buckets(manifest))
-    return list(filter(None, parts))
+    loads = sorted(published)
+    reason = say("sync.fetch_rewritten") if load else say("sync.fetch_first_sync")
+    fetches = []
+    for bucket in buckets(manifest):
+        fetch = _fetch_from(bucket, _state_after(bucket, load, loads), reason)
+        if fetch:
+            fetches.append(fetch)
+    return fetches
 
 
 def _state_after(bucket: Bucket, load: int, published: Sequence[int]) -> str | None:
-    """The bucket's state after a load, as far as the manifest tells it."""
+    """The bucket's state after a load, as far as the manifest tells. None: it had none, or unknown.
+
+    Before its first listed change a bucket was in the state where that change begins, unless
+    something was published in between.
+    """
     base, changes = bucket.listed["base"], bucket.listed["changes"]
     later = [change for change in changes if change["load"] > load]
-    was_there = base["load"] <= load or len(later) < len(changes)
+    existed = base["load"] <= load or len(later) < len(changes)
     if not later:
-        return str(bucket.listed["state"]) if was_there else None
-    first = later[0]["load"]
-    # Before its first listed change a bucket was as that change found it, unless something was
-    # published in between.
-    is_told = (
-        first <= base["load"]
-        and load > 0
-        and not any(load < between < first for between in published)
-    )
-    return str(later[0]["from"]) if was_there or is_told else None
+        return str(bucket.listed["state"]) if existed else None
+    first_load = later[0]["load"]
+    published_between = any(load < between < first_load for between in published)
+    is_deduced = first_load <= base["load"] and load > 0 and not published_between
+    return str(later[0]["from"]) if existed or is_deduced else None
 
 
-def _part(bucket: Bucket, state: str | None, why: str) -> Part | None:
+def _fetch_from(bucket: Bucket, state: str | None, reason: str) -> BucketFetch | None:
+    """None: the client has the bucket's state. reason: why it takes the base, if it has to."""
     if state == bucket.listed["state"]:
         return None
     changes = bucket.listed["changes"]
     for position, change in enumerate(changes):
         if change["from"] == state:
-            return Part(bucket, changes[position:])
-    return Part(bucket, bucket.changes_above_base, why)
+            return BucketFetch(bucket, changes[position:])
+    return BucketFetch(bucket, bucket.changes_above_base, reason)
 
 
-# --- what that means for the rows
-# --------------------------------------------------------------------------------
+# --- the rows that come and go
 
 
 def difference(
     store: Store,
     manifest: Manifest,
-    parts: Sequence[Part],
+    fetches: Sequence[BucketFetch],
     *,
     tablet: Tablet | None = None,
     keys: int = 0,
 ) -> Difference:
-    """Reads the changes that would be fetched, and bases where rows may go by them or somebody
-    wants to see keys.
+    """Reads the changes that would be fetched, and compares them with the tablet.
 
-    tablet: where it is known. keys: how many of each entity to name.
+    Bases are read only where rows may go by them, or keys are asked for. tablet: if there is one.
+    keys: how many keys of each entity to name.
     """
-    listed = {(*bucket.name, bucket.listed["id"]) for bucket in buckets(manifest)}
-    dropped = [
-        (entity, is_private, number)
-        for entity, is_private, number in (tablet.states if tablet else ())
-        if (entity, is_private, number) not in listed
-    ]
-    names = dict.fromkeys(
-        [
-            *((entity, is_private) for entity, is_private, _ in dropped),
-            *(p.bucket.name for p in parts),
-        ]
-    )
-    entities = [
-        _of_entity(
-            _Replay(store, tablet, name, _key(manifest, tablet, name)),
-            [part for part in parts if part.bucket.name == name],
-            [number for *of, number in dropped if tuple(of) == name],
-            keys,
-        )
-        for name in names
-    ]
+    dropped = _dropped_buckets(manifest, tablet)
+    names = dict.fromkeys([*dropped, *(fetch.bucket.name for fetch in fetches)])
+    entities = []
+    for name in names:
+        replay = _Replay(store, tablet, name, _key(manifest, tablet, name))
+        of_entity = [fetch for fetch in fetches if fetch.bucket.name == name]
+        entities.append(_entity_difference(replay, of_entity, dropped.get(name, []), keys))
     entities.sort(key=lambda entity: (-entity.bytes, entity.entity))
-    user = manifest.get("user")
-    return Difference(manifest["agent"], user["id"] if user else None, manifest["load"], entities)
+    return Difference(manifest["agent"], _user_of(manifest), manifest["load"], entities)
+
+
+def _dropped_buckets(manifest: Manifest, tablet: Tablet | None) -> dict[Name, list[int]]:
+    """The buckets that the tablet has and the manifest no longer lists."""
+    listed = {(*bucket.name, bucket.listed["id"]) for bucket in buckets(manifest)}
+    dropped: dict[Name, list[int]] = {}
+    for entity, is_private, number in tablet.states if tablet else ():
+        if (entity, is_private, number) not in listed:
+            dropped.setdefault((entity, is_private), []).append(number)
+    return dropped
 
 
 def _key(manifest: Manifest, tablet: Tablet | None, name: Name) -> str:
-    """The key's column; of an entity that is no longer listed the tablet knows it."""
-    about = manifest["entities"].get(name[0])
-    return str(about["key"] if about or not tablet else tablet.tables[name][0])
+    """The key's column. Of an entity that is no longer listed the tablet has it."""
+    entity, _ = name
+    description = manifest["entities"].get(entity)
+    if description or not tablet:
+        return str(description["key"])
+    return str(tablet.tables[name][0])
 
 
-def _of_entity(
-    replay: "_Replay", parts: Sequence[Part], dropped: Sequence[int], keys: int
+def _entity_difference(
+    replay: "_Replay", fetches: Sequence[BucketFetch], dropped: Sequence[int], keys: int
 ) -> EntityDifference:
-    whole = [part for part in parts if part.why]
-    changed = [part for part in parts if not part.why]
-    put, removed = replay.run(
-        parts if keys else changed, [*dropped, *(part.bucket.listed["id"] for part in whole)]
-    )
-    more = 0
-    if removed and whole and not keys:
-        # What one bucket loses another may have got, among them one that comes whole.
-        put, removed = replay.run(parts, dropped)
-    elif not keys:
-        more = sum(part.bucket.listed["rows"] for part in whole)
+    """What the fetches do to the rows of one entity."""
+    whole = [fetch for fetch in fetches if fetch.is_whole]
+    changed = [fetch for fetch in fetches if not fetch.is_whole]
+    put_count = 0
+    if keys:
+        put, removed = replay.run(fetches, dropped)
+    else:
+        # Without reading the bases, which are most of the bytes.
+        emptied = [*dropped, *(fetch.bucket_id for fetch in whole)]
+        put, removed = replay.run(changed, emptied)
+        if removed and whole:
+            # Another bucket may have got what one loses, also one that is fetched whole.
+            put, removed = replay.run(fetches, dropped)
+        else:
+            put_count = sum(fetch.bucket.listed["rows"] for fetch in whole)
+    objects = [listed for fetch in fetches for listed in fetch.objects]
     return EntityDifference(
         *replay.name,
-        put=len(put) + more,
+        put=len(put) + put_count,
         removed=len(removed),
-        bytes=sum(listed["bytes"] for part in parts for listed in part.objects),
-        objects=sum(len(part.objects) for part in parts),
+        bytes=sum(listed["bytes"] for listed in objects),
+        objects=len(objects),
         by_changes=len(changed),
         by_base=len(whole),
         dropped=len(dropped),
-        reasons=sorted({part.why for part in whole if part.why}),
+        reasons=sorted({fetch.reason for fetch in whole if fetch.reason}),
         put_keys=sorted(put)[:keys],
         removed_keys=sorted(removed)[:keys],
     )
@@ -349,52 +370,63 @@ class _Replay:
     name: Name
     key: str
 
-    def run(self, parts: Sequence[Part], emptied: Sequence[int]) -> tuple[set[str], set[str]]:
-        """The keys that are put and those removed in the end. emptied: buckets that lose all rows
-        before anything else.
+    def run(
+        self, fetches: Sequence[BucketFetch], emptied: Sequence[int]
+    ) -> tuple[set[str], set[str]]:
+        """The keys that are put and those removed in the end.
+
+        emptied: buckets that lose all rows before anything else.
         """
         steps: _Steps = {}
-        whole = {part.bucket.listed["id"] for part in parts if part.why}
+        whole = {fetch.bucket_id for fetch in fetches if fetch.is_whole}
         for number in sorted({*emptied, *whole}):
-            steps.setdefault(0, []).append((number, self._held(number), set()))
-        for part in parts:
-            number = part.bucket.listed["id"]
-            if part.why:
-                base = part.bucket.listed["base"]
-                rows = set().union(*(self._keys(listed)[1] for listed in base["objects"]))
+            steps.setdefault(0, []).append((number, self._tablet_keys(number), set()))
+        for fetch in fetches:
+            number = fetch.bucket_id
+            if fetch.is_whole:
+                base = fetch.bucket.listed["base"]
+                rows: set[str] = set()
+                for listed in base["objects"]:
+                    rows |= self._object_keys(listed)[1]
                 steps.setdefault(base["load"], []).append((number, set(), rows))
-            for change in part.changes:
-                steps.setdefault(change["load"], []).append((number, *self._keys(change)))
+            for change in fetch.changes:
+                steps.setdefault(change["load"], []).append((number, *self._object_keys(change)))
         return _outcome(steps, whole)
 
-    def _held(self, bucket: int) -> set[str]:
+    def _tablet_keys(self, bucket: int) -> set[str]:
         if self.tablet is None or (*self.name, bucket) not in self.tablet.states:
             return set()
         return self.tablet.keys(self.name, bucket, self.key)
 
-    def _keys(self, listed: dict[str, Any]) -> tuple[set[str], set[str]]:
+    def _object_keys(self, listed: dict[str, Any]) -> tuple[set[str], set[str]]:
         """The keys that an object removes, and those it puts."""
         rows = read_rows(self.store.read_object(listed["sha256"]))
         header = next(rows)
-        place = header.index(self.key)
-        if header[0] != "_removed":
-            return set(), {str(row[place]) for row in rows}
-        found: tuple[set[str], set[str]] = (set(), set())
+        position = header.index(self.key)
+        is_change = header[0] == "_removed"
+        removed: set[str] = set()
+        put: set[str] = set()
         for row in rows:
-            found[row[0] == "0"].add(str(row[place]))
-        return found
+            is_removed = is_change and row[0] != "0"
+            keys = removed if is_removed else put
+            keys.add(str(row[position]))
+        return removed, put
 
 
 def _outcome(steps: _Steps, whole: set[int]) -> tuple[set[str], set[str]]:
-    # The bucket that each row ends in; None where it is removed.
-    place: dict[str, int | None] = {}
-    never_there: set[str] = set()
+    """The keys that are put and those removed in the end, of steps in the order of their loads.
+
+    Rows that a whole bucket brings and a later change removes never were on the tablet.
+    """
+    # key -> the bucket in which its row ends. None: it is removed.
+    final_buckets: dict[str, int | None] = {}
+    never_stored: set[str] = set()
     for load in sorted(steps):
-        for _, gone, _ in steps[load]:
-            place |= dict.fromkeys(gone)
+        for _, removed, _ in steps[load]:
+            final_buckets |= dict.fromkeys(removed)
         for number, _, rows in steps[load]:
             if number in whole:
-                never_there |= rows - place.keys()
-            place |= dict.fromkeys(rows, number)
-    put = {key for key, number in place.items() if number is not None}
-    return put, place.keys() - put - never_there
+                never_stored |= rows - final_buckets.keys()
+            final_buckets |= dict.fromkeys(rows, number)
+    put = {key for key, number in final_buckets.items() if number is not None}
+    return put, final_buckets.keys() - put - never_stored

@@ -1,7 +1,6 @@
-"""Buckets: pieces of an entity that go to the same profiles, each a base and the changes since.
+"""Buckets: parts of an entity that go to the same profiles, each a base and the changes since.
 
-What the numbers below decide is only what is cheaper; that a client ends with the right rows does
-not depend on them.
+The numbers below decide only what is cheaper. A client gets the right rows with any of them.
 """
 
 import hashlib
@@ -11,24 +10,24 @@ from dataclasses import dataclass, field
 from kimo_assets.sync.publishing.objects import ObjectRecord
 from kimo_assets.sync.visibility.profiles import NOBODY, Profiles, bits
 
-# What few profiles share gets a bucket of its own when that spares this many rows being written
-# again, profile by profile.
+# Rows that few profiles share get a bucket of their own if that saves writing this many rows again,
+# profile by profile.
 _FEW_PROFILES = 8
 _SHARED_ROWS = 2_000
 
-# A bucket of so few rows is written anew rather than changed: the change would weigh as much.
+# A bucket of so few rows is written anew rather than changed: the change would be as big.
 _TINY_ROWS = 40
-# The base is written anew when the changes since hold so great a part of its rows, or are so many.
+# The base is written anew when the changes since hold this share of its rows, or are so many.
 _CHANGED_SHARE = 0.5
 _MAX_CHANGES = 24
-# Changes from before the base are listed while they weigh less than so great a part of it: who is
-# further behind takes it.
+# Changes from before the base are listed while their bytes are less than this share of its bytes. A
+# client that is further behind takes the base.
 _OLD_CHANGES_SHARE = 1.0
 
 
 @dataclass(frozen=True)
 class Change:
-    """What one load did to a bucket: the object that leads from one state to the next."""
+    """One load's change of a bucket: the object that leads from one state to the next."""
 
     load: int
     from_state: str
@@ -38,8 +37,9 @@ class Change:
 
 @dataclass
 class Bucket:
-    """mask: who gets it. rows: in it now. removed: rows that left it since the base, which still
-    holds them.
+    """A part of an entity.
+
+    mask: who gets it. rows: in it now. removed: rows that left it, but are still in its base.
     """
 
     id: int
@@ -66,7 +66,7 @@ class Bucket:
 
     @property
     def later_changes(self) -> list[Change]:
-        """Those that lead from the base to what is in it now."""
+        """The changes that lead from the base to its current content."""
         return [change for change in self.changes if change.load > self.base_load]
 
     @property
@@ -78,11 +78,11 @@ class Bucket:
         yield from self.base
         yield from (change.record for change in self.changes)
 
-    def wants_base(self, changed_rows: int) -> bool:
+    def needs_base(self, changed_rows: int) -> bool:
         """Whether the base should be written anew at a change of so many rows."""
         later = self.later_changes
-        changed = changed_rows + sum(change.record.rows for change in later)
-        return len(later) >= _MAX_CHANGES or changed > _CHANGED_SHARE * self.base_rows
+        changed_rows += sum(change.record.rows for change in later)
+        return len(later) >= _MAX_CHANGES or changed_rows > _CHANGED_SHARE * self.base_rows
 
     def change(self, load: int, record: ObjectRecord) -> None:
         state = _digest(f"{self.state}:{record.sha256}")
@@ -90,21 +90,26 @@ class Bucket:
         self.state = state
 
     def rebase(self, load: int, records: list[ObjectRecord]) -> None:
-        """A base of what is in it now: of the same state, but of other objects."""
-        self.base, self.base_load, self.base_state, self.removed = records, load, self.state, 0
+        """A base of its current content: the same state, in other objects."""
+        self.base = records
+        self.base_load = load
+        self.base_state = self.state
+        self.removed = 0
 
     def begin_anew(self, load: int, records: list[ObjectRecord]) -> None:
-        """A base that no change has led to: its state is named after its content."""
-        self.changes, self.state = [], _digest(" ".join(record.sha256 for record in records))
+        """A base to which no change leads. Its state is named after its content."""
+        self.changes = []
+        self.state = _digest(" ".join(record.sha256 for record in records))
         self.rebase(load, records)
 
     def prune(self) -> None:
-        """Gives up old changes, the oldest first."""
-        room = _OLD_CHANGES_SHARE * sum(record.bytes for record in self.base)
+        """Drops old changes, the oldest first. Those above the base stay: a client needs them."""
+        bytes_left = _OLD_CHANGES_SHARE * sum(record.bytes for record in self.base)
         kept = self.later_changes
-        for change in reversed(self.changes[: len(self.changes) - len(kept)]):
-            room -= change.record.bytes
-            if room < 0 or len(kept) >= _MAX_CHANGES:
+        older = self.changes[: len(self.changes) - len(kept)]
+        for change in reversed(older):
+            bytes_left -= change.record.bytes
+            if bytes_left < 0 or len(kept) >= _MAX_CHANGES:
                 break
             kept.insert(0, change)
         self.changes = kept
@@ -116,8 +121,9 @@ def _digest(text: str) -> str:
 
 @dataclass
 class Placement:
-    """Where rows of one audience go: into a bucket of their own (shared), or into one of each of
-    its profiles.
+    """Where the rows of one audience go.
+
+    shared: into a bucket of their own. Otherwise into a bucket of each of its profiles.
     """
 
     shared: bool
@@ -125,11 +131,11 @@ class Placement:
 
 
 @dataclass
-class Part:
-    """The buckets of an entity, or of its private columns. by_mask: each bucket by who gets it.
+class BucketSet:
+    """The buckets of an entity, or of its private columns.
 
-    recounted: whether rows went from one audience to another, be it that they are in the same
-    buckets still.
+    by_mask: each bucket by who gets it. touched, dropped: ids of buckets that this preparation
+    changed. recounted: whether rows went from one audience to another, even within a bucket.
     """
 
     by_mask: dict[int, Bucket] = field(default_factory=dict)
@@ -144,9 +150,7 @@ class Part:
         self.by_mask, self.placements = {}, {}
 
     def place(self, audience: int, mask: int, rows: int) -> Placement:
-        """The placement of an audience; of one that has no rows yet it is decided by how
-        many come.
-        """
+        """The placement of an audience. A new one is decided by how many rows come."""
         if audience not in self.placements:
             self.placements[audience] = Placement(_is_shared(mask, rows), 0)
         return self.placements[audience]
@@ -154,9 +158,7 @@ class Part:
     def targets(
         self, audience: int, mask: int, profiles: Profiles, numbers: Iterator[int]
     ) -> list[Bucket]:
-        """The buckets that rows of a placed audience go into, made where they are not there yet,
-        with the next number.
-        """
+        """The buckets for the rows of a placed audience. Missing ones get the next number."""
         if mask == NOBODY:
             return []
         if self.placements[audience].shared:
@@ -169,7 +171,7 @@ class Part:
         return self.by_mask[mask]
 
     def rename(self, bucket: Bucket, mask: int) -> None:
-        """All its rows go to others now: the bucket goes with them."""
+        """All its rows go to other profiles now: the bucket goes with them."""
         del self.by_mask[bucket.mask]
         bucket.mask = mask
         self.by_mask[mask] = bucket
@@ -182,20 +184,22 @@ class Part:
     def is_touched(self) -> bool:
         return bool(self.touched or self.dropped)
 
+    def mark_saved(self) -> None:
+        self.touched, self.dropped, self.recounted = set(), set(), False
+
     def repair(self, is_stored: Callable[[ObjectRecord], bool]) -> list[Bucket]:
-        """Gives up changes that are not in the store; returns the buckets that cannot be read
-        without a new base.
-        """
+        """Drops changes whose objects are lost. Returns: the buckets that need a new base."""
         broken = []
         for bucket in self.by_mask.values():
             if all(map(is_stored, bucket.records)):
                 continue
             lost = [change for change in bucket.changes if not is_stored(change.record)]
             if lost:
+                # Only the changes after the last lost one still lead to the bucket's state.
                 bucket.changes = bucket.changes[bucket.changes.index(lost[-1]) + 1 :]
-            if not all(map(is_stored, bucket.base)) or any(
-                change.load > bucket.base_load for change in lost
-            ):
+            lost_base = not all(map(is_stored, bucket.base))
+            lost_later_change = any(change.load > bucket.base_load for change in lost)
+            if lost_base or lost_later_change:
                 broken.append(bucket)
             self.touch(bucket)
         return broken
@@ -206,6 +210,7 @@ class Part:
 
 def _is_shared(mask: int, rows: int) -> bool:
     if mask < 0:
-        return True  # all but some, whoever comes
+        # All profiles but some, later ones included: nobody can count them.
+        return True
     count = mask.bit_count()
     return count == 1 or count > _FEW_PROFILES or rows * (count - 1) >= _SHARED_ROWS

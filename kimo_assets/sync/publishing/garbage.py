@@ -1,52 +1,53 @@
-"""Objects that no manifest lists any more: kept for a while, for tablets that are syncing by an
-older one, then removed.
+"""Objects that no manifest lists any more.
+
+They stay for a while, for tablets that sync by an older manifest, and are then removed.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from psycopg import Connection
 
 from kimo_assets.sync.store.store import Store, object_path
 
 
-def collect_garbage(connection: Connection, store: Store, grace_hours: float) -> int:
-    """Removes the objects that have been unlisted for longer than the grace period; returns how
-    many.
+def collect_garbage(connection: Connection[Any], store: Store, grace_hours: float) -> int:
+    """Removes objects that were unlisted for longer than the grace period. Returns: how many.
 
-    Since when is counted by the database's clock from when it was first noticed, not by the files'
-    times: these are another machine's, and an object that is listed again after a while starts
-    anew. The caller holds the lock, so nothing is being published meanwhile.
+    The period begins when the object is first noticed, by the database's clock. The files' times
+    are another machine's, and an object that was listed again begins anew. The caller holds the
+    lock, so nothing is published meanwhile.
     """
-    identity = store.url
     unlisted = set(store.listing("objects")) - set(_listed(connection))
-    _note(connection, identity, unlisted)
+    _record(connection, store.url, unlisted)
     rows = connection.execute(
-        "SELECT path FROM ops.unlisted_object WHERE store = %s AND since < now() - %s * interval '1"
-        " hour'",
-        [identity, grace_hours],
+        "SELECT path FROM ops.unlisted_object"
+        " WHERE store = %s AND since < now() - %s * interval '1 hour'",
+        [store.url, grace_hours],
     ).fetchall()
     for (path,) in rows:
         store.remove(path)
         connection.execute(
-            "DELETE FROM ops.unlisted_object WHERE store = %s AND path = %s", [identity, path]
+            "DELETE FROM ops.unlisted_object WHERE store = %s AND path = %s", [store.url, path]
         )
     return len(rows)
 
 
-def _listed(connection: Connection) -> Iterable[str]:
+def _listed(connection: Connection[Any]) -> Iterable[str]:
     rows = connection.execute(
         "SELECT sha256 FROM ops.bucket_object UNION SELECT sha256 FROM ops.settings_object"
     )
     return (object_path(sha256) for (sha256,) in rows)
 
 
-def _note(connection: Connection, identity: str, unlisted: set[str]) -> None:
+def _record(connection: Connection[Any], store_url: str, unlisted: set[str]) -> None:
+    """Keeps the ledger to the objects that are unlisted now, and to this store."""
     paths = sorted(unlisted)
     connection.execute(
-        "DELETE FROM ops.unlisted_object WHERE store <> %s OR path <> ALL(%s)", [identity, paths]
+        "DELETE FROM ops.unlisted_object WHERE store <> %s OR path <> ALL(%s)", [store_url, paths]
     )
     connection.execute(
-        "INSERT INTO ops.unlisted_object (store, path) SELECT %s, unnest(%s::text[]) ON CONFLICT DO"
-        " NOTHING",
-        [identity, paths],
+        "INSERT INTO ops.unlisted_object (store, path)"
+        " SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        [store_url, paths],
     )

@@ -1,9 +1,8 @@
-"""Step 3: what changed of each entity into the store, and its record in ops, on one snapshot of
-schema kimo.
+"""Step 3: what changed of each entity into the store, on one snapshot of schema kimo.
 
-An entity that nothing happened to, nor to anything that decides who sees it, costs some small
-queries. Order of a preparation, so that a crash leaves the old version whole: objects, then the
-record, then the manifests.
+An unchanged entity, with an unchanged audience, costs a few small queries. The order of a
+preparation keeps the old version whole through a crash: objects, then the ledger in ops, then the
+manifests.
 """
 
 import time
@@ -21,26 +20,28 @@ from kimo_assets.database.installation import installation
 from kimo_assets.database.names import ID, INTEGRATOR_SCHEMA
 from kimo_assets.database.rules import business_rules
 from kimo_assets.reports import PublishedEntity
+from kimo_assets.sync.publishing.buckets import Bucket
 from kimo_assets.sync.publishing.entity_publication import Preparation, Publication, View
 from kimo_assets.sync.publishing.manifests import Manifests
 from kimo_assets.sync.publishing.objects import ObjectRecord
-from kimo_assets.sync.publishing.publication_ledger import Payload, Record
+from kimo_assets.sync.publishing.publication_ledger import Payload, PublicationLedger
 from kimo_assets.sync.publishing.settings import user_records
 from kimo_assets.sync.store.store import Store, object_path
-from kimo_assets.sync.visibility.profiles import EVERYONE, Profiles
+from kimo_assets.sync.visibility.profiles import EVERYONE, NOBODY, Profiles
 from kimo_assets.sync.visibility.scope_tree import Constant
 from kimo_assets.sync.visibility.visibility import Visibility
+from kimo_assets.texts import say
 
-# Kimo's own columns that travel with editable entities even where the ERP does not know them.
-_LIFECYCLE_SENT = ("EntityStatus", "SyncReference")
+# Kimo's own columns of editable entities. They are published even if the ERP does not have them.
+_LIFECYCLE_COLUMNS = ("EntityStatus", "SyncReference")
 
 
 class Publisher:
-    """One preparation of payloads (the caller's transaction)."""
+    """One preparation of payloads, in the caller's transaction."""
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Connection[Any],
         catalog: Catalog,
         config: SyncConfig,
         store: Store,
@@ -53,7 +54,7 @@ class Publisher:
         self._identity = installation(connection)
         store.claim(self._identity)
         self.profiles = Profiles.read(connection, load)
-        self.record = Record(connection, load)
+        self.ledger = PublicationLedger(connection, load)
         self._visibility = Visibility(
             connection,
             catalog,
@@ -64,7 +65,7 @@ class Publisher:
             kept=True,
         )
         self._preparation = Preparation(
-            connection, store, config.zstd_level, load, self._visibility, self.record
+            connection, store, config.zstd_level, load, self._visibility, self.ledger
         )
 
     def publish(self, name: str) -> PublishedEntity:
@@ -72,47 +73,48 @@ class Publisher:
         started = time.monotonic()
         entity = self._catalog[name]
         if name not in self._visibility.lookups.loaded:
-            return PublishedEntity(
-                name, 0.0, "skipped", "nothing is loaded: run step 2 for it first"
-            )
+            return PublishedEntity(name, 0.0, "skipped", say("sync.nothing_loaded"))
         fields = self._fields(entity)
         views = self._views(entity, fields)
         description = _description(entity, fields, views)
         definition = _digest(description, [view.constant for view in views])
-        known = self.record.payloads.get(name)
-        # Without its table of who sees each row nobody knows any more which of them are published.
-        is_known = all(
-            view.constant is not None for view in views
-        ) or self._visibility.lookups.was_kept(name)
-        since = (
-            known.checked_load if known and known.definition == definition and is_known else None
-        )
-        new = self.record.newcomers(
-            name, (profile.position for profile in self.profiles.live), anew=since is None
-        )
+        since = self._published_load(name, definition, views)
+        live = (profile.position for profile in self.profiles.live)
+        new = self.ledger.newcomers(name, live, anew=since is None)
         newcomers = sum(1 << position for position in new)
         publications = [Publication(self._preparation, view, since) for view in views]
         changes = [publication.run(newcomers, self._is_stored) for publication in publications]
         changed = any(changes) or since is None
         self._visibility.audiences.save()
-        self.record.save(
-            name, Payload(definition, description, _is_for_all(views)), changed=changed
-        )
+        payload = Payload(definition, description, _is_for_all(views))
+        self.ledger.save(name, payload, changed=changed)
         return self._report(name, started, publications, changed=changed)
 
-    def forget(self) -> None:
-        """To be called after a failure: what was computed for it has been taken back with its
-        savepoint.
+    def _published_load(self, name: str, definition: str, views: Sequence[View]) -> int | None:
+        """The load up to which the entity is published. None: it has to be published from nothing.
+
+        Without its table of who sees each row, nobody can tell which of them are published.
         """
+        payload = self.ledger.payloads.get(name)
+        if payload is None or payload.definition != definition:
+            return None
+        needs_lookup = any(view.constant is None for view in views)
+        if needs_lookup and not self._visibility.lookups.was_kept(name):
+            return None
+        return payload.checked_load
+
+    def forget(self) -> None:
+        """To be called after a failure, whose changes were rolled back to a savepoint."""
         self._visibility.forget()
-        self.record.read()
+        self.ledger.read()
 
     def manifests(self) -> Manifests:
-        """What agents and users get now."""
-        return Manifests(self._identity, self.profiles, self.record, user_records(self._connection))
+        """The manifests of all agents and users, as they are now."""
+        users = user_records(self._connection)
+        return Manifests(self._identity, self.profiles, self.ledger, users)
 
     def _is_stored(self, record: ObjectRecord) -> bool:
-        """Whether the object is in the store still, whole as far as its size tells."""
+        """Whether the object is in the store with its size. Its content is not read."""
         return self._stored.get(object_path(record.sha256)) == record.bytes
 
     @cached_property
@@ -123,17 +125,21 @@ class Publisher:
     def _staged(self) -> dict[str, set[str]]:
         """entity -> the columns of its snapshot."""
         rows = self._connection.execute(
-            "SELECT c.relname, array_agg(a.attname::text) FROM pg_class AS c JOIN pg_attribute AS a"
-            " ON a.attrelid = c.oid WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND"
-            " a.attnum > 0 AND NOT a.attisdropped GROUP BY 1",
+            """
+            SELECT c.relname, array_agg(a.attname::text)
+            FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+            WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r'
+                AND a.attnum > 0 AND NOT a.attisdropped
+            GROUP BY 1
+            """,
             [INTEGRATOR_SCHEMA],
         )
         return {name: set(columns) for name, columns in rows}
 
-    # --- what is published of an entity
-    # -------------------------------------------------------------------------------
+    # --- the published part of an entity
 
     def _views(self, entity: Entity, fields: Sequence[str]) -> list[View]:
+        """One view, or two where everybody sees some columns and few see the others."""
         if isinstance(entity.scope, scopes.AgentColumn) and entity.scope.everyone_columns:
             public = [name for name in fields if name in entity.scope.everyone_columns]
             private = [name for name in fields if name == ID or name not in public]
@@ -143,26 +149,31 @@ class Publisher:
         return [View(entity, fields, False, constant)]
 
     def _fields(self, entity: Entity) -> list[str]:
-        """The mapped fields, the Id, and the life-cycle columns of what agents may edit; all of
-        what Kimo makes itself.
+        """The mapped fields, the Id, and the life-cycle columns of what agents may edit.
+
+        Of an entity that Kimo derives itself: all fields.
         """
         if entity.is_derived:
             return list(entity.fields)
-        sent = _LIFECYCLE_SENT if entity.is_held_while_pending else ()
-        wanted = self._staged.get(entity.name, set()) | {ID, *sent}
-        return [name for name in entity.fields if name in wanted]
+        published = self._staged.get(entity.name, set()) | {ID}
+        if entity.is_held_while_pending:
+            published |= set(_LIFECYCLE_COLUMNS)
+        return [name for name in entity.fields if name in published]
 
     def _report(
         self, name: str, started: float, publications: Sequence[Publication], *, changed: bool
     ) -> PublishedEntity:
-        buckets = [
-            bucket for publication in publications for bucket in publication.part.by_mask.values()
-        ]
-        fresh = [record for publication in publications for record in publication.outcome.fresh]
-        seeing = 0
+        """Rows are those of the first view: a private view holds the same rows."""
+        buckets: list[Bucket] = []
+        new_objects: list[ObjectRecord] = []
+        for publication in publications:
+            buckets += publication.buckets.by_mask.values()
+            new_objects += publication.outcome.new_objects
+        records = [record for bucket in buckets for record in bucket.records]
+        mask = NOBODY
         for bucket in buckets:
-            seeing |= bucket.mask if bucket.rows else 0
-        # Of private columns the rows are the same ones.
+            if bucket.rows:
+                mask |= bucket.mask
         main = publications[:1]
         return PublishedEntity(
             name,
@@ -171,11 +182,11 @@ class Publisher:
             rows=sum(publication.rows for publication in main),
             rows_put=sum(publication.outcome.put for publication in main),
             rows_removed=sum(publication.outcome.removed for publication in main),
-            objects=sum(1 for bucket in buckets for _ in bucket.records),
-            objects_written=len(fresh),
-            bytes=sum(record.bytes for bucket in buckets for record in bucket.records),
-            bytes_written=sum(record.bytes for record in fresh),
-            agents=len({profile.agent for profile in self.profiles.among(seeing)}),
+            objects=len(records),
+            objects_written=len(new_objects),
+            bytes=sum(record.bytes for record in records),
+            bytes_written=sum(record.bytes for record in new_objects),
+            agents=len({profile.agent for profile in self.profiles.among(mask)}),
         )
 
 
@@ -184,7 +195,7 @@ def _is_for_all(views: Sequence[View]) -> bool:
 
 
 def _description(entity: Entity, fields: Sequence[str], views: Iterable[View]) -> dict[str, Any]:
-    """What manifests say of the entity, whoever gets it."""
+    """The members that all manifests have of the entity."""
     description: dict[str, Any] = {
         "key": ID,
         "columns": {name: _type(entity, name) for name in fields},

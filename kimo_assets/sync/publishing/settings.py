@@ -1,8 +1,7 @@
-"""Publishing the settings: the console's tables that all tablets get, whole; and what a user's
-manifest says of the user.
+"""Publishing the settings: the console's tables, whole, that all tablets get.
 
-They are small, so they are written anew each time; what comes out the same is neither stored nor
-listed again.
+Also what a user's manifest holds about the user. The tables are small, so they are written anew
+each time. A result that did not change is neither stored nor listed again.
 """
 
 import hashlib
@@ -24,26 +23,26 @@ SETTINGS_FILE = "settings.json"
 
 
 def publish_settings(
-    connection: Connection, store: Store, *, load: int, zstd_level: int
+    connection: Connection[Any], store: Store, *, load: int, zstd_level: int
 ) -> list[PublishedEntity]:
-    """Writes settings.json and its objects where they differ from what the store holds. The caller
-    holds the lock.
+    """Writes settings.json and its objects where they differ from the store's.
 
-    Raises: StoreError when the store cannot be read or written; tablets then go on with the
-    settings they have.
+    The caller holds the lock. Raises: StoreError when the store cannot be read or written. Tablets
+    then keep the settings they have.
     """
     identity = installation(connection)
     store.claim(identity)
     with connection.transaction():
         reports, entities = _publish_tables(connection, store, zstd_level)
-    # Recorded first: an object that is listed is never taken for one that is not.
+    # Recorded first, so that a listed object never counts as unlisted.
     _replace_if_changed(store, identity, load, entities)
     return reports
 
 
 def _publish_tables(
-    connection: Connection, store: Store, zstd_level: int
+    connection: Connection[Any], store: Store, zstd_level: int
 ) -> tuple[list[PublishedEntity], dict[str, Any]]:
+    # All of them are written anew, so the ledger of their objects is too.
     reports: list[PublishedEntity] = []
     entities: dict[str, Any] = {}
     connection.execute("DELETE FROM ops.settings_object")
@@ -57,8 +56,9 @@ def _publish_tables(
 
 
 def _publish_table(
-    connection: Connection, store: Store, described: ConsoleTable, zstd_level: int
+    connection: Connection[Any], store: Store, described: ConsoleTable, zstd_level: int
 ) -> tuple[PublishedEntity, dict[str, Any]]:
+    """The report, and the table's member of settings.json."""
     started = time.monotonic()
     rows, text = _csv(connection, described)
     description: dict[str, Any] = {
@@ -87,8 +87,8 @@ def _publish_table(
     return report, description
 
 
-def _csv(connection: Connection, described: ConsoleTable) -> tuple[int, bytes]:
-    """The table's rows as an object holds them, and how many there are."""
+def _csv(connection: Connection[Any], described: ConsoleTable) -> tuple[int, bytes]:
+    """How many rows the table has, and the rows as an object holds them."""
     source = _rules(connection) if described.name == "BusinessRule" else table(KIMO, described.name)
     query = sql.SQL("SELECT {} FROM {} AS t ORDER BY {}").format(
         sql.SQL(", ").join(map(_as_published, described.fields.values())),
@@ -104,11 +104,13 @@ def _csv(connection: Connection, described: ConsoleTable) -> tuple[int, bytes]:
 
 def _as_published(field: Field) -> sql.Composed:
     name = sql.Identifier(field.name)
-    return sql.SQL("t.{0}::integer AS {0}" if field.type == "bool" else "t.{0}").format(name)
+    if field.type == "bool":
+        return sql.SQL("t.{0}::integer AS {0}").format(name)
+    return sql.SQL("t.{0}").format(name)
 
 
-def _rules(connection: Connection) -> sql.Composed:
-    """The business rules as they hold, in place of the table; none that is secret."""
+def _rules(connection: Connection[Any]) -> sql.Composed:
+    """The business rules in force, in place of the table. Secret ones are left out."""
     rules = [rule for rule in rules_in_force(connection).values() if not is_secret(rule[0])]
     return sql.SQL('(SELECT * FROM unnest({}::varchar[], {}::text[]) AS r("Key", "Value"))').format(
         [key for key, _ in rules], [value for _, value in rules]
@@ -117,43 +119,38 @@ def _rules(connection: Connection) -> sql.Composed:
 
 def _replace_if_changed(store: Store, identity: str, load: int, entities: dict[str, Any]) -> None:
     settings = {"format": FORMAT, "version": FORMAT_VERSION, "store": identity, "load": load}
-    found = store.read_or_none(SETTINGS_FILE)
-    if found is None or _without_load(found) != {**settings, "load": None, "entities": entities}:
-        store.replace(SETTINGS_FILE, orjson.dumps(settings | {"entities": entities}))
+    new = {**settings, "entities": entities}
+    stored = store.read_or_none(SETTINGS_FILE)
+    if stored is None or _without_load(stored) != {**new, "load": None}:
+        store.replace(SETTINGS_FILE, orjson.dumps(new))
 
 
 def published_settings(store: Store) -> dict[str, tuple[int, int]]:
-    """table -> its rows and bytes in the store; nothing of a store without settings that can be
-    read.
-    """
-    found = _without_load(store.read_or_none(SETTINGS_FILE) or b"")
-    return {
-        name: (sum(o["rows"] for o in table["objects"]), sum(o["bytes"] for o in table["objects"]))
-        for name, table in (found or {}).get("entities", {}).items()
-    }
+    """table -> its rows and bytes in the store. Empty without settings that can be read."""
+    settings = _without_load(store.read_or_none(SETTINGS_FILE) or b"") or {}
+    sizes = {}
+    for name, description in settings.get("entities", {}).items():
+        objects = description["objects"]
+        rows = sum(listed["rows"] for listed in objects)
+        sizes[name] = (rows, sum(listed["bytes"] for listed in objects))
+    return sizes
 
 
-def _without_load(text: bytes) -> Any:
-    """What settings.json says beside the load; nothing of one that cannot be read, which is then
-    replaced.
-    """
+def _without_load(text: bytes) -> dict[str, Any] | None:
+    """settings.json beside the load. None: it cannot be read, and is to be replaced."""
     try:
-        found = orjson.loads(text)
+        settings = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    return {**found, "load": None} if isinstance(found, dict) else None
+    return {**settings, "load": None} if isinstance(settings, dict) else None
 
 
-def user_records(connection: Connection) -> dict[str, dict[str, Any]]:
-    """By their ids, what the own manifests of the users say of them, as the console knows it;
-    archived ones have none.
-    """
+def user_records(connection: Connection[Any]) -> dict[str, dict[str, Any]]:
+    """user id -> the member `user` of the user's manifest, from the console. Not archived ones."""
     rows = connection.execute("""
         SELECT u."Id", coalesce(u."Name", u."UserName"), u."UserName", u."SalesAgentId",
-            u."WarehouseId", u."Language",
-               u."LayoutId", u."NumbersRegistryId",
-               ARRAY(SELECT r."RoleId" FROM kimo."UserRole" AS r WHERE r."UserId" = u."Id"
-                   ORDER BY 1)
+            u."WarehouseId", u."Language", u."LayoutId", u."NumbersRegistryId",
+            ARRAY(SELECT r."RoleId" FROM kimo."UserRole" AS r WHERE r."UserId" = u."Id" ORDER BY 1)
         FROM kimo."User" AS u WHERE NOT u."Archived"
         """)
     return {row[0]: dict(zip(_USER_MEMBERS, row, strict=True)) for row in rows}
