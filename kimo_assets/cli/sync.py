@@ -29,7 +29,7 @@ from kimo_assets.sync.inspection import payload_size as weights
 from kimo_assets.sync.inspection import sync_preview as differences
 from kimo_assets.sync.inspection.payload_size import Weight
 from kimo_assets.sync.inspection.sync_preview import Difference, EntityDifference
-from kimo_assets.sync.inspection.verify import Verdict, all_manifests, verify_published
+from kimo_assets.sync.inspection.verify import VerificationReport, all_manifests, verify_published
 from kimo_assets.sync.store.store import Store
 from kimo_assets.sync.store.stored_manifests import AGENTS, USERS, decode, find_manifest, paths
 
@@ -258,7 +258,7 @@ def diff(
     if file is not None:
         tablet = differences.read_tablet(file, manifest)
         found = differences.difference(
-            store, manifest, differences.parts_for(manifest, tablet), tablet=tablet, keys=keys
+            store, manifest, differences.fetches_for(manifest, tablet), tablet=tablet, keys=keys
         )
     else:
         published = _publications(call)
@@ -268,7 +268,7 @@ def diff(
                 f"--since: no load {since} has published yet; the last that did is"
                 f" {manifest['load']}."
             )
-        parts = differences.parts_since(manifest, since, published)
+        parts = differences.fetches_since(manifest, since, published)
         found = differences.difference(store, manifest, parts, keys=keys)
     manifest_bytes = len(store.read_or_none(path) or b"")
     if call.as_json:
@@ -395,10 +395,10 @@ def verify(call: Call, everything: bool) -> None:
         click.get_current_context().exit(EXIT_FAILED)
 
 
-def _print_verdict(call: Call, verdict: Verdict, manifests: int) -> None:
+def _print_verdict(call: Call, verdict: VerificationReport, manifests: int) -> None:
     for damage in verdict.damages[:_DAMAGES_SHOWN]:
         call.out.say(
-            f"{damage.what}: {plain(damage.sentence)}; {damage.remedy}. Concerns"
+            f"{damage.path}: {plain(damage.sentence)}; {damage.remedy}. Concerns"
             f" {some(damage.concerns)}.",
             style="red",
         )

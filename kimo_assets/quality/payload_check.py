@@ -7,7 +7,12 @@ from psycopg import Connection
 from kimo_assets.config import KimoConfig
 from kimo_assets.quality.finding import Check, CheckResult
 from kimo_assets.reports import Finding
-from kimo_assets.sync.inspection.verify import SAMPLE_BYTES, Damage, Verdict, verify_published
+from kimo_assets.sync.inspection.verify import (
+    SAMPLE_BYTES,
+    Damage,
+    VerificationReport,
+    verify_published,
+)
 from kimo_assets.sync.store.store import Store
 from kimo_assets.texts import say
 
@@ -38,7 +43,7 @@ PAYLOADS_ARE_WHOLE = Check(
 )
 
 
-def in_words(verdict: Verdict) -> str:
+def in_words(verdict: VerificationReport) -> str:
     """One sentence: all is whole, or the first damage with what to do."""
     if verdict.is_whole:
         return say(
@@ -50,7 +55,7 @@ def in_words(verdict: Verdict) -> str:
     first = verdict.damages[0]
     sentence = say(
         "quality.payloads.damage",
-        file=first.what,
+        file=first.path,
         message=first.sentence,
         codes=_codes(first.concerns),
         remedy=first.remedy.capitalize(),
@@ -61,12 +66,12 @@ def in_words(verdict: Verdict) -> str:
 
 def _finding(damage: Damage) -> Finding:
     details = {
-        "file": damage.what,
+        "file": damage.path,
         "what": damage.sentence,
         "concerns": _codes(damage.concerns),
         "remedy": damage.remedy,
     }
-    return Finding("error", damage.what, damage.sentence, details)
+    return Finding("error", damage.path, damage.sentence, details)
 
 
 def _codes(codes: Sequence[str]) -> str:
