@@ -18,6 +18,7 @@ from kimo_assets.geocoding.places import (
     folded,
     province_of,
 )
+from kimo_assets.texts import say
 
 # Counted up when what this module makes of an address changes: addresses already prepared are then
 # prepared anew.
@@ -60,9 +61,9 @@ class Address:
         if self.post_code or self.city:
             return None
         if not (self.line or self.province):
-            return "There is no address: street, town and post code are empty. Fill them in."
+            return say("geocoding.no_address")
         written = ", ".join(part for part in (self.line, self.province) if part)
-        return f"Neither a town nor a post code, only '{written}': fill in one of them."
+        return say("geocoding.no_town", written=written)
 
     @property
     def components(self) -> dict[str, str]:
@@ -76,8 +77,10 @@ class Address:
 
 
 def normalise(written: str, home: str) -> Address:
-    """written: the five columns as positions.WRITTEN joins them; home: the country of addresses
-    that name none.
+    """The address in the one spelling under which it is asked.
+
+    written: the five columns as positions.WRITTEN joins them. home: the country of addresses that
+    name none.
     """
     line, post_code, city, province, country = (
         _plain(part) for part in (written.split(SEPARATOR) + [""] * 5)[:5]
@@ -90,8 +93,9 @@ def normalise(written: str, home: str) -> Address:
 
 
 def _settled(address: Address) -> Address:
-    """What one change makes recognisable is recognised too: two spellings of an address end
-    as one.
+    """Normalised until nothing changes, so that two spellings of an address end as one.
+
+    What one change makes recognisable is then recognised too.
     """
     for _ in range(_ROUNDS):
         again = _italian(
@@ -112,7 +116,7 @@ def _italian(line: str, post_code: str, city: str, province: str, country: str) 
     post_code = _post_code(post_code)
     if (tail := _TOWN_AT_END.match(line)) and _repeats(tail, post_code, city):
         line, post_code = tail["line"], tail["cap"]
-        city = city or tail["city"] + (f" ({tail['province']})" if tail["province"] else "")
+        city = city or _town_with_province(tail)
     if (head := _CAP_IN_CITY.match(city)) and post_code in ("", head["cap"]):
         post_code, city = head["cap"], head["city"]
     city, in_city = _province_in_city(city, province_of(province) or "")
@@ -121,15 +125,14 @@ def _italian(line: str, post_code: str, city: str, province: str, country: str) 
         country = SAN_MARINO
     if country == SAN_MARINO:
         code = ""
-    # A province that is none is kept: it may be a town's or a region's name.
-    rest = (
-        "" if code or country == SAN_MARINO or len(province) <= 2 else _in_words(_filled(province))
-    )
     town = _in_words(_written_out(_as_words(city), _TOWN_WORDS))
+    if not town and not post_code and not code and country != SAN_MARINO and len(province) > 2:
+        # A province that is none is kept: it may be a town's or a region's name.
+        town = _in_words(_filled(province))
     return Address(
         _street(line),
         post_code,
-        town or (rest if not post_code else ""),
+        town,
         code,
         country,
         country_name(country),
@@ -157,16 +160,22 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\ufeff]")
 _NOTHING = re.compile(r"(?i)^(n\.?d\.?|n\.?a\.?|x+|nd|null|none|nessuno|da definire|-+)$")
 
 
+def _town_with_province(tail: re.Match[str]) -> str:
+    if tail["province"]:
+        return f"{tail['city']} ({tail['province']})"
+    return tail["city"]
+
+
 def _plain(text: str) -> str:
     """One line of single blanks, in composed letters."""
-    return " ".join(
-        unicodedata.normalize("NFKC", _CONTROLS.sub(" ", text.translate(_QUOTES))).split()
-    )
+    without_controls = _CONTROLS.sub(" ", text.translate(_QUOTES))
+    return " ".join(unicodedata.normalize("NFKC", without_controls).split())
 
 
 def _filled(text: str) -> str:
     """Empty for what people type into a field that must not be empty."""
-    return "" if _NOTHING.match(text) or not re.search(r"[^\W_]", text) else text
+    is_filler = _NOTHING.match(text) or not re.search(r"[^\W_]", text)
+    return "" if is_filler else text
 
 
 def _trimmed(text: str) -> str:
@@ -190,16 +199,20 @@ _WORD = re.compile(r"[^\W_]+(?:'(?=\W|$))?")
 
 
 def _in_words(text: str) -> str:
-    """Every word with a capital, but for those that Italian writes small; figures of popes and of
-    dates in capitals.
+    """Every word with a capital, but for those that Italian writes small.
+
+    Roman figures of popes and of dates stand in capitals.
     """
     return _WORD.sub(lambda match: _cased(match, text), _trimmed(text))
 
 
 def _cased(match: re.Match[str], text: str) -> str:
+    """One word of _in_words. What follows it decides: D'Annunzio, SS. Trinità."""
     word = match[0].lower()
-    is_first, before_apostrophe = match.start() == 0, text[match.end() : match.end() + 1] == "'"
-    if word == "ss" and text[match.end() : match.end() + 1] == ".":
+    follower = text[match.end() : match.end() + 1]
+    is_first = match.start() == 0
+    before_apostrophe = follower == "'"
+    if word == "ss" and follower == ".":
         return "SS"
     if _ROMAN.match(word) and word not in _NOT_ROMAN and not before_apostrophe:
         return word.upper()
@@ -218,28 +231,20 @@ _ELIDED = _set("d dell all dall sull nell l")
 
 
 def _pattern(form: str) -> str:
-    """v.le: dots are optional, and blanks after them; a form that ends with ! stands with its dots
-    only.
-    """
-    strict = form.endswith("!")
-    return (
-        r"\.\s*".join(map(re.escape, form[:-1].split(".")))
-        if strict
-        else r"\.?\s*".join(map(re.escape, form.split(".")))
-    )
+    """v.le: dots are optional, and blanks after them. A form ending with ! needs its dots."""
+    if form.endswith("!"):
+        return r"\.\s*".join(map(re.escape, form[:-1].split(".")))
+    return r"\.?\s*".join(map(re.escape, form.split(".")))
 
 
 def _compiled(table: dict[str, str], *, only_first: bool) -> list[tuple[re.Pattern[str], str]]:
     start = "^" if only_first else r"(?<![\w'])"
-    return [
-        (
-            re.compile(
-                rf"(?i){start}(?:{'|'.join(_pattern(form) for form in forms.split())})(?![\w'/]|\.[^\W\d])\.?\s*"
-            ),
-            word,
-        )
-        for word, forms in table.items()
-    ]
+    end = r"(?![\w'/]|\.[^\W\d])\.?\s*"
+    compiled = []
+    for word, forms in table.items():
+        alternatives = "|".join(_pattern(form) for form in forms.split())
+        compiled.append((re.compile(rf"(?i){start}(?:{alternatives}){end}"), word))
+    return compiled
 
 
 # Kinds of streets, where a line or a part of it begins.
@@ -339,8 +344,9 @@ _WOMEN = _set(
 
 
 def _saint(match: re.Match[str]) -> str:
-    """S. as the saint's name wants it; it stays S. before a name that could be a man's or a
-    woman's, or is unknown.
+    """S. as the saint's name wants it.
+
+    It stays S. before a name that could be a man's or a woman's, or is unknown.
     """
     name = match[1].lower()
     if len(name) < 3:
@@ -349,13 +355,13 @@ def _saint(match: re.Match[str]) -> str:
         return "Santo "
     if name[0] in "aeiouàèéìòù" and not (name[0] == "i" and name[1:2] in "aeou"):
         return "Sant'"
-    return "San " if name in _MEN else "Santa " if name in _WOMEN else "S. "
+    if name in _MEN:
+        return "San "
+    return "Santa " if name in _WOMEN else "S. "
 
 
 def _as_words(text: str) -> str:
-    """Blanks where typists save them, so that abbreviations are words: S.BENEDETTO, G.GARIBALDI,
-    12,Bari.
-    """
+    """Blanks where typists save them, so that abbreviations are words: S.BENEDETTO, 12,Bari."""
     text = re.sub(r"(?<=[^\W\d_]{2})\.(?=[^\W\d_]{3})", ". ", text)
     return re.sub(r"\s*,\s*(?!\d{3}\b)", ", ", text)
 
@@ -368,7 +374,7 @@ _ACCENTED = str.maketrans("aeiouAEIOU", "àèìòùÀÈÌÒÙ")
 
 
 def _written_out(text: str, words: list[tuple[re.Pattern[str], str]]) -> str:
-    text = _TYPED_ACCENT.sub(lambda found: found[1].translate(_ACCENTED), text)
+    text = _TYPED_ACCENT.sub(lambda match: match[1].translate(_ACCENTED), text)
     text = _SAINT.sub(_saint, _SAINTS.sub("SS. ", _FIRST_OF_MAY.sub("Primo Maggio", text)))
     for pattern, word in words:
         text = pattern.sub(f"{word} ", text)
@@ -391,8 +397,9 @@ _SMALLEST_CAP = 10
 
 
 def _post_code(text: str) -> str:
-    """Five digits, with the zeros that an ERP's number has lost; empty for what cannot be an
-    Italian post code.
+    """Five digits, with the zeros that an ERP's number has lost.
+
+    Empty for what cannot be an Italian post code.
     """
     text = re.sub(r"(?i)^(cap|it?)[\s.:-]*(?=\d)", "", text)
     digits = re.sub(r"\s", "", re.sub(r"[.,]0+$", "", text))
@@ -402,33 +409,27 @@ def _post_code(text: str) -> str:
 
 
 def _repeats(tail: re.Match[str], post_code: str, city: str) -> bool:
-    """Whether what a street line ends with is the town that the other columns name, or they name
-    none.
+    """Whether a street line ends with the town that the other columns name, or they name none."""
+    in_line, in_column = folded(tail["city"]), folded(city)
+    is_same_town = not city or in_line.startswith(in_column) or in_column.startswith(in_line)
+    return is_same_town and post_code in ("", tail["cap"])
+
+
+def _province_in_city(city: str, of_column: str) -> tuple[str, str]:
+    """Splits off a province that stands behind the town. of_column: the one in its own column.
+
+    Without parentheses it must be that one, or no end of a town's name: San Benedetto Po is not in
+    Prato.
     """
-    same_town = (
-        not city
-        or folded(tail["city"]).startswith(folded(city))
-        or folded(city).startswith(folded(tail["city"]))
-    )
-    return same_town and post_code in ("", tail["cap"])
-
-
-def _province_in_city(city: str, known: str) -> tuple[str, str]:
-    """Splits off a province that stands behind the town; `known`: by its own column.
-
-    Without parentheses it must be the known one, or no end of a town's name: San Benedetto Po is
-    not in Prato.
-    """
-    if (found := _IN_PARENTHESES.match(city)) and found["city"]:
-        code = province_of(found["province"])
-        if code and (city.rstrip()[-1] in ")]" or len(found["province"]) == 2):
-            return _province_in_city(found["city"], known or code)[0], code
-    if found := _LAST_WORD.match(city):
-        code = province_of(found["province"])
-        if code and (
-            code == known or (not known and (code != "PO" or folded(found["city"]) == "prato"))
-        ):
-            return found["city"], code
+    if (enclosed := _IN_PARENTHESES.match(city)) and enclosed["city"]:
+        code = province_of(enclosed["province"])
+        if code and (city.rstrip()[-1] in ")]" or len(enclosed["province"]) == 2):
+            return _province_in_city(enclosed["city"], of_column or code)[0], code
+    if last := _LAST_WORD.match(city):
+        code = province_of(last["province"])
+        is_free = not of_column and (code != "PO" or folded(last["city"]) == "prato")
+        if code and (code == of_column or is_free):
+            return last["city"], code
     return city, ""
 
 
@@ -470,43 +471,46 @@ def _street(line: str) -> str:
     line = _FLOOR.sub(_floor, _NO_NUMBER.sub("", _FLOOR.sub(_floor, line)))
     parts = [part for part in (_part(part) for part in _as_words(line).split(", ")) if part]
     joined = _COMMA_BEFORE_NUMBER.sub(" ", ", ".join(parts))
-    return _LETTER_OF_NUMBER.sub(lambda found: f"/{(found[1] or found[2]).upper()}", joined)
+    return _LETTER_OF_NUMBER.sub(lambda match: f"/{(match[1] or match[2]).upper()}", joined)
 
 
-def _floor(found: re.Match[str]) -> str:
-    """Piano is a floor behind a house number; before one it may be a place."""
-    return (
-        found[0] if found["level"] and not re.search(r"\d", found.string[: found.start()]) else ""
-    )
+def _floor(match: re.Match[str]) -> str:
+    """Piano is a floor behind a house number. Before one it may be a place, and stays."""
+    if match["level"] and not re.search(r"\d", match.string[: match.start()]):
+        return match[0]
+    return ""
 
 
 def _without_host(line: str) -> str:
-    """Without "c/o somebody"; where that is all there is, somebody is whom Google is asked for."""
+    """Without "c/o somebody". Where that is all there is, Google is asked for somebody."""
     rest = _trimmed(_AT.sub(" ", line))
-    return rest if _filled(rest) else re.sub(r"(?i)(?<!\w)(?:c/\s*o\.?|presso|p/o)\s+", "", line)
+    if _filled(rest):
+        return rest
+    return re.sub(r"(?i)(?<!\w)(?:c/\s*o\.?|presso|p/o)\s+", "", line)
 
 
 def _part(text: str) -> str:
     """What stands between two commas."""
-    text = _GLUED.sub(lambda found: f"S.{found[1].upper().strip('.')[-1]}. ", text)
+    text = _GLUED.sub(lambda match: f"S.{match[1].upper().strip('.')[-1]}. ", text)
     text = _kind_written_out(_trimmed(_NUMBER_SIGN.sub(", ", f" {text} ")))
     text = _written_out(text, _WORDS)
     text = _DOT_AFTER_WORD.sub("", _DOT_BEFORE_LETTER.sub(". ", text))
     text = _RANGE.sub(r"\1", _ROAD_NUMBER.sub(r"\1 \2", text))
-    text = _KM.sub(lambda found: f"km {found[1]}" + (f"+{found[2]}" if found[2] else ""), text)
+    text = _KM.sub(lambda match: "+".join(filter(None, (f"km {match[1]}", match[2]))), text)
     return _in_words(text)
 
 
 def _kind_written_out(text: str) -> str:
-    """The kind of the street in full. S.S. and the like are roads only before a number: others are
-    saints.
+    """The kind of the street in full. S.S. and the like are roads only before a number.
+
+    Others are saints.
     """
     for pattern, kind in _KINDS:
-        found = pattern.match(text)
-        if found and (kind not in _ROADS or _is_road(text, found)):
-            return f"{kind} {text[found.end() :]}"
+        match = pattern.match(text)
+        if match and (kind not in _ROADS or _is_road(text, match)):
+            return f"{kind} {text[match.end() :]}"
     return text
 
 
-def _is_road(text: str, found: re.Match[str]) -> bool:
-    return text[found.end() : found.end() + 1].isdigit() or found[0].lower().startswith("str")
+def _is_road(text: str, match: re.Match[str]) -> bool:
+    return text[match.end() : match.end() + 1].isdigit() or match[0].lower().startswith("str")

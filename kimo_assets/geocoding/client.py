@@ -1,5 +1,4 @@
-"""Asking Google, with its own library: one call at a time, at the allowed pace, and what each
-answer means.
+"""Asking Google with its own library, one call at a time, and what each answer means.
 
 The library retries some errors by itself, unseen, and its throttle lets one call too many pass and
 counts only calls that went well. Both are switched off: every call is counted, paced and retried
@@ -23,6 +22,7 @@ from tenacity.wait import wait_exponential
 from kimo_assets.config.models import GeocodingConfig
 from kimo_assets.errors import GeocodingError, in_one_line
 from kimo_assets.geocoding.addresses import Address
+from kimo_assets.texts import say
 
 KEYS_BEGIN_WITH = "AIza"
 
@@ -41,7 +41,9 @@ _TOO_LARGE = frozenset(
 )
 
 
-class Kind(Enum):
+class ReplyKind(Enum):
+    """What one address came to."""
+
     ANSWERED = "answered"
     OVER_LIMIT = "over limit"
     """Too fast for Google, or for others who use the key."""
@@ -69,11 +71,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of one address. why: in a sentence, unless it was answered."""
+    """What became of one address. reason: in a sentence, unless it was answered."""
 
-    kind: Kind
+    kind: ReplyKind
     answer: Answer | None = None
-    why: str = ""
+    reason: str = ""
 
 
 class Throttle:
@@ -106,20 +108,19 @@ class Geocoder:
         key: str,
         may_call: Callable[[], bool],
         *,
-        said: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = lambda line: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
         self._key = key.strip()
         if not self._key.startswith(KEYS_BEGIN_WITH):
+            variable = config.key_variable
             raise GeocodingError(
-                f"The key in the variable {config.key_variable} is no key of Google Maps: these"
-                f" begin with {KEYS_BEGIN_WITH}. Copy it from the Google Cloud console (APIs &"
-                " Services, Credentials)."
+                say("geocoding.not_a_key", variable=variable, beginning=KEYS_BEGIN_WITH)
             )
         self._may_call = may_call
-        self._said = said
+        self._log = log
         self._sleep = sleep
         self._throttle = Throttle(config.queries_per_second, clock, sleep)
         session = requests.Session()
@@ -144,30 +145,34 @@ class Geocoder:
     def ask(self, address: Address) -> Reply:
         """Google's answer for an address, after as many tries as its kind of failure is worth."""
         retrying = Retrying(
-            retry=retry_if_result(lambda reply: reply.kind in (Kind.OVER_LIMIT, Kind.FAILED)),
+            retry=retry_if_result(
+                lambda reply: reply.kind in (ReplyKind.OVER_LIMIT, ReplyKind.FAILED)
+            ),
             stop=self._is_enough,
             wait=wait_exponential(multiplier=1, max=_LONGEST_WAIT_S),
             sleep=self._sleep,
-            before_sleep=self._tell,
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            before_sleep=self._log_pause,
+            retry_error_callback=_reply,
         )
         reply: Reply = retrying(self._ask_once, address)
         return reply
 
     @staticmethod
     def _is_enough(state: RetryCallState) -> bool:
-        tries = _TRIES_OVER_LIMIT if _reply(state).kind is Kind.OVER_LIMIT else _TRIES_OF_FAILED
+        tries = _TRIES_OF_FAILED
+        if _reply(state).kind is ReplyKind.OVER_LIMIT:
+            tries = _TRIES_OVER_LIMIT
         return stop_after_attempt(tries)(state)
 
-    def _tell(self, state: RetryCallState) -> None:
-        if _reply(state).kind is Kind.OVER_LIMIT:
-            self._said(f"Google asks for a slower pace: next call in {state.upcoming_sleep:.0f} s.")
+    def _log_pause(self, state: RetryCallState) -> None:
+        if _reply(state).kind is ReplyKind.OVER_LIMIT:
+            self._log(say("geocoding.slower", seconds=state.upcoming_sleep))
 
     def _ask_once(self, address: Address) -> Reply:
         """One call. No error leaves it: those of the libraries hold the address with the key."""
         self._throttle.wait()
         if not self._may_call():
-            return Reply(Kind.NO_BUDGET)
+            return Reply(ReplyKind.NO_BUDGET)
         try:
             results = self._client.geocode(
                 address.query,
@@ -175,63 +180,57 @@ class Geocoder:
                 region=address.region,
                 language=self._config.language,
             )
-            found = [_Result.model_validate(result) for result in results]
+            candidates = [_Result.model_validate(result) for result in results]
         except ApiError as error:
             return self._of_status(str(error.status), error.message)
         except Timeout:
-            return Reply(Kind.FAILED, why=f"no answer within {self._config.timeout_s:g} s")
+            return _failed("geocoding.no_answer_within", seconds=self._config.timeout_s)
         except HTTPError as error:
-            kind = Kind.OVER_LIMIT if error.status_code == _TOO_MANY_REQUESTS else Kind.FAILED
-            return Reply(kind, why=f"the server answered with the HTTP status {error.status_code}")
+            if error.status_code == _TOO_MANY_REQUESTS:
+                reason = say("geocoding.http_status", status=error.status_code)
+                return Reply(ReplyKind.OVER_LIMIT, reason=reason)
+            return _failed("geocoding.http_status", status=error.status_code)
         except TransportError as error:
-            return Reply(Kind.FAILED, why=_of_transport(error.base_exception))
+            return Reply(ReplyKind.FAILED, reason=_of_transport(error.base_exception))
         except (ValidationError, ValueError, KeyError, TypeError, AttributeError):
-            return Reply(
-                Kind.FAILED,
-                why="the server's answer is not in the format of Google's Geocoding API",
-            )
-        return Reply(Kind.ANSWERED, _answer(best(found, address)))
+            return _failed("geocoding.wrong_format")
+        return Reply(ReplyKind.ANSWERED, _answer(best(candidates, address)))
 
-    def _of_status(self, status: str, message: Any) -> Reply:
-        said = self._as_said(message)
+    def _of_status(self, status: str, google_message: Any) -> Reply:
+        """By Google's status. Of two limits under one status the daily one is told by a word."""
+        message = self._quoted(google_message)
         match status:
-            case "OVER_QUERY_LIMIT" if "daily" not in said.lower():
-                return Reply(
-                    Kind.OVER_LIMIT, why=f"Google finds the calls too many (OVER_QUERY_LIMIT){said}"
-                )
+            case "OVER_QUERY_LIMIT" if "daily" not in message.lower():
+                reason = say("geocoding.too_many_calls", message=message)
+                return Reply(ReplyKind.OVER_LIMIT, reason=reason)
             case "OVER_QUERY_LIMIT" | "OVER_DAILY_LIMIT":
-                return Reply(Kind.REFUSED, why=_OVER_DAILY_LIMIT.format(status=status, said=said))
+                reason = say("geocoding.over_daily_limit", status=status, message=message)
+                return Reply(ReplyKind.REFUSED, reason=reason)
             case "REQUEST_DENIED":
-                return Reply(
-                    Kind.REFUSED, why=_DENIED.format(said=said, variable=self._config.key_variable)
-                )
+                variable = self._config.key_variable
+                reason = say("geocoding.denied", message=message, variable=variable)
+                return Reply(ReplyKind.REFUSED, reason=reason)
             case "INVALID_REQUEST":
-                return Reply(Kind.ANSWERED, Answer(status))
+                return Reply(ReplyKind.ANSWERED, Answer(status))
             case _:
-                return Reply(Kind.FAILED, why=f"Google could not answer ({status}){said}")
+                return _failed("geocoding.other_status", status=status, message=message)
 
-    def _as_said(self, message: Any) -> str:
-        """Google's own words behind a colon, or nothing; cut, and without the key should they hold
-        it.
-        """
-        words = in_one_line(Exception(message or "")) if message else ""
-        return f": {words.replace(self._key, '(the key)')[:300].rstrip('. ')}" if words else ""
+    def _quoted(self, google_message: Any) -> str:
+        """Google's own words behind a colon, cut, and without the key should they hold it."""
+        if not google_message:
+            return ""
+        words = in_one_line(Exception(google_message)).replace(self._key, "(the key)")
+        return f": {words[:300].rstrip('. ')}"
 
 
-_OVER_DAILY_LIMIT = (
-    "Google answers no more today ({status}){said}. See in the Google Cloud console whether the"
-    " project has a billing account with a valid means of payment, and what its daily quota of the"
-    " Geocoding API is; then run again."
-)
-_DENIED = (
-    "Google refuses the key (REQUEST_DENIED){said}. In the Google Cloud console: is it the key that"
-    " the variable {variable} holds, is the Geocoding API enabled for its project, is billing on,"
-    " and do the key's restrictions allow this API and this server's address?"
-)
+def _failed(key: str, **values: Any) -> Reply:
+    return Reply(ReplyKind.FAILED, reason=say(key, **values))
 
 
 def _reply(state: RetryCallState) -> Reply:
-    reply: Reply = state.outcome.result() if state.outcome else Reply(Kind.FAILED)
+    if state.outcome is None:
+        return Reply(ReplyKind.FAILED)
+    reply: Reply = state.outcome.result()
     return reply
 
 
@@ -244,12 +243,12 @@ def _of_transport(error: Exception | None) -> str:
     """By its kind: the words of the library hold the URL, and with it the key."""
     response = getattr(error, "response", None)
     if response is not None:
-        return f"the server answered with the HTTP status {response.status_code}"
+        return say("geocoding.http_status", status=response.status_code)
     if isinstance(error, requests.exceptions.SSLError):
-        return "the server's certificate is not to be trusted"
+        return say("geocoding.certificate")
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not let the call through"
-    return "the server cannot be reached, or the connection was cut"
+        return say("geocoding.proxy")
+    return say("geocoding.unreachable")
 
 
 # --- results
@@ -282,27 +281,23 @@ class _Result(BaseModel):
     formatted_address: str | None = None
 
     def component(self, kind: str) -> str | None:
-        return next(
-            (
-                component.short_name
-                for component in self.address_components
-                if kind in component.types
-            ),
-            None,
-        )
+        """The short name of the address's component of a kind, e.g. postal_code."""
+        for component in self.address_components:
+            if kind in component.types:
+                return component.short_name
+        return None
 
 
 def best(results: Sequence[_Result], address: Address) -> _Result | None:
-    """Of several results the one in the post code and province that were asked for; of equal ones
-    Google's first.
+    """Of several results the one in the post code and province that were asked for.
+
+    Of equal ones it is Google's first.
     """
     usable = [result for result in results if not _TOO_LARGE.intersection(result.types)]
 
     def distance(result: _Result) -> tuple[bool, bool, bool]:
-        post_code, province = (
-            result.component("postal_code"),
-            result.component("administrative_area_level_2"),
-        )
+        post_code = result.component("postal_code")
+        province = result.component("administrative_area_level_2")
         return (
             bool(address.post_code) and post_code != address.post_code,
             bool(address.province) and province != address.province,
@@ -315,12 +310,13 @@ def best(results: Sequence[_Result], address: Address) -> _Result | None:
 def _answer(result: _Result | None) -> Answer:
     if result is None:
         return Answer("ZERO_RESULTS")
+    # Level 2 is the province in Italy.
     province = result.component("administrative_area_level_2")
-    where = result.geometry.location
+    location = result.geometry.location
     return Answer(
         "OK",
-        where.lat,
-        where.lng,
+        location.lat,
+        location.lng,
         result.geometry.location_type,
         result.partial_match,
         result.place_id,

@@ -82,7 +82,8 @@ def province_of(text: str) -> str | None:
 
 
 def province_name(code: str) -> str:
-    return _PROVINCE_NAMES[code][0] if code in _PROVINCE_NAMES else code
+    names = _PROVINCE_NAMES.get(code, (code,))
+    return names[0]
 
 
 def country_of(text: str) -> str | None:
@@ -92,4 +93,5 @@ def country_of(text: str) -> str | None:
 
 def country_name(code: str) -> str:
     """In Italian, where it is known."""
-    return _COUNTRY_NAMES[code][1] if code in _COUNTRY_NAMES else code
+    names = _COUNTRY_NAMES.get(code, (code, code))
+    return names[1]

@@ -15,6 +15,7 @@ from html import escape
 from psycopg import Connection, sql
 
 from kimo_assets.geocoding.positions import GEOCODED
+from kimo_assets.texts import say
 
 # From the best to the worst; a person's last. Apart for the colour-blind too (Okabe and Ito).
 QUALITIES: Mapping[str, tuple[str, str]] = {
@@ -58,7 +59,9 @@ def read_positions(connection: Connection) -> list[Position]:
 
 
 def _quality(name: str | None) -> str:
-    return name if name and name in QUALITIES else _OTHER
+    if name and name in QUALITIES:
+        return name
+    return _OTHER
 
 
 _LONGEST_SIDE = 640
@@ -163,8 +166,10 @@ def _round_degrees(low: float, high: float) -> list[float]:
 
 
 def _degrees(value: float, positive: str, negative: str) -> str:
-    side = "" if value == 0 else f" {positive if value > 0 else negative}"
-    return f"{abs(value):g}°{side}"
+    if value == 0:
+        return "0°"
+    side = positive if value > 0 else negative
+    return f"{abs(value):g}° {side}"
 
 
 def _marks(frame: _Frame, positions: Iterable[Position]) -> list[str]:
@@ -187,12 +192,16 @@ def _marks(frame: _Frame, positions: Iterable[Position]) -> list[str]:
 
 
 def _shown(counts: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Of a cell the most frequent quality, of equal ones the worst; and the worst of all, as a
-    small mark in a large one.
+    """Of a cell the most frequent quality, of equal ones the worst.
+
+    The worst of all is added, as a small mark in a large one.
     """
     most, count = max(counts.items(), key=lambda entry: (entry[1], entry[0]))
     worst = max(counts)
-    return [(most, count)] if worst <= most or count < _SIZES[1][0] else [(most, count), (worst, 1)]
+    is_large = count >= _SIZES[1][0]
+    if worst > most and is_large:
+        return [(most, count), (worst, 1)]
+    return [(most, count)]
 
 
 def _path(quality: str, size: int, cells: Iterable[tuple[int, int]]) -> str:
@@ -209,32 +218,27 @@ def _path(quality: str, size: int, cells: Iterable[tuple[int, int]]) -> str:
 
 
 def _legend(x: float, counts: Mapping[str, int]) -> list[str]:
+    """The meaning of each colour, with how many positions have it."""
     total = sum(counts.values())
-    parts = [
-        _text(
-            x,
-            _TOP + 14,
-            f"{total:,} {'position' if total == 1 else 'positions'}",
-            "start",
-            weight="bold",
-        )
-    ]
+    title = say("geocoding.positions", count=total)
+    parts = [_text(x, _TOP + 14, title, "start", weight="bold")]
     for line, (quality, (meaning, colour)) in enumerate(QUALITIES.items()):
         y = _TOP + 40 + 24 * line
         count = counts.get(quality, 0)
-        share = f" ({100 * count / total:.1f} %)" if count else ""
+        share = ""
+        if count:
+            share = f" ({100 * count / total:.1f} %)"
         parts.append(f'<circle cx="{x + 6}" cy="{y - 4}" r="5" fill="{colour}"/>')
         parts.append(_text(x + 20, y, f"{count:,}{share} {meaning}", "start"))
     y = _TOP + 40 + 24 * len(QUALITIES)
-    parts.append(_text(x, y, "Larger dots: 4, 16, 64 or more.", "start", colour="#777777"))
+    parts.append(_text(x, y, say("geocoding.larger_dots"), "start", colour="#777777"))
     return parts
 
 
 def _text(
     x: float, y: float, text: str, anchor: str, *, colour: str = "#444444", weight: str = "normal"
 ) -> str:
-    bold = f' font-weight="{weight}"' if weight != "normal" else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-        f' fill="{colour}"{bold}>{escape(text)}</text>'
+        f' fill="{colour}" font-weight="{weight}">{escape(text)}</text>'
     )

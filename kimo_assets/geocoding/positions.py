@@ -1,5 +1,6 @@
-"""kimo."EntityGeoposition": where customers and ship-to sites are. Positions set by a person are
-nobody else's to touch.
+"""kimo."EntityGeoposition": where customers and ship-to sites are.
+
+Positions that a person has set are never touched.
 """
 
 from psycopg import Connection, sql
@@ -37,7 +38,7 @@ SET_BY_PERSON = sql.SQL(
        AND s._archived_load IS NULL AND s."Origin" IS DISTINCT FROM {})"""
 ).format(sql.Literal(GEOCODED))
 
-_WANTED = sql.SQL("""
+_POSITIONS = sql.SQL("""
     SELECT {made_id} AS "Id", 'Account'::text AS "EntityType", a."Id" AS "EntityId", {geocoded}
         AS "Origin",
         g.latitude::numeric AS "Latitude", g.longitude::numeric AS "Longitude", g.location_type
@@ -58,9 +59,9 @@ _WANTED = sql.SQL("""
 
 
 def refresh(connection: Connection, load: int) -> int:
-    """Brings the table up to date with Google's answers and the accounts' addresses; how many of
-    its rows that touched.
+    """Brings the table up to date with Google's answers and the accounts' addresses.
 
-    An account whose address has changed has no position until the new address is geocoded.
+    Returns how many of its rows that touched. An account whose address has changed has no position
+    until the new address is geocoded.
     """
-    return synchronise(connection, load_catalog()[ENTITY], _WANTED, load, ours=_OF_GOOGLE)
+    return synchronise(connection, load_catalog()[ENTITY], _POSITIONS, load, ours=_OF_GOOGLE)

@@ -1,5 +1,6 @@
-"""How well the customers' addresses are known: in figures, by province, and which to correct. Only
-reads.
+"""How well the customers' addresses are known: in figures, by province, and which to correct.
+
+It only reads.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from psycopg.rows import class_row
 
 from kimo_assets.geocoding.places import province_name
 from kimo_assets.geocoding.positions import ACCOUNT_TYPES, SET_BY_PERSON, WRITTEN
+from kimo_assets.texts import say
 
 COARSE = ("GEOMETRIC_CENTER", "APPROXIMATE")
 _ACCOUNTS_NAMED = 3
@@ -67,9 +69,9 @@ def totals(connection: Connection) -> Totals:
         FROM address
         """).format(accounts=_ACCOUNTS)
     with connection.cursor(row_factory=class_row(Totals)) as cursor:
-        found = cursor.execute(query).fetchone()
-    assert found is not None, "an aggregate gives a row"  # noqa: S101
-    return found
+        figures = cursor.execute(query).fetchone()
+    assert figures is not None, "an aggregate gives a row"  # noqa: S101
+    return figures
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,10 @@ def provinces(connection: Connection) -> list[Province]:
 
 @dataclass(frozen=True)
 class Correction:
-    """An address that somebody should look at. what: whose it is and how it was asked; why: what is
-    wrong, what to do.
+    """An address that somebody should look at.
+
+    what: whose it is and how it was asked. why: what is wrong, and what to do. The two names are
+    those of the JSON document.
     """
 
     query: str | None
@@ -131,9 +135,13 @@ class Correction:
 
 
 def corrections(connection: Connection, *, only: Sequence[str] | None = None) -> list[Correction]:
-    """Addresses to correct, the worst first, of equal ones those of the most accounts. only: these,
-    right or not.
+    """Addresses to correct, the worst first, of equal ones those of the most accounts.
+
+    only: these addresses, right or not.
     """
+    chosen: sql.Composable = sql.SQL(_TO_CORRECT)
+    if only is not None:
+        chosen = sql.SQL("query = ANY({})").format(sql.Literal(list(only)))
     query = sql.SQL("""
         SELECT query, problem, status, location_type, partial, formatted_address, count(*),
             (array_agg(id || coalesce(' ' || name, '') ORDER BY id))[:{named}]
@@ -142,14 +150,10 @@ def corrections(connection: Connection, *, only: Sequence[str] | None = None) ->
         """).format(
         named=sql.Literal(_ACCOUNTS_NAMED),
         accounts=_ACCOUNTS,
-        chosen=(
-            sql.SQL(_TO_CORRECT)
-            if only is None
-            else sql.SQL("query = ANY({})").format(sql.Literal(list(only)))
-        ),
+        chosen=chosen,
     )
-    found = [_correction(*row) for row in connection.execute(query)]
-    return sorted(found, key=lambda one: _KINDS.index(one.kind))
+    rows = [_correction(*row) for row in connection.execute(query)]
+    return sorted(rows, key=lambda correction: _KINDS.index(correction.kind))
 
 
 _TO_CORRECT = (
@@ -172,51 +176,45 @@ def _correction(
     problem: str | None,
     status: str | None,
     location_type: str | None,
-    partial: bool,
-    found: str | None,
+    is_partial: bool,
+    formatted_address: str | None,
     accounts: int,
-    named: Sequence[str],
+    names: Sequence[str],
 ) -> Correction:
-    kind, why = _why(problem, status, location_type, partial, found)
-    more = f" and {accounts - len(named)} more" if accounts > len(named) else ""
-    what = f"{', '.join(named)}{more}" + (f" ({query})" if query else "")
-    return Correction(query, what, why, kind, accounts)
+    """A row of `corrections`: the accounts that share an address, and what is wrong with it."""
+    kind = _kind(problem, status, location_type, is_partial)
+    reason = problem or ""
+    if kind in _SENTENCES:
+        reason = say(_SENTENCES[kind], address=formatted_address)
+    whose = ", ".join(names)
+    if accounts > len(names):
+        whose = say("geocoding.whose_and_more", names=whose, count=accounts - len(names))
+    if query:
+        whose = f"{whose} ({query})"
+    return Correction(query, whose, reason, kind, accounts)
 
 
-def _why(
-    problem: str | None,
-    status: str | None,
-    location_type: str | None,
-    partial: bool,
-    found: str | None,
-) -> tuple[str, str]:
-    """One of _KINDS, and what is wrong and to be done."""
+_SENTENCES = {
+    "INVALID_REQUEST": "geocoding.invalid_request",
+    "ZERO_RESULTS": "geocoding.zero_results",
+    "APPROXIMATE": "geocoding.approximate",
+    "partial": "geocoding.partial",
+    "GEOMETRIC_CENTER": "geocoding.geometric_center",
+}
+
+
+def _kind(
+    problem: str | None, status: str | None, location_type: str | None, is_partial: bool
+) -> str:
+    """One of _KINDS: what is wrong first of all."""
     if problem:
-        return "not askable", problem
-    if status == "INVALID_REQUEST":
-        return status, "Google cannot read this as an address (INVALID_REQUEST): correct it."
-    if status == "ZERO_RESULTS":
-        return (
-            status,
-            (
-                "Google knows no such address (ZERO_RESULTS): correct the street, the town or the"
-                " post code."
-            ),
-        )
+        return "not askable"
+    if status in ("INVALID_REQUEST", "ZERO_RESULTS"):
+        return status
     if location_type == "APPROXIMATE":
-        return (
-            location_type,
-            f"Google knows only the area: {found} (APPROXIMATE). Fill in or correct the street.",
-        )
-    if partial:
-        return (
-            "partial",
-            f"Google found something similar only: {found} (partial match). Correct what differs.",
-        )
+        return location_type
+    if is_partial:
+        return "partial"
     if location_type == "GEOMETRIC_CENTER":
-        why = (
-            f"Only the middle of the street or place: {found} (GEOMETRIC_CENTER). Fill in the house"
-            " number."
-        )
-        return location_type, why
-    return "", ""
+        return location_type
+    return ""

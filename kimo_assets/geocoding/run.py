@@ -1,5 +1,4 @@
-"""geocode_addresses: the addresses that are new, changed or too old are asked, and the answers kept
-as they come.
+"""geocode_addresses: asks the addresses that are new, changed or too old, and keeps each answer.
 
 One call after the other: with several on their way, a run that is killed would lose as many
 answers. Google answers in a tenth or a fifth of a second, so that a day's budget of thousands takes
@@ -18,11 +17,12 @@ from kimo_assets.catalog.menu import GEOCODE
 from kimo_assets.config.models import GeocodingConfig
 from kimo_assets.errors import GeocodingError
 from kimo_assets.geocoding.addresses import VERSION, normalise
-from kimo_assets.geocoding.client import Answer, Geocoder, Kind, Reply
+from kimo_assets.geocoding.client import Answer, Geocoder, Reply, ReplyKind
 from kimo_assets.geocoding.positions import ACCOUNT_TYPES, SET_BY_PERSON, WRITTEN
 from kimo_assets.geocoding.report import corrections, totals
 from kimo_assets.progress import Progress
 from kimo_assets.reports import Problem, TaskReport
+from kimo_assets.texts import say
 
 # Answers are asked for again in the last tenth of the days that they may be kept, so that none is
 # missing in between.
@@ -44,10 +44,10 @@ def geocode_addresses(
     clock: Clock = time.monotonic,
     sleep: Sleep = time.sleep,
 ) -> TaskReport:
-    """Asks what is due, as far as the day's budget goes. connection: in autocommit mode: each
-    answer is kept at once.
+    """Asks what is due, as far as the day's budget goes.
 
-    Raises: GeocodingError when Google refuses the key or answers nobody; answers until then are
+    connection: in autocommit mode, so that each answer is kept at once.
+    Raises: GeocodingError when Google refuses the key or does not answer. Answers until then are
     kept.
     """
     began = time.monotonic()
@@ -58,19 +58,16 @@ def geocode_addresses(
         _ask_all(connection, config, key, listener, outcome, clock, sleep)
         expired += forget_expired(connection, config)
     else:
-        outcome.notes.append(
-            "No key is configured, so nothing was asked: put a key of Google's Geocoding API into"
-            f" the variable {config.key_variable} of the environment that runs kimo."
-        )
+        outcome.notes.append(say("geocoding.no_key", variable=config.key_variable))
     return _report(connection, outcome, expired, time.monotonic() - began)
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a run would ask now. today: how many calls are left of the day's budget; cost: of all
-    calls, by price_per_1000.
+    """What a run would ask now.
 
-    days: how many days with calls it takes. Prices are before what Google grants free of charge.
+    today: how many calls are left of the day's budget. cost: of all calls, by price_per_1000, before
+    what Google grants free of charge. days: how many days with calls it takes.
     """
 
     calls: int
@@ -94,6 +91,9 @@ def preview(connection: Connection, config: GeocodingConfig) -> Preview:
     new = sum(is_new for _, _, is_new in due)
     calls = len(due)
     later = max(calls - left, 0)
+    days = math.ceil(later / config.daily_budget)
+    if min(calls, left):
+        days += 1
     return Preview(
         calls=calls,
         new=new,
@@ -101,7 +101,7 @@ def preview(connection: Connection, config: GeocodingConfig) -> Preview:
         today=left,
         fits=min(calls, left),
         cost=round(calls * config.price_per_1000 / 1000, 2),
-        days=math.ceil(later / config.daily_budget) + (1 if min(calls, left) else 0),
+        days=days,
     )
 
 
@@ -115,9 +115,7 @@ _LIVE = sql.SQL("""
 
 
 def prepare_addresses(connection: Connection, config: GeocodingConfig) -> None:
-    """ops.address holds the addresses of today's customers, except where a person has set the
-    position.
-    """
+    """Fills ops.address with today's customers' addresses, but for positions set by a person."""
     rules = f"{VERSION} {config.country}"
     with connection.transaction():
         connection.execute(
@@ -155,7 +153,7 @@ def _prepared(addresses: Iterable[str], home: str) -> Iterable[tuple[str | None,
 
 @dataclass
 class _Outcome:
-    """What a run did so far. failed: query -> why it has no answer."""
+    """What a run did so far. failed: query -> the reason why it has no answer."""
 
     asked: int = 0
     answered: int = 0
@@ -172,13 +170,14 @@ def _ask_all(
     clock: Clock,
     sleep: Sleep,
 ) -> None:
+    """Asks what is due, until the budget is used up or the service seems to be down."""
     due = _due(connection, config)
     listener.task_started(GEOCODE.title, len(due))
     geocoder = Geocoder(
         config,
         key,
         lambda: _count_call(connection, config.daily_budget),
-        said=listener.log,
+        log=listener.log,
         clock=clock,
         sleep=sleep,
     )
@@ -186,15 +185,20 @@ def _ask_all(
     try:
         for query, written, _ in due:
             reply = geocoder.ask(normalise(written, config.country))
-            in_a_row = in_a_row + 1 if reply.kind is Kind.FAILED else 0
+            in_a_row += 1
+            if reply.kind is not ReplyKind.FAILED:
+                in_a_row = 0
             if not _take(connection, config, query, reply, outcome):
                 break
             if in_a_row == _FAILED_IN_A_ROW:
-                raise GeocodingError(
-                    f"{config.base_url}: {in_a_row} addresses in a row got no answer; the last one:"
-                    f" {reply.why}. See whether this machine reaches the server, and run again."
-                    f" {_kept(outcome)}"
+                message = say(
+                    "geocoding.no_answers",
+                    server=config.base_url,
+                    count=in_a_row,
+                    reason=reply.reason,
+                    kept=_kept(outcome),
                 )
+                raise GeocodingError(message)
             listener.task_advanced(1)
     finally:
         geocoder.close()
@@ -203,28 +207,25 @@ def _ask_all(
 def _take(
     connection: Connection, config: GeocodingConfig, query: str, reply: Reply, outcome: _Outcome
 ) -> bool:
-    """Keeps what became of one address; whether the run goes on. Raises: GeocodingError."""
-    outcome.asked += reply.kind is not Kind.NO_BUDGET
+    """Keeps what became of one address. Says whether the run goes on. Raises: GeocodingError."""
+    outcome.asked += reply.kind is not ReplyKind.NO_BUDGET
     match reply.kind:
-        case Kind.ANSWERED if reply.answer:
+        case ReplyKind.ANSWERED if reply.answer:
             _keep(connection, query, reply.answer)
             outcome.answered += 1
-        case Kind.REFUSED:
-            raise GeocodingError(f"{reply.why} {_kept(outcome)}")
-        case Kind.NO_BUDGET:
-            outcome.notes.append(
-                f"The day's budget of {config.daily_budget:,} calls is used up; the next run goes"
-                " on, from midnight in California (geocoding: daily_budget)."
-            )
+        case ReplyKind.REFUSED:
+            kept = _kept(outcome)
+            raise GeocodingError(say("geocoding.stopped", reason=reply.reason, kept=kept))
+        case ReplyKind.NO_BUDGET:
+            outcome.notes.append(say("geocoding.budget_used_up", budget=config.daily_budget))
             return False
-        case Kind.OVER_LIMIT:
-            outcome.notes.append(
-                f"{_as_sentence(reply.why)}, after minutes of waiting too: the next run goes on"
-                " from here."
-            )
+        case ReplyKind.OVER_LIMIT:
+            reason = _as_sentence(reply.reason)
+            outcome.notes.append(say("geocoding.still_too_fast", reason=reason))
             return False
         case _:
-            outcome.failed[query] = f"{_as_sentence(reply.why)}. The next run tries again."
+            reason = _as_sentence(reply.reason)
+            outcome.failed[query] = say("geocoding.tried_again_later", reason=reason)
     return True
 
 
@@ -234,13 +235,14 @@ def _as_sentence(words: str) -> str:
 
 def _kept(outcome: _Outcome) -> str:
     if not outcome.answered:
-        return "Nothing was answered in this run."
-    return f"What was answered in this run ({outcome.answered:,}) is kept."
+        return say("geocoding.nothing_answered")
+    return say("geocoding.answers_kept", count=outcome.answered)
 
 
 def _due(connection: Connection, config: GeocodingConfig) -> Sequence[tuple[str, str, bool]]:
-    """(query, an address that is asked so, whether it is new) of each address to ask: new ones,
-    then the oldest.
+    """What to ask: (query, an address that is asked so, whether it is new), new ones first.
+
+    After these come the oldest answers.
     """
     return connection.execute(
         """
@@ -258,9 +260,7 @@ _TODAY = "(now() AT TIME ZONE 'America/Los_Angeles')::date"
 
 
 def _count_call(connection: Connection, budget: int) -> bool:
-    """Counts a call that is about to be made, unless the day has none left; committed before it is
-    made.
-    """
+    """Counts a call before it is made, committed. Says whether the day has it left."""
     counted = connection.execute(
         f"INSERT INTO ops.geocode_call AS c (day, calls) VALUES ({_TODAY}, 1) "
         "ON CONFLICT (day) DO UPDATE SET calls = c.calls + 1 WHERE c.calls < %s RETURNING calls",
@@ -275,7 +275,7 @@ def calls_today(connection: Connection) -> int:
     return row[0] if row else 0
 
 
-_COLUMNS = [one.name for one in fields(Answer)]
+_COLUMNS = [column.name for column in fields(Answer)]
 _KEEP = sql.SQL(
     "INSERT INTO ops.geocode (query, {columns}) VALUES (%s, {marks}) ON CONFLICT (query) DO UPDATE"
     " SET ({columns}, answered_at) = ({new}, now())"
@@ -291,10 +291,9 @@ def _keep(connection: Connection, query: str, answer: Answer) -> None:
 
 
 def forget_expired(connection: Connection, config: GeocodingConfig) -> int:
-    """Forgets coordinates that may be kept no longer, as Google's terms want it; how many. Place
-    ids stay.
+    """Forgets coordinates that Google's terms allow to keep no longer, and says how many.
 
-    What no customer has any more goes altogether.
+    Place ids stay. What no customer has any more goes altogether.
     """
     with connection.transaction():
         interval = [config.keep_days * _SECONDS_OF_DAY]
@@ -316,38 +315,36 @@ def forget_expired(connection: Connection, config: GeocodingConfig) -> int:
 
 
 def _report(connection: Connection, outcome: _Outcome, expired: int, seconds: float) -> TaskReport:
-    found = totals(connection)
+    """The figures stand for all addresses, not only for those of this run."""
+    figures = totals(connection)
     counts = {
-        "accounts": found.accounts,
-        "addresses": found.addresses,
+        "accounts": figures.accounts,
+        "addresses": figures.addresses,
         "asked": outcome.asked,
         "answered": outcome.answered,
-        "found": found.found,
-        "zero results": found.zero_results,
-        "coarse": found.coarse,
-        "partial": found.partial,
-        "not askable": found.not_askable,
-        "by person": found.by_person,
-        "waiting": found.waiting,
+        "found": figures.found,
+        "zero results": figures.zero_results,
+        "coarse": figures.coarse,
+        "partial": figures.partial,
+        "not askable": figures.not_askable,
+        "by person": figures.by_person,
+        "waiting": figures.waiting,
         "expired": expired,
     }
     notes = list(outcome.notes)
-    if found.waiting and notes:
-        notes.append(
-            f"{found.waiting:,} {'address waits' if found.waiting == 1 else 'addresses wait'} for"
-            " an answer."
-        )
+    if figures.waiting and notes:
+        notes.append(say("geocoding.waiting", count=figures.waiting))
     problems = [
         *_failures(connection, outcome),
-        *(Problem(one.what, one.why) for one in corrections(connection)),
+        *(Problem(address.what, address.why) for address in corrections(connection)),
     ]
     return TaskReport(GEOCODE.title, seconds, counts, tuple(problems), tuple(notes))
 
 
 def _failures(connection: Connection, outcome: _Outcome) -> Iterable[Problem]:
-    named = (
-        {one.query: one.what for one in corrections(connection, only=list(outcome.failed))}
-        if outcome.failed
-        else {}
-    )
-    return [Problem(named.get(query, query), why) for query, why in outcome.failed.items()]
+    """Each failed address by the names of its accounts."""
+    if not outcome.failed:
+        return []
+    failed = corrections(connection, only=list(outcome.failed))
+    names = {correction.query: correction.what for correction in failed}
+    return [Problem(names.get(query, query), reason) for query, reason in outcome.failed.items()]
