@@ -9,7 +9,7 @@
     ErpStatus:
       Account1: {A: Attivo, B: Bloccato}     # a key of two parts
 
-Here is what can be known of the file alone; what it says of other tables is looked at in checks.py.
+Here is what the file alone can show. Its references to other tables are checked in validation.py.
 """
 
 import re
@@ -20,9 +20,10 @@ from typing import Any
 
 from kimo_assets.catalog import ConsoleTable, is_secret, load_console
 from kimo_assets.config.document import Document
-from kimo_assets.errors import ConfigError, nearest
+from kimo_assets.errors import ConfigError
 from kimo_assets.settings.tables import Key, Rows
-from kimo_assets.settings.values import value_of
+from kimo_assets.settings.values import did_you_mean, value_of
+from kimo_assets.texts import say
 
 _SHOWN = 25
 _VARIABLE = re.compile(r"\$\{\w+\}")
@@ -38,61 +39,58 @@ class Settings:
 
     def place(self, table: str, key: Key = (), field: str = "") -> str:
         """`file, line N: section.row.field`, of a row of the file or of a whole section."""
-        path = self.paths[table, key] if key else (table,)
-        return self.document.place((*path, field) if field else path)
+        path: tuple[str, ...] = (table,)
+        if key:
+            path = self.paths[table, key]
+        if field:
+            path = (*path, field)
+        return self.document.place(path)
 
 
 def read_settings(file: Path) -> Settings:
-    """Reads a settings file. Raises: ConfigError with a sentence for each thing that is wrong in
-    it.
-    """
+    """Reads a settings file. Raises: ConfigError with a sentence for each mistake in it."""
     document = Document.read(file)
     sections = document.texts()
     if not sections:
-        raise ConfigError(f"{file} is empty. Expected sections: {', '.join(load_console())}")
+        sections_allowed = ", ".join(load_console())
+        raise ConfigError(say("settings.empty_file", file=file, sections=sections_allowed))
     if not isinstance(sections, dict):
-        raise ConfigError(
-            f"{file}: expected sections such as `BusinessRule:` or `User:`, each with its rows"
-        )
+        raise ConfigError(say("settings.no_sections", file=file))
     reading = _Reading(document)
     for name, section in sections.items():
         reading.section(name, section)
-    raise_all(reading.wrong)
+    raise_all(reading.mistakes)
     return Settings(document, reading.tables, reading.paths)
 
 
-def raise_all(wrong: list[str]) -> None:
-    """Raises: ConfigError, when anything is wrong."""
-    if wrong:
-        more = [f"... and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
-        raise ConfigError("\n".join([*wrong[:_SHOWN], *more]))
+def raise_all(mistakes: list[str]) -> None:
+    """Raises: ConfigError with the first mistakes, when there is any."""
+    if not mistakes:
+        return
+    lines = mistakes[:_SHOWN]
+    if len(mistakes) > _SHOWN:
+        lines.append(say("settings.and_more", count=len(mistakes) - _SHOWN))
+    raise ConfigError("\n".join(lines))
 
 
 class _Reading:
-    """One pass over a file, with what is wrong in it."""
+    """One pass over a file, with the mistakes in it."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self.tables: dict[str, Rows] = {}
         self.paths: dict[tuple[str, Key], tuple[str, ...]] = {}
-        self.wrong: list[str] = []
+        self.mistakes: list[str] = []
 
     def section(self, name: str, section: Any) -> None:
+        """Reads a section into its table."""
         console = load_console()
         if name not in console:
-            hint = nearest(name, console)
-            known = (
-                f"Did you mean {' or '.join(hint)}?"
-                if hint
-                else f"There are: {', '.join(console)}."
-            )
-            self._complain((name,), f"there is no such section. {known}")
+            hint = did_you_mean(name, console)
+            hint = hint or say("settings.there_are", names=", ".join(console))
+            self._complain((name,), say("settings.no_such_section", hint=hint))
         elif section is None:
-            said = (
-                "the section is empty. `{}` would empty its table; take the section out to leave"
-                " the table as it is"
-            )
-            self._complain((name,), said)
+            self._complain((name,), say("settings.empty_section"))
         else:
             self.tables[name] = {}
             for parts, leaf, path in self._leaves(console[name], section, (), (name,)):
@@ -107,14 +105,12 @@ class _Reading:
             yield parts, node, path
         elif missing == 1 and not table.values:
             if not isinstance(node, list):
-                self._complain(path, f"expected a list, the {table.key[-1]} of each: [A, B]")
+                self._complain(path, say("settings.expected_list", column=table.key[-1]))
                 return
             for position, last in enumerate(node):
                 yield (*parts, last), None, (*path, str(position))
         elif not isinstance(node, dict):
-            self._complain(
-                path, f"expected rows by their {table.key[len(parts)]}, each with a line `key: ...`"
-            )
+            self._complain(path, say("settings.expected_rows", column=table.key[len(parts)]))
         else:
             for part, below in node.items():
                 yield from self._leaves(table, below, (*parts, part), (*path, part))
@@ -122,24 +118,21 @@ class _Reading:
     def _row(
         self, table: ConsoleTable, parts: tuple[str, ...], leaf: Any, path: tuple[str, ...]
     ) -> None:
-        before = len(self.wrong)
+        """Reads one row. A row with a mistake is left out, and the reading goes on."""
+        before = len(self.mistakes)
         key = tuple(
             self._key(table, name, part, path) for name, part in zip(table.key, parts, strict=True)
         )
         row = dict(zip(table.key, key, strict=True)) | self._values(table, leaf, path)
         for name in table.required:
-            if name not in table.key and row[name] is None and len(self.wrong) == before:
-                self._complain(path, f"{name} is required and is not there")
+            if name not in table.key and row[name] is None and len(self.mistakes) == before:
+                self._complain(path, say("settings.required", column=name))
         if "Key" in table.key and self._is_open_secret(row):
-            said = (
-                "a secret does not stand in a file: write ${NAME}, and set the variable NAME where"
-                " Kimo runs"
-            )
-            self._complain(path, said)
-        if len(self.wrong) > before:
+            self._complain(path, say("settings.open_secret"))
+        if len(self.mistakes) > before:
             return
         if key in self.tables[table.name]:
-            self._complain(path, "this row is there twice; keep one")
+            self._complain(path, say("settings.twice"))
         self.tables[table.name][key] = row
         self.paths[table.name, key] = path
 
@@ -148,37 +141,35 @@ class _Reading:
             return ""
         value = self._value(table, name, part, path)
         if value is None and part in (None, ""):
-            self._complain(path, f"its {name} is empty")
+            self._complain(path, say("settings.empty_key", column=name))
         return value
 
     def _values(self, table: ConsoleTable, leaf: Any, path: tuple[str, ...]) -> dict[str, Any]:
+        """The columns beside the key: one by its value alone, several by their names."""
         if len(table.values) == 1:
             return {table.values[0]: self._value(table, table.values[0], leaf, path)}
         if leaf is not None and not isinstance(leaf, dict):
-            self._complain(
-                path, f"expected its columns, {{{table.values[0]}: ...}}, got {_shown(leaf)}"
-            )
+            message = say("settings.expected_columns", column=table.values[0], value=_shown(leaf))
+            self._complain(path, message)
             return dict.fromkeys(table.values)
         given: Mapping[str, Any] = leaf or {}
         for name in given:
             if name not in table.values:
-                hint = nearest(name, table.values)
-                known = (
-                    f"Did you mean {' or '.join(hint)}?"
-                    if hint
-                    else f"It has: {', '.join(table.values)}."
-                )
-                self._complain((*path, name), f"{table.name} has no column '{name}'. {known}")
+                hint = did_you_mean(name, table.values)
+                hint = hint or say("settings.columns_are", names=", ".join(table.values))
+                message = say("settings.no_such_column", table=table.name, column=name, hint=hint)
+                self._complain((*path, name), message)
         return {
             name: self._value(table, name, given.get(name), (*path, name)) for name in table.values
         }
 
-    def _value(self, table: ConsoleTable, name: str, said: Any, path: tuple[str, ...]) -> Any:
-        if isinstance(said, (dict, list)):
-            self._complain(path, f"expected one value for {name}, got {_shown(said)}")
+    def _value(self, table: ConsoleTable, name: str, text: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(text, (dict, list)):
+            message = say("settings.expected_one_value", column=name, value=_shown(text))
+            self._complain(path, message)
             return None
         try:
-            return value_of(table.fields[name], said)
+            return value_of(table.fields[name], text)
         except ValueError as error:
             self._complain(path, str(error))
             return None
@@ -191,11 +182,13 @@ class _Reading:
             and not _VARIABLE.fullmatch(row["Value"])
         )
 
-    def _complain(self, path: tuple[str, ...], said: str) -> None:
-        self.wrong.append(f"{self._document.place(path)}: {said}")
+    def _complain(self, path: tuple[str, ...], message: str) -> None:
+        self.mistakes.append(f"{self._document.place(path)}: {message}")
 
 
-def _shown(said: Any) -> str:
-    return (
-        "a table" if isinstance(said, dict) else "a list" if isinstance(said, list) else repr(said)
-    )
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return say("settings.a_table")
+    if isinstance(value, list):
+        return say("settings.a_list")
+    return repr(value)

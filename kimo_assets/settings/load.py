@@ -1,9 +1,8 @@
-"""Putting a settings file in place: the tables of its sections become what it says, all of them or
-none.
-"""
+"""Putting a settings file in place: its sections become the tables, all of them or none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from psycopg import Connection, sql
@@ -28,9 +27,7 @@ class TableChanges:
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """tables: of the sections of the file, by name. warnings: sentences about what is probably not
-    meant.
-    """
+    """tables: of the sections of the file, by name. warnings: of what is probably not meant."""
 
     tables: dict[str, TableChanges]
     warnings: list[str]
@@ -44,15 +41,15 @@ def load_settings(connection: Connection, settings: Settings) -> LoadedSettings:
     """
     with connection.transaction():
         before = stored_tables(connection, load_console())
-        wanted = {
+        to_be = {
             name: _with_archived(load_console()[name], rows, before[name])
             for name, rows in settings.tables.items()
         }
-        after = before | wanted
+        after = before | to_be
         raise_all(list(wrong_references(connection, settings, after)))
         changes = {
             name: _replace(connection, load_console()[name], before[name], rows)
-            for name, rows in wanted.items()
+            for name, rows in to_be.items()
         }
     return LoadedSettings(changes, warnings(settings, after))
 
@@ -68,20 +65,24 @@ def _with_archived(described: ConsoleTable, rows: Rows, before: Rows) -> Rows:
 
 
 def _replace(
-    connection: Connection, described: ConsoleTable, before: Rows, wanted: Rows
+    connection: Connection[Any], described: ConsoleTable, before: Rows, after: Rows
 ) -> TableChanges:
-    inserted = [key for key in wanted if key not in before]
-    differing = [key for key in wanted if key in before and wanted[key] != before[key]]
-    removed = [key for key in before if key not in wanted]
-    _write(connection, described, [wanted[key] for key in (*inserted, *differing)])
+    """Writes the rows that differ and removes those that are gone."""
+    inserted = [key for key in after if key not in before]
+    differing = [key for key in after if key in before and after[key] != before[key]]
+    removed = [key for key in before if key not in after]
+    _write(connection, described, [after[key] for key in (*inserted, *differing)])
     _remove(connection, described, removed)
     flag = described.archived_by
-    archived = sum(bool(flag and wanted[key][flag] and not before[key][flag]) for key in differing)
-    unchanged = len(wanted) - len(inserted) - len(differing)
+    archived = sum(bool(flag and after[key][flag] and not before[key][flag]) for key in differing)
+    unchanged = len(after) - len(inserted) - len(differing)
     return TableChanges(len(inserted), len(differing) - archived, archived, len(removed), unchanged)
 
 
-def _write(connection: Connection, described: ConsoleTable, rows: Sequence[dict]) -> None:
+def _write(
+    connection: Connection[Any], described: ConsoleTable, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Inserts rows, or replaces those with the same key. They travel as one JSON text."""
     target = table(KIMO, described.name)
     own = [*described.key, *described.values]
     update = sql.SQL(", ").join(
@@ -98,9 +99,14 @@ def _write(connection: Connection, described: ConsoleTable, rows: Sequence[dict]
     )
 
 
-def _remove(connection: Connection, described: ConsoleTable, keys: Sequence[Key]) -> None:
+def _remove(connection: Connection[Any], described: ConsoleTable, keys: Sequence[Key]) -> None:
+    """Deletes rows by their keys, whose parts are whole numbers or texts."""
     target = table(KIMO, described.name)
     rows = [dict(zip(described.key, key, strict=True)) for key in keys]
+    types = {
+        name: "integer" if described.fields[name].type == "int" else "text"
+        for name in described.key
+    }
     connection.execute(
         sql.SQL(
             "DELETE FROM {target} WHERE ({key}) IN (SELECT {key} FROM jsonb_to_recordset(%s::jsonb)"
@@ -109,11 +115,8 @@ def _remove(connection: Connection, described: ConsoleTable, keys: Sequence[Key]
             target=target,
             key=columns(described.key),
             typed=sql.SQL(", ").join(
-                sql.SQL("{} {}").format(
-                    sql.Identifier(name),
-                    sql.SQL("integer" if described.fields[name].type == "int" else "text"),
-                )
-                for name in described.key
+                sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
+                for name, kind in types.items()
             ),
         ),
         [orjson.dumps(rows).decode()],

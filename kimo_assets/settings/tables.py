@@ -27,8 +27,8 @@ def _stored(connection: Connection, described: ConsoleTable) -> Rows:
             columns(names), table(KIMO, described.name), columns(described.key)
         )
     )
-    found = (dict(zip(names, row, strict=True)) for row in rows)
-    return {tuple(row[name] for name in described.key): row for row in found}
+    by_name = (dict(zip(names, row, strict=True)) for row in rows)
+    return {tuple(row[name] for name in described.key): row for row in by_name}
 
 
 def as_yaml(tables: Mapping[str, Rows]) -> str:
@@ -38,22 +38,26 @@ def as_yaml(tables: Mapping[str, Rows]) -> str:
 
 
 def _nested(described: ConsoleTable, rows: Rows) -> dict[Any, Any]:
+    """Rows nested by the parts of their key. Without other columns the last part is in a list."""
     section: dict[Any, Any] = {}
     for key, row in rows.items():
-        place = section
+        node = section
         for part in key[:-2]:
-            place = place.setdefault(part, {})
+            node = node.setdefault(part, {})
         if not described.values:
-            place.setdefault(key[-2], []).append(key[-1])
+            node.setdefault(key[-2], []).append(key[-1])
             continue
         for part in key[-2:-1]:
-            place = place.setdefault(part, {})
-        place[key[-1]] = _leaf(described, row)
+            node = node.setdefault(part, {})
+        node[key[-1]] = _leaf(described, row)
     return section
 
 
 def _leaf(described: ConsoleTable, row: Mapping[str, Any]) -> Any:
-    said = {name: text_of(described.fields[name], row[name]) for name in described.values}
+    values = {name: text_of(described.fields[name], row[name]) for name in described.values}
     if len(described.values) == 1:
-        return said[described.values[0]]
-    return {name: value for name, value in said.items() if value is not None and value is not False}
+        return values[described.values[0]]
+    # What is absent reads back as None or False, so it need not stand in the file. A zero must.
+    return {
+        name: value for name, value in values.items() if value is not None and value is not False
+    }

@@ -1,98 +1,101 @@
-"""What a settings file says of rows elsewhere: of the console's other tables, of entities, of the
-catalogue.
-"""
+"""The references of a settings file: to the console's other tables, to entities, to the catalogue."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, ConsoleTable, load_catalog, load_console
 from kimo_assets.database.names import ARCHIVED, KIMO, table
-from kimo_assets.errors import nearest
 from kimo_assets.settings.document import Settings
 from kimo_assets.settings.tables import Key, Rows
+from kimo_assets.settings.values import did_you_mean
+from kimo_assets.texts import say
 
 _SHOWN = 5
 _SALES_AGENT = 1
 
 
 def wrong_references(
-    connection: Connection, settings: Settings, after: Mapping[str, Rows]
+    connection: Connection[Any], settings: Settings, after: Mapping[str, Rows]
 ) -> Iterator[str]:
-    """A sentence for each value that points nowhere. after: every table as it would be once the
-    file is loaded.
+    """A sentence for each value that points nowhere.
+
+    after: every table as it would be once the file is loaded.
     """
     for described in load_console().values():
         for field in described.fields.values():
             if field.console_reference:
-                yield from _to_console(
-                    settings, after, described, field.name, field.console_reference.target
-                )
+                target = field.console_reference.target
+                yield from _to_console(settings, after, described, field.name, target)
             if field.references and described.name in settings.tables:
-                yield from _to_entity(
-                    connection, settings, described, field.name, field.references.target
-                )
+                target = field.references.target
+                yield from _to_entity(connection, settings, described, field.name, target)
     yield from _wrong_names(settings, after)
 
 
 def _to_console(
     settings: Settings, after: Mapping[str, Rows], described: ConsoleTable, field: str, target: str
 ) -> Iterator[str]:
-    known = {key[0] for key in after[target]}
+    """Values of a field that no row of the console's table has, in the file or still in use."""
+    codes = {key[0] for key in after[target]}
     own = settings.tables.get(described.name, {})
     left_out: dict[str, list[str]] = {}
     for key, row in after[described.name].items():
         value = row[field]
-        if value is None or value in known:
+        if value is None or value in codes:
             continue
         if key in own:
-            yield (
-                f"{_place(settings, described, key, field)}: there is no {target}"
-                f" '{value}'.{_hint(value, known)}"
-            )
+            hint = did_you_mean(value, codes)
+            message = say("settings.no_such_row", target=target, value=value, hint=hint)
+            yield _at(settings, described, key, field, message)
         else:
             left_out.setdefault(value, []).append(str(key[0]))
     if target in settings.tables:
         for value, users in left_out.items():
-            shown = ", ".join(users[:_SHOWN]) + (" and others" if len(users) > _SHOWN else "")
-            said = (
-                f"'{value}' is left out and in use, by {described.name} {shown}: keep it, or take"
-                " it from there first"
+            shown = ", ".join(users[:_SHOWN])
+            if len(users) > _SHOWN:
+                shown = say("settings.users_and_others", users=shown)
+            message = say(
+                "settings.left_out_in_use", value=value, table=described.name, users=shown
             )
-            yield f"{settings.place(target)}: {said}"
+            yield f"{settings.place(target)}: {message}"
 
 
 def _to_entity(
-    connection: Connection, settings: Settings, described: ConsoleTable, field: str, target: str
+    connection: Connection[Any],
+    settings: Settings,
+    described: ConsoleTable,
+    field: str,
+    target: str,
 ) -> Iterator[str]:
+    """Values of a field that no imported row has. Archived rows may keep what was there once."""
     archived_by = described.archived_by or ""
-    wanted = {
+    values = {
         key: row[field]
         for key, row in settings.tables[described.name].items()
         if row[field] is not None and not row.get(archived_by)
     }
-    if not wanted:
+    if not values:
         return
     query = sql.SQL('SELECT "Id" FROM {} WHERE {} IS NULL ORDER BY "Id"').format(
         table(KIMO, target), sql.Identifier(ARCHIVED)
     )
-    known = [code for (code,) in connection.execute(query)]
-    for key, value in wanted.items():
-        if value not in known:
-            said = (
-                f"there is no {target} '{value}' among the imported ones, and only these can be"
-                " chosen."
-            )
-            yield (
-                f"{_place(settings, described, key, field)}:"
-                f" {said}{_hint(value, known) or _imported(target, known)}"
-            )
+    codes = [code for (code,) in connection.execute(query)]
+    for key, value in values.items():
+        if value not in codes:
+            hint = did_you_mean(value, codes) or _imported(target, codes)
+            message = say("settings.not_imported", target=target, value=value, hint=hint)
+            yield _at(settings, described, key, field, message)
 
 
-def _imported(target: str, known: Sequence[str]) -> str:
-    if not known:
-        return f" No {target} is imported yet: `kimo import` first."
-    return f" They are {', '.join(known[:_SHOWN])}{' ...' if len(known) > _SHOWN else '.'}"
+def _imported(target: str, codes: Sequence[str]) -> str:
+    if not codes:
+        return say("settings.none_imported_yet", target=target)
+    names = ", ".join(codes[:_SHOWN])
+    if len(codes) > _SHOWN:
+        return say("settings.some_are", names=names)
+    return say("settings.they_are", names=names)
 
 
 def _wrong_names(settings: Settings, after: Mapping[str, Rows]) -> Iterator[str]:
@@ -103,17 +106,15 @@ def _wrong_names(settings: Settings, after: Mapping[str, Rows]) -> Iterator[str]
         for key, row in rows.items():
             described = load_console()[name]
             if "Entity" in row and row["Entity"] not in catalog.entities:
-                hint = _hint(row["Entity"], catalog.entities)
-                yield (
-                    f"{_place(settings, described, key, 'Entity')}: '{row['Entity']}' is not an"
-                    f" entity.{hint}"
-                )
+                hint = did_you_mean(row["Entity"], catalog.entities)
+                message = say("settings.not_an_entity", name=row["Entity"], hint=hint)
+                yield _at(settings, described, key, "Entity", message)
             elif "Field" in row:
                 yield from _wrong_field(settings, after, catalog, described, key)
             elif name == "ErpStatus" and row["Type"] not in kinds:
-                said = "there is no such kind of status. Expected an entity and a number"
-                hint = _hint(row["Type"], kinds) or ", e.g. Account1"
-                yield f"{_place(settings, described, key)}: {said}{hint}"
+                hint = did_you_mean(row["Type"], kinds) or say("settings.status_kind_example")
+                message = say("settings.no_such_status_kind", hint=hint)
+                yield _at(settings, described, key, "", message)
 
 
 def _wrong_field(
@@ -123,15 +124,14 @@ def _wrong_field(
     described: ConsoleTable,
     key: Key,
 ) -> Iterator[str]:
+    """A field that the entity of the row, or of its metadata, does not have."""
     row = settings.tables[described.name][key]
     metadata = after["EntityMetadata"].get((row.get("EntityMetadataId"),), {})
     entity = catalog.entities.get(row.get("Entity") or metadata.get("Entity") or "")
     if entity and row["Field"] not in entity.fields:
-        hint = _hint(row["Field"], entity.fields)
-        yield (
-            f"{_place(settings, described, key)}: {entity.name} has no field"
-            f" '{row['Field']}'.{hint}"
-        )
+        hint = did_you_mean(row["Field"], entity.fields)
+        message = say("settings.no_such_field", entity=entity.name, field=row["Field"], hint=hint)
+        yield _at(settings, described, key, "", message)
 
 
 def warnings(settings: Settings, after: Mapping[str, Rows]) -> list[str]:
@@ -139,30 +139,26 @@ def warnings(settings: Settings, after: Mapping[str, Rows]) -> list[str]:
     if not {"User", "UserRole"} & set(settings.tables):
         return []
     with_role = {user for user, _ in after["UserRole"]}
-    said = []
+    sentences = []
     for (user,), row in after["User"].items():
         if row["Archived"]:
             continue
-        where = (
-            settings.place("User", (user,))
-            if (user,) in settings.tables.get("User", {})
-            else f"User {user}"
-        )
+        # A user who is not in the file is named without a line.
+        user_shown = f"User {user}"
+        if (user,) in settings.tables.get("User", {}):
+            user_shown = settings.place("User", (user,))
         if user not in with_role:
-            said.append(f"{where}: has no role: can log in, and finds no function")
+            sentences.append(say("settings.user_without_role", user=user_shown))
         if row["UserTypeId"] == _SALES_AGENT and row["SalesAgentId"] is None:
-            said.append(f"{where}: is of type SalesAgent without a SalesAgentId: gets no data")
-    return said
+            sentences.append(say("settings.agent_without_code", user=user_shown))
+    return sentences
 
 
-def _place(settings: Settings, described: ConsoleTable, key: Key, field: str = "") -> str:
-    """The line of the column where it has one: a part of a key, and a column alone, stand on their
-    row's.
+def _at(settings: Settings, described: ConsoleTable, key: Key, field: str, message: str) -> str:
+    """The message behind the line of the column, or of its row.
+
+    A part of a key, and a column alone, stand on the line of their row.
     """
-    has_line = field in described.values and len(described.values) > 1
-    return settings.place(described.name, key, field if has_line else "")
-
-
-def _hint(value: str, known: Iterable[str]) -> str:
-    hint = nearest(value, known)
-    return f" Did you mean {' or '.join(hint)}?" if hint else ""
+    if field not in described.values or len(described.values) == 1:
+        field = ""
+    return f"{settings.place(described.name, key, field)}: {message}".rstrip()

@@ -14,7 +14,7 @@ SENTENCES = {
     ),
     # --- addresses to correct
     "geocoding.whose_and_more": Sentence(
-        en="{names} and {count} more", it="{names} e altri {count}", one_it="{names} e un altro"
+        en="{names} and {count} more", it="{names} e altri {count}"
     ),
     "geocoding.invalid_request": Sentence(
         en="Google cannot read this as an address (INVALID_REQUEST): correct it.",
