@@ -58,8 +58,8 @@ class SchedulesConfig(Section):
     full_import: Cron | None = Field(
         default=None,
         description=(
-            f"When everything is imported ({menu.FULL_IMPORT.title}), as five fields of cron: minute, hour, "
-            "day of the month, month, day of the week."
+            f"When everything is imported ({menu.FULL_IMPORT.title}), as five fields of cron: "
+            "minute, hour, day of the month, month, day of the week."
         ),
     )
     entities: tuple[EntitiesSchedule, ...] = Field(
@@ -71,7 +71,9 @@ class SchedulesConfig(Section):
     )
     export: Cron | None = Field(
         default=None,
-        description=f"When records are sent to the ERP ({menu.EXPORT.title}), as five fields of cron.",
+        description=(
+            f"When records are sent to the ERP ({menu.EXPORT.title}), as five fields of cron."
+        ),
     )
     import_files: Cron | None = Field(
         default=None,

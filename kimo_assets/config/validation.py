@@ -66,7 +66,7 @@ def _check_entities(config: KimoConfig, document: Document, catalog: Catalog) ->
 
 
 def _check_is_imported(name: str, document: Document, catalog: Catalog, path: Path) -> None:
-    """Some entities only go to the ERP, and some only Kimo makes (catalog/data/made.yaml)."""
+    """Some entities only go to the ERP, and some only Kimo makes (catalog/data/derived.yaml)."""
     if name in catalog.derived:
         raise ConfigError(
             f"{document.place(path)}: {name} is made by Kimo itself, it cannot be imported. Take it"

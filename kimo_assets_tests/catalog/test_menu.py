@@ -21,7 +21,6 @@ PACKAGE = Path(kimo_assets.__file__).parent
 # Files that may spell a job or a title as a text, and the reason.
 EXCEPTIONS = {
     "catalog/menu.py": "the menu itself",
-    "config/automation.py": "descriptions of the keys of kimo.yaml, for its reference",
     "demo/mapping.py": "comments of the demo's kimo.yaml, in the words of the menu's user",
     "notifications/translations.py": "words of the mails, until texts/ has them",
 }
