@@ -62,8 +62,8 @@ class Oracle:
 
     @cached_property
     def rules(self) -> dict[str, str]:
-        found = self.rows("BusinessRuleFromErp").values()
-        return {row["Key"].casefold(): plain(row["Value"] or "") for row in found if row["Key"]}
+        rules = self.rows("BusinessRuleFromErp").values()
+        return {row["Key"].casefold(): plain(row["Value"] or "") for row in rules if row["Key"]}
 
     # --- answers
     # ----------------------------------------------------------------------------------------------
@@ -85,15 +85,15 @@ class Oracle:
         """
         scope = self.catalog[entity].scope
         public = scope.everyone_columns if isinstance(scope, scopes.AgentColumn) else ()
-        found: dict[str, dict[str, Any]] = {}
+        view: dict[str, dict[str, Any]] = {}
         for key, row in self.rows(entity).items():
             if viewer in self.seers(entity, key):
-                found[key] = {column: row.get(column) for column in columns}
+                view[key] = {column: row.get(column) for column in columns}
             elif public and viewer in self.everyone:
-                found[key] = {
+                view[key] = {
                     column: row.get(column) if column in public else None for column in columns
                 }
-        return found
+        return view
 
     # --- scopes
     # ----------------------------------------------------------------------------------------------
@@ -196,14 +196,14 @@ class Oracle:
         ring = self.ring(entity, row)
 
         def together(optional: bool) -> Viewers:
-            said = [
+            viewers = [
                 self.by_scope(rule, entity, member)
                 for member in ring
                 for rule in scope.rules
                 if rule.optional == optional
                 and not (len(ring) > 1 and self.leads_back(rule, entity))
             ]
-            return NOBODY.union(*said)
+            return NOBODY.union(*viewers)
 
         seen = together(optional=False) or together(optional=True)
         return seen.intersection(*(self.by_scope(rule, entity, row) for rule in scope.filters))

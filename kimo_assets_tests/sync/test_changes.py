@@ -33,9 +33,9 @@ def listed_texts(world: World, agent: str, entity: str) -> list[str]:
     """Everything that the agent's manifest lists of the entity, also what it needs only when it is
     behind.
     """
-    found = manifest_of(world.store, agent)["entities"][entity]["buckets"]
-    hashes = [listed["sha256"] for bucket in found for listed in bucket["base"]["objects"]]
-    hashes += [change["sha256"] for bucket in found for change in bucket["changes"]]
+    listed = manifest_of(world.store, agent)["entities"][entity]["buckets"]
+    hashes = [listed["sha256"] for bucket in listed for listed in bucket["base"]["objects"]]
+    hashes += [change["sha256"] for bucket in listed for change in bucket["changes"]]
     return [text_of(world.store, sha256) for sha256 in hashes]
 
 
@@ -153,7 +153,7 @@ def test_others_fetch_nothing_again_when_one_agent_is_restricted_to_a_trademark(
         sync(world, agent)
     world.erp(TrademarkPerUser=links("TrademarkId", "SalesAgentId", "X 3", "T 2"))
     world.done()
-    assert {agent: len(found.split()) for agent, found in world.seen("Item").items()} == {
+    assert {agent: len(ids.split()) for agent, ids in world.seen("Item").items()} == {
         "1": 300,
         "2": 200,
         "3": 0,
@@ -162,7 +162,7 @@ def test_others_fetch_nothing_again_when_one_agent_is_restricted_to_a_trademark(
     assert sync_agent(world.config.sync_store, "1", again).rows > 300
     world.erp(Item=[*items[1:], {"Id": "new", "TrademarkId": "T"}])
     world.done()
-    assert {agent: len(found.split()) for agent, found in world.seen("Item").items()} == {
+    assert {agent: len(ids.split()) for agent, ids in world.seen("Item").items()} == {
         "1": 300,
         "2": 201,
         "3": 0,
@@ -204,11 +204,11 @@ def test_a_customer_that_moved_goes_on_with_what_belongs_to_it_when_that_is_publ
 # --------------------------------------------------------------------------------------------------
 
 
-def users(world: World, *found: tuple[str, str, str | None]) -> None:
+def users(world: World, *rows: tuple[str, str, str | None]) -> None:
     """(user, agent, warehouse)"""
     values = ", ".join(
         f"('{user}', '{user}', '{agent}', {'NULL' if house is None else repr(house)}, 1)"
-        for user, agent, house in found
+        for user, agent, house in rows
     )
     world.execute('DELETE FROM kimo."User"')
     world.execute(
@@ -278,8 +278,8 @@ def test_why_goes_by_the_users_own_warehouse(world: World) -> None:
     entity = load_catalog()["ItemOfflineAvailability"]
 
     def answer(key: str, user: str | None) -> tuple[bool | None, bool | None]:
-        found = explain_visibility(world.config, world.database, "1", entity, key, user=user)
-        return found.sees, found.published
+        result = explain_visibility(world.config, world.database, "1", entity, key, user=user)
+        return result.sees, result.published
 
     assert {
         (key, user): answer(key, user) for key in ("aX", "aZ") for user in (None, "bruno", "anna")

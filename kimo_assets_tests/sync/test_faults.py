@@ -174,7 +174,7 @@ def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_cha
     before = manifest_of(company.store, "1")
     company.erp(Zone=[{**zone, "Description": "new"} for zone in ZONES])
     company.done(1, 2)
-    folders = [company.store, *(found for found in company.store.rglob("*") if found.is_dir())]
+    folders = [company.store, *(path for path in company.store.rglob("*") if path.is_dir())]
     with read_only(*folders):
         failures = step_3_in_a_process(
             company,

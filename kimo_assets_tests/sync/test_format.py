@@ -32,15 +32,15 @@ def objects_in(entity: dict[str, Any]) -> list[tuple[str, bool]]:
     """(SHA-256, whether it is a change) of all objects that lead from nothing to what is in the
     entity now, in order.
     """
-    found: list[tuple[str, bool]] = []
+    objects: list[tuple[str, bool]] = []
     for part in (entity, entity.get("private", {"buckets": []})):
         for bucket in part["buckets"]:
-            found += [(listed["sha256"], False) for listed in bucket["base"]["objects"]]
+            objects += [(listed["sha256"], False) for listed in bucket["base"]["objects"]]
             later = [
                 change for change in bucket["changes"] if change["load"] > bucket["base"]["load"]
             ]
-            found += [(change["sha256"], True) for change in later]
-    return found
+            objects += [(change["sha256"], True) for change in later]
+    return objects
 
 
 def rows_of(store: Path, agent: str, entity: str) -> dict[str, dict[str, str]]:
