@@ -140,6 +140,7 @@ class Publication:
             lookup = self._visibility.entity(name, as_published=self._since is None)
             visibility_load = lookup.changed_load
         if self._since is None:
+            # Everything gets new buckets: the old ones may be wrong in any way.
             self.buckets.forget()
             self._publish_all()
             return True
@@ -360,6 +361,7 @@ class Publication:
                 (record,) = written[bucket.id]
                 bucket.change(self._load, record)
         anew = {bucket.id for bucket in (*plan.anew, *self._joined)}
+        # Keyed by id, because a bucket may be in several of these lists.
         bases = {}
         for bucket in (*plan.anew, *plan.rebased, *self._joined):
             is_dropped = self.buckets.by_mask.get(bucket.mask) is not bucket
@@ -374,6 +376,7 @@ class Publication:
             else:
                 bucket.rebase(self._load, records)
         for bucket in (*plan.changed, *bases.values()):
+            # Only now is the size of the base known.
             bucket.prune()
             self.buckets.touch(bucket)
 

@@ -25,6 +25,7 @@ def collect_garbage(connection: Connection[Any], store: Store, grace_hours: floa
         " WHERE store = %s AND since < now() - %s * interval '1 hour'",
         [store.url, grace_hours],
     ).fetchall()
+    # File by file: after a failure the rest is still recorded, and removed next time.
     for (path,) in rows:
         store.remove(path)
         connection.execute(

@@ -42,6 +42,7 @@ class PublicationLedger:
     def __init__(self, connection: Connection[Any], load: int) -> None:
         self._connection = connection
         self._load = load
+        # Taken from a sequence, so a number is never given twice, even after a rollback.
         self.numbers = self._next_numbers()
         self.read()
 

@@ -32,6 +32,7 @@ def publish_settings(
     """
     identity = installation(connection)
     store.claim(identity)
+    # One transaction: either all tables are recorded, or those of before.
     with connection.transaction():
         reports, entities = _publish_tables(connection, store, zstd_level)
     # Recorded first, so that a listed object never counts as unlisted.

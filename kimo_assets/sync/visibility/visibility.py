@@ -95,6 +95,7 @@ class Visibility:
         query = self._compiler.compile(entity)
         if query.own_column and not self.lookups.fresh(entity.name):
             self.entity(entity.name)
+            # Now with the finished table of audiences instead of the one under computation.
             query = self._compiler.compile(entity)
         return query
 
@@ -125,6 +126,7 @@ class Visibility:
         query = self._compiler.compile(entity)
         definition = self._digest(entity.scope.model_dump(), query.parameters)
         state = self.lookups.state(name)
+        # Other rules or profiles may change every row. Otherwise only changed rows are computed.
         if state is None or state.definition != definition:
             changed = self._fill(query, anew=state is None, as_published=as_published)
         else:
@@ -168,6 +170,7 @@ class Visibility:
             "nobody": sql.Literal(NOBODY_NUMBER),
         }
         if anew:
+            # A row that was never published has the audience nobody there.
             published = sql.SQL("audience") if as_published else parts["nobody"]
             statement = sql.SQL("""
                 DROP TABLE IF EXISTS {target};
@@ -397,6 +400,7 @@ class Visibility:
         self._connection.execute(statement)
 
     def _digest_of(self, own: sql.Identifier) -> int:
+        # The same for the same rows in any order.
         statement = sql.SQL(
             "SELECT bit_xor(hashtextextended(key || ' ' || audience, 0)) FROM {}"
         ).format(own)
@@ -482,6 +486,7 @@ class Visibility:
         accounts = self.entity("Account")
         definition = self._digest(scope.model_dump(), self.profiles.described())
         loaded = self.lookups.loaded
+        # A promotion's rows name accounts, whose audience and whose groups may change.
         changed_load = max(
             accounts.changed_load, loaded.get(scope.link, 0), loaded.get("Account", 0)
         )
