@@ -53,7 +53,7 @@ class BucketTable:
 
     @property
     def signature(self) -> str:
-        """A table of another signature cannot be changed, only made anew."""
+        """A table of another signature cannot be changed, only replaced."""
         return orjson.dumps([self.key, self.columns, self.filled]).decode()
 
 

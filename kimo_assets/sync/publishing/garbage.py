@@ -15,7 +15,7 @@ def collect_garbage(connection: Connection[Any], store: Store, grace_hours: floa
     """Removes objects that were unlisted for longer than the grace period. Returns: how many.
 
     The period begins when the object is first noticed, by the database's clock. The files' times
-    are another machine's, and an object that was listed again begins anew. The caller holds the
+    are another machine's, and an object that was listed again begins again. The caller holds the
     lock, so nothing is published meanwhile.
     """
     unlisted = set(store.listing("objects")) - set(_listed(connection))

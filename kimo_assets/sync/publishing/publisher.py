@@ -81,7 +81,7 @@ class Publisher:
         definition = _digest(description, [view.constant for view in views])
         since = self._published_load(name, definition, views)
         live = (profile.position for profile in self.profiles.live)
-        new = self.ledger.newcomers(name, live, anew=since is None)
+        new = self.ledger.newcomers(name, live, from_nothing=since is None)
         newcomers = sum(1 << position for position in new)
         publications = [Publication(self._preparation, view, since) for view in views]
         changes = [publication.run(newcomers, self._is_stored) for publication in publications]

@@ -128,7 +128,7 @@ class Visibility:
         state = self.lookups.state(name)
         # Other rules or profiles may change every row. Otherwise only changed rows are computed.
         if state is None or state.definition != definition:
-            changed = self._fill(query, anew=state is None, as_published=as_published)
+            changed = self._fill(query, is_new=state is None, as_published=as_published)
         else:
             changed = self._refresh(query, state.refreshed_load)
         self._filling.pop(name, None)
@@ -156,10 +156,10 @@ class Visibility:
 
     # --- the table of who sees each row
 
-    def _fill(self, query: Query, *, anew: bool, as_published: bool) -> bool:
+    def _fill(self, query: Query, *, is_new: bool, as_published: bool) -> bool:
         """Computes all rows. Returns: whether any audience changed.
 
-        anew: there is no table yet. Otherwise rows seen as before keep their history.
+        is_new: there is no table yet. Otherwise rows seen as before keep their history.
         """
         target = self.lookups.table(query.entity.name)
         parts: dict[str, sql.Composable] = {
@@ -169,7 +169,7 @@ class Visibility:
             "load": sql.Literal(self._load),
             "nobody": sql.Literal(NOBODY_NUMBER),
         }
-        if anew:
+        if is_new:
             # A row that was never published has the audience nobody there.
             published = sql.SQL("audience") if as_published else parts["nobody"]
             statement = sql.SQL("""
