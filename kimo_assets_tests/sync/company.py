@@ -33,9 +33,7 @@ def maybe(codes: str) -> list[str | None]:
 
 @dataclass(frozen=True)
 class Table:
-    """settle: makes a drawn row one that may be. is_there: the share of its Ids that a
-    company has.
-    """
+    """settle: makes a random row a possible one. is_there: the share of its Ids in a company."""
 
     ids: Sequence[str]
     columns: dict[str, list[Any]]
@@ -256,7 +254,7 @@ def random_company(seed: int) -> Company:
 
 @dataclass(frozen=True)
 class Edit:
-    """What becomes of one row: another one, or none."""
+    """A row gets other values, or is removed."""
 
     entity: str
     key: str

@@ -1,5 +1,4 @@
-"""Histories: what happens to a company and its tablets one event after another, and what must be
-true after each.
+"""Histories: a company and its tablets, event after event, and the checks after each event.
 
 What an agent gets of an entity is what the oracle says of the rows of schema kimo when step 3 last
 ran for that entity.
@@ -44,7 +43,7 @@ Content = Mapping[str, Mapping[str, Mapping[str, Any]]]
 class Event:
     """Rows of the ERP change, then something runs, then some tablets sync.
 
-    what: the name of one of the things that History.do knows. entities: of a restricted run, where
+    kind: one of the kinds in History.do. entities: of a restricted run, where
     it is killed, or whose columns change.
     """
 
@@ -63,9 +62,7 @@ class Event:
 
 @dataclass
 class History:
-    """A company under events. `spare` is a second database, for publishing the same from
-    nothing.
-    """
+    """A company under events. spare: a second database, for publishing the same from nothing."""
 
     world: World
     spare: Database
@@ -165,18 +162,14 @@ class History:
         self._ran(report)
 
     def _killed_before_manifests(self) -> None:
-        """What it has published is on record, and in the manifests after the next run; agents still
-        have the old ones.
-        """
+        """The ledger has the new payloads, the agents still the old manifests."""
         import_and_kill(self.world, "the manifests")
         self.check(frozenset())
         self._note(list(TABLES))
         self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
 
     def _killed_among_manifests(self) -> None:
-        """Each agent has all of the old or all of the new; the next run replaces the manifests that
-        are left.
-        """
+        """Each agent has the old manifest or the new. The next run replaces the remaining ones."""
         before, old = store_reading.manifests(self.world.store), dict(self.published)
         import_and_kill(self.world, "the second manifest")
         self._note(list(TABLES))
@@ -218,7 +211,7 @@ class History:
                 self.ever[owner] = self.ever.get(owner, set()) | seen
 
     def check(self, tablets: Keys) -> None:
-        """All that an agent can fetch, and what the named tablets and new ones then hold."""
+        """Checks all objects that an agent can fetch, the named tablets, and new tablets."""
         manifests = store_reading.manifests(self.world.store)
         expected = {store_reading.file_of(agent): agent for agent in self.agents}
         assert manifests.keys() == expected.keys(), (
@@ -313,9 +306,7 @@ class History:
             )
 
     def compare_from_scratch(self) -> None:
-        """What new clients get of the store, and of one into which the same database was published
-        from nothing.
-        """
+        """New clients get the same from a store that the same database fills from nothing."""
         scratch = from_scratch(self.world, self.spare)
         ours, theirs = (
             store_reading.manifests(self.world.store),
@@ -348,9 +339,7 @@ PUBLICATION_STATE = [
 
 
 def from_scratch(world: World, spare: Database) -> World:
-    """The same database, copied over the spare one, with nothing published: then published into an
-    empty store.
-    """
+    """A copy of the database, in the spare one, published into an empty store."""
     copied, target = (
         conninfo_to_dict(database.dsn)["dbname"] for database in (world.database, spare)
     )
@@ -415,8 +404,10 @@ run_import(load_config(config), Database(dsn, ""), allow_shrink=True, progress=K
 
 
 def import_and_kill(world: World, moment: str) -> None:
-    """A whole import in a process that gets a SIGKILL when step 3 comes to the entity, to "the
-    manifests", or past "the second manifest"; with fewer of these it comes to its end.
+    """An import in a process that is killed in step 3.
+
+    moment: an entity, "the manifests", or "the second manifest". With fewer manifests it ends
+    normally.
     """
     command = [
         sys.executable,

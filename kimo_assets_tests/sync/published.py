@@ -1,6 +1,4 @@
-"""What step 3 has published of an entity, by the oracle, and what was found in stores and tablets,
-in comparable values.
-"""
+"""The payload of an entity by the oracle, and the content of tablets, in comparable values."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,9 +35,7 @@ def live_rows(world: World, entities: Sequence[str]) -> Tables:
 
 
 def payload_columns(world: World) -> dict[str, list[str]]:
-    """entity -> what its payload has: the columns read from the ERP, the Id, and the life cycle of
-    what agents edit.
-    """
+    """entity -> its payload's columns: those read from the ERP, the Id, the life cycle of edits."""
     catalog = load_catalog()
     staged: dict[str, set[str]] = {}
     for name, column in world.rows(
@@ -57,9 +53,7 @@ def payload_columns(world: World) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class Published:
-    """One entity as it was when step 3 ran for it: the company's rows, and the columns of its
-    payload.
-    """
+    """An entity at the time of its step 3: the company's rows, and the payload's columns."""
 
     entity: str
     oracle: Oracle
@@ -85,7 +79,7 @@ class Published:
         return self._views[viewer]
 
     def of_a_newcomer(self, viewer: Viewer) -> View:
-        """What an agent would have been given had it been there."""
+        """The rows that an agent would get who did not exist then."""
         agents = {**self.oracle.rows("SalesAgent"), viewer.agent: {"Id": viewer.agent}}
         return Published(
             self.entity, Oracle({**self.oracle.tables, "SalesAgent": agents}), self.columns

@@ -23,7 +23,7 @@ STORE_ID = "0123456789abcdef" * 2
 
 
 def csv_of(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
-    """None is an unquoted empty field, "" a quoted one. Every field that may need quotes has them."""
+    """None is an unquoted empty field, "" a quoted one. Fields that may need quotes have them."""
     return "".join(",".join(map(_field, row)) + "\n" for row in [header, *rows]).encode()
 
 
@@ -244,8 +244,9 @@ class StoreBuilder:
     def _object(
         self, name: str, private: bool, flagged: list[tuple[str | None, Row]]
     ) -> dict[str, Any]:
-        """Rows with what `_removed` says of them; None: a base's. Columns go backwards: their order
-        is the header's.
+        """An object of (value of `_removed`, row). The value is None in a base.
+
+        Its columns are in reverse order: a client must go by the header.
         """
         entity = self.entities[name]
         hidden = set(entity.private) - {entity.key}

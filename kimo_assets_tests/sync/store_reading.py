@@ -175,7 +175,7 @@ def read(store: Path, listed: ListedObject) -> Content:
 
 
 def rows_for_a_new_client(store: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Values]]:
-    """entity -> Id -> the row in a client that fetches everything. Columns without a value: None."""
+    """entity -> Id -> the row in a client that fetches everything. Missing values are None."""
     rows_of: dict[tuple[str, bool, int], dict[str, Values]] = {}
     for listed in sorted(
         listed_objects(manifest), key=lambda listed: (listed.is_change, listed.load)

@@ -1,4 +1,4 @@
-"""Sync stores written object for object, for the tests of inspection, without engine or database."""
+"""Sync stores written object for object, for tests of inspection. No engine, no database."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,6 +1,4 @@
-"""What a later preparation writes: changes where much stays the same, and never a foreign row in
-anything that is listed.
-"""
+"""A later preparation writes changes where much stays, and lists no foreign row anywhere."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -30,9 +28,7 @@ def sync(world: World, agent: str) -> SyncReport:
 
 
 def listed_texts(world: World, agent: str, entity: str) -> list[str]:
-    """Everything that the agent's manifest lists of the entity, also what it needs only when it is
-    behind.
-    """
+    """All objects of the entity that the agent's manifest lists, old changes too."""
     listed = manifest_of(world.store, agent)["entities"][entity]["buckets"]
     hashes = [listed["sha256"] for bucket in listed for listed in bucket["base"]["objects"]]
     hashes += [change["sha256"] for bucket in listed for change in bucket["changes"]]
@@ -40,7 +36,7 @@ def listed_texts(world: World, agent: str, entity: str) -> list[str]:
 
 
 def company(world: World, of: str = "1", **tables: Sequence[Row]) -> None:
-    """Agents 1 and 2; 300 customers, all of agent `of` but the last, which is of 2."""
+    """Agents 1 and 2, and 300 customers: all belong to agent `of`, the last one to agent 2."""
     world.erp(
         SalesAgent=agents("1", "2"),
         Account=[{"Id": key, "Name": f"name {key}"} for key in ACCOUNTS],

@@ -82,9 +82,7 @@ def test_a_client_that_was_away_too_long_starts_at_the_base(
 def test_a_row_that_was_in_another_bucket_meanwhile_is_there_still(
     store: StoreBuilder, tablet: Path
 ) -> None:
-    """Bucket 1 has its old state again, so a client has nothing to do with it; it must not lose the
-    row to bucket 2.
-    """
+    """Bucket 1 has its old state again, so the client skips it. It must not lose the row."""
     sync(store, tablet)
     store.change("Account", 1, removed=["A"]).change("Account", 2, put=[A]).publish()
     store.change("Account", 1, put=[A]).change(

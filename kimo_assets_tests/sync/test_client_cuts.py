@@ -1,6 +1,4 @@
-"""A sync that is cut anywhere leaves the old state, and the next one fetches only what the first
-had not.
-"""
+"""A sync that is cut anywhere leaves the old state. The next one fetches only what is missing."""
 
 import resource
 import signal
@@ -30,7 +28,7 @@ def rows_of(bucket: int, kind: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> StoreBuilder:
-    """A store with the second load; the first is in the tablet already."""
+    """A store with the second load. The tablet has the first one already."""
     made = StoreBuilder(tmp_path / "store").entity("Account", Name="text")
     for bucket in BUCKETS:
         made.base("Account", bucket, rows_of(bucket, "old"))

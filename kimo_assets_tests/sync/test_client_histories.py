@@ -1,6 +1,4 @@
-"""Whatever happened in a store while a client was away: its file is the model's after every
-sync.
-"""
+"""After any history of a store, a sync brings the client's file to the model's content."""
 
 import shutil
 import sqlite3
@@ -25,9 +23,7 @@ _NEWS = st.dictionaries(st.sampled_from("ABCD"), _PLACES, max_size=3)
 
 @dataclass(frozen=True)
 class Load:
-    """What one load does. written: how a changed bucket is: a change, a base, or both. kept: old
-    changes still listed.
-    """
+    """One load. written: a change, a base, or both for a changed bucket. kept: old changes."""
 
     news: dict[str, tuple[int | None, str | None]]
     written: dict[int, str]
@@ -55,9 +51,7 @@ _LOADS = st.lists(
 
 
 class World:
-    """A store of one entity, and a second one that is the first's private columns, both with the
-    same history.
-    """
+    """A store of an entity, and of its private columns, both with the same history."""
 
     def __init__(self, folder: Path) -> None:
         self.store = StoreBuilder(folder / "store")

@@ -1,6 +1,4 @@
-"""The format of the sync store, read with nothing but json, zstandard and csv: what a stranger's
-client relies on.
-"""
+"""The format of the sync store, read with nothing but json, zstandard and csv."""
 
 import csv
 import hashlib
@@ -29,9 +27,7 @@ def manifest_of(store: Path, agent: str) -> dict[str, Any]:
 
 
 def objects_in(entity: dict[str, Any]) -> list[tuple[str, bool]]:
-    """(SHA-256, whether it is a change) of all objects that lead from nothing to what is in the
-    entity now, in order.
-    """
+    """(SHA-256, whether it is a change) of all objects that a new client needs, in order."""
     objects: list[tuple[str, bool]] = []
     for part in (entity, entity.get("private", {"buckets": []})):
         for bucket in part["buckets"]:

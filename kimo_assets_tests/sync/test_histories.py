@@ -1,6 +1,4 @@
-"""Random histories of random companies: after every event each agent can fetch, and has after a
-sync, just what is right.
-"""
+"""Random histories: after every event each agent can fetch, and gets, exactly its rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -118,7 +116,7 @@ def play_histories(
     length: int,
     phases: Sequence[Phase],
 ) -> set[str]:
-    """Plays random histories; returns what has happened in them."""
+    """Plays random histories. Returns: the kinds of events in them."""
     happened: set[str] = set()
 
     @settings(

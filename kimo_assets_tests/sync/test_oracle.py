@@ -1,9 +1,7 @@
-"""The oracle itself, and a second one that is written by hand for some entities, without the
-catalogue's scopes.
+"""The oracle itself, and a second one for some entities, written without the catalogue's scopes.
 
-Random companies are imported one after another into the same database: what the second one says an
-agent sees must be what the agent's tablet holds after each import, and what `kimo why` says.
-Histories of events: test_histories.py.
+Random companies are imported one after another into the same database. After each import the second
+oracle, the agents' tablets and `kimo why` must agree. Histories of events: test_histories.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -197,9 +195,7 @@ class ByHand:
         return self.named(*(row[agent] for row in self.company[link] if row[column] == key))
 
     def assigned(self, link: str, column: str, key: str | None) -> set[str]:
-        """Agents who have the key, and agents who have none at all; everybody where there is no
-        key.
-        """
+        """Agents who have the key, and agents who have none at all. Without a key everybody."""
         restricted = self.named(*(row["SalesAgentId"] for row in self.company[link]))
         return (
             self.agents
@@ -477,7 +473,7 @@ def test_of_every_entity_the_random_companies_have_rows_that_are_seen_and_rows_t
 
 
 def accounts_seen(accounts: list[Row], *linked: str) -> dict[str, str]:
-    """account -> the agents who see it; links as "A 1"."""
+    """account -> its agents. links: as "A 1"."""
     company = {
         "SalesAgent": agents("1", "2", "3"),
         "Account": [{"AccountTypeId": 2, **row} for row in accounts],

@@ -1,6 +1,4 @@
-"""What tablets' data weigh: first syncs and usual days, by the manifests and by the ledger of past
-loads.
-"""
+"""The size of tablets' data: first syncs, usual days, and after past loads."""
 
 import time
 from datetime import date
@@ -193,7 +191,7 @@ def test_loads_of_long_ago_are_forgotten(
 
 
 def customers(**names: str) -> list[Row]:
-    """Three hundred of A1 and A2; names: of those that are called otherwise."""
+    """Three hundred customers of A1 and A2. names: for those with another name."""
     return [
         {"Id": f"C{n}", "Name": names.get(f"C{n}", f"Bar {n * 7}"), "SalesAgentId": f"A{n % 2 + 1}"}
         for n in range(300)

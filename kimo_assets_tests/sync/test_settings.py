@@ -1,6 +1,4 @@
-"""Publishing the settings: whole tables for all tablets, nothing secret, nothing twice; rules and
-statuses that count.
-"""
+"""Publishing the settings: whole tables for all tablets, nothing secret, nothing twice."""
 
 import csv
 import hashlib

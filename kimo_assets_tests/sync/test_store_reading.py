@@ -1,6 +1,4 @@
-"""Version 2 of the format, from stores written by hand: what the tests' own readers make of
-them.
-"""
+"""The tests' own readers of the format, with stores that are built for them."""
 
 import hashlib
 import json
@@ -17,9 +15,7 @@ Rows = dict[str, str]
 
 
 class Bucket:
-    """A bucket under changes, as an engine would list it: one change a load, each from the first
-    state on.
-    """
+    """A bucket under changes, as an engine lists it: one change a load, from the first state on."""
 
     def __init__(
         self, store: Path, number: int, rows: Rows, *, load: int = 1, columns: str = "Id,Name"
@@ -139,10 +135,9 @@ def test_a_client_by_the_letter_follows_rows_from_bucket_to_bucket(tmp_path: Pat
 
 
 def test_a_row_that_went_and_came_back_between_two_syncs_is_still_there(tmp_path: Path) -> None:
-    """The first bucket's state is what the client has: it takes nothing of it. The second one's
-    changes put and remove.
+    """The client has the first bucket's state and takes nothing of it. The second one has changes.
 
-    A client that keeps one row for a key, with the bucket it came from last, loses it here.
+    A client that keeps one row for a key, with the bucket from which it came last, loses it here.
     """
     first, second = Bucket(tmp_path, 17, {"a": "1", "b": "2"}), Bucket(tmp_path, 18, {"c": "3"})
     client = SpecClient(tmp_path)

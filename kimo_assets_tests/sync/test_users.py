@@ -1,6 +1,4 @@
-"""Users of the app: each gets its agent's rows, but the availabilities of its own warehouse where
-it has one.
-"""
+"""Users of the app: the agent's rows, but the availabilities of the user's own warehouse."""
 
 from collections.abc import Sequence
 

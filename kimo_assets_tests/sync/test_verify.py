@@ -21,9 +21,7 @@ DELETE = f"delete that file, then {AGAIN}"
 
 @pytest.fixture
 def hand(tmp_path: Path) -> HandStore:
-    """Two agents who share a bucket; A1 has one of its own with changes to either side of
-    its base.
-    """
+    """Two agents share a bucket. A1 has another one, with changes before and after its base."""
     hand = HandStore(tmp_path / "store")
     shared = hand.bucket(hand.base(1, "C1", "C2"))
     below, above = (

@@ -1,6 +1,4 @@
-"""Who sees what: for every kind of scope a small world, and exactly the Ids that each agent's
-tablet then holds.
-"""
+"""For every kind of scope a small world, and exactly the Ids that each agent's tablet holds."""
 
 from contextlib import closing
 from typing import Any
@@ -649,9 +647,7 @@ def test_the_worlds_above_meet_every_kind_of_scope_and_every_business_rule_of_th
 
 
 def test_every_scope_of_the_catalogue_can_be_computed(fresh_world: World) -> None:
-    """All 171 entities at once, empty but for a few: each is published, and an agent can
-    fetch it.
-    """
+    """All 171 entities at once, nearly empty: each is published, and an agent can fetch it."""
     world = fresh_world
     importable = [e.name for e in load_catalog().entities.values() if e.direction != "export"]
     world.erp(**{name: [] for name in importable} | {"SalesAgent": agents("1")})
