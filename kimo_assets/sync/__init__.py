@@ -1,3 +1,1 @@
-"""Step 3: schema kimo -> the sync store. Who sees what, objects shared once, manifests, and the
-reference client.
-"""
+"""Step 3: schema kimo -> the sync store: who sees each row, objects, manifests, and a client."""

@@ -1,4 +1,4 @@
-"""What others ask about the payloads and who sees them.
+"""Questions of other packages about the payloads and who sees them.
 
 The tables: ops.payload, covered, bucket, bucket_object, placement, manifest_file, profile,
 audience, lookup, agent_weight, settings_object, unlisted_object, and schema sync.
@@ -44,7 +44,7 @@ def published_entities(connection: Connection[Any]) -> list[str]:
 
 
 def published_columns(connection: Connection[Any], entity: str) -> list[str]:
-    """The columns of an entity that tablets get; none when it was never published."""
+    """The columns of an entity that tablets get. None of them if it was never published."""
     row = connection.execute(
         "SELECT description -> 'columns' FROM ops.payload WHERE entity = %s", [entity]
     ).fetchone()
@@ -52,7 +52,6 @@ def published_columns(connection: Connection[Any], entity: str) -> list[str]:
 
 
 # --- who saw a row before
-# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,9 @@ class EarlierAudience:
 
 
 def earlier_audience(connection: Connection[Any], entity: str, key: str) -> EarlierAudience | None:
-    """Who saw the row before that last changed; None when it never did.
+    """Who saw the row before its audience last changed. None: it never did.
 
-    Nothing is kept of an entity of which everybody sees all.
+    Of an entity that everybody sees as a whole nothing is kept.
     """
     target = sql.Identifier(SYNC, entity)
     name = target.as_string(connection)
@@ -103,7 +102,6 @@ def position_of_profile(
 
 
 # --- retention
-# --------------------------------------------------------------------------------------------------
 
 OLD_WEIGHTS = OldRows(
     "weights of manifests",

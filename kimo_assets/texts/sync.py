@@ -305,7 +305,7 @@ SENTENCES = {
         it="l'utente '{user}' appartiene all'agente '{owner}', non a '{agent}'.",
     ),
     "sync.nothing_prepared": Sentence(
-        en="{url} holds no payloads yet. Prepare them: step 3 (`kimo import --step 3`).",
+        en="{url} holds no payload yet. Prepare them: step 3 (`kimo import --step 3`).",
         it="{url} non contiene ancora dati. Prepararli: step 3 (`kimo import --step 3`).",
     ),
     "sync.unknown_agent": Sentence(

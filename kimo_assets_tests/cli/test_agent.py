@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from kimo_assets.cli import main
-from kimo_assets_tests.sync.store_builder import HandmadeStore
+from kimo_assets_tests.sync.store_builder import StoreBuilder
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A kimo.yaml whose store holds two rows for agent A1, one of them for the user rossi."""
-    store = HandmadeStore(tmp_path / "store").entity("Account", Name="text")
+    store = StoreBuilder(tmp_path / "store").entity("Account", Name="text")
     store.base("Account", 1, [{"Id": "A"}]).publish("A1", user="rossi")
     store.base("Account", 2, [{"Id": "B"}]).publish("A1")
     file = tmp_path / "kimo.yaml"

@@ -156,7 +156,7 @@ def test_what_cannot_be_asked_is_told_in_a_sentence(
 def test_before_step_3_has_run_it_says_so(company: Company, arguments: tuple[str, ...]) -> None:
     result = company.kimo("sync", *arguments)
     assert result.exit_code == 1
-    assert "holds no payloads yet. Prepare them:" in result.stderr
+    assert "holds no payload yet. Prepare them:" in result.stderr
 
 
 # --- diff

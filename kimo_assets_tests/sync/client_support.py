@@ -1,4 +1,4 @@
-"""Syncs into a SQLite file, and what it then holds: for the tests of the reference client."""
+"""For the tests of the reference client: sync into a SQLite file, and read it."""
 
 import sqlite3
 from contextlib import closing
@@ -9,12 +9,12 @@ import pytest
 
 from kimo_assets.errors import StoreError
 from kimo_assets.sync.client.client import SyncReport, sync_agent
-from kimo_assets_tests.sync.store_builder import HandmadeStore
+from kimo_assets_tests.sync.store_builder import StoreBuilder
 
 A, B, C = ({"Id": key, "Name": f"name {key}"} for key in "ABC")
 
 
-def sync(store: HandmadeStore, file: Path, agent: str = "1", **options: Any) -> SyncReport:
+def sync(store: StoreBuilder, file: Path, agent: str = "1", **options: Any) -> SyncReport:
     return sync_agent(str(store.folder), agent, file, **options)
 
 
@@ -23,13 +23,13 @@ def query(file: Path, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement).fetchall()
 
 
-def received(store: HandmadeStore, file: Path, entity: str) -> list[tuple[Any, ...]]:
+def received(store: StoreBuilder, file: Path, entity: str) -> list[tuple[Any, ...]]:
     columns = ", ".join(f'"{column}"' for column in store.entities[entity].columns)
     return sorted(query(file, f'SELECT {columns} FROM "{entity}"'))
 
 
-def refused(store: HandmadeStore, file: Path, agent: str = "1", **options: Any) -> str:
-    """Why a sync fails; the file must be, byte for byte, what it was."""
+def refused(store: StoreBuilder, file: Path, agent: str = "1", **options: Any) -> str:
+    """The message of a sync that fails. The file must stay what it is, byte for byte."""
     before = file.read_bytes() if file.exists() else None
     with pytest.raises(StoreError) as raised:
         sync(store, file, agent, **options)

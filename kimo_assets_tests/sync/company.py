@@ -33,9 +33,7 @@ def maybe(codes: str) -> list[str | None]:
 
 @dataclass(frozen=True)
 class Table:
-    """settle: makes a drawn row one that may be. is_there: the share of its Ids that a
-    company has.
-    """
+    """settle: makes a random row a possible one. is_there: the share of its Ids in a company."""
 
     ids: Sequence[str]
     columns: dict[str, list[Any]]
@@ -58,7 +56,7 @@ class Table:
 
     def rows(self, key: str) -> st.SearchStrategy[Row]:
         values = st.fixed_dictionaries(
-            {name: st.sampled_from(found) for name, found in self.columns.items()}
+            {name: st.sampled_from(strategies) for name, strategies in self.columns.items()}
         )
         return values.map(lambda row: self.row(key, row))
 
@@ -241,9 +239,9 @@ TABLES: dict[str, Table] = {
 
 # The entities that have a column of words that nothing depends on, and which one.
 WORDY = {
-    name: next(column for column, values in found.columns.items() if values is WORDS)
-    for name, found in TABLES.items()
-    if any(values is WORDS for values in found.columns.values())
+    name: next(column for column, values in fields.columns.items() if values is WORDS)
+    for name, fields in TABLES.items()
+    if any(values is WORDS for values in fields.columns.values())
 }
 
 Company = dict[str, dict[str, Row]]
@@ -251,12 +249,12 @@ Company = dict[str, dict[str, Row]]
 
 def random_company(seed: int) -> Company:
     random = Random(seed)
-    return {name: found.random(random) for name, found in TABLES.items()}
+    return {name: table.random(random) for name, table in TABLES.items()}
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What becomes of one row: another one, or none."""
+    """A row gets other values, or is removed."""
 
     entity: str
     key: str
@@ -289,20 +287,20 @@ HOT = ["Account", "SalesAgentPerAccount", "Contact", "Item", "Zone", "Activity"]
 def random_edits(seed: int, count: int) -> tuple[Edit, ...]:
     """Edits of the hot tables: other values mostly, now and then a row is gone."""
     random = Random(seed)
-    found: list[Edit] = []
+    edits: list[Edit] = []
     for _ in range(count):
         name = random.choice(HOT)
         key = random.choice(list(TABLES[name].ids))
         row = TABLES[name].row(
             key, {column: random.choice(values) for column, values in TABLES[name].columns.items()}
         )
-        found.append(Edit(name, key, row if random.random() < 0.8 else None))
-    return tuple(found)
+        edits.append(Edit(name, key, row if random.random() < 0.8 else None))
+    return tuple(edits)
 
 
 def edits() -> st.SearchStrategy[Edit]:
-    def rows(place: tuple[str, str]) -> st.SearchStrategy[Edit]:
-        entity, key = place
+    def rows(target: tuple[str, str]) -> st.SearchStrategy[Edit]:
+        entity, key = target
         rows = TABLES[entity].rows(key)
         return st.builds(
             Edit, st.just(entity), st.just(key), st.one_of(rows, rows, rows, st.none())

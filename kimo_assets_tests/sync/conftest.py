@@ -1,22 +1,20 @@
-"""What the tests of the reference client begin with: a small store made by hand, and a tablet that
-has not synced yet.
-"""
+"""For the tests of the reference client: a small store, and a tablet that has not synced yet."""
 
 from pathlib import Path
 
 import pytest
 
 from kimo_assets_tests.sync.client_support import A, B, C
-from kimo_assets_tests.sync.store_builder import HandmadeStore
+from kimo_assets_tests.sync.store_builder import StoreBuilder
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> HandmadeStore:
+def store(tmp_path: Path) -> StoreBuilder:
     """An agent's first load: two entities, the first in two buckets."""
-    made = HandmadeStore(tmp_path / "store")
-    made.entity("Account", Name="text").base("Account", 1, [A, B]).base("Account", 2, [C])
+    builder = StoreBuilder(tmp_path / "store")
+    builder.entity("Account", Name="text").base("Account", 1, [A, B]).base("Account", 2, [C])
     return (
-        made.entity("Zone", Description="text")
+        builder.entity("Zone", Description="text")
         .base("Zone", 3, [{"Id": "N", "Description": "old"}])
         .publish()
     )

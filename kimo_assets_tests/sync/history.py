@@ -1,5 +1,4 @@
-"""Histories: what happens to a company and its tablets one event after another, and what must be
-true after each.
+"""Histories: a company and its tablets, event after event, and the checks after each event.
 
 What an agent gets of an entity is what the oracle says of the rows of schema kimo when step 3 last
 ran for that entity.
@@ -34,7 +33,7 @@ from kimo_assets_tests.sync.published import (
     payload_columns,
     tablet_content,
 )
-from kimo_assets_tests.sync.spec_client import LetterClient
+from kimo_assets_tests.sync.spec_client import SpecClient
 
 Keys = frozenset[str]
 Content = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -44,11 +43,11 @@ Content = Mapping[str, Mapping[str, Mapping[str, Any]]]
 class Event:
     """Rows of the ERP change, then something runs, then some tablets sync.
 
-    what: the name of one of the things that History.do knows. entities: of a restricted run, where
+    kind: one of the kinds in History.do. entities: of a restricted run, where
     it is killed, or whose columns change.
     """
 
-    what: str
+    kind: str
     entities: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     tablets: frozenset[str] = frozenset()
@@ -56,16 +55,14 @@ class Event:
     def __str__(self) -> str:
         changes = "".join(f"\n       {edit}" for edit in self.edits)
         return (
-            f"{self.what} {' '.join(self.entities)}; tablets"
+            f"{self.kind} {' '.join(self.entities)}; tablets"
             f" {' '.join(sorted(self.tablets)) or 'none'} sync{changes}"
         )
 
 
 @dataclass
 class History:
-    """A company under events. `spare` is a second database, for publishing the same from
-    nothing.
-    """
+    """A company under events. spare: a second database, for publishing the same from nothing."""
 
     world: World
     spare: Database
@@ -78,7 +75,7 @@ class History:
     vanished: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     # The entities whose text column the ERP has not, and the clients that go by the letter.
     narrow: set[str] = field(default_factory=set)
-    clients: dict[str, LetterClient] = field(default_factory=dict)
+    clients: dict[str, SpecClient] = field(default_factory=dict)
     # What the store has held in its time: whether the histories meet all that there is in it.
     met: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
@@ -120,7 +117,7 @@ class History:
 
     def do(self, event: Event) -> None:
         all_or_some = {"entities": event.entities, "only_listed": True, "allow_shrink": True}
-        match event.what:
+        match event.kind:
             case "import":
                 self._ran(self.world.done(allow_shrink=True))
             case "import with linked":
@@ -154,7 +151,7 @@ class History:
                 self._ran(self.world.done(3))
                 self.compare_from_scratch()
             case _:
-                raise AssertionError(event.what)
+                raise AssertionError(event.kind)
 
     def _undo(self) -> None:
         try:
@@ -165,18 +162,14 @@ class History:
         self._ran(report)
 
     def _killed_before_manifests(self) -> None:
-        """What it has published is on record, and in the manifests after the next run; agents still
-        have the old ones.
-        """
+        """The ledger has the new payloads, the agents still the old manifests."""
         import_and_kill(self.world, "the manifests")
         self.check(frozenset())
         self._note(list(TABLES))
         self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
 
     def _killed_among_manifests(self) -> None:
-        """Each agent has all of the old or all of the new; the next run replaces the manifests that
-        are left.
-        """
+        """Each agent has the old manifest or the new. The next run replaces the remaining ones."""
         before, old = store_reading.manifests(self.world.store), dict(self.published)
         import_and_kill(self.world, "the second manifest")
         self._note(list(TABLES))
@@ -187,8 +180,8 @@ class History:
         self._ran(self.world.done(3, entities=["Zone"], only_listed=True))
 
     def _delete_objects(self) -> None:
-        found = sorted((self.world.store / "objects").rglob("*.zst"))
-        for file in found[len(self.events) % 3 :: 3]:
+        objects = sorted((self.world.store / "objects").rglob("*.zst"))
+        for file in objects[len(self.events) % 3 :: 3]:
             file.unlink()
 
     # --- what must be given
@@ -196,7 +189,11 @@ class History:
 
     def _ran(self, report: ImportReport) -> None:
         self._note(
-            [name for name, found in report.steps[3].entities.items() if found.status != "skipped"]
+            [
+                name
+                for name, entity in report.steps[3].entities.items()
+                if entity.status != "skipped"
+            ]
         )
 
     def _note(self, names: Sequence[str]) -> None:
@@ -207,20 +204,22 @@ class History:
             before, after = self.published.get(name), Published(name, oracle, columns[name])
             self.published[name] = after
             for viewer in oracle.everyone:
-                seen, place = after.view(viewer).keys(), (viewer.agent, name)
+                seen, owner = after.view(viewer).keys(), (viewer.agent, name)
                 lost = before.view(viewer).keys() - seen if before else set()
-                gone = self.vanished.get(place, set()) - lost - seen
-                self.vanished[place] = gone | (lost - oracle.rows(name).keys())
-                self.ever[place] = self.ever.get(place, set()) | seen
+                gone = self.vanished.get(owner, set()) - lost - seen
+                self.vanished[owner] = gone | (lost - oracle.rows(name).keys())
+                self.ever[owner] = self.ever.get(owner, set()) | seen
 
     def check(self, tablets: Keys) -> None:
-        """All that an agent can fetch, and what the named tablets and new ones then hold."""
-        found = store_reading.manifests(self.world.store)
+        """Checks all objects that an agent can fetch, the named tablets, and new tablets."""
+        manifests = store_reading.manifests(self.world.store)
         expected = {store_reading.file_of(agent): agent for agent in self.agents}
-        assert found.keys() == expected.keys(), "the store has manifests of other agents than Kimo"
-        self.met |= store_reading.features(list(found.values()))
+        assert manifests.keys() == expected.keys(), (
+            "the store has manifests of other agents than Kimo"
+        )
+        self.met |= store_reading.features(list(manifests.values()))
         for file, agent in expected.items():
-            manifest = found[file]
+            manifest = manifests[file]
             assert manifest["agent"] == agent
             assert manifest["entities"].keys() == self.published.keys(), (
                 f"agent {agent}: other entities"
@@ -237,7 +236,7 @@ class History:
                     self._compare(
                         f"{name} tablet", agent, self._synced(agent, name), self.published
                     )
-                client = self.clients.setdefault(agent, LetterClient(self.world.store))
+                client = self.clients.setdefault(agent, SpecClient(self.world.store))
                 self._compare("client by the letter", agent, client.sync(manifest), self.published)
 
     def _synced(self, agent: str, name: str) -> dict[str, View]:
@@ -246,14 +245,16 @@ class History:
         if name == "new":
             file.unlink(missing_ok=True)
         sync_agent(self.world.config.sync_store, agent, file)
-        return tablet_content(file, {name: found.columns for name, found in self.published.items()})
+        return tablet_content(
+            file, {name: entity.columns for name, entity in self.published.items()}
+        )
 
     def _compare(
         self, how: str, agent: str, content: Content, valid: Mapping[str, Published]
     ) -> None:
         viewer = Viewer(agent)
         for name, published in valid.items():
-            found = {
+            tablet = {
                 key: {
                     column: comparable(value, published.kinds[column])
                     for column, value in row.items()
@@ -265,10 +266,14 @@ class History:
                 # It came after this entity's step 3: it may have what it would have been given, or
                 # nothing yet.
                 expected = {
-                    key: row for key, row in published.of_a_newcomer(viewer).items() if key in found
+                    key: row
+                    for key, row in published.of_a_newcomer(viewer).items()
+                    if key in tablet
                 }
-            if found != expected:
-                raise AssertionError(f"{how}, agent {agent}, {name}: {difference(found, expected)}")
+            if tablet != expected:
+                raise AssertionError(
+                    f"{how}, agent {agent}, {name}: {difference(tablet, expected)}"
+                )
 
     def _check_objects(self, agent: str, manifest: dict[str, Any]) -> None:
         """No object holds a row that the agent does not see, or a key that it never saw.
@@ -277,10 +282,10 @@ class History:
         back to others.
         """
         viewer = Viewer(agent)
-        for part in store_reading.parts(manifest):
+        for part in store_reading.listed_objects(manifest):
             published = self.published[part.entity]
             content = store_reading.read(self.world.store, part)
-            rows, place = published.oracle.rows(part.entity), (agent, part.entity)
+            rows, owner = published.oracle.rows(part.entity), (agent, part.entity)
             public = getattr(load_catalog()[part.entity].scope, "everyone_columns", ())
             assert part.is_private or not public or set(content.columns) <= set(public), (
                 f"{part} tells {content.columns}"
@@ -291,19 +296,17 @@ class History:
                 seen = {key for key in rows if viewer in published.seers(key)}
             else:
                 seen = set(published.view(viewer))
-            foreign = content.rows.keys() - seen - self.vanished.get(place, set())
+            foreign = content.rows.keys() - seen - self.vanished.get(owner, set())
             assert not foreign, (
                 f"agent {agent} can fetch the foreign rows {sorted(foreign)} in {part}"
             )
-            unknown = content.removed - self.ever.get(place, set())
+            unknown = content.removed - self.ever.get(owner, set())
             assert not unknown, (
                 f"agent {agent} can fetch keys {sorted(unknown)} that it never saw in {part}"
             )
 
     def compare_from_scratch(self) -> None:
-        """What new clients get of the store, and of one into which the same database was published
-        from nothing.
-        """
+        """New clients get the same from a store that the same database fills from nothing."""
         scratch = from_scratch(self.world, self.spare)
         ours, theirs = (
             store_reading.manifests(self.world.store),
@@ -314,8 +317,10 @@ class History:
             mine = store_reading.rows_for_a_new_client(self.world.store, manifest)
             other = store_reading.rows_for_a_new_client(scratch.store, theirs[file])
             for name in {**mine, **other}:
-                told = difference(mine.get(name, {}), other.get(name, {}))
-                assert not told, f"{file}, {name}, published step by step and from scratch: {told}"
+                differences = difference(mine.get(name, {}), other.get(name, {}))
+                assert not differences, (
+                    f"{file}, {name}, published step by step and from scratch: {differences}"
+                )
 
 
 # What the engine remembers of what it has published; without it, it starts from nothing.
@@ -334,9 +339,7 @@ PUBLICATION_STATE = [
 
 
 def from_scratch(world: World, spare: Database) -> World:
-    """The same database, copied over the spare one, with nothing published: then published into an
-    empty store.
-    """
+    """A copy of the database, in the spare one, published into an empty store."""
     copied, target = (
         conninfo_to_dict(database.dsn)["dbname"] for database in (world.database, spare)
     )
@@ -401,10 +404,12 @@ run_import(load_config(config), Database(dsn, ""), allow_shrink=True, progress=K
 
 
 def import_and_kill(world: World, moment: str) -> None:
-    """A whole import in a process that gets a SIGKILL when step 3 comes to the entity, to "the
-    manifests", or past "the second manifest"; with fewer of these it comes to its end.
+    """An import in a process that is killed in step 3.
+
+    moment: an entity, "the manifests", or "the second manifest". With fewer manifests it ends
+    normally.
     """
-    told = [
+    command = [
         sys.executable,
         "-c",
         _KILLED_IMPORT,
@@ -412,7 +417,7 @@ def import_and_kill(world: World, moment: str) -> None:
         world.database.dsn,
         moment,
     ]
-    done = subprocess.run(told, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == -9 or (done.returncode, moment) == (
         0,
         "the second manifest",

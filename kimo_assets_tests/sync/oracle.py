@@ -1,8 +1,8 @@
-"""The oracle: who sees which row, by the catalogue's scopes as a person would read them aloud.
+"""The oracle: who sees which row, by the catalogue's scopes as a person reads them.
 
-It knows rows and rules, and nothing of SQL, masks, buckets, objects or of what was published
-before. Rows are dicts by Id, as an ERP or schema kimo holds them; what it answers is a set of
-viewers for a row, and a viewer's rows and values.
+It knows rows and rules, and nothing of SQL, masks, buckets, objects or earlier payloads. Rows are
+dicts by Id, as an ERP or schema kimo holds them. It answers with the viewers of a row, and with a
+viewer's rows and values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ ACCOUNT_COLUMNS = {
 
 @dataclass(frozen=True, order=True)
 class Viewer:
-    """Whose data it is: an agent's, or those of a user of the app who works as that agent."""
+    """An agent, or a user of the app who works as that agent."""
 
     agent: str
     user: str = ""
@@ -41,9 +41,7 @@ NOBODY: Viewers = frozenset()
 
 
 class Oracle:
-    """tables: entity -> Id -> row, live rows only. The viewers are all live agents, and the users
-    beside them.
-    """
+    """tables: entity -> Id -> row, live rows only. All live agents and the users are viewers."""
 
     def __init__(
         self, tables: Tables, users: Iterable[Viewer] = (), channel_codes: Sequence[str] = ("SFA",)
@@ -62,8 +60,8 @@ class Oracle:
 
     @cached_property
     def rules(self) -> dict[str, str]:
-        found = self.rows("BusinessRuleFromErp").values()
-        return {row["Key"].casefold(): plain(row["Value"] or "") for row in found if row["Key"]}
+        rules = self.rows("BusinessRuleFromErp").values()
+        return {row["Key"].casefold(): plain(row["Value"] or "") for row in rules if row["Key"]}
 
     # --- answers
     # ----------------------------------------------------------------------------------------------
@@ -80,20 +78,18 @@ class Oracle:
     def view(
         self, viewer: Viewer, entity: str, columns: Sequence[str]
     ) -> dict[str, dict[str, Any]]:
-        """Id -> what the viewer's tablet has of the row; None in a column of which it must not
-        know.
-        """
+        """Id -> the row on the viewer's tablet. None in a column that the viewer may not see."""
         scope = self.catalog[entity].scope
         public = scope.everyone_columns if isinstance(scope, scopes.AgentColumn) else ()
-        found: dict[str, dict[str, Any]] = {}
+        view: dict[str, dict[str, Any]] = {}
         for key, row in self.rows(entity).items():
             if viewer in self.seers(entity, key):
-                found[key] = {column: row.get(column) for column in columns}
+                view[key] = {column: row.get(column) for column in columns}
             elif public and viewer in self.everyone:
-                found[key] = {
+                view[key] = {
                     column: row.get(column) if column in public else None for column in columns
                 }
-        return found
+        return view
 
     # --- scopes
     # ----------------------------------------------------------------------------------------------
@@ -159,13 +155,9 @@ class Oracle:
                     part.strip().casefold()
                     for part in (row[scope.column] or "").replace(",", "|").split("|")
                 } - {""}
-                return (
-                    self.blank(scope)
-                    if not parts
-                    else self.everyone
-                    if parts & self.channel_codes
-                    else NOBODY
-                )
+                if not parts:
+                    return self.blank(scope)
+                return self.everyone if parts & self.channel_codes else NOBODY
         raise AssertionError(f"the oracle has no answer for a scope of the kind {scope.kind}")
 
     def blank(self, scope: Any) -> Viewers:
@@ -190,20 +182,21 @@ class Oracle:
         return modes.get(self.rules.get(scope.rule.casefold(), ""), scope.modes[scope.default])
 
     def any_of(self, scope: scopes.AnyOf, entity: str, row: Row) -> Viewers:
-        """What the rules say, or the fallbacks where they name nobody; then the filters. A ring
-        speaks as one row.
+        """The rules, or the fallbacks where they name nobody, then the filters.
+
+        A ring of rows counts as one row.
         """
         ring = self.ring(entity, row)
 
         def together(optional: bool) -> Viewers:
-            said = [
+            viewers = [
                 self.by_scope(rule, entity, member)
                 for member in ring
                 for rule in scope.rules
                 if rule.optional == optional
                 and not (len(ring) > 1 and self.leads_back(rule, entity))
             ]
-            return NOBODY.union(*said)
+            return NOBODY.union(*viewers)
 
         seen = together(optional=False) or together(optional=True)
         return seen.intersection(*(self.by_scope(rule, entity, row) for rule in scope.filters))
@@ -212,9 +205,7 @@ class Oracle:
         return isinstance(rule, scopes.ViaAccount) and entity == "Account"
 
     def ring(self, entity: str, row: Row) -> list[Row]:
-        """The sites that are each other's head offices in a circle through this one: nobody sees
-        them by the circle.
-        """
+        """The sites in a circle of head offices through this one. The circle itself shows none."""
         path: list[Row] = []
         here: Row | None = row
         while entity == "Account" and here is not None and here not in path:
@@ -258,9 +249,7 @@ class Oracle:
         )
 
     def via_warehouse(self, scope: scopes.ViaWarehouse, key: str | None) -> Viewers:
-        """By the user's own warehouse, or by the warehouses of the agent where the user has
-        none.
-        """
+        """By the user's own warehouse, or by the agent's if the user has none."""
         if key is None:
             return self.blank(scope)
         by_agent = self.assigned("WarehousePerSalesAgent", "WarehouseId", key)
@@ -274,9 +263,7 @@ class Oracle:
         entity: str,
         row: Row,
     ) -> Viewers:
-        """A key of type Account is seen with that account; another type, or no key, is for
-        everybody.
-        """
+        """A key of type Account is seen with that account. Other types and no key: everybody."""
         typed = self.catalog[entity].fields[scope.key_column].references_by
         name = typed.targets.get(str(row[scope.type_column])) if typed else None
         key = row[scope.key_column]

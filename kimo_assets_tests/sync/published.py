@@ -1,6 +1,4 @@
-"""What step 3 has published of an entity, by the oracle, and what was found in stores and tablets,
-in comparable values.
-"""
+"""The payload of an entity by the oracle, and the content of tablets, in comparable values."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,29 +35,25 @@ def live_rows(world: World, entities: Sequence[str]) -> Tables:
 
 
 def payload_columns(world: World) -> dict[str, list[str]]:
-    """entity -> what its payload has: the columns read from the ERP, the Id, and the life cycle of
-    what agents edit.
-    """
+    """entity -> its payload's columns: those read from the ERP, the Id, the life cycle of edits."""
     catalog = load_catalog()
-    found: dict[str, set[str]] = {}
+    staged: dict[str, set[str]] = {}
     for name, column in world.rows(
         "SELECT table_name, column_name FROM information_schema.columns "
         "WHERE table_schema = 'integrator' AND table_name <> 'outbox'"
     ):
-        found.setdefault(name, {"Id"}).add(column)
-    for name, columns in found.items():
+        staged.setdefault(name, {"Id"}).add(column)
+    for name, columns in staged.items():
         columns |= LIFECYCLE if catalog[name].is_held_while_pending else set()
     return {
         name: [field for field in catalog[name].fields if field in columns]
-        for name, columns in found.items()
+        for name, columns in staged.items()
     }
 
 
 @dataclass(frozen=True)
 class Published:
-    """One entity as it was when step 3 ran for it: the company's rows, and the columns of its
-    payload.
-    """
+    """An entity at the time of its step 3: the company's rows, and the payload's columns."""
 
     entity: str
     oracle: Oracle
@@ -85,7 +79,7 @@ class Published:
         return self._views[viewer]
 
     def of_a_newcomer(self, viewer: Viewer) -> View:
-        """What an agent would have been given had it been there."""
+        """The rows that an agent would get who did not exist then."""
         agents = {**self.oracle.rows("SalesAgent"), viewer.agent: {"Id": viewer.agent}}
         return Published(
             self.entity, Oracle({**self.oracle.tables, "SalesAgent": agents}), self.columns
@@ -120,29 +114,29 @@ def tablet_content(file: Path, columns: Mapping[str, Sequence[str]]) -> dict[str
             name for name in names if not name.startswith(("_", "sqlite_", "settings_"))
         } == columns.keys()
         rows = {name: tablet.execute(f'SELECT * FROM "{name}"').fetchall() for name in columns}
-    assert all(len({row["Id"] for row in found}) == len(found) for found in rows.values()), (
-        "a tablet has a row twice"
-    )
+    assert all(
+        len({row["Id"] for row in entity_rows}) == len(entity_rows) for entity_rows in rows.values()
+    ), "a tablet has a row twice"
     return {
-        name: {row["Id"]: {column: row[column] for column in columns[name]} for row in found}
-        for name, found in rows.items()
+        name: {row["Id"]: {column: row[column] for column in columns[name]} for row in entity_rows}
+        for name, entity_rows in rows.items()
     }
 
 
-def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+def difference(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
     def pairs() -> Iterator[str]:
-        for key in sorted(found.keys() & expected.keys()):
-            for column in {**found[key], **expected[key]}:
+        for key in sorted(actual.keys() & expected.keys()):
+            for column in {**actual[key], **expected[key]}:
                 mine, right = (
-                    found[key].get(column, "no such column"),
+                    actual[key].get(column, "no such column"),
                     expected[key].get(column, "no such column"),
                 )
                 if mine != right:
                     yield f"{key}.{column} is {mine!r} instead of {right!r}"
 
-    told = {
-        "too many": sorted(found.keys() - expected.keys()),
-        "missing": sorted(expected.keys() - found.keys()),
+    differences = {
+        "too many": sorted(actual.keys() - expected.keys()),
+        "missing": sorted(expected.keys() - actual.keys()),
         "wrong": list(pairs()),
     }
-    return "; ".join(f"{what}: {', '.join(which)}" for what, which in told.items() if which)
+    return "; ".join(f"{kind}: {', '.join(which)}" for kind, which in differences.items() if which)

@@ -1,8 +1,6 @@
-"""A client of version 2 by the letter of docs/sync-format.md, in memory, beside the reference
-client: is the letter right?
+"""A second client, in memory, written from docs/sync-format.md alone: it tests the document.
 
-It keeps the rows of each bucket apart, so that the order in which buckets are brought up to date
-does not matter.
+It keeps the rows of each bucket apart, so the order in which buckets are updated does not matter.
 """
 
 from collections.abc import Iterator
@@ -10,15 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kimo_assets_tests.sync.store_reading import Part, Values, bucket_parts, joined, read
+from kimo_assets_tests.sync.store_reading import (
+    ListedObject,
+    Values,
+    joined,
+    objects_of_bucket,
+    read,
+)
 
-# An entity, and whether it is about its private columns.
-Place = tuple[str, bool]
+# An entity, and whether its private columns are meant.
+Owner = tuple[str, bool]
 
 
 @dataclass
-class Held:
-    """What the client has of a bucket. columns: those that the entity had then."""
+class StoredBucket:
+    """A bucket in the client. columns: those that the entity had at that sync."""
 
     state: str
     columns: Any
@@ -26,51 +30,52 @@ class Held:
 
 
 @dataclass
-class LetterClient:
+class SpecClient:
     store: Path
-    held: dict[tuple[Place, int], Held] = field(default_factory=dict)
+    stored: dict[tuple[Owner, int], StoredBucket] = field(default_factory=dict)
 
     def sync(self, manifest: dict[str, Any]) -> dict[str, dict[str, Values]]:
         """entity -> Id -> the row, as rows_for_a_new_client gives it."""
-        self.held = {
-            (place, bucket["id"]): self._brought_up_to_date(place, columns, bucket)
-            for place, columns, buckets in _places(manifest)
+        self.stored = {
+            (owner, bucket["id"]): self._updated(owner, columns, bucket)
+            for owner, columns, buckets in _buckets_of(manifest)
             for bucket in buckets
         }
-        by_place = {(*place, bucket): held.rows for (place, bucket), held in self.held.items()}
+        rows_of = {(*owner, bucket): stored.rows for (owner, bucket), stored in self.stored.items()}
         return {
-            name: joined(name, entity, by_place) for name, entity in manifest["entities"].items()
+            name: joined(name, entity, rows_of) for name, entity in manifest["entities"].items()
         }
 
-    def _brought_up_to_date(self, place: Place, columns: Any, bucket: dict[str, Any]) -> Held:
-        had = self.held.get((place, bucket["id"]))
-        if had is not None and had.columns != columns:
-            had = None
-        if had is not None and had.state == bucket["state"]:
-            return had
-        parts = list(bucket_parts(place[0], bucket, is_private=place[1]))
+    def _updated(self, owner: Owner, columns: Any, bucket: dict[str, Any]) -> StoredBucket:
+        old = self.stored.get((owner, bucket["id"]))
+        if old is not None and old.columns != columns:
+            old = None
+        if old is not None and old.state == bucket["state"]:
+            return old
+        objects = list(objects_of_bucket(owner[0], bucket, is_private=owner[1]))
         froms = [change["from"] for change in bucket["changes"]]
-        if had is not None and had.state in froms:
+        if old is not None and old.state in froms:
             rows = self._applied(
-                had.rows, [part for part in parts if part.is_change][froms.index(had.state) :]
+                old.rows,
+                [listed for listed in objects if listed.is_change][froms.index(old.state) :],
             )
         else:
-            rows = self._applied({}, [part for part in parts if part.is_needed])
+            rows = self._applied({}, [listed for listed in objects if listed.is_needed])
         assert len(rows) == bucket["rows"], (
-            f"{place}, bucket {bucket['id']}: {len(rows)} rows, listed are {bucket['rows']}"
+            f"{owner}, bucket {bucket['id']}: {len(rows)} rows, listed are {bucket['rows']}"
         )
-        return Held(bucket["state"], columns, rows)
+        return StoredBucket(bucket["state"], columns, rows)
 
-    def _applied(self, rows: dict[str, Values], parts: list[Part]) -> dict[str, Values]:
-        for part in parts:
-            content = read(self.store, part)
+    def _applied(self, rows: dict[str, Values], objects: list[ListedObject]) -> dict[str, Values]:
+        for listed in objects:
+            content = read(self.store, listed)
             rows = {
                 key: values for key, values in rows.items() if key not in content.removed
             } | content.rows
         return rows
 
 
-def _places(manifest: dict[str, Any]) -> Iterator[tuple[Place, Any, list[dict[str, Any]]]]:
+def _buckets_of(manifest: dict[str, Any]) -> Iterator[tuple[Owner, Any, list[dict[str, Any]]]]:
     for name, entity in manifest["entities"].items():
         yield (name, False), entity["columns"], entity["buckets"]
         if "private" in entity:

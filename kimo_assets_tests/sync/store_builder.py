@@ -1,7 +1,6 @@
-"""A store of the sync format, version 2, made by hand from dicts: for tests of clients, and of
-nothing else.
+"""Builds a store of the sync format, version 2, from dicts, for tests of clients.
 
-Written from docs/sync-format.md alone; it shares no line with the engine or with the client.
+It is written from docs/sync-format.md alone and shares no line with the engine or the client.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ STORE_ID = "0123456789abcdef" * 2
 
 
 def csv_of(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
-    """None is an unquoted empty field, "" a quoted one; whatever may need quotes has them."""
+    """None is an unquoted empty field, "" a quoted one. Fields that may need quotes have them."""
     return "".join(",".join(map(_field, row)) + "\n" for row in [header, *rows]).encode()
 
 
@@ -38,7 +37,7 @@ def _field(value: Any) -> str:
 
 
 @dataclass
-class HandmadeBucket:
+class BuiltBucket:
     rows: dict[str, Row]
     base: dict[str, Any]
     changes: list[dict[str, Any]] = field(default_factory=list)
@@ -59,33 +58,30 @@ def state_of(rows: Mapping[str, Row]) -> str:
 
 
 @dataclass
-class HandmadeEntity:
+class BuiltEntity:
     columns: dict[str, str]
     key: str = "Id"
     private: list[str] = field(default_factory=list)
-    buckets: dict[int, HandmadeBucket] = field(default_factory=dict)
-    private_buckets: dict[int, HandmadeBucket] = field(default_factory=dict)
+    buckets: dict[int, BuiltBucket] = field(default_factory=dict)
+    private_buckets: dict[int, BuiltBucket] = field(default_factory=dict)
 
 
-class HandmadeStore:
-    """Changes what it holds load by load; `publish` writes an agent's (or user's) manifest of how
-    it is now.
-    """
+class StoreBuilder:
+    """Changes its content load by load. `publish` writes the manifest of an agent or a user."""
 
     def __init__(self, folder: Path, store_id: str = STORE_ID) -> None:
         self.folder = folder
         self.id = store_id
         self.load = 1
-        self.entities: dict[str, HandmadeEntity] = {}
+        self.entities: dict[str, BuiltEntity] = {}
         self.settings: dict[str, Any] = {}
         self.write("store.json", {"format": "kimo-sync", "version": 2, "id": store_id})
 
-    # --- what it holds
-    # ---------------------------------------------------------------------------------------------
+    # --- content
 
-    def entity(self, name: str, *, private: Iterable[str] = (), **columns: str) -> "HandmadeStore":
-        """Without buckets yet; an entity that is there starts anew."""
-        self.entities[name] = HandmadeEntity(
+    def entity(self, name: str, *, private: Iterable[str] = (), **columns: str) -> "StoreBuilder":
+        """An entity without buckets. One of the same name is replaced."""
+        self.entities[name] = BuiltEntity(
             {"Id": "text", **columns}, private=["Id", *private] if private else []
         )
         return self
@@ -98,10 +94,8 @@ class HandmadeStore:
         *,
         private: bool = False,
         objects: int = 1,
-    ) -> "HandmadeStore":
-        """The whole bucket as it is from this load on; changes that lead to what it was before stay
-        listed.
-        """
+    ) -> "StoreBuilder":
+        """The whole bucket from this load on. Changes that lead to the same content stay listed."""
         by_key = {row["Id"]: row for row in rows}
         old = self.buckets(name, private).get(bucket)
         parts = [
@@ -115,7 +109,7 @@ class HandmadeStore:
             ],
         }
         changes = old.changes if old and state_of(old.rows) == base["state"] else []
-        self.buckets(name, private)[bucket] = HandmadeBucket(by_key, base, changes)
+        self.buckets(name, private)[bucket] = BuiltBucket(by_key, base, changes)
         return self
 
     def change(
@@ -126,7 +120,7 @@ class HandmadeStore:
         removed: Iterable[str] = (),
         *,
         private: bool = False,
-    ) -> "HandmadeStore":
+    ) -> "StoreBuilder":
         held, put, removed = self.buckets(name, private)[bucket], list(put), list(removed)
         before = state_of(held.rows)
         held.rows = {key: row for key, row in held.rows.items() if key not in removed} | {
@@ -142,7 +136,7 @@ class HandmadeStore:
 
     def rewrite(
         self, name: str, bucket: int, *, private: bool = False, objects: int = 1
-    ) -> "HandmadeStore":
+    ) -> "StoreBuilder":
         """A new base of the same content."""
         return self.base(
             name,
@@ -152,40 +146,39 @@ class HandmadeStore:
             objects=objects,
         )
 
-    def forget(
-        self, name: str, bucket: int, kept: int, *, private: bool = False
-    ) -> "HandmadeStore":
+    def forget(self, name: str, bucket: int, kept: int, *, private: bool = False) -> "StoreBuilder":
         """Lists the last changes only, and those that the base needs."""
         held = self.buckets(name, private)[bucket]
         needed = sum(change["load"] > held.base["load"] for change in held.changes)
         held.changes = held.changes[max(0, len(held.changes) - max(kept, needed)) :]
         return self
 
-    def drop(self, name: str, bucket: int, *, private: bool = False) -> "HandmadeStore":
+    def drop(self, name: str, bucket: int, *, private: bool = False) -> "StoreBuilder":
         del self.buckets(name, private)[bucket]
         return self
 
     def setting(
         self, name: str, key: list[str], columns: dict[str, str], rows: Iterable[Row]
-    ) -> "HandmadeStore":
+    ) -> "StoreBuilder":
         objects = [self.add(csv_of(columns, [[row.get(c) for c in columns] for row in rows]))]
         self.settings[name] = {"key": key, "columns": columns, "objects": objects}
         return self
 
     def rows(self, name: str) -> list[tuple[Any, ...]]:
-        """What a client must have of the entity, by key."""
+        """The rows that a client must have of the entity, by key."""
         entity = self.entities[name]
-        known = [row for bucket in entity.private_buckets.values() for row in bucket.rows.values()]
-        private = {row["Id"]: row for row in known}
+        private_rows = [
+            row for bucket in entity.private_buckets.values() for row in bucket.rows.values()
+        ]
+        private = {row["Id"]: row for row in private_rows}
         rows = [row for bucket in entity.buckets.values() for row in bucket.rows.values()]
         whole = [{**row, **private.get(row["Id"], {})} for row in rows]
         return sorted(tuple(row.get(column) for column in entity.columns) for row in whole)
 
     # --- files
-    # ----------------------------------------------------------------------------------------------
 
-    def publish(self, agent: str = "1", user: str | None = None) -> "HandmadeStore":
-        """The manifest as it is now, and the settings; the next change is of the next load."""
+    def publish(self, agent: str = "1", user: str | None = None) -> "StoreBuilder":
+        """Writes the manifest and the settings. The next change belongs to the next load."""
         manifest = {
             "format": "kimo-sync",
             "version": 2,
@@ -221,7 +214,7 @@ class HandmadeStore:
         return document
 
     def write(self, name: str, document: Any) -> None:
-        """A document as JSON, bytes and text as they are; compressed where the name says so."""
+        """A document as JSON, bytes and text as they are, compressed if the name ends so."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         text = document if isinstance(document, bytes | str) else json.dumps(document)
@@ -229,8 +222,9 @@ class HandmadeStore:
         path.write_bytes(zstandard.compress(data) if name.endswith(".json.zst") else data)
 
     def add(self, data: bytes, rows: int | None = None, *, frames: int = 1) -> dict[str, Any]:
-        """An object of this CSV, in so many frames; rows: what a manifest says, by default what is
-        true of plain rows.
+        """An object of this CSV, in so many frames.
+
+        rows: the manifest's number, by default the right one for rows without line ends in fields.
         """
         edges = [len(data) * n // frames for n in range(frames + 1)]
         pieces = [data[start:end] for start, end in pairwise(edges)]
@@ -250,8 +244,9 @@ class HandmadeStore:
     def _object(
         self, name: str, private: bool, flagged: list[tuple[str | None, Row]]
     ) -> dict[str, Any]:
-        """Rows with what `_removed` says of them; None: a base's. Columns go backwards: their order
-        is the header's.
+        """An object of (value of `_removed`, row). The value is None in a base.
+
+        Its columns are in reverse order: a client must go by the header.
         """
         entity = self.entities[name]
         hidden = set(entity.private) - {entity.key}
@@ -269,11 +264,11 @@ class HandmadeStore:
         rows = [[flag, *(row.get(c) for c in columns)] for flag, row in flagged]
         return self.add(csv_of(["_removed", *columns], rows), len(flagged))
 
-    def buckets(self, name: str, private: bool) -> dict[int, HandmadeBucket]:
+    def buckets(self, name: str, private: bool) -> dict[int, BuiltBucket]:
         return self.entities[name].private_buckets if private else self.entities[name].buckets
 
     @staticmethod
-    def _described(entity: HandmadeEntity) -> dict[str, Any]:
+    def _described(entity: BuiltEntity) -> dict[str, Any]:
         described: dict[str, Any] = {
             "key": entity.key,
             "columns": entity.columns,
@@ -293,14 +288,12 @@ def object_name(sha256: str) -> str:
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """The folder behind a plain HTTP server: its address, and the paths that were asked for
-    so far.
-    """
-    asked: list[str] = []
+    """The folder behind a plain HTTP server: its address, and the requested paths so far."""
+    requested: list[str] = []
 
     class Handler(SimpleHTTPRequestHandler):
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            asked.append(self.path)
+            requested.append(self.path)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -309,7 +302,7 @@ def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", requested
     finally:
         server.shutdown()
         thread.join()

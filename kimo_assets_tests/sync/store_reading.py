@@ -1,6 +1,4 @@
-"""The sync store read by the letter of docs/sync-format.md, with neither the engine's nor the
-reference client's code.
-"""
+"""Reads the sync store by docs/sync-format.md alone, without code of the engine or the client."""
 
 import hashlib
 import io
@@ -22,7 +20,7 @@ _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^,"\n]*))(,|\n)')
 
 
 @dataclass(frozen=True)
-class Part:
+class ListedObject:
     """An object that a manifest lists. load: of its base or change."""
 
     entity: str
@@ -51,23 +49,23 @@ def file_of(code: str) -> str:
 
 def manifests(store: Path, folder: str = "agents") -> dict[str, dict[str, Any]]:
     """file name -> manifest, of all that are in the folder."""
-    found = (store / folder).glob("*.json.zst")
-    return {file.name: json.loads(zstandard.decompress(file.read_bytes())) for file in found}
+    files = (store / folder).glob("*.json.zst")
+    return {file.name: json.loads(zstandard.decompress(file.read_bytes())) for file in files}
 
 
-def parts(manifest: dict[str, Any]) -> Iterator[Part]:
-    """All objects that the manifest lists; those that a new client needs are `is_needed`."""
+def listed_objects(manifest: dict[str, Any]) -> Iterator[ListedObject]:
+    """All objects that the manifest lists. A new client needs those with `is_needed`."""
     for name, entity in manifest["entities"].items():
         for bucket in entity["buckets"]:
-            yield from bucket_parts(name, bucket, is_private=False)
+            yield from objects_of_bucket(name, bucket, is_private=False)
         for bucket in entity.get("private", {}).get("buckets", []):
-            yield from bucket_parts(name, bucket, is_private=True)
+            yield from objects_of_bucket(name, bucket, is_private=True)
 
 
-def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iterator[Part]:
-    """The base's objects, then the changes; they must lead from one state to the next, and to the
-    bucket's.
-    """
+def objects_of_bucket(
+    name: str, bucket: dict[str, Any], *, is_private: bool
+) -> Iterator[ListedObject]:
+    """The base's objects, then the changes. They must lead to the bucket's state."""
     base, changes = bucket["base"], bucket["changes"]
     later = [change for change in changes if change["load"] > base["load"]]
     assert changes[len(changes) - len(later) :] == later, (
@@ -79,7 +77,7 @@ def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iter
         f"{name}: a gap in {changes}"
     )
     for listed in base["objects"]:
-        yield Part(
+        yield ListedObject(
             name,
             listed["sha256"],
             listed["rows"],
@@ -89,7 +87,7 @@ def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iter
             load=base["load"],
         )
     for change in changes:
-        yield Part(
+        yield ListedObject(
             name,
             change["sha256"],
             change["rows"],
@@ -102,18 +100,18 @@ def bucket_parts(name: str, bucket: dict[str, Any], *, is_private: bool) -> Iter
         )
 
 
-def features(found: list[dict[str, Any]]) -> set[str]:
-    """What occurs in the manifests, in words."""
+def features(manifests: list[dict[str, Any]]) -> set[str]:
+    """The features of the format that occur in the manifests."""
     buckets = [
         bucket
-        for manifest in found
+        for manifest in manifests
         for entity in manifest["entities"].values()
         for bucket in (*entity["buckets"], *entity.get("private", {}).get("buckets", []))
     ]
     times = Counter(bucket["id"] for bucket in buckets)
     met = {
         "a change": any(bucket["changes"] for bucket in buckets),
-        "a shared bucket": any(1 < count < len(found) for count in times.values()),
+        "a shared bucket": any(1 < count < len(manifests) for count in times.values()),
         "a base after changes": any(
             0 < change["load"] == b["base"]["load"] for b in buckets for change in b["changes"]
         ),
@@ -123,7 +121,7 @@ def features(found: list[dict[str, Any]]) -> set[str]:
             for change in bucket["changes"]
         ),
     }
-    return {what for what, is_met in met.items() if is_met}
+    return {feature for feature, is_met in met.items() if is_met}
 
 
 @cache
@@ -164,50 +162,51 @@ def _records(text: str) -> Iterator[list[str | None]]:
             record = []
 
 
-def read(store: Path, part: Part) -> Content:
+def read(store: Path, listed: ListedObject) -> Content:
     """The object, its hash, size and count verified."""
-    data = (store / "objects" / part.sha256[:2] / f"{part.sha256}.csv.zst").read_bytes()
-    assert hashlib.sha256(data).hexdigest() == part.sha256
+    data = (store / "objects" / listed.sha256[:2] / f"{listed.sha256}.csv.zst").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == listed.sha256
     content = _content(data)
     assert (len(data), len(content.rows) + len(content.removed)) == (
-        part.byte_count,
-        part.row_count,
-    ), part
+        listed.byte_count,
+        listed.row_count,
+    ), listed
     return content
 
 
 def rows_for_a_new_client(store: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Values]]:
-    """entity -> Id -> the row that a client has which takes everything anew; columns that nothing
-    tells are None.
-    """
-    by_place: dict[tuple[str, bool, int], dict[str, Values]] = {}
-    for part in sorted(parts(manifest), key=lambda part: (part.is_change, part.load)):
-        if part.is_needed:
-            content = read(store, part)
-            rows = by_place.setdefault((part.entity, part.is_private, part.bucket), {})
+    """entity -> Id -> the row in a client that fetches everything. Missing values are None."""
+    rows_of: dict[tuple[str, bool, int], dict[str, Values]] = {}
+    for listed in sorted(
+        listed_objects(manifest), key=lambda listed: (listed.is_change, listed.load)
+    ):
+        if listed.is_needed:
+            content = read(store, listed)
+            rows = rows_of.setdefault((listed.entity, listed.is_private, listed.bucket), {})
             for key in content.removed:
                 assert rows.pop(key, None) is not None, (
-                    f"{part} removes {key}, which is not in its bucket"
+                    f"{listed} removes {key}, which is not in its bucket"
                 )
             rows.update(content.rows)
-    return {name: joined(name, entity, by_place) for name, entity in manifest["entities"].items()}
+    return {name: joined(name, entity, rows_of) for name, entity in manifest["entities"].items()}
 
 
 def joined(
-    name: str, entity: dict[str, Any], by_place: Mapping[tuple[str, bool, int], dict[str, Values]]
+    name: str, entity: dict[str, Any], rows_of: Mapping[tuple[str, bool, int], dict[str, Values]]
 ) -> dict[str, Values]:
-    """The rows of all buckets together, private columns beside the others. by_place: entity,
-    whether private, bucket.
+    """The rows of all buckets together, private columns beside the others.
+
+    rows_of: (entity, whether private, bucket) -> its rows.
     """
-    found: dict[str, Values] = {}
+    whole: dict[str, Values] = {}
     public: set[str] = set()
     private: set[str] = set()
-    for (owner, is_private, _), rows in sorted(by_place.items(), key=lambda item: item[0][1]):
+    for (owner, is_private, _), rows in sorted(rows_of.items(), key=lambda item: item[0][1]):
         if owner == name:
             mine = private if is_private else public
             assert not mine & rows.keys(), f"{name}: {mine & rows.keys()} are in two buckets"
             mine.update(rows)
             for key, values in rows.items():
-                found[key] = found.get(key, dict.fromkeys(entity["columns"])) | values
+                whole[key] = whole.get(key, dict.fromkeys(entity["columns"])) | values
     assert not private or private <= public, f"{name}: {private - public} are private only"
-    return found
+    return whole

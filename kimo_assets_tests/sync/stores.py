@@ -1,6 +1,4 @@
-"""Sync stores written by hand, object for object, for what looks at them: no engine, no
-database.
-"""
+"""Sync stores written object for object, for tests of inspection. No engine, no database."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,9 +18,7 @@ Listed = dict[str, Any]
 
 @dataclass
 class HandStore:
-    """A store in a folder, whose rows have an Id and a Name: "C1" is the row C1, "C1=Bar" the same
-    with a Name.
-    """
+    """A store in a folder. Rows have an Id and a Name: "C1" is a row, "C1=Bar" one with a Name."""
 
     folder: Path
     number: int = 0
@@ -81,7 +77,7 @@ class HandStore:
     def bucket(
         self, base: Listed, *changes: Listed, rows: int | None = None, number: int | None = None
     ) -> Listed:
-        """rows: how many it has in the end, where that is not what its base has."""
+        """rows: how many it has in the end, if that is not the number of its base."""
         self.number += 1
         end = (
             changes[-1]["state"]
@@ -107,7 +103,7 @@ class HandStore:
         private: Sequence[Listed] = (),
         **entities: Sequence[Listed],
     ) -> dict[str, Any]:
-        """The manifest of an agent: buckets by entity; private ones are SalesAgent's."""
+        """The manifest of an agent: buckets by entity. Private ones are SalesAgent's."""
         described: dict[str, Any] = {
             name: {"key": "Id", "columns": {"Id": "text", "Name": "text"}, "buckets": list(buckets)}
             for name, buckets in entities.items()

@@ -1,6 +1,4 @@
-"""What a later preparation writes: changes where much stays the same, and never a foreign row in
-anything that is listed.
-"""
+"""A later preparation writes changes where much stays, and lists no foreign row anywhere."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -30,17 +28,15 @@ def sync(world: World, agent: str) -> SyncReport:
 
 
 def listed_texts(world: World, agent: str, entity: str) -> list[str]:
-    """Everything that the agent's manifest lists of the entity, also what it needs only when it is
-    behind.
-    """
-    found = manifest_of(world.store, agent)["entities"][entity]["buckets"]
-    hashes = [listed["sha256"] for bucket in found for listed in bucket["base"]["objects"]]
-    hashes += [change["sha256"] for bucket in found for change in bucket["changes"]]
+    """All objects of the entity that the agent's manifest lists, old changes too."""
+    listed = manifest_of(world.store, agent)["entities"][entity]["buckets"]
+    hashes = [listed["sha256"] for bucket in listed for listed in bucket["base"]["objects"]]
+    hashes += [change["sha256"] for bucket in listed for change in bucket["changes"]]
     return [text_of(world.store, sha256) for sha256 in hashes]
 
 
 def company(world: World, of: str = "1", **tables: Sequence[Row]) -> None:
-    """Agents 1 and 2; 300 customers, all of agent `of` but the last, which is of 2."""
+    """Agents 1 and 2, and 300 customers: all belong to agent `of`, the last one to agent 2."""
     world.erp(
         SalesAgent=agents("1", "2"),
         Account=[{"Id": key, "Name": f"name {key}"} for key in ACCOUNTS],
@@ -153,7 +149,7 @@ def test_others_fetch_nothing_again_when_one_agent_is_restricted_to_a_trademark(
         sync(world, agent)
     world.erp(TrademarkPerUser=links("TrademarkId", "SalesAgentId", "X 3", "T 2"))
     world.done()
-    assert {agent: len(found.split()) for agent, found in world.seen("Item").items()} == {
+    assert {agent: len(ids.split()) for agent, ids in world.seen("Item").items()} == {
         "1": 300,
         "2": 200,
         "3": 0,
@@ -162,7 +158,7 @@ def test_others_fetch_nothing_again_when_one_agent_is_restricted_to_a_trademark(
     assert sync_agent(world.config.sync_store, "1", again).rows > 300
     world.erp(Item=[*items[1:], {"Id": "new", "TrademarkId": "T"}])
     world.done()
-    assert {agent: len(found.split()) for agent, found in world.seen("Item").items()} == {
+    assert {agent: len(ids.split()) for agent, ids in world.seen("Item").items()} == {
         "1": 300,
         "2": 201,
         "3": 0,
@@ -204,11 +200,11 @@ def test_a_customer_that_moved_goes_on_with_what_belongs_to_it_when_that_is_publ
 # --------------------------------------------------------------------------------------------------
 
 
-def users(world: World, *found: tuple[str, str, str | None]) -> None:
+def users(world: World, *rows: tuple[str, str, str | None]) -> None:
     """(user, agent, warehouse)"""
     values = ", ".join(
         f"('{user}', '{user}', '{agent}', {'NULL' if house is None else repr(house)}, 1)"
-        for user, agent, house in found
+        for user, agent, house in rows
     )
     world.execute('DELETE FROM kimo."User"')
     world.execute(
@@ -278,8 +274,8 @@ def test_why_goes_by_the_users_own_warehouse(world: World) -> None:
     entity = load_catalog()["ItemOfflineAvailability"]
 
     def answer(key: str, user: str | None) -> tuple[bool | None, bool | None]:
-        found = explain_visibility(world.config, world.database, "1", entity, key, user=user)
-        return found.sees, found.published
+        result = explain_visibility(world.config, world.database, "1", entity, key, user=user)
+        return result.sees, result.published
 
     assert {
         (key, user): answer(key, user) for key in ("aX", "aZ") for user in (None, "bruno", "anna")

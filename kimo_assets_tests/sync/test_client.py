@@ -4,10 +4,10 @@ from pathlib import Path
 
 from kimo_assets.sync.client.client import SyncReport
 from kimo_assets_tests.sync.client_support import A, B, C, query, received, refused, sync
-from kimo_assets_tests.sync.store_builder import HandmadeStore
+from kimo_assets_tests.sync.store_builder import StoreBuilder
 
 
-def test_the_first_sync_brings_everything(store: HandmadeStore, tablet: Path) -> None:
+def test_the_first_sync_brings_everything(store: StoreBuilder, tablet: Path) -> None:
     result = sync(store, tablet)
     assert (
         received(store, tablet, "Account")
@@ -33,7 +33,7 @@ def test_the_first_sync_brings_everything(store: HandmadeStore, tablet: Path) ->
 
 
 def test_a_sync_without_news_fetches_two_small_files_and_leaves_the_file_alone(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
     sync(store, tablet)
     before = tablet.read_bytes(), tablet.stat().st_mtime_ns
@@ -49,7 +49,7 @@ def test_a_sync_without_news_fetches_two_small_files_and_leaves_the_file_alone(
     assert (tablet.read_bytes(), tablet.stat().st_mtime_ns) == before
 
 
-def test_a_later_sync_brings_the_changes_only(store: HandmadeStore, tablet: Path) -> None:
+def test_a_later_sync_brings_the_changes_only(store: StoreBuilder, tablet: Path) -> None:
     sync(store, tablet)
     for object_file in store.objects():
         object_file.unlink()
@@ -66,7 +66,7 @@ def test_a_later_sync_brings_the_changes_only(store: HandmadeStore, tablet: Path
 
 
 def test_a_client_that_was_away_too_long_starts_at_the_base(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
     sync(store, tablet)
     store.change("Account", 1, put=[A | {"Name": "newer"}]).publish()
@@ -80,11 +80,9 @@ def test_a_client_that_was_away_too_long_starts_at_the_base(
 
 
 def test_a_row_that_was_in_another_bucket_meanwhile_is_there_still(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
-    """Bucket 1 has its old state again, so a client has nothing to do with it; it must not lose the
-    row to bucket 2.
-    """
+    """Bucket 1 has its old state again, so the client skips it. It must not lose the row."""
     sync(store, tablet)
     store.change("Account", 1, removed=["A"]).change("Account", 2, put=[A]).publish()
     store.change("Account", 1, put=[A]).change(
@@ -95,7 +93,7 @@ def test_a_row_that_was_in_another_bucket_meanwhile_is_there_still(
 
 
 def test_a_client_that_has_a_state_of_long_ago_takes_the_last_way_from_it(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
     sync(store, tablet)
     for name in ("x", "name A", "y"):
@@ -105,7 +103,7 @@ def test_a_client_that_has_a_state_of_long_ago_takes_the_last_way_from_it(
 
 
 def test_a_bucket_that_is_not_listed_any_more_leaves_with_its_rows(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
     sync(store, tablet)
     store.drop("Account", 2).publish()
@@ -114,7 +112,7 @@ def test_a_bucket_that_is_not_listed_any_more_leaves_with_its_rows(
 
 
 def test_an_entity_that_is_no_longer_published_leaves_the_file(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
     sync(store, tablet)
     del store.entities["Zone"]
@@ -123,14 +121,14 @@ def test_an_entity_that_is_no_longer_published_leaves_the_file(
     assert query(tablet, "SELECT name FROM sqlite_master WHERE name = 'Zone'") == []
 
 
-def test_an_entity_without_rows_has_a_table(store: HandmadeStore, tablet: Path) -> None:
+def test_an_entity_without_rows_has_a_table(store: StoreBuilder, tablet: Path) -> None:
     store.entity("Contact", Name="text").base("Account", 9, []).publish()
     assert sync(store, tablet).entities_changed == 3
     assert received(store, tablet, "Contact") == []
 
 
 def test_an_entity_of_other_columns_is_taken_from_its_bases(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
     sync(store, tablet)
     store.entity("Account", Name="text", Phone="text")
@@ -144,11 +142,11 @@ def test_an_entity_of_other_columns_is_taken_from_its_bases(
 
 
 def test_private_columns_complete_the_rows_of_which_the_agent_may_know_them(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
-    known = [{"Id": "A", "Phone": "1"}]
+    private = [{"Id": "A", "Phone": "1"}]
     store.entity("SalesAgent", private=["Phone"], Name="text", Phone="text")
-    store.base("SalesAgent", 4, [A, B]).base("SalesAgent", 5, known, private=True).publish()
+    store.base("SalesAgent", 4, [A, B]).base("SalesAgent", 5, private, private=True).publish()
     sync(store, tablet)
     assert received(store, tablet, "SalesAgent") == [("A", "name A", "1"), ("B", "name B", None)]
 
@@ -163,7 +161,7 @@ def test_private_columns_complete_the_rows_of_which_the_agent_may_know_them(
     assert received(store, tablet, "SalesAgent") == [("A", "new", None), ("B", "name B", None)]
 
 
-def test_settings_are_tables_too_and_are_replaced_whole(store: HandmadeStore, tablet: Path) -> None:
+def test_settings_are_tables_too_and_are_replaced_whole(store: StoreBuilder, tablet: Path) -> None:
     columns = {"Role": "text", "Key": "text", "Value": "text"}
     rows = [{"Role": None, "Key": "k", "Value": "1"}, {"Role": "r", "Key": "k", "Value": ""}]
     store.setting("Account", ["Role", "Key"], columns, rows).publish()
@@ -184,7 +182,7 @@ def test_settings_are_tables_too_and_are_replaced_whole(store: HandmadeStore, ta
     assert query(tablet, "SELECT name FROM sqlite_master WHERE name LIKE 'settings%'") == []
 
 
-def test_a_user_gets_the_users_manifest(store: HandmadeStore, tablet: Path) -> None:
+def test_a_user_gets_the_users_manifest(store: StoreBuilder, tablet: Path) -> None:
     store.drop("Account", 2).publish("1", user="m.rossi")
     assert sync(store, tablet, user="m.rossi").rows == 3
     assert (store.folder / "users/m%2Erossi.json.zst").exists()
@@ -198,10 +196,10 @@ def test_a_user_gets_the_users_manifest(store: HandmadeStore, tablet: Path) -> N
     )
 
 
-def test_progress_is_told_in_bytes(store: HandmadeStore, tablet: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    sync(store, tablet, on_progress=lambda *what: told.append(what))
+def test_progress_is_told_in_bytes(store: StoreBuilder, tablet: Path) -> None:
+    calls: list[tuple[str, int, int]] = []
+    sync(store, tablet, on_progress=lambda *call: calls.append(call))
     total = sum(file.stat().st_size for file in store.objects())
-    assert [what for what, _, _ in told] == ["fetch"] * 3 + ["write"] * 3
-    assert told[2] == ("fetch", total, total)
-    assert told[5] == ("write", total, total)
+    assert [call for call, _, _ in calls] == ["fetch"] * 3 + ["write"] * 3
+    assert calls[2] == ("fetch", total, total)
+    assert calls[5] == ("write", total, total)

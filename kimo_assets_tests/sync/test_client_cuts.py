@@ -1,6 +1,4 @@
-"""A sync that is cut anywhere leaves the old state, and the next one fetches only what the first
-had not.
-"""
+"""A sync that is cut anywhere leaves the old state. The next one fetches only what is missing."""
 
 import resource
 import signal
@@ -16,8 +14,8 @@ import pytest
 from kimo_assets.errors import StoreError
 from kimo_assets.sync.client.client import sync_agent
 from kimo_assets_tests.support.crash_semaphore import forkserver
-from kimo_assets_tests.sync.crash_process import sync_and_die
-from kimo_assets_tests.sync.store_builder import HandmadeStore, served
+from kimo_assets_tests.sync.crash_process import sync_and_crash
+from kimo_assets_tests.sync.store_builder import StoreBuilder, served
 
 BUCKETS = range(1, 9)
 
@@ -29,9 +27,9 @@ def rows_of(bucket: int, kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> HandmadeStore:
-    """A store with the second load; the first is in the tablet already."""
-    made = HandmadeStore(tmp_path / "store").entity("Account", Name="text")
+def store(tmp_path: Path) -> StoreBuilder:
+    """A store with the second load. The tablet has the first one already."""
+    made = StoreBuilder(tmp_path / "store").entity("Account", Name="text")
     for bucket in BUCKETS:
         made.base("Account", bucket, rows_of(bucket, "old"))
     made.publish()
@@ -58,12 +56,12 @@ POINTS = [(step, count) for step in ("fetch", "write") for count in (1, 5, 8)]
 
 @pytest.mark.parametrize(("step", "count"), POINTS)
 def test_a_killed_sync_leaves_the_old_state_and_what_it_fetched(
-    store: HandmadeStore, tmp_path: Path, step: str, count: int
+    store: StoreBuilder, tmp_path: Path, step: str, count: int
 ) -> None:
     file = tmp_path / "tablet.sqlite"
     before = content(file)
     with served(store.folder) as (url, asked):
-        process = forkserver().Process(target=sync_and_die, args=(url, str(file), step, count))
+        process = forkserver().Process(target=sync_and_crash, args=(url, str(file), step, count))
         process.start()
         process.join()
         assert process.exitcode == -signal.SIGKILL
@@ -85,7 +83,7 @@ def test_a_killed_sync_leaves_the_old_state_and_what_it_fetched(
     assert not (tmp_path / "tablet.sqlite.part").exists()
 
 
-def test_what_was_damaged_meanwhile_is_fetched_again(store: HandmadeStore, tmp_path: Path) -> None:
+def test_what_was_damaged_meanwhile_is_fetched_again(store: StoreBuilder, tmp_path: Path) -> None:
     file, parts = tmp_path / "tablet.sqlite", tmp_path / "tablet.sqlite.part"
     missing = store.entities["Account"].buckets[8].changes[-1]["sha256"]
     path = next(path for path in store.objects() if missing in path.name)
@@ -101,7 +99,7 @@ def test_what_was_damaged_meanwhile_is_fetched_again(store: HandmadeStore, tmp_p
 
 
 def test_parts_of_a_sync_that_nobody_needs_any_more_go_with_the_next(
-    store: HandmadeStore, tmp_path: Path
+    store: StoreBuilder, tmp_path: Path
 ) -> None:
     parts = tmp_path / "tablet.sqlite.part"
     parts.mkdir()
@@ -122,7 +120,7 @@ def room_for(file_bytes: int) -> Iterator[None]:
 
 
 def test_a_full_disk_while_fetching_is_told_and_changes_nothing(
-    store: HandmadeStore, tmp_path: Path
+    store: StoreBuilder, tmp_path: Path
 ) -> None:
     file = tmp_path / "tablet.sqlite"
     before = file.read_bytes()
@@ -137,7 +135,7 @@ def test_a_full_disk_while_fetching_is_told_and_changes_nothing(
 
 
 def test_a_full_disk_while_writing_is_told_and_changes_nothing(
-    store: HandmadeStore, tmp_path: Path
+    store: StoreBuilder, tmp_path: Path
 ) -> None:
     file = tmp_path / "new.sqlite"
     with room_for(30_000), pytest.raises(StoreError, match=r"cannot be written .*is the disk full"):

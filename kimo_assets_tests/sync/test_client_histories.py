@@ -1,6 +1,4 @@
-"""Whatever happened in a store while a client was away: its file is the model's after every
-sync.
-"""
+"""After any history of a store, a sync brings the client's file to the model's content."""
 
 import shutil
 import sqlite3
@@ -14,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kimo_assets.sync.client.client import sync_agent
-from kimo_assets_tests.sync.store_builder import HandmadeStore, Row
+from kimo_assets_tests.sync.store_builder import Row, StoreBuilder
 
 BUCKETS = (1, 2, 3)
 # (bucket or None for nowhere, value): what a load says of some keys; few of each, so that rows go
@@ -25,9 +23,7 @@ _NEWS = st.dictionaries(st.sampled_from("ABCD"), _PLACES, max_size=3)
 
 @dataclass(frozen=True)
 class Load:
-    """What one load does. written: how a changed bucket is: a change, a base, or both. kept: old
-    changes still listed.
-    """
+    """One load. written: a change, a base, or both for a changed bucket. kept: old changes."""
 
     news: dict[str, tuple[int | None, str | None]]
     written: dict[int, str]
@@ -55,12 +51,10 @@ _LOADS = st.lists(
 
 
 class World:
-    """A store of one entity, and a second one that is the first's private columns, both with the
-    same history.
-    """
+    """A store of an entity, and of its private columns, both with the same history."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = HandmadeStore(folder / "store")
+        self.store = StoreBuilder(folder / "store")
         self.folder = folder
         self.columns = {"V": "text", "P": "text"}
         self.places: dict[str, tuple[int, Row]] = {}
@@ -88,8 +82,8 @@ class World:
         number = bucket + 10 if private else bucket  # no two buckets of a store have one number
         rows = {
             key: {c: row[c] for c in columns}
-            for key, (place, row) in self.places.items()
-            if place == bucket
+            for key, (bucket_of_row, row) in self.places.items()
+            if bucket_of_row == bucket
         }
         held = store.buckets("E", private).get(number)
         if rows and (held is None or (load.written[bucket] == "base" and held.rows != rows)):
@@ -113,9 +107,9 @@ class World:
         sync_agent(str(self.store.folder), "1", file)
         columns = ", ".join(self.store.entities["E"].columns)
         with closing(sqlite3.connect(file)) as connection:
-            found = connection.execute(f"SELECT {columns} FROM E ORDER BY Id").fetchall()
+            rows = connection.execute(f"SELECT {columns} FROM E ORDER BY Id").fetchall()
             buckets = dict(connection.execute("SELECT Id, _bucket FROM E"))
-        assert found == self.expected()
+        assert rows == self.expected()
         assert buckets == {key: bucket for key, (bucket, _) in self.places.items()}
 
     def expected(self) -> list[tuple[Any, ...]]:

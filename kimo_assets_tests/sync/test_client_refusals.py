@@ -13,10 +13,10 @@ from kimo_assets.errors import StoreError
 from kimo_assets.sync.client.client import read_manifest, sync_agent
 from kimo_assets.sync.store.store import Store
 from kimo_assets_tests.sync.client_support import A, B, C, received, refused, sync
-from kimo_assets_tests.sync.store_builder import HandmadeStore, csv_of
+from kimo_assets_tests.sync.store_builder import StoreBuilder, csv_of
 
 
-def test_a_missing_object_is_named_and_nothing_changes(store: HandmadeStore, tablet: Path) -> None:
+def test_a_missing_object_is_named_and_nothing_changes(store: StoreBuilder, tablet: Path) -> None:
     sync(store, tablet)
     store.change("Zone", 3, put=[{"Id": "N", "Description": "new"}]).publish()
     sha256 = store.entities["Zone"].buckets[3].changes[-1]["sha256"]
@@ -26,7 +26,7 @@ def test_a_missing_object_is_named_and_nothing_changes(store: HandmadeStore, tab
     assert "step 3" in message
 
 
-def test_a_damaged_object_is_named_and_nothing_changes(store: HandmadeStore, tablet: Path) -> None:
+def test_a_damaged_object_is_named_and_nothing_changes(store: StoreBuilder, tablet: Path) -> None:
     path = store.objects()[0]
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
     message = refused(store, tablet)
@@ -85,29 +85,29 @@ CHANGES: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("why", BASES)
+@pytest.mark.parametrize("fault", BASES)
 def test_a_base_that_is_not_as_the_format_says_is_refused(
-    store: HandmadeStore, tablet: Path, why: str
+    store: StoreBuilder, tablet: Path, fault: str
 ) -> None:
-    data, said = BASES[why]
+    data, sentence = BASES[fault]
     store.base("Account", 1, [A, B])
     store.entities["Account"].buckets[1].base["objects"] = [store.add_raw(data, 2)]
     store.publish()
     message = refused(store, tablet)
-    assert said in message
+    assert sentence in message
     assert "Account: the object " in message
 
 
-@pytest.mark.parametrize("why", CHANGES)
+@pytest.mark.parametrize("fault", CHANGES)
 def test_a_change_that_is_not_as_the_format_says_is_refused(
-    store: HandmadeStore, tablet: Path, why: str
+    store: StoreBuilder, tablet: Path, fault: str
 ) -> None:
     sync(store, tablet)
-    data, said = CHANGES[why]
+    data, sentence = CHANGES[fault]
     store.change("Account", 1, put=[A | {"Name": "x"}, B | {"Name": "y"}])
     store.entities["Account"].buckets[1].changes[-1].update(store.add_raw(data, 2))
     store.publish()
-    assert said in refused(store, tablet)
+    assert sentence in refused(store, tablet)
 
 
 def edited(
@@ -200,19 +200,19 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("why", MANIFESTS)
+@pytest.mark.parametrize("fault", MANIFESTS)
 def test_a_manifest_that_is_not_as_the_format_says_is_refused(
-    store: HandmadeStore, tablet: Path, why: str
+    store: StoreBuilder, tablet: Path, fault: str
 ) -> None:
-    edit, said = MANIFESTS[why]
+    edit, sentence = MANIFESTS[fault]
     store.write("agents/1.json.zst", edit(store.manifest()))
     message = refused(store, tablet)
-    assert said in message
+    assert sentence in message
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\xff"])
 @pytest.mark.parametrize(
-    ("name", "what"),
+    ("name", "document"),
     [
         ("agents/1.json.zst", "the manifest of agent '1'"),
         ("store.json", "store.json"),
@@ -220,30 +220,30 @@ def test_a_manifest_that_is_not_as_the_format_says_is_refused(
     ],
 )
 def test_a_document_that_is_none_is_refused(
-    store: HandmadeStore, tablet: Path, name: str, what: str, text: str
+    store: StoreBuilder, tablet: Path, name: str, document: str, text: str
 ) -> None:
     sync(store, tablet)
     store.write(name, text)
     assert (
-        f"{what} is not JSON" in (message := refused(store, tablet))
-        or f"{what} is not a JSON object" in message
+        f"{document} is not JSON" in (message := refused(store, tablet))
+        or f"{document} is not a JSON object" in message
     )
 
 
-def test_members_that_are_not_known_are_ignored(store: HandmadeStore, tablet: Path) -> None:
+def test_members_that_are_not_known_are_ignored(store: StoreBuilder, tablet: Path) -> None:
     manifest = store.manifest()
-    for place in (
+    for member in (
         manifest,
         manifest["entities"]["Zone"],
         first_bucket(manifest),
         first_bucket(manifest)["base"],
     ):
-        place["hint"] = {"of": "tomorrow"}
+        member["hint"] = {"of": "tomorrow"}
     store.write("agents/1.json.zst", manifest)
     assert sync(store, tablet).rows == 4
 
 
-def test_a_key_in_two_buckets_is_refused(store: HandmadeStore, tablet: Path) -> None:
+def test_a_key_in_two_buckets_is_refused(store: StoreBuilder, tablet: Path) -> None:
     store.change("Account", 2, put=[A]).publish()
     assert "Account: the sync came to 4 rows of 3 keys, the manifest says 4" in refused(
         store, tablet
@@ -251,21 +251,21 @@ def test_a_key_in_two_buckets_is_refused(store: HandmadeStore, tablet: Path) -> 
 
 
 def test_a_place_without_a_store_is_told_so(tmp_path: Path, tablet: Path) -> None:
-    for place in (tmp_path / "nowhere", tmp_path):
+    for folder in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(
             StoreError, match=r"There is no sync store at .*: store\.json is not there"
         ):
-            sync_agent(str(place), "1", tablet)
+            sync_agent(str(folder), "1", tablet)
     with pytest.raises(StoreError, match="cannot be opened: Protocol not known: gopher"):
         sync_agent("gopher://store", "1", tablet)
     assert not tablet.exists()
 
 
-def test_an_unknown_agent_is_told_so(store: HandmadeStore, tablet: Path) -> None:
+def test_an_unknown_agent_is_told_so(store: StoreBuilder, tablet: Path) -> None:
     assert "holds no payload for agent '9'" in refused(store, tablet, "9")
 
 
-def test_a_file_belongs_to_one_agent(store: HandmadeStore, tablet: Path) -> None:
+def test_a_file_belongs_to_one_agent(store: StoreBuilder, tablet: Path) -> None:
     sync(store, tablet)
     store.publish("2")
     assert "holds the data of agent '1'. Give agent '2' a file of its own" in refused(
@@ -273,9 +273,9 @@ def test_a_file_belongs_to_one_agent(store: HandmadeStore, tablet: Path) -> None
     )
 
 
-def test_a_file_belongs_to_one_store(store: HandmadeStore, tablet: Path, tmp_path: Path) -> None:
+def test_a_file_belongs_to_one_store(store: StoreBuilder, tablet: Path, tmp_path: Path) -> None:
     sync(store, tablet)
-    other = HandmadeStore(tmp_path / "other", "f" * 32).entity("Zone").publish()
+    other = StoreBuilder(tmp_path / "other", "f" * 32).entity("Zone").publish()
     assert (
         "another company's store (id 0123456789abcdef0123456789abcdef, this one's is ffff"
         in refused(other, tablet)
@@ -283,11 +283,11 @@ def test_a_file_belongs_to_one_store(store: HandmadeStore, tablet: Path, tmp_pat
 
 
 def test_a_store_that_was_emptied_and_filled_again_is_the_same_store(
-    store: HandmadeStore, tablet: Path, tmp_path: Path
+    store: StoreBuilder, tablet: Path, tmp_path: Path
 ) -> None:
     sync(store, tablet)
     filled = (
-        HandmadeStore(tmp_path / "filled")
+        StoreBuilder(tmp_path / "filled")
         .entity("Account", Name="text")
         .base("Account", 7, [B, C])
         .publish()
@@ -296,7 +296,7 @@ def test_a_store_that_was_emptied_and_filled_again_is_the_same_store(
     assert received(filled, tablet, "Account") == filled.rows("Account")
 
 
-def test_a_file_that_is_something_else_is_left_alone(store: HandmadeStore, tablet: Path) -> None:
+def test_a_file_that_is_something_else_is_left_alone(store: StoreBuilder, tablet: Path) -> None:
     tablet.write_text("not a database, but somebody's notes " * 100)
     assert "is not a SQLite file of this client" in refused(store, tablet)
     tablet.unlink()
@@ -308,7 +308,7 @@ def test_a_file_that_is_something_else_is_left_alone(store: HandmadeStore, table
 
 
 def test_a_file_of_the_first_version_is_told_to_stay_behind(
-    store: HandmadeStore, tablet: Path
+    store: StoreBuilder, tablet: Path
 ) -> None:
     with closing(sqlite3.connect(tablet)) as file:
         file.execute("CREATE TABLE _kimo_sync (entity TEXT PRIMARY KEY, state TEXT NOT NULL)")
@@ -316,7 +316,7 @@ def test_a_file_of_the_first_version_is_told_to_stay_behind(
     assert "was made by an earlier version of this client. Give --to a new file's name." in message
 
 
-def test_a_file_of_another_version_is_refused(store: HandmadeStore, tablet: Path) -> None:
+def test_a_file_of_another_version_is_refused(store: StoreBuilder, tablet: Path) -> None:
     sync(store, tablet)
     with closing(sqlite3.connect(tablet)) as file, file:
         file.execute("UPDATE _kimo_file SET version = 3")
@@ -324,7 +324,7 @@ def test_a_file_of_another_version_is_refused(store: HandmadeStore, tablet: Path
 
 
 def test_a_file_in_use_is_told_so(
-    store: HandmadeStore, tablet: Path, monkeypatch: pytest.MonkeyPatch
+    store: StoreBuilder, tablet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kimo_assets.sync.client.replica._BUSY_S", 0.1)
     sync(store, tablet)
@@ -334,12 +334,12 @@ def test_a_file_in_use_is_told_so(
             sync(store, tablet)
 
 
-def test_a_folder_for_a_file_is_told_so(store: HandmadeStore, tmp_path: Path) -> None:
+def test_a_folder_for_a_file_is_told_so(store: StoreBuilder, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="SQLite refused: unable to open database file"):
         sync(store, tmp_path)
 
 
-def test_a_file_that_was_changed_by_hand_is_noticed(store: HandmadeStore, tablet: Path) -> None:
+def test_a_file_that_was_changed_by_hand_is_noticed(store: StoreBuilder, tablet: Path) -> None:
     sync(store, tablet)
     with closing(sqlite3.connect(tablet)) as file, file:
         file.execute("DELETE FROM Account WHERE Id = 'C'")
@@ -349,7 +349,7 @@ def test_a_file_that_was_changed_by_hand_is_noticed(store: HandmadeStore, tablet
     )
 
 
-def test_a_manifest_can_be_read_alone(store: HandmadeStore) -> None:
+def test_a_manifest_can_be_read_alone(store: StoreBuilder) -> None:
     manifest = read_manifest(Store(str(store.folder)), "1")
     assert manifest == store.manifest()
     with pytest.raises(StoreError, match="holds no payload for agent '9'"):

@@ -13,12 +13,12 @@ from kimo_assets.sync.client.client import sync_agent
 from kimo_assets.sync.store.store import Store
 from kimo_assets_tests.support.company import World, agents, ids, links
 from kimo_assets_tests.sync.client_support import received
-from kimo_assets_tests.sync.store_builder import HandmadeStore, served
+from kimo_assets_tests.sync.store_builder import StoreBuilder, served
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> HandmadeStore:
-    made = HandmadeStore(tmp_path / "store").entity("Account", Name="text")
+def store(tmp_path: Path) -> StoreBuilder:
+    made = StoreBuilder(tmp_path / "store").entity("Account", Name="text")
     for bucket in range(20):
         made.base("Account", bucket, [{"Id": f"{bucket}-{n}", "Name": f"{n}"} for n in range(50)])
     return made.publish("m.rossi è qui")
@@ -51,7 +51,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def uploaded(made: HandmadeStore, url: str) -> None:
+def uploaded(made: StoreBuilder, url: str) -> None:
     """By what the engine writes stores with."""
     there = Store(url)
     for path in sorted(made.folder.rglob("*.*")):
@@ -61,7 +61,7 @@ def uploaded(made: HandmadeStore, url: str) -> None:
             there.replace(str(path.relative_to(made.folder)), path.read_bytes())
 
 
-def test_a_store_at_an_s3_server(store: HandmadeStore, s3: str, tmp_path: Path) -> None:
+def test_a_store_at_an_s3_server(store: StoreBuilder, s3: str, tmp_path: Path) -> None:
     file, agent = tmp_path / "tablet.sqlite", "m.rossi è qui"
     with pytest.raises(
         StoreError, match=r"There is no sync store at s3://kimo/sync: store\.json is not there"
@@ -93,7 +93,7 @@ def test_a_bucket_that_is_not_there_and_a_server_that_is_not(s3: str, tmp_path: 
         s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_a_store_behind_a_web_server(store: HandmadeStore, tmp_path: Path) -> None:
+def test_a_store_behind_a_web_server(store: StoreBuilder, tmp_path: Path) -> None:
     file, agent = tmp_path / "tablet.sqlite", "m.rossi è qui"
     with served(store.folder) as (url, asked):
         assert sync_agent(f"{url}/", agent, file).rows == 1000
@@ -123,7 +123,7 @@ def test_step_3_prepares_at_an_s3_server_what_the_client_fetches_there(
     )
     world.done()
     assert world.seen("Account") == {"1": "A", "2": "B"}
-    assert {found.status for found in world.done().steps[3].entities.values()} == {"unchanged"}
+    assert {entity.status for entity in world.done().steps[3].entities.values()} == {"unchanged"}
     world.erp(SalesAgent=agents("1"), Zone=[*zones[1:], {"Id": "new", "Description": "new"}])
     world.done(allow_shrink=True)
     assert world.seen("Account") == {"1": "A"}

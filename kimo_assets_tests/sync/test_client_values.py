@@ -13,7 +13,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.sync.client.client import read_rows
 from kimo_assets_tests.support.company import World, agents
 from kimo_assets_tests.sync.client_support import received, sync
-from kimo_assets_tests.sync.store_builder import HandmadeStore
+from kimo_assets_tests.sync.store_builder import StoreBuilder
 
 TEXTS = [
     "plain",
@@ -51,7 +51,7 @@ TEXTS = [
     "texts", [TEXTS, [*filter(None, TEXTS)], ["plain", None, "NULL"], ["a,b", None, "\n"]]
 )
 def test_texts_of_all_kinds_are_read_as_they_were_written(
-    store: HandmadeStore, tablet: Path, texts: list[str | None]
+    store: StoreBuilder, tablet: Path, texts: list[str | None]
 ) -> None:
     store.base(
         "Account", 1, [{"Id": f"{n:02}", "Name": text} for n, text in enumerate(texts)]

@@ -1,6 +1,4 @@
-"""Wrong input and faults: a clear sentence, the old version stays readable, and the next run
-repairs.
-"""
+"""Wrong input and faults: a clear sentence, the old version stays, the next run repairs."""
 
 import json
 import os
@@ -137,9 +135,7 @@ def test_a_folder_that_is_something_else_is_refused(company: World) -> None:
 
 
 def step_3_in_a_process(company: World, before: str) -> dict[str, Any]:
-    """Step 3 in a process that does something to itself when it begins: its failures, or what it
-    raised.
-    """
+    """Step 3 in a process that runs `before` first. Returns: failures or exception."""
     program = f"""
 import json, sys
 from kimo_assets.config import load_config
@@ -174,7 +170,7 @@ def test_a_store_that_cannot_be_written_fails_with_its_name_and_nothing_else_cha
     before = manifest_of(company.store, "1")
     company.erp(Zone=[{**zone, "Description": "new"} for zone in ZONES])
     company.done(1, 2)
-    folders = [company.store, *(found for found in company.store.rglob("*") if found.is_dir())]
+    folders = [company.store, *(path for path in company.store.rglob("*") if path.is_dir())]
     with read_only(*folders):
         failures = step_3_in_a_process(
             company,

@@ -1,6 +1,4 @@
-"""The format of the sync store, read with nothing but json, zstandard and csv: what a stranger's
-client relies on.
-"""
+"""The format of the sync store, read with nothing but json, zstandard and csv."""
 
 import csv
 import hashlib
@@ -29,18 +27,16 @@ def manifest_of(store: Path, agent: str) -> dict[str, Any]:
 
 
 def objects_in(entity: dict[str, Any]) -> list[tuple[str, bool]]:
-    """(SHA-256, whether it is a change) of all objects that lead from nothing to what is in the
-    entity now, in order.
-    """
-    found: list[tuple[str, bool]] = []
+    """(SHA-256, whether it is a change) of all objects that a new client needs, in order."""
+    objects: list[tuple[str, bool]] = []
     for part in (entity, entity.get("private", {"buckets": []})):
         for bucket in part["buckets"]:
-            found += [(listed["sha256"], False) for listed in bucket["base"]["objects"]]
+            objects += [(listed["sha256"], False) for listed in bucket["base"]["objects"]]
             later = [
                 change for change in bucket["changes"] if change["load"] > bucket["base"]["load"]
             ]
-            found += [(change["sha256"], True) for change in later]
-    return found
+            objects += [(change["sha256"], True) for change in later]
+    return objects
 
 
 def rows_of(store: Path, agent: str, entity: str) -> dict[str, dict[str, str]]:

@@ -1,6 +1,4 @@
-"""Random histories of random companies: after every event each agent can fetch, and has after a
-sync, just what is right.
-"""
+"""Random histories: after every event each agent can fetch, and gets, exactly its rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -74,19 +72,19 @@ SMALL = {
 
 
 def events() -> st.SearchStrategy[Event]:
-    def of(what: str) -> st.SearchStrategy[Event]:
-        names = list(WORDY if what == "columns change" else TABLES)
+    def of(kind: str) -> st.SearchStrategy[Event]:
+        names = list(WORDY if kind == "columns change" else TABLES)
         some = st.lists(st.sampled_from(names), min_size=1, max_size=6, unique=True).map(tuple)
         return st.builds(
             Event,
-            st.just(what),
-            some if what in RESTRICTED else st.just(()),
+            st.just(kind),
+            some if kind in RESTRICTED else st.just(()),
             st.lists(edits(), min_size=2, max_size=8).map(tuple),
             st.frozensets(st.sampled_from(AGENTS)),
         )
 
     return st.sampled_from(
-        [what for what, times in HAPPENINGS.items() for _ in range(times)]
+        [kind for kind, times in HAPPENINGS.items() for _ in range(times)]
     ).flatmap(of)
 
 
@@ -118,7 +116,7 @@ def play_histories(
     length: int,
     phases: Sequence[Phase],
 ) -> set[str]:
-    """Plays random histories; returns what has happened in them."""
+    """Plays random histories. Returns: the kinds of events in them."""
     happened: set[str] = set()
 
     @settings(
@@ -133,14 +131,14 @@ def play_histories(
     @given(
         seed=st.integers(0, 1_000_000),
         numbers=NUMBERS,
-        told=st.lists(events(), min_size=length, max_size=length + 2),
+        events=st.lists(events(), min_size=length, max_size=length + 2),
     )
-    def play(seed: int, numbers: dict[str, float], told: list[Event]) -> None:
+    def play(seed: int, numbers: dict[str, float], events: list[Event]) -> None:
         history = start(folder, databases, seed)
         with numbers_of_the_engine(numbers):
-            for event in [*told, Event("from scratch", tablets=frozenset(AGENTS))]:
+            for event in [*events, Event("from scratch", tablets=frozenset(AGENTS))]:
                 history.play(event)
-                happened.add(event.what)
+                happened.add(event.kind)
 
     play()
     return happened
@@ -151,13 +149,15 @@ def test_every_agent_has_exactly_its_rows_after_any_history(
 ) -> None:
     happened = play_histories(tmp_path, databases, examples=6, length=6, phases=[Phase.generate])
     # One more history has what chance has left out, and many changes of the same tables.
-    told = ["import"] * 6 + [what for what in HAPPENINGS if what not in happened] + ["from scratch"]
+    kinds = (
+        ["import"] * 6 + [kind for kind in HAPPENINGS if kind not in happened] + ["from scratch"]
+    )
     history = start(tmp_path, databases, seed=26)
     with numbers_of_the_engine(SMALL):
-        for n, what in enumerate(told):
+        for n, kind in enumerate(kinds):
             history.play(
                 Event(
-                    what,
+                    kind,
                     ("Account", "Contact", "Item"),
                     random_edits(n, 8),
                     frozenset(AGENTS[n % 2 :: 2]),

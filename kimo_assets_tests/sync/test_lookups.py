@@ -1,6 +1,4 @@
-"""What the random histories have found: the smallest company for each fault. Strict: who mends one
-removes its mark.
-"""
+"""The smallest company for each fault that the random histories revealed."""
 
 from kimo_assets_tests.support.company import World, agents, ids, links
 from kimo_assets_tests.sync import store_reading
@@ -9,9 +7,7 @@ from kimo_assets_tests.sync import store_reading
 def seen_in_circle(
     world: World, of_a: str | None, of_b: str | None, *linked: str
 ) -> dict[str, str]:
-    """Who sees sites A and B, each the other's head office, with these reference agents and linked
-    agents ("A 1").
-    """
+    """Who sees A and B, each the other's head office, by their reference and linked agents."""
     world.erp(
         SalesAgent=agents("1", "2"),
         Account=[
@@ -75,9 +71,7 @@ def test_a_budget_can_change(world: World) -> None:
 
 
 def keys_in_objects(world: World, agent: str, entity: str) -> set[str]:
-    """The keys in all objects of the entity that the agent's manifest lists, the removed
-    ones too.
-    """
+    """The keys in all listed objects of the entity, removed ones too."""
     manifest = store_reading.manifests(world.store)[store_reading.file_of(agent)]
     listed = [part for part in store_reading.parts(manifest) if part.entity == entity]
     contents = [store_reading.read(world.store, part) for part in listed]
@@ -112,9 +106,7 @@ def test_an_agent_who_comes_later_does_not_learn_of_rows_that_were_gone_before(
 
 
 def test_a_profile_that_leaves_takes_nothing_from_the_others(world: World) -> None:
-    """Rows of agent 1 and its users' profiles: when one goes, the audience is another, the buckets
-    are the same.
-    """
+    """When a user's profile goes, the audience is another one, but the buckets are the same."""
     world.erp(
         SalesAgent=agents("1"),
         WarehousePerSalesAgent=[{"Id": "L", "WarehouseId": "P", "SalesAgentId": "1"}],

@@ -1,9 +1,7 @@
-"""The oracle itself, and a second one that is written by hand for some entities, without the
-catalogue's scopes.
+"""The oracle itself, and a second one for some entities, written without the catalogue's scopes.
 
-Random companies are imported one after another into the same database: what the second one says an
-agent sees must be what the agent's tablet holds after each import, and what `kimo why` says.
-Histories of events: test_histories.py.
+Random companies are imported one after another into the same database. After each import the second
+oracle, the agents' tablets and `kimo why` must agree. Histories of events: test_histories.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +39,7 @@ def table(first: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[lis
     """Some rows with Ids of their own, now and then none at all."""
     rows = st.lists(st.fixed_dictionaries(fields), min_size=5, max_size=9)
     return st.one_of(rows, rows, rows, st.just([])).map(
-        lambda found: [{"Id": f"{first}{n}", **row} for n, row in enumerate(found)]
+        lambda rows: [{"Id": f"{first}{n}", **row} for n, row in enumerate(rows)]
     )
 
 
@@ -49,8 +47,8 @@ def masters(codes: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[l
     """Most of the codes, each with random values."""
     row = st.fixed_dictionaries({"is there": st.sampled_from([True, True, True, False]), **fields})
     return st.tuples(*[row for _ in codes]).map(
-        lambda found: [
-            {"Id": c} | row for c, row in zip(codes, found, strict=True) if row.pop("is there")
+        lambda rows: [
+            {"Id": c} | row for c, row in zip(codes, rows, strict=True) if row.pop("is there")
         ]
     )
 
@@ -172,11 +170,11 @@ class ByHand:
             "PromotionFilter": lambda row: self.of(self.promotions, row["PromotionId"]),
             "StatisticReport": self.report,
         }
-        found = {
+        agents_of = {
             entity: {row["Id"]: who(row) for row in self.company[entity]}
             for entity, who in by_entity.items()
         }
-        return found | {
+        return agents_of | {
             "SalesAgent": dict.fromkeys(self.agents, self.agents),
             "Account": self.accounts,
             "Item": self.items,
@@ -197,9 +195,7 @@ class ByHand:
         return self.named(*(row[agent] for row in self.company[link] if row[column] == key))
 
     def assigned(self, link: str, column: str, key: str | None) -> set[str]:
-        """Agents who have the key, and agents who have none at all; everybody where there is no
-        key.
-        """
+        """Agents who have the key, and agents who have none at all. Without a key everybody."""
         restricted = self.named(*(row["SalesAgentId"] for row in self.company[link]))
         return (
             self.agents
@@ -354,14 +350,14 @@ def test_every_tablet_holds_what_the_oracle_says_after_any_sequence_of_imports(
         world.erp(**company)
         world.done(allow_shrink=True)
         expected = ByHand(company).sees()
-        for agent, entity, found in received(world, expected):
+        for agent, entity, rows in received(world, expected):
             right = {key for key, who in expected[entity].items() if agent in who}
-            assert found == right, f"import {this}, agent {agent}, {entity}"
-            rows_seen += len(found)
+            assert rows == right, f"import {this}, agent {agent}, {entity}"
+            rows_seen += len(rows)
         if this % 4 == 0:  # every row costs some queries for every agent
-            for agent, entity, found in traced(world, expected):
+            for agent, entity, rows in traced(world, expected):
                 right = {key for key, who in expected[entity].items() if agent in who}
-                assert found == right, f"import {this}, why {agent} {entity}"
+                assert rows == right, f"import {this}, why {agent} {entity}"
 
     check()
     assert next(number) >= 15
@@ -394,8 +390,8 @@ def test_two_oracles_that_were_written_apart_agree(company: Company) -> None:
     oracle = Oracle(complete(company | {"BusinessRuleFromErp": named}))
     for entity, rows in ByHand(company).sees().items():
         if entity != "SalesAgent":  # of which everybody sees a part
-            found = {key: {viewer.agent for viewer in oracle.seers(entity, key)} for key in rows}
-            assert found == rows, entity
+            seen = {key: {viewer.agent for viewer in oracle.seers(entity, key)} for key in rows}
+            assert seen == rows, entity
 
 
 def test_the_random_companies_have_an_entity_for_every_kind_of_scope() -> None:
@@ -419,23 +415,28 @@ def test_the_random_companies_have_an_entity_for_every_kind_of_scope() -> None:
 
 def features(scope: scopes.Scope) -> set[tuple[str, str]]:
     """Each kind in a scope with each of its members that says something."""
-    said = {name for name in type(scope).model_fields if getattr(scope, name)} - {"kind", "basis"}
+    settings_of_scope = {name for name in type(scope).model_fields if getattr(scope, name)} - {
+        "kind",
+        "basis",
+    }
     inner = [
         *getattr(scope, "rules", ()),
         *getattr(scope, "filters", ()),
         *getattr(scope, "modes", {}).values(),
     ]
-    return {(scope.kind, ""), *((scope.kind, name) for name in said)}.union(*map(features, inner))
+    return {(scope.kind, ""), *((scope.kind, name) for name in settings_of_scope)}.union(
+        *map(features, inner)
+    )
 
 
 def test_the_random_companies_set_every_business_rule_to_each_of_its_modes() -> None:
-    wanted: dict[str, set[str]] = {}
+    all_modes: dict[str, set[str]] = {}
 
     def visit(scope: scopes.Scope) -> None:
         if isinstance(scope, scopes.ByBusinessRule):
-            wanted.setdefault(scope.rule.casefold(), set()).update(map(plain, scope.modes))
+            all_modes.setdefault(scope.rule.casefold(), set()).update(map(plain, scope.modes))
         if isinstance(scope, scopes.ViaTrademark) and scope.enabled_by_rule:
-            wanted.setdefault(scope.enabled_by_rule.casefold(), set()).update("01")
+            all_modes.setdefault(scope.enabled_by_rule.casefold(), set()).update("01")
         for inner in (
             *getattr(scope, "rules", ()),
             *getattr(scope, "filters", ()),
@@ -448,9 +449,9 @@ def test_the_random_companies_set_every_business_rule_to_each_of_its_modes() -> 
     set_to = {
         key.casefold(): {plain(value) for value in values if value} for key, values in RULES.items()
     }
-    assert wanted.keys() == set_to.keys()
-    assert {key: modes - set_to[key] for key, modes in wanted.items()} == {
-        key: set() for key in wanted
+    assert all_modes.keys() == set_to.keys()
+    assert {key: modes - set_to[key] for key, modes in all_modes.items()} == {
+        key: set() for key in all_modes
     }
 
 
@@ -472,7 +473,7 @@ def test_of_every_entity_the_random_companies_have_rows_that_are_seen_and_rows_t
 
 
 def accounts_seen(accounts: list[Row], *linked: str) -> dict[str, str]:
-    """account -> the agents who see it; links as "A 1"."""
+    """account -> its agents. links: as "A 1"."""
     company = {
         "SalesAgent": agents("1", "2", "3"),
         "Account": [{"AccountTypeId": 2, **row} for row in accounts],

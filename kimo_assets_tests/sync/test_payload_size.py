@@ -1,6 +1,4 @@
-"""What tablets' data weigh: first syncs and usual days, by the manifests and by the ledger of past
-loads.
-"""
+"""The size of tablets' data: first syncs, usual days, and after past loads."""
 
 import time
 from datetime import date
@@ -59,11 +57,11 @@ def test_a_first_sync_weighs_the_base_and_the_changes_above_it(hand: HandStore) 
     base = hand.base(3, "C1", "C2", "C3")
     old = hand.change(2, "C1 C2", "C1 C2 C3", put="C3")
     new = hand.change(5, "C1 C2 C3", "C1 C2", removed="C3")
-    found = weigh(hand.write("A1", 5, Account=[hand.bucket(base, old, new, rows=2)]), 1_000)
-    (account,) = found.entities
+    weight = weigh(hand.write("A1", 5, Account=[hand.bucket(base, old, new, rows=2)]), 1_000)
+    (account,) = weight.entities
     assert (account.rows, account.objects) == (2, 2)
     assert account.bytes == base["objects"][0]["bytes"] + new["bytes"]
-    assert found.bytes == account.bytes + 1_000
+    assert weight.bytes == account.bytes + 1_000
 
 
 def test_private_columns_weigh_but_their_rows_are_the_entitys(hand: HandStore) -> None:
@@ -78,10 +76,10 @@ def test_private_columns_weigh_but_their_rows_are_the_entitys(hand: HandStore) -
 def test_the_heaviest_entity_stands_first_and_one_without_rows_last(hand: HandStore) -> None:
     many = [f"I{n}=bottle{n}" for n in range(200)]
     account, items = hand.bucket(hand.base(1, "C1")), hand.bucket(hand.base(1, *many))
-    found = weigh(hand.write("A1", 1, Zone=[], Account=[account], Item=[items]), 0)
-    assert [entity.entity for entity in found.entities] == ["Item", "Account", "Zone"]
-    assert found.heaviest == "Item"
-    assert found.entities[2].bytes == 0
+    weight = weigh(hand.write("A1", 1, Zone=[], Account=[account], Item=[items]), 0)
+    assert [entity.entity for entity in weight.entities] == ["Item", "Account", "Zone"]
+    assert weight.heaviest == "Item"
+    assert weight.entities[2].bytes == 0
 
 
 def test_who_gets_no_rows_at_all_has_no_heaviest_entity(hand: HandStore) -> None:
@@ -145,7 +143,7 @@ def test_each_load_is_noted_with_what_it_brought(hand: HandStore, ledger: Connec
         base,
         0,
     )
-    assert [one.changed_bytes for one in weights_after(ledger, 1)] == [base, base]
+    assert [weight.changed_bytes for weight in weights_after(ledger, 1)] == [base, base]
     assert weights.history(ledger, ["agents/A1.json.zst"], 10) == {
         "agents/A1.json.zst": [(1, base), (2, first.bytes)]
     }
@@ -193,7 +191,7 @@ def test_loads_of_long_ago_are_forgotten(
 
 
 def customers(**names: str) -> list[Row]:
-    """Three hundred of A1 and A2; names: of those that are called otherwise."""
+    """Three hundred customers of A1 and A2. names: for those with another name."""
     return [
         {"Id": f"C{n}", "Name": names.get(f"C{n}", f"Bar {n * 7}"), "SalesAgentId": f"A{n % 2 + 1}"}
         for n in range(300)
@@ -212,8 +210,8 @@ def test_step_3_notes_of_each_agent_and_user_what_their_manifest_says(world: Wor
     )
     world.done()
     assert noted(world) == said(world)
-    found = [path.removesuffix(".json.zst") for path, _ in noted(world)]
-    assert found == ["agents/A1", "agents/A2", "agents/A3", "users/u1"]
+    recorded_paths = [path.removesuffix(".json.zst") for path, _ in noted(world)]
+    assert recorded_paths == ["agents/A1", "agents/A2", "agents/A3", "users/u1"]
     world.erp(Account=customers(C2="another"))
     world.done()
     assert noted(world) == said(world)
@@ -235,22 +233,22 @@ Noted = list[tuple[str, tuple[int, int, int]]]
 def noted(world: World) -> Noted:
     with world.database.connect() as connection:
         return sorted(
-            (one.path, (one.rows, one.bytes, one.changed_bytes))
-            for one in weights_after(connection)
+            (weight.path, (weight.rows, weight.bytes, weight.changed_bytes))
+            for weight in weights_after(connection)
         )
 
 
 def said(world: World) -> Noted:
     """The same from the manifests in the store."""
     store = Store(world.config.sync_store)
-    found = []
+    sizes = []
     for path in [*paths(store, AGENTS), *paths(store, USERS)]:
         manifest = decode(store, path, store.read_or_none(path) or b"")
         load = world.value("SELECT max(load) FROM ops.load")
         brought = sum(brought_by_load(bucket).get(load, 0) for bucket in buckets(manifest))
         weight = weigh(manifest, 0)
-        found.append((path, (weight.rows, weight.bytes, brought)))
-    return sorted(found)
+        sizes.append((path, (weight.rows, weight.bytes, brought)))
+    return sorted(sizes)
 
 
 def test_five_hundred_agents_are_noted_in_a_moment(ledger: Connection) -> None:

@@ -29,8 +29,8 @@ def company(world: World) -> World:
 
 def files(world: World, folder: str) -> dict[str, int]:
     """The files of a folder of the store, with the time each was last written."""
-    found = (world.store / folder).rglob("*.*")
-    return {str(file.relative_to(world.store)): file.stat().st_mtime_ns for file in found}
+    stored = (world.store / folder).rglob("*.*")
+    return {str(file.relative_to(world.store)): file.stat().st_mtime_ns for file in stored}
 
 
 def objects_of(world: World, agent: str, entity: str) -> list[str]:
@@ -41,9 +41,9 @@ def written(world: World) -> dict[str, int]:
     """entity -> objects written, of those that wrote any, in a run of all steps."""
     report = world.done().steps[3]
     return {
-        name: found.counts()["objects_written"]
-        for name, found in report.entities.items()
-        if found.counts()["objects_written"]
+        name: entity.counts()["objects_written"]
+        for name, entity in report.entities.items()
+        if entity.counts()["objects_written"]
     }
 
 
@@ -98,8 +98,8 @@ def test_an_agent_can_fetch_no_row_of_a_customer_it_does_not_see(company: World)
 def test_an_unchanged_run_writes_nothing(company: World) -> None:
     before = files(company, ".")
     report = company.done().steps[3]
-    assert {found.status for found in report.entities.values()} == {"unchanged"}
-    assert {found.counts()["objects_written"] for found in report.entities.values()} == {0}
+    assert {entity.status for entity in report.entities.values()} == {"unchanged"}
+    assert {entity.counts()["objects_written"] for entity in report.entities.values()} == {0}
     assert files(company, ".") == before
 
 
@@ -108,7 +108,7 @@ def test_an_unchanged_run_still_reports_what_is_there(company: World) -> None:
         keys = ("rows", "objects", "bytes", "agents")
         entities = company.done().steps[3].entities
         return {
-            name: tuple(found.counts()[key] for key in keys) for name, found in entities.items()
+            name: tuple(entity.counts()[key] for key in keys) for name, entity in entities.items()
         }
 
     first = figures()
@@ -134,7 +134,7 @@ def test_a_customer_that_changes_agent_takes_all_that_belongs_to_it_along(compan
     )
     report = company.done()
     assert report.steps[2].entities["Contact"].status == "unchanged"
-    assert {name for name, found in report.steps[3].entities.items() if found.status == "ok"} == {
+    assert {name for name, entity in report.steps[3].entities.items() if entity.status == "ok"} == {
         "Account",
         "Contact",
         "SalesAgentPerAccount",
@@ -250,7 +250,7 @@ def test_a_deleted_store_is_published_in_full_again_and_tablets_need_not_fetch_i
     marker = (company.store / "store.json").read_bytes()
     shutil.rmtree(company.store)
     report = company.done()
-    assert {found.status for found in report.steps[3].entities.values()} == {"ok"}
+    assert {entity.status for entity in report.steps[3].entities.values()} == {"ok"}
     assert (company.store / "store.json").read_bytes() == marker
     again = sync_agent(company.config.sync_store, "1", company.client_file("1"))
     assert again.objects_downloaded == 0
@@ -274,7 +274,7 @@ def test_without_what_was_kept_of_who_sees_what_everything_is_published_anew(
         sync_agent(company.config.sync_store, "1", new).rows
         == sync_agent(company.config.sync_store, "1", company.client_file("1")).rows
     )
-    assert {found.status for found in company.done().steps[3].entities.values()} == {"unchanged"}
+    assert {entity.status for entity in company.done().steps[3].entities.values()} == {"unchanged"}
 
 
 def test_a_missing_object_is_written_again(company: World) -> None:
@@ -353,5 +353,5 @@ def test_a_publication_killed_on_its_way_leaves_the_old_manifests_whole(
 def test_step_3_without_step_2_says_so_and_publishes_nothing(world: World) -> None:
     world.erp(SalesAgent=agents("1"), Zone=ids("N"))
     report = world.run(3)
-    assert {found.status for found in report.steps[3].entities.values()} == {"skipped"}
+    assert {entity.status for entity in report.steps[3].entities.values()} == {"skipped"}
     assert not (world.store / "agents").exists()

@@ -1,6 +1,4 @@
-"""Publishing the settings: whole tables for all tablets, nothing secret, nothing twice; rules and
-statuses that count.
-"""
+"""Publishing the settings: whole tables for all tablets, nothing secret, nothing twice."""
 
 import csv
 import hashlib
@@ -72,25 +70,25 @@ def text_of(world: World, entity: str) -> str:
 
 def test_settings_json_is_as_the_format_says(company: World) -> None:
     publish(company)
-    found = settings_json(company)
+    document = settings_json(company)
     marker = orjson.loads((company.store / "store.json").read_bytes())
-    assert (found["format"], found["version"], found["store"], found["load"]) == (
+    assert (document["format"], document["version"], document["store"], document["load"]) == (
         "kimo-sync",
         2,
         marker["id"],
         2,
     )
-    assert found["entities"]["Role"]["key"] == ["Id"]
-    assert found["entities"]["Role"]["columns"]["CanSeeAccounts"] == "bool"
-    assert found["entities"]["Role"]["columns"]["RoleTypeId"] == "enum"
-    assert found["entities"]["ConsoleFreeLookup"]["key"] == [
+    assert document["entities"]["Role"]["key"] == ["Id"]
+    assert document["entities"]["Role"]["columns"]["CanSeeAccounts"] == "bool"
+    assert document["entities"]["Role"]["columns"]["RoleTypeId"] == "enum"
+    assert document["entities"]["ConsoleFreeLookup"]["key"] == [
         "Entity",
         "FieldIndex",
         "Context",
         "ValueId",
     ]
-    assert found["entities"]["SaleType"]["objects"] == []
-    assert set(found["entities"]) == {
+    assert document["entities"]["SaleType"]["objects"] == []
+    assert set(document["entities"]) == {
         name for name, table in load_console().items() if table.is_published
     }
 
@@ -156,9 +154,9 @@ def test_what_is_listed_is_recorded_so_that_it_is_no_garbage(company: World) -> 
     company.execute('DELETE FROM kimo."Role"')
     publish(company)
     listed = {
-        found["sha256"]
+        each["sha256"]
         for entity in settings_json(company)["entities"].values()
-        for found in entity["objects"]
+        for each in entity["objects"]
     }
     assert {
         sha256 for (sha256,) in company.rows("SELECT sha256 FROM ops.settings_object")

@@ -1,6 +1,4 @@
-"""Version 2 of the format, from stores written by hand: what the tests' own readers make of
-them.
-"""
+"""The tests' own readers of the format, with stores that are built for them."""
 
 import hashlib
 import json
@@ -10,16 +8,14 @@ from typing import Any
 import pytest
 import zstandard
 
-from kimo_assets_tests.sync.spec_client import LetterClient
-from kimo_assets_tests.sync.store_reading import parts, rows_for_a_new_client
+from kimo_assets_tests.sync.spec_client import SpecClient
+from kimo_assets_tests.sync.store_reading import listed_objects, rows_for_a_new_client
 
 Rows = dict[str, str]
 
 
 class Bucket:
-    """A bucket under changes, as an engine would list it: one change a load, each from the first
-    state on.
-    """
+    """A bucket under changes, as an engine lists it: one change a load, from the first state on."""
 
     def __init__(
         self, store: Path, number: int, rows: Rows, *, load: int = 1, columns: str = "Id,Name"
@@ -101,7 +97,7 @@ def test_changes_up_to_the_base_are_for_others_but_can_be_fetched(tmp_path: Path
     compacted.changes = bucket.changes
     listed = manifest(compacted)
     assert names(rows_for_a_new_client(tmp_path, listed)) == {"b": "2"}
-    assert [(part.is_change, part.is_needed) for part in parts(listed)] == [
+    assert [(part.is_change, part.is_needed) for part in listed_objects(listed)] == [
         (False, True),
         (True, False),
     ]
@@ -129,7 +125,7 @@ def test_a_row_in_two_buckets_is_refused(tmp_path: Path) -> None:
 
 def test_a_client_by_the_letter_follows_rows_from_bucket_to_bucket(tmp_path: Path) -> None:
     first, second = Bucket(tmp_path, 17, {"a": "1", "b": "2"}), Bucket(tmp_path, 18, {"c": "3"})
-    client = LetterClient(tmp_path)
+    client = SpecClient(tmp_path)
     assert names(client.sync(manifest(first, second))) == {"a": "1", "b": "2", "c": "3"}
     first.change(2, "a")
     second.change(2, a="5")
@@ -139,13 +135,12 @@ def test_a_client_by_the_letter_follows_rows_from_bucket_to_bucket(tmp_path: Pat
 
 
 def test_a_row_that_went_and_came_back_between_two_syncs_is_still_there(tmp_path: Path) -> None:
-    """The first bucket's state is what the client has: it takes nothing of it. The second one's
-    changes put and remove.
+    """The client has the first bucket's state and takes nothing of it. The second one has changes.
 
-    A client that keeps one row for a key, with the bucket it came from last, loses it here.
+    A client that keeps one row for a key, with the bucket from which it came last, loses it here.
     """
     first, second = Bucket(tmp_path, 17, {"a": "1", "b": "2"}), Bucket(tmp_path, 18, {"c": "3"})
-    client = LetterClient(tmp_path)
+    client = SpecClient(tmp_path)
     client.sync(manifest(first, second))
     first.change(2, "a")
     second.change(2, a="1")

@@ -107,8 +107,8 @@ def test_a_tablet_that_never_synced_gets_all_bases_and_no_object_is_read_for_it(
 ) -> None:
     for file in (hand.folder / "objects").rglob("*.zst"):
         file.unlink()
-    for found in (since(hand, changed, 0, keys=0), for_states(hand, changed, {}, keys=0)):
-        (account,) = found.entities
+    for preview in (since(hand, changed, 0, keys=0), for_states(hand, changed, {}, keys=0)):
+        (account,) = preview.entities
         assert (account.put, account.removed, account.objects, account.reasons) == (
             2,
             0,
@@ -160,8 +160,8 @@ def test_a_bucket_that_is_no_longer_the_agents_is_told(hand: HandStore, changed:
         ("Account", False, 99): "s",
         ("Zone", False, 7): "s",
     }
-    found = for_states(hand, changed, states)
-    assert [(one.entity, one.dropped, one.bytes) for one in found.entities] == [
+    preview = for_states(hand, changed, states)
+    assert [(entity.entity, entity.dropped, entity.bytes) for entity in preview.entities] == [
         ("Account", 1, 0),
         ("Zone", 1, 0),
     ]
@@ -222,8 +222,8 @@ def synced(hand: HandStore, tmp_path: Path) -> Synced:
     return made
 
 
-def accounts(found: Difference) -> tuple[list[str], list[str]]:
-    (account,) = (entity for entity in found.entities if entity.entity == "Account")
+def accounts(preview: Difference) -> tuple[list[str], list[str]]:
+    (account,) = (entity for entity in preview.entities if entity.entity == "Account")
     return account.put_keys, account.removed_keys
 
 
@@ -239,8 +239,8 @@ def test_of_a_file_it_is_known_what_it_loses_with_a_bucket_a_base_and_an_entity(
     moved = hand.change(2, "C1 C2", "C1 C2 C3", put="C3")
     changed = hand.bucket(hand.base(1, "C1", "C2"), moved, rows=3, number=1)
     hand.write("A1", 2, Account=[changed, hand.bucket(hand.base(2, "C5", "C6"))])
-    found = synced.foretold(keys)
-    account, zone = sorted(found.entities, key=lambda entity: entity.entity)
+    preview = synced.foretold(keys)
+    account, zone = sorted(preview.entities, key=lambda entity: entity.entity)
     assert (account.put, account.removed, account.by_changes, account.by_base, account.dropped) == (
         3,
         1,
@@ -250,8 +250,8 @@ def test_of_a_file_it_is_known_what_it_loses_with_a_bucket_a_base_and_an_entity(
     )
     assert (zone.put, zone.removed, zone.dropped) == (0, 1, 1)
     if keys:
-        assert accounts(found) == (["C3", "C5", "C6"], ["C4"])
-    assert synced.sync().objects_downloaded == found.objects
+        assert accounts(preview) == (["C3", "C5", "C6"], ["C4"])
+    assert synced.sync().objects_downloaded == preview.objects
     assert synced.foretold().entities == []
 
 
@@ -283,7 +283,7 @@ def test_private_columns_have_a_table_of_their_own_in_the_file(
         "base": {"load": 1, "state": "s", "objects": [hand.object("Id,Phone\nA1,12\n")]},
     }
     hand.write("A1", 1, SalesAgent=[public], private=[private])
-    assert sorted((one.is_private, one.put) for one in synced.foretold().entities) == [
+    assert sorted((entity.is_private, entity.put) for entity in synced.foretold().entities) == [
         (False, 2),
         (True, 1),
     ]
@@ -293,8 +293,8 @@ def test_private_columns_have_a_table_of_their_own_in_the_file(
 
 def test_a_file_that_is_not_there_is_a_first_sync_and_is_not_made(synced: Synced) -> None:
     synced.file.unlink()
-    found = synced.foretold()
-    assert {reason for entity in found.entities for reason in entity.reasons} == {"first sync"}
+    preview = synced.foretold()
+    assert {reason for entity in preview.entities for reason in entity.reasons} == {"first sync"}
     assert not synced.file.exists()
 
 
@@ -336,11 +336,11 @@ def test_what_is_foretold_after_a_load_is_what_the_sync_then_does(world: World) 
         world.done()
         for agent in ("A1", "A2"):
             before = {key for (key,) in held(world, agent)}
-            found = foretold(world, agent)
+            preview = foretold(world, agent)
             done = sync_agent(world.config.sync_store, agent, world.client_file(agent))
             after = {key for (key,) in held(world, agent)}
-            (account,) = (one for one in found.entities if one.entity == "Account")
-            assert (found.objects, found.load) == (done.objects_downloaded, done.load)
+            (account,) = (entity for entity in preview.entities if entity.entity == "Account")
+            assert (preview.objects, preview.load) == (done.objects_downloaded, done.load)
             assert set(account.removed_keys) == before - after
             assert after - before <= set(account.put_keys) <= after
             assert foretold(world, agent).entities == []
@@ -376,7 +376,9 @@ def test_since_the_publication_before_is_what_a_synced_tablet_gets(world: World)
         published = publications(connection)
     assert published == [1, 2, 3]
     since = before_last(manifest, published)
-    found = difference(store, manifest, fetches_since(manifest, since, published), keys=1_000)
+    preview = difference(store, manifest, fetches_since(manifest, since, published), keys=1_000)
     assert since == 1
-    assert found.entities == foretold(world, "A1").entities
-    assert [(one.put_keys, one.removed_keys) for one in found.entities] == [(["C7"], ["C199"])]
+    assert preview.entities == foretold(world, "A1").entities
+    assert [(entity.put_keys, entity.removed_keys) for entity in preview.entities] == [
+        (["C7"], ["C199"])
+    ]

@@ -1,6 +1,4 @@
-"""Users of the app: each gets its agent's rows, but the availabilities of its own warehouse where
-it has one.
-"""
+"""Users of the app: the agent's rows, but the availabilities of the user's own warehouse."""
 
 from collections.abc import Sequence
 
@@ -73,14 +71,14 @@ def assert_all_have_what_they_should(world: World, users: Sequence[User]) -> set
         for name in TABLES:
             published = Published(name, oracle, columns[name])
             expected = published.view(viewer)
-            found = {
+            tablets = {
                 key: {
                     column: comparable(value, published.kinds[column])
                     for column, value in row.items()
                 }
                 for key, row in content[name].items()
             }
-            assert found == expected, f"{viewer}, {name}: {difference(found, expected)}"
+            assert tablets == expected, f"{viewer}, {name}: {difference(tablets, expected)}"
             others |= (
                 {(viewer.user, name)} if expected != published.view(Viewer(viewer.agent)) else set()
             )

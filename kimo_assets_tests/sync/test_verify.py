@@ -21,9 +21,7 @@ DELETE = f"delete that file, then {AGAIN}"
 
 @pytest.fixture
 def hand(tmp_path: Path) -> HandStore:
-    """Two agents who share a bucket; A1 has one of its own with changes to either side of
-    its base.
-    """
+    """Two agents share a bucket. A1 has another one, with changes before and after its base."""
     hand = HandStore(tmp_path / "store")
     shared = hand.bucket(hand.base(1, "C1", "C2"))
     below, above = (
@@ -52,7 +50,7 @@ def rewritten(hand: HandStore, agent: str) -> list[str]:
     hand.write(
         agent,
         manifest["load"],
-        **{name: found["buckets"] for name, found in manifest["entities"].items()},
+        **{name: description["buckets"] for name, description in manifest["entities"].items()},
     )
     return [
         d.sentence.rpartition(": ")[2]
@@ -62,10 +60,10 @@ def rewritten(hand: HandStore, agent: str) -> list[str]:
 
 
 def test_a_whole_store_is_whole(hand: HandStore) -> None:
-    verdict = verify(hand.store, all_manifests(hand.store), agents=["A1", "A2"])
-    assert verdict.is_whole
-    assert (verdict.manifests, verdict.objects, verdict.objects_found) == (3, 4, 4)
-    assert verdict.bytes == sum(
+    report = verify(hand.store, all_manifests(hand.store), agents=["A1", "A2"])
+    assert report.is_whole
+    assert (report.manifests, report.objects, report.objects_found) == (3, 4, 4)
+    assert report.bytes == sum(
         file.stat().st_size for file in (hand.folder / "objects").rglob("*.zst")
     )
 
@@ -76,7 +74,7 @@ def _shared(hand: HandStore) -> tuple[str, Path]:
 
 
 @pytest.mark.parametrize(
-    ("harm", "said", "remedy"),
+    ("harm", "sentence", "remedy"),
     [
         (lambda file: file.unlink(), "the object is not there", AGAIN),
         (lambda file: file.write_bytes(b"short"), r"the object has 5 bytes instead of \d+", AGAIN),
@@ -88,7 +86,7 @@ def _shared(hand: HandStore) -> tuple[str, Path]:
     ],
 )
 def test_a_damaged_object_is_named_with_all_whom_it_concerns(
-    hand: HandStore, harm: Callable[[Path], object], said: str, remedy: str
+    hand: HandStore, harm: Callable[[Path], object], sentence: str, remedy: str
 ) -> None:
     path, file = _shared(hand)
     harm(file)
@@ -96,7 +94,7 @@ def test_a_damaged_object_is_named_with_all_whom_it_concerns(
     assert damage.path == path
     assert damage.remedy == remedy
     assert damage.manifests == ["agents/A1.json.zst", "agents/A2.json.zst", "users/u2.json.zst"]
-    assert re.search(said, damage.sentence)
+    assert re.search(sentence, damage.sentence)
 
 
 def test_an_object_with_other_rows_than_promised_is_found(hand: HandStore) -> None:
@@ -118,8 +116,8 @@ def test_what_is_no_zstd_under_its_right_name_is_found(hand: HandStore) -> None:
 
 
 def test_an_agent_without_a_manifest_is_found(hand: HandStore) -> None:
-    verdict = verify(hand.store, [], agents=["A1", "A2", "Ä 3"])
-    (damage,) = verdict.damages
+    report = verify(hand.store, [], agents=["A1", "A2", "Ä 3"])
+    (damage,) = report.damages
     assert (damage.sentence, damage.remedy, damage.manifests) == (
         "agent Ä 3 has no manifest",
         AGAIN,
@@ -128,17 +126,17 @@ def test_an_agent_without_a_manifest_is_found(hand: HandStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         (b"{", "is not JSON"),
         (b"[]", "is not a JSON object"),
         (b'{"format": "kimo-sync", "version": 99}', "is kimo-sync version 99"),
     ],
 )
-def test_a_manifest_that_is_none_is_found(hand: HandStore, text: bytes, said: str) -> None:
+def test_a_manifest_that_is_none_is_found(hand: HandStore, text: bytes, sentence: str) -> None:
     hand.store.replace("agents/A2.json.zst", pack(text))
     (damage,) = damages(hand)
-    assert said in damage.sentence
+    assert sentence in damage.sentence
     assert (damage.path, damage.remedy) == ("agents/A2.json.zst", DELETE)
 
 
@@ -208,10 +206,10 @@ def test_the_settings_objects_are_looked_at_too(hand: HandStore) -> None:
 
 
 def test_a_bounded_look_reads_no_more_and_still_sees_what_is_missing(hand: HandStore) -> None:
-    verdict = verify(hand.store, all_manifests(hand.store), max_bytes=60)
-    assert verdict.is_whole
-    assert 0 < verdict.objects < verdict.objects_found == 4
-    assert verdict.bytes <= 60
+    report = verify(hand.store, all_manifests(hand.store), max_bytes=60)
+    assert report.is_whole
+    assert 0 < report.objects < report.objects_found == 4
+    assert report.bytes <= 60
     _shared(hand)[1].unlink()
     assert len(verify(hand.store, all_manifests(hand.store), max_bytes=0).damages) == 1
 
@@ -220,8 +218,8 @@ def test_every_object_is_read_in_the_end_as_loads_go_by(hand: HandStore) -> None
     _, file = _shared(hand)
     file.write_bytes(file.read_bytes()[::-1])
     names = all_manifests(hand.store)
-    found = [verify(hand.store, names, max_bytes=60, seed=load).is_whole for load in range(20)]
-    assert {True, False} == set(found)
+    results = [verify(hand.store, names, max_bytes=60, seed=load).is_whole for load in range(20)]
+    assert {True, False} == set(results)
 
 
 def test_a_sample_is_the_heaviest_and_some_others_and_the_same_for_the_same_load() -> None:
@@ -235,13 +233,13 @@ def test_a_sample_is_the_heaviest_and_some_others_and_the_same_for_the_same_load
 
 
 def test_progress_is_told_object_after_object(hand: HandStore) -> None:
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     verify(
         hand.store,
         all_manifests(hand.store),
-        on_object=lambda done, total: told.append((done, total)),
+        on_object=lambda done, total: calls.append((done, total)),
     )
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 @pytest.mark.parametrize(

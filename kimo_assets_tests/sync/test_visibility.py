@@ -1,6 +1,4 @@
-"""Who sees what: for every kind of scope a small world, and exactly the Ids that each agent's
-tablet then holds.
-"""
+"""For every kind of scope a small world, and exactly the Ids that each agent's tablet holds."""
 
 from contextlib import closing
 from typing import Any
@@ -150,8 +148,8 @@ def test_a_shipment_site_is_seen_with_its_head_office_and_a_customer_is_not(worl
 
 def test_a_site_of_its_own_agent_is_seen_by_that_one_and_by_its_head_offices(world: World) -> None:
     accounts = [*ids("A", "B"), *ids("SA", HeadOfficeId="A", AccountTypeId=2)]
-    found = links("AccountId", "SalesAgentId", "A 1", "B 2", "SA 3")
-    assert seen(world, "Account", Account=accounts, SalesAgentPerAccount=found) == {
+    agent_links = links("AccountId", "SalesAgentId", "A 1", "B 2", "SA 3")
+    assert seen(world, "Account", Account=accounts, SalesAgentPerAccount=agent_links) == {
         "1": "A SA",
         "2": "B",
         "3": "SA",
@@ -209,8 +207,8 @@ def test_a_link_table_opens_nothing_else_and_a_row_that_is_not_linked_stays_hidd
     world: World,
 ) -> None:
     budgets = [*ids("b1", "b2", "b3"), *ids("b4", SalesAgentId="3"), *ids("b5", SalesAgentId="1")]
-    found = links("BudgetId", "SalesAgentId", "b1 1", "b1 2", "b2 2", "b5 2")
-    assert seen(world, "Budget", Budget=budgets, BudgetPerSalesAgent=found) == {
+    agent_links = links("BudgetId", "SalesAgentId", "b1 1", "b1 2", "b2 2", "b5 2")
+    assert seen(world, "Budget", Budget=budgets, BudgetPerSalesAgent=agent_links) == {
         "1": "b1 b5",
         "2": "b1 b2 b5",
         "3": "b4",
@@ -219,8 +217,10 @@ def test_a_link_table_opens_nothing_else_and_a_row_that_is_not_linked_stays_hidd
 
 def test_a_row_that_is_not_linked_is_for_everyone_where_the_scope_says_so(world: World) -> None:
     rows = [*ids("r0", "r1", "r2"), *ids("rA", CustomerId="A"), *ids("rA2", CustomerId="A")]
-    found = links("ReassortmentId", "SalesAgentId", "r1 1", "r2 9", "rA2 2")
-    assert seen(world, "Reassortment", Reassortment=rows, ReassortmentPerSalesAgent=found) == {
+    agent_links = links("ReassortmentId", "SalesAgentId", "r1 1", "r2 9", "rA2 2")
+    assert seen(
+        world, "Reassortment", Reassortment=rows, ReassortmentPerSalesAgent=agent_links
+    ) == {
         "1": "r0 r1 rA",
         "2": "r0",
         "3": "r0",
@@ -358,10 +358,12 @@ def test_images_are_for_everyone_or_only_for_the_items_seen_by_the_rule(
         {"Id": f"p{item}", "ItemId": item, "FilePath": "p.png"} for item in ("I0", "I1", "I2")
     ]
     set_by_erp = rules(itemimage__shouldfilterbyactiveitems=value) if value else []
-    found = seen(world, "ItemImage", ItemImage=images, BusinessRuleFromErp=set_by_erp, **ITEMS)
+    images_seen = seen(
+        world, "ItemImage", ItemImage=images, BusinessRuleFromErp=set_by_erp, **ITEMS
+    )
     everything = "pI0 pI1 pI2"
     some = {"1": "pI0 pI1", "2": "pI0 pI2", "3": everything}
-    assert found == (some if restricted else dict.fromkeys("123", everything))
+    assert images_seen == (some if restricted else dict.fromkeys("123", everything))
 
 
 AVAILABILITIES: dict[str, list[Row]] = {
@@ -564,7 +566,7 @@ def test_promotions_are_seen_by_whom_their_filters_reach(world: World) -> None:
         for n, (_, rows, _) in enumerate(PROMOTIONS)
         for m, row in enumerate(rows)
     ]
-    found = seen(
+    promotions = seen(
         world,
         "Promotion",
         CustomerGroup=ids("G"),
@@ -580,7 +582,7 @@ def test_promotions_are_seen_by_whom_their_filters_reach(world: World) -> None:
         PromotionFilter=filters,
     )
     by_promotion = {
-        name: " ".join(agent for agent in "123" if f"P{n}" in found[agent].split())
+        name: " ".join(agent for agent in "123" if f"P{n}" in promotions[agent].split())
         for n, (name, _, _) in enumerate(PROMOTIONS)
     }
     assert by_promotion == {name: expected for name, _, expected in PROMOTIONS}
@@ -589,7 +591,7 @@ def test_promotions_are_seen_by_whom_their_filters_reach(world: World) -> None:
         assert {key.split("-")[0] for key in own.split()} == {
             f"{n}"
             for n, (_, rows, _) in enumerate(PROMOTIONS)
-            if rows and f"P{n}" in found[agent].split()
+            if rows and f"P{n}" in promotions[agent].split()
         }
 
 
@@ -602,13 +604,13 @@ def test_the_worlds_above_meet_every_kind_of_scope_and_every_business_rule_of_th
 ):
     """A new kind, or a new rule, is to be added here together with a world of its own."""
     kinds: set[str] = set()
-    found: set[str] = set()
+    rules_found: set[str] = set()
 
     def visit(scope: scopes.Scope) -> None:
         kinds.add(scope.kind)
         for name in ("rule", "enabled_by_rule"):
             if rule := getattr(scope, name, None):
-                found.add(rule)
+                rules_found.add(rule)
         for inner in (*getattr(scope, "rules", ()), *getattr(scope, "filters", ())):
             visit(inner)
         for inner in getattr(scope, "modes", {}).values():
@@ -636,7 +638,7 @@ def test_the_worlds_above_meet_every_kind_of_scope_and_every_business_rule_of_th
         "any_of",
         "all_of",
     }
-    assert found == {
+    assert rules_found == {
         "ErpDocument\\FilterPerUser",
         "ItemImage\\ShouldFilterByActiveItems",
         "ItemAvailability\\FilterMode",
@@ -645,9 +647,7 @@ def test_the_worlds_above_meet_every_kind_of_scope_and_every_business_rule_of_th
 
 
 def test_every_scope_of_the_catalogue_can_be_computed(fresh_world: World) -> None:
-    """All 171 entities at once, empty but for a few: each is published, and an agent can
-    fetch it.
-    """
+    """All 171 entities at once, nearly empty: each is published, and an agent can fetch it."""
     world = fresh_world
     importable = [e.name for e in load_catalog().entities.values() if e.direction != "export"]
     world.erp(**{name: [] for name in importable} | {"SalesAgent": agents("1")})

@@ -33,6 +33,7 @@ from kimo_assets.texts import say
 
 __all__ = ["SyncReport", "read_manifest", "read_rows", "sync_agent"]
 
+# No entity has a name with one of these prefixes, so the tables of a file never clash.
 _SETTINGS = "settings_"
 _PRIVATE = "_private_"
 
@@ -118,10 +119,12 @@ def sync_agent(
     manifest, manifest_bytes = read_checked_manifest(store, agent, user)
     settings, settings_bytes = read_settings(store)
     _require_same_store(store, store_id, manifest, settings)
+    # Beside the file, so that the next sync into the same file finds what this one fetched.
     downloads = Downloads(store, target.with_name(f"{target.name}.part"))
     with open_replica(target, store=store_id, agent=agent, user=user) as replica:
         sync = _Sync(store, manifest, settings, replica, downloads, on_progress)
         entities_changed = sync.run()
+    # Only after the commit: a sync that failed continues with these objects.
     downloads.remove()
     document_bytes = marker_bytes + manifest_bytes + settings_bytes
     buckets = (bucket for entity in manifest.entities.values() for bucket in entity.buckets)
@@ -210,6 +213,7 @@ class _Sync:
             for name, table in self._settings.items()
             if not self._replica.has_settings(name, table)
         ]
+        # Everything is fetched before the first write, so a lost connection changes nothing.
         self._fetch(updates, new_settings)
         dropped = self._drop_unlisted(updates)
         changed = [
@@ -301,6 +305,7 @@ class _Sync:
             for listed in base.objects:
                 self._apply_object(table.name, listed, put)
             self.bases += 1
+        # Ascending by load, as the manifest lists them.
         for listed in update.changes:
             self._apply_object(table.name, listed, change)
         self.changes += len(update.changes)

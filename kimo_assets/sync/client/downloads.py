@@ -18,6 +18,7 @@ from kimo_assets.sync.store.documents import ListedObject
 from kimo_assets.sync.store.store import Store, object_path
 from kimo_assets.texts import say
 
+# Small objects take mostly waiting for the first byte, so several go side by side.
 _PARALLEL_DOWNLOADS = 6
 
 # phase ("fetch" or "write"), bytes done, bytes in all
@@ -73,6 +74,7 @@ class Downloads:
 
     def _fetch(self, sha256: str) -> int:
         """Downloads and verifies one object. Returns: its bytes."""
+        # Another name until it is verified: a cut must not leave half an object under its hash.
         unverified = self._folder / f"{sha256}.unverified"
         stored_path = object_path(sha256)
         try:

@@ -19,9 +19,12 @@ from kimo_assets.sync.store.documents import Columns, SettingsTable
 from kimo_assets.sync.store.store import FORMAT_VERSION
 from kimo_assets.texts import say
 
+# SQLite column types. Everything else is TEXT, written as docs/sync-format.md has it.
 _AFFINITY = {"int": "INTEGER", "enum": "INTEGER", "bool": "INTEGER", "dec": "NUMERIC"}
 _BATCH_ROWS = 5_000
+# Pages that SQLite keeps in memory. Further ones are written before the commit already.
 _CACHE_KB = 64_000
+# How long a sync waits for another program to release the file.
 _BUSY_S = 5
 # The longest piece of a wrong header, and of a wrong row, that a message shows.
 _HEADER_CHARS = 200
@@ -50,7 +53,7 @@ class BucketTable:
 
     @property
     def signature(self) -> str:
-        """A table of another signature cannot be changed, only made anew."""
+        """A table of another signature cannot be changed, only replaced."""
         return orjson.dumps([self.key, self.columns, self.filled]).decode()
 
 
@@ -65,6 +68,7 @@ def open_replica(target: Path, *, store: str, agent: str, user: str | None) -> I
     try:
         with closing(sqlite3.connect(target, timeout=_BUSY_S, isolation_level=None)) as file:
             file.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+            # Locks other writers out now, not at the first write after all downloads.
             file.execute("BEGIN IMMEDIATE")
             _claim(file, target, store, agent, user)
             yield Replica(file)
@@ -85,6 +89,7 @@ def _claim(
     if tables:
         _require_owner(file, tables, target, store, agent, user)
         return
+    # executescript would commit the transaction.
     for statement in _OWN_TABLES.split(";"):
         file.execute(statement)
     owner = [FORMAT_VERSION, store, agent, user]
@@ -148,6 +153,7 @@ class Replica:
         self._signatures: dict[str, str] = dict(
             file.execute("SELECT name, signature FROM _kimo_table")
         )
+        # The keys of the change that is being applied.
         file.execute("CREATE TEMP TABLE _changed (key PRIMARY KEY NOT NULL) WITHOUT ROWID")
         self.rows_put = 0
         self.rows_removed = 0
@@ -203,6 +209,7 @@ class Replica:
             with _key_errors_explained():
                 self._file.executemany("INSERT INTO temp._changed VALUES (?)", keys)
             self._delete(delete, [(row[key_position],) for row in batch if row[0] == "1"])
+            # The first column is the flag.
             put = (row[1:] for row in batch if row[0] == "0")
             self._insert("INSERT OR REPLACE", table, bucket, header, put)
             count += len(batch)

@@ -15,6 +15,7 @@ from kimo_assets.sync.publishing.manifests import Manifests
 from kimo_assets.sync.store.store import manifest_path
 from kimo_assets.sync.store.stored_manifests import Bucket, Manifest, buckets
 
+# More than a year of daily loads.
 KEEP_LOADS = 400
 DEFAULT_DAYS = 30
 
@@ -226,6 +227,7 @@ def record_weights(connection: Connection[Any], load: int, weights: Iterable[Pas
     To be called after the manifests were written, also when none changed: a plot needs every point.
     """
     with connection.transaction(), connection.cursor() as cursor:
+        # A step 3 that is repeated replaces its figures.
         cursor.execute("DELETE FROM ops.agent_weight WHERE load = %s", [load])
         with cursor.copy(
             "COPY ops.agent_weight (load, manifest, rows, bytes, changed_bytes) FROM STDIN"

@@ -400,6 +400,7 @@ class _Replay:
 
     def _object_keys(self, listed: dict[str, Any]) -> tuple[set[str], set[str]]:
         """The keys that an object removes, and those it puts."""
+        # Only the keys are kept: an object may hold megabytes of texts.
         rows = read_rows(self.store.read_object(listed["sha256"]))
         header = next(rows)
         position = header.index(self.key)

@@ -258,6 +258,7 @@ def _verify_objects(
     sizes = store.listing("objects") if listed else {}
     order = sorted(listed)
     if max_bytes is not None:
+        # In another order after each load, so that in the end every object is read.
         random.Random(seed).shuffle(order)  # noqa: S311 (no secret)
     for done, sha256 in enumerate(order, 1):
         expected, path = listed[sha256], object_path(sha256)

@@ -15,9 +15,9 @@ from kimo_assets.sync.visibility.profiles import NOBODY, Profiles, bits
 _FEW_PROFILES = 8
 _SHARED_ROWS = 2_000
 
-# A bucket of so few rows is written anew rather than changed: the change would be as big.
+# A bucket of so few rows is written again as a whole: a change would be as big.
 _TINY_ROWS = 40
-# The base is written anew when the changes since hold this share of its rows, or are so many.
+# The base is written again when the changes since hold this share of its rows, or are so many.
 _CHANGED_SHARE = 0.5
 _MAX_CHANGES = 24
 # Changes from before the base are listed while their bytes are less than this share of its bytes. A
@@ -79,7 +79,7 @@ class Bucket:
         yield from (change.record for change in self.changes)
 
     def needs_base(self, changed_rows: int) -> bool:
-        """Whether the base should be written anew at a change of so many rows."""
+        """Whether a change of so many rows is a reason for a new base."""
         later = self.later_changes
         changed_rows += sum(change.record.rows for change in later)
         return len(later) >= _MAX_CHANGES or changed_rows > _CHANGED_SHARE * self.base_rows
@@ -96,7 +96,7 @@ class Bucket:
         self.base_state = self.state
         self.removed = 0
 
-    def begin_anew(self, load: int, records: list[ObjectRecord]) -> None:
+    def restart(self, load: int, records: list[ObjectRecord]) -> None:
         """A base to which no change leads. Its state is named after its content."""
         self.changes = []
         self.state = _digest(" ".join(record.sha256 for record in records))

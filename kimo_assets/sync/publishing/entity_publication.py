@@ -3,9 +3,9 @@
 At first all rows, later the changed ones. A row is an event when it changed, or is seen by others
 than when it was last published. Each event puts the row into buckets or removes it from them.
 
-An agent who sees a bucket for the first time gets a base without the rows that have left it. So
-does the first agent who may not know that such a row existed. No object that a manifest lists holds
-a row that was never its agent's.
+A bucket gets a base without the rows that have left it in two cases: an agent sees the bucket for
+the first time, or a row that leaves it is still seen by others. So no object that a manifest lists
+holds a row that was never its agent's.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -87,12 +87,12 @@ _MOVE_COLUMNS: list[tuple[str, LiteralString]] = [
 class _Plan:
     """The buckets to write.
 
-    changed: with one more change. anew: with a base to which no change leads. rebased: with a new
-    base beside their changes.
+    changed: with one more change. restarted: with a base to which no change leads. rebased: with a
+    new base beside their changes.
     """
 
     changed: list[Bucket] = field(default_factory=list)
-    anew: list[Bucket] = field(default_factory=list)
+    restarted: list[Bucket] = field(default_factory=list)
     rebased: list[Bucket] = field(default_factory=list)
 
 
@@ -140,6 +140,7 @@ class Publication:
             lookup = self._visibility.entity(name, as_published=self._since is None)
             visibility_load = lookup.changed_load
         if self._since is None:
+            # Everything gets new buckets: the old ones may be wrong in any way.
             self.buckets.forget()
             self._publish_all()
             return True
@@ -175,7 +176,7 @@ class Publication:
                     self._lookup
                 )
             )
-        self._write(_Plan(anew=list(self.buckets.by_mask.values())))
+        self._write(_Plan(restarted=list(self.buckets.by_mask.values())))
 
     def _audiences(self) -> list[tuple[int, int]]:
         """(audience, rows) of all audiences but nobody."""
@@ -336,12 +337,12 @@ class Publication:
         return list(counted.values()), moves
 
     def _plan(self, plan: _Plan, bucket: Bucket, counts: BucketCounts) -> None:
-        """How the bucket is written: dropped, anew, changed, or changed with a new base."""
+        """How the bucket is written: dropped, restarted, changed, or changed with a new base."""
         if not bucket.rows and self._view.constant is None:
             self.buckets.drop(bucket)
             return
         if bucket.is_new or bucket.is_tiny or bucket in self._joined:
-            plan.anew.append(bucket)
+            plan.restarted.append(bucket)
             return
         plan.changed.append(bucket)
         if counts.leaving:
@@ -359,9 +360,10 @@ class Publication:
             for bucket in plan.changed:
                 (record,) = written[bucket.id]
                 bucket.change(self._load, record)
-        anew = {bucket.id for bucket in (*plan.anew, *self._joined)}
+        restarted = {bucket.id for bucket in (*plan.restarted, *self._joined)}
+        # Keyed by id, because a bucket may be in several of these lists.
         bases = {}
-        for bucket in (*plan.anew, *plan.rebased, *self._joined):
+        for bucket in (*plan.restarted, *plan.rebased, *self._joined):
             is_dropped = self.buckets.by_mask.get(bucket.mask) is not bucket
             if not is_dropped:
                 bases[bucket.id] = bucket
@@ -369,11 +371,12 @@ class Publication:
         for number, bucket in bases.items():
             records = written.get(number, [])
             bucket.rows = sum(record.rows for record in records)
-            if number in anew:
-                bucket.begin_anew(self._load, records)
+            if number in restarted:
+                bucket.restart(self._load, records)
             else:
                 bucket.rebase(self._load, records)
         for bucket in (*plan.changed, *bases.values()):
+            # Only now is the size of the base known.
             bucket.prune()
             self.buckets.touch(bucket)
 

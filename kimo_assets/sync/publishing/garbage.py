@@ -15,7 +15,7 @@ def collect_garbage(connection: Connection[Any], store: Store, grace_hours: floa
     """Removes objects that were unlisted for longer than the grace period. Returns: how many.
 
     The period begins when the object is first noticed, by the database's clock. The files' times
-    are another machine's, and an object that was listed again begins anew. The caller holds the
+    are another machine's, and an object that was listed again begins again. The caller holds the
     lock, so nothing is published meanwhile.
     """
     unlisted = set(store.listing("objects")) - set(_listed(connection))
@@ -25,6 +25,7 @@ def collect_garbage(connection: Connection[Any], store: Store, grace_hours: floa
         " WHERE store = %s AND since < now() - %s * interval '1 hour'",
         [store.url, grace_hours],
     ).fetchall()
+    # File by file: after a failure the rest is still recorded, and removed next time.
     for (path,) in rows:
         store.remove(path)
         connection.execute(

@@ -38,6 +38,7 @@ class Manifests:
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         """(path in the store, JSON)."""
+        # Users of the same profile get the same entities, so these are made once.
         bodies = {profile.position: self._body(profile) for profile in self.profiles.live}
         for agent, profile in self.profiles.agents.items():
             yield manifest_path(agent), self._manifest(agent, None, bodies[profile.position])

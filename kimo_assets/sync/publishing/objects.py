@@ -160,6 +160,7 @@ class ObjectWriter:
     def _compress(self, bucket: _Bucket) -> None:
         if not bucket.lines:
             return
+        # Every object begins with the header, which is in its first frame.
         lines = bucket.lines if bucket.frames else [self._header, *bucket.lines]
         frame = self._compressors.submit(self._compressed, lines)
         bucket.frames.append(frame)

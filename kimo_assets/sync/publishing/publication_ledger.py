@@ -42,6 +42,7 @@ class PublicationLedger:
     def __init__(self, connection: Connection[Any], load: int) -> None:
         self._connection = connection
         self._load = load
+        # Taken from a sequence, so a number is never given twice, even after a rollback.
         self.numbers = self._next_numbers()
         self.read()
 
@@ -99,12 +100,12 @@ class PublicationLedger:
             self.bucket_sets[entity, private] = BucketSet()
         return self.bucket_sets[entity, private]
 
-    def newcomers(self, entity: str, positions: Iterable[int], *, anew: bool) -> set[int]:
+    def newcomers(self, entity: str, positions: Iterable[int], *, from_nothing: bool) -> set[int]:
         """The profiles, by position, that get the entity for the first time. They are recorded.
 
-        anew: the entity is published from nothing, so all of them do.
+        from_nothing: the entity is published as if for the first time, so all of them do.
         """
-        if anew:
+        if from_nothing:
             self._connection.execute("DELETE FROM ops.covered WHERE entity = %s", [entity])
             self.covered[entity] = {}
         covered = self.covered.setdefault(entity, {})
@@ -167,7 +168,7 @@ class PublicationLedger:
         )
 
     def _save_placements(self, entity: str, private: bool, bucket_set: BucketSet) -> None:
-        # An audience without rows is placed anew when it gets some.
+        # An audience without rows is placed again when it gets some.
         bucket_set.placements = {
             audience: placement
             for audience, placement in bucket_set.placements.items()

@@ -52,6 +52,7 @@ class Publisher:
         self._catalog = catalog
         self._store = store
         self._identity = installation(connection)
+        # Before anything is computed: the store may belong to another database.
         store.claim(self._identity)
         self.profiles = Profiles.read(connection, load)
         self.ledger = PublicationLedger(connection, load)
@@ -80,11 +81,12 @@ class Publisher:
         definition = _digest(description, [view.constant for view in views])
         since = self._published_load(name, definition, views)
         live = (profile.position for profile in self.profiles.live)
-        new = self.ledger.newcomers(name, live, anew=since is None)
+        new = self.ledger.newcomers(name, live, from_nothing=since is None)
         newcomers = sum(1 << position for position in new)
         publications = [Publication(self._preparation, view, since) for view in views]
         changes = [publication.run(newcomers, self._is_stored) for publication in publications]
         changed = any(changes) or since is None
+        # Before the ledger, whose placements hold the numbers.
         self._visibility.audiences.save()
         payload = Payload(definition, description, _is_for_all(views))
         self.ledger.save(name, payload, changed=changed)

@@ -1,7 +1,7 @@
 """Publishing the settings: the console's tables, whole, that all tablets get.
 
-Also what a user's manifest holds about the user. The tables are small, so they are written anew
-each time. A result that did not change is neither stored nor listed again.
+Also what a user's manifest holds about the user. The tables are small, so they are written
+again each time. A result that did not change is neither stored nor listed again.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ def publish_settings(
     """
     identity = installation(connection)
     store.claim(identity)
+    # One transaction: either all tables are recorded, or those of before.
     with connection.transaction():
         reports, entities = _publish_tables(connection, store, zstd_level)
     # Recorded first, so that a listed object never counts as unlisted.
@@ -42,7 +43,7 @@ def publish_settings(
 def _publish_tables(
     connection: Connection[Any], store: Store, zstd_level: int
 ) -> tuple[list[PublishedEntity], dict[str, Any]]:
-    # All of them are written anew, so the ledger of their objects is too.
+    # All of them are written again, so the ledger of their objects is too.
     reports: list[PublishedEntity] = []
     entities: dict[str, Any] = {}
     connection.execute("DELETE FROM ops.settings_object")

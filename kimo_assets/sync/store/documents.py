@@ -30,6 +30,7 @@ Columns = dict[str, Literal["text", "dec", "int", "bool", "enum", "date", "dt"]]
 class _Document(BaseModel):
     """Unknown members are ignored, as the format asks."""
 
+    # Strict: a number in quotes is an error, not a number.
     model_config = ConfigDict(frozen=True, strict=True)
 
 
@@ -115,6 +116,7 @@ class Entity(_WithBuckets):
 
     @model_validator(mode="after")
     def _require_listed_columns(self) -> Self:
+        # A client makes its table from these names.
         named = {self.key}
         if self.private:
             named.update(self.private.columns)
@@ -196,6 +198,7 @@ def read_manifest(store: Store, agent: str, user: str | None = None) -> dict[str
 
 def parse_manifest(store: Store, data: bytes, name: str) -> dict[str, Any]:
     """A manifest's file as JSON. Raises: StoreError when it is none, or contradicts itself."""
+    # The JSON is returned, not the model: operators' views also show members unknown here.
     document = _unpacked_document(store, data, name)
     _validated(store, document, name, Manifest)
     return document

@@ -74,6 +74,7 @@ class Store:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise StoreError(say("sync.store_not_opened", url=url, error=error)) from None
+        # fsspec gives one name of the protocol, or several.
         self.is_local = "file" in (self._files.protocol, *self._files.protocol)
 
     @contextlib.contextmanager
@@ -136,6 +137,7 @@ class Store:
                     file.write_bytes(data)
                     self._move(file, name)
             else:
+                # An object store replaces a file at once by itself.
                 self._files.pipe_file(self._path(name), data)
 
     def replace_all(
@@ -174,6 +176,7 @@ class Store:
     def add_bytes(self, data: bytes, sha256: str) -> StoredObject:
         """Stores an object under its hash, unless it is there already."""
         size = len(data)
+        # An object is named by its content, so one that is there is the same.
         if self._has_object(sha256, size):
             return StoredObject(sha256, size, is_new=False)
         self.replace(object_path(sha256), data)
@@ -195,6 +198,7 @@ class Store:
     def listing(self, folder: str) -> dict[str, int]:
         """file, below the store -> its size in bytes, of all files below a folder of the store."""
         with self._errors_explained("sync.store_not_read"):
+            # fsspec remembers listings, and other processes write into the store too.
             self._files.invalidate_cache()
             files = self._files.find(self._path(folder), detail=True)
         return {
@@ -206,6 +210,7 @@ class Store:
         """A file on the store's own disk when that is local, so that it can be moved into place."""
         folder = f"{self._root}/unfinished" if self.is_local else None
         try:
+            # The folder is missing only before the first file.
             handle, name = tempfile.mkstemp(dir=folder)
         except FileNotFoundError:
             os.makedirs(folder or "", exist_ok=True)

@@ -76,6 +76,7 @@ class Compiler:
         lookups: Lookups,
         source: VisibilitySource,
     ) -> None:
+        # Visibility is the source and has the compiler: scopes of an entity lead to other entities.
         self._connection = connection
         self._catalog = catalog
         self.profiles = profiles
@@ -131,6 +132,7 @@ class Compiler:
             case scopes.ViaEntityReference():
                 return self._via_entity_reference(scope, query)
             case scopes.ByBusinessRule():
+                # Part of the definition: with another mode all rows are computed again.
                 query.parameters.append([scope.rule, self.mode(scope)])
                 return self._node(scope.modes[self.mode(scope)], query)
             case scopes.AllOf():
@@ -289,6 +291,7 @@ class Compiler:
             if not self._is_on(scope.enabled_by_rule):
                 return Constant(EVERYONE)
         linked = self._linked_agents(scope.agent_link, "TrademarkId", scope.column, query)
+        # The complement, so that an agent who comes later is not restricted either.
         unrestricted = ~self._assigned(scope.agent_link, query)
         value = sql.SQL("CASE WHEN x.{} IS NULL THEN {} ELSE {} END").format(
             sql.Identifier(scope.column), sql.Literal(_UNLISTED), linked

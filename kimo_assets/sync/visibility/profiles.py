@@ -66,6 +66,7 @@ class Profiles:
         load: new profiles get their bits in the ledger, for good. None: for this reading only.
         """
         agents = _agents(connection)
+        # Users of an agent that is not live see nothing.
         users = _users(connection, set(agents))
         views: list[_View] = [(agent, None) for agent in agents]
         views = list(dict.fromkeys([*views, *users.values()]))
@@ -181,6 +182,7 @@ def _update_ledger(connection: Connection[Any], views: Sequence[_View], load: in
     recorded = {profile.view: profile for profile in _recorded(connection)}
     retired = [profile.position for view, profile in recorded.items() if view not in set(views)]
     if retired:
+        # Their bits are never used again, so what they got does not matter any more.
         connection.execute("DELETE FROM ops.covered WHERE position = ANY(%s)", [retired])
         connection.execute(
             "UPDATE ops.profile SET retired = %s WHERE position = ANY(%s)", [load, retired]

@@ -80,6 +80,7 @@ def evaluate(node: Node, values: Sequence[int | str], live: int, *, fallbacks: b
         case Union():
             masks = (evaluate(rule, values, live, fallbacks=fallbacks) for rule in node.rules)
             mask = reduce(or_, masks, NOBODY)
+            # A cofinite mask holds bits of profiles that do not exist. Only the live ones count.
             if not mask & live and fallbacks:
                 fallback_masks = (evaluate(rule, values, live) for rule in node.fallbacks)
                 mask = reduce(or_, fallback_masks, NOBODY)

@@ -95,6 +95,7 @@ class Visibility:
         query = self._compiler.compile(entity)
         if query.own_column and not self.lookups.fresh(entity.name):
             self.entity(entity.name)
+            # Now with the finished table of audiences instead of the one under computation.
             query = self._compiler.compile(entity)
         return query
 
@@ -125,8 +126,9 @@ class Visibility:
         query = self._compiler.compile(entity)
         definition = self._digest(entity.scope.model_dump(), query.parameters)
         state = self.lookups.state(name)
+        # Other rules or profiles may change every row. Otherwise only changed rows are computed.
         if state is None or state.definition != definition:
-            changed = self._fill(query, anew=state is None, as_published=as_published)
+            changed = self._fill(query, is_new=state is None, as_published=as_published)
         else:
             changed = self._refresh(query, state.refreshed_load)
         self._filling.pop(name, None)
@@ -154,10 +156,10 @@ class Visibility:
 
     # --- the table of who sees each row
 
-    def _fill(self, query: Query, *, anew: bool, as_published: bool) -> bool:
+    def _fill(self, query: Query, *, is_new: bool, as_published: bool) -> bool:
         """Computes all rows. Returns: whether any audience changed.
 
-        anew: there is no table yet. Otherwise rows seen as before keep their history.
+        is_new: there is no table yet. Otherwise rows seen as before keep their history.
         """
         target = self.lookups.table(query.entity.name)
         parts: dict[str, sql.Composable] = {
@@ -167,7 +169,8 @@ class Visibility:
             "load": sql.Literal(self._load),
             "nobody": sql.Literal(NOBODY_NUMBER),
         }
-        if anew:
+        if is_new:
+            # A row that was never published has the audience nobody there.
             published = sql.SQL("audience") if as_published else parts["nobody"]
             statement = sql.SQL("""
                 DROP TABLE IF EXISTS {target};
@@ -397,6 +400,7 @@ class Visibility:
         self._connection.execute(statement)
 
     def _digest_of(self, own: sql.Identifier) -> int:
+        # The same for the same rows in any order.
         statement = sql.SQL(
             "SELECT bit_xor(hashtextextended(key || ' ' || audience, 0)) FROM {}"
         ).format(own)
@@ -482,6 +486,7 @@ class Visibility:
         accounts = self.entity("Account")
         definition = self._digest(scope.model_dump(), self.profiles.described())
         loaded = self.lookups.loaded
+        # A promotion's rows name accounts, whose audience and whose groups may change.
         changed_load = max(
             accounts.changed_load, loaded.get(scope.link, 0), loaded.get("Account", 0)
         )
