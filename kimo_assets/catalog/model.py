@@ -222,7 +222,7 @@ class Catalog:
 
     def sent_with(self, head: str) -> list[str]:
         """The parts that travel with a head, or not at all."""
-        # A part without a SyncReference is not exchanged; one with its own EntityStatus is a head.
+        # A part without a SyncReference is not exchanged. With its own EntityStatus it is a head.
         parts = (self.entities[name] for name in self.owned_by(head))
         return [
             part.name

@@ -36,7 +36,7 @@ from kimo_assets.database.names import (
 def ensure_schema(
     connection: Connection, catalog: Catalog, console: Mapping[str, ConsoleTable] | None = None
 ) -> Changes | None:
-    """Creates what is missing and upgrades an older database; None when nothing was to do.
+    """Creates what is missing and upgrades an older database. None: nothing was to do.
 
     Raises: MigrationError when it is of a later version, or values do not fit into the new schema.
     """

@@ -109,7 +109,7 @@ def record_report(connection: Connection[Any], run_id: str, report: RunReport) -
 
 
 def report_of_run(connection: Connection[Any], run_id: str) -> RunReport | None:
-    """The report that a side job, an export or the settings left; None without one."""
+    """The report that a side job, an export or the settings left, or None."""
     row = connection.execute(
         "SELECT kind, report FROM ops.run_report WHERE run_id = %s", [run_id]
     ).fetchone()

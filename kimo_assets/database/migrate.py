@@ -111,10 +111,10 @@ def synchronise(
     migrations: Sequence[Migration] | None = None,
     reached: Callable[[str], None] = lambda point: None,
 ) -> Changes | None:
-    """Upgrades the database to the target; None when there was nothing to do.
+    """Upgrades the database to the target. None: nothing was to do.
 
     reached: called with the name of each point between two statements, for tests that kill there.
-    Raises: MigrationError; then nothing has been changed.
+    Raises: MigrationError. Then nothing has been changed.
     """
     if migrations is None:
         migrations = known_migrations()
@@ -297,6 +297,7 @@ class _Tables:
         self._types = self._written_as(
             {column.type for described in target.tables for column in described.columns}
         )
+        # Sentences about columns whose values do not fit.
         self._misfits: list[str] = []
         self._altered_entities: set[str] = set()
 
@@ -318,7 +319,7 @@ class _Tables:
         if schema == KIMO:
             actions += self._left(described)
             actions += self._rekeyed(described)
-        # After the first misfit the transaction is lost: only further misfits are of interest.
+        # After the first misfit the transaction is lost. The operator gets all misfits at once.
         if actions and not self._misfits:
             statement = sql.SQL("ALTER TABLE {} {}").format(
                 table(schema, described.name), sql.SQL(", ").join(actions)
@@ -521,6 +522,7 @@ class _Tables:
             name for schema, name in self._existing if schema == KIMO and name not in names
         )
         entities = list(self._target.entities)
+        # What the ledger says of these entities would be read by steps that find no entity to it.
         for ledger in (
             "loaded",
             "staged",

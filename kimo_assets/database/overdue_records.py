@@ -17,7 +17,7 @@ from kimo_assets.catalog.lifecycle import (
 from kimo_assets.database.names import ARCHIVED, ID, KIMO, literals, table
 from kimo_assets.texts import say
 
-# How many days an edit may be under way; the vendor gives no default (fact sheet, section 9).
+# How many days an edit may be under way. The vendor gives no default (fact sheet, section 9).
 RULE = "PendingEdits\\DaysStuck"
 
 
@@ -37,7 +37,7 @@ class OverdueRecord:
 
 
 def days_until_overdue(rules: Mapping[str, str]) -> int | None:
-    """The days after which an edit is overdue; None when the rule is not set to a number.
+    """The days after which an edit is overdue, None when the rule is not set to a number.
 
     rules: by folded key.
     """
@@ -82,19 +82,23 @@ def _of_head(head: str, *, is_answered: bool) -> sql.Composed:
             k."EntityStatus"::integer AS status,
             CASE WHEN k."EntityStatus" IN {by_export}
                 THEN coalesce(r.sent_at, r.marked_at, uploaded.at)
-                 ELSE coalesce(uploaded.at, r.sent_at, r.marked_at) END AS since,
+                ELSE coalesce(uploaded.at, r.sent_at, r.marked_at)
+            END AS since,
             r.outcome, coalesce(h.why, r.problem) AS problem
         FROM {kimo} AS k
-        LEFT JOIN LATERAL (SELECT k."UploadToServerTimeStamp" AT TIME ZONE 'UTC' AS at) AS uploaded
-            ON true
+        LEFT JOIN LATERAL (
+            SELECT k."UploadToServerTimeStamp" AT TIME ZONE 'UTC' AS at
+        ) AS uploaded ON true
         LEFT JOIN LATERAL (
             SELECT x.sent_at, x.marked_at, x.outcome, x.problem FROM ops.export_record AS x
             WHERE x.entity = {head} AND x.id = k.{id} ORDER BY x.batch DESC LIMIT 1
         ) AS r ON true
-        LEFT JOIN ops.export_held AS h ON h.entity = {head} AND h.id = k.{id}
-            AND k."EntityStatus" = {ready}
-        WHERE k.{archived} IS NULL AND (k."EntityStatus" IN {pending}
-            OR {answered} AND k."EntityStatus" = {exported} AND r.outcome IN {unanswered})
+        LEFT JOIN ops.export_held AS h
+            ON h.entity = {head} AND h.id = k.{id} AND k."EntityStatus" = {ready}
+        WHERE k.{archived} IS NULL AND (
+            k."EntityStatus" IN {pending}
+            OR {answered} AND k."EntityStatus" = {exported} AND r.outcome IN {unanswered}
+        )
         """).format(
         head=sql.Literal(head),
         id=sql.Identifier(ID),

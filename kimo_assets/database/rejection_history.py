@@ -30,9 +30,9 @@ def of_entity(entity: str, step: int) -> sql.Composed:
 
 
 def remember_since(connection: Connection, condition: sql.Composable) -> bool:
-    """Notes since when the selected rows of ops.rejected_row are rejected; whether there are any.
+    """Notes since when the selected rows of ops.rejected_row are rejected.
 
-    The notes last until the transaction ends.
+    Returns whether there are any. The notes last until the transaction ends.
     """
     has_rows = connection.execute(
         sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(STAGED_AREA.rejected, condition)

@@ -36,6 +36,7 @@ from kimo_assets.sources.semaphore import IMPORT, WaitPolicy, open_semaphores, t
 from kimo_assets.staging.stage import stage_entity
 from kimo_assets.texts import say
 
+# How often waiting threads look whether the step ends.
 _TICK_S = 0.5
 
 Log = Callable[[str], None]
@@ -219,6 +220,7 @@ class StagingPool:
         self._failed = failed
         self._sources = sources
         self._progress = progress
+        # Set when the step ends early. Threads look at it between their batches.
         self._stop = Event()
         self._free: SimpleQueue[Connection] = SimpleQueue()
         self._connections: list[Connection] = []
@@ -335,5 +337,5 @@ class StagingPool:
 
 
 def _source_of(error: SourceError, engines: Mapping[SystemId, Engine]) -> SystemId | None:
-    """The source that the error is about; None when it names none of these."""
+    """The source that the error is about, None when it names none of these."""
     return next((source for source in engines if source == error.source), None)

@@ -33,13 +33,13 @@ SENTENCES = {
     ),
     # --- locks
     "database.run_going_on": Sentence(
-        en="'{title}' (load {load}, run {run_id}) is running since {since} UTC; wait until it has"
+        en="'{title}' (load {load}, run {run_id}) is running since {since} UTC. Wait until it has"
         " ended",
         it="'{title}' (caricamento {load}, esecuzione {run_id}) è in corso dalle {since} UTC:"
         " attendere la fine",
     ),
     "database.load_going_on": Sentence(
-        en="'{title}' (load {load}) is running since {since} UTC; wait until it has ended",
+        en="'{title}' (load {load}) is running since {since} UTC. Wait until it has ended",
         it="'{title}' (caricamento {load}) è in corso dalle {since} UTC: attendere la fine",
     ),
     # --- upgrades

@@ -493,7 +493,7 @@ def test_a_run_that_meets_the_lock_in_its_first_step_says_who_holds_it(held: Com
     assert not result.success
     message, _ = _failure(held, result.run_id)
     assert message.startswith("Not started: 'Import completo' (load 1, run r1) is running since ")
-    assert message.endswith("wait until it has ended, then run this again.")
+    assert message.endswith("Wait until it has ended, then run this again.")
     assert held.materialized() == {asset: set() for asset in ASSETS}
 
 

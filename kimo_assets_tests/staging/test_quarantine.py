@@ -322,10 +322,9 @@ def test_the_counts_of_refused_rows_are_in_the_ledger(world: World) -> None:
     }
 
 
-def test_a_snapshot_of_which_most_rows_are_refused_is_read_to_its_end(world: World) -> None:
-    """PostgreSQL then has more to report than a socket holds, while it is still being
-    written to.
-    """
+def test_a_snapshot_of_which_most_rows_are_rejected_is_read_to_its_end(world: World) -> None:
+    """PostgreSQL has more to report than a socket holds while it is still being written to."""
+    world.settings = {"limits": {"blocking_rejected": 1}}
     world.erp(
         Zone=[{"Id": f"Z{n}", "Description": "x" * 101 if n % 8 else "good"} for n in range(40_000)]
     )

@@ -129,7 +129,7 @@ def test_no_more_entities_are_read_at_once_than_is_allowed(world: World) -> None
     with open_run(world.config, world.database, title="x", progress=Counter()) as run:
         staging = StagingRun(world.config, run.connect, run.load)
         names = run.catalog.in_load_order(world.config.entity_names)
-        reports = stage_entities(staging, names, run, lambda report: run.done(1, report))
+        reports = stage_entities(staging, names, run.progress, lambda report: run.done(1, report))
     assert {report.status for report in reports} == {"ok"}
     assert 1 < most <= 4  # one that is done may be told of after the next has started
 
