@@ -34,8 +34,8 @@ def lint(root: Path) -> tuple[int, str]:
 
 
 def test_imports_go_only_down_siblings_keep_apart_and_only_defs_knows_dagster() -> None:
-    code, said = lint(ROOT)
-    assert code == 0, said
+    code, output = lint(ROOT)
+    assert code == 0, output
 
 
 # A module or more of each layer: what import-linter needs to accept the contracts.
@@ -107,10 +107,10 @@ _SMALL_HOUSE = [
 def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str, broken: str) -> None:
     build_small_house(tmp_path)
     write(tmp_path, module, line)
-    code, said = lint(tmp_path)
+    code, output = lint(tmp_path)
     assert code == 1
-    assert f"{broken}" in said
-    assert "1 broken" in said
+    assert f"{broken}" in output
+    assert "1 broken" in output
 
 
 @pytest.mark.parametrize("module", ["quality/data_checks", "diagnostics/status"])

@@ -66,6 +66,7 @@ class Answer:
     chain: Link | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `kimo why --json`."""
         return {
             "agent": self.agent,
             "user": self.user,
@@ -142,6 +143,7 @@ def _answer(
     entity: Entity,
     question: Answer,
 ) -> Answer:
+    """The question with its answer by the tables; what the payloads hold is asked later."""
     row = connection.execute(
         sql.SQL("SELECT {}, {} FROM {} WHERE {} = %s").format(
             sql.Identifier(CHANGED),
@@ -172,6 +174,7 @@ def _trace(
     entity: Entity,
     key: str,
 ) -> Link | None:
+    """Link by link, by the same rules that prepare the payloads. None: the row is not there."""
     catalog = load_catalog()
     visibility = Visibility(
         connection,
@@ -196,6 +199,7 @@ def _verdict(*, sees: bool, is_user: bool) -> str:
 
 
 def _profile(profiles: Profiles, agent: str, user: str | None) -> Profile:
+    """Raises: ConfigError when there is no such agent or user, with the nearest name."""
     if agent not in profiles.agents:
         hint = _hint(agent, profiles.agents)
         raise ConfigError(say("diagnostics.visibility.no_agent", agent=agent, hint=hint))

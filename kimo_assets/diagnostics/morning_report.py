@@ -109,10 +109,13 @@ def _in_menu(kind: str) -> str:
     """A job by its entry in the menu, with the schedule or sensor that starts it, if any."""
     job, _, trigger = kind.partition(", ")
     title = title_of(job)
-    return f"{title}, {trigger}" if trigger else title
+    if trigger:
+        return f"{title}, {trigger}"
+    return title
 
 
 def _waiting(connection: Connection[Any], config: KimoConfig) -> list[WaitingRecords]:
+    """The figures of `kimo export status`."""
     return [
         WaitingRecords(
             entity.entity,

@@ -146,6 +146,7 @@ class _SourceInspection:
     _inspected: int = 0
 
     def inspect(self, name: SystemId) -> Iterator[Finding]:
+        """A source that cannot be reached is one finding, for all its entities."""
         mapped = list(self._mappings_of(name))
         subject = f"source {name}"
         with ExitStack() as stack:
@@ -182,6 +183,7 @@ class _SourceInspection:
     def _inspect_entity(
         self, engine: Engine, entity: Entity, mapping: EntityMapping
     ) -> Iterator[Finding]:
+        """The mapping first. Without its columns nothing can be said of the rows."""
         subject = _subject(entity, mapping, self.config)
         try:
             with source_errors(mapping.source, engine), engine.connect() as connection:
@@ -221,14 +223,15 @@ def _subject(entity: Entity, mapping: EntityMapping, config: KimoConfig) -> str:
 
 
 def _check_semaphore(config: KimoConfig, source: SystemId, engine: Engine, flow: Flow) -> Finding:
+    """A source may do without, and a semaphore that is taken now is no finding."""
     subject = f"{flow.table} {source}"
     try:
         semaphore = find(source, flow, engine, schemas_of(config, source))
-        rows = statuses(semaphore) if semaphore else []
+        if semaphore is None:
+            return Finding("ok", subject, say("diagnostics.no_semaphore", flow=flow.title))
+        rows = statuses(semaphore)
     except SourceError as error:
         return Finding("error", subject, _sentence(error))
-    if semaphore is None:
-        return Finding("ok", subject, say("diagnostics.no_semaphore", flow=flow.title))
     if len(rows) != 1:
         return Finding("warning", subject, say("diagnostics.semaphore_rows", count=len(rows)))
     return Finding("ok", subject, in_words(rows[0]))
@@ -242,6 +245,7 @@ def _version(connection: Connection) -> str:
 def _entity_finding(
     subject: str, selection: Selection, mapping: EntityMapping, measured: Measured | None
 ) -> EntityFinding:
+    """What of the source goes into which part of the entity. measured: None when it could not be."""
     origin = origin_in_words(mapping, selection.entity)
     rows = None
     wider: tuple[Misfit, ...] = ()
@@ -264,12 +268,14 @@ def _entity_finding(
 def _entity_in_words(
     origin: str, rows: int | None, selection: Selection, wider: Sequence[Misfit]
 ) -> str:
-    fields = len(selection.fields)
-    parts = [
-        origin,
-        say("diagnostics.rows_not_counted") if rows is None else rows_in_words(rows),
-        say("diagnostics.fields", fields=fields, total=len(selection.entity.fields)),
-    ]
+    """One line, whose parts are separated by semicolons."""
+    parts = [origin]
+    if rows is None:
+        parts.append(say("diagnostics.rows_not_counted"))
+    else:
+        parts.append(rows_in_words(rows))
+    fields, total = len(selection.fields), len(selection.entity.fields)
+    parts.append(say("diagnostics.fields", fields=fields, total=total))
     if selection.unmapped:
         parts.append(say("diagnostics.columns_unused", columns=", ".join(selection.unmapped)))
     if selection.derived_id_from:

@@ -54,10 +54,10 @@ def value_findings(
         yield Finding("warning", subject, say("diagnostics.no_rows", origin=origin))
     yield from _key_findings(subject, selection, measured)
     for misfit in measured.misfits:
+        message = _misfit_in_words(misfit, selection, mapping)
+        # Without a count the column's type alone says it, of every value.
         level: Level = "error" if misfit.rows is None else "warning"
-        yield Finding(
-            level, subject, _misfit_in_words(misfit, selection, mapping), _details(misfit)
-        )
+        yield Finding(level, subject, message, _details(misfit))
     for misfit in measured.unknown_statuses:
         message = _status_in_words(misfit, selection, config)
         yield Finding("warning", subject, message, _details(misfit))
@@ -75,6 +75,7 @@ def _details(misfit: Misfit) -> dict[str, Any]:
 
 
 def _key_findings(subject: str, selection: Selection, measured: Measured) -> Iterator[Finding]:
+    """Rows without a key, and rows that repeat one."""
     key = "Id"
     if selection.derived_id_from:
         key = say("diagnostics.and").join(selection.derived_id_from)
@@ -90,6 +91,7 @@ def _key_findings(subject: str, selection: Selection, measured: Measured) -> Ite
 
 
 def _misfit_in_words(misfit: Misfit, selection: Selection, mapping: EntityMapping) -> str:
+    # The column with the field that it fills, where their names differ.
     column = misfit.column
     if misfit.column.casefold() != misfit.field.casefold():
         column = say("diagnostics.column_of_field", column=misfit.column, field=misfit.field)

@@ -13,6 +13,7 @@ from kimo_assets.texts import say
 def mapping_findings(
     subject: str, selection: Selection, measured: Measured | None, config: KimoConfig
 ) -> Iterator[Finding]:
+    """measured: None when the rows could not be measured."""
     if missing := _missing_for_scope(selection):
         columns = say("errors.or").join(missing)
         message = say("diagnostics.nobody_sees", columns=columns)

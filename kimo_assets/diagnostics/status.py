@@ -94,6 +94,7 @@ def _dangling_as_json(dangling: DanglingField) -> dict[str, Any]:
 
 
 def _entity_as_json(entity: EntityState) -> dict[str, Any]:
+    """With the figures of each step beside its status, as they are kept in the ledger."""
     return {
         "mapped": entity.is_mapped,
         "fresh_until": entity.fresh_until,

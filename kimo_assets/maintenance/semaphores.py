@@ -115,6 +115,7 @@ def inspect_semaphores(
 def _inspect(
     config: KimoConfig, source: SystemId, flow: Flow, database: Database | None
 ) -> SemaphoreState:
+    """Raises: SourceError when the source cannot be read."""
     with _open(config, source, flow) as semaphore:
         if semaphore is None:
             return SemaphoreState(source, flow.table)
@@ -175,6 +176,7 @@ def give_back_left_behind(config: KimoConfig, database: Database) -> list[str]:
 
 
 def _give_back(config: KimoConfig, ledger: SemaphoreLedger, owner: Owner) -> str:
+    """What became of it, in a sentence."""
     names: dict[str, Any] = {"semaphore": owner.semaphore, "source": owner.source}
     source = next((name for name in config.sources if name == owner.source), None)
     flow = next((flow for flow in FLOWS if flow.table == owner.semaphore), None)

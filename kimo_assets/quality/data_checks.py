@@ -157,14 +157,16 @@ _LOADS = 200
 def row_counts_are_usual(
     connection: Connection, config: KimoConfig, load: int | None
 ) -> CheckResult:
+    """A sudden change of an entity's size may be the ERP's mistake, and no guard stops growth."""
     recent = recent_row_counts(
         connection, list(config.entities), snapshots=_SNAPSHOTS, loads=_LOADS
     )
     unusual = []
     for entity, (read, *before) in recent.items():
-        usual = median_low(before) if before else read
-        if _is_unusual(config, read, usual):
-            unusual.append((entity, read, usual))
+        if before:
+            usual = median_low(before)
+            if _is_unusual(config, read, usual):
+                unusual.append((entity, read, usual))
     findings = []
     for entity, read, usual in sorted(unusual, key=lambda row: (-abs(row[1] - row[2]), row[0])):
         message = say("quality.counts.entity", entity=entity, read=read, usual=usual)
@@ -189,6 +191,7 @@ ROW_COUNTS_ARE_USUAL = Check("row_counts_are_usual", "erp_staging", row_counts_a
 
 
 def references_resolve(connection: Connection, config: KimoConfig, load: int | None) -> CheckResult:
+    """As step 2 last counted them, of the entities that are mapped."""
     limit = config.limits.max_dangling
     findings = []
     targets = []
@@ -224,6 +227,7 @@ REFERENCES_RESOLVE = Check("references_resolve", "kimo_tables", references_resol
 def every_picture_is_there(
     connection: Connection, config: KimoConfig, load: int | None
 ) -> CheckResult:
+    """Of the names in rows and of the URLs of items, as the side jobs last found them."""
     pairs = [(problem.what, problem.why) for problem in problems_of_rows(connection)]
     pairs += problems_of_urls(connection)
     if not pairs:
@@ -244,8 +248,10 @@ _NOT_FOUND = ("not askable", "INVALID_REQUEST", "ZERO_RESULTS")
 def addresses_are_found(
     connection: Connection, config: KimoConfig, load: int | None
 ) -> CheckResult:
-    known = totals(connection)
-    figures = {"addresses": known.addresses, "waiting": known.waiting}
+    """Those that were never asked about are no finding: they wait for the next geocoding."""
+    totals_now = totals(connection)
+    addresses = totals_now.addresses
+    figures = {"addresses": addresses, "waiting": totals_now.waiting}
     findings = []
     for correction in corrections(connection):
         if correction.kind in _NOT_FOUND:
@@ -254,12 +260,12 @@ def addresses_are_found(
             accounts = correction.accounts
             findings.append(_warning(correction.what, message, **details, accounts=accounts))
     if not findings:
-        sentence = say("quality.addresses.all_found", addresses=known.addresses)
+        sentence = say("quality.addresses.all_found", addresses=addresses)
         return CheckResult(sentence, figures=figures)
     sentence = say(
         "quality.addresses.not_found",
         count=len(findings),
-        addresses=known.addresses,
+        addresses=addresses,
         named=_messages(findings),
     )
     return CheckResult(sentence, findings, figures)
@@ -275,6 +281,7 @@ ADDRESSES_ARE_FOUND = Check("addresses_are_found", "geopositions", addresses_are
 def tablets_data_are_fresh(
     connection: Connection, config: KimoConfig, load: int | None = None
 ) -> CheckResult:
+    """By the time at which step 1 last read each entity, whatever came of the steps after it."""
     hours = config.limits.fresh_hours
     entities = config.entities.keys()
     imported = {result.entity for result in last_results(connection) if result.step == 1}

@@ -19,6 +19,7 @@ from kimo_assets.texts import say
 
 
 def nothing_is_stuck(connection: Connection, config: KimoConfig, load: int | None) -> CheckResult:
+    """All that waits for a person: what the ERP or the next export settles is not among it."""
     catalog = load_catalog()
     findings = [
         *_batches_in_doubt(connection, config, catalog),

@@ -69,4 +69,6 @@ class Check:
 
 def columns_of(findings: Sequence[Finding]) -> list[str]:
     """The headings of a table of findings, in the reader's language."""
-    return [say(f"quality.column.{name}") for name in findings[0].details] if findings else []
+    if not findings:
+        return []
+    return [say(f"quality.column.{name}") for name in findings[0].details]

@@ -61,7 +61,9 @@ def in_words(verdict: VerificationReport) -> str:
         remedy=first.remedy.capitalize(),
     )
     more = len(verdict.damages) - 1
-    return f"{sentence} {say('quality.more', count=more)}" if more else sentence
+    if more:
+        sentence += f" {say('quality.more', count=more)}"
+    return sentence
 
 
 def _finding(damage: Damage) -> Finding:

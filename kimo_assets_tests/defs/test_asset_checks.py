@@ -45,11 +45,11 @@ def recorded(company: Company, check: Check) -> list[dg.AssetCheckEvaluation]:
         runs = [run.run_id for run in instance.get_runs()]
         kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
         logs = [entry for run in runs for entry in instance.all_logs(run, of_type=kind)]
-    found = [entry.dagster_event.event_specific_data for entry in logs if entry.dagster_event]
+    events = [entry.dagster_event.event_specific_data for entry in logs if entry.dagster_event]
     return [
-        one
-        for one in found
-        if isinstance(one, dg.AssetCheckEvaluation) and one.check_name == check.name
+        each
+        for each in events
+        if isinstance(each, dg.AssetCheckEvaluation) and each.check_name == check.name
     ]
 
 
@@ -104,7 +104,7 @@ def test_few_refused_rows_are_a_warning_whatever_their_share(company: Company) -
     (evaluation,) = recorded(company, NOTHING_REJECTED_ABOVE)
     assert (evaluation.passed, evaluation.severity) == (False, WARN)
     for check in (ROW_COUNTS_ARE_USUAL, TABLETS_DATA_ARE_FRESH):
-        assert [one.passed for one in recorded(company, check)] == [True]
+        assert [each.passed for each in recorded(company, check)] == [True]
     (dangling,) = recorded(company, REFERENCES_RESOLVE)
     assert dangling.passed is False
     assert (
@@ -140,7 +140,7 @@ def test_a_check_asked_for_by_itself_takes_no_load_number(company: Company) -> N
             selection=dg.AssetSelection.checks(*checks),
             raise_on_error=False,
         )
-    assert [one.severity for one in result.get_asset_check_evaluations()] == [ERROR]
+    assert [each.severity for each in result.get_asset_check_evaluations()] == [ERROR]
     assert company.value("SELECT max(load) FROM ops.load") == loads
 
 

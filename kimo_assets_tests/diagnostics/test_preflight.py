@@ -49,8 +49,8 @@ def told(findings: list[dict[str, Any]]) -> dict[str, int]:
     }
 
 
-def refused(database: Database) -> dict[str, int]:
-    """The same of what staging refused; it tells more ways apart in which a number may be wrong."""
+def rejected(database: Database) -> dict[str, int]:
+    """The same of the rows that staging rejected, which tells more kinds of wrong numbers apart."""
     which = "CASE WHEN rule IN ('duplicate_key', 'missing_key') THEN rule ELSE field END"
     with database.connect() as connection:
         return dict(
@@ -107,7 +107,7 @@ def item_fields() -> dict[str, str]:
     return {"Ranking": number, "FreeDate": day, "Name": long}
 
 
-def test_what_check_tells_of_text_columns_is_what_an_import_refuses(
+def test_what_check_tells_of_text_columns_is_what_an_import_rejects(
     integration: Integration, command: Command, own_database: Database
 ) -> None:
     names = item_fields()
@@ -138,7 +138,7 @@ def test_what_check_tells_of_text_columns_is_what_an_import_refuses(
     configured(command, integration, f"  Item: {{table: Articoli, fields: {{{fields}}}}}\n")
     findings = command.json("check")
     command.run("import", code=0)
-    expected = refused(own_database)
+    expected = rejected(own_database)
     assert told(findings) == expected
     assert sum(expected.values()) == len(BAD)
 
@@ -149,7 +149,7 @@ def _sized(value: str, size: int) -> str:
     return bare[0] * (size + (len(bare) - 100)) + value[len(bare) :]
 
 
-def test_what_check_tells_of_typed_columns_is_what_an_import_refuses(
+def test_what_check_tells_of_typed_columns_is_what_an_import_rejects(
     integration: Integration, command: Command, own_database: Database
 ) -> None:
     names = item_fields()
@@ -179,11 +179,11 @@ def test_what_check_tells_of_typed_columns_is_what_an_import_refuses(
         names["FreeDate"]: "FreeDate",
         **dict.fromkeys(second, "Big"),
     }
-    said = ", ".join(f"{field}: {column}" for field, column in fields.items())
-    configured(command, integration, f"  Item: {{table: Articoli, fields: {{{said}}}}}\n")
+    mapped = ", ".join(f"{field}: {column}" for field, column in fields.items())
+    configured(command, integration, f"  Item: {{table: Articoli, fields: {{{mapped}}}}}\n")
     findings = command.json("check")
     command.run("import")
-    assert told(findings) == refused(own_database)
+    assert told(findings) == rejected(own_database)
 
 
 def test_a_query_is_measured_like_a_table(
@@ -202,7 +202,7 @@ def test_a_query_is_measured_like_a_table(
     configured(command, integration, f"  CustomerGroup:\n    query: |\n      {query}\n")
     findings = command.json("check")
     command.run("import")
-    assert told(findings) == refused(own_database)
+    assert told(findings) == rejected(own_database)
     assert [f["rows"] for f in findings if f["what"] == "CustomerGroup" and f["level"] == "ok"] == [
         5
     ]
@@ -239,8 +239,8 @@ def test_the_demo_companys_wrong_rows_are_all_foretold(
 @pytest.fixture(params=["postgresql", "mariadb"])
 def typed(request: pytest.FixtureRequest) -> Integration:
     """Where a column's type binds its values."""
-    found: Integration = request.getfixturevalue(request.param)
-    return found
+    database: Integration = request.getfixturevalue(request.param)
+    return database
 
 
 def test_a_column_that_can_never_fit_is_an_error_certain_from_its_type(
@@ -290,9 +290,11 @@ def test_keys_of_several_columns_are_counted_with_an_example(
         [{"AccountId": a, "SalesAgentId": b} for a, b in pairs],
     )
     configured(command, integration, "  SalesAgentPerAccount:\n")
-    found = {f["rule"]: f for f in command.json("check") if f["level"] == "warning" and "rule" in f}
-    assert (found["duplicate_key"]["rows"], found["duplicate_key"]["example"]) == (2, "C1|A1")
-    assert found["missing_key"]["rows"] == 2
+    by_rule = {
+        f["rule"]: f for f in command.json("check") if f["level"] == "warning" and "rule" in f
+    }
+    assert (by_rule["duplicate_key"]["rows"], by_rule["duplicate_key"]["example"]) == (2, "C1|A1")
+    assert by_rule["missing_key"]["rows"] == 2
 
 
 def test_a_key_that_the_source_keeps_unique_is_not_counted(
@@ -321,28 +323,28 @@ def test_only_references_that_carry_a_value_are_told(
     ]
     integration.table("Account", {"Id": CODE, "CurrencyId": CODE, "ZoneId": CODE}, rows)
     configured(command, integration, "  Account:\n")
-    (found,) = [f for f in command.json("check") if f.get("rule") == "unmapped_target"]
+    (finding,) = [f for f in command.json("check") if f.get("rule") == "unmapped_target"]
     assert (
-        found["message"]
+        finding["message"]
         == "points to entities that are not mapped: Currency (by CurrencyId in 1 row)"
     )
 
 
 def test_statuses_without_an_entry_are_told(integration: Integration, command: Command) -> None:
     rows = [
-        {"Id": str(n), "ErpStatusId1": one, "ErpStatusId2": two}
-        for n, one, two in ("1A ", "2ZX", "3ZX")
+        {"Id": str(n), "ErpStatusId1": first, "ErpStatusId2": second}
+        for n, first, second in ("1A ", "2ZX", "3ZX")
     ]
     integration.table("Account", {"Id": CODE, "ErpStatusId1": CODE, "ErpStatusId2": CODE}, rows)
     configured(command, integration, "  Account:\n", "erp_statuses: {Account1: {A: Attivo}}")
-    found = {
+    messages = {
         f["field"]: f["message"] for f in command.json("check") if f.get("rule") == "unknown_status"
     }
     assert (
         "2 rows with a status, e.g. 'Z', that erp_statuses.Account1 does not decode"
-        in found["ErpStatusId1"]
+        in messages["ErpStatusId1"]
     )
-    assert "and nothing decodes them: add erp_statuses.Account2" in found["ErpStatusId2"]
+    assert "and nothing decodes them: add erp_statuses.Account2" in messages["ErpStatusId2"]
 
 
 # --- the command
@@ -373,11 +375,11 @@ def test_many_warnings_of_one_entity_are_cut_and_json_has_them_all(
         [{"Id": "1", **{n: "x" * 99 for n in texts if n != "Id"}}],
     )
     configured(command, sqlite, "  Account:\n")
-    said = command.run("check").stdout
+    output = command.run("check").stdout
     wrong = [f for f in command.json("check") if f.get("rule") == "text_too_long"]
     assert len(wrong) == len(set(texts) - {"Id"}) > 5
-    assert said.count("warning Account:") == 5
-    assert "check --entities Account" in said
+    assert output.count("warning Account:") == 5
+    assert "check --entities Account" in output
     assert command.run("check", "--entities", "Account").stdout.count("warning Account:") >= len(
         wrong
     )

@@ -101,12 +101,12 @@ def test_old_results_go_and_status_why_and_quarantine_tell_the_same(company: Wor
     before = picture(company)
     tried = clean(company, dry_run=True)
     assert picture(company) == before
-    found = clean(company)
-    assert found == tried
-    assert found["results of steps"] >= 20
+    counts = clean(company)
+    assert counts == tried
+    assert counts["results of steps"] >= 20
     # Row S of Zone is of load 1, which also refused Z first; an undo could go back to load 5;
     # nothing names the others.
-    assert found["loads"] == 3
+    assert counts["loads"] == 3
     assert company.rows("SELECT load FROM ops.load ORDER BY 1") == [(1,), (5,), (6,), (7,)]
     assert picture(company) == before
     assert clean(company) == {}
@@ -164,8 +164,8 @@ def test_of_exports_what_was_answered_goes_and_what_waits_stays(world: World) ->
             (5, 1, 'Account', 'unknown', 'unknown', '{}');
         """)
     assert clean(world) == {"rows left in the outbox": 1}
-    found = clean(world, in_days=400)
-    assert (found["answered records of exports"], found["batches of exports"]) == (4, 3)
+    counts = clean(world, in_days=400)
+    assert (counts["answered records of exports"], counts["batches of exports"]) == (4, 3)
     assert world.rows("SELECT id, batch FROM ops.export_record ORDER BY 1, 2") == [
         ("again", 4),
         ("refused", 2),
