@@ -106,8 +106,8 @@ class KimoRun:
 
     def task(self, work: Callable[[KimoConfig, Database, Progress, str], TaskReport]) -> TaskReport:
         """Does a side job, which has a lock of its own, and keeps its report in the ledger."""
-        database = self.database()
         try:
+            database = self.database()
             report = work(self.config, database, self.progress, self._run_id)
         except KimoError as error:
             raise failure_of(error) from None

@@ -97,12 +97,12 @@ def test_a_job_launched_without_a_partition_says_how_to_choose_and_does_nothing(
     ("job", "broken"),
     [
         ("import_entities", "kimo_assets.pipeline.steps._stage"),
-        ("settings_sync_data_creation", "kimo_assets.defs.jobs.settings.publish_settings"),
+        ("settings_sync_data_creation", "kimo_assets.pipeline.steps.publish_settings"),
         ("import_files", "kimo_assets.defs.resource.KimoRun.database"),
-        ("export_to_erp", "kimo_assets.defs.jobs.export.run_export"),
+        ("export_to_erp", "kimo_assets.pipeline.steps.export_to_erp"),
     ],
 )
-def test_what_nobody_foresaw_is_a_sentence_before_it_is_a_stack_trace(
+def test_an_unexpected_error_is_a_sentence_before_it_is_a_stack_trace(
     at_work: Company, monkeypatch: pytest.MonkeyPatch, job: str, broken: str
 ) -> None:
     def break_down(*_: object, **__: object) -> None:
@@ -115,7 +115,7 @@ def test_what_nobody_foresaw_is_a_sentence_before_it_is_a_stack_trace(
             instance=instance, raise_on_error=False
         )
     assert sentence(result).startswith(
-        "dagster._core.definitions.events.Failure: OSError: disk full. Nobody foresaw this."
+        "dagster._core.definitions.events.Failure: Unexpected error. OSError: disk full. What was"
     )
 
 

@@ -374,6 +374,8 @@ def test_a_source_of_which_every_row_is_refused_is_read_in_pieces_as_well(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 20_000)
+    # Otherwise the blocking check stops the run: this is about the reading.
+    world.settings = {"limits": {"min_blocking_rows": 10_000}}
     world.erp(T=[{"A": f"z{n}", "B": "x" * 30} for n in range(3000)])
     world.entities = {
         "Zone": {
