@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 
 CONFIG_VARIABLE = "KIMO_CONFIG"
 
@@ -51,12 +52,10 @@ class Document:
         try:
             text = file.read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise ConfigError(
-                f"There is no {file}. `kimo demo` makes one with a demo company; "
-                f"--config or the variable {CONFIG_VARIABLE} names another."
-            ) from None
+            message = say("config.no_file", file=file, variable=CONFIG_VARIABLE)
+            raise ConfigError(message) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} cannot be read: {error}") from None
+            raise ConfigError(say("config.unreadable", file=file, error=error)) from None
         try:
             node = yaml.compose(text, Loader=PlainWordsLoader)
         except yaml.YAMLError as error:
@@ -64,11 +63,14 @@ class Document:
         lines: dict[tuple[str, ...], str] = {}
         for path, line in _key_lines(node, ()) if node else ():
             if path in lines:
-                raise ConfigError(
-                    f"{file}, line {line}: {'.'.join(path)}: this key is there twice. Keep one"
-                )
+                key = f"{file}, line {line}: {'.'.join(path)}"
+                raise ConfigError(f"{key}: {say('config.twice')}")
             lines[path] = f"{file}, line {line}"
         return cls(file, node, lines)
+
+    def error(self, path: tuple[str, ...], key: str, **values: Any) -> ConfigError:
+        """The sentence of a key about what stands at a path, behind file, line and the path."""
+        return ConfigError(f"{self.place(path)}: {say(key, **values)}")
 
     def joined(self, other: "Document", base: tuple[str, ...]) -> "Document":
         """One document for messages, in which the other one's keys stand below `base`."""
@@ -115,7 +117,7 @@ class Document:
 
     def _variable(self, name: str, path: tuple[str, ...]) -> str:
         if name not in os.environ:
-            raise ConfigError(f"{self.place(path)}: the environment variable {name} is not set")
+            raise self.error(path, "config.variable_not_set", variable=name)
         return os.environ[name]
 
 
@@ -129,8 +131,11 @@ def _texts(node: yaml.Node) -> Any:
 
 def _not_yaml(file: Path, error: Exception) -> ConfigError:
     mark = getattr(error, "problem_mark", None)
-    line = f", line {mark.line + 1}" if mark else ""
-    return ConfigError(f"{file}{line}: not valid YAML: {getattr(error, 'problem', error)}")
+    place = str(file)
+    if mark:
+        place = f"{file}, line {mark.line + 1}"
+    problem = getattr(error, "problem", error)
+    return ConfigError(say("config.not_yaml", place=place, error=problem))
 
 
 def _key_lines(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from kimo_assets.config.section import OtherForms, Section
 from kimo_assets.config.sources import FormatsConfig, NoValueConfig, SystemId
 from kimo_assets.config.transformations import TransformationField
+from kimo_assets.texts import say
 
 
 class EntityMapping(Section):
@@ -79,19 +80,16 @@ class EntityMapping(Section):
     @model_validator(mode="after")
     def _one_origin(self) -> "EntityMapping":
         if self.table and self.query:
-            raise ValueError("give `table` or `query`, not both")
+            raise ValueError(say("config.table_or_query"))
         if self.query and self.where:
-            raise ValueError("`where` goes with `table`. Put the condition into the `query`")
+            raise ValueError(say("config.where_without_table"))
         return self
 
     @model_validator(mode="after")
     def _one_making(self) -> "EntityMapping":
         for field in self.fields.keys() & self.transform.keys():
             if self.transform[field].beginning.columns is not None:
-                raise ValueError(
-                    f"`fields` and `transform` both say what {field} begins with. Take {field} out"
-                    " of `fields`, or write a transformation that begins with its column"
-                )
+                raise ValueError(say("config.two_beginnings", field=field))
         return self
 
 
@@ -102,7 +100,7 @@ def _mapping_shorthand(value: Any) -> Any:
     crm, table: LEADS}]`.
     """
     if value == []:
-        raise ValueError("expected at least one mapping")
+        raise ValueError(say("config.no_mapping"))
     parts = value if isinstance(value, list) else [value]
     return tuple(map(_as_mapping, parts))
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from kimo_assets.config.section import Section
+from kimo_assets.texts import say
 
 IMAGE_ENTITIES = ("ItemImage", "ManufacturerImage", "TrademarkImage", "PromotionImage")
 ImageEntity = Literal["ItemImage", "ManufacturerImage", "TrademarkImage", "PromotionImage"]
@@ -13,10 +14,7 @@ ImageEntity = Literal["ItemImage", "ManufacturerImage", "TrademarkImage", "Promo
 
 def _host(value: str) -> str:
     if not value or any(character in value for character in "/@?#*\\") or len(value.split()) != 1:
-        raise ValueError(
-            "expected a host, or host:port, such as pictures.local:8080: without https://, path or"
-            " wildcard"
-        )
+        raise ValueError(say("config.not_a_host"))
     return value
 
 

@@ -13,6 +13,7 @@ from kimo_assets.config.document import CONFIG_VARIABLE, Document
 from kimo_assets.config.models import ImagesConfig, ImportConfig, KimoConfig, SourceConfig
 from kimo_assets.config.validation import check
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 from kimo_assets.transforms import NotationError
 
 DEFAULT_CONFIG = "kimo.yaml"
@@ -49,18 +50,16 @@ def _with_mapping_file(document: Document, raw: dict[str, Any]) -> tuple[Documen
     beside them.
     """
     if "entities" in raw:
-        raise ConfigError(f"{document.place(('mapping',))}: give `entities` or `mapping`, not both")
+        raise document.error(("mapping",), "config.entities_or_mapping")
     file = document.file.parent / str(raw["mapping"])
     if not file.is_file():
-        raise ConfigError(f"{document.place(('mapping',))}: there is no file {file}")
+        raise document.error(("mapping",), "config.no_mapping_file", file=file)
     other = Document.read(file)
     content = other.values()
     # Either the keys of kimo.yaml, or the entities without any key above them.
     has_keys = _has_keys(content)
     if has_keys and "export" in content and "export" in raw:
-        raise ConfigError(
-            f"{document.place(('export',))}: {file.name} has an `export` as well. Keep one of them"
-        )
+        raise document.error(("export",), "config.export_twice", file=file.name)
     rest = {key: value for key, value in raw.items() if key != "mapping"}
     if has_keys:
         return document.joined(other, ()), rest | content
@@ -152,15 +151,15 @@ def _expected(problem: Mapping[str, Any], path: tuple[str, ...]) -> str:
     if problem["type"] == "extra_forbidden":
         return _unknown_key(path)
     if problem["type"] == "missing":
-        return "this key is required and is not there"
+        return say("config.missing_key")
     if problem["type"] == "literal_error":
-        return f"expected {problem['ctx']['expected']}"
+        return say("config.expected", values=problem["ctx"]["expected"])
     if isinstance(problem.get("ctx", {}).get("error"), NotationError):
         return message
     value = problem.get("input")
     if not isinstance(value, str | int | float | bool) or _may_hold_password(path, value):
         return message
-    return f"{message}, got {value!r}"
+    return say("config.got", message=message, value=repr(value))
 
 
 def _may_hold_password(path: tuple[str, ...], value: object) -> bool:
@@ -172,8 +171,8 @@ def _unknown_key(path: tuple[str, ...]) -> str:
     allowed = _keys_beside(path)
     close = difflib.get_close_matches(path[-1], allowed, n=1)
     if close:
-        return f"there is no such key. Did you mean `{close[0]}`?"
-    return f"there is no such key. Known here: {', '.join(allowed)}."
+        return say("config.unknown_key", key=close[0])
+    return say("config.unknown_key_among", keys=", ".join(allowed))
 
 
 def _keys_beside(path: tuple[str, ...]) -> list[str]:

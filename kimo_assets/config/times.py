@@ -3,14 +3,12 @@ No I/O.
 """
 
 import re
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from kimo_assets.errors import nearest
+from kimo_assets.texts import say
 
-_EXPECTED = (
-    "Expected five fields: minute, hour, day of the month, month, day of the week, e.g. 30 2 * * *"
-    " (each night at 02:30) or */10 6-20 * * 1-6"
-)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
@@ -35,12 +33,16 @@ def check_cron(expression: str) -> None:
     """
     fields = expression.split()
     if len(fields) != len(_FIELDS):
-        raise ValueError(f"'{expression}' has {len(fields)} fields. {_EXPECTED}")
+        raise _wrong("config.cron_fields", expression=expression, number=len(fields))
     _, _, days, months, _ = (
         _numbers(written, *field) for written, field in zip(fields, _FIELDS, strict=True)
     )
     if fields[4] == "*" and min(days) > max(_LONGEST.get(month, 31) for month in months):
-        raise ValueError(f"'{expression}' means a day that no month has. {_EXPECTED}")
+        raise _wrong("config.cron_no_such_day", expression=expression)
+
+
+def _wrong(key: str, **values: Any) -> ValueError:
+    return ValueError(say(key, expected=say("config.cron_expected"), **values))
 
 
 def _numbers(
@@ -51,7 +53,7 @@ def _numbers(
     for part in written.split(","):
         match = _PART.fullmatch(part)
         if match is None:
-            raise ValueError(f"'{part}' is no {name}. {_EXPECTED}")
+            raise _wrong("config.cron_part", part=part, field=name)
         first, last, every = match["first"], match["last"], int(match["every"] or 1)
         low = high = _number(first, name, smallest, names) if first else smallest
         if last:
@@ -60,8 +62,8 @@ def _numbers(
             # `*` goes to the end, and so does `5/10`: from 5 on, every 10th.
             high = biggest
         if not smallest <= low <= high <= biggest or every < 1:
-            raise ValueError(
-                f"'{part}' is no {name}: it goes from {smallest} to {biggest}. {_EXPECTED}"
+            raise _wrong(
+                "config.cron_range", part=part, field=name, smallest=smallest, biggest=biggest
             )
         numbers |= set(range(low, high + 1, every))
     return numbers
@@ -71,7 +73,7 @@ def _number(text: str, name: str, smallest: int, names: tuple[str, ...]) -> int:
     if text.lower() in names:
         return names.index(text.lower()) + smallest
     if not text.isdecimal():
-        raise ValueError(f"'{text}' is no {name}. {_EXPECTED}")
+        raise _wrong("config.cron_part", part=text, field=name)
     return int(text)
 
 
@@ -83,7 +85,7 @@ def check_zone(name: str) -> None:
         from zoneinfo import available_timezones
 
         close = nearest(name, available_timezones())
-        hint = "Expected a name such as Europe/Rome"
+        hint = say("config.zone_example")
         if close:
-            hint = f"Did you mean {' or '.join(close)}?"
-        raise ValueError(f"there is no time zone '{name}'. {hint}") from None
+            hint = say("config.did_you_mean", names=say("errors.or").join(close))
+        raise ValueError(say("config.no_such_zone", name=name, hint=hint)) from None

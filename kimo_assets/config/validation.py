@@ -4,7 +4,7 @@ Whether tables and columns are there only the source can tell, so that `kimo che
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sqlalchemy.engine import make_url
 
@@ -19,6 +19,7 @@ from kimo_assets.config.models import (
 )
 from kimo_assets.config.times import check_cron, check_zone
 from kimo_assets.errors import ConfigError, UnknownEntityError, nearest
+from kimo_assets.texts import say
 
 Path = tuple[str, ...]
 
@@ -39,19 +40,14 @@ def _check_urls(config: KimoConfig, document: Document) -> None:
         try:
             make_url(section.url)
         except Exception:
-            raise ConfigError(
-                f"{document.place(('sources', source, 'url'))}: not a database URL. "
-                "Expected e.g. mssql+pyodbc://user:password@host/database or sqlite:///erp.sqlite"
-            ) from None
+            path = ("sources", source, "url")
+            raise document.error(path, "config.not_a_database_url") from None
     own = {"dagster_url": config.database.dagster_url}
     if config.database.url != "embedded":
         own["url"] = config.database.url
     for key, url in own.items():
         if url is not None and not re.match(r"postgresql(\+\w+)?://", url):
-            raise ConfigError(
-                f"{document.place(('database', key))}: not the URL of a PostgreSQL. "
-                "Expected e.g. postgresql://user:password@host/database"
-            )
+            raise document.error(("database", key), "config.not_a_postgresql_url")
 
 
 # --- entities
@@ -68,25 +64,18 @@ def _check_entities(config: KimoConfig, document: Document, catalog: Catalog) ->
 def _check_is_imported(name: str, document: Document, catalog: Catalog, path: Path) -> None:
     """Some entities only go to the ERP, and some only Kimo makes (catalog/data/derived.yaml)."""
     if name in catalog.derived:
-        raise ConfigError(
-            f"{document.place(path)}: {name} is made by Kimo itself, it cannot be imported. Take it"
-            " out"
-        )
+        raise document.error(path, "config.made_by_kimo", entity=name)
     if name not in catalog.entities:
         raise ConfigError(f"{document.place(path)}: {UnknownEntityError(name, catalog.entities)}")
     if catalog[name].direction == "export":
-        raise ConfigError(
-            f"{document.place(path)}: {name} is only exported to the ERP, it cannot be imported"
-        )
+        raise document.error(path, "config.only_exported", entity=name)
 
 
 def _check_mapping(
     config: KimoConfig, document: Document, entity: Entity, mapping: EntityMapping, path: Path
 ) -> None:
     if mapping.source not in config.sources:
-        raise ConfigError(
-            f"{document.place((*path, 'source'))}: source '{mapping.source}' is not among `sources`"
-        )
+        raise document.error((*path, "source"), "config.no_such_source", source=mapping.source)
     _check_fields(document, entity, mapping, path)
 
 
@@ -96,16 +85,26 @@ def _check_fields(
     for key in ("fields", "transform"):
         for field in getattr(mapping, key):
             if field not in entity.fields:
-                raise ConfigError(
-                    f"{document.place((*path, key, field))}: {entity.name} has no field"
-                    f" '{field}'. {_fields_like(field, entity)}"
+                raise document.error(
+                    (*path, key, field),
+                    "config.no_such_field",
+                    entity=entity.name,
+                    field=field,
+                    hint=_fields_like(field, entity),
                 )
 
 
 def _fields_like(field: str, entity: Entity) -> str:
-    if close := nearest(field, entity.fields):
-        return f"Did you mean {' or '.join(close)}?"
-    return f"It has: {', '.join(entity.fields)}."
+    return _did_you_mean(field, entity.fields) or say(
+        "config.fields_are", names=", ".join(entity.fields)
+    )
+
+
+def _did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    close = nearest(name, candidates)
+    if not close:
+        return ""
+    return say("config.did_you_mean", names=say("errors.or").join(close))
 
 
 def _check_statuses(config: KimoConfig, document: Document, catalog: Catalog) -> None:
@@ -119,9 +118,10 @@ def _check_statuses(config: KimoConfig, document: Document, catalog: Catalog) ->
     for kind in config.erp_statuses:
         if kind not in kinds:
             examples = nearest(kind, kinds) or sorted(kinds)
-            raise ConfigError(
-                f"{document.place(('erp_statuses', kind))}: there is no such kind of status."
-                f" Expected an entity and a number, e.g. {', '.join(examples[:3])}"
+            raise document.error(
+                ("erp_statuses", kind),
+                "config.no_such_status_kind",
+                examples=", ".join(examples[:3]),
             )
 
 
@@ -132,10 +132,8 @@ def _check_export(config: KimoConfig, document: Document, catalog: Catalog) -> N
     """Without entities nothing is exported, and a source need not be there."""
     section = config.export
     if section.entities and section.source not in config.sources:
-        raise ConfigError(
-            f"{document.place(('export', 'source'))}: source '{section.source}' is not among"
-            " `sources`"
-        )
+        key = ("export", "source")
+        raise document.error(key, "config.no_such_source", source=section.source)
     for name, mapping in section.entities.items():
         path = ("export", "entities", name)
         _check_is_exported(name, config, document, catalog)
@@ -148,40 +146,35 @@ def _check_is_exported(name: str, config: KimoConfig, document: Document, catalo
     listed = config.export.entities
     heads = catalog.sent_to_erp
     head_of_part = {part: head for head in heads for part in catalog.sent_with(head)}
-    key = document.place(("export", "entities", name))
+    path = ("export", "entities", name)
     if name not in catalog.all:
-        raise ConfigError(f"{key}: {UnknownEntityError(name, catalog.all)}")
+        raise ConfigError(f"{document.place(path)}: {UnknownEntityError(name, catalog.all)}")
     if name not in heads and name not in head_of_part:
         sent = [*heads, *head_of_part]
-        close = nearest(name, sent)
-        hint = f"Did you mean {' or '.join(close)}?"
-        if not close:
-            hint = f"Expected one of {', '.join(sent)}"
-        raise ConfigError(f"{key}: {name} is never sent to the ERP. {hint}")
+        hint = _did_you_mean(name, sent) or say("config.expected_one_of", names=", ".join(sent))
+        raise document.error(path, "config.never_sent", entity=name, hint=hint)
     if name in head_of_part and head_of_part[name] not in listed:
         head = head_of_part[name]
-        raise ConfigError(f"{key}: {name} travels with {head}, which is not listed. Add {head}")
+        raise document.error(path, "config.head_not_listed", entity=name, head=head)
 
 
 def _check_steps_out(
     document: Document, entity: Entity, mapping: ExportMapping, path: Path
 ) -> None:
-    """What a transformation of the export reads are Kimo's fields. The SyncReference goes
-    as it is.
-    """
+    """A transformation of the export reads Kimo's fields. The SyncReference goes as it is."""
     by_fold = {field.casefold() for field in entity.fields}
     for field, transformation in mapping.transform.items():
-        key = document.place((*path, "transform", field))
+        key = (*path, "transform", field)
         if field == "SyncReference":
-            raise ConfigError(
-                f"{key}: the ERP's answer is bound by the SyncReference, so it goes as it is."
-                " Take it out"
-            )
+            raise document.error(key, "config.reference_goes_as_it_is")
         for column in transformation.columns(field):
             if column.casefold() not in by_fold:
-                raise ConfigError(
-                    f"{key}: reads '{column}', and {entity.name} has no such field."
-                    f" {_fields_like(column, entity)}"
+                raise document.error(
+                    key,
+                    "config.reads_no_field",
+                    column=column,
+                    entity=entity.name,
+                    hint=_fields_like(column, entity),
                 )
 
 
