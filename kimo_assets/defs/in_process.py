@@ -24,6 +24,7 @@ from kimo_assets.errors import ContractError, KimoError, error_of_record
 from kimo_assets.pipeline.steps import STEPS
 from kimo_assets.progress import Progress
 from kimo_assets.reports import ExportReport, ImportReport, StepReport, TaskReport
+from kimo_assets.texts import say
 
 # The command shows progress of its own; Dagster's every event would bury it, and is in the UI
 # anyway.
@@ -299,16 +300,16 @@ def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
             failed = event.step_failure_data.error
-            return ContractError(
-                f"run {result.run_id} broke: {' '.join((failed.cause or failed).message.split())}"
-            )
+            message = " ".join((failed.cause or failed).message.split())
+            return ContractError(say("defs.run_broke", run_id=result.run_id, error=message))
         if event.is_failure:
             cause = event.job_failure_data.error
             while cause and cause.cause:
                 cause = cause.cause
             message = cause.message if cause else event.message or ""
-            return ContractError(f"run {result.run_id} broke: {' '.join(message.split())}")
-    return ContractError(f"run {result.run_id} ended without a report")
+            message = " ".join(message.split())
+            return ContractError(say("defs.run_broke", run_id=result.run_id, error=message))
+    return ContractError(say("defs.no_report", run_id=result.run_id))
 
 
 class _environment:

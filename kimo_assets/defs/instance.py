@@ -1,8 +1,8 @@
 """The Dagster instance: what `kimo dev` writes for one company, and the template of a server's
 (deploy/dagster.yaml).
 
-Both are made from the same settings. They differ in where things are: here from kimo.yaml, there
-from the environment.
+Both are made from the same settings. kimo.yaml says where data and databases are for the one, the
+environment for the other.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ DAGSTER_URL_VARIABLE = "KIMO_DAGSTER_URL"
 CELERY_BROKER_VARIABLE = "KIMO_CELERY_BROKER"
 CELERY_BACKEND_VARIABLE = "KIMO_CELERY_BACKEND"
 
-_DEV_HEAD = "# Written by kimo at every start from kimo.yaml; changes made here are lost.\n"
+_DEV_HEAD = "# Written by kimo at every start from kimo.yaml. Changes made here are lost.\n"
 _SERVER_HEAD = f"""\
 # Dagster on a server: copy it into the folder that DAGSTER_HOME names. The address of Dagster's own database, with its
 # password, is in the environment and not here: {DAGSTER_URL_VARIABLE}=postgresql+psycopg2://user:password@host/dagster
@@ -40,8 +40,7 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
         "nux": {"enabled": False},
     }
     file = home / "dagster.yaml"
-    # It holds the address of Dagster's database, with the password where there is one: its owner's
-    # business alone.
+    # Only for its owner: it holds the address of Dagster's database, with the password.
     file.touch(mode=0o600)
     file.chmod(0o600)
     file.write_text(_DEV_HEAD + yaml.safe_dump(settings), encoding="utf-8")
@@ -49,8 +48,9 @@ def dagster_home(config: KimoConfig, database: Database) -> Path:
 
 
 def server_dagster_yaml(*, celery: bool = False) -> str:
-    """The text of deploy/dagster.yaml; celery: of deploy/dagster-celery.yaml, where each run goes
-    to a Celery worker.
+    """The text of deploy/dagster.yaml.
+
+    celery: that of deploy/dagster-celery.yaml, where each run goes to a Celery worker.
     """
     settings = _settings({"env": DAGSTER_URL_VARIABLE}) | {"nux": {"enabled": False}}
     if celery:
@@ -62,11 +62,10 @@ def server_dagster_yaml(*, celery: bool = False) -> str:
                 "backend": {"env": CELERY_BACKEND_VARIABLE},
             },
         }
-        # Counted from when a run is handed over, with what it waits for a worker that has its hands
-        # free.
+        # Counted from when a run is handed over, so it includes the wait for a free worker.
         settings["run_monitoring"]["start_timeout_seconds"] = 1800
-        # What a worker writes to its terminal stays on the worker's own host; events and logs of
-        # runs are in the database.
+        # A worker's terminal output stays on its own host. Events and logs of runs are in the
+        # database.
         settings["compute_logs"] = NO_COMPUTE_LOGS
     return _SERVER_HEAD + yaml.safe_dump(settings, sort_keys=False)
 
@@ -74,8 +73,8 @@ def server_dagster_yaml(*, celery: bool = False) -> str:
 def _settings(dagster_url: str | dict[str, str]) -> Settings:
     return {
         "storage": {"postgres": {"postgres_url": dagster_url}},
-        # One run of a pool at a time: an import and another, or an export, wait for each other in
-        # the queue; pictures and coordinates are fetched beside them.
+        # One run of a pool at a time: imports and exports wait for each other in the queue.
+        # Pictures and coordinates are fetched beside them.
         "concurrency": {
             "pools": {"granularity": "run", "default_limit": 1},
             "runs": {"max_concurrent_runs": 4},
@@ -85,9 +84,8 @@ def _settings(dagster_url: str | dict[str, str]) -> Settings:
             "class": "OneOfEachCoordinator",
             "config": {"dequeue_interval_seconds": 1},
         },
-        # A run that does not begin, or does not end when it is told to, fails. Whether the process
-        # of one that has begun is still there is asked by the sensor end_dead_runs: Dagster's
-        # default launcher does not know.
+        # A run fails that does not begin, or does not end when it is canceled. Dagster's default
+        # launcher does not notice a killed process. The sensor end_dead_runs does.
         "run_monitoring": {
             "enabled": True,
             "start_timeout_seconds": 300,
@@ -95,8 +93,7 @@ def _settings(dagster_url: str | dict[str, str]) -> Settings:
             "max_resume_run_attempts": 0,
             "poll_interval_seconds": 30,
         },
-        # Of schedules and sensors. Runs with their events are cleaned by Kimo's own job:
-        # `retention` in kimo.yaml.
+        # Of ticks. Kimo's own job cleans runs with their events: `retention` in kimo.yaml.
         "retention": {
             "schedule": {"purge_after_days": 90},
             "sensor": {"purge_after_days": {"skipped": 2, "failure": 30, "success": 90}},

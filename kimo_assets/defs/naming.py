@@ -1,8 +1,8 @@
 """How assets and runs are named: owners, group and guide of all, and what keeps companies apart.
 
-A company that has a Dagster of its own needs none of it, and all names stay as the code says them.
-With `company: acme` in kimo.yaml its assets are acme/erp_staging and so on, its pools
-kimo_data_acme, and its code location is called acme.
+A company with a Dagster of its own keeps all names as they are in the code. With `company: acme` in
+kimo.yaml its assets are acme/erp_staging and so on, its pools kimo_data_acme, and its code location
+is called acme.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ GROUP = "kimo"
 # Where the operator reads on: in the project's folder, since no address of it holds for everybody.
 GUIDE = {"docs": dg.MetadataValue.path("docs/operations.it.md")}
 
-# How the UI names the place these definitions come from, where there is one company: the module.
+# The code location of a single company is named after the module of its definitions.
 _MODULE = "kimo_assets.definitions"
 
-# By this tag of Dagster's the UI finds the runs of a code location.
+# Dagster's own tag, by which the UI finds the runs of a code location.
 LOCATION_TAG = ".dagster/repository"
 
 
@@ -36,25 +36,23 @@ def asset_key(config: KimoConfig, name: str) -> dg.AssetKey:
 
 
 def pool_of(config: KimoConfig, pool: str) -> str:
-    """Limits are Dagster's, across all code locations: an import of one company does not wait for
-    another's.
-    """
+    """Dagster's limits hold across all code locations, so each company has pools of its own."""
     return f"{pool}_{config.company}" if config.company else pool
 
 
 def location_of(run: dg.DagsterRun) -> str | None:
-    """The code location that a run was launched from; a run of the `kimo` command says so in a tag
-    alone.
-    """
+    """The code location that a run was launched from. The `kimo` command leaves it in a tag only."""
     if run.remote_job_origin:
         return run.remote_job_origin.location_name
     return run.tags.get(LOCATION_TAG, "").rpartition("@")[2] or None
 
 
 def of_another_company(config: KimoConfig, run: dg.DagsterRun | None) -> str | None:
-    """The code location of the run, when that is another company's."""
-    location = location_of(run) if run and config.company else None
-    return location if location != config.company else None
+    """The code location of the run, where it is another company's."""
+    if run is None or config.company is None:
+        return None
+    location = location_of(run)
+    return None if location == config.company else location
 
 
 def assets_of(
@@ -63,7 +61,7 @@ def assets_of(
     """Assets, or checks, under the company's keys."""
     if config.company is None:
         return [*assets]
-    return [_renamed(config, one) for one in assets]
+    return [_renamed(config, definition) for definition in assets]
 
 
 def specs_of(config: KimoConfig, specs: Sequence[dg.AssetSpec]) -> list[dg.AssetSpec]:
@@ -79,27 +77,25 @@ def specs_of(config: KimoConfig, specs: Sequence[dg.AssetSpec]) -> list[dg.Asset
 
 
 def jobs_of(config: KimoConfig, jobs: Sequence[Any]) -> list[Any]:
-    """Jobs of one op each, with the company's pool. Asset jobs, whose pools are the assets', stay
-    as they are.
-    """
+    """Jobs of one op each, with the company's pool. Asset jobs have the pools of their assets."""
     if config.company is None:
         return [*jobs]
     return [_pooled(config, job) if isinstance(job, dg.JobDefinition) else job for job in jobs]
 
 
 def _renamed(config: KimoConfig, assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
-    known = {
+    keys = {
         *assets.keys,
         *(key.asset_key for key in assets.check_keys),
         *assets.keys_by_input_name.values(),
+        *(dep.asset_key for spec in assets.specs for dep in spec.deps),
     }
-    known |= {dep.asset_key for spec in assets.specs for dep in spec.deps}
-    return assets.with_attributes(
-        asset_key_replacements={key: asset_key(config, key.path[-1]) for key in known}
-    )
+    replacements = {key: asset_key(config, key.path[-1]) for key in keys}
+    return assets.with_attributes(asset_key_replacements=replacements)
 
 
 def _pooled(config: KimoConfig, job: dg.JobDefinition) -> dg.JobDefinition:
+    """The same job with an op in the company's pool. Dagster cannot change an op's pool."""
     (op,) = job.graph.node_defs
     assert isinstance(op, dg.OpDefinition), "our jobs are of one op"  # noqa: S101
     own = dg.OpDefinition(

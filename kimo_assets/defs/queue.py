@@ -1,8 +1,7 @@
-"""One of each: what is asked for while an equal run waits in the queue is dropped, whichever door
-it came through.
+"""One of each: a request is dropped while an equal run waits in the queue.
 
-dagster.yaml names the coordinator here, so all doors pass it: the UI's buttons, GraphQL and the web
-API, schedules, sensors. Which runs may go on side by side is the pools' affair.
+dagster.yaml names this coordinator, so every entry point passes it: the UI's buttons, GraphQL and
+the web API, schedules, sensors. Which runs may go on side by side is decided by pools.
 """
 
 import threading
@@ -17,17 +16,16 @@ from kimo_assets.defs.dagster_internals import (
     SubmitRunContext,
     T_DagsterInstance,
 )
+from kimo_assets.texts import say
 
 # Two clicks may be handled at the same moment, by two threads of the webserver.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 class OneOfEachCoordinator(RunQueue[T_DagsterInstance]):
-    """Dagster's run queue, in which no run waits twice. The one that came later is canceled, and
-    says why.
+    """Dagster's run queue, in which no run waits twice. The later one is canceled with the reason.
 
-    A run that has begun already is no reason: what is asked for while it goes on may be about newer
-    data.
+    A run that has begun already cancels no other: a request made meanwhile may be about newer data.
     """
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
@@ -40,8 +38,7 @@ class OneOfEachCoordinator(RunQueue[T_DagsterInstance]):
                 return super().submit_run(context)
         self.instance.report_run_canceled(
             run,
-            f"Dropped: run {waiting.run_id} of the same job, with the same configuration, waits in"
-            " the queue already. It will do what was asked for; nothing is lost.",
+            say("defs.dropped", run_id=waiting.run_id),
         )
         return self.instance.get_run_by_id(run.run_id) or run
 
@@ -55,31 +52,30 @@ def queued(instance: Any, job: str) -> list[dg.DagsterRun]:
 
 def _equal(run: dg.DagsterRun, others: Iterable[dg.DagsterRun]) -> dg.DagsterRun | None:
     return next(
-        (other for other in others if other.run_id != run.run_id and _what(other) == _what(run)),
+        (other for other in others if other.run_id != run.run_id and _work(other) == _work(run)),
         None,
     )
 
 
-def _what(run: dg.DagsterRun) -> tuple[Any, ...]:
-    """All that decides what a run does, and of which code location."""
+def _work(run: dg.DagsterRun) -> tuple[Any, ...]:
+    """All that decides what a run does, and for which code location."""
+    origin = run.remote_job_origin
     return (
-        run.remote_job_origin and run.remote_job_origin.repository_origin.get_label(),
+        origin and origin.repository_origin.get_label(),
         run.asset_selection,
         run.asset_check_selection,
         run.resolved_op_selection,
         run.step_keys_to_execute,
-        *_asked(run.run_config, run.tags),
+        *_request(run.run_config, run.tags),
     )
 
 
-def _asked(run_config: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any, ...]:
+def _request(run_config: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any, ...]:
     return (dict(run_config), *map(tags.get, TAGS_OF_WORK))
 
 
 def asks_the_same(
     run: dg.DagsterRun, run_config: Mapping[str, Any], tags: Mapping[str, str]
 ) -> bool:
-    """Whether a run of a job is what a request for the job with this configuration and these tags
-    would become.
-    """
-    return _asked(run.run_config, run.tags) == _asked(run_config, tags)
+    """Whether a run does what a request with this configuration and these tags would do."""
+    return _request(run.run_config, run.tags) == _request(run_config, tags)

@@ -191,6 +191,4 @@ def kimo_resource(
         finally:
             kimo.close()
 
-    return dg.resource(description="Kimo's database, the import's lock and its load number.")(
-        open_kimo
-    )
+    return dg.resource(description=say("defs.resource"))(open_kimo)

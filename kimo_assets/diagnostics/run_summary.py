@@ -17,7 +17,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.queries import load_of_run, results_of_load
 from kimo_assets.diagnostics.secrets import Masking, masking
 from kimo_assets.export.queries import exported_by_run, held_back
-from kimo_assets.notifications.runs import RefusedRows, RunNews, StepLine
+from kimo_assets.notifications.runs import RejectedRows, RunOutcome, StepLine
 from kimo_assets.notifications.settings import Language, NotificationSettings
 from kimo_assets.staging.queries import newly_rejected
 from kimo_assets.staging.rejected import count_rejected
@@ -49,7 +49,7 @@ def read_run(
     config: KimoConfig,
     settings: NotificationSettings,
     run: EndedRun,
-) -> RunNews:
+) -> RunOutcome:
     """A run with what the ledger keeps of it."""
     masked = masking(config, settings)
     load = load_of_run(connection, run.run_id)
@@ -66,7 +66,7 @@ def read_run(
     # The failures of a step's entities are shown with them. Dagster's own sentence repeats them.
     if not _has_failed_entity(steps.values()):
         failures = [("", masked(error)) for error in run.errors]
-    return RunNews(
+    return RunOutcome(
         run_id=run.run_id,
         title=run.title,
         success=run.success,
@@ -76,7 +76,7 @@ def read_run(
         load=load,
         started_by=run.started_by,
         steps=steps,
-        refused=rejected_by_reason(
+        rejected=rejected_by_reason(
             connection, settings.language, load=load, entities=_entities_of(steps, (1, 2))
         ),
         failures=failures,
@@ -117,7 +117,7 @@ def rejected_by_reason(
     load: int | None = None,
     entities: set[str] | None = None,
     since: datetime | None = None,
-) -> list[RefusedRows]:
+) -> list[RejectedRows]:
     """The rejected rows as they stand now, by entity and reason. New: by this load, or since then.
 
     entities: None means all.
@@ -131,5 +131,5 @@ def rejected_by_reason(
             continue
         reason = count.reason.it if language == "it" else count.reason.en
         new_rows = new.get((count.entity, count.step, count.rule, count.field), 0)
-        rows.append(RefusedRows(count.entity, count.field or "", reason, count.rows, new_rows))
+        rows.append(RejectedRows(count.entity, count.field or "", reason, count.rows, new_rows))
     return rows

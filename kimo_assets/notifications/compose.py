@@ -1,5 +1,6 @@
-"""A letter and how it looks: the same content as text and as HTML. What it says is morning.py's and
-run.py's.
+"""A letter and how it looks: the same content as text and as HTML.
+
+What it says is in morning.py and runs.py.
 """
 
 import re
@@ -17,6 +18,10 @@ _WIDTH = 78
 _CELL_CHARS = 200
 _TEXT_CHARS = 2000
 _COLOURS: dict[Tone, str] = {"good": "#1a7f37", "bad": "#b42318", "neutral": "#344054"}
+
+
+# Unicode's categories: control, format, surrogate, line and paragraph separators.
+_UNSAFE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Letter:
-    """facts: names and values that stand first; link: text and address; foot: why one gets this
-    mail.
+    """A mail's content.
+
+    facts: names and values that stand first. link: text and address. foot: why one gets this mail.
     """
 
     subject: str
@@ -66,14 +72,15 @@ class Letter:
 
 
 def harmless(value: object, limit: int | None = None) -> str:
-    """One line of a value: control characters, line breaks and marks that turn the writing's
-    direction become blanks.
+    """One line of a value, cut at the limit.
+
+    Control characters, line breaks and marks that turn the direction of writing become blanks.
     """
-    text = "".join(
-        " " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in str(value)
-    )
-    text = " ".join(text.split())
-    return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
+    blanked = (" " if unicodedata.category(c) in _UNSAFE else c for c in str(value))
+    text = " ".join("".join(blanked).split())
+    if limit is None or len(text) <= limit:
+        return text
+    return f"{text[: limit - 1]}…"
 
 
 # --- text
@@ -85,6 +92,7 @@ def as_text(letter: Letter) -> str:
 
 
 def _text_lines(letter: Letter) -> Iterator[str]:
+    """Headline, facts, sections, link and foot, set apart by empty lines."""
     headline = harmless(letter.headline)
     yield from textwrap.wrap(headline, _WIDTH)
     yield "=" * min(len(headline), _WIDTH)
@@ -141,8 +149,8 @@ def _text_table(table: Figures) -> Iterator[str]:
 # --- HTML
 # --------------------------------------------------------------------------------------------------
 
-# Styles stand with the elements: mail programs drop style sheets. No picture, script or address of
-# somebody else's.
+# Styles stand with the elements, because mail programs drop style sheets. Nothing is fetched from
+# another server.
 _TEMPLATE = """\
 <!DOCTYPE html>
 <html lang="{{ letter.language }}"><head><meta charset="utf-8"><title>{{ letter.subject | harmless }}</title></head>
@@ -196,7 +204,7 @@ _PAGE = _ENVIRONMENT.from_string(_TEMPLATE)
 
 
 def as_html(letter: Letter) -> str:
-    """A page of its own. Everything in it is escaped: of the letter nothing is taken for HTML."""
+    """A page of its own. Everything in it is escaped, so no content of the letter acts as HTML."""
     return _PAGE.render(
         letter=_with_safe_link(letter), colour=_COLOURS[letter.tone], bad=_COLOURS["bad"]
     )

@@ -1,4 +1,4 @@
-"""A mail, and its way to the mail server: what became of it is a value, never an error."""
+"""A mail, and its way to the mail server. Whether it arrived is a value, never an error."""
 
 import smtplib
 import socket
@@ -12,24 +12,27 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
+from typing import Any
 
 from kimo_assets.config.models import SmtpConfig
 from kimo_assets.notifications.compose import Letter, as_html, as_text, harmless
 from kimo_assets.notifications.settings import NotificationSettings
+from kimo_assets.texts import say
 
-# A server that answers each command just in time is left after so many times the patience for one
-# answer.
+# A server may answer each command just in time. All commands together may take so many times the
+# timeout of one.
 _WHOLE = 2
 _TEMPORARY = range(400, 500)
-_SAID_CHARS = 200
+_ANSWER_CHARS = 200
 # In ASCII on the way: not every server takes eight bits.
 _POLICY = SMTP.clone(cte_type="7bit")
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """later, never: address -> why it did not get the mail; `later` may help. Sentences hold no
-    password.
+    """later, never: address -> the reason why it did not get the mail, without any password.
+
+    Another attempt may help for `later`.
     """
 
     sent: tuple[str, ...] = ()
@@ -44,8 +47,9 @@ class Delivery:
 def as_message(
     letter: Letter, recipients: Sequence[str], settings: NotificationSettings, at: datetime
 ) -> bytes:
-    """The mail as it goes out: text, and the same as HTML. Nothing of the letter can add a
-    header.
+    """The mail as it goes out: text, and the same as HTML.
+
+    No content of the letter can add a header.
     """
     message = EmailMessage(policy=_POLICY)
     message["Subject"] = harmless(letter.subject)
@@ -55,7 +59,7 @@ def as_message(
     message["To"] = [Address(addr_spec=address) for address in recipients]
     message["Date"] = format_datetime(at)
     message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
-    # Holiday notes and the like are not to answer to a program.
+    # Out-of-office replies are for people (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(as_text(letter))
     message.add_alternative(as_html(letter), subtype="html")
@@ -66,17 +70,17 @@ def as_message(
 def deliver(
     messages: Sequence[tuple[bytes, Sequence[str]]], sender: str, smtp: SmtpConfig
 ) -> list[Delivery]:
-    """Hands messages to the server over one connection: each with those who are to get it."""
+    """Hands messages to the server over one connection, each with its recipients."""
     done: list[Delivery] = []
     try:
         with _connected(smtp) as server:
             for message, recipients in messages:
                 done.append(_deliver(server, message, recipients, sender, smtp))
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
-        # What was handed over before it broke stays so.
-        why = _in_words(error, smtp)
+        # What was handed over before the connection broke is sent.
+        reason = _in_words(error, smtp)
         done += [
-            Delivery(later=dict.fromkeys(recipients, why))
+            Delivery(later=dict.fromkeys(recipients, reason))
             for _, recipients in messages[len(done) :]
         ]
     return done
@@ -85,6 +89,7 @@ def deliver(
 def _deliver(
     server: smtplib.SMTP, message: bytes, recipients: Sequence[str], sender: str, smtp: SmtpConfig
 ) -> Delivery:
+    """One message. The server answers for each recipient by itself."""
     try:
         refused = server.sendmail(sender, list(recipients), message)
     except smtplib.SMTPRecipientsRefused as error:
@@ -92,23 +97,24 @@ def _deliver(
     except smtplib.SMTPServerDisconnected:
         raise
     except smtplib.SMTPResponseException as error:
-        # Of the mail as a whole: of its sender or its content. It may be mended at the server, so
-        # it is tried again.
+        # The server refuses the sender or the content. That may be corrected at the server, so it
+        # is tried again.
         return Delivery(later=dict.fromkeys(recipients, _in_words(error, smtp)))
     later: dict[str, str] = {}
     never: dict[str, str] = {}
-    for address, (code, said) in refused.items():
-        why = f"{_place(smtp)} does not take mail for {address}: {_said(code, said, smtp)}"
-        (later if code in _TEMPORARY else never)[address] = why
-    return Delivery(
-        tuple(address for address in recipients if address not in refused), later, never
-    )
+    for address, (code, answer) in refused.items():
+        text = _answer(code, answer, smtp)
+        kind = later if code in _TEMPORARY else never
+        kind[address] = _say("recipient", smtp, address=address, answer=text)
+    sent = tuple(address for address in recipients if address not in refused)
+    return Delivery(sent, later, never)
 
 
 @contextmanager
 def _connected(smtp: SmtpConfig) -> Iterator[smtplib.SMTP]:
-    """Encrypted and logged in as the settings say; closed within the time that is allowed, whatever
-    the server does.
+    """Encrypted and logged in as the settings say.
+
+    The connection is closed within the allowed time, even when the server does not let go.
     """
     context = ssl.create_default_context()
     server = _not_connected(smtp, context)
@@ -130,8 +136,10 @@ def _connected(smtp: SmtpConfig) -> Iterator[smtplib.SMTP]:
 
 
 def _not_connected(smtp: SmtpConfig, context: ssl.SSLContext) -> smtplib.SMTP:
-    """Given a host, smtplib would connect before anybody could watch it; without, it forgets whose
-    certificate to expect.
+    """A client without a connection.
+
+    With a host smtplib connects at once, and no timer could cut it. Without one it does not know
+    which name the certificate must have, so the host is set afterwards.
     """
     if smtp.security == "ssl":
         server: smtplib.SMTP = smtplib.SMTP_SSL(
@@ -150,65 +158,49 @@ def _cut(server: smtplib.SMTP) -> None:
 
 
 def _own_name() -> str:
-    """What we call ourselves. Not asked of the network, which may take its time to answer."""
+    """The name for the greeting, from this machine alone: DNS may take long to answer."""
     name = socket.gethostname()
     return name if "." in name and name.isascii() else "[127.0.0.1]"
 
 
-def _place(smtp: SmtpConfig) -> str:
-    return f"the mail server {smtp.host}:{smtp.port}"
+def _say(key: str, smtp: SmtpConfig, **values: Any) -> str:
+    server = f"{smtp.host}:{smtp.port}"
+    return say(f"notifications.smtp.{key}", server=server, **values)
 
 
 def _in_words(error: Exception, smtp: SmtpConfig) -> str:
-    """What is wrong, and what to do."""
-    place = _place(smtp)
+    """What is wrong, and what to do. The order counts: some classes derive from others."""
     match error:
         case smtplib.SMTPAuthenticationError():
-            said = _said(error.smtp_code, error.smtp_error, smtp)
-            return (
-                f"{place} refuses the user '{smtp.username}' or the password: {said}. Look at"
-                " `notifications: smtp:`"
-            )
+            answer = _answer(error.smtp_code, error.smtp_error, smtp)
+            return _say("login", smtp, user=smtp.username, answer=answer)
         case smtplib.SMTPNotSupportedError():
-            return (
-                f"{place} does not offer what is asked of it ({error}). Look at `security` and"
-                " `username`"
-            )
+            return _say("not_offered", smtp, error=error)
         case ssl.SSLCertVerificationError():
-            return f"{place} shows a certificate that is not trusted here: {error.verify_message}"
+            return _say("certificate", smtp, error=error.verify_message)
         case ssl.SSLError():
-            return (
-                f"{place} does not speak TLS as asked ({error.reason}). Look at `port` and"
-                " `security`"
-            )
+            return _say("tls", smtp, error=error.reason)
         case smtplib.SMTPSenderRefused():
-            return (
-                f"{place} does not take mail from {error.sender}:"
-                f" {_said(error.smtp_code, error.smtp_error, smtp)}"
-            )
+            answer = _answer(error.smtp_code, error.smtp_error, smtp)
+            return _say("sender", smtp, address=error.sender, answer=answer)
         case smtplib.SMTPResponseException():
-            return (
-                f"{place} does not take the mail: {_said(error.smtp_code, error.smtp_error, smtp)}"
-            )
+            return _say("mail", smtp, answer=_answer(error.smtp_code, error.smtp_error, smtp))
         case smtplib.SMTPServerDisconnected():
-            return f"{place} hung up, or did not answer in time ({_masked(str(error), smtp)})"
+            return _say("disconnected", smtp, error=_masked(str(error), smtp))
         case UnicodeError():
-            return (
-                f"{place} cannot be given its name, user or password: one holds letters that are"
-                " not plain ASCII"
-            )
+            return _say("not_ascii", smtp)
         case TimeoutError():
-            return f"{place} does not answer within {smtp.timeout_s:g} s"
+            return _say("timeout", smtp, seconds=smtp.timeout_s)
         case _:
-            return f"{place} cannot be reached: {_masked(str(error), smtp)}"
+            return _say("unreachable", smtp, error=_masked(str(error), smtp))
 
 
-def _said(code: int, said: bytes | str, smtp: SmtpConfig) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return _masked(f"{code} {text}", smtp)[:_SAID_CHARS]
+def _answer(code: int, answer: bytes | str, smtp: SmtpConfig) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return _masked(f"{code} {text}", smtp)[:_ANSWER_CHARS]
 
 
 def _masked(text: str, smtp: SmtpConfig) -> str:
-    """One line. Servers repeat what they were told, the password too."""
+    """One line. Servers repeat what they were sent, the password too."""
     line = harmless(text)
     return line.replace(smtp.password, "***") if smtp.password else line

@@ -1,17 +1,25 @@
-"""What the morning report says. Where its figures come from is kimo_assets/diagnostics/run_summary.py's."""
+"""What the morning report says. Its figures come from kimo_assets/diagnostics/run_summary.py."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kimo_assets.notifications.compose import Block, Items, Letter, Paragraph, Section, table
-from kimo_assets.notifications.runs import RefusedRows, names_in_short, refused_rows
+from kimo_assets.notifications.runs import (
+    RejectedRows,
+    command,
+    has_new,
+    names_in_short,
+    rejected_rows,
+    rejected_title,
+)
 from kimo_assets.notifications.settings import NotificationSettings
 from kimo_assets.notifications.translations import Words
 from kimo_assets.reports import by_reason
 
 _ROWS = 15
+_OLDEST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ class MorningReport:
     fresh: Mapping[str, datetime | None]
     failed: Sequence[LoadLine] = ()
     failing: Sequence[FailingJob] = ()
-    refused: Sequence[RefusedRows] = ()
+    refused: Sequence[RejectedRows] = ()
     waiting: Sequence[WaitingRecords] = ()
     stuck: Sequence[Stuck] = ()
     tablets: Tablets = Tablets(72, False)
@@ -112,20 +120,19 @@ class MorningReport:
     @property
     def stale(self) -> dict[str, datetime | None]:
         """Those older than fresh_hours, never read ones first, then the oldest."""
-        limit = self.at.timestamp() - self.fresh_hours * 3600
-        old = {name: at for name, at in self.fresh.items() if at is None or at.timestamp() < limit}
-        return dict(sorted(old.items(), key=lambda one: one[1].timestamp() if one[1] else 0))
+        limit = self.at - timedelta(hours=self.fresh_hours)
+        old = {name: at for name, at in self.fresh.items() if at is None or at < limit}
+        return _oldest_first(old)
 
     @property
     def to_look_at(self) -> int:
         """How many of the report's parts ask for somebody."""
-        new = sum(one.new for one in self.refused)
         parts = (
             self.stale,
             self.failed or self.failing,
-            new,
+            has_new(self.refused),
             self.stuck,
-            any(w.held for w in self.waiting),
+            any(entry.held for entry in self.waiting),
             self.tablets.late,
             self.picture_count,
             self.address_count,
@@ -142,179 +149,209 @@ class MorningReport:
         }
 
 
+def _oldest_first(moments: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
+    """What was never read counts as the oldest."""
+
+    def age(entry: tuple[str, datetime | None]) -> float:
+        at = entry[1]
+        return at.timestamp() if at else 0
+
+    return dict(sorted(moments.items(), key=age))
+
+
 def morning_letter(report: MorningReport, settings: NotificationSettings) -> Letter:
+    """The report as a mail. Its subject says how many things there are to look at."""
     words = Words.of(settings)
     count = report.to_look_at
-    state = (
-        words("to do", count=count) if count > 1 else words("one to do" if count else "all well")
-    )
+    state = words("notifications.morning.all_well")
+    if count:
+        state = words("notifications.morning.to_do", count=count)
+    address = settings.base_url
     return Letter(
-        subject=words("morning subject", state=state),
-        headline=words("morning headline", day=words.day(report.at)) + f": {state}",
+        subject=words("notifications.morning.subject", state=state),
+        headline=words("notifications.morning.headline", day=words.day(report.at), state=state),
         tone="neutral" if count else "good",
         language=settings.language,
         facts=tuple(_facts(report, words)),
         sections=tuple(_sections(report, words)),
-        link=(words("open"), settings.base_url) if settings.base_url else None,
-        foot=words("foot"),
+        link=(words("notifications.open_ui"), address) if address else None,
+        foot=words("notifications.foot"),
     )
 
 
 def _facts(report: MorningReport, words: Words) -> Iterator[tuple[str, str]]:
-    yield words("fresh until"), words.moment(report.fresh_until)
     last = report.last_load
-    if last is None:
-        yield words("last load"), words("no load")
+    load = words("notifications.load.none") if last is None else _load(last, words)
+    yield words("notifications.morning.fresh_until"), words.moment(report.fresh_until)
+    yield words("notifications.morning.last_load"), load
+    yield words("notifications.morning.covers"), words.moment(report.since)
+
+
+def _load(load: LoadLine, words: Words) -> str:
+    """A load in one line. Without an end it is going on, or its process was killed."""
+    if load.success is None:
+        outcome = "running" if load.is_running else "killed"
     else:
-        outcome = {
-            True: "succeeded",
-            False: "load failed",
-            None: "running" if last.is_running else "killed",
-        }[last.success]
-        line = words(
-            "load line",
-            load=last.load,
-            title=last.title,
-            at=words.moment(last.at),
-            outcome=words(outcome),
-        )
-        yield words("last load"), line
-    yield words("covers"), words.moment(report.since)
+        outcome = "succeeded" if load.success else "failed"
+    return words(
+        "notifications.morning.load",
+        load=load.load,
+        title=load.title,
+        at=words.moment(load.at),
+        outcome=words(f"notifications.load.{outcome}"),
+    )
 
 
 def _sections(report: MorningReport, words: Words) -> Iterator[Section]:
+    """The parts in the order in which an operator works them off. An empty one is left out."""
     if report.failed or report.failing:
-        yield Section(
-            words("failed since"),
-            (Items(tuple(_failed(report, words))), _command("kimo status")),
-            is_bad=True,
-        )
-    yield Section(words("fresh"), tuple(_fresh(report, words)), is_bad=bool(report.stale))
+        blocks: tuple[Block, ...] = (Items(tuple(_failed(report, words))), command("kimo status"))
+        yield Section(words("notifications.morning.failed"), blocks, is_bad=True)
+    freshness = tuple(_fresh(report, words))
+    yield Section(words("notifications.morning.freshness"), freshness, is_bad=bool(report.stale))
     if report.refused:
-        rows, new = sum(one.rows for one in report.refused), sum(one.new for one in report.refused)
-        title = words("refused", count=words.count(rows), new=words.count(new))
-        yield Section(
-            title,
-            (*refused_rows(report.refused, words), _command("kimo rejected")),
-            is_bad=bool(new),
-        )
-    yield Section(words("waiting"), tuple(_waiting(report, words)))
+        title = rejected_title(report.refused, words)
+        blocks = (*rejected_rows(report.refused, words), command("kimo rejected"))
+        yield Section(title, blocks, is_bad=has_new(report.refused))
+    yield Section(words("notifications.morning.waiting"), tuple(_waiting(report, words)))
     if report.stuck:
-        columns = words.columns("what", "which", "since", "why")
-        rows_ = [
-            [s.what, s.which, words.moment(s.since) if s.since else "", s.why]
-            for s in report.stuck[:_ROWS]
-        ]
-        shown = (
-            table(columns, rows_, left=columns),
-            *_more(len(report.stuck), words),
-            _command("kimo export status"),
-        )
-        yield Section(words("stuck", count=words.count(len(report.stuck))), shown, is_bad=True)
+        yield _stuck(report.stuck, words)
     yield _tablets(report.tablets, words)
     if report.picture_count or report.address_count:
-        yield Section(words("corrections"), tuple(_corrections(report, words)))
+        corrections = tuple(_corrections(report, words))
+        yield Section(words("notifications.morning.corrections"), corrections)
     if report.undelivered:
-        columns = words.columns("what", "why")
-        shown_mails = (table(columns, report.undelivered, left=columns),)
-        yield Section(words("mails", count=len(report.undelivered)), shown_mails, is_bad=True)
+        yield _undelivered(report.undelivered, words)
 
 
 def _failed(report: MorningReport, words: Words) -> Iterator[str]:
+    """Jobs that go on failing, then the loads that failed, each with its reasons."""
     for job in report.failing:
         yield words(
-            "failing now", job=job.job, since=words.moment(job.since), count=words.count(job.runs)
+            "notifications.morning.failing_job",
+            job=job.job,
+            since=words.moment(job.since),
+            count=job.runs,
         )
     for load in report.failed[:_ROWS]:
         if load.success is None:
-            yield words("killed load", title=load.title, load=load.load)
-            continue
-        which = words("failed load", title=load.title, load=load.load, at=words.moment(load.at))
-        reasons = by_reason(load.failures.items()).items()
-        yield (
-            f"{which}: " + "; ".join(f"{names_in_short(names)}: {why}" for why, names in reasons)
-            if reasons
-            else which
-        )
+            yield words("notifications.morning.killed_load", title=load.title, load=load.load)
+        else:
+            yield _failed_load(load, words)
+
+
+def _failed_load(load: LoadLine, words: Words) -> str:
+    name = words(
+        "notifications.morning.failed_load",
+        title=load.title,
+        load=load.load,
+        at=words.moment(load.at),
+    )
+    reasons = [
+        f"{names_in_short(names)}: {reason}"
+        for reason, names in by_reason(load.failures.items()).items()
+    ]
+    return f"{name}: {'; '.join(reasons)}" if reasons else name
 
 
 def _fresh(report: MorningReport, words: Words) -> Iterator[Block]:
+    """The entities that are too old, or the oldest ones when none is."""
     hours = f"{report.fresh_hours:g}"
-    stale = report.stale
-    if not stale:
-        yield Paragraph(words("all fresh", count=len(report.fresh), hours=hours))
+    shown = report.stale
+    if shown:
+        yield Paragraph(words("notifications.morning.stale", count=len(shown), hours=hours))
     else:
-        yield Paragraph(words("stale", count=len(stale), hours=hours))
-    columns = words.columns("entity", "read last")
-    oldest = stale or dict(
-        sorted(report.fresh.items(), key=lambda one: one[1].timestamp() if one[1] else 0)[:5]
-    )
-    yield table(
-        columns, [[name, words.moment(at)] for name, at in [*oldest.items()][:_ROWS]], left=columns
-    )
-    yield from _more(len(oldest), words)
+        count = len(report.fresh)
+        yield Paragraph(words("notifications.morning.all_fresh", count=count, hours=hours))
+        oldest = list(_oldest_first(report.fresh).items())
+        shown = dict(oldest[:_OLDEST_SHOWN])
+    columns = words.columns("entity", "read_last")
+    rows = [[name, words.moment(at)] for name, at in list(shown.items())[:_ROWS]]
+    yield table(columns, rows, left=columns)
+    yield from _more(len(shown), words)
 
 
+# What is counted of records on their way to the ERP, and the name of its column.
 _RECORDS = {
     "ready": "ready",
-    "held": "held record",
-    "waiting": "waiting record",
+    "held": "held_records",
+    "waiting": "waiting_records",
     "in_flight": "in_flight",
     "unacknowledged": "unacknowledged",
 }
 
 
 def _waiting(report: MorningReport, words: Words) -> Iterator[Block]:
-    busy = [one for one in report.waiting if any(getattr(one, kind) for kind in _RECORDS)]
+    """A line per entity with records on their way to the ERP."""
+    busy = [entry for entry in report.waiting if any(getattr(entry, kind) for kind in _RECORDS)]
     if not busy:
-        yield Paragraph(words("nothing waits"))
+        yield Paragraph(words("notifications.morning.nothing_waits"))
         return
     columns = words.columns("entity", *_RECORDS.values())
-    rows = [[one.entity, *(words.number(getattr(one, kind)) for kind in _RECORDS)] for one in busy]
+    rows = [
+        [entry.entity, *(words.number(getattr(entry, kind)) for kind in _RECORDS)] for entry in busy
+    ]
     yield table(columns, rows, left=columns[:1])
-    if any(one.held for one in busy):
-        yield _command("kimo export status")
+    if any(entry.held for entry in busy):
+        yield command("kimo export status")
+
+
+def _stuck(stuck: Sequence[Stuck], words: Words) -> Section:
+    """The records and batches between Kimo and the ERP that need somebody."""
+    columns = words.columns("subject", "which", "since", "reason")
+    rows = [
+        [entry.what, entry.which, words.moment(entry.since) if entry.since else "", entry.why]
+        for entry in stuck[:_ROWS]
+    ]
+    blocks = (
+        table(columns, rows, left=columns),
+        *_more(len(stuck), words),
+        command("kimo export status"),
+    )
+    return Section(words("notifications.morning.stuck", count=len(stuck)), blocks, is_bad=True)
 
 
 def _tablets(tablets: Tablets, words: Words) -> Section:
-    title = words(
-        "tablets",
-        hours=f"{tablets.max_hours:g}",
-        count=len(tablets.late) if tablets.is_known else "?",
-    )
+    """Tablets that have not synced for too long, and agents without any known sync."""
+    hours = f"{tablets.max_hours:g}"
     if not tablets.is_known:
-        return Section(title, (Paragraph(words("tablets unknown")),))
+        title = words("notifications.morning.unknown_tablets", hours=hours)
+        return Section(title, (Paragraph(words("notifications.morning.no_sync_written")),))
     blocks: list[Block] = []
     if tablets.late:
-        columns = words.columns("user", "agent", "device", "last sync")
+        columns = words.columns("user", "agent", "device", "last_sync")
         rows = [
-            [one.user, one.agent, one.device, words.moment(one.last_sync_at)]
-            for one in tablets.late[:_ROWS]
+            [tablet.user, tablet.agent, tablet.device, words.moment(tablet.last_sync_at)]
+            for tablet in tablets.late[:_ROWS]
         ]
         blocks += [table(columns, rows, left=columns), *_more(len(tablets.late), words)]
-    if tablets.agents_unknown:
-        unknown = tablets.agents_unknown
-        blocks.append(
-            Paragraph(words("tablets never", count=len(unknown), names=names_in_short(unknown)))
-        )
+    if unknown := tablets.agents_unknown:
+        names = names_in_short(unknown)
+        line = words("notifications.morning.agents_without_sync", count=len(unknown), names=names)
+        blocks.append(Paragraph(line))
+    title = words("notifications.morning.late_tablets", hours=hours, count=len(tablets.late))
     return Section(title, tuple(blocks), is_bad=bool(tablets.late))
 
 
 def _corrections(report: MorningReport, words: Words) -> Iterator[Block]:
+    """What is to be corrected at the ERP, with the command that lists all of it."""
     if report.picture_count:
-        yield Paragraph(words("pictures", count=words.count(report.picture_count)))
-        yield Items(tuple(f"{what}: {why}" for what, why in report.pictures))
-        yield _command("kimo images audit")
+        yield Paragraph(words("notifications.morning.pictures", count=report.picture_count))
+        yield Items(tuple(f"{name}: {reason}" for name, reason in report.pictures))
+        yield command("kimo images audit")
     if report.address_count:
-        yield Paragraph(words("addresses", count=words.count(report.address_count)))
-        yield Items(tuple(f"{what}: {why}" for what, why in report.addresses))
-        yield _command("kimo geocode --list")
+        yield Paragraph(words("notifications.morning.addresses", count=report.address_count))
+        yield Items(tuple(f"{name}: {reason}" for name, reason in report.addresses))
+        yield command("kimo geocode --list")
+
+
+def _undelivered(mails: Sequence[tuple[str, str]], words: Words) -> Section:
+    columns = words.columns("subject", "reason")
+    block = table(columns, mails, left=columns)
+    title = words("notifications.morning.undelivered", count=len(mails))
+    return Section(title, (block,), is_bad=True)
 
 
 def _more(count: int, words: Words) -> Iterator[Block]:
     if count > _ROWS:
-        yield Paragraph(words("and more", count=count - _ROWS))
-
-
-def _command(line: str) -> Paragraph:
-    return Paragraph(line, is_command=True)
+        yield Paragraph(words("notifications.and_more", count=count - _ROWS))

@@ -1,5 +1,6 @@
-"""Mails that are to be sent: kept in ops.mail until the mail server has taken them, or for as long
-as trying makes sense.
+"""Mails that are to be sent, kept in ops.mail until the mail server has taken them.
+
+After about a day of trying a mail is given up.
 """
 
 from collections.abc import Sequence
@@ -11,19 +12,22 @@ from psycopg import Connection
 from kimo_assets.notifications.compose import Letter, harmless
 from kimo_assets.notifications.mail import Delivery, as_message, deliver
 from kimo_assets.notifications.settings import NotificationSettings
+from kimo_assets.texts import say
 
-# After each failed attempt; about a day in all. Greylisting asks for a few minutes.
+# After each failed attempt, about a day in all. Greylisting asks for a few minutes.
 _PAUSES_MIN = (1, 5, 15, 30, 60, 120, 240, 480, 480)
 # Of one attempt: the sensor that sends has a minute.
 _AT_ONCE = 20
-# What was sent stays a while, to look up; a run is told of once for as long as it is known.
+# A mail that was sent stays to look it up, and so that no second one is sent for its run.
 _KEPT_DAYS = 90
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What came of an attempt. pending: mails that are tried again; lost: given up. problems: a
-    sentence each.
+    """The result of an attempt.
+
+    mails: how many were sent. pending: how many are tried again. lost: how many are given up.
+    problems: a sentence each.
     """
 
     mails: int = 0
@@ -32,13 +36,14 @@ class Sent:
     problems: tuple[str, ...] = ()
 
     def in_words(self) -> str:
-        figures = {"sent": self.mails, "to be tried again": self.pending, "given up": self.lost}
-        shown = [
-            f"{count} {'mail' if count == 1 else 'mails'} {what}"
-            for what, count in figures.items()
-            if count
-        ]
-        return ". ".join([", ".join(shown) or "no mail sent", *self.problems])
+        figures = {
+            "notifications.sent": self.mails,
+            "notifications.pending": self.pending,
+            "notifications.lost": self.lost,
+        }
+        parts = [say(key, count=count) for key, count in figures.items() if count]
+        summary = ", ".join(parts) or say("notifications.nothing_sent")
+        return ". ".join([summary, *self.problems])
 
 
 def post(
@@ -48,7 +53,7 @@ def post(
     settings: NotificationSettings,
     run_id: str | None,
 ) -> bool:
-    """Writes the mail down to be sent. False: this run has one already, or nobody is to get it."""
+    """Queues the mail. False: this run has one already, or there are no recipients."""
     if not recipients:
         return False
     message = as_message(letter, recipients, settings, datetime.now(UTC))
@@ -61,8 +66,9 @@ def post(
 
 
 def send_due(connection: Connection, settings: NotificationSettings) -> Sent:
-    """Tries what is due, over one connection to the mail server. One at a time does: others find
-    nothing due.
+    """Tries what is due, over one connection to the mail server.
+
+    Several processes may do it at the same time: each mail is due for one of them only.
     """
     with connection.transaction():
         due = connection.execute(
@@ -72,21 +78,21 @@ def send_due(connection: Connection, settings: NotificationSettings) -> Sent:
         ).fetchall()
         if not due:
             return Sent()
-        deliveries = _deliver(
-            [(bytes(message), recipients) for _, _, message, recipients, _ in due], settings
-        )
-        done = [
-            _note(connection, number, subject, attempts + 1, delivery)
+        mails = [(bytes(message), recipients) for _, _, message, recipients, _ in due]
+        deliveries = _deliver(mails, settings)
+        results = [
+            _record(connection, number, subject, attempts + 1, delivery)
             for (number, subject, _, _, attempts), delivery in zip(due, deliveries, strict=True)
         ]
         connection.execute(
             "DELETE FROM ops.mail WHERE ended_at < now() - make_interval(days => %s)", [_KEPT_DAYS]
         )
+    problems = dict.fromkeys(problem for result in results for problem in result.problems)
     return Sent(
-        sum(one.mails for one in done),
-        sum(one.pending for one in done),
-        sum(one.lost for one in done),
-        tuple(dict.fromkeys(problem for one in done for problem in one.problems)),
+        mails=sum(result.mails for result in results),
+        pending=sum(result.pending for result in results),
+        lost=sum(result.lost for result in results),
+        problems=tuple(problems),
     )
 
 
@@ -94,15 +100,15 @@ def _deliver(
     mails: Sequence[tuple[bytes, Sequence[str]]], settings: NotificationSettings
 ) -> list[Delivery]:
     if settings.smtp is None:
-        why = "; ".join(settings.problems)
-        return [Delivery(later=dict.fromkeys(recipients, why)) for _, recipients in mails]
+        reason = "; ".join(settings.problems)
+        return [Delivery(later=dict.fromkeys(recipients, reason)) for _, recipients in mails]
     return deliver(mails, settings.sender, settings.smtp)
 
 
-def _note(
+def _record(
     connection: Connection, number: int, subject: str, attempts: int, delivery: Delivery
 ) -> Sent:
-    """What became of a mail, kept with it."""
+    """Keeps the result of an attempt with its mail, and says when the next one is due."""
     problem = "; ".join(delivery.problems) or None
     if not delivery.later:
         connection.execute(
@@ -110,11 +116,8 @@ def _note(
             " WHERE id = %s",
             [attempts, problem, list(delivery.never), number],
         )
-        return Sent(
-            mails=1 if delivery.sent else 0,
-            lost=0 if delivery.sent else 1,
-            problems=delivery.problems,
-        )
+        has_arrived = bool(delivery.sent)
+        return Sent(mails=int(has_arrived), lost=int(not has_arrived), problems=delivery.problems)
     is_over = attempts > len(_PAUSES_MIN)
     due = None if is_over else datetime.now(UTC) + timedelta(minutes=_PAUSES_MIN[attempts - 1])
     connection.execute(
@@ -123,15 +126,13 @@ def _note(
         [attempts, problem, list(delivery.later), due, is_over, number],
     )
     if is_over:
-        given_up = f"'{subject}' is given up after {attempts} attempts"
+        given_up = say("notifications.given_up", subject=subject, attempts=attempts)
         return Sent(lost=1, problems=(*delivery.problems, given_up))
     return Sent(pending=1, problems=delivery.problems)
 
 
 def undelivered(connection: Connection, since: datetime) -> list[tuple[str, str]]:
-    """(subject, why) of the mails that wait, and of those since then that did not reach
-    somebody.
-    """
+    """(subject, reason) of the mails that wait, and of later ones that did not reach somebody."""
     return connection.execute(
         "SELECT subject, problem FROM ops.mail WHERE problem IS NOT NULL AND (ended_at IS NULL OR"
         " ended_at >= %s) ORDER BY id DESC LIMIT 20",

@@ -7,6 +7,8 @@ patch releases.
 import re
 from collections.abc import Iterable
 
+from kimo_assets.texts import say
+
 _SEPARATORS = re.compile(r"[,;|\n]")
 # What a mail server can be handed without extensions: the part before the @ in ASCII, no blanks, no
 # control characters.
@@ -23,11 +25,11 @@ _COMMENT = re.compile(r"^\([^()]*\)|\([^()]*\)$")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def read_addresses(texts: Iterable[str], where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The addresses in the texts, each once, and a sentence about each that is none. where: they
-    stand, for the sentences.
+def read_addresses(texts: Iterable[str], origin: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The addresses in the texts, each once, and a sentence about each wrong one.
 
-    Several stand in one text separated by , ; or |. `Anna <anna@firm.it>` counts as anna@firm.it.
+    origin: of the texts, for the sentences. One text may hold several, separated by , ; or |.
+    `Anna <anna@firm.it>` counts as anna@firm.it.
     """
     good: dict[str, str] = {}
     wrong: list[str] = []
@@ -35,10 +37,7 @@ def read_addresses(texts: Iterable[str], where: str) -> tuple[tuple[str, ...], t
         for part in filter(None, (part.strip() for part in _SEPARATORS.split(text))):
             address = as_address(part)
             if address is None:
-                wrong.append(
-                    f"{where}: '{part[:100]}' is no mail address and gets no mail; expected"
-                    " anna@firm.it, say"
-                )
+                wrong.append(say("notifications.no_address", origin=origin, text=part[:100]))
             else:
                 good.setdefault(address.casefold(), address)
     return tuple(good.values()), tuple(dict.fromkeys(wrong))

@@ -1,4 +1,4 @@
-"""What a mail about a run says. Where its figures come from is kimo_assets/diagnostics/run_summary.py's."""
+"""What a mail about a run says. Its figures come from kimo_assets/diagnostics/run_summary.py."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +11,12 @@ from kimo_assets.notifications.settings import NotificationSettings
 from kimo_assets.notifications.translations import Words
 from kimo_assets.reports import by_reason
 
-Told = Literal["succeeded", "failed", "still failing", "recovered"]
+# What a mail reports of a job.
+Notice = Literal["succeeded", "failed", "still failing", "recovered"]
 
 _ROWS, _NAMED = 25, 15
-_TONES: dict[Told, Tone] = {
+_NAMES_IN_A_LINE = 8
+_TONES: dict[Notice, Tone] = {
     "succeeded": "good",
     "recovered": "good",
     "failed": "bad",
@@ -36,8 +38,8 @@ class StepLine:
 
 
 @dataclass(frozen=True)
-class RefusedRows:
-    """Rows that are refused now, by entity and reason. new: of them, those that were not before."""
+class RejectedRows:
+    """Rows that are rejected now, by entity and reason. new: of them, those that were not before."""
 
     entity: str
     where: str
@@ -47,12 +49,12 @@ class RefusedRows:
 
 
 @dataclass(frozen=True)
-class RunNews:
-    """A run that has ended. failures: what failed -> why, beside the steps' own. command: does the
-    same again.
+class RunOutcome:
+    """A run that has ended.
 
-    exported: entity -> records, rows; held_back: entity, record, why. figures, problems, notes: of
-    a side job.
+    failures: what failed -> the reason, beside the steps' own. command: does the same again.
+    exported: entity -> records, rows. held_back: entity, record, reason.
+    figures, problems, notes: of a side job.
     """
 
     run_id: str
@@ -64,7 +66,7 @@ class RunNews:
     load: int | None = None
     started_by: str | None = None
     steps: Mapping[int, Sequence[StepLine]] = field(default_factory=dict)
-    refused: Sequence[RefusedRows] = ()
+    rejected: Sequence[RejectedRows] = ()
     failures: Sequence[tuple[str, str]] = ()
     exported: Mapping[str, tuple[int, int]] | None = None
     held_back: Sequence[tuple[str, str, str]] = ()
@@ -75,16 +77,13 @@ class RunNews:
 
     @property
     def did_something(self) -> bool:
-        """Whether anything is there to be told of: an import always; the other jobs when something
-        was new.
-        """
+        """Whether there is anything to report: an import always has, another job when it had work."""
         if self.steps:
             return True
         if self.exported is not None:
             return bool(self.exported or self.held_back)
-        return any(self.figures.get(kind) for kind in ("made", "removed", "answered")) or bool(
-            self.problem_count
-        )
+        has_results = any(self.figures.get(kind) for kind in ("made", "removed", "answered"))
+        return has_results or self.problem_count > 0
 
 
 @dataclass(frozen=True)
@@ -96,83 +95,91 @@ class Failing:
 
 
 def run_letter(
-    news: RunNews, told: Told, settings: NotificationSettings, failing: Failing | None = None
+    run: RunOutcome, notice: Notice, settings: NotificationSettings, failing: Failing | None = None
 ) -> Letter:
-    """failing: what went before, when told is `still failing` or `recovered`."""
+    """The mail about a run. failing: the failures before it, for `still failing` and `recovered`."""
     words = Words.of(settings)
-    link = settings.link(news.run_id)
+    form = notice.replace(" ", "_")
+    address = settings.link(run.run_id)
     return Letter(
-        subject=words(f"subject {told}", title=news.title),
-        headline=words(f"headline {told}", title=news.title),
-        tone=_TONES[told],
+        subject=words(f"notifications.subject.{form}", title=run.title),
+        headline=words(f"notifications.headline.{form}", title=run.title),
+        tone=_TONES[notice],
         language=settings.language,
-        facts=tuple(_facts(news, words, failing)),
-        sections=tuple(_sections(news, words, settings)),
-        link=(words("open"), link) if link else None,
-        foot=words("foot"),
+        facts=tuple(_facts(run, words, failing)),
+        sections=tuple(_sections(run, words, settings)),
+        link=(words("notifications.open_ui"), address) if address else None,
+        foot=words("notifications.foot"),
     )
 
 
-def _facts(news: RunNews, words: Words, failing: Failing | None) -> Iterator[tuple[str, str]]:
-    yield words("started"), words.moment(news.started_at)
-    yield words("took"), words.duration((news.ended_at - news.started_at).total_seconds())
-    if news.load is not None:
-        yield words("load"), str(news.load)
-    if news.started_by:
-        yield words("scheduled by"), news.started_by
+def _facts(run: RunOutcome, words: Words, failing: Failing | None) -> Iterator[tuple[str, str]]:
+    """Name and value of each line at the head of the mail."""
+    took = (run.ended_at - run.started_at).total_seconds()
+    yield words("notifications.started"), words.moment(run.started_at)
+    yield words("notifications.took"), words.duration(took)
+    if run.load is not None:
+        yield words("notifications.load"), str(run.load)
+    if run.started_by:
+        yield words("notifications.started_by"), run.started_by
     if failing:
         since = words.moment(failing.since)
-        yield (
-            words("failing since"),
-            words("failing runs", since=since, count=words.count(failing.runs)),
-        )
-    yield words("run"), news.run_id
+        runs = words("notifications.failing_runs", since=since, count=failing.runs)
+        yield words("notifications.failing_since"), runs
+    yield words("notifications.run"), run.run_id
 
 
-def _sections(news: RunNews, words: Words, settings: NotificationSettings) -> Iterator[Section]:
-    if not news.success:
-        yield Section(words("what failed"), tuple(_failures(news, words, settings)), is_bad=True)
-    for step, lines in sorted(news.steps.items()):
+def _sections(run: RunOutcome, words: Words, settings: NotificationSettings) -> Iterator[Section]:
+    """What failed comes first, then the steps, then what somebody should look at."""
+    if not run.success:
+        blocks = tuple(_failures(run, words, settings))
+        yield Section(words("notifications.failures"), blocks, is_bad=True)
+    for step, lines in sorted(run.steps.items()):
         yield Section(STEP_TITLES[step], tuple(_step(step, lines, words)))
-    if news.refused:
-        yield _refused(news.refused, words)
-    if attention := list(_to_look_at(news, words)):
-        yield Section(words("to look at"), (Items(tuple(attention)),))
-    if news.exported is not None:
-        yield from _export(news, news.exported, words)
-    yield from _task(news, words)
+    if run.rejected:
+        yield _rejected(run.rejected, words)
+    if attention := list(_to_look_at(run, words)):
+        yield Section(words("notifications.to_look_at"), (Items(tuple(attention)),))
+    if run.exported is not None:
+        yield from _export(run, run.exported, words)
+    yield from _side_job(run, words)
 
 
-def _failures(news: RunNews, words: Words, settings: NotificationSettings) -> Iterator[Block]:
+def _failures(run: RunOutcome, words: Words, settings: NotificationSettings) -> Iterator[Block]:
+    """Each reason once, with the entities that failed of it, and how to run it again."""
     of_steps = [
         (line.entity, line.error or "failed")
-        for lines in news.steps.values()
+        for lines in run.steps.values()
         for line in lines
         if line.status == "failed"
     ]
-    grouped = by_reason([*of_steps, *news.failures]).items()
-    sentences = [f"{names_in_short(names)}: {why}" if any(names) else why for why, names in grouped]
-    yield Items(tuple(sentences[:_NAMED]) or (words("no reason"),))
-    if len(sentences) > _NAMED:
-        yield Paragraph(words("and more", count=len(sentences) - _NAMED))
-    yield Paragraph(words("kept"))
-    yield Paragraph(news.command, is_command=True)
-    yield Paragraph(words("quiet", hours=f"{settings.still_failing_hours:g}"))
+    sentences = [
+        f"{names_in_short(names)}: {reason}" if any(names) else reason
+        for reason, names in by_reason([*of_steps, *run.failures]).items()
+    ]
+    yield Items(tuple(sentences[:_NAMED]) or (words("notifications.no_reason"),))
+    yield from _more(len(sentences), _NAMED, words)
+    yield Paragraph(words("notifications.repeat_with"))
+    yield command(run.command)
+    hours = f"{settings.still_failing_hours:g}"
+    yield Paragraph(words("notifications.next_mail", hours=hours))
 
 
 def names_in_short(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" +{len(names) - 8}" if len(names) > 8 else "")
+    shown = ", ".join(names[:_NAMES_IN_A_LINE])
+    hidden = len(names) - _NAMES_IN_A_LINE
+    return f"{shown} +{hidden}" if hidden > 0 else shown
 
 
-# Step -> the figures that are shown, and what a column of them is called.
+# Step -> the figures that are shown, and the name of their column.
 _COLUMNS: dict[int, dict[str, str]] = {
     1: {"read": "read", "staged": "staged", "rejected": "rejected", "rejected_new": "new"},
     2: {
         "inserted": "inserted",
         "updated": "updated",
         "archived": "archived",
-        "held": "held_",
-        "refused": "refused_",
+        "held": "held",
+        "refused": "rejected",
     },
     3: {"rows": "rows", "rows_put": "rows_put", "rows_removed": "rows_removed", "agents": "agents"},
 }
@@ -183,96 +190,110 @@ def _step(step: int, lines: Sequence[StepLine], words: Words) -> Iterator[Block]
     by_status = {
         status: sum(line.status == status for line in lines) for status in ("unchanged", "failed")
     }
-    yield Paragraph(words("step summary", entities=len(lines), **by_status))
-    busy = sorted(
-        (line for line in lines if line.status != "unchanged"),
-        key=lambda line: line.status != "failed",
-    )
-    if not busy:
+    yield Paragraph(words("notifications.step_summary", entities=len(lines), **by_status))
+    changed = [line for line in lines if line.status != "unchanged"]
+    changed.sort(key=lambda line: line.status != "failed")
+    if not changed:
         return
-    rows = [
-        [
-            line.entity,
-            words(line.status),
-            *(words.number(line.counts.get(kind)) for kind in _COLUMNS[step]),
-            words.number(round(line.seconds, 1)),
-        ]
-        for line in busy[:_ROWS]
-    ]
     columns = words.columns("entity", "status", *_COLUMNS[step].values(), "seconds")
+    rows = [_row(step, line, words) for line in changed[:_ROWS]]
     yield table(columns, rows, left=columns[:2])
-    if len(busy) > _ROWS:
-        yield Paragraph(words("and more", count=len(busy) - _ROWS))
+    yield from _more(len(changed), _ROWS, words)
 
 
-def _refused(refused: Sequence[RefusedRows], words: Words) -> Section:
-    total, new = sum(one.rows for one in refused), sum(one.new for one in refused)
-    title = words("refused", count=words.count(total), new=words.count(new))
+def _row(step: int, line: StepLine, words: Words) -> list[str]:
+    return [
+        line.entity,
+        words(f"notifications.status.{line.status}"),
+        *(words.number(line.counts.get(kind)) for kind in _COLUMNS[step]),
+        words.number(round(line.seconds, 1)),
+    ]
+
+
+def _rejected(rejected: Sequence[RejectedRows], words: Words) -> Section:
     blocks = (
-        *refused_rows(refused, words),
-        Paragraph(words("refused commands")),
-        _command("kimo rejected"),
+        *rejected_rows(rejected, words),
+        Paragraph(words("notifications.retry_rejected")),
+        command("kimo rejected"),
     )
-    return Section(title, blocks, is_bad=bool(new))
+    return Section(rejected_title(rejected, words), blocks, is_bad=has_new(rejected))
 
 
-def refused_rows(refused: Sequence[RefusedRows], words: Words) -> Iterator[Block]:
+def has_new(rejected: Sequence[RejectedRows]) -> bool:
+    return any(entry.new for entry in rejected)
+
+
+def rejected_title(rejected: Sequence[RejectedRows], words: Words) -> str:
+    total = sum(entry.rows for entry in rejected)
+    new = sum(entry.new for entry in rejected)
+    return words("notifications.rejected_rows", count=total, new=new)
+
+
+def rejected_rows(rejected: Sequence[RejectedRows], words: Words) -> Iterator[Block]:
     """A table, those with new ones first."""
-    ordered = sorted(refused, key=lambda one: (-one.new, -one.rows, one.entity))
-    columns = words.columns("entity", "which", "why", "rows", "new")
+    ordered = sorted(rejected, key=lambda entry: (-entry.new, -entry.rows, entry.entity))
+    columns = words.columns("entity", "which", "reason", "rows", "new")
     rows = [
-        [one.entity, one.where, one.why, words.number(one.rows), words.number(one.new)]
-        for one in ordered[:_NAMED]
+        [entry.entity, entry.where, entry.why, words.number(entry.rows), words.number(entry.new)]
+        for entry in ordered[:_NAMED]
     ]
     yield table(columns, rows, left=columns[:3])
-    if len(ordered) > _NAMED:
-        yield Paragraph(words("and more", count=len(ordered) - _NAMED))
+    yield from _more(len(ordered), _NAMED, words)
 
 
-def _to_look_at(news: RunNews, words: Words) -> Iterator[str]:
-    loaded = news.steps.get(2, ())
-    if held := sum(line.counts.get("held", 0) for line in loaded):
-        yield words("held", count=words.count(held))
-    if dangling := sum(sum(line.counts.get("dangling", {}).values()) for line in loaded):
-        yield words("dangling", count=words.count(dangling))
+def _to_look_at(run: RunOutcome, words: Words) -> Iterator[str]:
+    """Rows held, and references to nowhere, over the entities of step 2."""
+    loaded = [line.counts for line in run.steps.get(2, ())]
+    held = sum(counts.get("held", 0) for counts in loaded)
+    dangling = sum(sum(counts.get("dangling", {}).values()) for counts in loaded)
+    if held:
+        yield words("notifications.held_rows", count=held)
+    if dangling:
+        yield words("notifications.dangling", count=dangling)
 
 
 def _export(
-    news: RunNews, exported: Mapping[str, tuple[int, int]], words: Words
+    run: RunOutcome, exported: Mapping[str, tuple[int, int]], words: Words
 ) -> Iterator[Section]:
-    sent = sum(records for records, _ in exported.values())
+    """What was sent, by entity, and what was held back with its reason."""
     columns = words.columns("entity", "records", "rows")
     rows = [
         [name, words.number(records), words.number(rows)]
         for name, (records, rows) in exported.items()
     ]
-    shown: Block = (
-        table(columns, rows, left=columns[:1]) if rows else Paragraph(words("nothing exported"))
-    )
-    yield Section(words("exported", count=words.count(sent)), (shown,))
-    if news.held_back:
-        columns = words.columns("entity", "which", "why")
-        held = table(columns, news.held_back[:_NAMED], left=columns)
-        title = words("held back", count=words.count(len(news.held_back)))
-        yield Section(title, (held, _command("kimo export status")), is_bad=True)
+    block: Block = Paragraph(words("notifications.nothing_exported"))
+    if rows:
+        block = table(columns, rows, left=columns[:1])
+    sent = sum(records for records, _ in exported.values())
+    yield Section(words("notifications.exported", count=sent), (block,))
+    if run.held_back:
+        columns = words.columns("entity", "which", "reason")
+        held = table(columns, run.held_back[:_NAMED], left=columns)
+        title = words("notifications.held_back", count=len(run.held_back))
+        yield Section(title, (held, command("kimo export status")), is_bad=True)
 
 
-def _task(news: RunNews, words: Words) -> Iterator[Section]:
-    if news.figures:
-        columns = words.columns("what", "count")
-        rows = [
-            [name.replace("_", " "), words.number(count)] for name, count in news.figures.items()
-        ]
-        yield Section(words("figures"), (table(columns, rows, left=columns[:1]),))
-    if news.problems:
-        columns = words.columns("what", "why")
-        shown = table(columns, news.problems[:_NAMED], left=columns)
-        yield Section(
-            words("problems", count=words.count(news.problem_count)), (shown,), is_bad=True
-        )
-    if news.notes:
-        yield Section(words("notes"), (Items(tuple(news.notes[:_NAMED])),))
+def _side_job(run: RunOutcome, words: Words) -> Iterator[Section]:
+    """The figures, problems and notes that a side job has recorded."""
+    if run.figures:
+        columns = words.columns("subject", "count")
+        rows = [[name.replace("_", " "), words.number(n)] for name, n in run.figures.items()]
+        block = table(columns, rows, left=columns[:1])
+        yield Section(words("notifications.figures"), (block,))
+    if run.problems:
+        columns = words.columns("subject", "reason")
+        block = table(columns, run.problems[:_NAMED], left=columns)
+        title = words("notifications.problems", count=run.problem_count)
+        yield Section(title, (block,), is_bad=True)
+    if run.notes:
+        yield Section(words("notifications.notes"), (Items(tuple(run.notes[:_NAMED])),))
 
 
-def _command(line: str) -> Paragraph:
+def _more(count: int, shown: int, words: Words) -> Iterator[Block]:
+    if count > shown:
+        yield Paragraph(words("notifications.and_more", count=count - shown))
+
+
+def command(line: str) -> Paragraph:
+    """A line that the operator types."""
     return Paragraph(line, is_command=True)

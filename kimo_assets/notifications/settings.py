@@ -1,7 +1,7 @@
-"""Who is told and by which mail server: kimo.yaml first, then the console's server settings (fact
-sheet, section 6).
+"""Who gets mails, and by which mail server: kimo.yaml first, then the console's server settings
+(fact sheet, section 6).
 
-Nothing here ends anything: what is wrong becomes a sentence for whoever sends.
+A wrong setting raises nothing. It becomes a sentence among the problems.
 """
 
 import os
@@ -17,24 +17,21 @@ from pydantic import ValidationError
 from kimo_assets.config import KimoConfig
 from kimo_assets.config.models import SmtpConfig
 from kimo_assets.notifications.recipients import as_address, read_addresses
+from kimo_assets.texts import say
 
 Language = Literal["it", "en"]
 
 _SSL_PORT = 465
 _SENDER_NAME = "Kimo"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_NO_SERVER = (
-    "nobody is told by mail: there is no mail server. Say `notifications: smtp:` in kimo.yaml, or"
-    " MailServer\\SmtpServer in the console's server settings"
-)
 
 
 @dataclass(frozen=True)
 class NotificationSettings:
-    """smtp None: mails are not wanted, or cannot be sent as things are (`is_wanted`); problems say
-    why, a sentence each.
+    """Who gets which mails, and how they are sent.
 
-    base_url: what links to a run begin with, without a slash at its end.
+    smtp: None where no mail can be sent. is_wanted: whether somebody asked for mails at all.
+    problems: what is wrong, a sentence each. base_url: of the UI, without a slash at its end.
     """
 
     smtp: SmtpConfig | None
@@ -55,20 +52,19 @@ class NotificationSettings:
         return tuple(dict.fromkeys((*self.info, *self.errors)))
 
     def link(self, run_id: str | None) -> str | None:
-        """Where the UI shows a run; None when nobody said where the UI is."""
+        """The run's page. None: the address of the UI is not known."""
         return f"{self.base_url}/runs/{run_id}" if self.base_url and run_id else None
 
 
 def notification_settings(connection: Connection, config: KimoConfig) -> NotificationSettings:
-    """As they hold now."""
+    """The settings of kimo.yaml, completed by those of the console."""
     rows = connection.execute('SELECT "Key", "Value" FROM kimo."ServerSetting"').fetchall()
     console = _Console({key.casefold(): value for key, value in rows if value})
     own = config.notifications
     smtp = own.smtp or console.smtp()
     problems = console.problems
-    sender = _sender(
-        own.sender or console.value("NotificationCenter\\SenderAddress"), smtp, problems
-    )
+    sender = own.sender or console.value("NotificationCenter\\SenderAddress")
+    address = _sender(sender, smtp, problems)
     info = _recipients(
         own.info_recipients, "info_recipients", console, "NotificationCenter\\InfoRecipients"
     )
@@ -76,15 +72,14 @@ def notification_settings(connection: Connection, config: KimoConfig) -> Notific
         own.error_recipients, "error_recipients", console, "NotificationCenter\\ErrorRecipients"
     )
     if smtp is None and not problems:
-        problems.append(_NO_SERVER)
+        problems.append(say("notifications.no_server"))
+    sender_name = own.sender_name or console.value("NotificationCenter\\SenderName")
     base_url = own.ui_url or console.value("Web\\BaseUrl")
     return NotificationSettings(
         smtp=smtp,
         is_wanted=smtp is not None or bool(console.value("MailServer\\SmtpServer")),
-        sender=sender,
-        sender_name=own.sender_name
-        or console.value("NotificationCenter\\SenderName")
-        or _SENDER_NAME,
+        sender=address,
+        sender_name=sender_name or _SENDER_NAME,
         info=info,
         errors=errors,
         success_of=own.success_of,
@@ -99,69 +94,68 @@ def notification_settings(connection: Connection, config: KimoConfig) -> Notific
 def _recipients(
     own: tuple[str, ...], key: str, console: "_Console", setting: str
 ) -> tuple[str, ...]:
-    where = f"notifications: {key}: of kimo.yaml" if own else f"the server setting {setting}"
-    good, wrong = read_addresses(own or filter(None, [console.value(setting)]), where)
+    """The addresses of kimo.yaml, or else of the console. Wrong ones become problems."""
+    if own:
+        origin = say("notifications.own_key", key=key)
+        good, wrong = read_addresses(own, origin)
+    else:
+        origin = say("notifications.server_setting", key=setting)
+        good, wrong = read_addresses([console.value(setting) or ""], origin)
     console.problems += wrong
     return good
 
 
 def _sender(text: str | None, smtp: SmtpConfig | None, problems: list[str]) -> str:
-    """The sender's address; where there is none, the user at the mail server, or one that nobody
-    can answer to.
-    """
+    """The sender's address. Without one it is the user at the mail server, or an invented address."""
     if text:
         if address := as_address(text):
             return address
-        problems.append(
-            f"the sender '{text[:100]}' is no mail address; expected one such as kimo@firm.it"
-        )
+        problems.append(say("notifications.no_sender_address", text=text[:100]))
     if smtp and smtp.username and (address := as_address(smtp.username)):
         return address
-    return f"kimo@{smtp.host}" if smtp and as_address(f"kimo@{smtp.host}") else "kimo@localhost"
+    if smtp and as_address(f"kimo@{smtp.host}"):
+        return f"kimo@{smtp.host}"
+    return "kimo@localhost"
 
 
 class _Console:
-    """The console's values, by folded key. problems: what is wrong with those that were
-    asked for.
-    """
+    """The console's values, by folded key. problems: what is wrong with the values that were read."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
         self.problems: list[str] = []
 
     def value(self, key: str) -> str | None:
-        """With ${VARIABLE} taken from the environment; None where it is not set, or a variable is
-        not.
-        """
+        """With each ${VARIABLE} from the environment. None: there is no value, or no variable."""
         text = self._values.get(key.casefold(), "").strip()
         missing = [name for name in _VARIABLE.findall(text) if name not in os.environ]
-        self.problems += [
-            f"the server setting {key}: the environment variable {name} is not set"
-            for name in missing
-        ]
-        return None if missing else _VARIABLE.sub(lambda found: os.environ[found[1]], text) or None
+        if missing:
+            origin = say("notifications.server_setting", key=key)
+            self.problems += [
+                say("notifications.variable_not_set", origin=origin, name=name) for name in missing
+            ]
+            return None
+        return _VARIABLE.sub(lambda match: os.environ[match[1]], text) or None
 
     def smtp(self) -> SmtpConfig | None:
+        """The console's mail server. None: it has none, or its settings are wrong."""
         host = self.value("MailServer\\SmtpServer")
         if host is None:
             return None
         try:
             return self._checked(SmtpConfig.model_validate({"host": host, **dict(self._server())}))
         except ValidationError as error:
-            wrong = error.errors(include_input=False)[0]
-            self.problems.append(
-                f"the mail server in the console's server settings: {wrong['loc'][0]}:"
-                f" {wrong['msg']}"
-            )
+            first = error.errors(include_input=False)[0]
+            key, problem = first["loc"][0], first["msg"]
+            self.problems.append(say("notifications.wrong_server", key=key, problem=problem))
             return None
 
     def _checked(self, smtp: SmtpConfig) -> SmtpConfig | None:
-        """Without its password a server that asks for one is not even tried."""
-        return (
-            None
-            if self._values.get("mailserver\\password") and smtp.username and smtp.password is None
-            else smtp
-        )
+        """A server that asks for a password is not tried without it."""
+        has_password_setting = bool(self._values.get("mailserver\\password"))
+        if has_password_setting and smtp.username and smtp.password is None:
+            return None
+        return smtp
 
     def _server(self) -> Iterable[tuple[str, str]]:
         port = self.value("MailServer\\Port")
@@ -177,13 +171,14 @@ class _Console:
         return ((name, value) for name, value in values.items() if value)
 
     def _security(self, port: str | None) -> str:
-        """EnablSsl, spelled so: 1 at port 465 means encrypted from the first byte, at any other
-        STARTTLS.
+        """plain, ssl or starttls.
 
-        Where it is not set, the port decides: at 465 a server understands nothing else.
+        The setting is really spelled EnablSsl. It is 1 for encryption: from the first byte at port
+        465, by STARTTLS at any other. Where it is not set, the port decides.
         """
         at_ssl_port = port == str(_SSL_PORT)
-        wanted = self.value("MailServer\\EnablSsl") or ("1" if at_ssl_port else "0")
-        if wanted.casefold() not in ("1", "true"):
+        setting = self.value("MailServer\\EnablSsl")
+        is_encrypted = at_ssl_port if setting is None else setting.casefold() in ("1", "true")
+        if not is_encrypted:
             return "plain"
         return "ssl" if at_ssl_port else "starttls"

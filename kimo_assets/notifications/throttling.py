@@ -1,5 +1,5 @@
-"""What is told of a run, so that nobody drowns in mails: the first failure, then silence, then the
-recovery.
+"""Which mails a job gets, so that nobody drowns in them: one for the first failure, then silence,
+then one for the recovery.
 """
 
 from dataclasses import dataclass, replace
@@ -8,54 +8,67 @@ from typing import Literal
 
 from psycopg import Connection
 
-from kimo_assets.notifications.runs import Told
+from kimo_assets.notifications.runs import Notice
 
 State = Literal["ok", "failing"]
 
 
 @dataclass(frozen=True)
 class JobState:
-    """How runs of one kind have ended lately. failures: in a row; last_told_at: of the last mail
-    about them.
+    """How runs of a job have ended lately.
+
+    failures: in a row. last_mail_at: of the last mail about them.
     """
 
     state: State
     since: datetime
     failures: int = 0
-    last_told_at: datetime | None = None
+    last_mail_at: datetime | None = None
 
 
 def decide(
     before: JobState | None,
     *,
     success: bool,
-    tells_success: bool,
+    mails_success: bool,
     now: datetime,
     again_after: timedelta,
-) -> tuple[JobState, Told | None]:
-    """The state after a run that has ended, and what is told of it; None: nothing.
+) -> tuple[JobState, Notice | None]:
+    """The state after a run that has ended, and what its mail reports. None: there is no mail.
 
-    before: None when nothing is known of such runs. tells_success: whether a success is told that
-    ends no failure.
+    before: None for a job without any run so far. mails_success: whether a success that ends no
+    failure gets a mail.
     """
-    was_failing = before is not None and before.state == "failing"
+    failing = before if before and before.state == "failing" else None
+    notice: Notice | None
     if success:
-        told: Told | None = "recovered" if was_failing else "succeeded" if tells_success else None
-        after = before if before and not was_failing else JobState("ok", now)
+        after, notice = _after_success(before, failing, mails_success, now)
     else:
-        assert not was_failing or before is not None  # noqa: S101
-        after = (
-            replace(before, failures=before.failures + 1)
-            if before and was_failing
-            else JobState("failing", now, 1)
-        )
-        is_due = after.last_told_at is None or now - after.last_told_at >= again_after
-        told = ("still failing" if was_failing else "failed") if is_due else None
-    return (replace(after, last_told_at=now) if told else after), told
+        after, notice = _after_failure(failing, now, again_after)
+    return (replace(after, last_mail_at=now) if notice else after), notice
+
+
+def _after_success(
+    before: JobState | None, failing: JobState | None, mails_success: bool, now: datetime
+) -> tuple[JobState, Notice | None]:
+    if failing:
+        return JobState("ok", now), "recovered"
+    return before or JobState("ok", now), "succeeded" if mails_success else None
+
+
+def _after_failure(
+    failing: JobState | None, now: datetime, again_after: timedelta
+) -> tuple[JobState, Notice | None]:
+    if failing is None:
+        return JobState("failing", now, 1), "failed"
+    after = replace(failing, failures=failing.failures + 1)
+    last = after.last_mail_at
+    is_due = last is None or now - last >= again_after
+    return after, "still failing" if is_due else None
 
 
 def read_state(connection: Connection, job: str) -> JobState | None:
-    """Locked until the transaction ends: two daemons tell once."""
+    """Locked until the transaction ends, so that two daemons send one mail."""
     row = connection.execute(
         "SELECT state, since, failures, last_told_at FROM ops.notification WHERE job = %s FOR"
         " UPDATE",
@@ -72,5 +85,5 @@ def keep_state(connection: Connection, job: str, state: JobState) -> None:
         ON CONFLICT (job) DO UPDATE SET (state, since, failures, last_told_at) =
             (excluded.state, excluded.since, excluded.failures, excluded.last_told_at)
         """,
-        [job, state.state, state.since, state.failures, state.last_told_at],
+        [job, state.state, state.since, state.failures, state.last_mail_at],
     )

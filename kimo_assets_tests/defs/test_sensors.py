@@ -184,7 +184,7 @@ def test_records_that_cannot_go_do_not_start_an_export_every_minute(records: Wat
     kimo_of(records.company).account("A1", SyncReference=None)
     assert (
         records.look()
-        == "no records are ready for the ERP; 1 are held back or wait (kimo export status)"
+        == "no records are ready for the ERP; 1 is held back or waits (kimo export status)"
     )
 
 
@@ -326,7 +326,7 @@ def test_a_kimo_yaml_that_is_wrong_is_explained_in_the_tick_until_it_is_mended(
     kimo_yaml.write(schedules={"export": "every minute"})
     for _ in range(2):
         said = kimo_yaml.look()
-        assert said.startswith(f"kimo.yaml is not taken over, mend it: {kimo_yaml.file}, line ")
+        assert said.startswith(f"kimo.yaml is not taken over, correct it: {kimo_yaml.file}, line ")
         assert "schedules.export: 'every minute' has 2 fields" in said
     kimo_yaml.write(schedules={})
     assert kimo_yaml.look().startswith(

@@ -17,6 +17,7 @@ from kimo_assets.sync.inspection.payload_size import PastWeight, history, weigh,
 from kimo_assets.sync.inspection.plot import bytes_over_loads
 from kimo_assets.sync.store.store import Store
 from kimo_assets.sync.store.stored_manifests import AGENTS, code_of, decode
+from kimo_assets.texts import say
 
 AGENT_PAYLOADS = "agent_payloads"
 
@@ -31,12 +32,7 @@ def agent_payloads() -> dg.AssetSpec:
         group_name=GROUP,
         owners=OWNERS,
         kinds={"json"},
-        description=(
-            f"{STEP_TITLES[3]}. What the tablets get: a manifest per agent and user. Every step 3"
-            " records here how many there are and what they weigh, the biggest agents, and how"
-            " their bytes went over the last loads: under Metadata the button Plots, and the"
-            " picture `bytes over loads`."
-        ),
+        description=say("defs.asset.agent_payloads", title=STEP_TITLES[3]),
     )
 
 

@@ -21,6 +21,7 @@ from kimo_assets.loading.queries import dangling_fields
 from kimo_assets.reports import AnswersEntity, EntityReport, PublishedEntity, StepReport
 from kimo_assets.staging.queries import rejected_samples
 from kimo_assets.sync.queries import published_columns
+from kimo_assets.texts import say
 
 _SAMPLE_ROWS = 5
 _REJECTED_ROWS = 20
@@ -265,17 +266,22 @@ def step_summary(report: StepReport) -> str:
     figures = ", ".join(
         f"{name} {count:,}" for name, count in totals.items() if count and name not in _NOT_ADDED
     )
-    lines = [
-        f"{STEP_TITLES[report.step]}: {len(report.entities)} entities, {unchanged} unchanged."
-        f" {figures}"
-    ]
+    head = say(
+        "defs.step_summary",
+        title=STEP_TITLES[report.step],
+        count=len(report.entities),
+        unchanged=unchanged,
+        figures=figures,
+    )
+    lines = [head]
     lines += filter(None, map(_to_look_at, report.entities.values()))
     return "\n".join(lines)
 
 
 def _to_look_at(report: EntityReport) -> str:
     if report.status == "failed":
-        return f"  {report.entity} failed: {report.error}"
+        line = say("defs.entity_failed", entity=report.entity, error=report.error)
+        return f"  {line}"
     counts = report.counts()
     notes = [
         f"{counts[kind]} {kind}" for kind in ("rejected", "refused", "held") if counts.get(kind)
@@ -303,7 +309,7 @@ def summary_metadata(reports: Mapping[int, StepReport]) -> MetadataValues:
 def _step_table(report: StepReport) -> str:
     entities = list(report.entities.values())
     if not entities:
-        return "nothing to do"
+        return say("defs.nothing_to_do")
     counts = [entity.counts() for entity in entities]
     names = list(
         dict.fromkeys(

@@ -1,9 +1,10 @@
-"""The three assets, partitioned by entity: erp_staging -> kimo_tables -> sync_payloads; and the
+"""The three assets, partitioned by entity: erp_staging -> kimo_tables -> sync_payloads. And the
 sources before them.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import dagster as dg
 from pydantic import Field
@@ -18,41 +19,31 @@ from kimo_assets.defs.dagster_internals import chooses_partitions
 from kimo_assets.defs.naming import GROUP, GUIDE, OWNERS, asset_key, pool_of
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.reports import StepReport, by_reason
+from kimo_assets.texts import say
 
 
 class GuardedConfig(dg.Config):
-    """Of the steps that guards may stop."""
+    """For the steps that guards may stop."""
 
     allow_shrink: bool = Field(
         default=False,
-        description=(
-            "Go on even if far fewer rows are there than the last time, or an agent loses most of"
-            " his."
-        ),
+        description=say("defs.allow_shrink"),
     )
 
 
-_SOURCE_TITLES = {
-    "erp": "Database di integrazione dell'ERP",
-    "crm": "Database di integrazione del CRM",
-}
-# SQLAlchemy's names of databases that Dagster has a picture of by another one.
+# SQLAlchemy's names of databases whose icons Dagster has by another name.
 _KINDS = {"mssql": "sqlserver", "postgresql": "postgres"}
 
 
 def source_assets(config: KimoConfig) -> list[dg.AssetSpec]:
-    """The integration databases: the ERP's own, nobody makes them here."""
+    """The integration databases. They are the ERP's own, so no job here makes them."""
     return [
         dg.AssetSpec(
             name,
             group_name=GROUP,
             owners=OWNERS,
             kinds={_kind(source.sqlalchemy_url.get_backend_name())},
-            description=(
-                f"{_SOURCE_TITLES[name]}. What Step 1 reads: its tables or views, as `entities` of"
-                " kimo.yaml maps them. Kimo writes nothing there but its semaphore and what it"
-                " exports (`erp_outbox`). `kimo check` holds the mapping against it."
-            ),
+            description=say(f"defs.asset.{name}"),
             metadata={"docs": dg.MetadataValue.path("docs/mapping.md")},
         )
         for name, source in config.sources.items()
@@ -64,59 +55,28 @@ def _kind(dialect: str) -> str:
 
 
 def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
+    """The three layers. Each needs the one before, and the last also what the side jobs make."""
+    sources = [dg.AssetKey(name) for name in config.sources]
+    before_step_3 = (ASSET_OF_STEP[2], menu.IMPORT_FILES.asset, menu.GEOCODE.asset)
+    # Dagster takes no shorter window than a minute.
+    fresh = timedelta(hours=max(config.limits.fresh_hours, 1 / 60))
+    freshness = dg.FreshnessPolicy.time_window(fail_window=fresh)
     partitions = dg.StaticPartitionsDefinition(config.entity_names)
-    common: dict[str, Any] = {
-        "partitions_def": partitions,
-        "backfill_policy": dg.BackfillPolicy.single_run(),
-        "required_resource_keys": {RESOURCE},
-        "pool": pool_of(config, DATA_POOL),
-        "owners": OWNERS,
-        "group_name": GROUP,
-        "metadata": GUIDE,
-    }
+    layer = partial(_layer, config, partitions)
 
-    @dg.asset(
-        deps=list(config.sources),
-        kinds={"postgres"},
-        tags={"kimo/step": "1"},
-        description=(
-            f"{STEP_TITLES[1]}. Each mapped entity, whole, from the ERP into schema `integrator`:"
-            " every value cast and checked, refused rows kept in the quarantine with their"
-            " reason, the new snapshot swapped in at once."
-        ),
-        **common,
-    )
+    @layer(1, deps=sources, kinds={"postgres"})
     def erp_staging(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
         _materialize(context, 1, allow_shrink=config.allow_shrink)
 
-    @dg.asset(
-        deps=[erp_staging],
-        kinds={"postgres"},
-        tags={"kimo/step": "2"},
-        description=(
-            f"{STEP_TITLES[2]}. Kimo's tables become the snapshot in one transaction: inserted,"
-            " updated, archived, unchanged; rows with pending edits are held; references that"
-            " point nowhere are counted."
-        ),
-        **common,
-    )
+    @layer(2, deps=[dg.AssetKey(ASSET_OF_STEP[1])], kinds={"postgres"})
     def kimo_tables(context: dg.AssetExecutionContext, config: GuardedConfig) -> None:
         _materialize(context, 2, allow_shrink=config.allow_shrink)
 
-    # Dagster takes no shorter window than a minute.
-    fresh = timedelta(hours=max(config.limits.fresh_hours, 1 / 60))
-
-    @dg.asset(
-        deps=[kimo_tables, menu.IMPORT_FILES.asset, menu.GEOCODE.asset],
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=fresh),
+    @layer(
+        3,
+        deps=[dg.AssetKey(name) for name in before_step_3],
         kinds={"csv", "file"},
-        tags={"kimo/step": "3"},
-        description=(
-            f"{STEP_TITLES[3]}. For every agent exactly the visible rows: objects shared by the"
-            " agents who see the same, and a manifest per agent, replaced at once. What did not"
-            " change costs nothing."
-        ),
-        **common,
+        freshness=freshness,
     )
     def sync_payloads(context: dg.AssetExecutionContext) -> None:
         _materialize(context, 3)
@@ -124,11 +84,41 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
     return [erp_staging, kimo_tables, sync_payloads]
 
 
+def _layer(
+    config: KimoConfig,
+    partitions: dg.StaticPartitionsDefinition,
+    step: int,
+    *,
+    deps: Sequence[dg.AssetKey],
+    kinds: set[str],
+    freshness: dg.FreshnessPolicy | None = None,
+) -> Callable[[Callable[..., None]], dg.AssetsDefinition]:
+    """The decorator of a layer: one partition per entity, any range of them in one run."""
+    name = ASSET_OF_STEP[step]
+    return dg.asset(
+        name=name,
+        deps=deps,
+        kinds=kinds,
+        tags={"kimo/step": str(step)},
+        description=say(f"defs.asset.{name}", title=STEP_TITLES[step]),
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        required_resource_keys={RESOURCE},
+        pool=pool_of(config, DATA_POOL),
+        owners=OWNERS,
+        group_name=GROUP,
+        metadata=GUIDE,
+        freshness_policy=freshness,
+    )
+
+
 def _materialize(
     context: dg.AssetExecutionContext, step: int, *, allow_shrink: bool = False
 ) -> None:
     if not chooses_partitions(context.run.tags):
-        raise dg.Failure(_NO_CHOICE, allow_retries=False)
+        # Dagster asks for one, and yet launches the job without.
+        message = say("defs.no_partition", job=menu.IMPORT_ENTITIES.job)
+        raise dg.Failure(message, allow_retries=False)
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     report = kimo.step(
         step, context.partition_keys, allow_shrink=allow_shrink, log=context.log.info
@@ -149,24 +139,17 @@ def _materialize(
     raise failure(report)
 
 
-# Against Dagster's own question, a job of partitions can be launched without one.
-_NO_CHOICE = (
-    "No partition was chosen, so nothing was done. For all entities: Lineage, `Materialize all`,"
-    f" `All`; or the job `{menu.IMPORT_ENTITIES.job}` with `entities` left empty."
-)
-
-
 def failure(report: StepReport) -> dg.Failure:
-    """One Dagster failure that names each failed entity and why."""
+    """One Dagster failure that names each failed entity and its reason."""
     lines = "; ".join(
         f"{', '.join(names)}: {reason}"
         for reason, names in by_reason(report.failures.items()).items()
     )
-    return dg.Failure(
-        description=(
-            f"{STEP_TITLES[report.step]}: {len(report.failures)} of {len(report.entities)} entities"
-            f" failed, the others are done and kept. {lines}"
-        ),
-        metadata={"failed": failures_table(report)},
-        allow_retries=False,
+    message = say(
+        "defs.step_failed",
+        title=STEP_TITLES[report.step],
+        failed=len(report.failures),
+        count=len(report.entities),
+        lines=lines,
     )
+    return dg.Failure(message, {"failed": failures_table(report)}, allow_retries=False)

@@ -9,6 +9,7 @@ from kimo_assets.defs.naming import GROUP, OWNERS, asset_key
 from kimo_assets.defs.resource import KimoRun
 from kimo_assets.sync.publishing.settings import SETTINGS_FILE, published_settings
 from kimo_assets.sync.store.store import Store
+from kimo_assets.texts import say
 
 
 def settings_asset() -> dg.AssetSpec:
@@ -18,12 +19,7 @@ def settings_asset() -> dg.AssetSpec:
         group_name=GROUP,
         owners=OWNERS,
         kinds={"json"},
-        description=(
-            f"{menu.SETTINGS.title}. The console's tables as all tablets get them: business"
-            " rules (those that the ERP sends prevail), roles, document types, metadata ... The"
-            " job of that name and every step 3 record here what the tablets have now. `kimo"
-            " settings load` brings a changed settings.yaml in."
-        ),
+        description=say("defs.asset.settings", title=menu.SETTINGS.title),
         metadata={"docs": dg.MetadataValue.path("docs/settings.md")},
     )
 

@@ -5,6 +5,7 @@ import dagster as dg
 from kimo_assets.catalog import menu
 from kimo_assets.catalog.menu import ASSET_OF_STEP
 from kimo_assets.defs.naming import GROUP, OWNERS
+from kimo_assets.texts import say
 
 
 def outbox_asset() -> dg.AssetSpec:
@@ -14,12 +15,7 @@ def outbox_asset() -> dg.AssetSpec:
         group_name=GROUP,
         owners=OWNERS,
         kinds={"postgres"},
-        description=(
-            f"{menu.EXPORT.title}. What agents created or edited, on its way to the ERP's"
-            " tables: each head with its lines, exactly once. Every export records here what was"
-            " sent, held back and why. The ERP's answer comes back with the import. `kimo export"
-            " status` follows a single record."
-        ),
+        description=say("defs.asset.erp_outbox", title=menu.EXPORT.title),
     )
 
 
@@ -31,11 +27,10 @@ def task_assets() -> list[dg.AssetSpec]:
             group_name=GROUP,
             owners=OWNERS,
             kinds={"file"},
-            description=(
-                f"{menu.IMPORT_FILES.title}, {menu.DOWNLOAD_IMAGES.title}. The pictures"
-                " that rows name, checked and made small, in the public folder, each with a square"
-                " thumbnail. Both jobs record here what they made, and what could not be used and"
-                " why. Agents get the names with the next step 3 (PublicImage)."
+            description=say(
+                "defs.asset.public_images",
+                files=menu.IMPORT_FILES.title,
+                download=menu.DOWNLOAD_IMAGES.title,
             ),
         ),
         dg.AssetSpec(
@@ -44,11 +39,6 @@ def task_assets() -> list[dg.AssetSpec]:
             group_name=GROUP,
             owners=OWNERS,
             kinds={"postgres"},
-            description=(
-                f"{menu.GEOCODE.title}. Where customers and ship-to sites are, as"
-                " Google answers for their addresses, and how well it knows: a picture, a table by"
-                " province, and the addresses to correct. Agents get the coordinates with the next"
-                " step 3 (EntityGeoposition)."
-            ),
+            description=say("defs.asset.geopositions", title=menu.GEOCODE.title),
         ),
     ]

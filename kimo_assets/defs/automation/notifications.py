@@ -1,8 +1,8 @@
 """The sensor that mails operators about runs that have ended.
 
-Nothing of it is in the runs: a mail server that is down neither fails nor delays one. The sensor
-reads the same record of runs' ends as Dagster's run status sensors; those are only called when a
-run has ended, and a mail that waits for its server is to go out without.
+No part of it is in the runs: a mail server that is down neither fails nor delays one. Dagster's run
+status sensors read the same record of runs' ends, but they are called only when a run has ended. A
+mail that waits for its server has to go out at other times too.
 """
 
 from collections.abc import Iterator
@@ -19,26 +19,22 @@ from kimo_assets.catalog.menu import title_of
 from kimo_assets.config import KimoConfig
 from kimo_assets.database.ledger import report_of_run
 from kimo_assets.database.server import Database, open_database
-from kimo_assets.defs.naming import code_location
+from kimo_assets.defs.naming import LOCATION_TAG, code_location
 from kimo_assets.diagnostics.run_summary import EndedRun, is_known_run, read_run
 from kimo_assets.notifications.outbox import Sent, post, send_due
-from kimo_assets.notifications.runs import Failing, Told, run_letter
+from kimo_assets.notifications.runs import Failing, Notice, RunOutcome, run_letter
 from kimo_assets.notifications.settings import NotificationSettings, notification_settings
-from kimo_assets.notifications.throttling import decide, keep_state, read_state
+from kimo_assets.notifications.throttling import JobState, decide, keep_state, read_state
 from kimo_assets.reports import TaskReport
+from kimo_assets.texts import say
 
 SENSOR = "tell_operators"
 
-# Ends of runs that one tick looks at; the next goes on from there.
+# Ends of runs that one tick looks at. The next tick goes on from there.
 _AT_ONCE = 50
-# Problems of a side job that a mail names.
 _PROBLEMS_SHOWN = 50
 _ENDS: Final = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
-_REPOSITORY, _SCHEDULE, _SENSOR = (
-    ".dagster/repository",
-    "dagster/schedule_name",
-    "dagster/sensor_name",
-)
+_SCHEDULE_TAG, _SENSOR_TAG = "dagster/schedule_name", "dagster/sensor_name"
 
 
 def build_notify_sensor(
@@ -48,30 +44,27 @@ def build_notify_sensor(
         name=SENSOR,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
-            "Tells operators by mail how runs have ended: the first failure, then the recovery, and"
-            " the success of what kimo.yaml names. Sends what waits for the mail server, with"
-            " pauses. docs/notifications.md."
-        ),
+        description=say("defs.sensor.tell_operators"),
     )
     def tell_operators(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         opened = database or open_database(config)
         with opened.connect() as connection:
             settings = notification_settings(connection, config)
-            told, after = _tell(context, connection, config, settings)
+            count, cursor = _Mailing(context, connection, config, settings).mail_ended_runs()
             sent = send_due(connection, settings) if settings.is_wanted else Sent()
         for problem in sent.problems:
             context.log.warning(problem)
-        context.update_cursor(after)
-        return dg.SkipReason(_in_words(told, sent, settings))
+        context.update_cursor(cursor)
+        return dg.SkipReason(_in_words(count, sent, settings))
 
     return tell_operators
 
 
-def _in_words(told: int, sent: Sent, settings: NotificationSettings) -> str:
+def _in_words(count: int, sent: Sent, settings: NotificationSettings) -> str:
     if not settings.is_wanted:
         return ". ".join(settings.problems)
-    return ". ".join([f"{told} to tell of", sent.in_words(), *settings.problems])
+    written = say("defs.mails_written", count=count)
+    return ". ".join([written, sent.in_words(), *settings.problems])
 
 
 # --- runs that have ended
@@ -80,7 +73,7 @@ def _in_words(told: int, sent: Sent, settings: NotificationSettings) -> str:
 
 @dataclass(frozen=True)
 class _End:
-    """storage_id: the event's place in Dagster's log."""
+    """storage_id: the event's position in Dagster's log."""
 
     storage_id: int
     run_id: str
@@ -88,27 +81,89 @@ class _End:
     at: datetime
 
 
-def _tell(
-    context: dg.SensorEvaluationContext,
-    connection: Connection,
-    config: KimoConfig,
-    settings: NotificationSettings,
-) -> tuple[int, str]:
-    """How many mails were written for runs that have ended since the cursor, and the new cursor."""
-    if context.cursor is None:
-        # Started now: what ended before is no news.
-        return 0, str(_newest(context.instance))
-    last, written = int(context.cursor), 0
-    for end in _ended_since(context.instance, last):
-        try:
-            written += _tell_of(context, connection, config, settings, end)
-        except psycopg.Error:
-            raise  # the database is away: the next tick begins with this run
-        except Exception as error:
-            # One run that cannot be told of must not silence all that come after it.
-            context.log.error(f"run {end.run_id} could not be told of: {error!r}")
-        last = end.storage_id
-    return written, str(last)
+@dataclass(frozen=True)
+class _Mailing:
+    """One tick of the sensor, over a connection to Kimo's database."""
+
+    context: dg.SensorEvaluationContext
+    connection: Connection
+    config: KimoConfig
+    settings: NotificationSettings
+
+    def mail_ended_runs(self) -> tuple[int, str]:
+        """How many mails were written for runs that have ended since the cursor, and the new
+        cursor.
+        """
+        instance = self.context.instance
+        if self.context.cursor is None:
+            # The sensor starts now. Runs that ended before get no mail.
+            return 0, str(_newest(instance))
+        last, written = int(self.context.cursor), 0
+        for end in _ended_since(instance, last):
+            try:
+                written += self._mail(end)
+            except psycopg.Error:
+                raise  # The database is away: the next tick begins with this run.
+            except Exception as error:
+                # One run that breaks its mail must not silence all runs after it.
+                message = say("defs.mail_impossible", run_id=end.run_id, error=repr(error))
+                self.context.log.error(message)
+            last = end.storage_id
+        return written, str(last)
+
+    def _mail(self, end: _End) -> bool:
+        """Keeps the state of the run's job, and writes a mail when that state is news."""
+        record = self.context.instance.get_run_record_by_id(end.run_id)
+        if record is None or not self._is_ours(record.dagster_run):
+            return False
+        run = _ended(self.context.instance, self.connection, record, end)
+        outcome = read_run(self.connection, self.config, self.settings, run)
+        mails_success = self._mails_success(run, outcome)
+        with self.connection.transaction():
+            before, after, notice = self._next_state(end, record.dagster_run, mails_success)
+            if notice is None or not self.settings.is_wanted:
+                return False
+            letter = run_letter(outcome, notice, self.settings, _failing(before, after))
+            recipients = _recipients(self.settings, notice, mails_success)
+            return post(self.connection, letter, recipients, self.settings, end.run_id)
+
+    def _mails_success(self, run: EndedRun, outcome: RunOutcome) -> bool:
+        """Whether a success of this run gets a mail.
+
+        Imports of named entities run every few minutes by schedules. Only a person gets a mail for
+        his own.
+        """
+        is_routine = run.job == menu.IMPORT_ENTITIES.job and run.started_by is not None
+        is_chosen = run.job in self.settings.success_of
+        return is_chosen and outcome.did_something and not is_routine
+
+    def _next_state(
+        self, end: _End, run: dg.DagsterRun, mails_success: bool
+    ) -> tuple[JobState | None, JobState, Notice | None]:
+        """The job's state before and after the run, and what its mail reports."""
+        job = _job_and_trigger(run)
+        before = read_state(self.connection, job)
+        after, notice = decide(
+            before,
+            success=end.success,
+            mails_success=mails_success,
+            now=end.at,
+            again_after=timedelta(hours=self.settings.still_failing_hours),
+        )
+        keep_state(self.connection, job, after)
+        return before, after, notice
+
+    def _is_ours(self, run: dg.DagsterRun) -> bool:
+        """Several companies may share a Dagster instance.
+
+        A run without the label of a code location is ours. So is one with another label, when our
+        ledger knows it.
+        """
+        origin = self.context.code_location_origin
+        location = origin.location_name if origin else code_location(self.config)
+        label = run.tags.get(LOCATION_TAG)
+        is_ours_by_label = label is None or label == f"__repository__@{location}"
+        return is_ours_by_label or is_known_run(self.connection, run.run_id)
 
 
 def _newest(instance: dg.DagsterInstance) -> int:
@@ -121,117 +176,68 @@ def _newest(instance: dg.DagsterInstance) -> int:
 
 
 def _ended_since(instance: dg.DagsterInstance, after: int) -> list[_End]:
-    """In their order. Beyond the last of a kind that has more, nothing is known of that
-    kind yet.
+    """In the order of their ends.
+
+    Successes and failures are read apart. Where one of them fills a whole page, the rest of its
+    kind is unknown, so ends of the other kind beyond that page have to wait.
     """
-    found: list[_End] = []
-    whole: list[int] = []
+    ends: list[_End] = []
+    limits: list[int] = []
     for kind in _ENDS:
-        chosen = dg.RunStatusChangeRecordsFilter(kind, after_storage_id=after)
-        records = instance.fetch_run_status_changes(chosen, limit=_AT_ONCE, ascending=True).records
-        whole += [records[-1].storage_id] if len(records) == _AT_ONCE else []
-        found += [
-            _End(
-                r.storage_id,
-                r.run_id,
-                kind is dg.DagsterEventType.RUN_SUCCESS,
-                datetime.fromtimestamp(r.timestamp, UTC),
-            )
-            for r in records
-        ]
-    limit = min(whole, default=None)
-    return sorted(
-        (e for e in found if limit is None or e.storage_id <= limit), key=lambda end: end.storage_id
-    )
+        newer = dg.RunStatusChangeRecordsFilter(kind, after_storage_id=after)
+        records = instance.fetch_run_status_changes(newer, limit=_AT_ONCE, ascending=True).records
+        if len(records) == _AT_ONCE:
+            limits.append(records[-1].storage_id)
+        success = kind is dg.DagsterEventType.RUN_SUCCESS
+        for record in records:
+            at = datetime.fromtimestamp(record.timestamp, UTC)
+            ends.append(_End(record.storage_id, record.run_id, success, at))
+    limit = min(limits, default=None)
+    complete = [end for end in ends if limit is None or end.storage_id <= limit]
+    return sorted(complete, key=lambda end: end.storage_id)
 
 
-def _tell_of(
-    context: dg.SensorEvaluationContext,
-    connection: Connection,
-    config: KimoConfig,
-    settings: NotificationSettings,
-    end: _End,
-) -> bool:
-    """Keeps how this kind of run stands; writes a mail when that is news."""
-    record = context.instance.get_run_record_by_id(end.run_id)
-    if record is None or not _is_ours(context, config, connection, record.dagster_run):
-        return False
-    run = _ended(context.instance, connection, record, end)
-    news = read_run(connection, config, settings, run)
-    kind, by_hand = _kind(record.dagster_run)
-    tells = (
-        run.job in settings.success_of
-        and news.did_something
-        and (by_hand or run.job != menu.IMPORT_ENTITIES.job)
-    )
-    with connection.transaction():
-        before = read_state(connection, kind)
-        again = timedelta(hours=settings.still_failing_hours)
-        after, told = decide(
-            before, success=end.success, tells_success=tells, now=end.at, again_after=again
-        )
-        keep_state(connection, kind, after)
-        if told is None or not settings.is_wanted:
-            return False
-        was_failing = before is not None and before.state == "failing"
-        failing = (
-            Failing(before.since, after.failures or before.failures)
-            if before and was_failing
-            else None
-        )
-        letter = run_letter(news, told, settings, failing)
-        return post(connection, letter, _recipients(settings, told, tells), settings, end.run_id)
+def _failing(before: JobState | None, after: JobState) -> Failing | None:
+    """The failures that went before this run, and with it where it failed too."""
+    if before is None or before.state != "failing":
+        return None
+    return Failing(before.since, after.failures or before.failures)
 
 
-def _recipients(settings: NotificationSettings, told: Told, tells: bool) -> tuple[str, ...]:
-    """Who was told of a failure is told of its end."""
-    match told:
+def _recipients(
+    settings: NotificationSettings, notice: Notice, mails_success: bool
+) -> tuple[str, ...]:
+    """Those who got a mail about a failure get one about its end."""
+    match notice:
         case "succeeded":
             return settings.info
-        case "recovered" if tells:
+        case "recovered" if mails_success:
             return settings.everybody
         case _:
             return settings.errors
 
 
-def _is_ours(
-    context: dg.SensorEvaluationContext,
-    config: KimoConfig,
-    connection: Connection,
-    run: dg.DagsterRun,
-) -> bool:
-    """Several companies may share a Dagster instance. A run without our label is ours when our
-    ledger knows it.
-    """
-    origin = context.code_location_origin
-    own = (
-        f"__repository__@{origin.location_name}"
-        if origin
-        else f"__repository__@{code_location(config)}"
-    )
-    label = run.tags.get(_REPOSITORY)
-    return label is None or label == own or is_known_run(connection, run.run_id)
+def _trigger(run: dg.DagsterRun) -> str | None:
+    """The schedule or sensor that has started the run. None: a person has."""
+    return run.tags.get(_SCHEDULE_TAG) or run.tags.get(_SENSOR_TAG)
 
 
-def _kind(run: dg.DagsterRun) -> tuple[str, bool]:
-    """What counts as the same: a job, by one schedule or sensor. And whether a person has started
-    it.
-    """
-    door = run.tags.get(_SCHEDULE) or run.tags.get(_SENSOR)
-    return f"{run.job_name}, {door}" if door else run.job_name, door is None
+def _job_and_trigger(run: dg.DagsterRun) -> str:
+    """Runs of a job by one schedule or sensor count as one series of successes and failures."""
+    trigger = _trigger(run)
+    return f"{run.job_name}, {trigger}" if trigger else run.job_name
 
 
 def _ended(
     instance: dg.DagsterInstance, connection: Connection, record: dg.RunRecord, end: _End
 ) -> EndedRun:
+    """What Dagster and the ledger know of the run."""
     run = record.dagster_run
     report = report_of_run(connection, run.run_id)
     task = report if isinstance(report, TaskReport) else TaskReport("", 0, {})
-    started = (
-        datetime.fromtimestamp(record.start_time, UTC)
-        if record.start_time
-        else record.create_timestamp
-    )
+    started = record.create_timestamp
+    if record.start_time:
+        started = datetime.fromtimestamp(record.start_time, UTC)
     return EndedRun(
         run_id=run.run_id,
         job=run.job_name,
@@ -239,7 +245,7 @@ def _ended(
         success=end.success,
         started_at=started,
         ended_at=end.at,
-        started_by=run.tags.get(_SCHEDULE) or run.tags.get(_SENSOR),
+        started_by=_trigger(run),
         errors=() if end.success else tuple(_errors(instance, run.run_id)),
         figures=task.counts,
         problems=[(problem.what, problem.why) for problem in task.problems[:_PROBLEMS_SHOWN]],
@@ -249,23 +255,28 @@ def _ended(
 
 
 def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
-    """Why the steps of a run have failed; of a run that has failed without a step, why the
-    run has.
-    """
+    """Why the steps of a run have failed. Without a failed step it is why the run has."""
     steps = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     for entry in steps:
         if event := entry.dagster_event:
-            data = event.step_failure_data
-            if data.user_failure_data and data.user_failure_data.description:
-                yield _one_line(data.user_failure_data.description)
-            elif data.error:
-                yield _one_line((data.error.cause or data.error).message)
-    if not steps:
-        for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
-            if event := entry.dagster_event:
-                # A run that was marked as failed from outside has a sentence, and no error.
-                error = getattr(event.event_specific_data, "error", None)
-                yield _one_line(error.message if error else event.message or "")
+            yield from _error_of_step(event)
+    if steps:
+        return
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
+        if event := entry.dagster_event:
+            # A run that was marked as failed from outside has a message, and no error.
+            error = getattr(event.event_specific_data, "error", None)
+            yield _one_line(error.message if error else event.message or "")
+
+
+def _error_of_step(event: dg.DagsterEvent) -> Iterator[str]:
+    """A dg.Failure of ours has a description. Another exception has its own message."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        yield _one_line(data.user_failure_data.description)
+    elif data.error:
+        error = data.error.cause or data.error
+        yield _one_line(error.message)
 
 
 def _one_line(text: str) -> str:

@@ -1,5 +1,5 @@
-"""What a schedule or a sensor asks for: which job, how configured; and whether it is asked for
-already.
+"""What a schedule or a sensor asks for: which job, in which configuration, and whether it has been
+asked for already.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from kimo_assets.catalog import menu
 from kimo_assets.config import KimoConfig
 from kimo_assets.defs.dagster_internals import range_tags
 from kimo_assets.defs.queue import asks_the_same, queued
+from kimo_assets.texts import say
 
-# Of runs that were asked for by themselves: the kimo.yaml that says so, and a schedule's minute.
+# Tags of runs that a schedule or a sensor asked for: the company's kimo.yaml, and the minute of the
+# schedule.
 COMPANY_TAG = "kimo/company"
 MINUTE_TAG = "kimo/minute"
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """A run to ask for. partitions: the names of which the first and the last are the range of an
-    asset job.
-    """
+    """A run to ask for. partitions: of an asset job, all from the first to the last."""
 
     job: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -33,6 +33,9 @@ class RunRequest:
     def tags(self) -> dict[str, str]:
         return range_tags(self.partitions) if self.partitions else {}
 
+    def is_met_by(self, run: dg.DagsterRun) -> bool:
+        return asks_the_same(run, self.config, self.tags)
+
 
 def full_import(config: KimoConfig) -> RunRequest:
     return RunRequest(menu.FULL_IMPORT.job, partitions=config.entity_names)
@@ -41,25 +44,24 @@ def full_import(config: KimoConfig) -> RunRequest:
 def ask(
     instance: dg.DagsterInstance,
     config: KimoConfig,
-    wish: RunRequest,
+    request: RunRequest,
     *,
     run_key: str | None = None,
     minute: datetime | None = None,
 ) -> dg.RunRequest | dg.SkipReason:
-    """Asks for a run, or says why not. minute: of the schedule's tick, in UTC."""
-    mine = {COMPANY_TAG: str(config.path)}
-    for run in queued(instance, wish.job):
-        if mine.items() <= run.tags.items() and asks_the_same(run, wish.config, wish.tags):
-            return dg.SkipReason(
-                f"run {run.run_id} waits in the queue already and will do the same"
-            )
+    """Asks for a run, or gives the reason why not. minute: of the schedule's tick, in UTC."""
+    tags = {COMPANY_TAG: str(config.path)}
+    for run in queued(instance, request.job):
+        if tags.items() <= run.tags.items() and request.is_met_by(run):
+            return dg.SkipReason(say("defs.same_run_waits", run_id=run.run_id))
     if minute is not None:
-        mine[MINUTE_TAG] = f"{minute:%Y-%m-%dT%H:%MZ}"
-        for run in instance.get_runs(dg.RunsFilter(job_name=wish.job, tags=mine)):
-            if asks_the_same(run, wish.config, wish.tags):
-                return dg.SkipReason(
-                    f"another schedule has asked for the same at this minute: run {run.run_id}"
-                )
+        tags[MINUTE_TAG] = f"{minute:%Y-%m-%dT%H:%MZ}"
+        for run in instance.get_runs(dg.RunsFilter(job_name=request.job, tags=tags)):
+            if request.is_met_by(run):
+                return dg.SkipReason(say("defs.same_minute", run_id=run.run_id))
     return dg.RunRequest(
-        run_key=run_key, job_name=wish.job, run_config=dict(wish.config), tags=wish.tags | mine
+        run_key=run_key,
+        job_name=request.job,
+        run_config=dict(request.config),
+        tags=request.tags | tags,
     )

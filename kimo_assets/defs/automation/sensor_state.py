@@ -1,8 +1,6 @@
-"""What the sensors look at, and what they remember from one look to the next: each a cursor of
-JSON.
+"""The state of the outside world as the sensors see it: each keeps it in a cursor of JSON.
 
-Nothing is asked for here. What could not be read counts as not looked at: what was known before
-stays known.
+No run is asked for here. What could not be read counts as not looked at: the state of before stays.
 """
 
 import hashlib
@@ -28,14 +26,17 @@ from kimo_assets.images.settings import image_settings
 from kimo_assets.images.source_folder import Listing, is_url, list_folder
 from kimo_assets.maintenance.semaphores import SemaphoreState, inspect_semaphores
 from kimo_assets.sources.semaphore import IDLE, IMPORT
+from kimo_assets.texts import say
 
 _ERP_IS_WRITING = 1
 
 
 @dataclass
 class ErpWriting:
-    """writing: source -> since when the ERP is seen writing there. done: what it has finished and
-    nobody was told of.
+    """The ERP's exports into its integration database.
+
+    writing: source -> since when the ERP is seen writing there. done: finished exports for which
+    no import was asked yet.
     """
 
     writing: dict[str, str] = field(default_factory=dict)
@@ -49,33 +50,37 @@ class ErpWriting:
     def cursor(self) -> str:
         return json.dumps({"writing": self.writing, "done": self.done})
 
-    def look(self, config: KimoConfig, now: datetime | None = None) -> str:
-        """Takes in how the semaphores stand; what there is to say of it."""
+    def update(self, config: KimoConfig, now: datetime | None = None) -> str:
+        """Reads the semaphores. Returns their states in words."""
         states = list(inspect_semaphores(config, None, flows=[IMPORT]))
+        at = (now or datetime.now().astimezone()).isoformat(timespec="milliseconds")
         for state in states:
             if state.error is None:
-                self._take_in(
-                    state, (now or datetime.now().astimezone()).isoformat(timespec="milliseconds")
-                )
-        return "; ".join(state.error or _standing(state) for state in states)
+                self._update_source(state, at)
+        return "; ".join(state.error or _status(state) for state in states)
 
-    def _take_in(self, state: SemaphoreState, now: str) -> None:
+    def _update_source(self, state: SemaphoreState, at: str) -> None:
         if state.status == _ERP_IS_WRITING:
-            self.writing.setdefault(state.source, now)
-        elif (since := self.writing.pop(state.source, None)) and state.status == IDLE:
+            self.writing.setdefault(state.source, at)
+            return
+        since = self.writing.pop(state.source, None)
+        if since and state.status == IDLE:
             self.done.append(f"{state.source} {since}")
 
     def finished(self) -> str | None:
-        """A key of what has finished, once no source is being written any more. Said once."""
+        """A key of the finished exports, once no source is being written any more.
+
+        Each finished export is in one key only.
+        """
         if not self.done or self.writing:
             return None
         key, self.done = " ".join(self.done), []
         return key
 
 
-def _standing(state: SemaphoreState) -> str:
+def _status(state: SemaphoreState) -> str:
     status = state.words if state.status is None else f"{state.status} ({state.words})"
-    return f"source '{state.source}': {state.semaphore} is {status}"
+    return say("defs.semaphore", source=state.source, semaphore=state.semaphore, status=status)
 
 
 # --- the export
@@ -86,52 +91,57 @@ _AFTER_A_FAILURE = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class LastExport:
-    """The newest run of the export that was asked for by itself, here or by a schedule."""
+    """The newest run of the export that the sensor or a schedule asked for."""
 
     record: dg.RunRecord | None
 
     @classmethod
     def of(cls, instance: dg.DagsterInstance, config: KimoConfig) -> "LastExport":
-        mine = dg.RunsFilter(job_name=menu.EXPORT.job, tags={COMPANY_TAG: str(config.path)})
-        return cls(next(iter(instance.get_run_records(mine, limit=1)), None))
+        own = dg.RunsFilter(job_name=menu.EXPORT.job, tags={COMPANY_TAG: str(config.path)})
+        return cls(next(iter(instance.get_run_records(own, limit=1)), None))
 
     def keeps_waiting(self, now: datetime) -> str | None:
-        """Why no other one is asked for yet."""
+        """Why no other one is asked for yet. None: one may be."""
         if self.record is None:
             return None
         run = self.record.dagster_run
         if not run.is_finished:
-            return f"run {run.run_id} of the export is not over yet"
+            return say("defs.export_not_over", run_id=run.run_id)
         again = datetime.fromtimestamp(self.record.end_time or 0, now.tzinfo) + _AFTER_A_FAILURE
         if run.status is dg.DagsterRunStatus.FAILURE and now < again:
-            return (
-                f"run {run.run_id} of the export has failed; the next one from {again:%H:%M} UTC on"
-            )
+            return say("defs.export_failed", run_id=run.run_id, again=f"{again:%H:%M}")
         return None
 
 
 @dataclass(frozen=True)
 class Records:
-    """In EntityStatus 6. ready: can go now; kept: held back, or waiting for another one."""
+    """Records in EntityStatus 6. ready: can go now. kept: held back, or waiting for another one."""
 
     ready: int = 0
     kept: int = 0
 
     @classmethod
     def read(cls, connection: Connection, config: KimoConfig) -> "Records":
+        """How many there are, and how many of them an export could send now."""
         catalog = load_catalog()
         heads = listed_heads(config, catalog)
-        # What is there at all is counted at once; why it stays where it is takes longer to find
-        # out.
-        if not heads or not (there := count_ready(connection, heads)):
+        # Counting is quick, and mostly there are none. The reasons why records stay take longer.
+        count = count_ready(connection, heads) if heads else 0
+        if not count:
             return cls()
-        ready = sum(of.ready for of in waiting(connection, config, catalog).values())
-        return cls(ready, max(there - ready, 0))
+        entities = waiting(connection, config, catalog).values()
+        ready = sum(entity.ready for entity in entities)
+        return cls(ready, max(count - ready, 0))
 
     @property
     def in_words(self) -> str:
-        kept = f"; {self.kept:,} are held back or wait (kimo export status)" if self.kept else ""
-        return f"{self.ready or 'no'} records are ready for the ERP{kept}"
+        ready = say("defs.no_records_ready")
+        if self.ready:
+            ready = say("defs.records_ready", count=self.ready)
+        if not self.kept:
+            return ready
+        kept = say("defs.records_kept", count=self.kept)
+        return f"{ready}; {kept}"
 
 
 # --- pictures
@@ -142,10 +152,11 @@ _URLS_EVERY = timedelta(minutes=15)
 
 @dataclass
 class Folders:
-    """By place: taken, the digest of the files whose import was asked for last; seen, that of the
-    last look; at, its moment.
+    """The source folders of pictures.
 
-    settled: the places that have changed, and were the same at two looks in a row.
+    taken: folder -> the digest of the files whose import was asked for last. seen: folder -> the
+    digest of the last look, at: its moment. settled: the folders that have changed, and were the
+    same at two looks in a row.
     """
 
     taken: dict[str, str] = field(default_factory=dict)
@@ -161,43 +172,41 @@ class Folders:
     def cursor(self) -> str:
         return json.dumps({"taken": self.taken, "seen": self.seen, "at": self.at})
 
-    def look(self, connection: Connection, config: KimoConfig, now: datetime) -> str:
-        """Lists the places whose turn it is; what there is to say of it."""
+    def update(self, connection: Connection, config: KimoConfig, now: datetime) -> str:
+        """Lists the folders that are due. Returns their states in words."""
         try:
             settings = image_settings(connection, config)
         except ConfigError as error:
             return in_one_line(error)
-        places = sorted(set(settings.sources.values()))
-        return (
-            "; ".join(self._look(place, now) for place in places)
-            or "no folder is named (images: source:)"
-        )
+        folders = sorted(set(settings.sources.values()))
+        if not folders:
+            return say("defs.no_folder")
+        return "; ".join(self._update_folder(folder, now) for folder in folders)
 
-    def _look(self, place: str, now: datetime) -> str:
-        last = self.at.get(place)
-        if is_url(place) and last and now - datetime.fromisoformat(last) < _URLS_EVERY:
-            return f"{place} was looked at {last}"
+    def _update_folder(self, folder: str, now: datetime) -> str:
+        """A changed folder is settled once two looks in a row have seen the same files."""
+        last = self.at.get(folder)
+        if is_url(folder) and last and now - datetime.fromisoformat(last) < _URLS_EVERY:
+            return say("defs.folder_not_due", folder=folder, at=last)
         try:
-            listing = list_folder(place, "images: source:")
+            listing = list_folder(folder, "images: source:")
         except ImagesError as error:
             return in_one_line(error)
-        digest, before = _digest(listing), self.seen.get(place)
-        self.seen[place], self.at[place] = digest, now.isoformat(timespec="seconds")
-        if digest == self.taken.get(place):
-            return f"nothing is new among the {len(listing.files):,} files of {place}"
+        digest, before = _digest(listing), self.seen.get(folder)
+        self.seen[folder], self.at[folder] = digest, now.isoformat(timespec="seconds")
+        if digest == self.taken.get(folder):
+            return say("defs.folder_unchanged", folder=folder, count=len(listing.files))
         if digest != before:
-            return f"{place} has changed: its files are imported when the next look sees the same"
-        self.settled.add(place)
-        return f"{place} has changed"
+            return say("defs.folder_changing", folder=folder)
+        self.settled.add(folder)
+        return say("defs.folder_changed", folder=folder)
 
     def changed(self) -> str | None:
-        """A key of the change, once two looks in a row have seen the same. Said once."""
-        for place in self.settled:
-            self.taken[place] = self.seen[place]
-        return (
-            " ".join(f"{self.taken[place][:16]} {self.at[place]}" for place in sorted(self.settled))
-            or None
-        )
+        """A key of the settled changes, which count as taken from now on. None: there are none."""
+        for folder in self.settled:
+            self.taken[folder] = self.seen[folder]
+        parts = [f"{self.taken[folder][:16]} {self.at[folder]}" for folder in sorted(self.settled)]
+        return " ".join(parts) or None
 
 
 def _digest(listing: Listing) -> str:
@@ -211,56 +220,61 @@ def _digest(listing: Listing) -> str:
 # --- kimo.yaml
 # --------------------------------------------------------------------------------------------------
 
-_RELOAD = """mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename
-    ... on WorkspaceLocationEntry { locationOrLoadError { __typename ... on PythonError { message } } }
-    ... on ReloadNotSupported { message } ... on RepositoryLocationNotFound { message } } }"""
+_RELOAD = """
+mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) {
+    __typename
+    ... on WorkspaceLocationEntry {
+        locationOrLoadError { __typename ... on PythonError { message } } }
+    ... on ReloadNotSupported { message }
+    ... on RepositoryLocationNotFound { message } } }
+"""
 _RELOAD_TIMEOUT_S = 30
 
 
 @dataclass
 class YamlFiles:
-    """file -> the digest of what was last taken over: kimo.yaml, and the mapping that it names."""
+    """file -> the digest of its last valid content: kimo.yaml, and the mapping that it names."""
 
     path: Path
     digests: dict[str, str]
 
     @classmethod
     def of(cls, cursor: str | None, path: Path) -> "YamlFiles":
-        known = json.loads(cursor) if cursor else {}
-        return cls(path, known if str(path) in known else {})
+        digests = json.loads(cursor) if cursor else {}
+        return cls(path, digests if str(path) in digests else {})
 
     @property
     def cursor(self) -> str:
         return json.dumps(self.digests)
 
-    def look(self, location: str | None) -> str:
-        """Compares, checks what is new and has the webserver reload it; what there is to say."""
-        now = {name: _digest_of(Path(name)) for name in self.digests}
+    def update(self, location: str | None) -> str:
+        """Compares the files, checks a change and has the webserver reload it.
+
+        Returns the result in words.
+        """
+        name = self.path.name
+        now = {file: _digest_of(Path(file)) for file in self.digests}
         if self.digests and now == self.digests:
-            return f"{self.path.name} is as it was"
+            return say("defs.yaml_unchanged", name=name)
         try:
-            found = _digests(self.path)
+            digests = _digests(self.path)
             config = load_config(self.path)
         except ConfigError as error:
-            return (
-                f"{self.path.name} is not taken over, mend it:"
-                f" {' / '.join(str(error).splitlines())}"
-            )
-        is_first, self.digests = not self.digests, found
+            problem = " / ".join(str(error).splitlines())
+            return say("defs.yaml_wrong", name=name, problem=problem)
+        is_first, self.digests = not self.digests, digests
         if is_first:
-            return f"{self.path.name} is watched from now on"
+            return say("defs.yaml_watched", name=name)
         reloaded = _reload(config.api.graphql_url, location or code_location(config))
-        return f"{self.path.name} has changed and is right; {reloaded}"
+        return say("defs.yaml_changed", name=name, reloaded=reloaded)
 
 
 def _digests(path: Path) -> dict[str, str]:
     raw = Document.read(path).texts()
-    named = (
-        [path.parent / str(raw["mapping"])]
-        if isinstance(raw, Mapping) and raw.get("mapping")
-        else []
-    )
-    return {str(file): _digest_of(file) for file in (path, *named)}
+    files = [path]
+    if isinstance(raw, Mapping) and raw.get("mapping"):
+        files.append(path.parent / str(raw["mapping"]))
+    return {str(file): _digest_of(file) for file in files}
 
 
 def _digest_of(file: Path) -> str:
@@ -271,23 +285,18 @@ def _digest_of(file: Path) -> str:
 
 
 def _reload(url: str, location: str) -> str:
-    """What came of asking the webserver. The daemon reads the definitions anew each minute by
-    itself.
+    """Asks the webserver, and returns the result in words.
+
+    The daemon needs no request: it reads the definitions anew each minute.
     """
-    by_hand = (
-        "press Reload in the UI (Deployment) when it runs; the daemon takes it over within a minute"
-    )
+    request = {"query": _RELOAD, "variables": {"name": location}}
     try:
-        answer = requests.post(
-            url, json={"query": _RELOAD, "variables": {"name": location}}, timeout=_RELOAD_TIMEOUT_S
-        )
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()["data"]["reloadRepositoryLocation"]
+        response = requests.post(url, json=request, timeout=_RELOAD_TIMEOUT_S)
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()["data"]["reloadRepositoryLocation"]
     except (requests.RequestException, ValueError, KeyError, TypeError):
-        return f"no webserver answered at {url}: {by_hand}"
-    error = found.get("message") or found.get("locationOrLoadError", {}).get("message")
-    return (
-        f"the webserver could not reload it ({' '.join(error.split())}): {by_hand}"
-        if error
-        else "the UI has reloaded it"
-    )
+        return say("defs.no_webserver", url=url)
+    error = answer.get("message") or answer.get("locationOrLoadError", {}).get("message")
+    if error:
+        return say("defs.not_reloaded", error=" ".join(error.split()))
+    return say("defs.reloaded")

@@ -24,6 +24,7 @@ from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.maintenance.retention import clean_ledger
 from kimo_assets.progress import Progress
 from kimo_assets.reports import TaskReport
+from kimo_assets.texts import say
 
 # Runs that one cleaning deletes at most: each costs some statements over the event log.
 _MOST_RUNS = 2000
@@ -58,7 +59,7 @@ def clean_instance(
         counts["runs"] += 1
         advanced(1)
     if len(unneeded) > most:
-        said(f"Only the {most:,} oldest runs: the rest is the next cleaning's")
+        said(say("defs.only_oldest_runs", count=most))
     return counts | {
         "ticks of sensors and schedules": clean_ticks(instance, before, dry_run=dry_run)
     }
@@ -101,7 +102,7 @@ def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 class CleaningConfig(dg.Config):
-    dry_run: bool = Field(default=False, description="Only count what would go.")
+    dry_run: bool = Field(default=False, description=say("defs.cleaning.dry_run"))
 
 
 @dg.op(
@@ -109,10 +110,7 @@ class CleaningConfig(dg.Config):
     required_resource_keys={RESOURCE},
     pool=menu.CLEANING.pool,
     out=dg.Out(dg.Nothing),
-    description=(
-        "Deletes what is older than `retention:` of kimo.yaml says, in pieces; never what anything"
-        " still rests on."
-    ),
+    description=say("defs.op.cleaning"),
 )
 def clean(context: dg.OpExecutionContext, config: CleaningConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -152,19 +150,14 @@ def _cleaned(
     notes = [
         *report.notes,
         *notes,
-        *(["Nothing was deleted: these are what would go."] if dry_run else []),
+        *([say("defs.nothing_deleted")] if dry_run else []),
     ]
     return replace(report, counts=counts | report.counts, notes=tuple(notes))
 
 
 @dg.job(
     name=menu.CLEANING.job,
-    description=(
-        f"{menu.CLEANING.title}. What is kept of the past goes after a while (`retention:` of"
-        " kimo.yaml): Dagster's runs with their events, logs and ticks; the ledger's loads,"
-        " results, answered exports. What status, undo, why and the state of partitions rest on"
-        " stays, whatever its age."
-    ),
+    description=say("defs.job.cleaning", title=menu.CLEANING.title),
 )
 def clean_up() -> None:
     clean()

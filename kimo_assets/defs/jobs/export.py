@@ -11,6 +11,7 @@ from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.workflows import export_workflow
 from kimo_assets.reports import ExportReport
+from kimo_assets.texts import say
 
 _HELD_SHOWN = 50
 _WHY_CHARS = 400
@@ -22,10 +23,7 @@ _COLUMNS = ("ready", "sent", "held", "waiting", "recovered", "rows", "seconds")
     required_resource_keys={RESOURCE},
     pool=menu.EXPORT.pool,
     out=dg.Out(dg.Nothing),
-    description=(
-        "Sends everything that is ready, entity by entity, in batches; what a run that was killed"
-        " has left is settled first. What the ERP cannot take is held back with its reason."
-    ),
+    description=say("defs.op.export"),
 )
 def send_to_erp(context: dg.OpExecutionContext) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -41,11 +39,7 @@ def send_to_erp(context: dg.OpExecutionContext) -> None:
 
 @dg.job(
     name=menu.EXPORT.job,
-    description=(
-        f"{menu.EXPORT.title}. From Kimo's tables into the outbox, and from there appended to"
-        " the ERP's tables: orders, new and edited customers, visits, payments, as `export:"
-        " entities:` of kimo.yaml lists them."
-    ),
+    description=say("defs.job.export", title=menu.EXPORT.title),
 )
 def export_to_erp() -> None:
     send_to_erp()
@@ -58,7 +52,7 @@ def in_words(report: ExportReport) -> str:
         for name, e in report.entities.items()
         if e.ready or e.recovered
     ]
-    lines = ["; ".join(figures) or "nothing was ready", *report.notes]
+    lines = ["; ".join(figures) or say("defs.nothing_ready"), *report.notes]
     lines += [f"{held.entity} {held.id}: {held.why}" for held in report.held[:3]]
     return f"{menu.EXPORT.title}: " + "\n".join(lines)
 

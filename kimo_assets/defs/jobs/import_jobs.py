@@ -26,11 +26,7 @@ def build_jobs(config: KimoConfig) -> list[Any]:
         dg.define_asset_job(
             entry.job,
             selection=[asset_key(config, menu.ASSET_OF_STEP[step]) for step in entry.steps],
-            description=(
-                f"{entry.title}. One entity: choose its partition in the launchpad. All of"
-                " them, or any choice: the tab Partitions, `Launch backfill`; or `Materialize all`"
-                " of the lineage."
-            ),
+            description=say("defs.job.steps", title=entry.title),
             metadata=GUIDE,
         )
         for entry in menu.MENU
@@ -44,32 +40,20 @@ class MaskConfig(dg.Config):
 
     entities: str = Field(
         default="",
-        description=(
-            "Entità: names separated by commas, in any case, e.g. Item, PriceList. Empty: all"
-            " mapped entities. A name that is none ends the run before anything is done, with the"
-            " nearest one."
-        ),
+        description=say("defs.mask.entities"),
     )
     only_listed: bool = Field(
         default=False,
-        description=(
-            "Consider only the named entities and not the linked ones. Use with caution: references"
-            " may be left pointing nowhere."
-        ),
+        description=say("defs.mask.only_listed"),
     )
-    steps: list[int] = Field(
-        default=list(STEPS), description="Which of the steps 1, 2 and 3, in this order."
-    )
+    steps: list[int] = Field(default=list(STEPS), description=say("defs.mask.steps"))
     allow_shrink: bool = Field(
         default=False,
-        description="Take a snapshot even if far fewer rows are there than the last time.",
+        description=say("defs.mask.allow_shrink"),
     )
     plan: str = Field(
         default="",
-        description=(
-            "The id of a saved plan (`kimo plan --save`): applies exactly the snapshots it has"
-            " seen, whatever the fields above say."
-        ),
+        description=say("defs.mask.plan"),
     )
 
 
@@ -78,10 +62,7 @@ class MaskConfig(dg.Config):
     required_resource_keys={RESOURCE},
     pool=menu.IMPORT_ENTITIES.pool,
     out=dg.Out(dg.Nothing),
-    description=(
-        "Resolves the linked entities, does the chosen steps, and records each entity in each"
-        " layer's asset."
-    ),
+    description=say("defs.op.import_entities"),
 )
 def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -89,7 +70,9 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
         record_workflow(context, kimo, lambda run: apply_plan_workflow(run, config.plan))
         return
     request = _request(kimo.config, config)
-    context.log.info(f"{len(request.entities)} entities: {', '.join(request.entities)}")
+    context.log.info(
+        say("defs.entities_chosen", count=len(request.entities), names=", ".join(request.entities))
+    )
     record_workflow(context, kimo, lambda run: import_workflow(run, request))
 
 
@@ -104,10 +87,7 @@ def _request(config: KimoConfig, mask: MaskConfig) -> ImportRequest:
 
 @dg.job(
     name=menu.IMPORT_ENTITIES.job,
-    description=(
-        f"{menu.FULL_IMPORT.title} / Step 1 / 2 / 3 / 2+3 (entità specifiche), with the vendor's"
-        " mask: the named entities and, unless `only_listed`, those linked to them."
-    ),
+    description=say("defs.job.import_entities", title=menu.FULL_IMPORT.title),
 )
 def import_entities() -> None:
     import_named_entities()

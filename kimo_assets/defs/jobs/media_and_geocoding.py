@@ -21,6 +21,7 @@ from kimo_assets.images.settings import image_settings
 from kimo_assets.pipeline import tasks
 from kimo_assets.progress import LoggedProgress, Progress
 from kimo_assets.reports import TaskReport
+from kimo_assets.texts import say
 
 _PROBLEMS_SHOWN = 50
 _WHY_CHARS = 400
@@ -54,11 +55,10 @@ def _pictures(connection: Connection, config: KimoConfig, report: TaskReport) ->
         return {}
     settings = image_settings(connection, config)
     audited = audit(connection, settings)
+    sheet = contact_sheet(settings.public, audited.pictures, _ON_SHEET)
     return {
         **{f"audit: {kind}": count for kind, count in audited.counts.items()},
-        "contact sheet": picture(
-            "contact sheet", contact_sheet(settings.public, audited.pictures, _ON_SHEET), "png"
-        ),
+        "contact sheet": picture(say("defs.contact_sheet"), sheet, "png"),
     }
 
 
@@ -66,30 +66,24 @@ def _positions(connection: Connection, config: KimoConfig, report: TaskReport) -
     """Where the customers are, and the provinces, when there is something new to see."""
     if not report.counts.get("answered"):
         return {}
-    found = [of.as_json() for of in provinces(connection)]
-    table = (
-        markdown_table([*found[0]], [[*of.values()] for of in found]) if found else "no customers"
-    )
+    rows = [province.as_json() for province in provinces(connection)]
+    table = say("defs.no_customers")
+    if rows:
+        table = markdown_table([*rows[0]], [[*row.values()] for row in rows])
+    plot = positions_svg(read_positions(connection)).encode()
     return {
-        "positions": picture(
-            "where the customers are", positions_svg(read_positions(connection)).encode(), "svg+xml"
-        ),
+        "positions": picture(say("defs.positions"), plot, "svg+xml"),
         "by province": dg.MetadataValue.md(table),
     }
 
 
 def in_words(report: TaskReport) -> str:
-    """A report for the run's log: its figures, its notes, and how much is in the table of
-    problems.
-    """
+    """A report for the run's log: its figures, its notes, and the first of its problems."""
     figures = ", ".join(f"{name} {count:,}" for name, count in report.counts.items() if count)
-    lines = [f"{report.title}: {figures or 'nothing to do'}", *report.notes]
+    lines = [f"{report.title}: {figures or say('defs.nothing_to_do')}", *report.notes]
     if report.problems:
-        first = report.problems[0]
-        lines.append(
-            f"{len(report.problems)} could not be done; all are in the asset's metadata."
-            f" {first.what}: {first.why}"
-        )
+        first, count = report.problems[0], len(report.problems)
+        lines.append(say("defs.task_problems", count=count, subject=first.what, reason=first.why))
     return "\n".join(lines)
 
 
@@ -125,7 +119,7 @@ def _op(entry: MenuEntry, task: Task, shown: Shown, description: str) -> dg.OpDe
 
 
 def _job(entry: MenuEntry, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
-    @dg.job(name=entry.job, description=f"{entry.title}. {description}")
+    @dg.job(name=entry.job, description=description)
     def job() -> None:
         op()
 
@@ -139,12 +133,9 @@ TASK_JOBS = [
             menu.IMPORT_FILES,
             tasks.import_files,
             _pictures,
-            "Files that are new or changed become public pictures; those that no row names any more"
-            " leave after some days.",
+            say("defs.op.import_files"),
         ),
-        "The picture files that items, manufacturers, trademarks and promotions name, from `images:"
-        " source:` of kimo.yaml into the public folder. Goes on past what it cannot use; may run"
-        " beside an import.",
+        say("defs.job.import_files", title=menu.IMPORT_FILES.title),
     ),
     _job(
         menu.DOWNLOAD_IMAGES,
@@ -152,11 +143,9 @@ TASK_JOBS = [
             menu.DOWNLOAD_IMAGES,
             tasks.download_images,
             _pictures,
-            "Asks every picture's server whether it has changed; what has is fetched, checked and"
-            " made public.",
+            say("defs.op.download_images"),
         ),
-        "The pictures at the addresses of ItemUrl with UrlTypeId 1. What has not changed costs one"
-        " small answer. Goes on past what it cannot use; may run beside an import.",
+        say("defs.job.download_images", title=menu.DOWNLOAD_IMAGES.title),
     ),
     _job(
         menu.GEOCODE,
@@ -164,11 +153,8 @@ TASK_JOBS = [
             menu.GEOCODE,
             tasks.geocode_addresses,
             _positions,
-            "Asks Google for each distinct address that is new, changed or answered too long ago,"
-            " within the day's budget.",
+            say("defs.op.geocode"),
         ),
-        "Customers and ship-to sites get coordinates. Each answer is kept at once; a run that is"
-        " stopped goes on where it was. Needs a key of Google's in the environment; without one it"
-        " says so.",
+        say("defs.job.geocode", title=menu.GEOCODE.title),
     ),
 ]

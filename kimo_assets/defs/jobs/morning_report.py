@@ -6,16 +6,14 @@ from kimo_assets.catalog import menu
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.diagnostics.morning_report import read_morning
 from kimo_assets.pipeline.tasks import send_morning_report
+from kimo_assets.texts import say
 
 
 @dg.op(
     name=menu.MORNING_REPORT.op,
     required_resource_keys={RESOURCE},
     out=dg.Out(dg.Nothing),
-    description=(
-        "Reads what happened since the last report and mails it. A mail that its server does not"
-        " take now is kept, and the sensor tell_operators sends it."
-    ),
+    description=say("defs.op.morning_report"),
 )
 def report_the_night(context: dg.OpExecutionContext) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -28,11 +26,7 @@ def report_the_night(context: dg.OpExecutionContext) -> None:
 
 @dg.job(
     name=menu.MORNING_REPORT.job,
-    description=(
-        f"{menu.MORNING_REPORT.title}. How fresh the data are, what failed or was refused since the"
-        " last one, what waits for the ERP or is stuck, whose tablet is out of date, which pictures"
-        " and addresses to correct: by mail."
-    ),
+    description=say("defs.job.morning_report", title=menu.MORNING_REPORT.title),
 )
 def morning_report() -> None:
     report_the_night()

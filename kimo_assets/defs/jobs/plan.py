@@ -16,6 +16,7 @@ from kimo_assets.errors import KimoError
 from kimo_assets.loading.preview import Sample
 from kimo_assets.pipeline.plan import Plan, PlannedEntity, make_plan
 from kimo_assets.progress import Progress
+from kimo_assets.texts import say
 
 _SIGNS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held"}
 _COUNTS = {
@@ -30,18 +31,11 @@ _COUNTS = {
 class PlanConfig(dg.Config):
     """The vendor's mask, for looking first."""
 
-    entities: str = Field(
-        default="", description="Names separated by commas. Empty: all mapped entities."
-    )
-    only_listed: bool = Field(
-        default=False, description="Only the named entities and not the linked ones."
-    )
+    entities: str = Field(default="", description=say("defs.plan.entities"))
+    only_listed: bool = Field(default=False, description=say("defs.plan.only_listed"))
     save: bool = Field(
         default=False,
-        description=(
-            "Keep what was read: the run shows the plan's id, with which"
-            f" `{menu.IMPORT_ENTITIES.job}` applies exactly this."
-        ),
+        description=say("defs.plan.save", job=menu.IMPORT_ENTITIES.job),
     )
 
 
@@ -58,7 +52,7 @@ class _Log(Progress):
     required_resource_keys={RESOURCE},
     pool=menu.PLAN.pool,
     out=dg.Out(dg.Nothing),
-    description="Reads and compares as an import does, then takes all of it back.",
+    description=say("defs.op.plan"),
 )
 def plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -73,7 +67,7 @@ def plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
     if made.failures:
         lines = "; ".join(f"{name}: {reason}" for name, reason in made.failures.items())
         raise dg.Failure(
-            f"{len(made.failures)} entities cannot be read. {lines}", allow_retries=False
+            say("defs.plan_failed", count=len(made.failures), lines=lines), allow_retries=False
         )
 
 
@@ -117,10 +111,7 @@ def _row(sample: Sample) -> list[str]:
 
 @dg.job(
     name=menu.PLAN.job,
-    description=(
-        f"{menu.PLAN.title}. Shows what an import would insert, change, archive, hold and"
-        " refuse, and whether a guard would stop it. Writes nothing."
-    ),
+    description=say("defs.job.plan", title=menu.PLAN.title),
 )
 def plan_import() -> None:
     plan()

@@ -8,15 +8,13 @@ from kimo_assets.defs.jobs.entity_filter import named_entities
 from kimo_assets.defs.jobs.recording import record_workflow
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.workflows import retry_workflow
+from kimo_assets.texts import say
 
 
 class RetryConfig(dg.Config):
     entities: str = Field(
         default="",
-        description=(
-            "Names separated by commas, e.g. Item, PriceList. Empty: all entities with refused"
-            " rows."
-        ),
+        description=say("defs.retry.entities"),
     )
 
 
@@ -25,10 +23,7 @@ class RetryConfig(dg.Config):
     required_resource_keys={RESOURCE},
     pool=menu.RETRY.pool,
     out=dg.Out(dg.Nothing),
-    description=(
-        "Reads only the refused rows again from the ERP, by their key; then loads and publishes"
-        " these entities."
-    ),
+    description=say("defs.op.retry"),
 )
 def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -38,11 +33,7 @@ def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> 
 
 @dg.job(
     name=menu.RETRY.job,
-    description=(
-        f"{menu.RETRY.title}: only the refused rows are read again, those that are good"
-        " now are loaded and go to the tablets. After they were mended in the ERP; the other rows"
-        " wait for the next import."
-    ),
+    description=say("defs.job.retry", title=menu.RETRY.title),
 )
 def retry_rejected() -> None:
     retry_rejected_rows()

@@ -7,6 +7,7 @@ from kimo_assets.catalog import menu
 from kimo_assets.defs.jobs.recording import record_workflow
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.workflows import undo_workflow
+from kimo_assets.texts import say
 
 
 class UndoConfig(dg.Config):
@@ -14,10 +15,7 @@ class UndoConfig(dg.Config):
 
     to: int | None = Field(
         default=None,
-        description=(
-            "The number of a load: Kimo's tables become what they were after it. Empty: the last"
-            " load that changed something is taken back. `kimo undo --list` shows the loads."
-        ),
+        description=say("defs.undo.to"),
     )
 
 
@@ -26,7 +24,7 @@ class UndoConfig(dg.Config):
     required_resource_keys={RESOURCE},
     pool=menu.UNDO.pool,
     out=dg.Out(dg.Nothing),
-    description="Takes loads back, and records each entity that changed in its layer's asset.",
+    description=say("defs.op.undo"),
 )
 def undo(context: dg.OpExecutionContext, config: UndoConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
@@ -35,11 +33,7 @@ def undo(context: dg.OpExecutionContext, config: UndoConfig) -> None:
 
 @dg.job(
     name=menu.UNDO.job,
-    description=(
-        f"{menu.UNDO.title}. Takes the last load back, or all after a given one: Kimo's "
-        "tables in one transaction, then the payloads. "
-        "What is staged stays: mend the ERP before the next import."
-    ),
+    description=say("defs.job.undo", title=menu.UNDO.title),
 )
 def undo_load() -> None:
     undo()
