@@ -73,7 +73,7 @@ def test_a_budget_can_change(world: World) -> None:
 def keys_in_objects(world: World, agent: str, entity: str) -> set[str]:
     """The keys in all listed objects of the entity, removed ones too."""
     manifest = store_reading.manifests(world.store)[store_reading.file_of(agent)]
-    listed = [part for part in store_reading.parts(manifest) if part.entity == entity]
+    listed = [part for part in store_reading.listed_objects(manifest) if part.entity == entity]
     contents = [store_reading.read(world.store, part) for part in listed]
     return set().union(*(content.rows.keys() | content.removed for content in contents))
 

@@ -22,7 +22,7 @@ from kimo_assets.sync.publishing.buckets import Bucket as RecordedBucket
 from kimo_assets.sync.publishing.buckets import Change
 from kimo_assets.sync.publishing.manifests import Manifests
 from kimo_assets.sync.publishing.objects import ObjectRecord
-from kimo_assets.sync.publishing.publication_ledger import Payload, Record
+from kimo_assets.sync.publishing.publication_ledger import Payload, PublicationLedger
 from kimo_assets.sync.store.store import Store
 from kimo_assets.sync.store.stored_manifests import AGENTS, USERS, Bucket, buckets, decode, paths
 from kimo_assets.sync.visibility.profiles import EVERYONE, Profile, Profiles
@@ -254,19 +254,19 @@ def said(world: World) -> Noted:
 def test_five_hundred_agents_are_noted_in_a_moment(ledger: Connection) -> None:
     loads(ledger, 0)
     profiles = Profiles(tuple(Profile(n, f"A{n}", None, 1) for n in range(500)))
-    record = Record(ledger, 1)
+    publication_ledger = PublicationLedger(ledger, 1)
     numbers = iter(range(100_000))
     listed = ObjectRecord("0" * 64, 10, 100)
     for entity in range(50):
-        part = record.part(f"E{entity}", private=False)
-        record.payloads[f"E{entity}"] = Payload("", {}, True)
+        bucket_set = publication_ledger.bucket_set(f"E{entity}", private=False)
+        publication_ledger.payloads[f"E{entity}"] = Payload("", {}, True)
         for mask in (EVERYONE, (1 << 300) - 1, *(profile.bit for profile in profiles.live)):
             changes = [Change(load, "", "", listed) for load in range(2, 6)]
-            part.by_mask[mask] = RecordedBucket(
+            bucket_set.by_mask[mask] = RecordedBucket(
                 next(numbers), mask, rows=10, base_load=1, base=[listed], changes=changes
             )
     started = time.process_time()
-    record_weights(ledger, 5, weights_now(Manifests("", profiles, record, {}), 5))
+    record_weights(ledger, 5, weights_now(Manifests("", profiles, publication_ledger, {}), 5))
     assert time.process_time() - started < 0.3
     first = weights_after(ledger, 5)[0]
     assert (first.rows, first.bytes, first.changed_bytes) == (

@@ -82,7 +82,7 @@ def assert_all_have_what_they_should(world: World, users: Sequence[User]) -> set
             others |= (
                 {(viewer.user, name)} if expected != published.view(Viewer(viewer.agent)) else set()
             )
-        for part in store_reading.parts(manifests[file]):
+        for part in store_reading.listed_objects(manifests[file]):
             keys = {
                 key for key in oracle.rows(part.entity) if viewer in oracle.seers(part.entity, key)
             }
