@@ -84,8 +84,8 @@ def stage_entity(
 ) -> StagedEntity:
     """Reads one entity whole, from each of its sources in turn, and swaps it in.
 
-    engines: by source. Raises: SourceError, or GuardError when the snapshot lost too many rows. Both
-    leave the old rows in place.
+    engines: by source. Raises: SourceError, or GuardError when the snapshot lost too many rows.
+    Both leave the old rows in place.
     """
     started = time.monotonic()
     with _opened(engines, entity, mappings) as parts, connection.transaction():

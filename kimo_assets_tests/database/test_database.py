@@ -135,7 +135,7 @@ def test_an_enums_domain_admits_its_codes_and_no_other(
         assert connection.execute(statement).fetchone() == (code in admitted,), f"{domain}: {code}"
 
 
-def test_copy_names_the_lines_and_columns_it_refuses_and_takes_the_others(
+def test_copy_names_the_lines_and_columns_it_rejects_and_takes_the_others(
     connection: Connection,
 ) -> None:
     data = b'1,"x\ny"\nbad,x\n2,"\n\n\n"\n3,long\n"4","\r"\n5,\n6,"four"\n'

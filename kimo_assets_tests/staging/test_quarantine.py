@@ -103,7 +103,7 @@ def refused(
 
 
 @pytest.mark.parametrize("n", range(len(BAD_VALUES)), ids=lambda n: f"{BAD_VALUES[n][2]}-{n}")
-def test_a_row_with_a_bad_value_is_kept_whole(refused: tuple[World, StagedEntity], n: int) -> None:
+def test_a_row_with_a_bad_value_is_kept_whole(rejected: tuple[World, StagedEntity], n: int) -> None:
     world, _ = refused
     column, value, rule = BAD_VALUES[n]
     kept = world.rows(
@@ -132,14 +132,16 @@ def test_the_neighbours_of_bad_rows_are_staged_as_they_are(
     }
 
 
-def test_the_report_counts_refused_rows_by_rule(refused: tuple[World, StagedEntity]) -> None:
+def test_the_report_counts_rejected_rows_by_rule(refused: tuple[World, StagedEntity]) -> None:
     _, report = refused
     bad, good = len(BAD_VALUES), len(BAD_VALUES) + 1
     assert (report.read, report.staged, report.rejected) == (bad + good, good, bad)
     assert report.rules == Counter(rule for _, _, rule in BAD_VALUES)
 
 
-def test_a_bad_row_after_a_first_row_of_many_lines_is_the_one_that_is_refused(world: World) -> None:
+def test_a_bad_row_after_a_first_row_of_many_lines_is_the_one_that_is_rejected(
+    world: World,
+) -> None:
     world.erp(
         Zone=[
             {"Id": "A", "Description": "one\ntwo\nthree"},
@@ -210,7 +212,7 @@ def test_rows_of_many_lines_from_postgresql_are_counted_the_same(
     ]
 
 
-def test_a_row_of_a_single_empty_column_from_postgresql_is_refused_like_any(
+def test_a_row_of_a_single_empty_column_from_postgresql_is_rejected_like_any(
     world: World, new_database: Callable[[], Database]
 ) -> None:
     source = new_database()
@@ -255,7 +257,7 @@ def test_of_rows_with_one_key_in_different_segments_the_first_stays(
     assert world.rows("SELECT source_row ->> 'Description' FROM ops.rejected_row") == [("4000",)]
 
 
-def test_rows_without_any_part_of_a_derived_key_are_refused(world: World) -> None:
+def test_rows_without_any_part_of_a_derived_key_are_rejected(world: World) -> None:
     world.erp(
         SalesAgentPerAccount=[
             {"AccountId": "A", "SalesAgentId": "1"},
@@ -275,7 +277,7 @@ def test_rows_without_any_part_of_a_derived_key_are_refused(world: World) -> Non
     }
 
 
-def test_a_lone_surrogate_that_a_driver_lets_through_is_refused(world: World) -> None:
+def test_a_lone_surrogate_that_a_driver_lets_through_is_rejected(world: World) -> None:
     world.erp(Zone=[{"Id": "S", "Description": RawText(b"\xed\xa0\x80")}, *ids("N")])
     config = world.config
     engine = open_source("erp", config.sources["erp"])
@@ -307,7 +309,7 @@ def test_the_quarantine_holds_the_rows_of_the_snapshot_in_place_only(world: Worl
     assert world.rejected("Zone") == []
 
 
-def test_the_counts_of_refused_rows_are_in_the_ledger(world: World) -> None:
+def test_the_counts_of_rejected_rows_are_in_the_ledger(world: World) -> None:
     world.erp(Zone=[{"Id": "N", "Description": "x" * 101}, *ids("S")])
     world.done(1)
     with world.database.connect() as connection:

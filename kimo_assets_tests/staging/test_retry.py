@@ -75,7 +75,7 @@ def test_a_row_that_is_gone_from_the_erp_is_forgotten(world: World) -> None:
     assert_ledger_is_true(world)
 
 
-def test_a_row_without_a_key_stays_refused_and_is_said_to_have_none(world: World) -> None:
+def test_a_row_without_a_key_stays_rejected_and_is_said_to_have_none(world: World) -> None:
     world.erp(Zone=[zone("A"), zone(None), zone(""), zone("N\0")])
     world.done()
     world.erp(Zone=[zone("A"), zone("B"), zone("C"), zone("N")])
@@ -132,7 +132,7 @@ def test_a_double_that_was_taken_out_is_told_as_gone(world: World) -> None:
     assert staged(world) == {"A": "first"}
 
 
-def test_a_mended_row_that_meets_another_of_its_key_is_refused_as_its_double(world: World) -> None:
+def test_a_mended_row_that_meets_another_of_its_key_is_rejected_as_its_double(world: World) -> None:
     world.erp(Zone=[zone("A"), zone("B", LONG)])
     world.done()
     world.erp(Zone=[zone("A"), zone("B", "one"), zone("B", "two")])
@@ -160,7 +160,7 @@ def test_a_retry_of_many_keys_goes_in_batches(
     assert_ledger_is_true(world)
 
 
-def test_only_the_refused_rows_are_read(world: World) -> None:
+def test_only_the_rejected_rows_are_read(world: World) -> None:
     world.erp(T=[zone("A"), zone("B", LONG)])
     world.entities = {"Zone": {"table": "V"}}
     world.erp_file.execute("CREATE VIEW V AS SELECT * FROM T")
@@ -265,7 +265,7 @@ def test_a_mapping_that_has_changed_is_to_be_imported_first(world: World) -> Non
     assert len(world.rejected("Zone")) == 1
 
 
-def test_an_erp_that_is_down_fails_the_entity_and_keeps_what_was_refused(world: World) -> None:
+def test_an_erp_that_is_down_fails_the_entity_and_keeps_what_was_rejected(world: World) -> None:
     world.erp(Zone=[zone("A", LONG)], Carrier=[zone("C", LONG)])
     world.entities = {"Zone": {}, "Carrier": {}}
     world.done()
@@ -289,7 +289,7 @@ def test_parts_are_loaded_when_a_retry_brings_their_owner(world: World) -> None:
     assert world.rows('SELECT "Id" FROM kimo."ErpDocumentLine" ORDER BY 1') == [("L1",), ("L2",)]
 
 
-def test_where_nothing_is_refused_a_retry_does_nothing(world: World) -> None:
+def test_where_nothing_is_rejected_a_retry_does_nothing(world: World) -> None:
     world.erp(Zone=[zone("A")])
     world.done()
     assert world.retry().steps == {}

@@ -175,7 +175,7 @@ def test_an_import_after_a_retry_gives_what_one_into_an_empty_database_gives(
 
 @SETTINGS
 @given(before=ERPS, data=st.data())
-def test_where_only_refused_rows_were_mended_the_retry_alone_gives_what_an_import_would(
+def test_where_only_rejected_rows_were_mended_the_retry_alone_gives_what_an_import_would(
     tmp_path: Any,
     databases: tuple[Database, Database],
     before: dict[str, list[Row]],

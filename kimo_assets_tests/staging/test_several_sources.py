@@ -113,7 +113,7 @@ def test_the_order_of_the_list_decides_and_another_order_is_a_change(company: Wo
     assert kept == [("erp", "CODICE=C2", "Bianchi")]
 
 
-def test_the_query_that_finds_a_refused_row_asks_its_own_source(
+def test_the_query_that_finds_a_rejected_row_asks_its_own_source(
     company: World, crm: Database
 ) -> None:
     company.erp(CLIENTI=[{"CODICE": "C1", "RAGSOC": "R" * 200, "ZONA": "N"}])

@@ -26,7 +26,7 @@ def since(world: World, table: str = "ops.rejected_row") -> list[tuple[str, int]
     return [(key.removeprefix("Id="), load) for key, load, _ in rows]
 
 
-def test_a_row_that_is_refused_again_keeps_its_date_and_its_report_calls_only_the_others_new(
+def test_a_row_that_is_rejected_again_keeps_its_date_and_its_report_calls_only_the_others_new(
     world: World,
 ) -> None:
     world.erp(Zone=[zone("A"), zone("B")])
@@ -44,7 +44,7 @@ def test_an_equal_import_has_no_new_rows(world: World) -> None:
     assert since(world) == [("A", 1)]
 
 
-def test_a_row_that_was_good_in_between_is_new_when_it_is_refused_again(world: World) -> None:
+def test_a_row_that_was_good_in_between_is_new_when_it_is_rejected_again(world: World) -> None:
     for description in (LONG, "good", LONG):
         world.erp(Zone=[zone("A", description), zone("B", "good")])
         world.done(1)
@@ -124,7 +124,7 @@ def test_parts_without_an_owner_keep_their_date_too(world: World) -> None:
     assert since(world) == [("L1", 1), ("L2", 2)]
 
 
-def test_a_retry_keeps_the_date_of_what_is_still_refused_for_the_same(world: World) -> None:
+def test_a_retry_keeps_the_date_of_what_is_still_rejected_for_the_same(world: World) -> None:
     world.erp(Zone=[zone("A") | {"SalesAgentId": "1"}, zone("B"), zone("C")])
     world.done()
     world.erp(Zone=[zone("A") | {"SalesAgentId": "2"}, zone("B", "y" * 102), zone("C", "good")])

@@ -158,7 +158,7 @@ def test_the_guard_says_what_was_lost_and_how_to_go_on_and_a_second_run_without_
     assert staged(world) == 20
 
 
-def test_rows_that_are_refused_count_as_lost_and_the_message_says_so(world: World) -> None:
+def test_rows_that_are_rejected_count_as_lost_and_the_message_says_so(world: World) -> None:
     world.erp(Zone=zones(200))
     world.done(1)
     world.erp(Zone=[row | {"Description": "x" * 101} for row in zones(200)])
@@ -168,7 +168,7 @@ def test_rows_that_are_refused_count_as_lost_and_the_message_says_so(world: Worl
     assert len(world.rejected("Zone")) == 200
 
 
-def test_the_rows_refused_from_a_snapshot_that_was_not_taken_leave_with_the_next_good_one(
+def test_the_rows_rejected_from_a_snapshot_that_was_not_taken_leave_with_the_next_good_one(
     world: World,
 ) -> None:
     wrong = {"Id": "LONG", "Description": "x" * 101}
@@ -193,7 +193,7 @@ def test_the_guards_bounds_come_from_the_configuration(world: World) -> None:
     assert "Yesterday's data stay" in failure(world)
 
 
-def test_a_guarded_entity_keeps_its_refused_rows_of_yesterday(world: World) -> None:
+def test_a_guarded_entity_keeps_its_rejected_rows_of_yesterday(world: World) -> None:
     world.erp(Zone=[*zones(100), {"Id": "BAD", "Description": "x" * 101}])
     world.done(1)
     kept = world.rejected("Zone")
@@ -305,7 +305,7 @@ def test_an_equal_snapshot_writes_nothing(world: World) -> None:
     assert second.steps[1].entities["Zone"].counts() == first.steps[1].entities["Zone"].counts()
 
 
-def test_an_equal_snapshot_still_reports_its_refused_rows(world: World) -> None:
+def test_an_equal_snapshot_still_reports_its_rejected_rows(world: World) -> None:
     world.erp(Zone=[*zones(3), {"Id": "BAD", "Description": "x" * 101}, *zones(1)])
     world.done(1)
     kept = world.rejected("Zone")
@@ -315,7 +315,7 @@ def test_an_equal_snapshot_still_reports_its_refused_rows(world: World) -> None:
     assert world.rejected("Zone") == kept
 
 
-def test_an_equal_beginning_is_taken_over_with_its_refused_rows(
+def test_an_equal_beginning_is_taken_over_with_its_rejected_rows(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 10_000)

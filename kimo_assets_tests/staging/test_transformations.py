@@ -228,7 +228,7 @@ def test_mariadb_gives_the_same_rows(world: World) -> None:
 # -------------------------------------------------------------------------------------------------
 
 
-def test_a_row_that_copy_refuses_is_kept_as_the_source_gave_it(world: World) -> None:
+def test_a_row_that_copy_rejects_is_kept_as_the_source_gave_it(world: World) -> None:
     world.erp(T=[{"A": "x" * 60, "B": "y" * 60, "C": " 7 "}, {"A": "1", "B": "2", "C": "3"}])
     world.entities = {
         "Zone": {
@@ -370,7 +370,7 @@ def test_characters_that_no_text_can_hold_matter_only_where_they_would_be_staged
     ]
 
 
-def test_a_source_of_which_every_row_is_refused_is_read_in_pieces_as_well(
+def test_a_source_of_which_every_row_is_rejected_is_read_in_pieces_as_well(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 20_000)
@@ -444,7 +444,7 @@ def world_rows(world: World, query: str) -> list[Any]:
     return found
 
 
-def test_the_query_for_a_row_refused_by_step_2_asks_for_nothing_the_erp_does_not_hold(
+def test_the_query_for_a_row_rejected_by_step_2_asks_for_nothing_the_erp_does_not_hold(
     world: World,
 ) -> None:
     world.erp(
@@ -467,7 +467,7 @@ def test_the_query_for_a_row_refused_by_step_2_asks_for_nothing_the_erp_does_not
     assert row.query == "SELECT * FROM T WHERE LANG = 'it'"
 
 
-def test_what_was_expected_is_told_with_the_refused_row(world: World) -> None:
+def test_what_was_expected_is_told_with_the_rejected_row(world: World) -> None:
     world.erp(T=[{"Id": "A", "D": "2026-01-31"}])
     world.entities = {
         "Account": {
@@ -624,7 +624,7 @@ def test_an_equal_beginning_is_taken_over_and_later_duplicates_of_it_are_kept_as
     assert world.done(1).steps[1].entities["Zone"].status == "unchanged"
 
 
-def test_a_refused_row_that_changed_only_before_its_transformation_is_kept_as_it_is_now(
+def test_a_rejected_row_that_changed_only_before_its_transformation_is_kept_as_it_is_now(
     world: World,
 ) -> None:
     world.entities = {
