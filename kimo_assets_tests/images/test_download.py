@@ -274,7 +274,7 @@ def test_one_run_goes_past_everything_that_is_bad_and_says_what(
     shop: Shop, server: MisbehavingServer
 ) -> None:
     shop.download |= {
-        "timeout_s": 0.4,
+        "timeout_s": 3,
         "attempts": 1,
         "at_once": 16,
         "per_host": 16,
@@ -291,7 +291,7 @@ def test_one_run_goes_past_everything_that_is_bad_and_says_what(
         server.on(
             "/cut.jpg", lying_length(RED, len(RED) - 50)
         ): "not to be used: the JPEG is damaged or cut off",
-        server.on("/drip.jpg", slow_drip()): "longer than 0.4 seconds",
+        server.on("/drip.jpg", slow_drip()): "longer than 3 seconds",
         server.on("/endless.jpg", endless()): "more than 1,000,000 bytes",
         server.on("/circle.jpg", redirect("/circle.jpg")): "in a circle",
         server.on("/scheme.jpg", redirect("ftp://shop.test/a.jpg")): "'ftp:' is not asked",
