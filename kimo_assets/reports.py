@@ -27,7 +27,9 @@ class EntityReport:
         return {key: value for key, value in asdict(self).items() if key not in _COMMON}
 
     def as_json(self) -> dict[str, Any]:
-        guard = {"guard": self.guard} if self.guard else {}
+        guard = {}
+        if self.guard:
+            guard["guard"] = self.guard
         return {
             **self.counts(),
             **guard,
@@ -114,7 +116,10 @@ class AnswersEntity(LoadedEntity):
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return super().as_json() | ({"notes": list(self.notes)} if self.notes else {})
+        document = super().as_json()
+        if self.notes:
+            document["notes"] = list(self.notes)
+        return document
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,20 @@ def build_defs(
     progress: Progress | None = None,
     before_step: BeforeStep | None = None,
 ) -> dg.Definitions:
-    """The definitions of one company. What is left out is opened by a run when it needs it."""
+    """The definitions of one company. What is left out is opened by a run when it needs it.
+
+    Without mapped entities there is nothing to run yet, only the resource.
+    """
+    resource = kimo_resource(config, database, progress or Progress(), before_step)
+    # One process per run: the steps share the lock and the load, and COPY does its work in
+    # PostgreSQL.
+    if not config.entities:
+        return dg.Definitions(resources={RESOURCE: resource}, executor=dg.in_process_executor)
     with warnings.catch_warnings():
         # A range of partitions in one run is what this project rests on; that it is beta is known
         # and pinned.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        assets = assets_of(config, build_assets(config)) if config.entities else []
+        assets = assets_of(config, build_assets(config))
     jobs = [
         *build_jobs(config),
         retry_rejected,
@@ -49,7 +57,6 @@ def build_defs(
         morning_report,
         clean_up,
     ]
-    jobs = jobs if config.entities else []
     specs = [
         *source_assets(config),
         agent_payloads(),
@@ -58,17 +65,11 @@ def build_defs(
         settings_asset(),
     ]
     return dg.Definitions(
-        assets=[*assets, *specs_of(config, specs)] if config.entities else [],
-        asset_checks=assets_of(config, build_checks()) if config.entities else [],
+        assets=[*assets, *specs_of(config, specs)],
+        asset_checks=assets_of(config, build_checks()),
         jobs=jobs_of(config, jobs),
         schedules=build_schedules(config, [job.name for job in jobs]),
-        sensors=(
-            [*build_sensors(config, database), build_notify_sensor(config, database)]
-            if config.entities
-            else []
-        ),
-        resources={RESOURCE: kimo_resource(config, database, progress or Progress(), before_step)},
-        # One process per run: the steps share the lock and the load, and COPY does its work in
-        # PostgreSQL.
+        sensors=[*build_sensors(config, database), build_notify_sensor(config, database)],
+        resources={RESOURCE: resource},
         executor=dg.in_process_executor,
     )

@@ -1,5 +1,6 @@
-"""Running a job of ours in this process, for the `kimo` command: the same run and events as from
-the UI.
+"""Running a job in this process, for the `kimo` command: the same run and events as from the UI.
+
+The report of the job is read from the ledger, as any other process would read it.
 """
 
 import os
@@ -26,8 +27,7 @@ from kimo_assets.progress import Progress
 from kimo_assets.reports import ExportReport, ImportReport, StepReport, TaskReport
 from kimo_assets.texts import say
 
-# The command shows progress of its own; Dagster's every event would bury it, and is in the UI
-# anyway.
+# The command shows progress of its own. Dagster's events would bury it, and are in the UI anyway.
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 
@@ -48,8 +48,7 @@ def launch_import(
     progress: Progress | None = None,
     before_step: BeforeStep | None = None,
 ) -> ImportReport:
-    """Runs the menu entry that fits: a step's asset job for all entities, the mask's job for named
-    ones.
+    """Runs the fitting menu entry: asset jobs for all entities, the mask's job for named ones.
 
     before_step: what has to be done before a step, of an asset job.
     Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the
@@ -81,7 +80,9 @@ def launch_undo(
     progress: Progress | None = None,
 ) -> ImportReport:
     """Takes loads back. Raises: LockedError; ConfigError when there is nothing to go back to."""
-    asked = {} if to is None else {"to": to}
+    asked = {}
+    if to is not None:
+        asked["to"] = to
     return _launch(
         config,
         database,
@@ -97,7 +98,7 @@ def launch_retry(
     entities: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Reads the refused rows of these entities, or of all, again: the job `retry_rejected`.
+    """Reads the rejected rows of these entities, or of all, again: the job `retry_rejected`.
 
     Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the
     entities is in the report.
@@ -115,10 +116,9 @@ def launch_retry(
 def launch_settings(
     config: KimoConfig, database: Database, *, progress: Progress | None = None
 ) -> ImportReport:
-    """Prepares the settings alone. Raises: LockedError; StoreError when the store cannot be
-    written.
+    """Prepares the settings alone. The report's step 3 has the console's tables as entities.
 
-    The report has a step 3 whose entities are the console's tables.
+    Raises: LockedError. StoreError when the store cannot be written.
     """
     started = time.monotonic()
     with exclusive(database):
@@ -151,9 +151,7 @@ def launch_cleaning(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> TaskReport:
-    """Deletes what is older than `retention:` says. Raises: LockedError while an import or export
-    is running.
-    """
+    """Deletes what is older than `retention:` says. Raises: LockedError while a run goes on."""
     return _launch_task(config, database, menu.CLEANING, {"dry_run": dry_run}, progress)
 
 
@@ -164,6 +162,7 @@ def _launch_task(
     asked: Mapping[str, Any] | None,
     progress: Progress | None,
 ) -> TaskReport:
+    """Runs a job of one op that leaves a TaskReport. Its lock is taken by the task itself."""
     result = _run(
         config,
         database,
@@ -227,6 +226,7 @@ def _run(
     progress: Progress | None,
     before_step: BeforeStep | None = None,
 ) -> dg.ExecuteInProcessResult:
+    """Runs a job on the company's own Dagster instance."""
     defs = build_defs(config, database=database, progress=progress, before_step=before_step)
     home = dagster_home(config, database)
     with _environment(DAGSTER_HOME=str(home)), dg.DagsterInstance.get() as instance:
@@ -241,12 +241,14 @@ def _run_op_job(
     entry: MenuEntry,
     asked: Mapping[str, Any] | None,
 ) -> dg.ExecuteInProcessResult:
-    """A job of one op, with what it is asked for."""
+    """A job of one op, with what it is asked for. None: its op takes no config."""
+    run_config: dict[str, Any] = {"loggers": _LOGGERS}
+    if asked is not None:
+        run_config["ops"] = {entry.op: {"config": dict(asked)}}
     return defs.resolve_job_def(entry.job).execute_in_process(
         instance=instance,
         tags=_tags(config),
-        run_config={"loggers": _LOGGERS}
-        | ({} if asked is None else {"ops": {entry.op: {"config": dict(asked)}}}),
+        run_config=run_config,
         raise_on_error=False,
     )
 
@@ -258,6 +260,7 @@ def _run_all(
     entry: MenuEntry,
     allow_shrink: bool,
 ) -> dg.ExecuteInProcessResult:
+    """An asset job over all entities, as one run over the whole range of partitions."""
     guarded = {
         menu.ASSET_OF_STEP[step]: {"config": {"allow_shrink": allow_shrink}}
         for step in entry.steps
@@ -285,37 +288,37 @@ def _recorded(database: Database, result: dg.ExecuteInProcessResult, kind: type[
 def _refusal(result: dg.ExecuteInProcessResult) -> KimoError | None:
     """The error of ours that ended the run, as its failed step carries it."""
     for event in result.all_events:
-        failure = event.step_failure_data.user_failure_data if event.is_step_failure else None
-        metadata = failure.metadata if failure else {}
-        if ERROR_KIND in metadata:
-            kind, message = metadata[ERROR_KIND].value, metadata[ERROR_MESSAGE].value
+        if not event.is_step_failure:
+            continue
+        failure = event.step_failure_data.user_failure_data
+        if failure and ERROR_KIND in failure.metadata:
+            kind = failure.metadata[ERROR_KIND].value
+            message = failure.metadata[ERROR_MESSAGE].value
             return error_of_record(str(kind), str(message))
     return None
 
 
 def _what_broke(result: dg.ExecuteInProcessResult) -> KimoError:
-    """A run that ended without a report of ours: the error of its first failed step, in one
-    line.
-    """
+    """A run that ended without a report of ours: the error of its first failed step."""
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
             failed = event.step_failure_data.error
             message = " ".join((failed.cause or failed).message.split())
             return ContractError(say("defs.run_broke", run_id=result.run_id, error=message))
         if event.is_failure:
+            message = event.message or ""
             cause = event.job_failure_data.error
-            while cause and cause.cause:
+            # Dagster wraps an error in its own ones: the innermost says it.
+            while cause:
+                message = cause.message
                 cause = cause.cause
-            message = cause.message if cause else event.message or ""
             message = " ".join(message.split())
             return ContractError(say("defs.run_broke", run_id=result.run_id, error=message))
     return ContractError(say("defs.no_report", run_id=result.run_id))
 
 
 class _environment:
-    """Sets variables for a block: Dagster takes its instance's folder from the environment
-    alone.
-    """
+    """Sets variables for a block. Dagster takes its instance's folder only from the environment."""
 
     def __init__(self, **variables: str) -> None:
         self._variables = variables

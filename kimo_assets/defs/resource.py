@@ -1,6 +1,4 @@
-"""The resource that a Dagster run shares among its steps: one lock, one load number, one
-connection.
-"""
+"""The resource that a run's steps share: one lock, one load number, one connection."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -35,7 +33,7 @@ def _no_log(line: str) -> None:
 class KimoRun:
     """Opened at the first step that needs it, and closed with the Dagster run, whatever happened.
 
-    before_step: what has to be done before a step of the run begins.
+    title: the menu's entry. before_step: what has to be done before a step of the run begins.
     """
 
     def __init__(
@@ -122,6 +120,7 @@ class KimoRun:
         return self._database or open_database(self.config)
 
     def _take_lock(self, database: Database) -> Run:
+        """Raises: dg.Failure while another run has the lock."""
         try:
             return self._stack.enter_context(
                 open_run(
@@ -183,8 +182,9 @@ def kimo_resource(
                 ),
                 allow_retries=False,
             )
-        title = dagster_run.job_name if dagster_run else "materialize"
-        run_id = dagster_run.run_id if dagster_run else ""
+        title, run_id = "materialize", ""
+        if dagster_run:
+            title, run_id = dagster_run.job_name, dagster_run.run_id
         kimo = KimoRun(config, database, progress, title_of(title), run_id, before_step)
         try:
             yield kimo

@@ -528,6 +528,8 @@ _JOBS = {
             " `{job}` applica esattamente questi."
         ),
     ),
+    "defs.plan.nothing": Sentence(en="nothing", it="niente"),
+    "defs.plan.no_rows": Sentence(en="none", it="nessuna"),
     "defs.plan_failed": Sentence(
         en="{count} entities cannot be read. {lines}",
         it="{count} entità non si possono leggere. {lines}",

@@ -1,5 +1,6 @@
-"""The job that keeps things clean: Dagster's own runs, events, logs and ticks here, the ledger in
-kimo_assets/maintenance/retention.py.
+"""The job that deletes what is old: Dagster's runs, events, logs and ticks.
+
+The ledger's part is in kimo_assets/maintenance/retention.py.
 
 A run whose materialization is an asset partition's newest stays, whatever its age: with it Dagster
 would forget that the partition was ever made. So does a run that is going on.
@@ -39,14 +40,13 @@ def clean_instance(
     *,
     is_ours: Callable[[dg.DagsterRun], bool] = lambda run: True,
     dry_run: bool = False,
-    said: Callable[[str], None] = lambda line: None,
-    advanced: Callable[[int], None] = lambda pieces: None,
+    log: Callable[[str], None] = lambda line: None,
     most: int = _MOST_RUNS,
 ) -> dict[str, int]:
-    """Deletes runs that ended before that time, with their events and logs, and ticks; how many
-    went, and how many stay.
+    """Deletes runs that ended before that time, with their events and logs, and ticks.
 
-    is_ours: of several companies on one Dagster each cleans what is its own.
+    Returns how many went, and how many old ones stay. is_ours: of several companies on one Dagster
+    each cleans its own. dry_run: only counts.
     """
     needed = runs_of_newest_materializations(instance)
     counts = {"runs": 0, "old runs that partitions rest on": 0}
@@ -57,9 +57,8 @@ def clean_instance(
         if not dry_run:
             _delete(instance, run_id)
         counts["runs"] += 1
-        advanced(1)
     if len(unneeded) > most:
-        said(say("defs.only_oldest_runs", count=most))
+        log(say("defs.only_oldest_runs", count=most))
     return counts | {
         "ticks of sensors and schedules": clean_ticks(instance, before, dry_run=dry_run)
     }
@@ -73,13 +72,9 @@ def runs_of_newest_materializations(instance: dg.DagsterInstance) -> set[str]:
             needed.add(newest.run_id)
         ids = newest_materializations(instance, asset)
         for start in range(0, len(ids), _AT_ONCE):
-            wanted = dg.AssetRecordsFilter(
-                asset_key=asset, storage_ids=ids[start : start + _AT_ONCE]
-            )
-            needed |= {
-                record.run_id
-                for record in instance.fetch_materializations(wanted, limit=_AT_ONCE).records
-            }
+            some = dg.AssetRecordsFilter(asset_key=asset, storage_ids=ids[start : start + _AT_ONCE])
+            records = instance.fetch_materializations(some, limit=_AT_ONCE).records
+            needed |= {record.run_id for record in records}
     return needed
 
 
@@ -88,15 +83,16 @@ def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[dg.Dag
     old = dg.RunsFilter(statuses=_OVER, created_before=before)
     cursor: str | None = None
     while True:
-        found = instance.get_runs(old, cursor=cursor, limit=_AT_ONCE, ascending=True)
-        yield from found
-        if len(found) < _AT_ONCE:
+        runs = instance.get_runs(old, cursor=cursor, limit=_AT_ONCE, ascending=True)
+        yield from runs
+        if len(runs) < _AT_ONCE:
             return
-        cursor = found[-1].run_id
+        cursor = runs[-1].run_id
 
 
 def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
-    with suppress(OSError):  # of a machine that is no more, or not this one's
+    # The logs may be on a machine that is no more, or on another one.
+    with suppress(OSError):
         instance.compute_log_manager.delete_logs(prefix=[run_id])
     instance.delete_run(run_id)
 
@@ -115,14 +111,12 @@ class CleaningConfig(dg.Config):
 def clean(context: dg.OpExecutionContext, config: CleaningConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
 
-    def work(
-        company: KimoConfig, database: Database, progress: Progress, run_id: str
-    ) -> TaskReport:
-        return _cleaned(
+    # The instance is Dagster's, so that this part of the work cannot be pipeline's.
+    report = kimo.task(
+        lambda company, database, progress, run_id: _cleaned(
             context.instance, company, database, progress, run_id, dry_run=config.dry_run
         )
-
-    report = kimo.task(work)
+    )
     context.log.info(in_words(report))
     context.add_output_metadata(task_metadata(report))
 
@@ -131,28 +125,26 @@ def _cleaned(
     instance: dg.DagsterInstance,
     config: KimoConfig,
     database: Database,
-    listener: Progress,
+    progress: Progress,
     run_id: str,
     *,
     dry_run: bool,
 ) -> TaskReport:
+    """Cleans the ledger and the instance under the lock of cleanings."""
     notes: list[str] = []
     before = datetime.now(UTC) - timedelta(days=config.retention.runs_days)
     with exclusive(database, menu.CLEANING.lock):
-        report = clean_ledger(config, database, listener, run_id, dry_run=dry_run)
+        report = clean_ledger(config, database, progress, run_id, dry_run=dry_run)
         counts = clean_instance(
             instance,
             before,
             is_ours=lambda run: of_another_company(config, run) is None,
             dry_run=dry_run,
-            said=notes.append,
+            log=notes.append,
         )
-    notes = [
-        *report.notes,
-        *notes,
-        *([say("defs.nothing_deleted")] if dry_run else []),
-    ]
-    return replace(report, counts=counts | report.counts, notes=tuple(notes))
+    if dry_run:
+        notes.append(say("defs.nothing_deleted"))
+    return replace(report, counts=counts | report.counts, notes=(*report.notes, *notes))
 
 
 @dg.job(

@@ -10,7 +10,7 @@ from kimo_assets.defs.assets.metadata import MetadataValues, markdown_table
 from kimo_assets.defs.naming import asset_key
 from kimo_assets.defs.resource import RESOURCE, KimoRun
 from kimo_assets.pipeline.workflows import export_workflow
-from kimo_assets.reports import ExportReport
+from kimo_assets.reports import ExportedEntity, ExportReport, HeldRecord
 from kimo_assets.texts import say
 
 _HELD_SHOWN = 50
@@ -46,18 +46,24 @@ def export_to_erp() -> None:
 
 
 def in_words(report: ExportReport) -> str:
+    """A report for the run's log: the figures of each entity, the notes, the first held records."""
     figures = [
-        f"{name}: "
-        + ", ".join(f"{getattr(e, kind):,} {kind}" for kind in _COLUMNS[1:-1] if getattr(e, kind))
-        for name, e in report.entities.items()
-        if e.ready or e.recovered
+        f"{name}: {_figures(entity)}"
+        for name, entity in report.entities.items()
+        if entity.ready or entity.recovered
     ]
     lines = ["; ".join(figures) or say("defs.nothing_ready"), *report.notes]
     lines += [f"{held.entity} {held.id}: {held.why}" for held in report.held[:3]]
     return f"{menu.EXPORT.title}: " + "\n".join(lines)
 
 
+def _figures(entity: ExportedEntity) -> str:
+    counts = ((kind, getattr(entity, kind)) for kind in _COLUMNS[1:-1])
+    return ", ".join(f"{count:,} {kind}" for kind, count in counts if count)
+
+
 def export_metadata(report: ExportReport) -> MetadataValues:
+    """Every count by name, a table by entity, the held records with their reasons."""
     values: MetadataValues = {
         kind: sum(getattr(entity, kind) for entity in report.entities.values())
         for kind in _COLUMNS[:-1]
@@ -70,13 +76,16 @@ def export_metadata(report: ExportReport) -> MetadataValues:
     ]
     values["by entity"] = dg.MetadataValue.md(markdown_table(["entity", *shown], rows))
     if report.held:
-        held = [
-            [" ".join(dict.fromkeys(filter(None, (h.entity, h.id, h.sync_reference)))), h.why]
-            for h in report.held
-        ]
+        rows = [[_named(record), record.why] for record in report.held[:_HELD_SHOWN]]
         values["held back"] = dg.MetadataValue.md(
-            markdown_table(["record", "why"], held[:_HELD_SHOWN], chars=_WHY_CHARS)
+            markdown_table(["record", "why"], rows, chars=_WHY_CHARS)
         )
     if report.notes:
         values["notes"] = dg.MetadataValue.md("\n\n".join(report.notes))
     return values | {"seconds of the run": round(report.seconds, 3)}
+
+
+def _named(record: HeldRecord) -> str:
+    """Entity, Id and SyncReference, each once: of a new record the last two are often equal."""
+    names = filter(None, (record.entity, record.id, record.sync_reference))
+    return " ".join(dict.fromkeys(names))

@@ -20,6 +20,7 @@ from kimo_assets.texts import say
 
 
 def build_jobs(config: KimoConfig) -> list[Any]:
+    """The jobs about entities: those of the steps as asset jobs, the others of one op each."""
     if not config.entities:
         return []
     steps = [
@@ -70,9 +71,8 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
         record_workflow(context, kimo, lambda run: apply_plan_workflow(run, config.plan))
         return
     request = _request(kimo.config, config)
-    context.log.info(
-        say("defs.entities_chosen", count=len(request.entities), names=", ".join(request.entities))
-    )
+    names = ", ".join(request.entities)
+    context.log.info(say("defs.entities_chosen", count=len(request.entities), names=names))
     record_workflow(context, kimo, lambda run: import_workflow(run, request))
 
 

@@ -28,12 +28,12 @@ _WHY_CHARS = 400
 _ON_SHEET = 48
 
 Task = Callable[[KimoConfig, Database, Progress, str], TaskReport]
+# What the asset's page shows beside the figures.
+Pictures = Callable[[Connection, KimoConfig, TaskReport], MetadataValues]
 
 
-Shown = Callable[[Connection, KimoConfig, TaskReport], MetadataValues]
-
-
-def _record(context: dg.OpExecutionContext, asset: str, task: Task, shown: Shown) -> None:
+def _record(context: dg.OpExecutionContext, asset: str, task: Task, pictures: Pictures) -> None:
+    """Does the task, and records its report in the run, in the asset and in its checks."""
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     report = kimo.task(
         lambda config, database, progress, run_id: task(
@@ -44,7 +44,7 @@ def _record(context: dg.OpExecutionContext, asset: str, task: Task, shown: Shown
     metadata = task_metadata(report)
     context.add_output_metadata(metadata)
     with kimo.database().connect() as connection:
-        metadata |= shown(connection, kimo.config, report)
+        metadata |= pictures(connection, kimo.config, report)
     context.log_event(dg.AssetMaterialization(asset_key(kimo.config, asset), metadata=metadata))
     record(context, kimo, asset)
 
@@ -104,7 +104,9 @@ def task_metadata(report: TaskReport) -> MetadataValues:
     return values
 
 
-def _op(entry: MenuEntry, task: Task, shown: Shown, description: str) -> dg.OpDefinition:
+def _op(entry: MenuEntry, task: Task, pictures: Pictures, description: str) -> dg.OpDefinition:
+    """The only op of a side job. Its pool is the entry's: it may run beside an import."""
+
     @dg.op(
         name=entry.op,
         required_resource_keys={RESOURCE},
@@ -113,7 +115,7 @@ def _op(entry: MenuEntry, task: Task, shown: Shown, description: str) -> dg.OpDe
         description=description,
     )
     def run(context: dg.OpExecutionContext) -> None:
-        _record(context, entry.asset, task, shown)
+        _record(context, entry.asset, task, pictures)
 
     return run
 

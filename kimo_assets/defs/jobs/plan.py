@@ -1,6 +1,4 @@
-"""What an import would do, as a job: its tables are on the run's page, and nothing of Kimo's
-changes.
-"""
+"""What an import would do, as a job: the run's page shows it in tables, and nothing changes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +13,7 @@ from kimo_assets.defs.resource import RESOURCE, KimoRun, failure_of
 from kimo_assets.errors import KimoError
 from kimo_assets.loading.preview import Sample
 from kimo_assets.pipeline.plan import Plan, PlannedEntity, make_plan
-from kimo_assets.progress import Progress
+from kimo_assets.progress import LoggedProgress
 from kimo_assets.texts import say
 
 _SIGNS = {"inserted": "new", "updated": "changed", "archived": "archived", "held": "held"}
@@ -39,14 +37,6 @@ class PlanConfig(dg.Config):
     )
 
 
-class _Log(Progress):
-    def __init__(self, context: dg.OpExecutionContext) -> None:
-        self._context = context
-
-    def log(self, line: str) -> None:
-        self._context.log.info(line)
-
-
 @dg.op(
     name=menu.PLAN.op,
     required_resource_keys={RESOURCE},
@@ -57,10 +47,10 @@ class _Log(Progress):
 def plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
     names = named_entities(kimo.config, config.entities, only_listed=config.only_listed)
+    progress = LoggedProgress(kimo.progress, context.log.info)
+    # Not one of the run's parts: a plan takes no load number.
     try:
-        made = make_plan(
-            kimo.config, kimo.database(), names, save=config.save, progress=_Log(context)
-        )
+        made = make_plan(kimo.config, kimo.database(), names, save=config.save, progress=progress)
     except KimoError as error:
         raise failure_of(error) from None
     context.add_output_metadata(plan_metadata(made))
@@ -81,23 +71,29 @@ def plan_metadata(made: Plan) -> dict[str, Any]:
         "rows": dg.MetadataValue.md(_rows(changed)),
     }
     if made.guards:
-        guards = [[name, guard] for name, found in made.guards.items() for guard in found]
+        guards = [[name, guard] for name, each in made.guards.items() for guard in each]
         values["guards that would stop it"] = dg.MetadataValue.md(
             markdown_table(["entity", "why"], guards)
         )
-    return values | ({"plan": made.id} if made.id else {})
+    if made.id:
+        values["plan"] = made.id
+    return values
 
 
 def _counts(entities: Sequence[PlannedEntity]) -> str:
     rows = [
         [e.entity, *(getattr(e.loaded, name) for name in _COUNTS), e.rejected] for e in entities
     ]
-    return markdown_table(["entity", *_COUNTS.values(), "refused"], rows) if rows else "nothing"
+    if not rows:
+        return say("defs.plan.nothing")
+    return markdown_table(["entity", *_COUNTS.values(), "rejected"], rows)
 
 
 def _rows(entities: Sequence[PlannedEntity]) -> str:
     rows = [[e.entity, *_row(sample)] for e in entities for sample in e.preview.samples]
-    return markdown_table(["entity", "what", "row", "fields"], rows) if rows else "none"
+    if not rows:
+        return say("defs.plan.no_rows")
+    return markdown_table(["entity", "change", "row", "fields"], rows)
 
 
 def _row(sample: Sample) -> list[str]:

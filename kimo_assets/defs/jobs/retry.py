@@ -1,4 +1,4 @@
-"""The job that reads refused rows again, loads what is good now and publishes it."""
+"""The job that reads rejected rows again, loads what is good now and publishes it."""
 
 import dagster as dg
 from pydantic import Field

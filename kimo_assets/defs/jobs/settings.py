@@ -1,6 +1,4 @@
-"""Preparing the settings alone, as a job: settings.json and its objects, without a look at any
-entity.
-"""
+"""Preparing the settings alone, as a job: settings.json and its objects, and no entity."""
 
 import dagster as dg
 
