@@ -18,7 +18,6 @@ from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.semaphore import (
     FLOWS,
     IDLE,
-    STATUS_WORDS,
     Flow,
     Semaphore,
     current,
@@ -26,6 +25,7 @@ from kimo_assets.sources.semaphore import (
     give_back,
     schemas_of,
     set_status,
+    status_meaning,
     statuses,
 )
 from kimo_assets.texts import say
