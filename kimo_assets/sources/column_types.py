@@ -88,7 +88,7 @@ def column_types(
 
 def _of_declaration(declared: Any, engine: Engine) -> ColumnType:
     families = (family for type_, family in _BY_TYPE if isinstance(declared, type_))
-    family = next(families, "unknown")
+    family: TypeFamily = next(families, "unknown")
     try:
         name = declared.compile(engine.dialect)
     except Exception:  # a type that SQLAlchemy can read and not write

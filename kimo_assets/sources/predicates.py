@@ -127,7 +127,7 @@ class Expressions:
         if type_.family in ("whole", "number", "flag"):
             return None
         spelled = self.text(value, type_)
-        is_spelled = value.is_not(None)
+        is_spelled: Condition = value.is_not(None)
         # SQLite stores each value with a type of its own, so a number needs no check.
         if self._dialect == "sqlite":
             is_spelled = func.typeof(value) == "text"

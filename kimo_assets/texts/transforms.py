@@ -43,13 +43,13 @@ SENTENCES = {
         it="non esiste la trasformazione `{name}`.{hint}",
     ),
     "transforms.there_are": Sentence(en=" There are: {names}.", it=" Esistono: {names}."),
-    "transforms.expected_value": Sentence(en="expected a value", it="atteso un valore"),
-    "transforms.expected_expression": Sentence(
+    "transforms.expected.value": Sentence(en="expected a value", it="atteso un valore"),
+    "transforms.expected.expression": Sentence(
         en="expected an expression", it="attesa un'espressione"
     ),
-    "transforms.expected_text": Sentence(en="expected a text", it="atteso un testo"),
-    "transforms.expected_format": Sentence(en="expected a format", it="atteso un formato"),
-    "transforms.expected_example": Sentence(en="expected an example", it="atteso un esempio"),
+    "transforms.expected.text": Sentence(en="expected a text", it="atteso un testo"),
+    "transforms.expected.format": Sentence(en="expected a format", it="atteso un formato"),
+    "transforms.expected.example": Sentence(en="expected an example", it="atteso un esempio"),
     "transforms.expected_columns": Sentence(
         en="expected a list of columns", it="atteso un elenco di colonne"
     ),

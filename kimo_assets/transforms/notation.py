@@ -168,7 +168,7 @@ def _require_word(name: str) -> None:
 def _scalar(value: Any, expected: str = "value") -> Any:
     """The value itself. expected: the end of the sentence's key. Raises: for lists and mappings."""
     if value is None or not isinstance(value, (str, int, float, date)):
-        raise NotationError(say(f"transforms.expected_{expected}"))
+        raise NotationError(say(f"transforms.expected.{expected}"))
     return value
 
 
@@ -222,7 +222,7 @@ def _lookup(given: Any, **options: Any) -> steps.Lookup:
 def _prefix(given: Any) -> steps.RemovePrefix:
     prefix = text_of(_scalar(given, "text"))
     if not prefix:
-        raise NotationError(say("transforms.expected_text"))
+        raise NotationError(say("transforms.expected.text"))
     return steps.RemovePrefix(prefix)
 
 

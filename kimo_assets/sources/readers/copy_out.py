@@ -76,7 +76,7 @@ def for_cursor(connection: Connection, selection: Selection) -> Selection:
     Those are JSON, arrays, and dates beyond Python's. A transformation reads a day as a day.
     """
     types = _types(connection, selection)
-    plain = _PG_PLAIN
+    plain: tuple[int, ...] = _PG_PLAIN
     if selection.transformed:
         plain = (*plain, *_PG_DATES)
     if all(types[column] in plain for column in selection.columns):
