@@ -55,7 +55,7 @@ class SemaphoreState:
             return say("maintenance.semaphore.unreadable")
         if self.status is None:
             return say("maintenance.semaphore.no_table")
-        return STATUS_WORDS.get(self.status) or say("maintenance.semaphore.unknown_status")
+        return status_meaning(self.status)
 
     @property
     def is_ours(self) -> bool:

@@ -246,7 +246,7 @@ SENTENCES = {
         it="l'ERP sta leggendo il database di integrazione",
     ),
     "sources.semaphore_status.unknown": Sentence(
-        en="means nothing to Kimo", it="non ha significato per Kimo"
+        en="means nothing to Kimo", it="sconosciuto a Kimo"
     ),
     "sources.semaphore_without_status": Sentence(
         en="source '{source}': the semaphore {table} has no column Status. It has: {columns}.",
