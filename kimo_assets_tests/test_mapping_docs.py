@@ -14,7 +14,7 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config import NoValueConfig, load_config
 from kimo_assets.sources.readers.cleaning import absent_in
 from kimo_assets.staging.quarantine import RULES
-from kimo_assets.transforms import BEGINNINGS, STEPS, Outcome, transformed
+from kimo_assets.transforms import INPUTS, STEPS, Outcome, transformed
 from kimo_assets.transforms.values import text_of
 
 PAGE = (Path(__file__).parents[1] / "docs" / "mapping.md").read_text(encoding="utf-8")
@@ -73,15 +73,15 @@ def evaluated(example: Example, folder: Path) -> Outcome:
 def test_an_example_gives_what_the_page_says(example: Example, tmp_path: Path) -> None:
     outcome = evaluated(example, tmp_path)
     if rejected := re.fullmatch(r"rejected \(`(\w+)`\): (.*)", example.gives):
-        assert (outcome.refused[0].rule, outcome.refused[0].detail) == rejected.groups()
+        assert (outcome.rejected[0].rule, outcome.rejected[0].detail) == rejected.groups()
     else:
-        assert not outcome.refused
+        assert not outcome.rejected
         assert text_of(outcome.values[0]) == (
             "" if example.gives == NO_VALUE else example.gives.strip("`")
         )
 
 
-@pytest.mark.parametrize("step", [*BEGINNINGS, *STEPS])
+@pytest.mark.parametrize("step", [*INPUTS, *STEPS])
 def test_every_step_has_a_section_and_an_example_that_uses_it(step: str) -> None:
     mine = [example for example in EXAMPLES if example.step == step]
     assert mine
@@ -89,9 +89,9 @@ def test_every_step_has_a_section_and_an_example_that_uses_it(step: str) -> None
 
 
 def test_every_section_is_about_a_step_that_exists() -> None:
-    assert {example.step for example in EXAMPLES} <= {*BEGINNINGS, *STEPS}
+    assert {example.step for example in EXAMPLES} <= {*INPUTS, *STEPS}
     headings = re.findall(r"^#### `(\w+)`$", PAGE, re.MULTILINE)
-    assert headings == [*BEGINNINGS, *STEPS]
+    assert headings == [*INPUTS, *STEPS]
     assert PAGE.count(HEADER) == len(headings)
 
 

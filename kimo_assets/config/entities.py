@@ -88,7 +88,7 @@ class EntityMapping(Section):
     @model_validator(mode="after")
     def _one_making(self) -> "EntityMapping":
         for field in self.fields.keys() & self.transform.keys():
-            if self.transform[field].beginning.columns is not None:
+            if self.transform[field].input.columns is not None:
                 raise ValueError(say("config.two_beginnings", field=field))
         return self
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from kimo_assets.transforms import BEGINNINGS, STEPS, Transformation, parse
+from kimo_assets.transforms import INPUTS, STEPS, Transformation, parse
 
 JsonSchema = dict[str, Any]
 
@@ -112,7 +112,7 @@ def _steps(names: Mapping[str, Any]) -> Iterator[JsonSchema]:
 
 def _transformation_schema() -> JsonSchema:
     """One step, or a list of steps. Only the first may make a value anew."""
-    first = [*_steps(STEPS), *_steps(BEGINNINGS)]
+    first = [*_steps(STEPS), *_steps(INPUTS)]
     steps = {
         "type": "array",
         "minItems": 1,

@@ -33,7 +33,7 @@ from kimo_assets.export.target_checks import look
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.reports import Finding
 from kimo_assets.sources.connection import open_source, source_errors
-from kimo_assets.sources.error_messages import complaint
+from kimo_assets.sources.error_messages import error_message
 from kimo_assets.sources.limits import time_limit
 from kimo_assets.sources.profiling import Measured, Misfit, measure
 from kimo_assets.sources.selection import Selection, resolve
@@ -189,7 +189,7 @@ class _SourceInspection:
             with source_errors(mapping.source, engine), engine.connect() as connection:
                 selection = resolve(engine, connection, entity, mapping)
         except SourceError as error:
-            message = complaint(error, entity.name, self.config).rstrip(".")
+            message = error_message(error, entity.name, self.config).rstrip(".")
             yield Finding("error", subject, message)
             return
         measured: Measured | None = None

@@ -10,7 +10,7 @@ from kimo_assets.export.marker import Marker
 from kimo_assets.export.outbox import Fields
 from kimo_assets.export.targets import Target
 from kimo_assets.sources.connection import source_errors
-from kimo_assets.sources.reconnection import persistently
+from kimo_assets.sources.reconnection import retrying
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Erp:
                 pass
 
         self.engine.dispose()
-        persistently(self.attempts, self.sleep, self.say)(knock)
+        retrying(self.attempts, self.sleep, self.say)(knock)
 
 
 def views_among(engine: Engine, targets: Mapping[str, Target]) -> frozenset[str]:

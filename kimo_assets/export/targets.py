@@ -408,10 +408,10 @@ def _transformed(step: Transformation, given: Sequence[Any]) -> Any:
     outcome = transformed(
         step, [[value] for value in given[: len(step.columns(""))]], 1, frozenset()
     )
-    if outcome.refused:
+    if outcome.rejected:
         raise Refused(
             "the transformation gives nothing:"
-            f" {outcome.refused[0].detail or outcome.refused[0].rule}",
+            f" {outcome.rejected[0].detail or outcome.rejected[0].rule}",
             "Mend the value in Kimo, or the transformation in `export`",
         )
     return outcome.values[0]

@@ -18,7 +18,6 @@ from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.semaphore import (
     FLOWS,
     IDLE,
-    STATUS_WORDS,
     Flow,
     Semaphore,
     current,
@@ -26,6 +25,7 @@ from kimo_assets.sources.semaphore import (
     give_back,
     schemas_of,
     set_status,
+    status_meaning,
     statuses,
 )
 from kimo_assets.texts import say
@@ -55,7 +55,7 @@ class SemaphoreState:
             return say("maintenance.semaphore.unreadable")
         if self.status is None:
             return say("maintenance.semaphore.no_table")
-        return STATUS_WORDS.get(self.status) or say("maintenance.semaphore.unknown_status")
+        return status_meaning(self.status)
 
     @property
     def is_ours(self) -> bool:

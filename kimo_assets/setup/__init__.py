@@ -1,6 +1,6 @@
-"""How a kimo.yaml begins: from what an integration database offers (proposal.py), or from the
-tables in which the vendor's own machine keeps its mapping (vendor.py).
+"""The first kimo.yaml: from an integration database's tables, or from the vendor's own mapping.
 
-matching.py: which table is which entity. address.py: a URL without its secret. draft.py: the text
-of the file.
+proposal.py: from the tables and views of a database. vendor.py: from the tables in which the
+vendor's machine keeps its mapping. matching.py: which table is which entity. address.py: a URL
+without its secret. draft.py: the text of the file.
 """

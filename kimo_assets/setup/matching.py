@@ -1,10 +1,9 @@
-"""Which table of a database is which entity, and which of its columns is which field, by their
-names alone.
+"""Which table is which entity, and which column is which field, by their names alone.
 
-A table is an entity's for certain when its name is the entity's, ignoring case and underscores, or
-that with a prefix or suffix that says nothing (KIMO_, V_, _VIEW), or that many of its neighbours
-carry too (ACME_ITEM, ACME_ZONE, ACME_ACCOUNT). A name that is only alike, or that says old or
-backup, is a guess: shown, never taken.
+A table is an entity's for certain when it has the entity's name, ignoring case and underscores. A
+prefix or suffix may stand around it: one without meaning (KIMO_, V_, _VIEW), or one that several
+other tables have too (ACME_ITEM, ACME_ZONE, ACME_ACCOUNT). A name that is only similar, or with a
+word like old or backup, is a guess. Guesses are shown, never used.
 """
 
 import re
@@ -14,12 +13,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum
 from functools import cache
+from itertools import combinations
 
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.sources.discovery import Offered
 
-# What people put around a table's name without meaning another content.
-_SAYS_NOTHING = frozenset(
+# Words around a table's name that do not mean another content.
+_NEUTRAL_WORDS = frozenset(
     {
         "kimo",
         "erp",
@@ -53,8 +53,8 @@ _SAYS_NOTHING = frozenset(
         "dati",
     }
 )
-# What makes another content of it.
-_SAYS_OLD = frozenset(
+# Words that mean another content, e.g. of last year.
+_OTHER_CONTENT_WORDS = frozenset(
     {
         "old",
         "vecchio",
@@ -85,12 +85,14 @@ _SAYS_OLD = frozenset(
         "errors",
     }
 )
-_NEIGHBOURS = 3
-_ALIKE = 0.88
+# So many tables with the same prefix make it the prefix of all of them.
+_MIN_TABLES_OF_AFFIX = 3
+# difflib's ratio: an Italian plural or a typing mistake passes, another word does not.
+_MIN_SIMILARITY = 0.88
 
 
 class Tier(IntEnum):
-    """How sure a name is; less is surer."""
+    """How certain a name is. A lower one is more certain."""
 
     EXACT = 0
     CASE = 1
@@ -101,7 +103,7 @@ class Tier(IntEnum):
 
 @dataclass(frozen=True)
 class Match:
-    """A table that carries an entity's name. affix: what stands around it, e.g. `KIMO_…`."""
+    """A table with an entity's name. affix: the words around it, e.g. `KIMO_…`."""
 
     entity: str
     offered: Offered
@@ -110,6 +112,7 @@ class Match:
 
 
 def fold(name: str) -> str:
+    """The name without case, underscores and other separators."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
@@ -119,21 +122,31 @@ def _entities_by_fold() -> dict[str, str]:
 
 
 def match_tables(tables: Sequence[Offered]) -> dict[str, list[Match]]:
-    """entity -> the tables that carry its name, the surest first."""
-    whole = [_by_whole_name(offered) for offered in tables]
-    rest = [offered for offered, match in zip(tables, whole, strict=True) if match is None]
-    matches = [match for match in whole if match] + list(_by_affix(rest))
-    found: dict[str, list[Match]] = {}
-    for match in sorted(matches, key=lambda match: (match.tier, match.offered.written)):
-        found.setdefault(match.entity, []).append(match)
-    return found
+    """entity -> the tables with its name, the most certain first."""
+    matches: list[Match] = []
+    rest: list[Offered] = []
+    for offered in tables:
+        match = _by_whole_name(offered)
+        if match:
+            matches.append(match)
+        else:
+            rest.append(offered)
+    matches += _by_affix(rest)
+    matches.sort(key=lambda match: (match.tier, match.offered.written))
+    by_entity: dict[str, list[Match]] = {}
+    for match in matches:
+        by_entity.setdefault(match.entity, []).append(match)
+    return by_entity
 
 
 def certain(matches: Sequence[Match]) -> Match | None:
-    """The one table that is surer than all others, if it is sure at all."""
+    """The table that is more certain than all others; None for a guess, or for several equal."""
     first, *others = matches
-    is_alone = not others or others[0].tier > first.tier
-    return first if first.tier < Tier.GUESS and is_alone else None
+    if first.tier == Tier.GUESS:
+        return None
+    if others and others[0].tier == first.tier:
+        return None
+    return first
 
 
 def _by_whole_name(offered: Offered) -> Match | None:
@@ -149,23 +162,22 @@ def _by_whole_name(offered: Offered) -> Match | None:
 def _by_affix(tables: Iterable[Offered]) -> Iterator[Match]:
     parted = {offered: _parted(offered.name) for offered in tables}
     shared = Counter(affix.pattern for _, affix in filter(None, parted.values()))
-    for offered, found in parted.items():
-        entity, affix = found or ("", None)
-        alike = _alike(offered.name)
-        if affix and (
-            affix.says_nothing or (not affix.says_old and shared[affix.pattern] >= _NEIGHBOURS)
-        ):
+    for offered, parts in parted.items():
+        entity, affix = parts or ("", None)
+        similar = _similar(offered.name)
+        if affix and affix.is_certain(shared[affix.pattern]):
             yield Match(entity, offered, Tier.AFFIX, affix.pattern)
-        elif alike and len(alike) > len(
-            entity
-        ):  # ItemGroups is rather ItemGroup than an Item of groups
-            yield Match(alike, offered, Tier.GUESS)
+        # ItemGroups is more likely ItemGroup than an Item with a suffix.
+        elif similar and len(similar) > len(entity):
+            yield Match(similar, offered, Tier.GUESS)
         elif affix:
             yield Match(entity, offered, Tier.GUESS, affix.pattern)
 
 
 @dataclass(frozen=True)
 class _Affix:
+    """The words around an entity's name in a table's name."""
+
     before: str
     after: str
 
@@ -175,58 +187,56 @@ class _Affix:
 
     @property
     def _words(self) -> list[str]:
-        return [
-            word.casefold()
-            for part in (self.before, self.after)
-            for word in re.split(r"[\W_]+", part)
-            if word
-        ]
+        words = re.split(r"[\W_]+", f"{self.before} {self.after}")
+        return [word.casefold() for word in words if word]
 
-    @property
-    def says_nothing(self) -> bool:
-        return all(word in _SAYS_NOTHING for word in self._words)
-
-    @property
-    def says_old(self) -> bool:
-        return any(word in _SAYS_OLD or word.isdigit() for word in self._words)
+    def is_certain(self, tables: int) -> bool:
+        """Whether the table still is the entity's. tables: how many have the same affix."""
+        if all(word in _NEUTRAL_WORDS for word in self._words):
+            return True
+        # A number is a year or a version: ITEM_2019.
+        if any(word in _OTHER_CONTENT_WORDS or word.isdigit() for word in self._words):
+            return False
+        return tables >= _MIN_TABLES_OF_AFFIX
 
 
 def _parted(name: str) -> tuple[str, _Affix] | None:
-    """The longest entity's name within a name, and what stands around it; only whole words
-    count.
-    """
-    if name.casefold().startswith("kimo") and fold(name[4:]) in _entities_by_fold():  # KIMOACCOUNT
-        return _entities_by_fold()[fold(name[4:])], _Affix(name[:4], "")
-    starts = _word_starts(name)
-    best: tuple[int, str, _Affix] | None = None
-    for start in starts[:-1]:
-        for end in starts:
-            entity = _entities_by_fold().get(fold(name[start:end])) if end > start else None
-            if entity and (best is None or len(entity) > best[0]):
-                best = len(entity), entity, _Affix(name[:start], name[end:])
-    return best[1:] if best else None
+    """The longest entity's name within a name, and the words around it. Only whole words count."""
+    entities = _entities_by_fold()
+    # KIMOACCOUNT, in which nothing separates the words.
+    if name.casefold().startswith("kimo") and fold(name[4:]) in entities:
+        return entities[fold(name[4:])], _Affix(name[:4], "")
+    longest: tuple[str, _Affix] | None = None
+    for start, end in combinations(_word_starts(name), 2):
+        entity = entities.get(fold(name[start:end]))
+        if entity and (longest is None or len(entity) > len(longest[0])):
+            longest = entity, _Affix(name[:start], name[end:])
+    return longest
+
+
+# Between words: beside a separator, before a capital after a small letter (vwAccount), and before
+# the last of several capitals (KIMOAccount).
+_BETWEEN_WORDS = re.compile(
+    r"(?<=[\W_])(?=[^\W_])|(?<=[^\W_])(?=[\W_])"
+    r"|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+)
 
 
 def _word_starts(name: str) -> list[int]:
-    """Where words start: after a separator, and where small letters become capitals (vwAccount,
-    KIMOAccount).
-    """
-    inner = re.finditer(
-        r"(?<=[\W_])(?=[^\W_])|(?<=[^\W_])(?=[\W_])|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])",
-        name,
-    )
-    return [0, *(found.start() for found in inner), len(name)]
+    """The positions at which words start, and the end of the name."""
+    inner = (match.start() for match in _BETWEEN_WORDS.finditer(name))
+    return [0, *inner, len(name)]
 
 
-def _alike(name: str) -> str | None:
-    """An entity whose name differs in a letter or two: a plural, a slip."""
+def _similar(name: str) -> str | None:
+    """An entity whose name differs in a letter or two, like a plural or a typing mistake."""
     folded = fold(name)
-    close = (
-        get_close_matches(folded, _entities_by_fold(), n=1, cutoff=_ALIKE)
-        if len(folded) > 3
-        else []
-    )
-    return _entities_by_fold()[close[0]] if close else None
+    # In a short name a letter or two make another word.
+    if len(folded) <= 3:
+        return None
+    entities = _entities_by_fold()
+    close = get_close_matches(folded, entities, n=1, cutoff=_MIN_SIMILARITY)
+    return entities[close[0]] if close else None
 
 
 # --- columns
@@ -235,7 +245,8 @@ def _alike(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Columns:
-    """fields: those filled -> the column. renamed: the part of it that kimo.yaml has to say.
+    """fields: field -> its column. renamed: those that kimo.yaml has to name.
+
     unclear: field -> the columns it might be. unused: columns that no field takes.
     """
 
@@ -245,25 +256,29 @@ class Columns:
     unused: tuple[str, ...]
 
     def resemble(self) -> bool:
-        """Whether the columns speak for a table whose name is only alike."""
-        given = len(self.fields) + len(self.unused)
-        return len(self.fields) >= 2 and 3 * len(self.fields) >= given
+        """Whether the columns support a name that is only similar: at least a third must match."""
+        columns = len(self.fields) + len(self.unused)
+        return len(self.fields) >= 2 and 3 * len(self.fields) >= columns
 
 
 def match_columns(entity: Entity, available: Sequence[str]) -> Columns:
-    """Names match ignoring case, and where that finds nothing, ignoring underscores too."""
+    """Matches names ignoring case, and where that fails, ignoring underscores too."""
     by_case = {name.casefold(): name for name in available}
-    fields = {
-        field: by_case[field.casefold()] for field in entity.fields if field.casefold() in by_case
-    }
-    taken = set(fields.values())
+    in_case = {name: by_case.get(name.casefold()) for name in entity.fields}
     by_fold: dict[str, list[str]] = {}
-    for name in available:
-        if name not in taken:
-            by_fold.setdefault(fold(name), []).append(name)
-    found = {f: by_fold[fold(f)] for f in entity.fields if f not in fields and fold(f) in by_fold}
-    renamed = {field: names[0] for field, names in found.items() if len(names) == 1}
-    unclear = {field: tuple(names) for field, names in found.items() if len(names) > 1}
-    fields |= renamed
-    unused = tuple(name for name in available if name not in fields.values())
-    return Columns({f: fields[f] for f in entity.fields if f in fields}, renamed, unclear, unused)
+    for column in available:
+        if column not in in_case.values():
+            by_fold.setdefault(fold(column), []).append(column)
+    fields: dict[str, str] = {}
+    renamed: dict[str, str] = {}
+    unclear: dict[str, tuple[str, ...]] = {}
+    for name, own in in_case.items():
+        candidates = by_fold.get(fold(name), [])
+        if own is not None:
+            fields[name] = own
+        elif len(candidates) == 1:
+            fields[name] = renamed[name] = candidates[0]
+        elif candidates:
+            unclear[name] = tuple(candidates)
+    unused = tuple(column for column in available if column not in fields.values())
+    return Columns(fields, renamed, unclear, unused)

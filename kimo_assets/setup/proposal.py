@@ -1,8 +1,6 @@
-"""A kimo.yaml from what an integration database offers: every table and view that carries an
-entity's name.
+"""A kimo.yaml from an integration database: every table and view that has an entity's name.
 
-What is certain is mapped; what is not stands there as a comment with the reason. Rows are counted,
-none is read.
+Certain matches are mapped. The others become comments with the reason. Rows are counted, not read.
 """
 
 import time
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from kimo_assets.catalog import Entity, load_catalog
-from kimo_assets.errors import PermanentSourceError, SourceError
+from kimo_assets.errors import PermanentSourceError, SourceError, in_one_line
 from kimo_assets.setup.draft import Draft, DraftEntity, DraftMapping, DraftSource
 from kimo_assets.setup.matching import (
     Columns,
@@ -25,8 +23,9 @@ from kimo_assets.setup.matching import (
 )
 from kimo_assets.sources.connection import address
 from kimo_assets.sources.discovery import Offered, columns_of, count_rows, other_schemas, tables_of
+from kimo_assets.texts import say
 
-# Tables that belong to the machine itself, not to the ERP's data.
+# Tables of the integration itself, which hold no data of the ERP.
 _OWN_TABLES = {
     "importfromerpsemaphore": "the ERP and the import take turns by it",
     "exporttoerpsemaphore": "the ERP and the export take turns by it",
@@ -38,14 +37,22 @@ _NAMES_IN_ERROR = 40
 _COUNT_ALL_S = 120.0
 _COUNT_ONE_S = 20.0
 
+# The lines that open the file.
+_HEAD = """\
+Written by `kimo init` from {place}.
+Of its {tables} tables and views {mapped} carry an entity's name and are mapped here.
+Yours to change: docs/mapping.md explains every key, `kimo check` holds it against the live source.
+
+Name: {{}} is the table of that name; columns map to fields of the same name, ignoring case,\
+ without a line under
+`fields`. Lines that begin with # are for you to decide on."""
+
 OnTable = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A draft and what it was made of. dangling: an entity that is not there -> the fields that
-    point to it.
-    """
+    """A draft, and the tables it comes from. dangling: missing entity -> fields pointing to it."""
 
     draft: Draft
     tables: int
@@ -54,12 +61,10 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a schema offers, held against the catalogue. columns: or in words why they cannot be
-    seen.
-    """
+class _Schema:
+    """A schema's tables, matched with the catalogue. columns: or the reason they cannot be read."""
 
-    schema: str | None
+    name: str | None
     tables: Sequence[Offered]
     matches: Mapping[str, Sequence[Match]]
     columns: Mapping[Offered, tuple[str, ...] | str]
@@ -72,87 +77,82 @@ def propose(
     schema: str | None = None,
     on_table: OnTable = lambda name: None,
 ) -> Proposal:
-    """Without `schema`, the default one; if nothing there carries an entity's name, the one where
-    most tables do.
+    """The draft of a kimo.yaml. Raises: SourceError, also when no table has an entity's name.
 
-    Raises: SourceError, also when no table carries an entity's name, with the names of those there
-    are.
+    schema: None for the default one. If no table there has an entity's name, the schema with the
+    most such tables is used.
     """
-    found, others = _look(engine, source, schema)
-    entities = [
-        *filter(None, (_entity(name, matches, found) for name, matches in found.matches.items()))
-    ]
+    chosen, others = _choose_schema(engine, source, schema)
+    entities = []
+    for name, matches in chosen.matches.items():
+        if entity := _entity(name, matches, chosen):
+            entities.append(entity)
     if not entities:
-        raise PermanentSourceError(_nothing(engine, found))
-    _count(engine, source, [e for e in entities if not e.doubt], found, on_table)
+        raise PermanentSourceError(_no_entities(engine, chosen))
+    _count(engine, source, entities, chosen, on_table)
     dangling = _note_dangling(entities)
     draft = Draft(
-        head=_head(engine, entities, found),
+        head=_head(engine, entities, chosen),
         sources={source: DraftSource(written_url)},
         entities=entities,
-        notes=[*_rest(found, entities), *others],
+        notes=[*_rest(chosen, entities), *others],
     )
-    return Proposal(draft, len(found.tables), found.schema, dangling)
+    return Proposal(draft, len(chosen.tables), chosen.name, dangling)
 
 
-# --- looking
+# --- the schema
 # ------------------------------------------------------------------------------------------------
 
 
-def _look(engine: Engine, source: str, schema: str | None) -> tuple[_Found, list[str]]:
-    found = _look_into(engine, source, schema)
-    if schema is not None or any(map(certain, found.matches.values())):
-        return found, []
+def _choose_schema(engine: Engine, source: str, schema: str | None) -> tuple[_Schema, list[str]]:
+    """The schema to map, and a comment for each other one that has entities' names."""
+    chosen = _read_schema(engine, source, schema)
+    if schema is not None or any(map(certain, chosen.matches.values())):
+        return chosen, []
     counts = {name: _names_in(engine, source, name) for name in other_schemas(engine, source)}
     best = max(counts, key=lambda name: counts[name], default=None)
     if best is None or not counts[best]:
-        return found, []
+        return chosen, []
     others = [
         f"Schema {name} has {count} tables and views that carry entities' names too: `kimo init"
         f" --schema {name}`."
         for name, count in counts.items()
         if count and name != best
     ]
-    return _look_into(engine, source, best), others
+    return _read_schema(engine, source, best), others
 
 
 def _names_in(engine: Engine, source: str, schema: str) -> int:
+    """How many entities have a certain table in a schema."""
     try:
-        matches = match_tables(tables_of(engine, source, schema))
-    except SourceError:  # somebody else's, which we may not enter
+        by_entity = match_tables(tables_of(engine, source, schema))
+    except SourceError:  # a schema of another application, which this user may not read
         return 0
-    return sum(certain(found) is not None for found in matches.values())
+    return sum(certain(matches) is not None for matches in by_entity.values())
 
 
-def _look_into(engine: Engine, source: str, schema: str | None) -> _Found:
+def _read_schema(engine: Engine, source: str, schema: str | None) -> _Schema:
     tables = tables_of(engine, source, schema)
     data = [offered for offered in tables if fold(offered.name) not in _OWN_TABLES]
-    matches = match_tables(data)
-    columns = columns_of(
-        engine, source, [match.offered for found in matches.values() for match in found]
-    )
-    return _Found(schema, tables, matches, columns)
+    by_entity = match_tables(data)
+    matched = [match.offered for matches in by_entity.values() for match in matches]
+    return _Schema(schema, tables, by_entity, columns_of(engine, source, matched))
 
 
 # --- an entity
 # ----------------------------------------------------------------------------------------------
 
 
-def _entity(name: str, matches: Sequence[Match], found: _Found) -> DraftEntity | None:
-    """The entity as far as it is clear; None where only guesses are there that their columns do not
-    support.
-    """
+def _entity(name: str, matches: Sequence[Match], schema: _Schema) -> DraftEntity | None:
+    """The entity's mapping, with a doubt where it is not certain; None for unsupported guesses."""
     entity = load_catalog()[name]
-    chosen = certain(matches) or _guess(entity, matches, found)
+    chosen = certain(matches) or _guess(entity, matches, schema)
     if chosen is None:
         return None
-    columns = found.columns[chosen.offered]
+    columns = schema.columns[chosen.offered]
     if isinstance(columns, str):
-        return DraftEntity(
-            name,
-            [_mapping(chosen)],
-            doubt=f"its {chosen.offered.kind} cannot be looked at ({columns})",
-        )
+        doubt = f"its {chosen.offered.kind} cannot be looked at ({columns})"
+        return DraftEntity(name, [_mapping(chosen)], doubt=doubt)
     pairs = match_columns(entity, columns)
     mapping = _mapping(chosen, dict(pairs.renamed))
     mapping.filled = tuple(pairs.fields)
@@ -161,25 +161,28 @@ def _entity(name: str, matches: Sequence[Match], found: _Found) -> DraftEntity |
     return DraftEntity(name, [mapping], doubt=_doubt(entity, chosen, matches, pairs))
 
 
-def _guess(entity: Entity, matches: Sequence[Match], found: _Found) -> Match | None:
+def _guess(entity: Entity, matches: Sequence[Match], schema: _Schema) -> Match | None:
+    """The first of several equal tables, or the first guess that its columns support."""
     first = matches[0]
-    if first.tier < Tier.GUESS:  # several of the same rank
+    if first.tier < Tier.GUESS:
         return first
     for match in matches:
-        columns = found.columns[match.offered]
+        columns = schema.columns[match.offered]
         if not isinstance(columns, str) and match_columns(entity, columns).resemble():
             return match
     return None
 
 
 def _mapping(match: Match, fields: dict[str, str] | None = None) -> DraftMapping:
-    offered = match.offered
-    needs_table = match.tier > Tier.CASE or offered.schema
-    return DraftMapping(table=offered.written if needs_table else None, fields=fields or {})
+    mapping = DraftMapping(fields=fields or {})
+    # The table of the entity's name needs no naming, whatever its case.
+    if match.tier > Tier.CASE or match.offered.schema:
+        mapping.table = match.offered.written
+    return mapping
 
 
 def _doubt(entity: Entity, chosen: Match, matches: Sequence[Match], columns: Columns) -> str:
-    """Why the entity is not taken in, '' when it is."""
+    """Why the entity is only a comment in the file, '' when it is mapped."""
     if entity.direction == "export":
         return "Kimo only exports it to the ERP, it is not imported"
     if chosen.tier == Tier.GUESS:
@@ -215,31 +218,34 @@ def _other_tables(chosen: Match, matches: Sequence[Match]) -> Iterator[str]:
 
 
 def _count(
-    engine: Engine, source: str, entities: Sequence[DraftEntity], found: _Found, on_table: OnTable
+    engine: Engine, source: str, entities: Sequence[DraftEntity], schema: _Schema, on_table: OnTable
 ) -> None:
-    """Writes each table's rows beside its entity, as long as the time lasts."""
-    until = time.monotonic() + _COUNT_ALL_S
-    for entity in entities:
-        offered = found.matches[entity.name][0].offered
+    """Notes the row count beside each mapped entity, as long as the time for all lasts."""
+    deadline = time.monotonic() + _COUNT_ALL_S
+    for entity in [entity for entity in entities if not entity.doubt]:
+        offered = schema.matches[entity.name][0].offered
         on_table(offered.written)
-        left = until - time.monotonic()
+        remaining_s = deadline - time.monotonic()
+        rows = None
         try:
-            rows = (
-                count_rows(engine, source, offered, min(left, _COUNT_ONE_S)) if left > 1 else None
-            )
+            if remaining_s > 1:
+                rows = count_rows(engine, source, offered, min(remaining_s, _COUNT_ONE_S))
         except SourceError as error:
-            entity.doubt = f"its {offered.kind} cannot be read ({' '.join(str(error).split())})"
+            entity.doubt = f"its {offered.kind} cannot be read ({in_one_line(error)})"
             continue
-        entity.remark = (
-            "rows not counted: it takes too long"
-            if rows is None
-            else f"{rows:,} row{'' if rows == 1 else 's'}"
-        )
+        entity.remark = _rows_in_words(rows)
+
+
+def _rows_in_words(rows: int | None) -> str:
+    if rows is None:
+        return "rows not counted: it takes too long"
+    return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
 def _note_dangling(entities: Sequence[DraftEntity]) -> dict[str, list[str]]:
-    """Writes beside each entity what it points to that is not there: a key with a value needs its
-    table (fact sheet, 8).
+    """Notes beside each entity the missing entities it points to, and returns them.
+
+    A key with a value needs a row in the table it points to (fact sheet, section 8).
     """
     mapped = {entity.name for entity in entities if not entity.doubt}
     doubtful = {entity.name for entity in entities} - mapped
@@ -247,11 +253,13 @@ def _note_dangling(entities: Sequence[DraftEntity]) -> dict[str, list[str]]:
     for draft in entities:
         if draft.doubt:
             continue
-        filled = draft.mappings[0]
-        for field, target in _targets(load_catalog()[draft.name], filled.filled):
+        mapping = draft.mappings[0]
+        for field, target in _targets(load_catalog()[draft.name], mapping.filled):
             if target not in mapped:
-                why = "which is left out" if target in doubtful else "of which there is no table"
-                filled.notes.append(f"{field} points to {target}, {why}")
+                reason = "of which there is no table"
+                if target in doubtful:
+                    reason = "which is left out"
+                mapping.notes.append(f"{field} points to {target}, {reason}")
                 dangling.setdefault(target, []).append(f"{draft.name}.{field}")
     return dangling
 
@@ -260,32 +268,24 @@ def _targets(entity: Entity, filled: Sequence[str]) -> list[tuple[str, str]]:
     return [(field, ref.target) for field, ref in entity.hard_references.items() if field in filled]
 
 
-def _head(engine: Engine, entities: Sequence[DraftEntity], found: _Found) -> list[str]:
+def _head(engine: Engine, entities: Sequence[DraftEntity], schema: _Schema) -> list[str]:
     mapped = sum(not entity.doubt for entity in entities)
-    schema = f", schema {found.schema}" if found.schema else ""
-    return [
-        f"Written by `kimo init` from {address(engine)}{schema}.",
-        (
-            f"Of its {len(found.tables)} tables and views {mapped} carry an entity's name and are"
-            " mapped here."
-        ),
-        (
-            "Yours to change: docs/mapping.md explains every key, `kimo check` holds it against the"
-            " live source."
-        ),
-        "",
-        (
-            "Name: {} is the table of that name; columns map to fields of the same name, ignoring"
-            " case, without a line under"
-        ),
-        "`fields`. Lines that begin with # are for you to decide on.",
-    ]
+    location = _place(engine, schema)
+    text = _HEAD.format(place=location, tables=len(schema.tables), mapped=mapped)
+    return text.split("\n")
 
 
-def _rest(found: _Found, entities: Sequence[DraftEntity]) -> list[str]:
-    """What carries no entity's name, and what is the machine's own."""
-    used = {match.offered for entity in entities for match in found.matches[entity.name]}
-    rest = [offered for offered in found.tables if offered not in used]
+def _place(engine: Engine, schema: _Schema) -> str:
+    """The database's address, with the schema where it is not the default one."""
+    if schema.name is None:
+        return address(engine)
+    return say("setup.schema_of", address=address(engine), schema=schema.name)
+
+
+def _rest(schema: _Schema, entities: Sequence[DraftEntity]) -> list[str]:
+    """Comments on the tables that are no entity's, and on those of the integration itself."""
+    used = {match.offered for entity in entities for match in schema.matches[entity.name]}
+    rest = [offered for offered in schema.tables if offered not in used]
     own = [offered for offered in rest if fold(offered.name) in _OWN_TABLES]
     others = [offered.written for offered in rest if offered not in own]
     notes = [f"{offered.written}: {_OWN_TABLES[fold(offered.name)]}." for offered in own]
@@ -294,18 +294,12 @@ def _rest(found: _Found, entities: Sequence[DraftEntity]) -> list[str]:
     return notes
 
 
-def _nothing(engine: Engine, found: _Found) -> str:
-    names = [offered.written for offered in found.tables]
-    place = f"{address(engine)}{f', schema {found.schema}' if found.schema else ''}"
+def _no_entities(engine: Engine, schema: _Schema) -> str:
+    names = [offered.written for offered in schema.tables]
+    location = _place(engine, schema)
     if not names:
-        return (
-            f"{place} has no tables and no views. Is it the right database, and may this user see"
-            " them (--schema)?"
-        )
-    more = f" and {len(names) - _NAMES_IN_ERROR} more" if len(names) > _NAMES_IN_ERROR else ""
-    return (
-        f"none of the {len(names)} tables and views of {place} carries an entity's name, so nothing"
-        f" was written. It has: {', '.join(names[:_NAMES_IN_ERROR])}{more}. Write the mapping by"
-        " hand (docs/mapping.md, with examples/northwind as a complete one); `kimo entities` lists"
-        " the names."
-    )
+        return say("setup.no_tables", place=location)
+    shown = ", ".join(names[:_NAMES_IN_ERROR])
+    if len(names) > _NAMES_IN_ERROR:
+        shown = say("setup.names_and_more", names=shown, count=len(names) - _NAMES_IN_ERROR)
+    return say("setup.no_entities", count=len(names), place=location, names=shown)

@@ -1,9 +1,7 @@
-"""A kimo.yaml from the rows in which the vendor's machine keeps its mapping (fact sheet, section
-7).
+"""A kimo.yaml from the rows of the vendor's own mapping (fact sheet, section 7).
 
-Every row ends somewhere: in the mapping, or as a comment beside what it belongs to, or at the
-file's end; and whatever was decided about it is one sentence of `remarks`. Of rows that contradict
-each other the first one counts.
+Every row ends in the mapping, or as a comment beside its entity or at the file's end. Each decision
+about a row is a sentence of `remarks`. Of rows that contradict each other the first one counts.
 """
 
 import re
@@ -27,7 +25,9 @@ from kimo_assets.setup.draft import (
     DraftTarget,
 )
 from kimo_assets.sources.vendor_mapping import VendorRow, VendorTables
+from kimo_assets.texts import say
 
+# The functions of the manual for the import, in small letters.
 _IMPORT_STEPS = {name.casefold(): name for name in ("StringToHash", "QueryAsLong")}
 _FORMATS = {"dateformat": "date", "datetimeformat": "datetime"}
 
@@ -47,14 +47,14 @@ _EXPORT_FORMATS = {
     "itemidsplitchar": "item_split",
 }
 
-# Keys that know only some words -> the vendor's word -> ours; None: what holds without the key.
-_WORDS_OF: dict[str, dict[str, str | bool | None]] = {
+# Keys with only some allowed words -> the vendor's word -> ours; None: the default of the key.
+_ALLOWED_WORDS: dict[str, dict[str, str | bool | None]] = {
     "boolean": {"zeroone": "zero_one"},
     "case": {"upper": "upper", "invariant": None},
     "single_line": {"1": True, "true": True, "0": None, "false": None},
 }
 
-# What a kimo.yaml has no place for, by the words the command counts it with.
+# Rows that have no place in a kimo.yaml, by the words with which the command counts them.
 EXPORT = "export names"
 EXPORT_STEPS = "unknown export transformations"
 SETTINGS = "settings"
@@ -65,9 +65,10 @@ CONTRADICTIONS = "contradicting rows"
 
 @dataclass(frozen=True)
 class Pulled:
-    """formats: source -> what sources.<source>.formats takes. kept: what has no place yet -> how
-    many rows say it; all of it stands in the file as comments. remarks: a sentence for each thing
-    that was decided.
+    """The draft of the mapping. remarks: a sentence for each decision.
+
+    formats: source -> the pairs of `sources.<source>.formats`. kept: the kind of rows that have no
+    place in a kimo.yaml -> how many there are. The file holds them as comments.
     """
 
     draft: Draft
@@ -78,9 +79,7 @@ class Pulled:
 
 @dataclass
 class _Part:
-    """What the rows say of one entity from one system. is_named: there is a row for the entity
-    itself.
-    """
+    """An entity from one system, as its rows map it. is_named: a row maps the entity itself."""
 
     entity: Entity
     system: str
@@ -90,19 +89,28 @@ class _Part:
 
     @property
     def is_exported(self) -> bool:
-        """Of an entity that is only exported, its row alone is enough."""
+        """Whether a row maps it for the export. For an entity only exported any row does."""
         target = self.target
-        says_so = bool(target.table or target.fields or target.transform)
-        return says_so or (self.is_named and self.entity.direction == "export")
+        if target.table or target.fields or target.transform:
+            return True
+        return self.is_named and self.entity.direction == "export"
 
     @property
     def is_imported(self) -> bool:
+        """Whether a row maps it for the import. A filter alone maps nothing."""
         draft = self.draft
         return bool(self.is_named or draft.table or draft.query or draft.fields or draft.transform)
 
+    @property
+    def subject(self) -> str:
+        """The entity in a remark, with its system unless that is the ERP."""
+        if self.system == "erp":
+            return self.entity.name
+        return f"{self.entity.name} ({self.system})"
+
 
 class _Reading:
-    """The rows as they are read: what they say so far."""
+    """The result of the rows that were read so far. homeless: rows that belong to no entity."""
 
     def __init__(self) -> None:
         self.parts: dict[tuple[str, str], _Part] = {}
@@ -114,32 +122,34 @@ class _Reading:
         self.homeless: list[str] = []
 
     def remark(self, sentence: str) -> None:
+        """Notes a decision, once however many rows need it."""
         if sentence not in self.remarks:
             self.remarks.append(sentence)
 
     def part(self, table: str, row: VendorRow) -> _Part | None:
-        """Where the row belongs; None when it belongs nowhere, which is then told and kept."""
+        """The entity that the row is about; None for a row that is about none, which is kept."""
         name, system = row.get("entity"), (row.get("system") or "erp").casefold()
         if name is None:
-            self.remark(f"{table} has a row without KimoEntity: kept at the file's end")
+            self.remark(say("setup.row_without_entity", table=table))
         elif system not in SYSTEMS:
-            self.remark(
-                f"{table}: SystemId '{row['system']}' of {name} is neither Erp nor Crm: kept at the"
-                " file's end"
-            )
+            given = row["system"]
+            self.remark(say("setup.unknown_system", table=table, system=given, entity=name))
         elif (entity := _entity(name)) is None:
             hint = _hint(nearest(name, load_catalog().entities))
-            self.remark(
-                f"{table}: Kimo has no entity '{name}'{hint}: its rows are kept at the file's end"
-            )
+            self.remark(say("setup.unknown_entity", table=table, name=name, hint=hint))
         else:
             key = (entity.name, system)
             return self.parts.setdefault(key, _Part(entity, system, DraftMapping(system)))
-        self.kept[UNKNOWN] += 1
-        self.homeless.append(f"{table}: {_row_in_words(row)}")
+        self.keep_homeless(table, row)
         return None
 
+    def keep_homeless(self, table: str, row: VendorRow) -> None:
+        """Keeps a row as a comment at the file's end."""
+        self.kept[UNKNOWN] += 1
+        self.homeless.append(f"{table}: {_row_in_words(row)}")
+
     def keep(self, kind: str, part: _Part, note: str, *, in_export: bool = False) -> None:
+        """Keeps a row as a comment beside its entity."""
         self.kept[kind] += 1
         notes = part.target.notes if in_export else part.draft.notes
         if note not in notes:
@@ -148,28 +158,28 @@ class _Reading:
     def once(
         self, part: _Part, key: str, old: str | None, new: str, *, is_name: bool = True
     ) -> bool:
-        """Whether the new value counts: not where the same thing was said before, alike or
-        otherwise. is_name: a name of the database's, in which case says nothing.
+        """Whether the new value counts, because no earlier row gave one.
+
+        A different value is remarked and kept. is_name: a database's name, compared without case.
         """
         if old is None:
             return True
-        if (old.casefold() != new.casefold()) if is_name else old != new:
-            where = f"{part.entity.name}{f' ({part.system})' if part.system != 'erp' else ''}"
-            self.remark(
-                f"{where}: {key} is {_cut(old)} in one row and {_cut(new)} in another: the first"
-                " counts"
-            )
+        is_equal = old == new or (is_name and old.casefold() == new.casefold())
+        if not is_equal:
+            old, cut = _cut(old), _cut(new)
+            self.remark(say("setup.contradiction", subject=part.subject, key=key, old=old, new=cut))
             self.keep(CONTRADICTIONS, part, f"another row says: {key} {new}")
         return False
 
 
 def draft_from(tables: VendorTables, sources: Mapping[str, DraftSource]) -> Pulled:
-    """The mapping that the vendor's tables hold. sources: of the kimo.yaml to be; none makes a file
-    for `mapping:`.
+    """The draft of a kimo.yaml with the vendor's mapping.
+
+    sources: the new file's sources; none makes a file for `mapping:`.
     """
     reading = _Reading()
     for name in tables.missing:
-        reading.remark(f"there is no table {name}: read without it")
+        reading.remark(say("setup.missing_table", table=name))
     for row in tables.mapping:
         _take_mapping(reading, row)
     for row in tables.filters:
@@ -177,10 +187,7 @@ def draft_from(tables: VendorTables, sources: Mapping[str, DraftSource]) -> Pull
     for row in tables.settings:
         _take_setting(reading, row)
     for name, columns in tables.extra.items():
-        reading.remark(
-            f"{name} has columns that nothing is known of, so they were not read:"
-            f" {', '.join(columns)}"
-        )
+        reading.remark(say("setup.unknown_columns", table=name, columns=", ".join(columns)))
     export = _export(reading, sources)
     entities = _entities(reading, sources)
     head, end = _head(tables, reading, sources), _end(reading, sources)
@@ -193,104 +200,103 @@ def draft_from(tables: VendorTables, sources: Mapping[str, DraftSource]) -> Pull
 
 
 def _take_mapping(reading: _Reading, row: VendorRow) -> None:
+    """A row maps an entity, or with KimoField a field of one."""
     part = reading.part("IntegratorMapping", row)
     if part is None:
         return
     if row.get("field") is None:
         _take_table(reading, part, row)
         return
-    known = _field(part.entity, row["field"] or "")
-    if known is None:
-        hint = _hint(nearest(row["field"] or "", part.entity.fields))
-        reading.remark(
-            f"{part.entity.name} has no field '{row['field']}'{hint}: the row is a comment"
-        )
+    name = _field(part.entity, row["field"] or "")
+    if name is None:
+        given = row["field"] or ""
+        hint = _hint(nearest(given, part.entity.fields))
+        reading.remark(say("setup.unknown_field", entity=part.entity.name, name=given, hint=hint))
         reading.keep(UNKNOWN, part, f"no such field: {_row_in_words(row)}")
         return
-    _take_field(reading, part, known, row)
+    _take_import_of_field(reading, part, name, row)
+    _take_export_of_field(reading, part, name, row)
 
 
 def _take_table(reading: _Reading, part: _Part, row: VendorRow) -> None:
+    """A row for the entity itself. Without names it means the table of the entity's name."""
     imported, exported = row.get("import_name"), row.get("export_name")
-    if imported and reading.once(part, "the table", part.draft.table, imported):
+    if imported and reading.once(part, say("setup.key.table"), part.draft.table, imported):
         part.draft.table = imported
     if imported or not exported:
         part.is_named = True
-    if exported and reading.once(part, "the table to export to", part.target.table, exported):
+    if exported and reading.once(part, say("setup.key.export_table"), part.target.table, exported):
         part.target.table = exported
-    for key in ("import_steps", "export_steps"):
-        if steps := row.get(key):
-            kind = FUNCTIONS if key == "import_steps" else EXPORT_STEPS
-            said = f"transformations of the whole entity: {steps}"
-            reading.keep(kind, part, said, in_export=key == "export_steps")
+    # The manual knows transformations of fields only.
+    if steps := row.get("import_steps"):
+        reading.keep(FUNCTIONS, part, f"transformations of the whole entity: {steps}")
+    if steps := row.get("export_steps"):
+        note = f"transformations of the whole entity: {steps}"
+        reading.keep(EXPORT_STEPS, part, note, in_export=True)
 
 
-def _take_field(reading: _Reading, part: _Part, name: str, row: VendorRow) -> None:
+def _take_import_of_field(reading: _Reading, part: _Part, name: str, row: VendorRow) -> None:
     if imported := row.get("import_name"):
-        if reading.once(part, f"the column of {name}", part.draft.fields.get(name), imported):
+        key = say("setup.key.column", field=name)
+        if reading.once(part, key, part.draft.fields.get(name), imported):
             part.draft.fields[name] = imported
     elif not any(row.get(key) for key in ("export_name", "import_steps", "export_steps")):
-        reading.remark(
-            f"{part.entity.name}.{name}: its row names no column, so the one of the same name is"
-            " taken"
-        )
+        reading.remark(say("setup.no_column", field=f"{part.entity.name}.{name}"))
     if steps := row.get("import_steps"):
-        _take_steps(reading, part, name, steps)
-    if (exported := row.get("export_name")) and reading.once(
-        part, f"the column to export {name} to", part.target.fields.get(name), exported
-    ):
-        part.target.fields[name] = exported
+        _take_import_steps(reading, part, name, steps)
+
+
+def _take_export_of_field(reading: _Reading, part: _Part, name: str, row: VendorRow) -> None:
+    if exported := row.get("export_name"):
+        key = say("setup.key.export_column", field=name)
+        if reading.once(part, key, part.target.fields.get(name), exported):
+            part.target.fields[name] = exported
     if steps := row.get("export_steps"):
-        _take_steps_out(reading, part, name, steps)
+        _take_export_steps(reading, part, name, steps)
 
 
-def _take_steps(reading: _Reading, part: _Part, name: str, text: str) -> None:
+def _take_import_steps(reading: _Reading, part: _Part, name: str, text: str) -> None:
+    """StringToHash, QueryAsLong, or several of them. If one is unknown, the row is a comment."""
     given = [step.strip() for step in re.split(r"[|;,\n]", text) if step.strip()]
-    known = [_IMPORT_STEPS.get(step.rstrip(":").casefold()) for step in given]
-    if None in known:
-        reading.remark(
-            f"{part.entity.name}.{name}: the transformation '{text}' is not known here: it is a"
-            " comment"
-        )
-        reading.keep(FUNCTIONS, part, f"{name} went through {text}")
-        return
-    steps = [step for step in known if step]
-    old = part.draft.transform.get(name)
-    if reading.once(
-        part, f"the transformation of {name}", None if old is None else str(old), str(_one(steps))
-    ):
-        part.draft.transform[name] = _one(steps)
+    steps: list[str] = []
+    for step in given:
+        ours = _IMPORT_STEPS.get(step.rstrip(":").casefold())
+        if ours is None:
+            field_name = f"{part.entity.name}.{name}"
+            reading.remark(say("setup.unknown_steps", field=field_name, steps=text))
+            reading.keep(FUNCTIONS, part, f"{name} went through {text}")
+            return
+        steps.append(ours)
+    written = _step_or_list(steps)
+    key = say("setup.key.steps", field=name)
+    if reading.once(part, key, _as_text(part.draft.transform.get(name)), str(written)):
+        part.draft.transform[name] = written
 
 
-def _take_steps_out(reading: _Reading, part: _Part, name: str, text: str) -> None:
-    """FixedValueAsString:<value>, RemovePrefix:<prefix>, StringToInteger; several with |
-    between.
-    """
-    found = [_step_out(step.strip()) for step in re.split(r"[|\n]", text) if step.strip()]
-    steps = [step for step in found if step is not None]
-    begins_later = any(step[0] == "constant" for step in steps[1:])
-    if None in found or not steps or begins_later or name == "SyncReference":
-        why = (
-            "goes as it is, by it the answer is bound"
-            if name == "SyncReference"
-            else f"'{text}' is not known here"
-        )
-        reading.remark(
-            f"{part.entity.name}.{name}: its transformation for the export is a comment: {why}"
-        )
+def _take_export_steps(reading: _Reading, part: _Part, name: str, text: str) -> None:
+    """FixedValueAsString:<value>, RemovePrefix:<prefix>, StringToInteger, separated by |."""
+    given = [_export_step(step.strip()) for step in re.split(r"[|\n]", text) if step.strip()]
+    steps = [step for step in given if step is not None]
+    # A constant makes a new value, so it can only be the first step.
+    has_late_constant = any(step[0] == "constant" for step in steps[1:])
+    is_unknown = None in given or not steps or has_late_constant
+    if is_unknown or name == "SyncReference":
+        key = "setup.unknown_export_steps"
+        if name == "SyncReference":
+            key = "setup.reference_not_transformed"
+        reading.remark(say(key, field=f"{part.entity.name}.{name}", steps=text))
         reading.keep(EXPORT_STEPS, part, f"{name} went through {text}", in_export=True)
         return
-    old = part.target.transform.get(name)
-    if reading.once(
-        part,
-        f"the export's transformation of {name}",
-        None if old is None else str(old),
-        str(steps),
-    ):
+    key = say("setup.key.export_steps", field=name)
+    if reading.once(part, key, _as_text(part.target.transform.get(name)), str(steps)):
         part.target.transform[name] = steps
 
 
-def _step_out(text: str) -> DraftStep | None:
+def _as_text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _export_step(text: str) -> DraftStep | None:
     name, _, argument = text.partition(":")
     match name.strip().casefold():
         case "stringtointeger" if not argument.strip():
@@ -302,7 +308,7 @@ def _step_out(text: str) -> DraftStep | None:
     return None
 
 
-def _one(steps: list[str]) -> str | list[str]:
+def _step_or_list(steps: list[str]) -> str | list[str]:
     return steps[0] if len(steps) == 1 else steps
 
 
@@ -311,38 +317,36 @@ def _one(steps: list[str]) -> str | list[str]:
 
 
 def _take_filter(reading: _Reading, row: VendorRow) -> None:
+    """A row gives an entity a condition, or a query in place of its table, or both."""
     if not row.get("where") and not row.get("query"):
-        reading.remark(
-            f"IntegratorImportFilter: the row of {row.get('entity')} has neither filter nor query"
-        )
+        reading.remark(say("setup.empty_filter", entity=row.get("entity")))
         return
     part = reading.part("IntegratorImportFilter", _of_the_only_system(reading, row))
     if part is None:
         return
-    if (query := row.get("query")) and reading.once(
-        part, "CustomQuery", part.draft.query, query.rstrip("; \n"), is_name=False
-    ):
-        part.draft.query = query.rstrip("; \n")
+    if query := row.get("query"):
+        query = query.rstrip("; \n")
+        if reading.once(part, "CustomQuery", part.draft.query, query, is_name=False):
+            part.draft.query = query
     if where := row.get("where"):
+        # The vendor's machine joins the filter to a query, so people begin it with WHERE or AND.
         bare = re.sub(r"(?i)^(where|and)\b\s*", "", where)
         if bare != where:
-            reading.remark(
-                f"{part.entity.name}: '{where.split()[0]}' before its AdditionalFilter is taken off"
-            )
+            word = where.split()[0]
+            reading.remark(say("setup.word_taken_off", entity=part.entity.name, word=word))
         if reading.once(part, "AdditionalFilter", part.draft.where, bare, is_name=False):
             part.draft.where = bare
 
 
 def _of_the_only_system(reading: _Reading, row: VendorRow) -> VendorRow:
-    """A filter without a system goes to the CRM where only the CRM maps the entity."""
+    """The row, with the CRM as its system where it names none and only the CRM maps the entity."""
     entity = _entity(row.get("entity") or "")
-    systems = {system for name, system in reading.parts if entity and name == entity.name}
-    if row.get("system") or entity is None or systems != {"crm"} or row.get("query"):
+    if entity is None or row.get("system") or row.get("query"):
         return row
-    reading.remark(
-        f"{entity.name}: its filter names no system; only the CRM maps the entity, so it is the"
-        " CRM's"
-    )
+    systems = {system for name, system in reading.parts if name == entity.name}
+    if systems != {"crm"}:
+        return row
+    reading.remark(say("setup.filter_of_crm", entity=entity.name))
     return {**row, "system": "crm"}
 
 
@@ -351,232 +355,254 @@ def _of_the_only_system(reading: _Reading, row: VendorRow) -> VendorRow:
 
 
 def _take_setting(reading: _Reading, row: VendorRow) -> None:
-    r"""A key is `DateFormat`, `Crm\DateFormat`, `DataFormat\DateFormat`; without Crm\ it is the
-    ERP's.
-    """
-    words = [
-        word for text in (row.get("section"), row.get("key")) if text for word in text.split("\\")
-    ]
+    """A row sets a format of the import or the export. Other settings are kept as comments."""
+    system, key = _system_and_key(row)
+    if not key or system not in SYSTEMS:
+        reading.keep_homeless("IntegratorSystemSetting", row)
+        return
+    value = row.get("value")
+    if value and _take_export_format(reading, system, key, value):
+        return
+    formats = reading.formats.setdefault(system, {})
+    if not value:
+        _keep_setting(reading, system, SETTINGS, f"{key} is empty")
+        return
+    note = f"{key} = {value}"
+    format_key = _FORMATS.get(key.casefold())
+    if format_key is None:
+        _keep_setting(reading, system, SETTINGS, note)
+        return
+    first = formats.setdefault(format_key, value)
+    if first != value:
+        reading.remark(say("setup.setting_twice", key=key, system=system, old=first, new=value))
+        _keep_setting(reading, system, CONTRADICTIONS, note)
+
+
+def _system_and_key(row: VendorRow) -> tuple[str, str]:
+    r"""The key is `DateFormat`, `Crm\DateFormat` or `DataFormat\DateFormat`, the ERP's if bare."""
+    texts = [text for text in (row.get("section"), row.get("key")) if text]
+    words = [word for text in texts for word in text.split("\\")]
     systems = [word.casefold() for word in words if word.casefold() in SYSTEMS]
     system = systems[0] if systems else (row.get("system") or "erp").casefold()
     key = "\\".join(word for word in words if word.casefold() not in (*SYSTEMS, "dataformat"))
-    if not key or system not in SYSTEMS:
-        reading.kept[UNKNOWN] += 1
-        reading.homeless.append(f"IntegratorSystemSetting: {_row_in_words(row)}")
-        return
-    value, place = row.get("value"), _FORMATS.get(key.casefold())
-    if value and _take_export_format(reading, system, key, value):
-        return
-    known = reading.formats.setdefault(system, {})
-    if place and value and known.setdefault(place, value) == value:
-        return
-    if place and value:
-        reading.remark(
-            f"{key} of {system} is {known[place]} in one row and {value} in another: the first"
-            " counts"
-        )
-    reading.kept[CONTRADICTIONS if place and value else SETTINGS] += 1
-    said = f"= {value}" if value else "is empty"
-    reading.setting_notes.setdefault(system, []).append(f"{key} {said}")
+    return system, key
+
+
+def _keep_setting(reading: _Reading, system: str, kind: str, note: str) -> None:
+    """Keeps a setting as a comment beside its source."""
+    reading.kept[kind] += 1
+    reading.setting_notes.setdefault(system, []).append(note)
 
 
 def _take_export_format(reading: _Reading, system: str, key: str, value: str) -> bool:
-    """Whether the setting has its place in the export's formats."""
-    place = _EXPORT_FORMATS.get(key.casefold())
-    if place is None:
+    """Whether the setting is a format of the export that kimo.yaml can hold."""
+    format_key = _EXPORT_FORMATS.get(key.casefold())
+    if format_key is None:
         return False
-    known = _WORDS_OF.get(place)
-    fits = _is_fitting(place, value) if known is None else value.casefold() in known
-    if not fits:
-        reading.remark(
-            f"{key} of {system} is {_cut(value)}, which is not known here: it is a comment"
-        )
+    words = _ALLOWED_WORDS.get(format_key)
+    if not _is_allowed(format_key, value):
+        shown = _cut(value)
+        reading.remark(say("setup.unknown_setting", key=key, system=system, value=shown))
         return False
-    meant = value if known is None else known[value.casefold()]
-    formats = reading.export_formats.setdefault(system, {})
-    if meant is not None and formats.setdefault(place, meant) != meant:
-        reading.remark(
-            f"{key} of {system} is {formats[place]} in one row and {value} in another: the first"
-            " counts"
-        )
-        reading.kept[CONTRADICTIONS] += 1
-        reading.setting_notes.setdefault(system, []).append(f"{key} = {value}")
+    ours = words[value.casefold()] if words else value
+    if ours is None:
+        return True
+    first = reading.export_formats.setdefault(system, {}).setdefault(format_key, ours)
+    if first != ours:
+        reading.remark(say("setup.setting_twice", key=key, system=system, old=first, new=value))
+        _keep_setting(reading, system, CONTRADICTIONS, f"{key} = {value}")
     return True
 
 
-def _is_fitting(place: str, value: str) -> bool:
-    """Whether kimo.yaml would take it."""
+def _is_allowed(format_key: str, value: str) -> bool:
+    """Whether it is one of the vendor's words, or else a value that kimo.yaml takes unchanged."""
+    if format_key in _ALLOWED_WORDS:
+        return value.casefold() in _ALLOWED_WORDS[format_key]
     try:
-        ExportFormats.model_validate({place: value})
+        ExportFormats.model_validate({format_key: value})
     except ValidationError:
         return False
     return "${" not in value
 
 
-# --- what becomes of it
+# --- the draft
 # -------------------------------------------------------------------------------------
 
 
 def _export(reading: _Reading, sources: Mapping[str, DraftSource]) -> DraftExport:
-    """There is one export: the ERP's, or the CRM's where only that is written to. What else is said
-    becomes comments.
+    """The export: the ERP's, or the CRM's where only that is exported to.
+
+    There is only one, so the rows of the other system become comments.
     """
     catalog = load_catalog()
     order = [name for head in catalog.sent_to_erp for name in (head, *catalog.sent_with(head))]
-    exported = {key: part for key, part in reading.parts.items() if part.is_exported}
-    system = next((one for one in SYSTEMS if any(of == one for _, of in exported)), SYSTEMS[0])
-    export = DraftExport(system)
+    exported = [part for part in reading.parts.values() if part.is_exported]
+    systems = {part.system for part in exported}
+    system = next((name for name in SYSTEMS if name in systems), SYSTEMS[0])
     is_named = not sources or system in sources
-    for (name, of), part in sorted(exported.items(), key=lambda item: item[0][0]):
+    targets: dict[str, DraftTarget] = {}
+    for part in sorted(exported, key=lambda part: part.entity.name):
+        name = part.entity.name
         if name not in order:
-            _keep_export(reading, part, f"{name} is never sent to the ERP by Kimo")
-        elif of != system or not is_named:
-            _keep_export(
-                reading,
-                part,
-                f"{name} would go to the {of.upper()}, and the export goes to one source",
-            )
+            _keep_export(reading, part, say("setup.never_sent", entity=name))
+        elif part.system != system or not is_named:
+            other = part.system.upper()
+            _keep_export(reading, part, say("setup.other_source", entity=name, system=other))
         else:
-            export.entities[name] = _settled(part)
-    for head in catalog.sent_to_erp:
-        parts = [part for part in catalog.sent_with(head) if part in export.entities]
-        if parts and head not in export.entities:
-            alone = " and ".join(parts)
-            reading.remark(
-                f"{head} is exported as well, into the table of its name: {alone} would not go"
-                " alone"
-            )
-            export.entities[head] = DraftTarget()
-    export.entities = {name: export.entities[name] for name in order if name in export.entities}
+            targets[name] = _simplified_target(part)
+    _add_heads(reading, targets)
+    export = DraftExport(system)
+    export.entities = {name: targets[name] for name in order if name in targets}
     export.formats = _formats_of_export(reading, system if is_named else None)
     return export
 
 
+def _add_heads(reading: _Reading, targets: dict[str, DraftTarget]) -> None:
+    """Adds the head of each part that is exported: Kimo sends a part only with its head."""
+    catalog = load_catalog()
+    for head in catalog.sent_to_erp:
+        parts = [name for name in catalog.sent_with(head) if name in targets]
+        if parts and head not in targets:
+            names = say("setup.and").join(parts)
+            reading.remark(say("setup.head_exported", entity=head, parts=names))
+            targets[head] = DraftTarget()
+
+
 def _formats_of_export(reading: _Reading, system: str | None) -> dict[str, str | bool]:
-    """The system's; those of another one are kept as comments."""
+    """The formats of the system; those of the other one are kept as comments."""
     for other, formats in reading.export_formats.items():
-        if other != system:
-            reading.kept[SETTINGS] += len(formats)
-            reading.setting_notes.setdefault(other, []).extend(
-                f"export.formats.{key} = {v}" for key, v in formats.items()
-            )
+        if other == system:
+            continue
+        for key, value in formats.items():
+            _keep_setting(reading, other, SETTINGS, f"export.formats.{key} = {value}")
     return reading.export_formats.get(system or "", {})
 
 
-def _settled(part: _Part) -> DraftTarget:
-    target, entity = part.target, part.entity
-    target.table = None if target.table == entity.name else target.table
-    in_order = {one: target.fields[one] for one in entity.fields if one in target.fields}
-    target.fields = {
-        one: column for one, column in in_order.items() if column.casefold() != one.casefold()
-    }
+def _simplified_target(part: _Part) -> DraftTarget:
+    """The target without names that are the entity's own."""
+    target = part.target
+    if target.table == part.entity.name:
+        target.table = None
+    target.fields = _renamed_fields(part.entity, target.fields)
     return target
 
 
-def _keep_export(reading: _Reading, part: _Part, why: str) -> None:
-    reading.remark(f"{why}: what its rows say of an export is kept as a comment")
+def _renamed_fields(entity: Entity, fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields whose column has another name, in the catalogue's order."""
+    renamed = {}
+    for name in entity.fields:
+        if name in fields and fields[name].casefold() != name.casefold():
+            renamed[name] = fields[name]
+    return renamed
+
+
+def _keep_export(reading: _Reading, part: _Part, remark: str) -> None:
+    """Keeps the rows for the export as a comment beside the entity."""
+    reading.remark(remark)
     target = part.target
-    said = [f"to {target.table}"] if target.table else []
-    said += [f"{one} as {column}" for one, column in target.fields.items()]
-    said += [f"{one} through {steps}" for one, steps in target.transform.items()]
-    reading.kept[EXPORT] += len(said)
-    part.draft.notes += [f"export: {', '.join(said)}", *target.notes]
+    notes = []
+    if target.table:
+        notes.append(f"to {target.table}")
+    notes += [f"{name} as {column}" for name, column in target.fields.items()]
+    notes += [f"{name} through {steps}" for name, steps in target.transform.items()]
+    reading.kept[EXPORT] += len(notes)
+    part.draft.notes += [f"export: {', '.join(notes)}", *target.notes]
 
 
 def _entities(reading: _Reading, sources: Mapping[str, DraftSource]) -> list[DraftEntity]:
-    found: dict[str, DraftEntity] = {}
-    apart: list[DraftEntity] = []
-    for (name, system), part in sorted(
-        reading.parts.items(), key=lambda item: SYSTEMS.index(item[0][1])
-    ):
+    """The imported entities, each with a mapping per system; at the end those without a source."""
+    mapped: dict[str, DraftEntity] = {}
+    without_source: list[DraftEntity] = []
+    for part in sorted(reading.parts.values(), key=lambda part: SYSTEMS.index(part.system)):
+        name, system = part.entity.name, part.system
         if part.entity.direction == "export" or not part.is_imported:
-            _send_home(reading, part)
+            _keep_at_end(reading, part)
             continue
-        _settle(reading, part)
+        _simplify_mapping(reading, part)
         if sources and system not in sources:
             reading.remark(
-                f"{name} comes from the {system.upper()}, which no --{system}-url names: it is a"
-                " comment"
+                say("setup.source_not_named", entity=name, system=system.upper(), option=system)
             )
             doubt = f"it comes from the {system.upper()}, which is not among `sources`"
-            apart.append(DraftEntity(name, [part.draft], doubt=doubt))
-        elif name in found:
-            found[name].mappings.append(part.draft)
+            without_source.append(DraftEntity(name, [part.draft], doubt=doubt))
+        elif name in mapped:
+            mapped[name].mappings.append(part.draft)
         else:
-            found[name] = DraftEntity(name, [part.draft])
-    return [*found.values(), *apart]
+            mapped[name] = DraftEntity(name, [part.draft])
+    return [*mapped.values(), *without_source]
 
 
-def _send_home(reading: _Reading, part: _Part) -> None:
-    """What is not imported goes to the file's end: entities that are exported only, filters of
-    entities nobody maps.
+def _keep_at_end(reading: _Reading, part: _Part) -> None:
+    """Keeps the rows of an entity that is not imported as a comment at the file's end.
+
+    Those are entities that are only exported, and filters of entities that no row maps.
     """
-    draft, name = part.draft, part.entity.name
-    said = [f"table {draft.table}"] if draft.table else []
-    said += [f"{one} from {column}" for one, column in draft.fields.items()]
-    said += [f"{one} through {steps}" for one, steps in draft.transform.items()]
-    said += [f"CustomQuery {draft.query}"] if draft.query else []
-    said += [f"AdditionalFilter {draft.where}"] if draft.where else []
-    if said or draft.notes or not part.is_exported:
-        reading.homeless.append(
-            f"{name} ({part.system}): {'; '.join([*said, *draft.notes]) or 'nothing'}"
-        )
-    if part.entity.direction == "export" and said:
-        reading.remark(
-            f"{name} is only exported to the ERP: what its rows say of an import is kept at the"
-            " file's end"
-        )
-    elif draft.where:
+    name, notes = part.entity.name, _import_notes(part.draft)
+    if notes or part.draft.notes or not part.is_exported:
+        text = "; ".join([*notes, *part.draft.notes]) or "nothing"
+        reading.homeless.append(f"{name} ({part.system}): {text}")
+    if part.entity.direction == "export" and notes:
+        reading.remark(say("setup.only_exported", entity=name))
+    elif part.draft.where:
         reading.kept[UNKNOWN] += 1
-        reading.remark(
-            f"IntegratorImportFilter has a filter for {name}, which nothing maps: kept at the"
-            " file's end"
-        )
+        reading.remark(say("setup.filter_without_mapping", entity=name))
 
 
-def _settle(reading: _Reading, part: _Part) -> None:
-    draft, name = part.draft, part.entity.name
-    where = f"{name} ({part.system})" if part.system != "erp" else name
+def _import_notes(draft: DraftMapping) -> list[str]:
+    """The rows for the import in the words of a comment."""
+    notes = []
+    if draft.table:
+        notes.append(f"table {draft.table}")
+    notes += [f"{name} from {column}" for name, column in draft.fields.items()]
+    notes += [f"{name} through {steps}" for name, steps in draft.transform.items()]
+    if draft.query:
+        notes.append(f"CustomQuery {draft.query}")
+    if draft.where:
+        notes.append(f"AdditionalFilter {draft.where}")
+    return notes
+
+
+def _simplify_mapping(reading: _Reading, part: _Part) -> None:
+    """Leaves out names that are the entity's own, and joins query and filter to one query."""
+    draft = part.draft
     if not part.is_named and not draft.query:
-        reading.remark(
-            f"{where}: no row names its table, only fields: the table of the entity's name is taken"
-        )
+        reading.remark(say("setup.no_table_named", subject=part.subject))
     if draft.query and draft.table:
         draft.notes.append(f"CustomQuery takes the place of table {draft.table}")
         draft.table = None
     if draft.query and draft.where:
-        reading.remark(
-            f"{where}: has CustomQuery and AdditionalFilter: the filter is put around the query"
-        )
+        # In kimo.yaml `where` goes with a table only.
+        reading.remark(say("setup.filter_around_query", subject=part.subject))
         draft.query = f"SELECT * FROM (\n{draft.query}\n) kimo_filtered WHERE {draft.where}"
         draft.where = None
-    if draft.table == name:
+    if draft.table == part.entity.name:
         draft.table = None
-    in_order = {one: draft.fields[one] for one in part.entity.fields if one in draft.fields}
-    draft.fields = {
-        one: column for one, column in in_order.items() if column.casefold() != one.casefold()
-    }
+    draft.fields = _renamed_fields(part.entity, draft.fields)
 
 
 def _with_settings(reading: _Reading, sources: Mapping[str, DraftSource]) -> dict[str, DraftSource]:
-    return {
-        name: DraftSource(source.url, reading.formats.get(name, {}), _setting_notes(reading, name))
-        for name, source in sources.items()
-    }
+    """The sources with the formats and the comments of the vendor's settings."""
+    drafts = {}
+    for name, source in sources.items():
+        formats = reading.formats.get(name, {})
+        drafts[name] = DraftSource(source.url, formats, _setting_notes(reading, name))
+    return drafts
 
 
 def _setting_notes(reading: _Reading, system: str) -> list[str]:
     return [f"IntegratorSystemSetting {note}" for note in reading.setting_notes.get(system, ())]
 
 
+# The lines that open the file.
+_HEAD = """\
+Written by `kimo mapping pull` from {address}.
+Yours to change: docs/mapping.md explains every key, `kimo check` holds it against the live\
+ source."""
+
+
 def _head(tables: VendorTables, reading: _Reading, sources: Mapping[str, DraftSource]) -> list[str]:
-    head = [
-        f"Written by `kimo mapping pull` from {tables.place}.",
-        (
-            "Yours to change: docs/mapping.md explains every key, `kimo check` holds it against the"
-            " live source."
-        ),
-    ]
+    """The comments that open the file. Formats of sources it does not hold are named here."""
+    head = _HEAD.format(address=tables.address).split("\n")
     if not sources:
         head += ["", "kimo.yaml names this file:  mapping: <this file>"]
     for system, formats in reading.formats.items():
@@ -586,28 +612,37 @@ def _head(tables: VendorTables, reading: _Reading, sources: Mapping[str, DraftSo
 
 
 def formats_in_words(formats: Mapping[str, str]) -> str:
-    return f"formats: {{{', '.join(f'{key}: {value!r}' for key, value in formats.items())}}}"
+    """The formats as a line of kimo.yaml."""
+    pairs = ", ".join(f"{key}: {value!r}" for key, value in formats.items())
+    return f"formats: {{{pairs}}}"
 
 
 def _end(reading: _Reading, sources: Mapping[str, DraftSource]) -> list[str]:
-    elsewhere = [system for system in reading.setting_notes if system not in sources]
-    settings = [
-        f"{system}: {note}" for system in elsewhere for note in _setting_notes(reading, system)
-    ]
-    kept = [*reading.homeless, *settings]
-    return ["What has no place here (yet):", *kept] if kept else []
+    """The comments that close the file: rows of no entity, settings of sources it does not hold."""
+    kept = list(reading.homeless)
+    for system in reading.setting_notes:
+        if system not in sources:
+            kept += [f"{system}: {note}" for note in _setting_notes(reading, system)]
+    if not kept:
+        return []
+    return ["What has no place here (yet):", *kept]
 
 
 def _entity(name: str) -> Entity | None:
-    by_fold = {known.casefold(): entity for known, entity in load_catalog().entities.items()}
+    """The entity of a name in any case."""
+    entities = load_catalog().entities.values()
+    by_fold = {entity.name.casefold(): entity for entity in entities}
     return by_fold.get(name.casefold())
 
 
 def _field(entity: Entity, name: str) -> str | None:
-    return next((known for known in entity.fields if known.casefold() == name.casefold()), None)
+    """The name of a field, in the catalogue's spelling."""
+    by_fold = {field.casefold(): field for field in entity.fields}
+    return by_fold.get(name.casefold())
 
 
-_WORDS = {
+# Our names of the vendor's columns -> the vendor's.
+_COLUMN_NAMES = {
     "entity": "KimoEntity",
     "field": "KimoField",
     "import_name": "ErpImportName",
@@ -624,16 +659,17 @@ _WORDS = {
 
 
 def _row_in_words(row: VendorRow) -> str:
-    return (
-        ", ".join(f"{_WORDS[key]} {value}" for key, value in row.items() if value is not None)
-        or "an empty row"
-    )
+    parts = [f"{_COLUMN_NAMES[key]} {value}" for key, value in row.items() if value is not None]
+    return ", ".join(parts) or "an empty row"
 
 
 def _hint(close: list[str]) -> str:
-    return f" (nearest: {', '.join(close)})" if close else ""
+    if not close:
+        return ""
+    return say("setup.nearest", names=", ".join(close))
 
 
 def _cut(text: str) -> str:
+    """The text in one short line."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:59]}…"

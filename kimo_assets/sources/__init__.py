@@ -1,3 +1,4 @@
-"""The ERP's side: connecting, finding tables and columns, reading fast. Nothing here knows Kimo's
-tables.
+"""The ERP's side: connecting, finding tables and columns, reading fast.
+
+Nothing here knows Kimo's tables.
 """

@@ -1,4 +1,4 @@
-"""What a source says its columns are: texts, numbers, days. SQLite says nothing that binds it."""
+"""The types of a source's columns: text, number, day. SQLite's declarations bind it to none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,24 +13,22 @@ from kimo_assets.catalog import Entity
 from kimo_assets.config import EntityMapping
 from kimo_assets.sources.selection import Selection, find_table, run_as_is
 
-Sort = Literal["text", "whole", "number", "flag", "day", "bytes", "unknown"]
+TypeFamily = Literal["text", "whole", "number", "flag", "day", "bytes", "unknown"]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """length: the most characters a text may have, None for no limit. name: as the database writes
-    the type.
-    """
+class ColumnType:
+    """name: as the database writes the type. length: of a text, in characters; None: no limit."""
 
-    sort: Sort
+    family: TypeFamily
     name: str = ""
     length: int | None = None
 
 
-UNKNOWN = Kind("unknown")
+UNKNOWN = ColumnType("unknown")
 
-# The first that fits: a flag of some dialects is a whole number too.
-_BY_TYPE: tuple[tuple[type[Any], Sort], ...] = (
+# The first that fits counts: a flag of some dialects is a whole number too.
+_BY_TYPE: tuple[tuple[type[Any], TypeFamily], ...] = (
     (types.Boolean, "flag"),
     (types.Integer, "whole"),
     (types.Numeric, "number"),
@@ -42,7 +40,8 @@ _BY_TYPE: tuple[tuple[type[Any], Sort], ...] = (
     (types.Enum, "text"),
     (types.String, "text"),
 )
-_BY_PYTHON: tuple[tuple[type[Any], Sort], ...] = (
+# The same for drivers that describe a query's columns by Python types (SQL Server's, Oracle's).
+_BY_PYTHON: tuple[tuple[type[Any], TypeFamily], ...] = (
     (bool, "flag"),
     (int, "whole"),
     (float, "number"),
@@ -53,8 +52,8 @@ _BY_PYTHON: tuple[tuple[type[Any], Sort], ...] = (
     (bytes, "bytes"),
     (bytearray, "bytes"),
 )
-# A query's columns as the drivers describe them: PostgreSQL's oids, MySQL's field types.
-_BY_CODE: dict[str, dict[Sort, tuple[int, ...]]] = {
+# The same for drivers that describe them by codes: PostgreSQL's oids, MySQL's field types.
+_BY_CODE: dict[str, dict[TypeFamily, tuple[int, ...]]] = {
     "postgresql": {
         "flag": (16,),
         "whole": (20, 21, 23),
@@ -71,52 +70,54 @@ _BY_CODE: dict[str, dict[Sort, tuple[int, ...]]] = {
         "bytes": (16,),
     },
 }
+_BY_CODE["mariadb"] = _BY_CODE["mysql"]
 
 
-def kinds_of(
+def column_types(
     engine: Engine, connection: Connection, selection: Selection, mapping: EntityMapping
-) -> Mapping[str, Kind]:
-    """The kind of each column of the selection, as far as the database binds itself to one."""
+) -> Mapping[str, ColumnType]:
+    """The type of each column of the selection; none on SQLite, whose columns hold anything."""
     if engine.dialect.name == "sqlite":
         return {}
     if mapping.query:
         return _of_query(connection, selection)
     schema, name = find_table(engine, mapping.table or selection.entity.name)
-    return {
-        found["name"]: _of_type(found["type"], engine)
-        for found in inspect(engine).get_columns(name, schema)
-    }
+    columns = inspect(engine).get_columns(name, schema)
+    return {column["name"]: _of_declaration(column["type"], engine) for column in columns}
 
 
-def _of_type(declared: Any, engine: Engine) -> Kind:
-    sort = next((sort for kind, sort in _BY_TYPE if isinstance(declared, kind)), None)
+def _of_declaration(declared: Any, engine: Engine) -> ColumnType:
+    families = (family for type_, family in _BY_TYPE if isinstance(declared, type_))
+    family: TypeFamily = next(families, "unknown")
     try:
         name = declared.compile(engine.dialect)
     except Exception:  # a type that SQLAlchemy can read and not write
         name = type(declared).__name__
-    return Kind(
-        sort or "unknown", name, getattr(declared, "length", None) if sort == "text" else None
-    )
+    length = None
+    if family == "text":
+        length = getattr(declared, "length", None)
+    return ColumnType(family, name, length)
 
 
-def _of_query(connection: Connection, selection: Selection) -> dict[str, Kind]:
-    result = run_as_is(
-        connection, f"SELECT * FROM ({selection.statement}\n) kimo_source WHERE 1 = 0"
-    )
+def _of_query(connection: Connection, selection: Selection) -> dict[str, ColumnType]:
+    """The types as the driver describes the query's columns, without reading a row."""
+    query = f"SELECT * FROM ({selection.statement}\n) kimo_source WHERE 1 = 0"
+    result = run_as_is(connection, query)
     try:
-        described = result.cursor.description if result.cursor else ()
-        codes = _BY_CODE.get(
-            "mysql" if connection.dialect.name == "mariadb" else connection.dialect.name, {}
-        )
-        return {column[0]: Kind(_sort(column[1], codes)) for column in described or ()}
+        description = result.cursor.description if result.cursor else None
+        codes = _BY_CODE.get(connection.dialect.name, {})
+        columns = description or ()
+        return {column[0]: ColumnType(_family(column[1], codes)) for column in columns}
     finally:
         result.close()
 
 
-def _sort(code: Any, codes: Mapping[Sort, tuple[int, ...]]) -> Sort:
+def _family(code: Any, codes: Mapping[TypeFamily, tuple[int, ...]]) -> TypeFamily:
+    families: Any = (family for family, members in codes.items() if code in members)
     if isinstance(code, type):
-        return next((sort for python, sort in _BY_PYTHON if issubclass(code, python)), "unknown")
-    return next((sort for sort, known in codes.items() if code in known), "unknown")
+        families = (family for type_, family in _BY_PYTHON if issubclass(code, type_))
+    family: TypeFamily = next(families, "unknown")
+    return family
 
 
 def unique_keys(engine: Engine, entity: Entity, mapping: EntityMapping) -> list[frozenset[str]]:
@@ -126,18 +127,19 @@ def unique_keys(engine: Engine, entity: Entity, mapping: EntityMapping) -> list[
     schema, name = find_table(engine, mapping.table or entity.name)
     inspector = inspect(engine)
     keys = [inspector.get_pk_constraint(name, schema).get("constrained_columns") or []]
-    # Of several columns only a primary key: a unique constraint lets rows be equal where a part is
-    # NULL.
-    keys += [found["column_names"] for found in _unique_constraints(inspector, name, schema)]
+    keys += _unique_columns(inspector, name, schema)
     return [frozenset(column.casefold() for column in key) for key in keys if key]
 
 
-def _unique_constraints(inspector: Any, name: str, schema: str | None) -> list[Any]:
+def _unique_columns(inspector: Any, name: str, schema: str | None) -> list[list[str]]:
+    """The unique constraints of one column.
+
+    Of several columns only a primary key will do: a unique constraint lets rows be equal where a
+    part of it is NULL.
+    """
     try:
-        return [
-            found
-            for found in inspector.get_unique_constraints(name, schema)
-            if len(found["column_names"]) == 1
-        ]
+        constraints = inspector.get_unique_constraints(name, schema)
     except NotImplementedError:
         return []
+    keys = [constraint["column_names"] for constraint in constraints]
+    return [key for key in keys if len(key) == 1]

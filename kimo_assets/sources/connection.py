@@ -1,6 +1,4 @@
-"""Connecting to an integration database, and saying in one line what is wrong with it, without its
-password.
-"""
+"""Connecting to an integration database, and its errors: one line each, without a password."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +26,7 @@ from kimo_assets.errors import (
     TransientSourceError,
 )
 from kimo_assets.sources.session import connect_arguments, is_lock_timeout, session_statements
+from kimo_assets.texts import say
 
 # Where an engine remembers how long its statements wait for a lock.
 _LOCK_TIMEOUT = "kimo_lock_timeout_s"
@@ -35,8 +34,7 @@ _LOCK_TIMEOUT = "kimo_lock_timeout_s"
 # The engine's execution option that holds the source's `reader` of kimo.yaml.
 READER = "kimo_reader"
 
-
-# What a URL means that names no driver.
+# A URL's scheme -> the driver that we install for it, where the URL names none.
 _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
@@ -44,43 +42,58 @@ _DRIVERS = {
     "mariadb": "mariadb+pymysql",
 }
 
-# The extra that brings a dialect's driver.
+# A dialect -> the extra of this package that installs its driver.
 _EXTRAS = {"mysql": "mysql", "mariadb": "mysql", "mssql": "mssql", "oracle": "oracle"}
 
 
 def open_source(name: str, config: SourceConfig, *, writable: bool = False) -> Engine:
-    """An engine on the source; nothing is connected yet. Raises: PermanentSourceError when a driver
-    is missing.
+    """An engine on the source, not connected yet. Raises: PermanentSourceError without a driver.
 
-    writable: for SQLite, whose files are otherwise opened so that nothing can change them.
+    writable: for SQLite, whose files are otherwise opened read-only.
     """
     url = config.sqlalchemy_url
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        # Never `rwc`: a wrong path must not leave an empty database behind.
-        file = quote(url.database, safe="/:\\")
-        url = url.set(database=f"file:{file}").update_query_dict(
-            {"mode": "rw" if writable else "ro", "uri": "true"}
-        )
+    pool: dict[str, Any] = {}
+    if _names_database(url):
+        # Each reader needs a connection. How many readers there are is decided elsewhere.
+        pool = {"max_overflow": -1}
+        if url.get_backend_name() == "sqlite":
+            url = _of_existing_file(url, writable=writable)
     try:
         engine = create_engine(
             url,
             connect_args=connect_arguments(url, config.lock_timeout_s),
-            # As many connections as there are readers: how many these are is decided elsewhere.
-            **({} if url.database in (None, "", ":memory:") else {"max_overflow": -1}),
             execution_options={_LOCK_TIMEOUT: config.lock_timeout_s, READER: config.reader},
+            **pool,
         )
     except (NoSuchModuleError, ImportError) as error:
-        extra = _EXTRAS.get(url.get_backend_name())
-        how = f": pip install 'kimo_assets[{extra}]'" if extra else ""
-        raise PermanentSourceError(
-            f"source '{name}': no driver for {url.drivername} ({error}). Install it{how}."
-        ) from None
+        raise _no_driver(name, url, error) from None
     if statements := session_statements(engine.dialect.name, config.lock_timeout_s):
         event.listen(engine, "connect", partial(_begin_session, statements))
     if engine.dialect.driver == "mysqldb":
         event.listen(engine, "connect", _dates_as_written)
     return engine
+
+
+def _names_database(url: URL) -> bool:
+    return url.database not in (None, "", ":memory:")
+
+
+def _of_existing_file(url: URL, *, writable: bool) -> URL:
+    """A SQLite URL that opens the file only where it exists.
+
+    Never `rwc`: a wrong path must not leave an empty database behind.
+    """
+    file = quote(url.database or "", safe="/:\\")
+    mode = "rw" if writable else "ro"
+    return url.set(database=f"file:{file}").update_query_dict({"mode": mode, "uri": "true"})
+
+
+def _no_driver(name: str, url: URL, error: Exception) -> PermanentSourceError:
+    extra = _EXTRAS.get(url.get_backend_name())
+    key = "sources.no_driver_extra" if extra else "sources.no_driver"
+    message = say(key, source=name, driver=url.drivername, error=error, extra=extra)
+    return PermanentSourceError(message)
 
 
 def _begin_session(statements: Sequence[str], connection: Any, _record: Any) -> None:
@@ -91,10 +104,8 @@ def _begin_session(statements: Sequence[str], connection: Any, _record: Any) -> 
     connection.commit()
 
 
-def _dates_as_written(connection, _record) -> None:  # type: ignore[no-untyped-def]
-    """mysqlclient would take the impossible date 0000-00-00 for no value; pymysql, and we,
-    do not.
-    """
+def _dates_as_written(connection: Any, _record: Any) -> None:
+    """Keeps the impossible date 0000-00-00 a text, as pymysql does: mysqlclient makes it NULL."""
     timestamp, day, moment = 7, 10, 12  # of MySQL's protocol
     connection.converter |= {
         day: partial(_parsed_or_text, date.fromisoformat),
@@ -112,8 +123,9 @@ def _parsed_or_text(parse: Callable[[str], date], text: str) -> date | str:
 
 @contextmanager
 def connected(engine: Engine) -> Iterator[Connection]:
-    """A connection, given back to the pool unless it was lost. Errors are the caller's to turn, by
-    `source_errors`.
+    """A connection, returned to the pool unless it was lost.
+
+    The caller translates errors with `source_errors`.
     """
     connection = engine.connect()
     try:
@@ -127,9 +139,7 @@ def connected(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def source_errors(name: str, engine: Engine) -> Iterator[None]:
-    """Turns whatever a driver raises into a SourceError of one line; the URL's password is masked
-    in it.
-    """
+    """Translates a driver's errors to SourceErrors of one line, with the password masked."""
     try:
         yield
     except SourceError as error:
@@ -138,39 +148,50 @@ def source_errors(name: str, engine: Engine) -> Iterator[None]:
     except SQLAlchemyError as error:
         raise _as_source_error(name, engine, error) from None
     except Exception as error:
-        if isinstance(error, engine.dialect.dbapi.Error):  # type: ignore[union-attr]
+        # Readers also use the driver itself, whose errors SQLAlchemy does not wrap.
+        if isinstance(error, _driver_of(engine).Error):
             raise _as_source_error(name, engine, error) from None
         raise
 
 
+def _driver_of(engine: Engine) -> Any:
+    """The driver's module (PEP 249)."""
+    return engine.dialect.dbapi
+
+
 def _as_source_error(name: str, engine: Engine, error: Exception) -> SourceError:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    # PostgreSQL points at the place with a caret on a line of its own.
+    """The error in one line, in the class that tells whether trying again may help."""
+    cause: BaseException = error
+    if isinstance(error, DBAPIError) and error.orig:
+        cause = error.orig
+    # PostgreSQL points at the position with a caret on a line of its own.
     text = " ".join(str(cause).split()).removesuffix(" ^")
-    kind = _kind(engine, error, cause, text)
-    if kind is TableLockedError:
-        text += (
-            f"; waited {engine.get_execution_options()[_LOCK_TIMEOUT]:g} s"
-            f" (sources.{name}.lock_timeout_s)"
-        )
-    made = kind(f"source '{name}' ({address(engine)}): {without_secrets(text, [engine.url])}")
-    made.source = name
-    made.said_by_database = isinstance(made, PermanentSourceError)
-    return made
+    error_class = _class_of(engine, error, cause, text)
+    if error_class is TableLockedError:
+        waited_s = engine.get_execution_options()[_LOCK_TIMEOUT]
+        text = say("sources.lock_waited", error=text, seconds=waited_s, source=name)
+    masked = without_secrets(text, [engine.url])
+    message = say("sources.error", source=name, address=address(engine), error=masked)
+    source_error = error_class(message)
+    source_error.source = name
+    source_error.said_by_database = error_class is PermanentSourceError
+    return source_error
 
 
-def _kind(engine: Engine, error: Exception, cause: BaseException, text: str) -> type[SourceError]:
+def _class_of(
+    engine: Engine, error: Exception, cause: BaseException, text: str
+) -> type[SourceError]:
     if is_lock_timeout(engine.dialect.name, text):
         return TableLockedError
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    unreachable = isinstance(cause, _operational_errors(engine)) and _is_connection_trouble(text)
-    return TransientSourceError if lost or unreachable else PermanentSourceError
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return TransientSourceError
+    if isinstance(cause, _operational_errors(engine)) and _is_connection_trouble(text):
+        return TransientSourceError
+    return PermanentSourceError
 
 
 def address(engine: Engine) -> str:
-    """Where the source is, without its password: that may also stand among a URL's parameters,
-    which are left out.
-    """
+    """The source's address without its parameters, because one may be a password too."""
     if engine.dialect.name == "sqlite":
         return f"sqlite:///{unquote((engine.url.database or '').removeprefix('file:'))}"
     return engine.url.set(query={}).render_as_string(hide_password=True)
@@ -180,27 +201,23 @@ _SECRET = re.compile(r"(?i)\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;&\s]*)")
 
 
 def without_secrets(text: str, urls: Iterable[URL]) -> str:
-    """The text with the passwords of the URLs masked, and whatever is called one in a connection
-    string.
-    """
+    """The text with the URLs' passwords masked, and `pwd=...` of any connection string."""
     for url in urls:
-        found = [
-            secret
-            for _, secret in _SECRET.findall(
-                unquote_plus(url.render_as_string(hide_password=False))
-            )
-        ]
-        for secret in filter(None, [str(url.password or ""), *found]):
+        # ODBC's connection string stands encoded in a parameter: odbc_connect=DRIVER%3D...
+        decoded = unquote_plus(url.render_as_string(hide_password=False))
+        secrets = [str(url.password or ""), *(secret for _, secret in _SECRET.findall(decoded))]
+        for secret in filter(None, secrets):
             text = text.replace(secret, "***")
     return _SECRET.sub(r"\1=***", text)
 
 
 def _operational_errors(engine: Engine) -> tuple[type[Exception], ...]:
-    """Errors of the driver that tell of the connection rather than of the statement."""
-    driver = engine.dialect.dbapi
-    return (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError)  # type: ignore[union-attr]
+    """The classes of errors that may be about the connection rather than the statement."""
+    driver = _driver_of(engine)
+    return (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError)
 
 
+# Words of messages about a connection. Trying again may help.
 _TROUBLE = (
     "connect",
     "timeout",
@@ -212,9 +229,8 @@ _TROUBLE = (
     "starting up",
 )
 
-
-# A server that answers so will answer so again.
-_WRONG = (
+# Words of messages that a server repeats until somebody changes something.
+_PERMANENT = (
     "password",
     "authentication",
     "access denied",
@@ -227,4 +243,6 @@ _WRONG = (
 
 def _is_connection_trouble(text: str) -> bool:
     folded = text.casefold()
-    return not any(word in folded for word in _WRONG) and any(word in folded for word in _TROUBLE)
+    if any(word in folded for word in _PERMANENT):
+        return False
+    return any(word in folded for word in _TROUBLE)

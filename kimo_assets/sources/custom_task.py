@@ -1,7 +1,7 @@
-"""The custom task (fact sheet, section 5): a program of the company's that prepares data at the ERP
-before they are read.
+"""The custom task (fact sheet, section 5): the company's program that prepares the ERP's data.
 
-No shell reads its command. It is given a limit, and what it started ends with it when that is over.
+It runs before the data are read, without a shell, within a time limit. When it is over that limit,
+it and everything it started are killed.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -23,16 +23,17 @@ import psutil
 
 from kimo_assets.config import CustomTaskConfig
 from kimo_assets.errors import CustomTaskError
+from kimo_assets.texts import say
 
 _TAIL_LINES = 5
 _LINE_CHARS = 2_000
-# A task that says more than this is not quoted further: every line is an event of the run.
-_LINES_TOLD = 1_000
+# Lines beyond these are not logged, because every line becomes an event of the run.
+_MOST_LINES = 1_000
 _TICK_S = 0.2
-# What a program that has ended left running may keep its output open: nobody waits for that.
-_LAST_WORDS_S = 1.0
+# A process that the program left running may keep its output open. It is waited for so long.
+_LAST_OUTPUT_S = 1.0
 
-# Loaded before any fork.
+# Loaded before any fork: the child must not load libraries between fork and exec.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 
@@ -45,41 +46,41 @@ def run_custom_task(
     on_line: Callable[[str], None],
     masked: Callable[[str], str] = str,
 ) -> None:
-    """Runs the task in the folder and tells each line it writes, masked. environment: beside our
-    own.
+    """Runs the task in the folder, and passes on each line of its output, masked.
 
-    Raises: CustomTaskError that names the program, what happened and its last lines.
+    environment: added to our own. Raises: CustomTaskError with the program, the failure and its
+    last lines.
     """
     program = task.command[0]
-    on_line(f"custom task {program} starts")
-    began = time.monotonic()
+    on_line(say("sources.task_starts", program=program))
+    started = time.monotonic()
+    deadline = started + task.timeout_s
     last: deque[str] = deque(maxlen=_TAIL_LINES)
     with _started(task, folder, environment) as process:
-        for number, line in enumerate(_lines(process, began + task.timeout_s)):
+        for number, line in enumerate(_lines(process, deadline)):
             last.append(masked(line))
-            if number < _LINES_TOLD:
+            if number < _MOST_LINES:
                 on_line(f"  {last[-1]}")
         try:
-            code = process.wait(max(0.0, began + task.timeout_s - time.monotonic()))
+            code = process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise _failed(
-                program,
-                f"was ended after {task.timeout_s:g} s (import.custom_task.timeout_s)",
-                last,
-            ) from None
+            problem = say("sources.task_timeout", seconds=task.timeout_s)
+            raise _failed(program, problem, last) from None
     if code != 0:
-        raise _failed(program, _how_it_ended(code), last)
-    on_line(f"custom task {program} is done, {time.monotonic() - began:.1f} s")
+        raise _failed(program, _ending(code), last)
+    on_line(say("sources.task_done", program=program, seconds=time.monotonic() - started))
 
 
 @contextmanager
 def _started(
     task: CustomTaskConfig, folder: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
-    """The running program; when the block ends before it does, it and all it started are killed."""
+    """The running program. If the block ends first, it and all it started are killed."""
+    # A session of its own, or a group on Windows, so that all it starts can be killed with it.
+    preexec_fn = _end_with_us if sys.platform == "linux" else None
     try:
         process = subprocess.Popen(  # noqa: S603 (the company's own command, no shell)
-            [_found(task.command[0]), *task.command[1:]],
+            [_executable(task.command[0]), *task.command[1:]],
             cwd=folder,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
@@ -89,12 +90,11 @@ def _started(
             errors="replace",
             start_new_session=sys.platform != "win32",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            preexec_fn=_end_with_us if sys.platform == "linux" else None,
+            preexec_fn=preexec_fn,
         )
     except OSError as error:
-        raise _failed(
-            task.command[0], f"cannot be started: {error.strerror or error}", ()
-        ) from None
+        problem = say("sources.task_not_started", error=error.strerror or error)
+        raise _failed(task.command[0], problem) from None
     try:
         yield process
     finally:
@@ -103,20 +103,20 @@ def _started(
         process.wait()
 
 
-def _found(program: str) -> str:
-    """Also a .bat or .cmd without its ending, where the system knows such."""
-    found = shutil.which(program)
-    if found:
-        return found
+def _executable(program: str) -> str:
+    """The program's file, on Windows also a .bat or .cmd that is named without its ending."""
+    file = shutil.which(program)
+    if file:
+        return file
     if Path(program).is_dir():
-        raise _failed(program, "is a folder, not a program", ())
+        raise _failed(program, say("sources.task_is_folder"))
     if Path(program).exists():
-        raise _failed(program, "is not executable: allow it to be run (chmod +x)", ())
-    raise _failed(program, "is not there: mend import.custom_task in kimo.yaml", ())
+        raise _failed(program, say("sources.task_not_executable"))
+    raise _failed(program, say("sources.task_missing"))
 
 
 def _lines(process: subprocess.Popen[str], deadline: float) -> Iterator[str]:
-    """What the program writes, until it ends or the deadline has come."""
+    """The lines of the program's output, until it ends or the deadline passes."""
     written: SimpleQueue[str | None] = SimpleQueue()
     assert process.stdout is not None, "started with a pipe"  # noqa: S101
     threading.Thread(target=_read, args=(process.stdout, written), daemon=True).start()
@@ -130,7 +130,7 @@ def _lines(process: subprocess.Popen[str], deadline: float) -> Iterator[str]:
             continue
         if process.poll() is not None:
             ended_at = ended_at or now
-            if now - ended_at >= _LAST_WORDS_S:
+            if now - ended_at >= _LAST_OUTPUT_S:
                 return
 
 
@@ -142,7 +142,7 @@ def _read(output: IO[str], written: SimpleQueue[str | None]) -> None:
 
 
 def _kill_all(process: subprocess.Popen[str]) -> None:
-    """The program and what it started."""
+    """Kills the program and everything it started."""
     if sys.platform != "win32":
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -155,17 +155,21 @@ def _kill_all(process: subprocess.Popen[str]) -> None:
 
 
 def _end_with_us() -> None:
-    """On Linux it is asked to end even when we are killed: nobody else would, and the next run
-    would start another.
-    """
+    """Asks Linux to end the task when we are killed: else the next run would start a second one."""
     assert _LIBC is not None, "called on Linux only"  # noqa: S101
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _how_it_ended(code: int) -> str:
-    return f"ended with exit code {code}" if code > 0 else f"was killed by signal {-code}"
+def _ending(code: int) -> str:
+    # subprocess gives the number of a signal as a negative code.
+    if code < 0:
+        return say("sources.task_killed", signal=-code)
+    return say("sources.task_exit_code", code=code)
 
 
-def _failed(program: str, what: str, last: deque[str] | tuple[()]) -> CustomTaskError:
-    said = f" Its last lines: {' | '.join(filter(None, last))}." if any(last) else ""
-    return CustomTaskError(f"custom task {program} {what}. Nothing was read.{said}")
+def _failed(program: str, problem: str, last: Iterable[str] = ()) -> CustomTaskError:
+    message = say("sources.task_failed", program=program, problem=problem)
+    lines = [line for line in last if line]
+    if lines:
+        message += say("sources.task_last_lines", lines=" | ".join(lines))
+    return CustomTaskError(message)

@@ -1,6 +1,4 @@
-"""What a database offers: its tables and views, their columns, how many rows they hold; not what
-they mean.
-"""
+"""What a database holds: its tables and views, their columns and row counts. Not what they mean."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from sqlalchemy.dialects.postgresql.base import PGInspector
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
 from sqlalchemy.exc import SQLAlchemyError
 
-from kimo_assets.errors import SourceError
+from kimo_assets.errors import SourceError, in_one_line
 from kimo_assets.sources.connection import source_errors
 from kimo_assets.sources.limits import TimeLimitError, time_limit
 
@@ -57,15 +55,15 @@ def tables_of(engine: Engine, source: str, schema: str | None = None) -> list[Of
 
 
 def table_names(inspector: Inspector, schema: str | None) -> list[str]:
-    """Also those of PostgreSQL that are another database's."""
-    foreign = (
-        inspector.get_foreign_table_names(schema) if isinstance(inspector, PGInspector) else []
-    )
-    return [*inspector.get_table_names(schema), *foreign]
+    """The tables, with PostgreSQL's foreign tables, whose rows are in another database."""
+    names = inspector.get_table_names(schema)
+    if isinstance(inspector, PGInspector):
+        names = [*names, *inspector.get_foreign_table_names(schema)]
+    return names
 
 
 def view_names(inspector: Inspector, schema: str | None) -> list[str]:
-    """Also those that keep their rows."""
+    """The views, with the materialized ones."""
     try:
         materialized = inspector.get_materialized_view_names(schema)
     except NotImplementedError:
@@ -74,7 +72,7 @@ def view_names(inspector: Inspector, schema: str | None) -> list[str]:
 
 
 def other_schemas(engine: Engine, source: str) -> list[str]:
-    """The schemas beside the default one that may hold somebody's tables. Raises: SourceError."""
+    """The schemas beside the default one that are not the server's own. Raises: SourceError."""
     with source_errors(source, engine):
         inspector = inspect(engine)
         names = inspector.get_schema_names()
@@ -90,54 +88,58 @@ def _is_the_systems(schema: str) -> bool:
 def columns_of(
     engine: Engine, source: str, tables: Iterable[Offered]
 ) -> dict[Offered, tuple[str, ...] | str]:
-    """Each table's columns, or in one line why they cannot be seen: a view of a table that is gone.
-    Raises: SourceError.
+    """Each table's columns, or the reason in one line why they cannot be read.
+
+    A view whose table was dropped has none, for example. Raises: SourceError.
     """
-    wanted = list(tables)
-    found: dict[Offered, tuple[str, ...] | str] = {}
+    by_schema: dict[str | None, list[Offered]] = {}
+    for offered in tables:
+        by_schema.setdefault(offered.schema, []).append(offered)
+    columns: dict[Offered, tuple[str, ...] | str] = {}
     with source_errors(source, engine):
         inspector = inspect(engine)
-        for schema in {offered.schema for offered in wanted}:
-            known = _columns_at_once(
-                inspector, schema, [o.name for o in wanted if o.schema == schema]
-            )
-            found |= {o: known[o.name] for o in wanted if o.schema == schema and o.name in known}
-    for offered in wanted:
-        if offered not in found:
-            found[offered] = _columns_alone(engine, source, offered)
-    return found
+        for schema, members in by_schema.items():
+            names = [offered.name for offered in members]
+            by_name = _columns_at_once(inspector, schema, names)
+            columns |= {o: by_name[o.name] for o in members if o.name in by_name}
+    for members in by_schema.values():
+        for offered in members:
+            if offered not in columns:
+                columns[offered] = _columns_alone(engine, source, offered)
+    return columns
 
 
 def _columns_at_once(
     inspector: Inspector, schema: str | None, names: list[str]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Of many tables by one query where the database can; a broken view may leave nothing."""
+    """The columns of many tables, by one query where the database can.
+
+    A broken view may make the query fail, so the result may lack tables or be empty.
+    """
     try:
         many = inspector.get_multi_columns(schema=schema, filter_names=names, kind=ObjectKind.ANY)
     except SQLAlchemyError:
         return {}
-    return {
-        name: tuple(found["name"] for found in columns)
-        for (_, name), columns in many.items()
-        if columns
-    }
+    columns_by_name = {}
+    for (_, name), columns in many.items():
+        if columns:
+            columns_by_name[name] = tuple(column["name"] for column in columns)
+    return columns_by_name
 
 
 def _columns_alone(engine: Engine, source: str, offered: Offered) -> tuple[str, ...] | str:
     try:
         with source_errors(source, engine):
-            return tuple(
-                found["name"] for found in inspect(engine).get_columns(offered.name, offered.schema)
-            )
+            columns = inspect(engine).get_columns(offered.name, offered.schema)
+            return tuple(column["name"] for column in columns)
     except SourceError as error:
-        return " ".join(str(error).split())
+        return in_one_line(error)
 
 
 def count_rows(engine: Engine, source: str, offered: Offered, timeout_s: float) -> int | None:
-    """None where counting takes longer than that. Raises: SourceError."""
-    statement = select(func.count()).select_from(
-        table(offered.name, column("x"), schema=offered.schema)
-    )
+    """The table's rows; None where counting takes longer than the limit. Raises: SourceError."""
+    rows = table(offered.name, column("x"), schema=offered.schema)
+    statement = select(func.count()).select_from(rows)
     try:
         with (
             engine.connect() as connection,

@@ -1,4 +1,4 @@
-"""A time limit for statements on a source, told to each database in its own way."""
+"""A time limit for statements on a source, set in each database's own way."""
 
 import time
 from collections.abc import Iterator
@@ -9,6 +9,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from kimo_assets.errors import PermanentSourceError, SourceError
+from kimo_assets.texts import say
+
+# SQLite calls its progress handler after so many steps of its virtual machine.
+_SQLITE_STEPS = 100_000
 
 
 class TimeLimitError(PermanentSourceError):
@@ -17,8 +21,7 @@ class TimeLimitError(PermanentSourceError):
 
 @contextmanager
 def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
-    """Statements inside end after so many seconds. Raises: TimeLimitError, for the SourceError that
-    this looks like.
+    """Ends the statements inside after so many seconds. Raises: TimeLimitError.
 
     A database that knows no limit is waited for.
     """
@@ -27,8 +30,9 @@ def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
     try:
         yield
     except SourceError as error:
+        # Each driver words the end of a limit differently, so the time decides.
         if time.monotonic() - started >= seconds * 0.9:
-            raise TimeLimitError(f"the source took longer than {seconds:g} s") from error
+            raise TimeLimitError(say("sources.time_limit", seconds=seconds)) from error
         raise
     finally:
         # The connection goes back to the pool; it may be broken by now.
@@ -37,7 +41,7 @@ def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
 
 
 def _set_limit(connection: Connection, seconds: float) -> None:
-    """0: no limit."""
+    """Sets the limit of the session, in the unit of its database. 0: no limit."""
     driver: Any = connection.connection.dbapi_connection
     match connection.dialect.name:
         case "postgresql":
@@ -47,11 +51,17 @@ def _set_limit(connection: Connection, seconds: float) -> None:
         case "mysql":
             connection.exec_driver_sql(f"SET SESSION max_execution_time = {int(seconds * 1000)}")
         case "sqlite":
-            deadline = time.monotonic() + seconds
-            driver.set_progress_handler(
-                (lambda: time.monotonic() > deadline) if seconds else None, 100_000
-            )
+            _set_sqlite_limit(driver, seconds)
         case "mssql" if hasattr(driver, "timeout"):
+            # Whole seconds, rounded up: 0 would mean no limit.
             driver.timeout = round(seconds + 0.5) if seconds else 0
         case "oracle" if hasattr(driver, "call_timeout"):
             driver.call_timeout = int(seconds * 1000)
+
+
+def _set_sqlite_limit(driver: Any, seconds: float) -> None:
+    if not seconds:
+        driver.set_progress_handler(None, _SQLITE_STEPS)
+        return
+    deadline = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > deadline, _SQLITE_STEPS)

@@ -1,6 +1,4 @@
-"""What can be asked of a source's value, as SQL of its own dialect: is it there, is it a number, is
-it a key.
-"""
+"""Questions about a source's value, as SQL of its dialect: is it there, a number, a key."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,13 +21,18 @@ from sqlalchemy import (
 
 from kimo_assets.catalog import Field
 from kimo_assets.config import NoValueConfig
-from kimo_assets.sources.column_types import Kind
+from kimo_assets.sources.column_types import ColumnType
 
 _NUMBER = r"^[ \t]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t]*$"
 _WHOLE = r"^[ \t]*[+-]?[0-9]+[ \t]*$"
-# Year first, each month with its days; that 2026 has no 29 February stays the import's to find.
-_DAY_OF_YEAR = r"((0?[13578]|1[02])-(0?[1-9]|[12][0-9]|3[01])|(0?[469]|11)-(0?[1-9]|[12][0-9]|30)|0?2-(0?[1-9]|[12][0-9]))"
-_YEAR_FIRST = rf"^[0-9][0-9][0-9][0-9](-{_DAY_OF_YEAR}|{_DAY_OF_YEAR.replace('0?', '0').replace('-(', '(')})([^0-9]|$)"
+# Year first, each month with its days. That 2026 has no 29 February is for the import to see.
+_DAYS_OF_31 = r"(0?[13578]|1[02])-(0?[1-9]|[12][0-9]|3[01])"
+_DAYS_OF_30 = r"(0?[469]|11)-(0?[1-9]|[12][0-9]|30)"
+_DAYS_OF_FEBRUARY = r"0?2-(0?[1-9]|[12][0-9])"
+_DAY_OF_YEAR = f"({_DAYS_OF_31}|{_DAYS_OF_30}|{_DAYS_OF_FEBRUARY})"
+# The same without separators, where each part has two digits: 20260131.
+_CLOSED_DAY = _DAY_OF_YEAR.replace("0?", "0").replace("-(", "(")
+_YEAR_FIRST = rf"^[0-9][0-9][0-9][0-9](-{_DAY_OF_YEAR}|{_CLOSED_DAY})([^0-9]|$)"
 _FLAGS = ("0", "1", "true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 _INT_MAX = 2_147_483_647
 
@@ -38,48 +41,59 @@ Condition = ColumnElement[bool]
 
 
 class Expressions:
-    """Expressions in the dialect of a source. no_value: what means "no value" there."""
+    """Expressions in the dialect of a source. no_value: the texts that mean "no value" there."""
 
     def __init__(self, dialect: str, no_value: NoValueConfig) -> None:
         self._dialect = dialect
         self._no_value = no_value
 
-    # --- what a value is
+    # --- values
     # ----------------------------------------------------------------------------------------
 
-    def text(self, value: Value, kind: Kind) -> Value:
-        if kind.sort == "text":
+    def text(self, value: Value, type_: ColumnType) -> Value:
+        """The value as text. Oracle's VARCHAR2 needs a length, at most 4,000."""
+        if type_.family == "text":
             return value
-        return cast(value, String(4000) if self._dialect == "oracle" else String())
+        text_type = String(4000) if self._dialect == "oracle" else String()
+        return cast(value, text_type)
 
-    def length(self, value: Value, kind: Kind) -> Value:
-        """Characters, without the blanks at the end, which are cut off on the way in."""
-        length: Value = func.char_length(func.rtrim(self.text(value, kind)))
+    def length(self, value: Value, type_: ColumnType) -> Value:
+        """Characters, without the trailing blanks, which are cut off on the way in."""
+        length: Value = func.char_length(func.rtrim(self.text(value, type_)))
         # 12.0 is the code 12 to Kimo, but not to SQLite.
-        return case((func.typeof(value) != "real", length)) if self._dialect == "sqlite" else length
+        if self._dialect == "sqlite":
+            return case((func.typeof(value) != "real", length))
+        return length
 
-    def has_text(self, value: Value, kind: Kind) -> Condition:
-        # To Oracle an empty text is NULL, and so is every comparison with it.
+    def has_text(self, value: Value, type_: ColumnType) -> Condition:
+        """Whether there is a value, and not an empty text."""
         present = value.is_not(None)
-        return present if self._dialect == "oracle" else and_(present, self.text(value, kind) != "")
+        # To Oracle an empty text is NULL, and so is every comparison with it.
+        if self._dialect == "oracle":
+            return present
+        return and_(present, self.text(value, type_) != "")
 
-    def key(self, target: Field, value: Value, kind: Kind) -> Value:
+    def key(self, target: Field, value: Value, type_: ColumnType) -> Value:
         """A key as Kimo compares it, NULL for "no value"."""
         nothing = self._no_value.keys if target.is_key else ()
-        if kind.sort in ("whole", "number"):
+        if type_.family in ("whole", "number"):
             numbers = [int(code) for code in nothing if code.isdecimal()]
-            return case((value.not_in(numbers), value)) if numbers else value
-        if kind.sort in ("flag", "day", "bytes"):
+            if not numbers:
+                return value
+            return case((value.not_in(numbers), value))
+        if type_.family in ("flag", "day", "bytes"):
             return value
-        spelled = func.rtrim(self.text(value, kind))
-        empty = () if self._dialect == "oracle" else ("",)
-        return case((spelled.not_in((*empty, *nothing)), spelled)) if empty or nothing else spelled
+        spelled = func.rtrim(self.text(value, type_))
+        # To Oracle an empty text is NULL already.
+        if self._dialect != "oracle":
+            nothing = ("", *nothing)
+        if not nothing:
+            return spelled
+        return case((spelled.not_in(nothing), spelled))
 
-    def exact(self, key: Value, kind: Kind) -> Value:
-        """A key to group by: what differs only in case or accents differs, also to a database that
-        thinks otherwise.
-        """
-        if kind.sort not in ("text", "unknown"):
+    def exact(self, key: Value, type_: ColumnType) -> Value:
+        """A key to group by: case and accents tell texts apart, whatever the collation."""
+        if type_.family not in ("text", "unknown"):
             return key
         match self._dialect:
             case "mysql" | "mariadb":
@@ -91,85 +105,87 @@ class Expressions:
             case _:
                 return key
 
-    # --- what a field would refuse: None where the column's type vouches for every value
-    # -------------------------
+    # --- values that a field rejects
+    # ----------------------------------------------------------------------------------------
 
-    def refused(self, target: Field, value: Value, kind: Kind) -> Condition | None:
+    def rejected(self, target: Field, value: Value, type_: ColumnType) -> Condition | None:
+        """Whether the field rejects the value; None where the column's type rules that out."""
+        is_listed = target.codes and not target.flags
         match target.type:
             case "date" | "dt":
-                return self._no_day(value, kind)
+                return self._no_day(value, type_)
             case "bool":
-                return self._no_flag(value, kind)
+                return self._no_flag(value, type_)
             case "dec":
-                return self._no_number(value, kind, _NUMBER)
+                return self._no_number(value, type_, _NUMBER)
+            case _ if is_listed:
+                return self._no_code(target, value, type_)
             case _:
-                is_listed = target.codes and not target.flags
-                return (
-                    self._no_code(target, value, kind) if is_listed else self._no_whole(value, kind)
-                )
+                return self._no_whole(value, type_)
 
-    def _no_number(self, value: Value, kind: Kind, pattern: str) -> Condition | None:
-        if kind.sort in ("whole", "number", "flag"):
+    def _no_number(self, value: Value, type_: ColumnType, pattern: str) -> Condition | None:
+        if type_.family in ("whole", "number", "flag"):
             return None
-        spelled = self.text(value, kind)
-        # In SQLite a number is one wherever it stands.
-        is_spelled = (
-            func.typeof(value) == "text" if self._dialect == "sqlite" else value.is_not(None)
-        )
-        return and_(
-            is_spelled, self.has_text(value, kind), self._is_not(spelled, pattern, Numeric(38, 10))
-        )
-
-    def _no_whole(self, value: Value, kind: Kind) -> Condition | None:
-        if kind.sort == "number":
-            return or_(value != func.floor(value), value > _INT_MAX, value < -_INT_MAX - 1)
+        spelled = self.text(value, type_)
+        is_spelled: Condition = value.is_not(None)
+        # SQLite stores each value with a type of its own, so a number needs no check.
         if self._dialect == "sqlite":
-            odd = or_(value != cast(value, types.Integer), value > _INT_MAX, value < -_INT_MAX - 1)
-            spelled = self._no_number(value, kind, _WHOLE)
+            is_spelled = func.typeof(value) == "text"
+        looks_otherwise = self._is_not(spelled, pattern, Numeric(38, 10))
+        return and_(is_spelled, self.has_text(value, type_), looks_otherwise)
+
+    def _no_whole(self, value: Value, type_: ColumnType) -> Condition | None:
+        """Not a whole number that PostgreSQL's `integer` holds."""
+        too_large, too_small = value > _INT_MAX, value < -_INT_MAX - 1
+        if type_.family == "number":
+            return or_(value != func.floor(value), too_large, too_small)
+        if self._dialect == "sqlite":
+            odd = or_(value != cast(value, types.Integer), too_large, too_small)
+            spelled = self._no_number(value, type_, _WHOLE)
             number = and_(_is_number(value), odd)
             return number if spelled is None else or_(number, spelled)
-        if kind.sort == "whole":
-            return (
-                or_(value > _INT_MAX, value < -_INT_MAX - 1) if "BIG" in kind.name.upper() else None
-            )
-        return self._no_number(value, kind, _WHOLE)
+        if type_.family == "whole":
+            # Only BIGINT holds more than PostgreSQL's `integer`.
+            has_more = "BIG" in type_.name.upper()
+            return or_(too_large, too_small) if has_more else None
+        return self._no_number(value, type_, _WHOLE)
 
-    def _no_code(self, target: Field, value: Value, kind: Kind) -> Condition | None:
+    def _no_code(self, target: Field, value: Value, type_: ColumnType) -> Condition | None:
+        """Not one of the codes, in any spelling that PostgreSQL reads as one."""
         codes = [int(code) for code in target.codes]
-        if kind.sort in ("whole", "number"):
+        if type_.family in ("whole", "number"):
             return value.not_in(codes)
-        if kind.sort == "flag":
+        if type_.family == "flag":
             return None
-        spelled = self.text(value, kind)
-        named = func.ltrim(func.rtrim(spelled)).in_([str(code) for code in codes])
-        refused = and_(
-            self.has_text(value, kind), not_(named), self._is_not(spelled, _spellings(codes), None)
-        )
+        spelled = self.text(value, type_)
+        is_code = func.ltrim(func.rtrim(spelled)).in_([str(code) for code in codes])
+        looks_otherwise = self._is_not(spelled, _spellings(codes), None)
+        rejected = and_(self.has_text(value, type_), not_(is_code), looks_otherwise)
         if self._dialect == "sqlite":
             number = _is_number(value)
-            return or_(and_(number, value.not_in(codes)), and_(not_(number), refused))
-        return refused
+            return or_(and_(number, value.not_in(codes)), and_(not_(number), rejected))
+        return rejected
 
-    def _no_flag(self, value: Value, kind: Kind) -> Condition | None:
-        if kind.sort in ("whole", "number"):
+    def _no_flag(self, value: Value, type_: ColumnType) -> Condition | None:
+        if type_.family in ("whole", "number"):
             return value.not_in((0, 1))
-        if kind.sort == "flag":
+        if type_.family == "flag":
             return None
-        spelled = func.lower(func.ltrim(func.rtrim(self.text(value, kind))))
-        return and_(self.has_text(value, kind), spelled.not_in((*_FLAGS, "1.0", "0.0")))
+        spelled = func.lower(func.ltrim(func.rtrim(self.text(value, type_))))
+        return and_(self.has_text(value, type_), spelled.not_in((*_FLAGS, "1.0", "0.0")))
 
-    def _no_day(self, value: Value, kind: Kind) -> Condition | None:
-        if kind.sort == "day":
+    def _no_day(self, value: Value, type_: ColumnType) -> Condition | None:
+        if type_.family == "day":
             return None
-        spelled = self.text(value, kind)
-        none = func.rtrim(spelled).in_(self._no_value.dates)
-        return and_(
-            self.has_text(value, kind), not_(none), self._is_not(spelled, _YEAR_FIRST, types.Date())
-        )
+        spelled = self.text(value, type_)
+        is_absent = func.rtrim(spelled).in_(self._no_value.dates)
+        looks_otherwise = self._is_not(spelled, _YEAR_FIRST, types.Date())
+        return and_(self.has_text(value, type_), not_(is_absent), looks_otherwise)
 
     def _is_not(self, spelled: Value, pattern: str, other: Any) -> Condition:
-        """Whether a text does not look so; SQL Server knows no patterns, and is asked whether it
-        can be made the type.
+        """Whether a text does not match the pattern.
+
+        SQL Server has no patterns. There it is whether the text cannot be cast to the other type.
         """
         if self._dialect == "mssql":
             return spelled.is_not(None) if other is None else try_cast(spelled, other).is_(None)
@@ -181,7 +197,10 @@ def _is_number(value: Value) -> Condition:
 
 
 def _spellings(codes: Sequence[int]) -> str:
-    """A pattern of how the codes may be written: 1, 01, +1."""
+    """A pattern of the ways to write the codes: 1, 01, +1."""
     plus = "|".join(str(code) for code in codes if code >= 0)
     minus = "|".join(str(-code) for code in codes if code < 0)
-    return rf"^[ \t]*([+]?0*({plus}){f'|-0*({minus})' if minus else ''})[ \t]*$"
+    pattern = f"[+]?0*({plus})"
+    if minus:
+        pattern += f"|-0*({minus})"
+    return rf"^[ \t]*({pattern})[ \t]*$"

@@ -1,7 +1,6 @@
 """The sources of a run: each is waited for once, however many entities it feeds.
 
-What is wrong with one is said by connection.py; whether trying again may help is in the error's
-class.
+connection.py words a source's errors. Their class says whether trying again may help.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,25 +21,25 @@ from kimo_assets.config import KimoConfig, SystemId
 from kimo_assets.errors import PermanentSourceError, TransientSourceError
 from kimo_assets.sources.connection import open_source, source_errors
 from kimo_assets.sources.session import interrupt
+from kimo_assets.texts import say
 
 _LONGEST_PAUSE_S = 30
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 Sleep = Callable[[float], None]
 
 
 class Sources:
-    """Engines by source's name, and which of them were found down. Safe to use from several
-    threads.
-    """
+    """Engines by source's name, and which sources are down. Safe to use from several threads."""
 
     def __init__(
-        self, config: KimoConfig, engines: dict[SystemId, Engine], say: Say, sleep: Sleep
+        self, config: KimoConfig, engines: dict[SystemId, Engine], log: Log, sleep: Sleep
     ) -> None:
         self.config = config
         self.engines = engines
-        self._say = say
+        self._log = log
         self._sleep = sleep
+        # One thread reconnects to a source, the others wait for its result.
         self._locks = {name: Lock() for name in engines}
         self._down: dict[str, str] = {}
         self._in_use: dict[Any, tuple[Engine, Any]] = {}
@@ -48,21 +47,23 @@ class Sources:
             self._watch(engine)
 
     def connect(self) -> None:
-        """Reaches every source. Raises: TransientSourceError after as many attempts as the source
-        is worth; PermanentSourceError at once.
+        """Reaches every source.
+
+        Raises: TransientSourceError after `connect_attempts`; PermanentSourceError at once.
         """
         for name in self.engines:
             try:
                 self._reach(name)
             except PermanentSourceError as error:
                 text = str(error).rstrip(".")
-                raise PermanentSourceError(
-                    f"{text}. See {self.config.place('sources', name, 'url')}."
-                ) from None
+                line = self.config.place("sources", name, "url")
+                message = say("sources.see_line", error=text, line=line)
+                raise PermanentSourceError(message) from None
 
     def connect_again(self, name: SystemId) -> None:
-        """After a connection was lost. Raises: TransientSourceError; at once for all who ask after
-        the first.
+        """Reaches a source again after its connection was lost. Raises: TransientSourceError.
+
+        Only the first thread tries. The others get its error at once.
         """
         with self._locks[name]:
             if name not in self._down:
@@ -82,10 +83,11 @@ class Sources:
     def _reach(self, name: SystemId) -> None:
         attempts = self.config.sources[name].connect_attempts
         try:
-            persistently(attempts, self._sleep, self._say)(self._ping, name)
+            retrying(attempts, self._sleep, self._log)(self._ping, name)
         except TransientSourceError as error:
-            tried = f"tried {attempts} times" if attempts > 1 else "tried once"
-            raise TransientSourceError(f"{str(error).rstrip('.')} ({tried})") from None
+            text = str(error).rstrip(".")
+            message = say("sources.tried", error=text, count=attempts)
+            raise TransientSourceError(message) from None
 
     def _ping(self, name: SystemId) -> None:
         engine = self.engines[name]
@@ -105,44 +107,48 @@ class Sources:
         event.listen(engine, "checkin", given_back)
 
 
-def persistently(attempts: int, sleep: Sleep, say: Say) -> Retrying:
-    """Calls again what ended with a TransientSourceError, with growing pauses; the last one's error
-    is raised.
+def retrying(attempts: int, sleep: Sleep, log: Log) -> Retrying:
+    """Calls a function again after a TransientSourceError, with growing pauses.
+
+    Raises: the error of the last attempt.
     """
 
-    def tell(state: RetryCallState) -> None:
+    def log_attempt(state: RetryCallState) -> None:
         assert state.outcome is not None, "called after an attempt"  # noqa: S101
-        say(
-            f"{state.outcome.exception()}; again in {state.upcoming_sleep:.0f} s"
-            f" ({state.attempt_number} of {attempts})"
+        line = say(
+            "sources.again",
+            error=state.outcome.exception(),
+            seconds=state.upcoming_sleep,
+            attempt=state.attempt_number,
+            attempts=attempts,
         )
+        log(line)
 
     return Retrying(
         retry=retry_if_exception_type(TransientSourceError),
         stop=stop_after_attempt(attempts),
         wait=wait_exponential(multiplier=1, max=_LONGEST_PAUSE_S),
         sleep=sleep,
-        before_sleep=tell,
+        before_sleep=log_attempt,
         reraise=True,
     )
 
 
 @contextmanager
 def open_sources(
-    config: KimoConfig, entities: Iterable[str], say: Say, sleep: Sleep
+    config: KimoConfig, entities: Iterable[str], log: Log, sleep: Sleep
 ) -> Iterator[Sources]:
-    """The sources that feed the entities; nothing is connected yet.
+    """The sources that feed the entities, not connected yet.
 
     Raises: PermanentSourceError when a driver is missing.
     """
-    wanted: set[SystemId] = {
-        mapping.source for name in entities for mapping in config.entities[name]
-    }
+    mappings = [mapping for name in entities for mapping in config.entities[name]]
+    names: set[SystemId] = {mapping.source for mapping in mappings}
     engines: dict[SystemId, Engine] = {}
     try:
-        for name in sorted(wanted):
+        for name in sorted(names):
             engines[name] = open_source(name, config.sources[name])
-        yield Sources(config, engines, say, sleep)
+        yield Sources(config, engines, log, sleep)
     finally:
         for engine in engines.values():
             engine.dispose()

@@ -1,6 +1,4 @@
-"""Which table and columns of a live source make an entity: the mapping, resolved and checked
-against what is there.
-"""
+"""The table and columns of a live source that fill an entity: the mapping, checked against it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,11 +13,15 @@ from kimo_assets.config import EntityMapping, FormatsConfig, NoValueConfig, Syst
 from kimo_assets.errors import PermanentSourceError, nearest
 from kimo_assets.sources.connection import address
 from kimo_assets.sources.discovery import table_names, view_names
+from kimo_assets.texts import say
 from kimo_assets.transforms import DateFormat, Transformation, as_dates
+
+# Names of columns that a message lists where none is near.
+_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Made:
+class TransformedField:
     """A field that a transformation makes from the source's columns."""
 
     field: str
@@ -29,11 +31,10 @@ class Made:
 
 @dataclass(frozen=True)
 class Selection:
-    """A statement whose result holds `columns` in some order; fields[i] is read from columns[i].
+    """A statement whose result has `columns` in some order; fields[i] is read from columns[i].
 
-    Where there are transformations, the fields that they make come last, and so do the columns that
-    they read; these do not stand beside each other. unmapped: columns of the source that no field
-    takes.
+    Fields that transformations make come last, and so do the columns that these read. Those two
+    do not correspond by position. unmapped: columns of the source that no field takes.
     """
 
     entity: Entity
@@ -42,82 +43,73 @@ class Selection:
     fields: tuple[str, ...]
     columns: tuple[str, ...]
     unmapped: tuple[str, ...]
-    made: tuple[Made, ...] = ()
+    transformed: tuple[TransformedField, ...] = ()
     no_value: NoValueConfig = field(default_factory=NoValueConfig)
 
     @property
     def needs_python(self) -> bool:
-        """Whether values have to be worked on by Python, so that only the cursor can read them."""
-        return bool(self.made)
+        """Whether Python has to transform values, so that only the cursor can read them."""
+        return bool(self.transformed)
 
     @property
     def taken_as_it_is(self) -> int:
         """How many fields are read from the column beside them."""
-        return len(self.fields) - len(self.made)
+        return len(self.fields) - len(self.transformed)
 
     @property
     def carried(self) -> tuple[str, ...]:
-        """Columns that travel with their row until it is staged: no field shows what the source
-        gave in them.
-        """
+        """Columns that travel with their row to staging, because no field shows their values."""
         return self.columns[self.taken_as_it_is :]
 
     @property
     def column_of(self) -> dict[str, str]:
-        """field -> the source's column that holds its values: of the fields that no transformation
-        makes.
-        """
+        """field -> the source's column, for the fields that no transformation makes."""
         return dict(zip(self.fields, self.columns[: self.taken_as_it_is], strict=False))
 
     def columns_of(self, name: str) -> tuple[str, ...]:
-        """The source's columns that a field comes from; none for a constant, or a field that is not
-        filled.
-        """
+        """The source's columns that fill a field; none for a constant or a field not filled."""
         if name in self.column_of:
             return (self.column_of[name],)
-        return next((made.columns for made in self.made if made.field == name), ())
+        return next((made.columns for made in self.transformed if made.field == name), ())
 
     @property
     def definition(self) -> str:
         """Text that changes whenever the same data would be read another way."""
-        made = (f"{made.field} {made.columns} {made.transformation.text}" for made in self.made)
+        made = (
+            f"{made.field} {made.columns} {made.transformation.text}" for made in self.transformed
+        )
         return "\n".join(
             (self.source, self.statement, *self.fields, *self.columns, *made, repr(self.no_value))
         )
 
     @property
     def derived_id_from(self) -> tuple[str, ...]:
+        """The fields that the Id is derived from; none where the source gives an Id."""
         return () if "Id" in self.fields else self.entity.identity
 
 
 def resolve(
     engine: Engine, connection: Connection, entity: Entity, mapping: EntityMapping
 ) -> Selection:
-    """The selection of an entity. Raises: PermanentSourceError naming the table or column that is
-    not there.
-    """
+    """The selection of an entity. Raises: PermanentSourceError for a missing table or column."""
+    schema, name = None, ""
+    types: dict[str, Any]
     if mapping.query:
-        kinds = dict.fromkeys(_query_columns(connection, mapping.query))
-        origin = "its query"
-        statement = mapping.query.strip().rstrip(";")
+        types = dict.fromkeys(_query_columns(connection, mapping.query))
+        origin = say("sources.its_query")
     else:
         schema, name = find_table(engine, mapping.table or entity.name)
-        kinds = {
-            found["name"]: found["type"] for found in inspect(engine).get_columns(name, schema)
-        }
-        if (
-            engine.dialect.name == "sqlite"
-        ):  # whose columns hold anything, whatever they are declared as
-            kinds = dict.fromkeys(kinds)
-        origin = f"table {mapping.table or entity.name}"
-        statement = ""
-    pairs, made = _told_apart(entity, mapping, kinds, origin)
-    columns = _columns(pairs, made)
-    if mapping.query is None:
-        statement = table_statement(
-            engine.dialect, schema, name, columns or list(kinds)[:1], mapping.where
-        )
-    fields = (*pairs, *(one.field for one in made))
+        types = _table_columns(engine, schema, name)
+        origin = say("sources.table", table=mapping.table or entity.name)
+    pairs, transformed = _fields(entity, mapping, types, origin)
+    columns = _columns(pairs, transformed)
+    if mapping.query:
+        statement = mapping.query.strip().rstrip(";")
+    else:
+        # An entity of constants alone still needs a column, for its rows.
+        chosen = columns or list(types)[:1]
+        statement = table_statement(engine.dialect, schema, name, chosen, mapping.where)
+    fields = (*pairs, *(made.field for made in transformed))
     _require_identity(entity, fields, origin)
     return Selection(
         entity=entity,
@@ -125,65 +117,72 @@ def resolve(
         statement=statement,
         fields=fields,
         columns=columns,
-        unmapped=tuple(name for name in kinds if name not in columns),
-        made=made,
+        unmapped=tuple(name for name in types if name not in columns),
+        transformed=transformed,
         no_value=mapping.no_value,
     )
 
 
-def _columns(pairs: Mapping[str, str], made: Sequence[Made]) -> tuple[str, ...]:
-    """One beside each field that is taken as it is, then those that transformations read."""
-    return (*pairs.values(), *dict.fromkeys(column for one in made for column in one.columns))
+def _table_columns(engine: Engine, schema: str | None, name: str) -> dict[str, Any]:
+    """Column -> its type; None for each on SQLite, whose columns hold anything."""
+    columns = inspect(engine).get_columns(name, schema)
+    if engine.dialect.name == "sqlite":
+        return {column["name"]: None for column in columns}
+    return {column["name"]: column["type"] for column in columns}
 
 
-def _told_apart(
-    entity: Entity, mapping: EntityMapping, kinds: Mapping[str, Any], origin: str
-) -> tuple[dict[str, str], tuple[Made, ...]]:
-    """field -> column of the fields taken as they are, and the fields that are made; both in the
-    catalogue's order.
+def _columns(pairs: Mapping[str, str], transformed: Sequence[TransformedField]) -> tuple[str, ...]:
+    """A column for each field that is taken as it is, then those that transformations read."""
+    read = [column for made in transformed for column in made.columns]
+    return (*pairs.values(), *dict.fromkeys(read))
+
+
+def _fields(
+    entity: Entity, mapping: EntityMapping, types: Mapping[str, Any], origin: str
+) -> tuple[dict[str, str], tuple[TransformedField, ...]]:
+    """field -> column for the fields taken as they are, and the fields that transformations make.
+
+    Both in the catalogue's order.
     """
-    by_fold = {name.casefold(): name for name in kinds}
+    by_fold = {name.casefold(): name for name in types}
     _require_columns(entity, mapping, by_fold, origin)
     pairs: dict[str, str] = {}
-    made: list[Made] = []
+    transformed: list[TransformedField] = []
     for name, target in entity.fields.items():
         columns = tuple(by_fold.get(column.casefold(), "") for column in mapping.columns_of(name))
         if name in mapping.transform:
-            made.append(Made(name, columns, mapping.transform[name]))
-        elif columns != ("",):
-            if dates := _written_dates(target, mapping.formats, kinds[columns[0]]):
-                made.append(Made(name, columns, dates))
-            else:
-                pairs[name] = columns[0]
-    return pairs, tuple(made)
+            transformed.append(TransformedField(name, columns, mapping.transform[name]))
+            continue
+        if columns == ("",):
+            continue
+        dates = _written_dates(target, mapping.formats, types[columns[0]])
+        if dates:
+            transformed.append(TransformedField(name, columns, dates))
+        else:
+            pairs[name] = columns[0]
+    return pairs, tuple(transformed)
 
 
-def _written_dates(target: Field, formats: FormatsConfig, kind: Any) -> Transformation | None:
-    """How the source writes a day that it keeps as text or number; None where it is a day already,
-    or year first.
+def _written_dates(target: Field, formats: FormatsConfig, type_: Any) -> Transformation | None:
+    """The transformation that reads a day which the source keeps as text or number.
 
-    A day may also be written as the source's moments are, and the other way round.
+    None where the column holds days already, or texts with the year first. A day may also be
+    written in the format of the source's moments, and the other way round.
     """
-    if (
-        target.type not in ("date", "dt")
-        or isinstance(kind, (Date, DateTime))
-        or formats == FormatsConfig()
-    ):
+    if target.type not in ("date", "dt") or formats == FormatsConfig():
         return None
-    first, second = (
-        (formats.date, formats.datetime)
-        if target.type == "date"
-        else (formats.datetime, formats.date)
-    )
-    return as_dates([DateFormat(form) for form in (first, second) if form], or_iso=first is None)
+    if isinstance(type_, (Date, DateTime)):
+        return None
+    own, other = formats.date, formats.datetime
+    if target.type == "dt":
+        own, other = other, own
+    return as_dates([DateFormat(form) for form in (own, other) if form], or_iso=own is None)
 
 
 def _require_columns(
     entity: Entity, mapping: EntityMapping, by_fold: Mapping[str, str], origin: str
 ) -> None:
-    """Raises: PermanentSourceError naming the columns that kimo.yaml names, or a transformation
-    needs, in vain.
-    """
+    """Raises: PermanentSourceError with the mapping's columns that the source does not have."""
     named = [name for name in entity.fields if name in mapping.fields or name in mapping.transform]
     missing = [
         (column, name)
@@ -191,45 +190,47 @@ def _require_columns(
         for column in mapping.columns_of(name)
         if column.casefold() not in by_fold
     ]
-    if missing:
-        names = ", ".join(f"{column} (for {entity.name}.{name})" for column, name in missing)
-        available = list(by_fold.values())
-        hint = nearest(missing[0][0], available) or available[:20]
-        key = "transform" if missing[0][1] in mapping.transform else "fields"
-        raise PermanentSourceError(
-            f"{origin} has no column {names}. It has: {', '.join(hint)}. Mend"
-            f" entities.{entity.name}.{key}."
-        )
+    if not missing:
+        return
+    first_column, first_field = missing[0]
+    available = list(by_fold.values())
+    shown = nearest(first_column, available) or available[:_NAMES_SHOWN]
+    columns = [
+        say("sources.column_for_field", column=column, entity=entity.name, field=name)
+        for column, name in missing
+    ]
+    message = say(
+        "sources.no_column",
+        origin=origin,
+        columns=", ".join(columns),
+        available=", ".join(shown),
+        entity=entity.name,
+        key="transform" if first_field in mapping.transform else "fields",
+    )
+    raise PermanentSourceError(message)
 
 
 def _require_identity(entity: Entity, fields: tuple[str, ...], origin: str) -> None:
+    """Raises: PermanentSourceError where the fields hold no key that could identify a row."""
     if "Id" in fields:
         return
     if not entity.identity:
-        raise PermanentSourceError(
-            f"{origin} gives no Id for {entity.name}, which has no other key. Map"
-            f" entities.{entity.name}.fields.Id."
-        )
+        message = say("sources.no_id", origin=origin, entity=entity.name)
+        raise PermanentSourceError(message)
     if not set(entity.identity) & set(fields):
-        raise PermanentSourceError(
-            f"{origin} gives neither an Id for {entity.name} nor any of the columns its Id is"
-            f" derived from: {', '.join(entity.identity)}. Map one of them under"
-            f" entities.{entity.name}.fields."
-        )
+        names = ", ".join(entity.identity)
+        message = say("sources.no_identity", origin=origin, entity=entity.name, fields=names)
+        raise PermanentSourceError(message)
 
 
 def _query_columns(connection: Connection, query: str) -> list[str]:
-    """The names a query gives, without its rows. A comment may end it: what follows starts on a
-    line of its own.
-    """
-    bare = query.strip().rstrip(";")
-    # SQL Server takes no ORDER BY inside; there the query itself runs, and only its shape is taken.
-    wrapped = (
-        bare
-        if connection.dialect.name == "mssql"
-        else f"SELECT * FROM ({bare}\n) kimo_source WHERE 1 = 0"
-    )
-    result = run_as_is(connection, wrapped)
+    """The names of a query's columns, without reading its rows."""
+    statement = query.strip().rstrip(";")
+    # SQL Server takes no ORDER BY in a subquery. There the query itself runs, unfetched.
+    if connection.dialect.name != "mssql":
+        # A comment may end the query, so the bracket is on a line of its own.
+        statement = f"SELECT * FROM ({statement}\n) kimo_source WHERE 1 = 0"
+    result = run_as_is(connection, statement)
     try:
         return list(result.keys())
     finally:
@@ -238,62 +239,67 @@ def _query_columns(connection: Connection, query: str) -> list[str]:
 
 def run_as_is(connection: Connection, statement: str) -> CursorResult[Any]:
     """Streams a statement exactly as written: a colon or a percent sign in it is no parameter."""
-    # no_parameters keeps the driver from reading a percent sign as one.
-    return connection.execution_options(stream_results=True, no_parameters=True).exec_driver_sql(
-        statement
-    )
+    # no_parameters keeps the driver from reading a percent sign as a parameter.
+    streaming = connection.execution_options(stream_results=True, no_parameters=True)
+    return streaming.exec_driver_sql(statement)
 
 
 _NAME_PART = re.compile(r"""\[(?:[^]]|]])*]|"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^.]+""")
 
 
-def schema_and_name(wanted: str) -> tuple[str | None, str]:
-    """A table's name as people write it: `CLIENTI`, `dbo.CLIENTI`, `[INTEGRATION].[dbo].[Clienti
-    2.0]`.
+def schema_and_name(written: str) -> tuple[str | None, str]:
+    """Schema and name of a table as people write it: `dbo.CLIENTI`, `[ERP].[dbo].[Clienti 2.0]`.
 
-    Returns the schema, after its database where that is named too, and the name; without quotes but
-    where a dot needs them.
+    The schema comes after its database where that is named too. Quotes are taken off, except where
+    a part of the schema has a dot.
     """
-    *before, name = [_bare(part) for part in _NAME_PART.findall(wanted)] or [wanted]
-    quoted = [f"[{part}]" if "." in part and len(before) > 1 else part for part in before]
-    return ".".join(quoted) or None, name
+    *before, name = [_bare(part) for part in _NAME_PART.findall(written)] or [written]
+    if len(before) > 1:
+        before = [f"[{part}]" if "." in part else part for part in before]
+    return ".".join(before) or None, name
 
 
 def _bare(part: str) -> str:
+    """The part of a name without its quotes; a doubled quote inside stands for itself."""
     closing = {"[": "]", '"': '"', "`": "`"}.get(part[0])
-    return part[1:-1].replace(closing * 2, closing) if closing else part
+    if closing is None:
+        return part
+    return part[1:-1].replace(closing * 2, closing)
 
 
-def find_table(engine: Engine, wanted: str) -> tuple[str | None, str]:
-    """Schema and name of a table or view, in the database's spelling."""
+def find_table(engine: Engine, written: str) -> tuple[str | None, str]:
+    """Schema and name of a table or view, in the database's spelling.
+
+    Raises: PermanentSourceError with the tables of a similar name.
+    """
     inspector = inspect(engine)
-    schema, name = schema_and_name(wanted)
+    schema, name = schema_and_name(written)
     names = [*table_names(inspector, schema), *view_names(inspector, schema)]
-    by_fold = {found.casefold(): found for found in names}
-    if name not in names and name.casefold() not in by_fold:
-        close = nearest(name, names)
-        hint = (
-            f" Tables like it: {', '.join(close)}."
-            if close
-            else f" It has {len(names)} tables and views."
-        )
-        raise PermanentSourceError(
-            f"there is no table or view {wanted} in {address(engine)}.{hint}"
-        )
-    return schema, name if name in names else by_fold[name.casefold()]
+    if name in names:
+        return schema, name
+    by_fold = {name.casefold(): name for name in names}
+    if name.casefold() in by_fold:
+        return schema, by_fold[name.casefold()]
+    close = nearest(name, names)
+    if close:
+        hint = say("sources.tables_like_it", tables=", ".join(close))
+    else:
+        hint = say("sources.count_of_tables", count=len(names))
+    message = say("sources.no_table", table=written, address=address(engine), hint=hint)
+    raise PermanentSourceError(message)
 
 
 def table_statement(
     dialect: Dialect, schema: str | None, name: str, columns: Sequence[str], where: str | None
 ) -> str:
-    """The columns of a table, each once, in the dialect's quotes. where: as written, a comment at
-    its end included.
-    """
+    """The statement that selects each column once, in the dialect's quotes. where: as written."""
     preparer = dialect.identifier_preparer
-    chosen = ", ".join(preparer.quote(found) for found in dict.fromkeys(columns))
-    origin = (
-        f"{preparer.quote_schema(schema)}.{preparer.quote(name)}"
-        if schema
-        else preparer.quote(name)
-    )
-    return f"SELECT {chosen} FROM {origin}" + (f" WHERE ({where}\n)" if where else "")
+    chosen = ", ".join(preparer.quote(column) for column in dict.fromkeys(columns))
+    origin = preparer.quote(name)
+    if schema:
+        origin = f"{preparer.quote_schema(schema)}.{origin}"
+    statement = f"SELECT {chosen} FROM {origin}"
+    if where:
+        # A comment may end the condition, so the bracket is on a line of its own.
+        statement += f" WHERE ({where}\n)"
+    return statement

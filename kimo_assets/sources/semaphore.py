@@ -1,10 +1,9 @@
-"""The ERP's semaphores (fact sheet, section 4): tables of one column, by which it and Kimo keep out
-of each other's way.
+"""The ERP's semaphores (fact sheet, section 4): tables of one column that keep it and Kimo apart.
 
 A semaphore is taken by a conditional update. Between that update and its commit an owner record is
-committed on our side: a crash at any point leaves the semaphore idle, or ours with a record that
-proves it. Where the records are kept is the ledger's business; that nobody else of ours is at work
-while we look at them is the caller's, who holds the lock.
+committed on our side. So a crash at any point leaves the semaphore idle, or ours with a record that
+proves it. The ledger keeps the records. The caller holds the lock, so that no other run of ours is
+at work meanwhile.
 """
 
 import time
@@ -30,48 +29,49 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql.expression import ColumnElement, TableClause
+from sqlalchemy.sql.expression import ColumnClause, TableClause
 
 from kimo_assets.config import KimoConfig, SystemId
-from kimo_assets.errors import KimoError, PermanentSourceError, SemaphoreError, TableLockedError
+from kimo_assets.errors import (
+    KimoError,
+    PermanentSourceError,
+    SemaphoreError,
+    TableLockedError,
+    in_one_line,
+)
 from kimo_assets.sources.connection import connected, open_source, source_errors
-from kimo_assets.sources.reconnection import persistently
+from kimo_assets.sources.reconnection import retrying
+from kimo_assets.texts import say
 
 IDLE = 0
 _POLL_S = 2.0
-# While nothing changes, the wait is told of so often.
-_TELL_EVERY_S = 60.0
+# While nothing changes, the wait is logged so often.
+_LOG_EVERY_S = 60.0
 
-STATUS_WORDS: dict[int, str] = {
-    0: "idle",
-    1: "the ERP is writing to the integration database",
-    2: "Kimo is reading the integration database",
-    3: "Kimo is writing to the integration database",
-    4: "the ERP is reading the integration database",
-}
+# The statuses of the fact sheet, section 4. `sources.semaphore_status` words them.
+_STATUSES = range(5)
 
 
 @dataclass(frozen=True)
 class Flow:
-    """A flow of data with a semaphore. status: what we set while we are at it; done: what is done
-    then, to the ERP's tables.
+    """A flow of data with a semaphore. status: the one that we set while we read or write.
 
-    others: what the ERP does to them at other times.
+    title: import or export, as in the keys of kimo.yaml and of texts/sources.py.
     """
 
     table: str
     status: int
     title: str
-    done: str
-    others: str
 
 
-IMPORT = Flow("ImportFromErpSemaphore", 2, "import", "read", "writing")
-EXPORT = Flow("ExportToErpSemaphore", 3, "export", "sent", "reading")
+IMPORT = Flow("ImportFromErpSemaphore", 2, "import")
+EXPORT = Flow("ExportToErpSemaphore", 3, "export")
 FLOWS = (IMPORT, EXPORT)
 
 
 class OwnerRecord(Protocol):
+    """The proof that a run of ours set a semaphore: the status it set, and its load."""
+
     @property
     def status(self) -> int: ...
 
@@ -80,7 +80,7 @@ class OwnerRecord(Protocol):
 
 
 class Ledger(Protocol):
-    """Where owner records are kept: database/semaphore_ledger.py says what each of these does."""
+    """Keeps the owner records: database/semaphore_ledger.py documents each method."""
 
     def owner(self, source: str, semaphore: str) -> OwnerRecord | None: ...
 
@@ -93,79 +93,88 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True)
 class WaitPolicy:
-    """How long to wait for a semaphore, how often to try what fails for the moment, whom to
-    tell.
-    """
+    """How long to wait for a semaphore, and how often to try again after a transient error."""
 
     wait_s: float = 1800
     attempts: int = 4
-    say: Callable[[str], None] = lambda line: None
+    log: Callable[[str], None] = lambda line: None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True)
 class Semaphore:
-    """One source's semaphore, found there. engine: may write."""
+    """A source's semaphore, which exists there. engine: may write."""
 
     source: str
     flow: Flow
     engine: Engine
     table: TableClause
-    status: ColumnElement[Any]
+    status: ColumnClause[Any]
 
     @property
     def name(self) -> str:
+        """The name of its table, which is also its name in the ledger."""
         return self.flow.table
 
     def __str__(self) -> str:
-        return f"{self.flow.table} of source '{self.source}'"
+        return say("sources.semaphore", table=self.flow.table, source=self.source)
 
 
 def find(source: str, flow: Flow, engine: Engine, schemas: Sequence[str] = ()) -> Semaphore | None:
-    """The semaphore, in the default schema or the first of the others that has it; None where there
-    is no such table.
+    """The semaphore, in the default schema or the first other one with it; None without its table.
 
     Raises: SourceError; PermanentSourceError when the table lacks its column Status.
     """
     with source_errors(source, engine):
         for schema in (None, *schemas):
-            found = _by_fold(inspect(engine).get_table_names(schema), flow.table)
-            found = found or _by_fold(inspect(engine).get_view_names(schema), flow.table)
-            if found:
-                break
-        else:
-            return None
-        columns = {
-            known["name"]: known["type"] for known in inspect(engine).get_columns(found, schema)
-        }
-        name = _by_fold(columns, "Status")
-        if name is None:
-            raise PermanentSourceError(
-                f"source '{source}': the semaphore {found} has no column Status. It has:"
-                f" {', '.join(columns)}."
-            )
-        status: ColumnElement[Any] = column(
-            name, String if isinstance(columns[name], String) else None
+            table_name = _table_of(engine, flow, schema)
+            if table_name is not None:
+                return _semaphore(source, flow, engine, schema, table_name)
+    return None
+
+
+def _table_of(engine: Engine, flow: Flow, schema: str | None) -> str | None:
+    """The name of the semaphore's table or view in a schema, in the database's spelling."""
+    inspector = inspect(engine)
+    name = _ignoring_case(inspector.get_table_names(schema), flow.table)
+    return name or _ignoring_case(inspector.get_view_names(schema), flow.table)
+
+
+def _semaphore(
+    source: str, flow: Flow, engine: Engine, schema: str | None, table_name: str
+) -> Semaphore:
+    columns = inspect(engine).get_columns(table_name, schema)
+    types = {column["name"]: column["type"] for column in columns}
+    name = _ignoring_case(types, "Status")
+    if name is None:
+        message = say(
+            "sources.semaphore_without_status",
+            source=source,
+            table=table_name,
+            columns=", ".join(types),
         )
-        return Semaphore(source, flow, engine, table(found, status, schema=schema), status)  # type: ignore[arg-type]
+        raise PermanentSourceError(message)
+    # Some ERPs keep the status as a text: then it is compared and set as one.
+    status_type = String() if isinstance(types[name], String) else None
+    status: ColumnClause[Any] = column(name, status_type)
+    return Semaphore(source, flow, engine, table(table_name, status, schema=schema), status)
 
 
-def _by_fold(names: Any, wanted: str) -> str | None:
-    return next((name for name in names if name.casefold() == wanted.casefold()), None)
+def _ignoring_case(names: Iterable[str], name: str) -> str | None:
+    return next((other for other in names if other.casefold() == name.casefold()), None)
 
 
 def statuses(semaphore: Semaphore) -> list[int]:
-    """What its rows say; one, if all is as it should be. NULL counts as idle."""
+    """The statuses of its rows, of which there should be one. NULL counts as idle."""
     with source_errors(semaphore.source, semaphore.engine), semaphore.engine.connect() as erp:
-        found = [value for (value,) in erp.execute(select(semaphore.status))]
+        values = [value for (value,) in erp.execute(select(semaphore.status))]
     try:
-        return [int(value or IDLE) for value in found]
+        return [int(value or IDLE) for value in values]
     except ValueError:
-        raise PermanentSourceError(
-            f"{semaphore} has the status {', '.join(map(repr, found))}. Expected a number from 0 to"
-            " 4; set it at the ERP."
-        ) from None
+        shown = ", ".join(map(repr, values))
+        message = say("sources.semaphore_no_number", semaphore=semaphore, values=shown)
+        raise PermanentSourceError(message) from None
 
 
 def current(semaphore: Semaphore) -> int:
@@ -173,8 +182,16 @@ def current(semaphore: Semaphore) -> int:
     return next((status for status in statuses(semaphore) if status != IDLE), IDLE)
 
 
+def status_meaning(status: int) -> str:
+    """A status in words (fact sheet, section 4)."""
+    if status not in _STATUSES:
+        return say("sources.semaphore_status.unknown")
+    return say(f"sources.semaphore_status.{status}")
+
+
 def in_words(status: int) -> str:
-    return f"{status} ({STATUS_WORDS.get(status, 'which means nothing to Kimo')})"
+    """A status as its number with its meaning: `2 (Kimo is reading the integration database)`."""
+    return f"{status} ({status_meaning(status)})"
 
 
 # --- taking
@@ -183,68 +200,65 @@ def in_words(status: int) -> str:
 
 @contextmanager
 def taken(
-    semaphores: Sequence[Semaphore], ledger: Ledger, patience: WaitPolicy
+    semaphores: Sequence[Semaphore], ledger: Ledger, policy: WaitPolicy
 ) -> Iterator[list[Semaphore]]:
-    """Holds the semaphores while the block runs, and gives them back whatever becomes of it.
+    """Holds the semaphores while the block runs, and gives them back however it ends.
 
-    Yields those of them that a killed run of ours had left behind: they were ours since then.
-
-    Several are taken in the order of their sources' names, by everybody, so that no two wait for
-    each other.
-    Raises: SemaphoreError when one was not to be had in time; SourceError.
+    Yields those that a killed run of ours had left behind: they have been ours since then. Every
+    run takes several in the order of their sources' names, so that no two wait for each other.
+    Raises: SemaphoreError when one was not free in time; SourceError.
     """
     left_behind = []
     with ExitStack() as stack:
-        for semaphore in sorted(semaphores, key=lambda known: known.source):
+        for semaphore in sorted(semaphores, key=lambda semaphore: semaphore.source):
             hold = _Hold(semaphore, ledger)
-            stack.callback(hold.give_back, patience)
-            if hold.wait_and_take(patience):
+            stack.callback(hold.give_back, policy)
+            if hold.wait_and_take(policy):
                 left_behind.append(semaphore)
         yield left_behind
 
 
 @dataclass
 class _Hold:
-    """What we do with one semaphore. claimed: an owner record of ours may be there."""
+    """Our hold on one semaphore. claimed: there may be an owner record of ours."""
 
     semaphore: Semaphore
     ledger: Ledger
     claimed: bool = field(default=False)
 
-    def wait_and_take(self, patience: WaitPolicy) -> bool:
-        """Whether it was left behind by a run of ours."""
-        began, told = patience.clock(), _Told(patience)
-        # A moment without an answer ends no wait of half an hour.
-        again = persistently(patience.attempts, patience.sleep, patience.say)
+    def wait_and_take(self, policy: WaitPolicy) -> bool:
+        """Takes the semaphore. Returns whether a run of ours had left it behind."""
+        started, log = policy.clock(), _WaitLog(policy)
+        # A short loss of the connection must not end a wait of half an hour.
+        again = retrying(policy.attempts, policy.sleep, policy.log)
         while not again(self._take):
-            busy = again(self._look)
-            if busy == self.semaphore.flow.status and self._is_left_behind(busy):
+            status = again(self._look)
+            if status == self.semaphore.flow.status and self._is_left_behind(status):
                 self._claim()
-                patience.say(
-                    f"{self.semaphore} was left behind by a run of ours that was killed: taken over"
-                )
+                policy.log(say("sources.semaphore_left_behind", semaphore=self.semaphore))
                 return True
-            if busy == IDLE:
-                waiting = "is held by a transaction that has not ended"
-            else:
-                since = self.ledger.seen(self.semaphore.source, self.semaphore.name, busy)
-                waiting = (
-                    f"is {in_words(busy)}{self._whose(busy)}, at every look since {_moment(since)}"
-                )
-            waited = patience.clock() - began
-            if waited >= patience.wait_s:
-                raise SemaphoreError(_given_up(self.semaphore, waiting, patience.wait_s))
-            told.wait(
-                f"{self.semaphore} {waiting}; waiting up to {_duration(patience.wait_s)} for it",
-                waited,
-            )
-            patience.sleep(min(_POLL_S, max(patience.wait_s - waited, 0.1)))
+            state = self._state_in_words(status)
+            waited_s = policy.clock() - started
+            if waited_s >= policy.wait_s:
+                raise SemaphoreError(_given_up(self.semaphore, state, policy.wait_s))
+            limit = _duration(policy.wait_s)
+            log.wait(say("sources.semaphore_waiting", state=state, limit=limit), waited_s)
+            policy.sleep(min(_POLL_S, max(policy.wait_s - waited_s, 0.1)))
         return False
 
+    def _state_in_words(self, status: int) -> str:
+        """Why the semaphore is not free, as far as we can see."""
+        if status == IDLE:
+            return say("sources.semaphore_in_transaction", semaphore=self.semaphore)
+        since = self.ledger.seen(self.semaphore.source, self.semaphore.name, status)
+        key = "sources.semaphore_busy"
+        if status == self.semaphore.flow.status:
+            # Somebody else sets the status that is meant for us.
+            key = "sources.semaphore_busy_not_ours"
+        return say(key, semaphore=self.semaphore, status=in_words(status), since=_moment(since))
+
     def _take(self) -> bool:
-        """One try. False: somebody else has it. Once this returned True, it is ours at the ERP and
-        on record.
-        """
+        """Tries once. False: somebody else has it. True: it is ours, at the ERP and on record."""
         ours = self.semaphore
         with ExitStack() as stack:
             try:
@@ -254,11 +268,11 @@ class _Hold:
             except TableLockedError:
                 return False
             except PermanentSourceError as error:
-                raise PermanentSourceError(
-                    f"{ours} cannot be set: {str(error).rstrip('.')}. Kimo has to be allowed to"
-                    " read and update it."
-                ) from None
+                text = str(error).rstrip(".")
+                message = say("sources.semaphore_not_set", semaphore=ours, error=text)
+                raise PermanentSourceError(message) from None
             if is_free:
+                # The record comes first: a crash before the commit leaves the ERP's row idle.
                 self._claim()
                 with source_errors(ours.source, ours.engine):
                     erp.commit()
@@ -269,6 +283,7 @@ class _Hold:
         self.ledger.claim(self.semaphore.source, self.semaphore.name, self.semaphore.flow.status)
 
     def _look(self) -> int:
+        """The status; idle where a transaction locks the table, so that it cannot be read."""
         try:
             return current(self.semaphore)
         except TableLockedError:
@@ -278,32 +293,32 @@ class _Hold:
         owner = self.ledger.owner(self.semaphore.source, self.semaphore.name)
         return owner is not None and owner.status == status
 
-    def _whose(self, status: int) -> str:
-        return ", but not by us" if status == self.semaphore.flow.status else ""
+    def give_back(self, policy: WaitPolicy) -> None:
+        """Gives the semaphore back, or logs why that failed and leaves it on record as ours.
 
-    def give_back(self, patience: WaitPolicy) -> None:
-        """Never raises: what ended the run is not to be hidden. What cannot be given back stays on
-        record as ours.
+        Never raises, because that would hide the error that ended the run.
         """
         if not self.claimed:
             return
-        # What has been idle for hours may be cut by now.
+        # A firewall may have cut connections that were unused for hours.
         self.semaphore.engine.dispose()
+        again = retrying(policy.attempts, policy.sleep, policy.log)
         try:
-            persistently(patience.attempts, patience.sleep, patience.say)(
-                give_back, self.semaphore, self.ledger
-            )
+            again(give_back, self.semaphore, self.ledger)
         except (KimoError, psycopg.Error) as error:
-            patience.say(
-                f"{self.semaphore} could not be given back and stays"
-                f" {in_words(self.semaphore.flow.status)}: {' '.join(str(error).split())}. It is on"
-                " record as ours: the next run gives it back, or `kimo semaphore reset` does"
+            line = say(
+                "sources.semaphore_not_given_back",
+                semaphore=self.semaphore,
+                status=in_words(self.semaphore.flow.status),
+                error=in_one_line(error),
             )
+            policy.log(line)
 
 
 def give_back(semaphore: Semaphore, ledger: Ledger) -> bool:
-    """Sets our own status to idle, at the ERP first, then on record. False: the ERP's row said
-    something else already.
+    """Sets our own status to idle, at the ERP first, then in the ledger.
+
+    False: the ERP's row had another status already.
     """
     changed = set_status(semaphore, IDLE, only_from=semaphore.flow.status)
     ledger.release(semaphore.source, semaphore.name)
@@ -311,7 +326,7 @@ def give_back(semaphore: Semaphore, ledger: Ledger) -> bool:
 
 
 def set_status(semaphore: Semaphore, status: int, *, only_from: int | None = None) -> int:
-    """How many rows were changed. Raises: SourceError."""
+    """Sets the status, where it is `only_from`. Returns the rows changed. Raises: SourceError."""
     statement = update(semaphore.table).values({semaphore.status: _stored(semaphore, status)})
     if only_from is not None:
         statement = statement.where(semaphore.status == _stored(semaphore, only_from))
@@ -320,7 +335,7 @@ def set_status(semaphore: Semaphore, status: int, *, only_from: int | None = Non
 
 
 def _set_ours(erp: Connection, semaphore: Semaphore) -> bool:
-    """Sets what is idle to our status, not committed yet. False: some of it was not idle."""
+    """Sets idle rows to our status, without a commit. False: some row was not idle."""
     status = semaphore.status
     is_idle = or_(status == _stored(semaphore, IDLE), status.is_(None))
     to_ours = update(semaphore.table).values({status: _stored(semaphore, semaphore.flow.status)})
@@ -333,38 +348,34 @@ def _set_ours(erp: Connection, semaphore: Semaphore) -> bool:
 
 
 def _first_row(semaphore: Semaphore) -> Any:
-    """Nobody has made the row yet: ours is the first, unless somebody else's comes before it."""
-    none_yet = ~exists(select(literal(1)).select_from(semaphore.table))
-    return insert(semaphore.table).from_select(
-        [semaphore.status],
-        select(literal(_stored(semaphore, semaphore.flow.status))).where(none_yet),
-    )
+    """Inserts the first row, with our status, unless somebody else inserts one before."""
+    is_empty = ~exists(select(literal(1)).select_from(semaphore.table))
+    ours = select(literal(_stored(semaphore, semaphore.flow.status))).where(is_empty)
+    return insert(semaphore.table).from_select([semaphore.status], ours)
 
 
 def _stored(semaphore: Semaphore, status: int) -> int | str:
     return str(status) if isinstance(semaphore.status.type, String) else status
 
 
-class _Told:
-    """Says what is waited for: at once when it changes, else now and then."""
+class _WaitLog:
+    """Logs what the run waits for: at once when that changes, else now and then."""
 
-    def __init__(self, patience: WaitPolicy) -> None:
-        self._patience = patience
-        self._last: tuple[str, float] | None = None
+    def __init__(self, policy: WaitPolicy) -> None:
+        self._log = policy.log
+        self._last_line = ""
+        self._logged_at_s = 0.0
 
-    def wait(self, line: str, waited: float) -> None:
-        if self._last is None or self._last[0] != line or waited - self._last[1] >= _TELL_EVERY_S:
-            self._patience.say(line)
-            self._last = (line, waited)
+    def wait(self, line: str, waited_s: float) -> None:
+        is_due = waited_s - self._logged_at_s >= _LOG_EVERY_S
+        if line != self._last_line or is_due:
+            self._log(line)
+            self._last_line, self._logged_at_s = line, waited_s
 
 
-def _given_up(semaphore: Semaphore, waiting: str, wait_s: float) -> str:
-    title = semaphore.flow.title
-    return (
-        f"{semaphore} {waiting}; waited {_duration(wait_s)} ({title}.semaphore_wait_s). Nothing was"
-        f" {semaphore.flow.done}. Wait until it is idle and {title} again; if whoever set it is"
-        " gone, `kimo semaphore reset` sets it to 0."
-    )
+def _given_up(semaphore: Semaphore, state: str, wait_s: float) -> str:
+    key = f"sources.semaphore_given_up.{semaphore.flow.title}"
+    return say(key, state=state, limit=_duration(wait_s))
 
 
 def _moment(moment: datetime) -> str:
@@ -384,38 +395,32 @@ def open_semaphores(
     config: KimoConfig,
     flow: Flow,
     sources: Iterable[SystemId],
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> Iterator[list[Semaphore]]:
-    """The flow's semaphores in the sources; says where there is none. Two sources of one database
-    share theirs.
+    """The flow's semaphores in the sources; logs where a source has none. Raises: SourceError.
 
-    Raises: SourceError.
+    Two sources of the same database share theirs.
     """
-    found: dict[Any, Semaphore] = {}
+    semaphores: dict[Any, Semaphore] = {}
     with ExitStack() as stack:
         for source in sorted(set(sources)):
             engine = open_source(source, config.sources[source], writable=True)
             stack.callback(engine.dispose)
             semaphore = find(source, flow, engine, schemas_of(config, source))
             if semaphore is None:
-                say(
-                    f"source '{source}' has no table {flow.table}: nothing keeps the ERP from"
-                    f" {flow.others} meanwhile"
-                )
+                log(say(f"sources.no_semaphore.{flow.title}", source=source, table=flow.table))
                 continue
-            place = (engine.url.host, engine.url.port, engine.url.database, semaphore.table.schema)
-            found.setdefault(place, semaphore)
-        yield list(found.values())
+            url = engine.url
+            key = (url.host, url.port, url.database, semaphore.table.schema)
+            semaphores.setdefault(key, semaphore)
+        yield list(semaphores.values())
 
 
 def schemas_of(config: KimoConfig, source: str) -> list[str]:
-    """The schemas that the source's mapped tables are in, beside its default one."""
-    mappings = (
-        mapping
-        for parts in config.entities.values()
-        for mapping in parts
-        if mapping.source == source
-    )
-    return sorted(
-        {mapping.table.rpartition(".")[0] for mapping in mappings if mapping.table} - {""}
-    )
+    """The schemas of the source's mapped tables, beside its default one."""
+    schemas = set()
+    for mappings in config.entities.values():
+        for mapping in mappings:
+            if mapping.source == source and mapping.table:
+                schemas.add(mapping.table.rpartition(".")[0])
+    return sorted(schemas - {""})

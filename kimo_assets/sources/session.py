@@ -1,7 +1,6 @@
-"""What a session at a source needs, dialect by dialect: how long it waits for locks, and how it is
-interrupted.
+"""A session at a source, by dialect: its limits for locks, who holds one, how it is interrupted.
 
-Connecting and its errors are connection.py's.
+Connecting and its errors are in connection.py.
 """
 
 from contextlib import suppress
@@ -9,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import URL, Engine
 
-# A server that does not answer at all is given up after so long; one that fell silent in mid-stream
-# after a minute.
-_PG_PATIENCE = {
+from kimo_assets.texts import say
+
+# Seconds. A server that does not answer at all is given up after ten, one that falls silent in
+# mid-stream after a minute.
+_PG_TIMEOUTS = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -20,18 +21,19 @@ _PG_PATIENCE = {
 
 
 def connect_arguments(url: URL, lock_timeout_s: float) -> dict[str, Any]:
-    """For the driver; what the URL says prevails."""
+    """Arguments for the driver. Those of the URL take precedence."""
     match url.get_backend_name():
         case "sqlite":
             return {"timeout": lock_timeout_s}
         case "postgresql" if url.get_driver_name() in ("psycopg", "psycopg2"):
-            return {name: value for name, value in _PG_PATIENCE.items() if name not in url.query}
+            return {name: value for name, value in _PG_TIMEOUTS.items() if name not in url.query}
         case _:
             return {}
 
 
 def session_statements(dialect: str, lock_timeout_s: float) -> list[str]:
     """Run once on each new connection. SQLite's limit is an argument of connecting."""
+    # A limit of 0 would mean none.
     milliseconds, seconds = max(1, round(lock_timeout_s * 1000)), max(1, round(lock_timeout_s))
     match dialect:
         case "postgresql":
@@ -44,12 +46,13 @@ def session_statements(dialect: str, lock_timeout_s: float) -> list[str]:
         case "mssql":
             return [f"SET LOCK_TIMEOUT {milliseconds}"]
         case "oracle":
-            # Readers never wait there; this is for the semaphore's table being altered.
+            # Readers never wait there. This is for a semaphore's table that is being altered.
             return [f"ALTER SESSION SET ddl_lock_timeout = {seconds}"]
         case _:
             return []
 
 
+# What each database's message says, in small letters, when a statement waited too long for a lock.
 _LOCKED = {
     "postgresql": "due to lock timeout",
     "mysql": "lock wait timeout exceeded",
@@ -61,7 +64,7 @@ _LOCKED = {
 
 
 def is_lock_timeout(dialect: str, message: str) -> bool:
-    """Whether the database says that it waited for a lock as long as it may."""
+    """Whether the message says that a statement waited for a lock as long as it may."""
     return dialect in _LOCKED and _LOCKED[dialect] in message.casefold()
 
 
@@ -78,8 +81,9 @@ _PG_HOLDERS = """
 
 
 def lock_holders(engine: Engine) -> list[str]:
-    """Who holds tables so that nobody can read them: `Zone by pid 12 (erp, psql) since ... UTC`.
-    Where one can ask.
+    """The sessions that lock tables against readers: `Zone by session 12 (erp, psql) since ...`.
+
+    Only PostgreSQL is asked, and a failure to ask gives none.
     """
     if engine.dialect.name != "postgresql":
         return []
@@ -89,15 +93,19 @@ def lock_holders(engine: Engine) -> list[str]:
 
 
 def _holder(table: str, pid: int, user: str | None, program: str | None, since: str | None) -> str:
-    who = ", ".join(filter(None, (user, program)))
-    return f"{table} by session {pid}{f' ({who})' if who else ''}" + (
-        f" since {since} UTC" if since else ""
-    )
+    session = str(pid)
+    names = [name for name in (user, program) if name]
+    if names:
+        session = f"{pid} ({', '.join(names)})"
+    if since:
+        return say("sources.lock_holder_since", table=table, session=session, since=since)
+    return say("sources.lock_holder", table=table, session=session)
 
 
 def interrupt(engine: Engine, driver_connection: Any) -> None:
-    """Asks what is running on the connection to stop, from another thread. What cannot be asked
-    ends by itself.
+    """Asks the statement that runs on the connection to stop. Called from another thread.
+
+    A statement that cannot be asked ends by itself.
     """
     with suppress(Exception):
         match engine.dialect.name:

@@ -1,24 +1,25 @@
-"""Reading the tables in which the vendor's machine keeps its mapping (fact sheet, section 7), as
-text, row by row.
+"""Reading the vendor's tables of mappings (fact sheet, section 7), row by row, as text.
 
-IntegratorMapping, IntegratorImportFilter, IntegratorSystemSetting: names of tables and columns
-match ignoring case and underscores; each table, and each column but the first, may be missing. What
-the rows mean is for kimo_assets.setup.
+The tables are IntegratorMapping, IntegratorImportFilter and IntegratorSystemSetting. Names of
+tables and columns match ignoring case and underscores. Each table, and each column but the first,
+may be missing. What the rows mean is for kimo_assets.setup.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, Table, select
+from sqlalchemy import Column, Engine, MetaData, Table, select
 
 from kimo_assets.errors import PermanentSourceError, nearest
 from kimo_assets.sources.connection import address, source_errors
 from kimo_assets.sources.discovery import Offered, other_schemas, tables_of
+from kimo_assets.texts import say
 
 MAPPING, FILTER, SETTING = "IntegratorMapping", "IntegratorImportFilter", "IntegratorSystemSetting"
 
-# Column by column: the names it goes by. The manual names no columns of IntegratorSystemSetting.
+# Our name of a column -> its possible names there. The manual does not name the columns of
+# IntegratorSystemSetting, so many are tried.
 _COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     MAPPING: {
         "entity": ("KimoEntity",),
@@ -42,19 +43,20 @@ _COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "system": ("SystemId",),
     },
 }
-_NEEDED = {MAPPING: ("entity",), FILTER: ("entity",), SETTING: ("key", "value")}
+_REQUIRED = {MAPPING: ("entity",), FILTER: ("entity",), SETTING: ("key", "value")}
 
 VendorRow = Mapping[str, str | None]
-"""A row by our names for its columns; blanks around a text are cut off, and what is left empty is None."""
+"""A row by our names of its columns. Texts are trimmed, and an empty text is None."""
 
 
 @dataclass(frozen=True)
 class VendorTables:
-    """What is there. extra: table -> columns that are not known, whose values are not read.
-    missing: tables not there.
+    """The rows of the three tables, and the address of their database.
+
+    extra: table -> columns that are unknown here, so they are not read. missing: tables not there.
     """
 
-    place: str
+    address: str
     mapping: Sequence[VendorRow] = ()
     filters: Sequence[VendorRow] = ()
     settings: Sequence[VendorRow] = ()
@@ -63,15 +65,13 @@ class VendorTables:
 
 
 def read_vendor_tables(engine: Engine, source: str = "integrator") -> VendorTables:
-    """Raises: SourceError; also when neither mapping nor filters are there, with the tables that
-    are.
-    """
-    found = _find(engine, source)
-    if MAPPING not in found and FILTER not in found:
-        raise PermanentSourceError(_nothing(engine, source))
+    """The vendor's tables. Raises: SourceError, also when neither mapping nor filters are there."""
+    tables = _find(engine, source)
+    if MAPPING not in tables and FILTER not in tables:
+        raise PermanentSourceError(_no_tables(engine, source))
     rows: dict[str, list[VendorRow]] = {}
     extra: dict[str, tuple[str, ...]] = {}
-    for name, offered in found.items():
+    for name, offered in tables.items():
         with source_errors(source, engine):
             rows[name], extra[name] = _read(engine, name, offered)
     return VendorTables(
@@ -79,17 +79,21 @@ def read_vendor_tables(engine: Engine, source: str = "integrator") -> VendorTabl
         rows.get(MAPPING, ()),
         rows.get(FILTER, ()),
         rows.get(SETTING, ()),
-        tuple(name for name in _COLUMNS if name not in found),
+        tuple(name for name in _COLUMNS if name not in tables),
         {name: columns for name, columns in extra.items() if columns},
     )
 
 
 def _find(engine: Engine, source: str) -> dict[str, Offered]:
-    """The tables by the vendor's names, in the default schema or else in the first that has any."""
-    found = _among(tables_of(engine, source))
-    for schema in () if found else other_schemas(engine, source):
-        found = found or _among(tables_of(engine, source, schema))
-    return found
+    """The tables by the vendor's names, of the default schema or else of the first with any."""
+    tables = _among(tables_of(engine, source))
+    if tables:
+        return tables
+    for schema in other_schemas(engine, source):
+        tables = _among(tables_of(engine, source, schema))
+        if tables:
+            return tables
+    return {}
 
 
 def _among(tables: Sequence[Offered]) -> dict[str, Offered]:
@@ -101,41 +105,53 @@ def _fold(name: str) -> str:
     return name.replace("_", "").casefold()
 
 
-def _nothing(engine: Engine, source: str) -> str:
+def _no_tables(engine: Engine, source: str) -> str:
     names = [offered.name for offered in tables_of(engine, source)]
-    close = nearest(MAPPING, names) or names[:20]
-    has = f"It has: {', '.join(close)}." if close else "It has no tables."
-    return (
-        f"{address(engine)} has neither {MAPPING} nor {FILTER}: is it the vendor's KimoIntegrator"
-        f" database? {has} For an integration database whose tables carry Kimo's names, `kimo init`"
-        " writes the mapping."
+    # The nearest names show a typing mistake, any names show a wrong database.
+    shown = nearest(MAPPING, names) or names[:20]
+    key = "sources.no_vendor_tables" if shown else "sources.no_vendor_tables_in_empty"
+    return say(
+        key, address=address(engine), mapping=MAPPING, filter=FILTER, tables=", ".join(shown)
     )
 
 
 def _read(engine: Engine, name: str, offered: Offered) -> tuple[list[VendorRow], tuple[str, ...]]:
+    """The rows of a table, and its columns that are unknown here."""
     table = Table(
         offered.name, MetaData(), schema=offered.schema, autoload_with=engine, resolve_fks=False
     )
-    by_fold = {_fold(column.name): column for column in table.columns}
-    chosen = {}
-    for ours, known in _COLUMNS[name].items():
-        column = next((by_fold[_fold(one)] for one in known if _fold(one) in by_fold), None)
-        if column is not None:
-            chosen[ours] = column
-    if lacking := [ours for ours in _NEEDED[name] if ours not in chosen]:
-        expected = " and ".join(_COLUMNS[name][ours][0] for ours in lacking)
+    chosen = _chosen_columns(name, table)
+    if missing := [key for key in _REQUIRED[name] if key not in chosen]:
         raise PermanentSourceError(
-            f"table {offered.written} in {address(engine)} has no column {expected}. It has: "
-            f"{', '.join(column.name for column in table.columns)}."
+            say(
+                "sources.no_vendor_column",
+                table=offered.written,
+                address=address(engine),
+                columns=say("sources.and").join(_COLUMNS[name][key][0] for key in missing),
+                available=", ".join(column.name for column in table.columns),
+            )
         )
     with engine.connect() as connection:
         fetched = connection.execute(select(*chosen.values())).fetchall()
-    taken = {column.name for column in chosen.values()} | {"Id"}
-    extra = tuple(column.name for column in table.columns if column.name not in taken)
-    return [
-        {ours: _text(value) for ours, value in zip(chosen, row, strict=True)} for row in fetched
-    ], extra
+    rows: list[VendorRow] = [dict(zip(chosen, map(_text, row), strict=True)) for row in fetched]
+    # Every table of the vendor's has an Id, which means nothing.
+    read = {column.name for column in chosen.values()} | {"Id"}
+    extra = tuple(column.name for column in table.columns if column.name not in read)
+    return rows, extra
+
+
+def _chosen_columns(name: str, table: Table) -> dict[str, Column[Any]]:
+    """Our name of a column -> the first column of the table with one of its possible names."""
+    by_fold = {_fold(column.name): column for column in table.columns}
+    chosen: dict[str, Column[Any]] = {}
+    for key, names in _COLUMNS[name].items():
+        columns = [by_fold[_fold(name)] for name in names if _fold(name) in by_fold]
+        if columns:
+            chosen[key] = columns[0]
+    return chosen
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value).strip() or None
+    if value is None:
+        return None
+    return str(value).strip() or None

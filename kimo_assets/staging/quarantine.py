@@ -17,8 +17,8 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Field
 from kimo_assets.database.copy import SkippedLine
 from kimo_assets.database.names import StagingArea, columns
-from kimo_assets.sources.readers import RefusedRow, Segment
-from kimo_assets.sources.readers.copy_out import as_given
+from kimo_assets.sources.readers import RejectedRow, Segment
+from kimo_assets.sources.readers.segments import as_given
 from kimo_assets.sources.selection import Selection
 from kimo_assets.texts import say
 
@@ -132,14 +132,14 @@ def rejections_of(
     segment: Segment, number: int, skipped: Sequence[SkippedLine], selection: Selection
 ) -> list[Rejection]:
     """The rejected rows of a segment: those the reader could not write, and those COPY skipped."""
-    rejections = [_unreadable(row, number, selection) for row in segment.refused]
+    rejections = [_unreadable(row, number, selection) for row in segment.rejected]
     # The segment is only read again where COPY has skipped lines of it.
     if skipped:
         rejections += _skipped(segment.data, number, skipped, selection)
     return rejections
 
 
-def _unreadable(row: RefusedRow, number: int, selection: Selection) -> Rejection:
+def _unreadable(row: RejectedRow, number: int, selection: Selection) -> Rejection:
     by_column = dict(zip(selection.columns, row.values, strict=True))
     value = _source_value(by_column, selection.columns_of(row.field))
     return Rejection(row.rule, row.field, value, by_column, number, row.detail)

@@ -234,7 +234,7 @@ class Staging:
 
     def _take_segment(self, segment: Segment, number: int, part: int) -> None:
         """Counts a segment that is expected, and writes one that is not, and all after it."""
-        rejected = [repr(row).encode() for row in segment.refused]
+        rejected = [repr(row).encode() for row in segment.rejected]
         digest = _digest(segment.data, *rejected, f"part {part}".encode())
         self._segments.append(digest)
         self._rows_read += segment.rows_read

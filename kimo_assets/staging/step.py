@@ -30,7 +30,7 @@ from kimo_assets.progress import Progress
 from kimo_assets.reports import StagedEntity
 from kimo_assets.sources.connection import READER, without_secrets
 from kimo_assets.sources.custom_task import run_custom_task
-from kimo_assets.sources.error_messages import complaint
+from kimo_assets.sources.error_messages import error_message
 from kimo_assets.sources.reconnection import Sources, open_sources
 from kimo_assets.sources.semaphore import IMPORT, WaitPolicy, open_semaphores, taken
 from kimo_assets.staging.stage import stage_entity
@@ -277,7 +277,7 @@ class StagingPool:
             try:
                 return self._stage_again(connection, name)
             except SourceError as error:
-                reason = complaint(error, name, self._run.config, self._sources)
+                reason = error_message(error, name, self._run.config, self._sources)
             except (KimoError, psycopg.Error) as error:
                 reason = in_one_line(error)
         return self._failed(name, time.monotonic() - started, "failed", reason)

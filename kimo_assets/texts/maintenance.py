@@ -11,9 +11,6 @@ SENTENCES = {
     # --- semaphores
     "maintenance.semaphore.unreadable": Sentence(en="cannot be read", it="non leggibile"),
     "maintenance.semaphore.no_table": Sentence(en="no such table", it="la tabella non esiste"),
-    "maintenance.semaphore.unknown_status": Sentence(
-        en="means nothing to Kimo", it="sconosciuto a Kimo"
-    ),
     "maintenance.semaphore.not_ours": Sentence(en="not ours", it="non nostro"),
     "maintenance.semaphore.load": Sentence(en="load {load}", it="caricamento {load}"),
     "maintenance.semaphore.run": Sentence(en=", run {run_id}", it=", esecuzione {run_id}"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kimo_assets.transforms.notation import Step, Transformation
-from kimo_assets.transforms.outcome import Outcome, Refusal, RefusedValue
+from kimo_assets.transforms.outcome import BrokenRule, Outcome, RejectedValueError
 from kimo_assets.transforms.values import plain
 
 
@@ -14,35 +14,34 @@ def transformed(
     rows: int,
     absent: frozenset[str],
 ) -> Outcome:
-    """A value for each row, or why there is none.
+    """A value for each row, or the rule that it breaks.
 
     columns: as the driver gave them, those that `transformation.columns` names. absent: texts that
     mean "no value" in this field (fact sheet, section 8).
     """
-    begun = transformation.beginning.of([plain(column) for column in columns], rows, absent)
+    inputs = transformation.input.of([plain(column) for column in columns], rows, absent)
     if not transformation.steps:
-        return begun
-    done = _each(transformation.steps, begun.values, absent)
-    return Outcome(done.values, {**done.refused, **begun.refused})
+        return inputs
+    outcome = _each(transformation.steps, inputs.values, absent)
+    # A row that has no input is rejected for that, whatever the steps make of its None.
+    return Outcome(outcome.values, {**outcome.rejected, **inputs.rejected})
 
 
 def _each(steps: Sequence[Step], values: Sequence[Any], absent: frozenset[str]) -> Outcome:
-    """The steps, once for each different value: codes, days and the keys of other rows come again
-    and again.
-    """
-    made: dict[Any, Any] = {}
-    refusals: dict[Any, Refusal] = {}
+    """Applies the steps once to each distinct value: codes, days and keys repeat in a column."""
+    results: dict[Any, Any] = {}
+    broken: dict[Any, BrokenRule] = {}
     for value in set(values):
         try:
             result = value
             for step in steps:
                 result = step(result, absent)
-            made[value] = result
-        except RefusedValue as error:
-            made[value], refusals[value] = None, error.refusal
-    results = [made[value] for value in values]
-    if not refusals:
-        return Outcome(results)
-    return Outcome(
-        results, {i: refusals[value] for i, value in enumerate(values) if value in refusals}
-    )
+            results[value] = result
+        except RejectedValueError as error:
+            results[value] = None
+            broken[value] = error.broken
+    column = [results[value] for value in values]
+    if not broken:
+        return Outcome(column)
+    rejected = {index: broken[value] for index, value in enumerate(values) if value in broken}
+    return Outcome(column, rejected)

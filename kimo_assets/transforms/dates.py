@@ -1,6 +1,4 @@
-"""Days and moments written in the vendor's notation, .NET's: dd/MM/yyyy, yyyyMMdd, dd/MM/yyyy
-HH:mm:ss.
-"""
+"""Days and moments in the vendor's notation, which is .NET's: dd/MM/yyyy, dd/MM/yyyy HH:mm:ss."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +8,8 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
 
-from kimo_assets.transforms.outcome import RefusedValue
+from kimo_assets.texts import say
+from kimo_assets.transforms.outcome import RejectedValueError
 from kimo_assets.transforms.values import text_of
 
 
@@ -18,7 +17,12 @@ def _fraction(digits: int, moment: datetime) -> str:
     return f"{moment.microsecond:06}0"[:digits]
 
 
-# .NET's specifier -> the part it gives and how that is written.
+def _half_day_hour(moment: datetime) -> int:
+    """The hour of a clock of twelve hours: 12, 1, 2 ... 11."""
+    return moment.hour % 12 or 12
+
+
+# .NET's specifier -> the part of the date that it gives, and the pattern of its digits.
 _PARTS = {
     "yyyy": ("year", "[0-9]{4}"),
     "yy": ("short_year", "[0-9]{2}"),
@@ -37,7 +41,7 @@ _PARTS = {
     "tt": ("half", "[AaPp][Mm]"),
 } | {"f" * digits: ("fraction", f"[0-9]{{{digits}}}") for digits in range(1, 8)}
 
-# The same specifiers, from a moment to what is written.
+# The same specifiers -> the function that writes that part of a moment.
 _WRITTEN: dict[str, Callable[[datetime], str]] = {
     "yyyy": lambda moment: f"{moment.year:04}",
     "yy": lambda moment: f"{moment.year % 100:02}",
@@ -47,8 +51,8 @@ _WRITTEN: dict[str, Callable[[datetime], str]] = {
     "d": lambda moment: str(moment.day),
     "HH": lambda moment: f"{moment.hour:02}",
     "H": lambda moment: str(moment.hour),
-    "hh": lambda moment: f"{(moment.hour + 11) % 12 + 1:02}",
-    "h": lambda moment: str((moment.hour + 11) % 12 + 1),
+    "hh": lambda moment: f"{_half_day_hour(moment):02}",
+    "h": lambda moment: str(_half_day_hour(moment)),
     "mm": lambda moment: f"{moment.minute:02}",
     "m": lambda moment: str(moment.minute),
     "ss": lambda moment: f"{moment.second:02}",
@@ -63,13 +67,13 @@ _PIECES = re.compile(
 # .NET's own default: 49 is 2049, 50 is 1950.
 _LAST_SHORT_YEAR = 49
 
-# Only year first is a day where no format is given; PostgreSQL judges the rest of it.
+# Without a format only year first is a day. Whether the day exists is PostgreSQL's to judge.
 ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]|[0-9]{8}(?![0-9])")
 
 
 @dataclass(frozen=True)
 class DateFormat:
-    """A format of .NET's. Raises: ValueError saying what is wrong with the notation."""
+    """A format of .NET's. Raises: ValueError naming the mistake in the notation."""
 
     notation: str
 
@@ -77,119 +81,146 @@ class DateFormat:
         _pattern(self.notation)
 
     def read(self, text: str) -> date | None:
-        """The day, or the moment where the format gives a time; None for a text that is not written
-        so.
-        """
+        """The day, or the moment where the format has a time; None for a text written otherwise."""
         match = _pattern(self.notation).fullmatch(text)
-        return _made(match.groupdict()) if match else None
+        return _date_of(match.groupdict()) if match else None
 
     def write(self, value: date) -> str:
-        """The day or moment as the format has it; a day's time is midnight."""
-        moment = (
-            value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-        )
-        return "".join(
-            piece if isinstance(piece, str) else piece(moment) for piece in _writers(self.notation)
-        )
+        """The day or moment in the format; a day's time is midnight."""
+        moment = datetime(value.year, value.month, value.day)
+        if isinstance(value, datetime):
+            moment = value
+        return "".join(writer(moment) for writer in _writers(self.notation))
 
     @property
     def digits(self) -> int:
-        """How many digits a day has that is written without anything between them; 0 for other
-        formats.
-        """
+        """How many digits a day has, for a format of digits alone (yyyyMMdd); 0 for others."""
         widths = [_width(piece["letters"]) for piece in _PIECES.finditer(self.notation)]
         return sum(widths) if all(widths) else 0
 
 
 def _width(letters: str | None) -> int:
-    part = _PARTS.get(letters or "", ("", ""))[1]
-    return len(letters or "") if re.fullmatch(r"\[0-9\]\{\d\}", part) else 0
+    """How many digits a specifier always gives; 0 when that varies, or when it gives no digits."""
+    if not letters or letters not in _PARTS:
+        return 0
+    _, pattern = _PARTS[letters]
+    has_fixed_width = re.fullmatch(r"\[0-9\]\{\d\}", pattern)
+    return len(letters) if has_fixed_width else 0
+
+
+def _literal(piece: re.Match[str]) -> str:
+    """The text of a piece that is not a specifier, without its quotes or backslash."""
+    return piece["quoted"] or piece["escaped"] or piece["other"] or ""
 
 
 @lru_cache
-def _writers(notation: str) -> tuple[str | Callable[[datetime], str], ...]:
-    """The format's pieces: texts as they are, and what makes a moment's parts."""
-    pieces: list[str | Callable[[datetime], str]] = []
+def _writers(notation: str) -> tuple[Callable[[datetime], str], ...]:
+    """One function for each piece of the format: a part of the moment, or a fixed text."""
+    writers: list[Callable[[datetime], str]] = []
     for piece in _PIECES.finditer(notation):
-        letters = piece["letters"]
-        pieces.append(
-            _WRITTEN[letters]
-            if letters
-            else piece["quoted"] or piece["escaped"] or piece["other"] or ""
-        )
-    return tuple(pieces)
+        if piece["letters"]:
+            writers.append(_WRITTEN[piece["letters"]])
+        else:
+            writers.append(partial(_fixed, _literal(piece)))
+    return tuple(writers)
+
+
+def _fixed(text: str, _moment: datetime) -> str:
+    return text
 
 
 @lru_cache
 def _pattern(notation: str) -> re.Pattern[str]:
+    """The pattern of days in the format, with a group for each part of the date."""
     parts: list[str] = []
     pattern = ""
     for piece in _PIECES.finditer(notation):
-        if (letters := piece["letters"]) is None:
-            pattern += re.escape(piece["quoted"] or piece["escaped"] or piece["other"] or "")
-        elif letters not in _PARTS:
-            raise ValueError(
-                f"'{letters}' is no part of a date here. Known: {', '.join(_PARTS)}; quote other"
-                " letters"
-            )
-        else:
-            name, digits = _PARTS[letters]
-            parts.append(name)
-            pattern += f"(?P<{name}>{digits})"
-    if len(set(parts)) < len(parts) or {"year", "short_year"} <= set(parts):
-        raise ValueError(f"'{notation}' says a part of the date twice")
-    if not {"month", "day"} <= set(parts) or not {"year", "short_year"} & set(parts):
-        raise ValueError(
-            f"'{notation}' does not say year, month and day. Expected e.g. dd/MM/yyyy (MM month, mm"
-            " minute)"
-        )
+        letters = piece["letters"]
+        if letters is None:
+            pattern += re.escape(_literal(piece))
+            continue
+        if letters not in _PARTS:
+            allowed = ", ".join(_PARTS)
+            raise ValueError(say("transforms.unknown_date_part", letters=letters, parts=allowed))
+        name, digits = _PARTS[letters]
+        parts.append(name)
+        pattern += f"(?P<{name}>{digits})"
+    _check_parts(notation, parts)
     return re.compile(pattern)
 
 
-def _made(parts: dict[str, str]) -> date | None:
-    year = int(parts["year"]) if "year" in parts else _full_year(int(parts["short_year"]))
-    hour = int(parts.get("hour", 0)) if "half_day_hour" not in parts else _hour(parts)
+def _check_parts(notation: str, parts: list[str]) -> None:
+    """Raises: ValueError where a part of the date is missing or given twice."""
+    has_two_years = {"year", "short_year"} <= set(parts)
+    if len(set(parts)) < len(parts) or has_two_years:
+        raise ValueError(say("transforms.date_part_twice", notation=notation))
+    has_year = {"year", "short_year"} & set(parts)
+    if not has_year or not {"month", "day"} <= set(parts):
+        raise ValueError(say("transforms.date_part_missing", notation=notation))
+
+
+_PARTS_OF_TIME = frozenset({"hour", "half_day_hour", "minute", "second", "fraction"})
+
+
+def _date_of(parts: dict[str, str]) -> date | None:
+    """The day or moment of the parts; None for one that does not exist, like 31 February."""
+    year = _year(parts)
+    month, day = int(parts["month"]), int(parts["day"])
     try:
-        if not {"hour", "half_day_hour", "minute", "second", "fraction"} & set(parts):
-            return date(year, int(parts["month"]), int(parts["day"]))
-        fraction = int(parts.get("fraction", "0").ljust(6, "0")[:6])
-        clock = (hour, int(parts.get("minute", 0)), int(parts.get("second", 0)), fraction)
-        return datetime(year, int(parts["month"]), int(parts["day"]), *clock)
+        if not _PARTS_OF_TIME & set(parts):
+            return date(year, month, day)
+        minute, second = int(parts.get("minute", 0)), int(parts.get("second", 0))
+        # .NET writes up to seven digits, Python keeps six.
+        microsecond = int(parts.get("fraction", "0").ljust(6, "0")[:6])
+        return datetime(year, month, day, _hour(parts), minute, second, microsecond)
     except ValueError:
         return None
 
 
-def _full_year(short: int) -> int:
-    return short + (2000 if short <= _LAST_SHORT_YEAR else 1900)
+def _year(parts: dict[str, str]) -> int:
+    if "year" in parts:
+        return int(parts["year"])
+    short = int(parts["short_year"])
+    century = 2000 if short <= _LAST_SHORT_YEAR else 1900
+    return century + short
 
 
 def _hour(parts: dict[str, str]) -> int:
-    """Of a clock of twelve hours; 12 am is midnight. An hour beyond is left to be refused."""
+    """The hour of the day; 12 am is midnight. Raises: ValueError beyond a clock of twelve hours."""
+    if "half_day_hour" not in parts:
+        return int(parts.get("hour", 0))
     hour = int(parts["half_day_hour"])
     if not 1 <= hour <= 12:
-        return 24
-    return hour % 12 + (12 if parts.get("half", "am").casefold() == "pm" else 0)
+        raise ValueError(hour)
+    is_afternoon = parts.get("half", "am").casefold() == "pm"
+    return hour % 12 + 12 * is_afternoon
 
 
 @dataclass(frozen=True)
 class AsDate:
-    """Reads days by the formats, in their order. or_iso: a text that is written year first is taken
-    as well.
-    """
+    """Reads days by the formats, in their order. or_iso: takes texts with the year first too."""
 
     formats: tuple[DateFormat, ...]
     or_iso: bool = False
 
     def __call__(self, value: Any, absent: frozenset[str]) -> Any:
         text = text_of(value).strip(" ")
-        if isinstance(value, date) or not text or text in absent:
-            return None if text in absent else value
+        if text in absent:
+            return None
+        if isinstance(value, date) or not text:
+            return value
         for form in self.formats:
-            # A number has lost the zeros it began with.
+            # A number has lost the zeros that it began with.
             digits = text.zfill(form.digits) if isinstance(value, (int, Decimal)) else text
-            if (found := form.read(digits)) is not None:
-                return found
+            day = form.read(digits)
+            if day is not None:
+                return day
         if self.or_iso and ISO_DATE.match(text):
             return text
-        expected = [form.notation for form in self.formats] + ["year-month-day"] * self.or_iso
-        raise RefusedValue(f"expected {' or '.join(expected)}", "impossible_date")
+        raise RejectedValueError(self._message(), "impossible_date")
+
+    def _message(self) -> str:
+        expected = [form.notation for form in self.formats]
+        if self.or_iso:
+            expected.append(say("transforms.year_month_day"))
+        return say("transforms.rejected.date", formats=say("errors.or").join(expected))

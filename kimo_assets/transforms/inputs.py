@@ -1,6 +1,4 @@
-"""What a value may begin with: a column of the source, or something made of several, of none, or by
-an expression.
-"""
+"""What a value may start from: a column, several columns, a constant or an expression."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +9,20 @@ from kimo_assets.transforms.values import text_of
 
 
 class Input(Protocol):
+    """Makes the value that the steps of a transformation then work on."""
+
     @property
     def columns(self) -> tuple[str, ...] | None:
         """The columns it reads, as kimo.yaml spells them; None: the field's own."""
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
-        """A value for each of `rows` rows. columns: those it reads, with plain values
-        (values.py).
-        """
+        """A value for each of `rows` rows. columns: those it reads, as plain values (values.py)."""
 
 
 @dataclass(frozen=True)
 class OwnColumn:
+    """The column of the field itself, where the transformation names no other input."""
+
     columns: None = None
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
@@ -31,6 +31,8 @@ class OwnColumn:
 
 @dataclass(frozen=True)
 class Constant:
+    """The same value for each row."""
+
     value: Any
     columns: tuple[str, ...] = ()
 
@@ -45,10 +47,11 @@ class Coalesce:
     columns: tuple[str, ...]
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        nothing = absent | {""}
+
         def first(*values: Any) -> Any:
             return next((value for value in values if text_of(value).strip() not in nothing), None)
 
-        nothing = absent | {""}
         return Outcome(list(map(first, *columns)))
 
 

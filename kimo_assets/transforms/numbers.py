@@ -1,23 +1,28 @@
-"""Numbers as a country writes them, told by an example: 1.234,56."""
+"""Numbers as a country writes them, described by an example: 1.234,56."""
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from kimo_assets.transforms.outcome import RefusedValue
+from kimo_assets.texts import say
+from kimo_assets.transforms.outcome import RejectedValueError
 from kimo_assets.transforms.values import text_of
 
 _EXAMPLE = re.compile(r"1(?P<group>[.,' \u00a0\u202f\u2019]?)234(?P<point>[.,])56")
 
-# Blanks that a machine puts between thousands so that no line breaks there.
+# Blanks between thousands. Programs write the two others so that no line breaks there.
 _BLANKS = " \u00a0\u202f"
+
+# What matches no text: a number without thousands groups.
+_NEVER = "(?!)"
 
 
 @dataclass(frozen=True)
 class AsNumber:
-    """Reads numbers written like the example. Raises: ValueError when the example is not 1234.56 in
-    some writing.
+    """Reads numbers written like the example.
+
+    Raises: ValueError when the example is not 1234.56 in some writing.
     """
 
     example: str
@@ -27,38 +32,44 @@ class AsNumber:
 
     def __call__(self, value: Any, absent: frozenset[str]) -> Any:
         text = text_of(value).strip()
+        # A column of numbers needs no reading.
         if not isinstance(value, str) or not text:
             return value
         match = _pattern(self.example).fullmatch(text)
         if not match:
-            raise RefusedValue(f"expected a number written like {self.example}", "not_a_number")
-        whole = re.sub("[^0-9]", "", match["whole"])
-        return f"{match['sign'].strip('+')}{whole or 0}.{match['decimals'] or 0}"
+            message = say("transforms.rejected.number", example=self.example)
+            raise RejectedValueError(message, "not_a_number")
+        sign = match["sign"].strip("+")
+        whole = re.sub("[^0-9]", "", match["whole"]) or "0"
+        decimals = match["decimals"] or "0"
+        return f"{sign}{whole}.{decimals}"
 
 
 @lru_cache
 def _pattern(example: str) -> re.Pattern[str]:
-    found = _EXAMPLE.fullmatch(example)
-    if not found or found["group"] == found["point"]:
-        raise ValueError(
-            f"'{example}' is no example of a number. Expected 1234.56 as it is written there, e.g."
-            " 1.234,56"
-        )
-    group = (
-        f"[{re.escape(_BLANKS if found['group'] in _BLANKS else found['group'])}]"
-        if found["group"]
-        else "(?!)"
-    )
+    """The pattern of numbers like the example. Groups: sign, whole (with separators), decimals."""
+    match = _EXAMPLE.fullmatch(example)
+    if not match or match["group"] == match["point"]:
+        raise ValueError(say("transforms.not_a_number_example", example=example))
+    group = _group_pattern(match["group"])
     whole = f"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+"
-    return re.compile(
-        rf"(?P<sign>[-+]?)(?P<whole>{whole})(?:{re.escape(found['point'])}(?P<decimals>[0-9]*))?"
-    )
+    decimals = f"(?:{re.escape(match['point'])}(?P<decimals>[0-9]*))?"
+    return re.compile(rf"(?P<sign>[-+]?)(?P<whole>{whole}){decimals}")
+
+
+def _group_pattern(group: str) -> str:
+    """The pattern of the thousands separator: one blank in the example stands for any blank."""
+    if not group:
+        return _NEVER
+    if group in _BLANKS:
+        group = _BLANKS
+    return f"[{re.escape(group)}]"
 
 
 _WHOLE = re.compile(r"(?P<sign>[-+]?)0*(?P<digits>[0-9]+)(?:\.0*)?")
 
 
-# More no database holds.
+# No database holds a number with more.
 _MOST_DIGITS = 65
 
 
@@ -66,18 +77,19 @@ def string_to_integer(value: Any, absent: frozenset[str]) -> int | None:
     """A whole number for a column of numbers: '0012' is 12."""
     text = query_as_long(value, absent)
     if len(text) > _MOST_DIGITS:
-        raise RefusedValue("expected a whole number")
+        raise RejectedValueError(say("transforms.rejected.whole_number"))
     return int(text) if text else None
 
 
 def query_as_long(value: Any, absent: frozenset[str]) -> str:
-    """An id that is a whole number at the source, in its plain form: 12.0, '0012' and 12 are one
-    id.
-    """
+    """A whole-number id in its plain form: 12.0, '0012' and 12 are the same id."""
     text = text_of(value).strip()
     if not text:
         return ""
     match = _WHOLE.fullmatch(text)
     if not match:
-        raise RefusedValue("expected a whole number")
-    return ("-" if match["sign"] == "-" and match["digits"] != "0" else "") + match["digits"]
+        raise RejectedValueError(say("transforms.rejected.whole_number"))
+    digits = match["digits"]
+    if match["sign"] == "-" and digits != "0":
+        return f"-{digits}"
+    return digits

@@ -1,5 +1,6 @@
-"""What comes of a transformation: values, and why some rows have none. The rules are the
-quarantine's.
+"""The result of a transformation: values, and the broken rule of each row without one.
+
+The rules are those of the quarantine.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,26 +11,24 @@ FAILED = "transformation_failed"
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """The rule a value has broken, and what in particular was expected or went wrong."""
+class BrokenRule:
+    """The rule that a value breaks. detail: what was expected in particular, or what failed."""
 
     rule: str
     detail: str | None = None
 
 
-class RefusedValue(Exception):
-    """Raised by a step for a value of which it can make nothing."""
+class RejectedValueError(Exception):
+    """Raised by a step for a value that it cannot transform: its row is rejected."""
 
     def __init__(self, detail: str, rule: str = FAILED) -> None:
         super().__init__(detail)
-        self.refusal = Refusal(rule, detail)
+        self.broken = BrokenRule(rule, detail)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """values: one a row. refused: the rows without one, by position; their place in `values` holds
-    None.
-    """
+    """values: one a row, None for a rejected row. rejected: the rows without one, by position."""
 
     values: Sequence[Any]
-    refused: Mapping[int, Refusal] = field(default_factory=dict)
+    rejected: Mapping[int, BrokenRule] = field(default_factory=dict)

@@ -1,8 +1,7 @@
-"""What may be done to a value, one step after another. A step takes one value and what means "no
-value" in that field.
+"""What may be done to a value, one step after another.
 
-No value stays none. A step that can make nothing of a value raises RefusedValue, which refuses the
-row.
+A step takes a value and the texts that mean "no value" in its field. No value stays no value. A
+step that cannot transform a value raises RejectedValueError, and the row is rejected.
 """
 
 from collections.abc import Mapping
@@ -10,42 +9,46 @@ from dataclasses import dataclass
 from hashlib import md5
 from typing import Any
 
-from kimo_assets.transforms.outcome import RefusedValue
+from kimo_assets.texts import say
+from kimo_assets.transforms.outcome import RejectedValueError
 from kimo_assets.transforms.values import text_of
 
 _SHOWN_CODES = 10
 
 
 def trim(value: Any, absent: frozenset[str]) -> str:
+    """The text without blanks around it."""
     return text_of(value).strip()
 
 
 def upper(value: Any, absent: frozenset[str]) -> str:
+    """The text in capitals."""
     return text_of(value).upper()
 
 
 def lower(value: Any, absent: frozenset[str]) -> str:
+    """The text in small letters."""
     return text_of(value).lower()
 
 
 def string_to_hash(value: Any, absent: frozenset[str]) -> str:
-    """32 characters for an id of any length: the MD5 of the text, as Ids that are derived have it.
+    """32 characters for an id of any length: the MD5 of the text, as for derived Ids.
 
-    The vendor does not name its algorithm (fact sheet, section 7). Trailing blanks are a CHAR
-    column's.
+    The vendor does not name its algorithm (fact sheet, section 7).
     """
+    # A CHAR column pads its texts with blanks.
     text = text_of(value).rstrip(" ")
     if not text or text in absent:
         return ""
     try:
         return md5(text.encode(), usedforsecurity=False).hexdigest()
     except UnicodeEncodeError:
-        raise RefusedValue("bytes that are no characters", "invalid_characters") from None
+        raise RejectedValueError(say("transforms.rejected.bytes"), "invalid_characters") from None
 
 
 @dataclass(frozen=True)
 class RemovePrefix:
-    """The text behind the prefix; all of it where it begins otherwise."""
+    """The text behind the prefix, or the whole text where it starts otherwise."""
 
     prefix: str
 
@@ -55,7 +58,7 @@ class RemovePrefix:
 
 @dataclass(frozen=True)
 class Replace:
-    """Each text by another, in the order given."""
+    """Replaces each text by another, in the given order."""
 
     table: Mapping[str, str]
 
@@ -68,15 +71,14 @@ class Replace:
 
 @dataclass(frozen=True)
 class Lookup:
-    """A code's other value. default: of codes that are not listed, where there is one
-    (`has_default`).
-    """
+    """Translates a code. default: for codes that are not listed, where `has_default`."""
 
     table: Mapping[str, str]
     has_default: bool = False
     default: str = ""
 
     def __call__(self, value: Any, absent: frozenset[str]) -> str:
+        # A CHAR column pads its texts with blanks.
         text = text_of(value).rstrip(" ")
         if text in self.table:
             return self.table[text]
@@ -84,5 +86,7 @@ class Lookup:
             return ""
         if self.has_default:
             return self.default
-        more = ", ..." if len(self.table) > _SHOWN_CODES else ""
-        raise RefusedValue(f"expected one of {', '.join(list(self.table)[:_SHOWN_CODES])}{more}")
+        codes = list(self.table)[:_SHOWN_CODES]
+        if len(self.table) > _SHOWN_CODES:
+            codes.append("...")
+        raise RejectedValueError(say("transforms.rejected.code", codes=", ".join(codes)))

@@ -1,20 +1,21 @@
-"""A driver's values in the few forms that transformations work on, the same whichever driver gave
-them.
-"""
+"""A driver's values in the few forms that transformations work on, the same for every driver."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-_AS_THEY_ARE = {str, int, Decimal, date, datetime, type(None)}
+_PLAIN_TYPES = {str, int, Decimal, date, datetime, type(None)}
 
 
 def plain(values: Sequence[Any]) -> Sequence[Any]:
-    """A column as texts, whole numbers, exact decimals, days, moments and None. Flags are 0
-    and 1.
+    """A column of texts, whole numbers, exact decimals, days, moments and None; flags as 0 and 1.
+
+    A column that is plain already is returned itself, without a copy.
     """
-    return values if set(map(type, values)) <= _AS_THEY_ARE else [_plain(value) for value in values]
+    if set(map(type, values)) <= _PLAIN_TYPES:
+        return values
+    return [_plain(value) for value in values]
 
 
 def _plain(value: Any) -> Any:
@@ -31,7 +32,7 @@ def _plain(value: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """What a text column would hold: '' for no value, 12 for 12.00, 0 and 1 for flags."""
+    """The text that a text column would hold: '' for no value, 12 for 12.00, 0 and 1 for flags."""
     match value:
         case str():
             return value
@@ -45,14 +46,19 @@ def text_of(value: Any) -> str:
 
 
 def plain_number(value: float | Decimal) -> str:
-    """Digits without an exponent or trailing zeros; nothing below zero is still nothing."""
-    text = format(value if isinstance(value, Decimal) else Decimal(repr(value)), "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
+    """Digits without an exponent or trailing zeros; minus zero is 0."""
+    if not isinstance(value, Decimal):
+        # By way of its repr, so that 0.1 stays 0.1.
+        value = Decimal(repr(value))
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
 def decode(raw: bytes) -> str:
-    """Bytes that are no UTF-8 become characters that no database takes: the row is refused, not the
-    read.
+    """The text of UTF-8 bytes. Other bytes become characters that no database takes.
+
+    So the row is rejected, and the read goes on.
     """
     return raw.decode("utf-8", "surrogateescape")

@@ -25,7 +25,7 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.database.server import Database
 from kimo_assets.demo import generate_company
 from kimo_assets.sources import profiling
-from kimo_assets.sources.column_types import Kind, Sort
+from kimo_assets.sources.column_types import ColumnType, TypeFamily
 from kimo_assets.sources.selection import Selection
 from kimo_assets_tests.support.integrations import Command, Integration
 
@@ -466,24 +466,24 @@ def asked(ask: Callable[[], Any]) -> str:
     return str(raised.value)
 
 
-@pytest.mark.parametrize("sort", ["text", "whole", "number", "flag", "day", "unknown"])
+@pytest.mark.parametrize("family", ["text", "whole", "number", "flag", "day", "unknown"])
 @pytest.mark.parametrize(
     ("dialect", "pattern", "one_row"),
     [(mssql.dialect(), "TRY_CAST", "TOP"), (oracle.dialect(), "REGEXP_LIKE", "FETCH FIRST")],
     ids=["mssql", "oracle"],
 )
 def test_every_question_can_be_written_for_sql_server_and_oracle(
-    dialect: Dialect, pattern: str, one_row: str, sort: Sort
+    dialect: Dialect, pattern: str, one_row: str, family: TypeFamily
 ) -> None:
     entity = load_catalog()["Account"]
     fields = tuple(entity.fields)
     selection = Selection(entity, "erp", "SELECT * FROM t WHERE x = ':a'", fields, fields, ())
-    kinds = dict.fromkeys(fields, Kind(sort, "BIGINT"))
+    kinds = dict.fromkeys(fields, ColumnType(family, "BIGINT"))
     questions = profiling.Questions(["CurrencyId"], {"ErpStatusId1": ("A",), "ErpStatusId2": ()})
     source: Any = NoServer(dialect)
     probe = profiling._Probe(source, selection, kinds, questions)
     counts, doubles = asked(probe.counted), asked(probe.duplicates)
     assert "FROM (SELECT * FROM t WHERE x = ':a'\n)" in counts
     assert "FROM (SELECT * FROM t WHERE x = ':a'\n)" in doubles
-    assert pattern in counts or sort not in ("text", "unknown")
+    assert pattern in counts or family not in ("text", "unknown")
     assert one_row in doubles

@@ -482,8 +482,8 @@ def test_what_the_export_has_no_place_for_is_kept_and_told(pulled: Pull, command
             " known here"
         ),
         (
-            "Document.SyncReference: its transformation for the export is a comment: goes as it is,"
-            " by it the answer is bound"
+            "Document.SyncReference: its transformation for the export is a comment: Kimo sends it"
+            " unchanged, to find the ERP's answer by it"
         ),
         "StringCase of erp is Lower, which is not known here: it is a comment",
         "ItemIdSplitChar of erp is ||, which is not known here: it is a comment",
@@ -650,7 +650,7 @@ def test_tables_and_columns_are_found_ignoring_case_and_any_may_be_missing(
     assert said["remarks"] == [
         "there is no table IntegratorImportFilter: read without it",
         "there is no table IntegratorSystemSetting: read without it",
-        "IntegratorMapping has columns that nothing is known of, so they were not read: Note",
+        "IntegratorMapping has columns that are unknown here, so they were not read: Note",
     ]
 
 

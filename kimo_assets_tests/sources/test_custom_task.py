@@ -78,8 +78,10 @@ def test_a_signal_is_told(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_told_with_what_to_mend(tmp_path: Path) -> None:
-    assert "is not there: mend import.custom_task" in failure(tmp_path, tmp_path / "missing.sh")
-    assert "is not there: mend import.custom_task" in failure(tmp_path, "no-such-program-anywhere")
+    assert "is not there: correct import.custom_task" in failure(tmp_path, tmp_path / "missing.sh")
+    assert "is not there: correct import.custom_task" in failure(
+        tmp_path, "no-such-program-anywhere"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows knows no such permission")

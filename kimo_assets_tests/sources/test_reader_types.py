@@ -20,8 +20,7 @@ from kimo_assets.config import EntityMapping, SourceConfig
 from kimo_assets.database.server import Database
 from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.readers import copy_out, lines, read_segments
-from kimo_assets.sources.readers.copy_out import as_given
-from kimo_assets.sources.readers.segments import NO_DATE_MARK
+from kimo_assets.sources.readers.segments import NO_DATE_MARK, as_given
 from kimo_assets.sources.selection import Selection, resolve
 from kimo_assets_tests.support.company import url_of
 
@@ -251,7 +250,7 @@ def rows(engine: Engine, mapping: EntityMapping) -> list[tuple[Any, ...]]:
                 _row(selection, cells)
                 for cells in csv.reader(io.StringIO(segment.data.decode(), newline="\n"))
             ]
-            found += [(*row.values, row.rule) for row in segment.refused]
+            found += [(*row.values, row.rule) for row in segment.rejected]
     return sorted(found)
 
 

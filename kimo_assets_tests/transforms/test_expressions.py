@@ -20,14 +20,14 @@ def evaluated(text: str, rows: list[dict[str, Any]]) -> Outcome:
 
 def value(text: str, **row: Any) -> Any:
     result = evaluated(text, [row])
-    assert not result.refused
+    assert not result.rejected
     return result.values[0]
 
 
 def failure(text: str, **row: Any) -> str | None:
     result = evaluated(text, [row])
-    assert (result.values, result.refused[0].rule) == ([None], "transformation_failed")
-    return result.refused[0].detail
+    assert (result.values, result.rejected[0].rule) == ([None], "transformation_failed")
+    return result.rejected[0].detail
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_expression_that_fails_says_why(text: str, row: dict[str, Any], detai
 def test_a_row_fails_alone_and_the_others_keep_their_places(divisors: list[int]) -> None:
     result = evaluated("100 / B", [{"B": divisor} for divisor in divisors])
     assert result.values == [Decimal(100) / divisor if divisor else None for divisor in divisors]
-    assert set(result.refused) == {i for i, divisor in enumerate(divisors) if divisor == 0}
+    assert set(result.rejected) == {i for i, divisor in enumerate(divisors) if divisor == 0}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from kimo_assets.config import KimoConfig, load_config
 from kimo_assets.errors import ConfigError
-from kimo_assets.transforms import BEGINNINGS, STEPS, parse
+from kimo_assets.transforms import INPUTS, STEPS, parse
 
 SOURCES = "sources: {erp: {url: 'sqlite:///erp.sqlite'}}\n"
 
@@ -101,21 +101,21 @@ def transforming(*lines: str) -> str:
         (
             ["Name: [trim, {coalesce: [A, B]}]"],
             (
-                "line 5: entities.Account.transform.Name.1: `coalesce` makes a value anew, so it"
+                "line 5: entities.Account.transform.Name.1: `coalesce` makes a new value, so it"
                 " can only be the first step"
             ),
         ),
         (
             ["Name: {trim: true}"],
             (
-                "line 5: entities.Account.transform.Name.trim: `trim` takes nothing: write it"
+                "line 5: entities.Account.transform.Name.trim: `trim` takes no argument: write it"
                 " without a colon"
             ),
         ),
         (
             ["ZoneId: lookup"],
             (
-                "line 5: entities.Account.transform.ZoneId: `lookup` needs to be told more. "
+                "line 5: entities.Account.transform.ZoneId: `lookup` needs an argument. "
                 "Expected e.g. {lookup: {N: NORD, S: SUD}, default: ALTRO}"
             ),
         ),
@@ -194,7 +194,7 @@ def transforming(*lines: str) -> str:
             ["Name: {expression: 'A.__class__'}"],
             (
                 "line 5: entities.Account.transform.Name.expression: the expression cannot be read:"
-                " '__class__' is out of reach"
+                " '__class__' cannot be used here"
             ),
         ),
     ],
@@ -253,7 +253,7 @@ def test_codes_are_what_is_written_whatever_yaml_1_1_would_have_made_of_them(
     lookup = config.entities["Account"][0].transform["ZoneId"].steps[0]
     assert lookup.table == {"001": "NO", "12:30": "007", "SI": "on", "NO": "y", "5": "1_0"}  # type: ignore[attr-defined]
     assert lookup.default == "010"  # type: ignore[attr-defined]
-    assert config.entities["Account"][0].transform["Name"].beginning.value == "0777"  # type: ignore[union-attr]
+    assert config.entities["Account"][0].transform["Name"].input.value == "0777"  # type: ignore[union-attr]
 
 
 def test_settings_still_understand_yes_and_no_and_true_and_false(tmp_path: Path) -> None:
@@ -282,8 +282,8 @@ def test_a_transformation_knows_the_columns_it_reads(given: Any, columns: tuple[
     assert parse(given).columns("OWN") == columns
 
 
-def test_every_step_is_either_a_beginning_or_a_step() -> None:
-    assert not BEGINNINGS.keys() & STEPS.keys()
+def test_every_step_is_either_an_input_or_a_step() -> None:
+    assert not INPUTS.keys() & STEPS.keys()
 
 
 @pytest.mark.parametrize(

@@ -23,17 +23,17 @@ def outcome(
 
 
 def made(notation: Any, *columns: Sequence[Any], absent: frozenset[str] = frozenset()) -> list[Any]:
-    """The values, of which none is refused."""
+    """The values, of which none is rejected."""
     result = outcome(notation, *columns, absent=absent)
-    assert not result.refused
+    assert not result.rejected
     return list(result.values)
 
 
-def refusal(notation: Any, *row: Any) -> tuple[str, str | None]:
-    """Why a row of these columns is refused."""
+def broken_rule(notation: Any, *row: Any) -> tuple[str, str | None]:
+    """The rule that a row of these columns breaks."""
     result = outcome(notation, *([value] for value in row))
     assert list(result.values) == [None]
-    return result.refused[0].rule, result.refused[0].detail
+    return result.rejected[0].rule, result.rejected[0].detail
 
 
 # A value as drivers give it: the same one as text, number, flag, bytes.
@@ -75,7 +75,7 @@ def test_a_batch_gives_what_its_rows_give_one_by_one(notation: Any, values: list
     whole = outcome(notation, values)
     single = [outcome(notation, [value]) for value in values]
     assert list(whole.values) == [one.values[0] for one in single]
-    assert whole.refused == {i: one.refused[0] for i, one in enumerate(single) if one.refused}
+    assert whole.rejected == {i: one.rejected[0] for i, one in enumerate(single) if one.rejected}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_key_that_means_no_value_has_no_hash() -> None:
 
 
 def test_bytes_that_are_no_text_have_no_hash() -> None:
-    assert refusal("StringToHash", b"\xff") == (
+    assert broken_rule("StringToHash", b"\xff") == (
         "invalid_characters",
         "bytes that are no characters",
     )
@@ -134,8 +134,8 @@ def test_a_whole_number_is_taken_in_its_plain_form(number: int, zeros: int) -> N
 @pytest.mark.parametrize(
     "value", ["A1", 12.5, "12,0", "1e3", "0x10", "1_000", date(2026, 1, 1), "-", "."]
 )
-def test_what_is_no_whole_number_is_refused(value: Any) -> None:
-    assert refusal("QueryAsLong", value) == ("transformation_failed", "expected a whole number")
+def test_what_is_no_whole_number_is_rejected(value: Any) -> None:
+    assert broken_rule("QueryAsLong", value) == ("transformation_failed", "expected a whole number")
 
 
 # --- RemovePrefix, StringToInteger
@@ -159,8 +159,11 @@ def test_a_text_becomes_a_whole_number() -> None:
 
 
 @pytest.mark.parametrize("value", ["A1", "1.5", "9" * 5000])
-def test_what_is_no_whole_number_for_a_column_is_refused(value: str) -> None:
-    assert refusal("StringToInteger", value) == ("transformation_failed", "expected a whole number")
+def test_what_is_no_whole_number_for_a_column_is_rejected(value: str) -> None:
+    assert broken_rule("StringToInteger", value) == (
+        "transformation_failed",
+        "expected a whole number",
+    )
 
 
 # --- texts
@@ -202,7 +205,7 @@ def test_a_code_is_looked_up_without_its_trailing_blanks_and_in_its_own_case() -
         "UNO",
         "UNO",
     ]
-    assert refusal({"lookup": {"N": "NORD", "S": "SUD"}}, "n") == (
+    assert broken_rule({"lookup": {"N": "NORD", "S": "SUD"}}, "n") == (
         "transformation_failed",
         "expected one of N, S",
     )
@@ -222,7 +225,7 @@ def test_a_table_may_list_what_would_mean_no_value() -> None:
 
 
 def test_a_long_table_is_not_recited_whole() -> None:
-    _, detail = refusal({"lookup": {str(n): "x" for n in range(500)}}, "X")
+    _, detail = broken_rule({"lookup": {str(n): "x" for n in range(500)}}, "X")
     assert detail == "expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."
 
 
@@ -272,8 +275,8 @@ def test_days_are_read_by_the_vendors_notation(notation: str, text: Any, expecte
     "text",
     ["2026-01-31", "31/13/2026", "30/02/2026", "1/2/2026", "31/01/26", "31/01/2026 10:00", "x"],
 )
-def test_a_day_that_is_not_written_so_is_refused_and_the_format_is_told(text: str) -> None:
-    assert refusal({"date": "dd/MM/yyyy"}, text) == ("impossible_date", "expected dd/MM/yyyy")
+def test_a_day_that_is_not_written_so_is_rejected_and_the_format_is_named(text: str) -> None:
+    assert broken_rule({"date": "dd/MM/yyyy"}, text) == ("impossible_date", "expected dd/MM/yyyy")
 
 
 @pytest.mark.parametrize(
@@ -303,7 +306,7 @@ def test_what_is_written_by_a_format_is_read_back_by_it(
 
 
 @given(st.one_of(st.text(max_size=12), st.from_regex(r"\A[0-9]{2}/[0-9]{2}/[0-9]{4}\Z")))
-def test_no_text_makes_a_format_fail_otherwise_than_by_refusing(text: str) -> None:
+def test_no_text_makes_a_format_fail_otherwise_than_by_rejecting(text: str) -> None:
     found = DateFormat("dd/MM/yyyy").read(text)
     assert (
         found is None or found.strftime("%d/%m/%Y")[-4:].zfill(4) == text[-4:] or found.year < 1000
@@ -322,7 +325,7 @@ def test_a_source_may_write_days_in_two_ways_and_year_first() -> None:
         None,
         None,
     ]
-    assert {i: refused.detail for i, refused in result.refused.items()} == {
+    assert {i: broken.detail for i, broken in result.rejected.items()} == {
         4: "expected dd/MM/yyyy or ddMMyyyy or year-month-day"
     }
 
@@ -360,10 +363,10 @@ def test_numbers_are_read_as_the_example_writes_them(
         ("1.234,56", "1,2,3"),
     ],
 )
-def test_a_number_written_otherwise_is_refused_and_the_example_is_told(
+def test_a_number_written_otherwise_is_rejected_and_the_example_is_named(
     example: str, text: str
 ) -> None:
-    assert refusal({"number": example}, text) == (
+    assert broken_rule({"number": example}, text) == (
         "not_a_number",
         f"expected a number written like {example}",
     )

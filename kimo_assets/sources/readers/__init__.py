@@ -1,12 +1,12 @@
-"""Reading a selection as CSV segments that stage the same rows whichever way they were read.
+"""Reading a selection as CSV segments that stage the same rows, whichever reader is used.
 
-Every value leaves as text that PostgreSQL's own input functions judge; here only what they cannot
-see is settled: the conventions for "no value" (fact sheet, section 8), numbers that arrive as
-floats, and characters no text may hold.
+Every value leaves as a text that PostgreSQL's own input functions validate. The readers settle only
+what those cannot see: the conventions for "no value" (fact sheet, section 8), numbers that arrive
+as floats, and characters that no text may hold.
 
 segments.py: what a reader yields. copy_out.py: PostgreSQL's COPY, no value touches Python.
 lines.py: MySQL and MariaDB write a row as one text. cursor.py: the driver's cursor, which always
-works. cleaning.py: what is made of a column of Python values.
+works. cleaning.py: a column of Python values as texts.
 """
 
 from collections.abc import Generator
@@ -18,25 +18,24 @@ from sqlalchemy.engine import Connection
 
 from kimo_assets.sources.connection import READER
 from kimo_assets.sources.readers import copy_out, cursor, lines
-from kimo_assets.sources.readers.segments import RefusedRow, Segment
+from kimo_assets.sources.readers.segments import RejectedRow, Segment
 from kimo_assets.sources.selection import Selection
 
-__all__ = ["RefusedRow", "Segment", "read_segments"]
+__all__ = ["RejectedRow", "Segment", "read_segments"]
 
 
 def read_segments(
     engine: Engine, connection: Connection, selection: Selection
 ) -> Generator[Segment, None, None]:
-    """Streams the selection by the fastest way that suits this source; memory holds two segments.
+    """Streams the selection with the fastest reader for this source. Memory holds two segments.
 
-    The next segment is read while the caller works on this one.
+    The next segment is read while the caller works on the current one.
     """
     return _read_ahead(_segments(engine, connection, selection))
 
 
 def _read_ahead(segments: Generator[Segment, None, None]) -> Generator[Segment, None, None]:
-    # The executor's end waits for the read under way; only then the segments' own cursor may be
-    # closed.
+    # The executor waits for the read under way. Only then may the segments' cursor be closed.
     with (
         closing(segments),
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="kimo-reader") as reader,
@@ -50,6 +49,7 @@ def _read_ahead(segments: Generator[Segment, None, None]) -> Generator[Segment, 
 def _segments(
     engine: Engine, connection: Connection, selection: Selection
 ) -> Generator[Segment, None, None]:
+    """Reads with a fast reader where it can write every column, else with the cursor."""
     by_cursor = is_read_by_cursor(engine, selection)
     match engine.dialect.name, engine.dialect.driver:
         case "postgresql", "psycopg":
@@ -63,5 +63,5 @@ def _segments(
 
 
 def is_read_by_cursor(engine: Engine, selection: Selection) -> bool:
-    """Whether every value has to pass through Python, whatever the source could do by itself."""
+    """Whether every value has to pass through Python, by a transformation or by kimo.yaml."""
     return selection.needs_python or engine.get_execution_options().get(READER) == "cursor"

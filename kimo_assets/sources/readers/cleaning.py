@@ -1,5 +1,6 @@
-"""A column of Python values as texts that PostgreSQL judges, and the positions of those it must not
-even see.
+"""A column of Python values as texts that PostgreSQL validates.
+
+Beside it the positions of the values that PostgreSQL would wrongly accept, which are rejected here.
 """
 
 import re
@@ -15,92 +16,111 @@ from kimo_assets.config import NoValueConfig
 from kimo_assets.transforms.dates import ISO_DATE
 from kimo_assets.transforms.values import decode, plain_number
 
+# The values, and the positions of the rejected ones.
 _Cleaned = tuple[Sequence[Any], Sequence[int]]
 
 
 def is_trimmed(target: Field) -> bool:
-    """Keys from CHAR columns come padded, and would match nothing."""
+    """Whether trailing blanks are cut off: keys from CHAR columns are padded and match nothing."""
     return target.name == "Id" or target.is_key
 
 
-def _kinds(values: Sequence[Any]) -> set[type]:
+def _types(values: Sequence[Any]) -> set[type]:
     return set(map(type, values))
 
 
 def _replaced(values: Sequence[Any], replacements: dict[Any, Any]) -> Sequence[Any]:
-    return [replacements.get(value, value) for value in values] if replacements else values
+    if not replacements:
+        return values
+    return [replacements.get(value, value) for value in values]
+
+
+def _positions(values: Sequence[Any], rejected: set[Any]) -> Sequence[int]:
+    if not rejected:
+        return ()
+    return [index for index, value in enumerate(values) if value in rejected]
 
 
 def _clean_text(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
-    if not _kinds(values) <= {int, str, type(None)}:
-        values = [_text(v) for v in values]
+    if not _types(values) <= {int, str, type(None)}:
+        values = [_text(value) for value in values]
     if not is_trimmed(target):
         return values, ()
-    # Keys repeat: judged once each, and a column without padding or zeros is passed on untouched.
+    # Keys repeat, so each distinct one is cleaned once. A column without padding or zeros is
+    # passed on as it is, without a copy.
     absent = absent_in(target, no_value)
-    odd = [
-        v
-        for v in set(values)
-        if (type(v) is str and v[-1:] == " ") or (absent and str(v) in absent)
-    ]
-    return _replaced(values, {v: _clean_key(v, absent) for v in odd}), ()
+    replacements = {}
+    for value in set(values):
+        is_padded = type(value) is str and value[-1:] == " "
+        if is_padded or (absent and str(value) in absent):
+            replacements[value] = _clean_key(value, absent)
+    return _replaced(values, replacements), ()
 
 
 def absent_in(target: Field, no_value: NoValueConfig) -> frozenset[str]:
     """The texts that mean "no value" in a field, beside the empty one (fact sheet, section 8)."""
     if is_day(target):
         return frozenset(no_value.dates)
-    return frozenset(no_value.keys) if target.is_key else frozenset()
+    if target.is_key:
+        return frozenset(no_value.keys)
+    return frozenset()
 
 
 def _clean_key(value: Any, absent: frozenset[str]) -> Any:
-    trimmed = value.rstrip(" ") if type(value) is str else value
-    return None if str(trimmed) in absent else trimmed
+    if type(value) is str:
+        value = value.rstrip(" ")
+    return None if str(value) in absent else value
 
 
 def _text(value: Any) -> Any:
-    """What a text column of PostgreSQL would hold: 12.0 and 12.00 are the code 12, and a flag is 0
-    or 1.
-    """
+    """The value as PostgreSQL's text: 12.0 and 12.00 are the code 12, and a flag is 0 or 1."""
     if isinstance(value, (bytes, memoryview)):
         return decode(bytes(value))
     if isinstance(value, (float, Decimal)):
         return plain_number(value)
-    return int(value) if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return int(value)
+    return value
 
 
-# PostgreSQL would also take 0x10 and 1_000, as programmers write numbers; from an ERP they are
-# mistakes.
+# PostgreSQL would also take 0x10 and 1_000, as programs write numbers. An ERP's are mistakes.
 _PROGRAMMERS_NUMBER = re.compile(r"[_xXoObB]")
 
 
 def is_number(target: Field) -> bool:
+    """Whether PostgreSQL reads the field's texts as numbers."""
     return target.type in ("dec", "int", "enum") and not target.is_open_enum
 
 
 def _clean_number(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
-    kinds = _kinds(values)
-    if bool in kinds:
-        values = [int(v) if type(v) is bool else v for v in values]
-    if str not in kinds or not is_number(target):
+    types = _types(values)
+    if bool in types:
+        values = [int(value) if type(value) is bool else value for value in values]
+    if str not in types or not is_number(target):
         return values, ()
-    odd = {v for v in set(values) if type(v) is str and _PROGRAMMERS_NUMBER.search(v)}
-    return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
+    texts = {value for value in set(values) if type(value) is str}
+    rejected = {text for text in texts if _PROGRAMMERS_NUMBER.search(text)}
+    return values, _positions(values, rejected)
 
 
 def _clean_whole(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
-    values, odd = _clean_number(values, target, no_value)
-    if _kinds(values) <= {int, str, type(None)}:
-        return values, odd
-    return [v if v is None or type(v) is int or type(v) is str else _whole(v) for v in values], odd
+    values, rejected = _clean_number(values, target, no_value)
+    if _types(values) <= {int, str, type(None)}:
+        return values, rejected
+    return list(map(_whole, values)), rejected
 
 
 def _clean_flag(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
-    return [v if v is None or type(v) is int or type(v) is str else _whole(v) for v in values], ()
+    if _types(values) <= {int, str, type(None)}:
+        return values, ()
+    return list(map(_whole, values)), ()
 
 
 def _whole(value: Any) -> Any:
-    """1.0 and True are whole numbers to an ERP; anything else is left for PostgreSQL to refuse."""
+    """1.0 and True are whole numbers to an ERP. Anything else is left for PostgreSQL to reject."""
+    # Nearly all values are of these types, and their check is cheap.
+    if value is None or type(value) is int or type(value) is str:
+        return value
     if isinstance(value, (bool, float, Decimal)) and isfinite(value) and value == int(value):
         return int(value)
     if isinstance(value, bytes) and len(value) == 1:
@@ -109,19 +129,24 @@ def _whole(value: Any) -> Any:
 
 
 def is_day(target: Field) -> bool:
+    """Whether the field holds days or moments."""
     return target.type in ("date", "dt")
 
 
 @lru_cache
 def no_date(no_value: NoValueConfig) -> str:
-    """A pattern of what means "no date", in words that Python and PostgreSQL both read; a day also
-    means its midnight.
+    """A pattern of the texts that mean "no date", for Python and PostgreSQL alike.
+
+    A day in kimo.yaml's list also means its midnight.
     """
     midnight = r"([T ]00:00(:00(\.0+)?)?([-+]\d\d(:?\d\d)?)?)?"
-    texts = [
-        re.escape(text) + (midnight if ISO_DATE.match(text) else "") for text in no_value.dates
-    ]
-    return f"^({'|'.join(['', *texts])}) *$"
+    patterns = [""]
+    for text in no_value.dates:
+        pattern = re.escape(text)
+        if ISO_DATE.match(text):
+            pattern += midnight
+        patterns.append(pattern)
+    return f"^({'|'.join(patterns)}) *$"
 
 
 def may_be_a_day(no_value: NoValueConfig) -> bool:
@@ -131,15 +156,18 @@ def may_be_a_day(no_value: NoValueConfig) -> bool:
 
 def _clean_date(values: Sequence[Any], target: Field, no_value: NoValueConfig) -> _Cleaned:
     distinct = set(values)
+    distinct.discard(None)
     pattern = re.compile(no_date(no_value))
-    none = {v for v in distinct if v is not None and pattern.fullmatch(_as_written(v))}
-    odd = {v for v in distinct - none if v is not None and not _is_date(v)}
-    values = _replaced(values, dict.fromkeys(none))
-    return values, [index for index, v in enumerate(values) if v in odd] if odd else ()
+    absent = {value for value in distinct if pattern.fullmatch(_as_written(value))}
+    rejected = {value for value in distinct - absent if not _is_date(value)}
+    values = _replaced(values, dict.fromkeys(absent))
+    return values, _positions(values, rejected)
 
 
 def _as_written(value: Any) -> str:
-    return plain_number(value) if isinstance(value, (float, Decimal)) else str(value)
+    if isinstance(value, (float, Decimal)):
+        return plain_number(value)
+    return str(value)
 
 
 def _is_date(value: Any) -> bool:
@@ -147,17 +175,19 @@ def _is_date(value: Any) -> bool:
     return isinstance(value, date) or bool(ISO_DATE.match(str(value)))
 
 
-_UNWRITTEN_RULE = {"date": "impossible_date", "dt": "impossible_date", "enum": "unknown_enum_code"}
+_RULE_OF_REJECTED = {
+    "date": "impossible_date",
+    "dt": "impossible_date",
+    "enum": "unknown_enum_code",
+}
 
 
 def clean(
     values: Sequence[Any], target: Field, no_value: NoValueConfig
 ) -> tuple[Sequence[Any], Sequence[int], str]:
-    """The column as it is written, the positions of the values that are not, and the rule these
-    have broken.
-    """
-    cleaned, refused = _CLEANERS[target.type](values, target, no_value)
-    return cleaned, refused, _UNWRITTEN_RULE.get(target.type, "not_a_number")
+    """The column as it is written, the positions of rejected values, and the rule they break."""
+    cleaned, rejected = _CLEANERS[target.type](values, target, no_value)
+    return cleaned, rejected, _RULE_OF_REJECTED.get(target.type, "not_a_number")
 
 
 _CLEANERS: dict[str, Callable[[Sequence[Any], Field, NoValueConfig], _Cleaned]] = {

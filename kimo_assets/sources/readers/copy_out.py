@@ -24,6 +24,7 @@ from kimo_assets.sources.readers.cleaning import (
 from kimo_assets.sources.readers.segments import NO_DATE_MARK, Segment
 from kimo_assets.sources.selection import Selection
 
+# PostgreSQL's numbers (oids) of its types.
 _PG_NUMERIC = (700, 701, 1700)
 _PG_WHOLE = (20, 21, 23)
 _PG_DATES = (1082, 1114, 1184)
@@ -37,26 +38,32 @@ _PG_ISO_DATE = "^([0-9]{4}-[0-9][0-9]?-[0-9]|[0-9]{8}([^0-9]|$))"
 
 
 def expressions(connection: Connection, selection: Selection) -> sql.Composed | None:
-    """What to select so that COPY writes what the cursor would; None where only Python can tell."""
+    """The columns by which COPY writes what the cursor would; None where only Python can."""
     types = _types(connection, selection)
     expressions = []
     for name, column in zip(selection.fields, selection.columns, strict=True):
-        target, kind = selection.entity.fields[name], types[column]
-        if is_day(target) and kind not in (*_PG_DATES, *_PG_WHOLE, *_PG_TEXTS):
+        target, oid = selection.entity.fields[name], types[column]
+        if not _is_copied(target, oid):
             return None
-        if kind == _PG_BYTES:  # its text form is not its content
-            return None
-        if is_number(target) and kind in _PG_TEXTS:  # odd spellings of numbers are refused there
-            return None
-        expressions.append(_copy_expression(target, column, kind, selection.no_value))
+        expressions.append(_copy_expression(target, column, oid, selection.no_value))
     return sql.SQL(", ").join(expressions)
 
 
+def _is_copied(target: Field, oid: int) -> bool:
+    """Whether COPY can write such a column for the field."""
+    if is_day(target) and oid not in (*_PG_DATES, *_PG_WHOLE, *_PG_TEXTS):
+        return False
+    # PostgreSQL's text of bytes is their hexadecimal form.
+    if oid == _PG_BYTES:
+        return False
+    # cleaning.py rejects some spellings of numbers.
+    return not (is_number(target) and oid in _PG_TEXTS)
+
+
 def _types(connection: Connection, selection: Selection) -> dict[str, int]:
-    """The columns' types, by PostgreSQL's numbers of them."""
-    query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(
-        sql.SQL(selection.statement)
-    )  # type: ignore[arg-type]
+    """The oid of each column's type."""
+    statement: Any = selection.statement  # which is no literal, as psycopg's types want it
+    query = sql.SQL("SELECT * FROM ({}\n) AS kimo_source LIMIT 0").format(sql.SQL(statement))
     driver: Any = connection.connection
     with driver.cursor() as cursor:
         cursor.execute(query)
@@ -64,45 +71,41 @@ def _types(connection: Connection, selection: Selection) -> dict[str, int]:
 
 
 def for_cursor(connection: Connection, selection: Selection) -> Selection:
-    """The selection for the driver's cursor: texts, where it would make objects of JSON, arrays,
-    dates beyond Python's.
+    """The selection with texts for columns that psycopg would turn into other objects.
+
+    Those are JSON, arrays, and dates beyond Python's. A transformation reads a day as a day.
     """
     types = _types(connection, selection)
-    plain = (
-        *_PG_PLAIN,
-        *(_PG_DATES if selection.made else ()),
-    )  # transformations take days for what they are
+    plain: tuple[int, ...] = _PG_PLAIN
+    if selection.transformed:
+        plain = (*plain, *_PG_DATES)
     if all(types[column] in plain for column in selection.columns):
         return selection
-    columns = sql.SQL(", ").join(
-        sql.SQL("{0}" if types[column] in plain else "format('%s', {0}) AS {0}").format(
-            sql.Identifier(column)
-        )
-        for column in dict.fromkeys(selection.columns)
-    )
+    columns = []
+    for column in dict.fromkeys(selection.columns):
+        template = sql.SQL("{0}" if types[column] in plain else "format('%s', {0}) AS {0}")
+        columns.append(template.format(sql.Identifier(column)))
     driver: Any = connection.connection
-    chosen = columns.as_string(driver.dbapi_connection)
-    return replace(
-        selection, statement=f"SELECT {chosen} FROM ({selection.statement}\n) AS kimo_source"
-    )
+    chosen = sql.SQL(", ").join(columns).as_string(driver.dbapi_connection)
+    statement = f"SELECT {chosen} FROM ({selection.statement}\n) AS kimo_source"
+    return replace(selection, statement=statement)
 
 
-def _copy_expression(
-    target: Field, column: str, kind: int, no_value: NoValueConfig
-) -> sql.Composed:
+def _copy_expression(target: Field, column: str, oid: int, no_value: NoValueConfig) -> sql.Composed:
+    """The expression that cleaning.py's rules for the field become in SQL."""
     value: sql.Composable = sql.Identifier(column)
-    if target.type in ("int", "enum", "bool", "text") and kind in _PG_NUMERIC:
+    if target.type in ("int", "enum", "bool", "text") and oid in _PG_NUMERIC:
         # By way of text: a float's own cast to numeric keeps fewer digits than the float has.
         value = sql.SQL("trim_scale({}::text::numeric)").format(value)
-    if kind == _PG_FLAG:
+    if oid == _PG_FLAG:
         value = sql.SQL("{}::int").format(value)
-    if is_day(target) and kind not in _PG_DATES:
+    if is_day(target) and oid not in _PG_DATES:
         value = _iso_date_or_mark(sql.SQL("{}::text").format(value), no_value)
     elif is_day(target) and may_be_a_day(no_value):
         value = sql.SQL("CASE WHEN {value}::text !~ {none} THEN {value} END").format(
             value=value, none=sql.Literal(no_date(no_value))
         )
-    if is_trimmed(target) and kind in _PG_TEXTS:
+    if is_trimmed(target) and oid in _PG_TEXTS:
         value = sql.SQL("rtrim({}::text)").format(value)
     if target.is_key:
         value = sql.SQL("{}::text").format(value)
@@ -112,9 +115,7 @@ def _copy_expression(
 
 
 def _iso_date_or_mark(text: sql.Composable, no_value: NoValueConfig) -> sql.Composed:
-    """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be
-    refused.
-    """
+    """A date kept as text or number, as `_clean_date` takes it; others are marked for rejection."""
     return sql.SQL(
         "CASE WHEN {text} ~ {none} THEN NULL WHEN {text} ~ {iso} THEN {text} ELSE {mark} ||"
         " {text} END"
@@ -126,20 +127,13 @@ def _iso_date_or_mark(text: sql.Composable, no_value: NoValueConfig) -> sql.Comp
     )
 
 
-def as_given(target: Field, text: str) -> str:
-    """A cell of a segment as the source gave it."""
-    return text.removeprefix(NO_DATE_MARK) if is_day(target) else text
-
-
 def read(
     connection: Connection, selection: Selection, columns: sql.Composed
 ) -> Generator[Segment, None, None]:
-    statement = sql.SQL(
-        "COPY (SELECT {} FROM ({}\n) AS kimo_source) TO STDOUT (FORMAT csv)"
-    ).format(
-        columns,
-        sql.SQL(selection.statement),  # type: ignore[arg-type]
-    )
+    """Streams the selection by COPY. columns: the result of `expressions`."""
+    source: Any = selection.statement  # which is no literal, as psycopg's types want it
+    copy_out = sql.SQL("COPY (SELECT {} FROM ({}\n) AS kimo_source) TO STDOUT (FORMAT csv)")
+    statement = copy_out.format(columns, sql.SQL(source))
     data, rows = bytearray(), 0
     driver: Any = connection.connection  # psycopg's, which SQLAlchemy's types do not know
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
@@ -154,10 +148,10 @@ def read(
 
 
 def arriving_rows(pgconn: PGconn, copy: Copy) -> Iterator[Buffer]:
-    """PostgreSQL sends a message per row: psycopg waits for one, and those that came with it are
-    taken from libpq.
+    """The rows of a COPY as they arrive. PostgreSQL sends a message for each.
 
-    Through psycopg's own loop each would cost three times as much.
+    psycopg waits for a row, and the rows that came with it are read from libpq directly. Through
+    psycopg's own loop each would cost three times as much.
     """
     while row := copy.read():
         yield row
@@ -169,7 +163,7 @@ def arriving_rows(pgconn: PGconn, copy: Copy) -> Iterator[Buffer]:
 
 
 def _require_success(pgconn: PGconn) -> None:
-    """Raises: psycopg.Error when the COPY whose end libpq has seen was ended by one."""
+    """Raises: psycopg.Error when an error ended the COPY, whose end libpq has already seen."""
     while result := pgconn.get_result():
         if result.status != ExecStatus.COMMAND_OK:
             raise error_from_result(result)

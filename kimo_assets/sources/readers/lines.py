@@ -1,8 +1,7 @@
-"""MySQL and MariaDB: the server writes each row as one text, and Python makes lines of CSV of many
-rows at once.
+"""MySQL and MariaDB: the server writes each row as a text, and Python turns many into CSV at once.
 
-A driver that makes a value of every cell takes several times as long. Quotes are doubled here:
-REPLACE of MariaDB takes minutes for a long text with many of them.
+A driver that makes a Python value of every cell takes several times as long. Quotes are doubled in
+Python, because MariaDB's REPLACE takes minutes for a long text with many of them.
 """
 
 from collections.abc import Generator, Sequence
@@ -18,11 +17,17 @@ from kimo_assets.config import NoValueConfig
 from kimo_assets.errors import ReaderError
 from kimo_assets.sources.readers import segments
 from kimo_assets.sources.readers.cleaning import is_day, is_number, is_trimmed
-from kimo_assets.sources.readers.copy_out import as_given
-from kimo_assets.sources.readers.segments import NO_DATE_MARK, RefusedRow, Segment, readable
+from kimo_assets.sources.readers.segments import (
+    NO_DATE_MARK,
+    RejectedRow,
+    Segment,
+    as_given,
+    readable,
+)
 from kimo_assets.sources.selection import Selection
+from kimo_assets.texts import say
 
-# The protocol's codes of column types, which both drivers tell.
+# The protocol's codes of column types, which both drivers report.
 _DECIMAL = (0, 246)
 _WHOLE = (1, 2, 3, 8, 9, 13)
 _FLOATING = (4, 5)
@@ -31,11 +36,10 @@ _MOMENT = (7, 12)
 _BIT = 16
 _TEXT = (15, 247, 248, 249, 250, 251, 252, 253, 254)
 
-# The decimals of a floating type that has no fixed number of them.
+# What a floating type without a fixed number of decimals reports.
 _NOT_FIXED = 31
 
-# Between the cells of a row: two control characters, which no text of an ERP holds one after the
-# other.
+# Between the cells of a row: two control characters that no text of an ERP has in a row.
 _BETWEEN = "\x1f\x1e"
 _END_OF_LINE = '"\n"'
 
@@ -44,7 +48,7 @@ _ISO_DATE = "'^([0-9]{4}-[0-9][0-9]?-[0-9]|[0-9]{8}([^0-9]|$))'"
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _ColumnType:
     """A column's type in the protocol, its length (of BIT: in bits) and its decimals."""
 
     code: int
@@ -53,41 +57,45 @@ class _Kind:
 
 
 def expression(connection: Connection, selection: Selection) -> str | None:
-    """What writes a row as the cursor would, NULL when it is too long for the server; None where
-    only Python can tell.
+    """The expression that writes a row as the cursor would; None where only Python can.
+
+    It is NULL for a row that is too long for the server.
     """
+    # Of two rows with the same key the first counts, and a subquery would lose the query's order.
     if "order by" in " ".join(selection.statement.casefold().split()):
-        return None  # which of two rows with one key is the first, the query says, and a subquery forgets it
+        return None
+    # The expressions below hold the vendor's conventions for "no value", and no others.
     if selection.no_value != NoValueConfig():
-        return None  # the vendor's conventions are all that is written below
-    kinds = _kinds(connection, selection)
+        return None
+    types = _types(connection, selection)
     cells = []
     for name, column in zip(selection.fields, selection.columns, strict=True):
-        value = _value(selection.entity.fields[name], _quoted(column), kinds[column])
+        value = _value(selection.entity.fields[name], _quoted(column), types[column])
         if value is None:
             return None
         cells.append(f"IFNULL({value}, '')")
-    texts = [column for column in selection.columns if kinds[column].code in _TEXT]
+    texts = [column for column in selection.columns if types[column].code in _TEXT]
+    # The server's texts of bytes differ from the cursor's.
     if texts and "binary" in _charsets(connection, selection, texts):
-        return None  # bytes: the server would make other texts of them than the cursor
+        return None
     return f"CONCAT({', CHAR(31, 30 USING utf8mb4), '.join(cells)})"
 
 
-def _kinds(connection: Connection, selection: Selection) -> dict[str, _Kind]:
+def _types(connection: Connection, selection: Selection) -> dict[str, _ColumnType]:
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(f"SELECT * FROM ({selection.statement}\n) AS kimo_source LIMIT 0")
-        described: Any = cursor.description or ()
-        return {
-            name: _Kind(code, length, decimals)
-            for name, code, _, length, _, decimals, _ in described
-        }
+        description: Any = cursor.description or ()
+    types = {}
+    for name, code, _, length, _, decimals, _ in description:
+        types[name] = _ColumnType(code, length, decimals)
+    return types
 
 
 def _charsets(connection: Connection, selection: Selection, texts: Sequence[str]) -> Sequence[str]:
-    """The character sets of text columns, known without a row."""
-    asked = ", ".join(f"CHARSET(MAX({_quoted(column)}))" for column in texts)
+    """The character sets of text columns, without reading a row."""
+    sets = ", ".join(f"CHARSET(MAX({_quoted(column)}))" for column in texts)
     with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(f"SELECT {asked} FROM ({selection.statement}\n) AS kimo_source WHERE 1 = 0")
+        cursor.execute(f"SELECT {sets} FROM ({selection.statement}\n) AS kimo_source WHERE 1 = 0")
         return cursor.fetchone() or ()
 
 
@@ -95,55 +103,61 @@ def _quoted(column: str) -> str:
     return "`" + column.replace("`", "``") + "`"
 
 
-def _value(target: Field, column: str, kind: _Kind) -> str | None:
-    """The expression of a cell, NULL where it has no value; None where only Python can tell."""
-    if kind.code in _TEXT:
+def _value(target: Field, column: str, type_: _ColumnType) -> str | None:
+    """The expression of a cell, NULL where it has no value; None where only Python can write it."""
+    if type_.code in _TEXT:
+        # cleaning.py rejects some spellings of numbers.
         return None if is_number(target) else _text(target, _as_text(column))
-    if kind.code in _WHOLE or (
-        kind.code == _BIT and kind.length <= 8 and target.type in ("int", "enum", "bool")
-    ):
-        return _whole(target, f"({column} + 0)")  # without the leading zeros of ZEROFILL
-    if kind.code in _DECIMAL and not is_day(target):
-        return _decimal(target, f"({column} + 0)", kind.decimals)
-    if kind.code in _FLOATING and target.type == "dec" and kind.decimals == _NOT_FIXED:
+    # Plus zero takes off the leading zeros of ZEROFILL.
+    number = f"({column} + 0)"
+    is_small_bit = type_.code == _BIT and type_.length <= 8
+    if type_.code in _WHOLE or (is_small_bit and target.type in ("int", "enum", "bool")):
+        return _whole(target, number)
+    if type_.code in _DECIMAL and not is_day(target):
+        return _decimal(target, number, type_.decimals)
+    if type_.code in _FLOATING and target.type == "dec" and type_.decimals == _NOT_FIXED:
         return column
-    if kind.code in _DAY or (kind.code in _MOMENT and is_day(target)):
+    if type_.code in _DAY or (type_.code in _MOMENT and is_day(target)):
         return column
     return None
 
 
 def _as_text(value: str) -> str:
-    """Compared byte by byte: most collations take other digits for '0' as well."""
+    """The value as a text that is compared byte by byte: most collations equate '0' with others."""
     return f"CONVERT({value} USING utf8mb4) COLLATE utf8mb4_bin"
 
 
 def _text(target: Field, text: str) -> str:
     if is_day(target):
         return _iso_date_or_mark(text)
-    trimmed = f"RTRIM({text})" if is_trimmed(target) else text
-    return f"NULLIF({trimmed}, '0')" if target.is_key else trimmed
+    if is_trimmed(target):
+        text = f"RTRIM({text})"
+    return _key(target, text, "'0'")
 
 
 def _whole(target: Field, number: str) -> str:
     if is_day(target):
         return _iso_date_or_mark(_as_text(number))
-    return f"NULLIF({number}, 0)" if target.is_key else number
+    return _key(target, number, "0")
+
+
+def _key(target: Field, value: str, zero: str) -> str:
+    """In a key, zero means "no value" (fact sheet, section 8)."""
+    return f"NULLIF({value}, {zero})" if target.is_key else value
 
 
 def _decimal(target: Field, number: str, decimals: int) -> str:
     """12.00 is the code 12, as `cleaning` has it."""
     if target.type == "dec" or not decimals:
-        return f"NULLIF({number}, 0)" if target.is_key else number
+        return _key(target, number, "0")
     if target.type != "text":
         return f"IF({number} = FLOOR({number}), CONCAT(FLOOR({number})), CONCAT({number}))"
     code = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {number}))"
-    return f"NULLIF({code}, '0')" if target.is_key else code
+    return _key(target, code, "'0'")
 
 
 def _iso_date_or_mark(text: str) -> str:
-    """A date kept as text or number, as `_clean_date` takes it: none, year first, or marked to be
-    refused.
-    """
+    """A date kept as text or number, as `_clean_date` takes it; others are marked for rejection."""
     return (
         f"CASE WHEN RTRIM({text}) IN ('', '-1') THEN NULL WHEN {text} REGEXP {_ISO_DATE} THEN"
         f" {text} ELSE CONCAT('{NO_DATE_MARK}', {text}) END"
@@ -151,7 +165,10 @@ def _iso_date_or_mark(text: str) -> str:
 
 
 def read(connection: Connection, selection: Selection, row: str) -> Generator[Segment, None, None]:
-    """row: the expression that writes a row. Raises: ReaderError for one that cannot be read so."""
+    """Streams the selection. row: the result of `expression`.
+
+    Raises: ReaderError for a row that cannot be read this way.
+    """
     driver: Any = connection.dialect.dbapi
     unbuffered = import_module(f"{driver.__name__}.cursors").SSCursor
     with closing(connection.connection.cursor(unbuffered)) as cursor:
@@ -160,43 +177,43 @@ def read(connection: Connection, selection: Selection, row: str) -> Generator[Se
 
 
 def _segment(fetched: Sequence[tuple[str | None]], selection: Selection) -> Segment:
+    """A batch as a segment. Raises: ReaderError for a row that cannot be split into its cells."""
     rows = [row for (row,) in fetched if row is not None]
     text = "\n".join(rows)
     if len(rows) < len(fetched):
-        raise _unreadable("a row is longer than the server's max_allowed_packet", selection)
+        raise _unreadable("sources.row_too_long", selection)
     if text.count(_BETWEEN) != len(rows) * (len(selection.fields) - 1):
-        raise _unreadable("a text holds the control characters 1F and 1E", selection)
+        raise _unreadable("sources.text_with_separator", selection)
     if "\0" not in text:
         return Segment(_csv(rows, has_quotes='"' in text), len(rows))
-    good = [row for row in rows if "\0" not in row]
-    refused = [_refused(row, selection) for row in rows if "\0" in row]
-    return Segment(_csv(good, has_quotes=True), len(good), refused)
+    writable = [row for row in rows if "\0" not in row]
+    rejected = [_rejected_row(row, selection) for row in rows if "\0" in row]
+    return Segment(_csv(writable, has_quotes=True), len(writable), rejected)
 
 
-def _unreadable(why: str, selection: Selection) -> ReaderError:
-    error = ReaderError(f"{selection.entity.name} cannot be read line by line, {why}")
+def _unreadable(key: str, selection: Selection) -> ReaderError:
+    error = ReaderError(say(key, entity=selection.entity.name))
     error.source = selection.source
     return error
 
 
 def _csv(rows: Sequence[str], *, has_quotes: bool) -> bytes:
-    """Every cell between quotes, so that one rule suits all."""
+    """The rows as CSV. Every cell is between quotes, so that none needs a look."""
     if not rows:
         return b""
-    escaped = [row.replace('"', '""') for row in rows] if has_quotes else rows
-    return f'"{_END_OF_LINE.join(escaped)}"\n'.replace(_BETWEEN, '","').encode()
+    if has_quotes:
+        rows = [row.replace('"', '""') for row in rows]
+    return f'"{_END_OF_LINE.join(rows)}"\n'.replace(_BETWEEN, '","').encode()
 
 
-def _refused(row: str, selection: Selection) -> RefusedRow:
-    """A row with a NUL, which no text of PostgreSQL may hold: refused for that, or for a date that
-    is none.
-    """
+def _rejected_row(row: str, selection: Selection) -> RejectedRow:
+    """A row with a NUL, which PostgreSQL's texts cannot hold. An impossible date comes first."""
     cells = dict(zip(selection.fields, row.split(_BETWEEN), strict=True))
     days = [name for name in cells if is_day(selection.entity.fields[name])]
     marked = [name for name in days if cells[name].startswith(NO_DATE_MARK)]
-    odd = [name for name, cell in cells.items() if "\0" in cell]
+    with_nul = [name for name, cell in cells.items() if "\0" in cell]
     given = [as_given(selection.entity.fields[name], cell) for name, cell in cells.items()]
     values = tuple(readable(cell) if cell else None for cell in given)
-    return RefusedRow(
-        values, *((marked[0], "impossible_date") if marked else (odd[0], "invalid_characters"))
-    )
+    if marked:
+        return RejectedRow(values, marked[0], "impossible_date")
+    return RejectedRow(values, with_nul[0], "invalid_characters")

@@ -1,29 +1,29 @@
-"""Segments: the pieces in which a stream of rows travels to staging, and what the readers that make
-them share.
-"""
+"""Segments: the pieces in which a stream of rows travels to staging, and what all readers share."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kimo_assets.catalog import Field
+from kimo_assets.sources.readers.cleaning import is_day
+
 SEGMENT_BYTES = 4 * 1024 * 1024
 
-# Before a text that is no date but that PostgreSQL might take for one ('today'): a word it knows no
-# date by.
+# Stands before a text that is no date, because PostgreSQL would take some for one ('today').
 NO_DATE_MARK = "no date: "
 
-# Rows fetched at first, when nothing is known of their size: a text may have ten megabytes.
+# Rows fetched at first, while their size is unknown: a text may have ten megabytes.
 _FIRST_BATCH = 20
-# More at once are slower by a third: what is made of them no longer fits in the processor's cache.
+# More at once are slower by a third: their copies no longer fit in the processor's cache.
 _MAX_BATCH = 500
 
 
 @dataclass(frozen=True)
-class RefusedRow:
-    """A row that cannot even be handed to PostgreSQL.
+class RejectedRow:
+    """A row that cannot even be handed to PostgreSQL. rule: the one that its field breaks.
 
     values: as the source gave them, readable, one for each of the selection's columns. detail: what
-    was expected in particular, or went wrong.
+    was expected in particular, or what failed.
     """
 
     values: tuple[str | None, ...]
@@ -41,31 +41,32 @@ class Segment:
 
     data: bytes
     rows: int
-    refused: list[RefusedRow] = field(default_factory=list)
+    rejected: list[RejectedRow] = field(default_factory=list)
 
     @property
     def weight(self) -> int:
-        """Bytes, about: rows that are refused weigh as well, and there may be nothing else."""
-        refused = (len(value or "") for row in self.refused for value in row.values)
-        return len(self.data) + sum(refused)
+        """About how many bytes it holds. Rejected rows count too: there may be nothing else."""
+        rejected = (len(value or "") for row in self.rejected for value in row.values)
+        return len(self.data) + sum(rejected)
 
     @property
     def rows_read(self) -> int:
-        return self.rows + len(self.refused)
+        """Rows of the source: those of the CSV and the rejected ones."""
+        return self.rows + len(self.rejected)
 
 
 def gathered(
-    fetch: Callable[[int], Sequence[Any]], made_of: Callable[[Sequence[Any]], Segment]
+    fetch: Callable[[int], Sequence[Any]], piece_of: Callable[[Sequence[Any]], Segment]
 ) -> Generator[Segment, None, None]:
-    """Fetches rows in batches, sized by what they weigh: a table of long notes takes no more memory
-    than one of prices.
+    """Fetches rows in batches and joins their pieces to segments of about SEGMENT_BYTES.
 
-    fetch: at most so many rows; none at the end. made_of: a piece of a segment, of one batch.
+    The batches shrink where rows are large, so that a table of long notes takes no more memory than
+    one of prices. fetch: at most so many rows, none at the end. piece_of: a segment of one batch.
     """
     size, weight = _FIRST_BATCH, 0
     pieces: list[Segment] = []
     while rows := fetch(size):
-        pieces.append(made_of(rows))
+        pieces.append(piece_of(rows))
         weight += pieces[-1].weight
         per_row = max(1, pieces[-1].weight // len(rows))
         size = max(1, min(_MAX_BATCH, SEGMENT_BYTES // per_row, size * 8))
@@ -80,10 +81,15 @@ def _joined(pieces: Sequence[Segment]) -> Segment:
     return Segment(
         b"".join(piece.data for piece in pieces),
         sum(piece.rows for piece in pieces),
-        [row for piece in pieces for row in piece.refused],
+        [row for piece in pieces for row in piece.rejected],
     )
 
 
+def as_given(target: Field, text: str) -> str:
+    """A cell of a segment as the source gave it."""
+    return text.removeprefix(NO_DATE_MARK) if is_day(target) else text
+
+
 def readable(text: str) -> str:
-    """A text that a database can keep: what cannot be written appears as an escape."""
+    """The text with escapes for the characters that a database cannot store."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
