@@ -2,8 +2,8 @@
 
 EntityStatus is the vendor's, of a record. BatchState and RecordOutcome are ours: of a batch that
 goes to the ERP, and of a record in one batch. TRANSITIONS says which status follows which, and who
-sets it (fact sheet, section 9; docs/export.md and its picture). No database here: SQL takes these
-values as parameters or literals.
+sets it (fact sheet, section 9). docs/export.md and its picture show the same. No database here: SQL
+takes these values as parameters or literals.
 """
 
 from enum import IntEnum, StrEnum
@@ -119,8 +119,10 @@ class Actor(StrEnum):
 
 
 class Transition(NamedTuple):
-    """A record's status before and after. A record may change its row meanwhile: an answer gives
-    it the ERP's Id, and the row of the old Id is archived as IMPORTED_BY_ERP.
+    """A record's status before and after, and who changes it.
+
+    A record may change its row meanwhile. An answer gives it the ERP's Id, and the row of the old
+    Id is archived as IMPORTED_BY_ERP.
     """
 
     before: EntityStatus

@@ -117,7 +117,7 @@ def _show_status(call: Call, found: lives.ExportStatus) -> None:
     call.out.print(shown)
     if found.held:
         _print_held(call, found.held)
-    for batch in found.unsettled:
+    for batch in found.in_doubt:
         what = (
             f"Batch {batch.batch} ({plural(batch.records, batch.entity)}, {moment(batch.began_at)})"
         )
@@ -137,7 +137,7 @@ def _as_json(found: lives.ExportStatus) -> dict[str, Any]:
         "entities": {name: vars(waiting) for name, waiting in found.entities.items()},
         "sent": found.sent,
         "refused": found.refused,
-        "batches": [{**vars(batch), "is_unsettled": batch.is_unsettled} for batch in found.batches],
+        "batches": [{**vars(batch), "is_unsettled": batch.is_in_doubt} for batch in found.batches],
         "held": [vars(record) for record in found.held],
     }
 

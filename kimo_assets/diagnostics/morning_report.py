@@ -132,7 +132,7 @@ def _waiting(connection: Connection[Any], config: KimoConfig) -> list[WaitingRec
 def _stuck(connection: Connection[Any], config: KimoConfig, language: Language) -> Iterator[Stuck]:
     """Batches in doubt, then rejected records, then those that are overdue."""
     catalog = load_catalog()
-    for batch in export_status(connection, config, catalog).unsettled:
+    for batch in export_status(connection, config, catalog).in_doubt:
         name = say("diagnostics.batch", language=language, batch=batch.batch)
         reason = say("diagnostics.batch_in_doubt", language=language)
         yield Stuck(batch.entity, name, batch.began_at, reason)

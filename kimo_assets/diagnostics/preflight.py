@@ -29,7 +29,7 @@ from kimo_assets.diagnostics.row_findings import (
 )
 from kimo_assets.diagnostics.scope_findings import mapping_findings
 from kimo_assets.errors import KimoError, SourceError
-from kimo_assets.export.target_checks import look
+from kimo_assets.export.target_checks import check_targets
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.reports import Finding
 from kimo_assets.sources.connection import open_source, source_errors
@@ -304,7 +304,7 @@ def _check_export(config: KimoConfig) -> Iterator[Finding]:
         try:
             engine = open_source(section.source, config.sources[section.source], writable=True)
             stack.callback(engine.dispose)
-            for finding in look(engine, config):
+            for finding in check_targets(engine, config):
                 yield replace(finding, subject=f"export {finding.subject}")
         except SourceError as error:
             yield Finding("error", "export", _sentence(error))

@@ -15,8 +15,10 @@ from kimo_assets.sources.reconnection import retrying
 
 @dataclass(frozen=True)
 class Erp:
-    """The ERP's side. is_ours: its semaphore is, so that it takes no rows meanwhile. views: targets
-    that are no tables.
+    """The ERP's side.
+
+    is_ours: we hold its semaphore, so that it takes no rows meanwhile. views: targets that are no
+    tables. log: takes lines for the run's log.
     """
 
     source: str
@@ -25,31 +27,33 @@ class Erp:
     marker: Marker | None
     is_ours: bool
     attempts: int = 1
-    say: Callable[[str], None] = lambda line: None
+    log: Callable[[str], None] = lambda line: None
     sleep: Callable[[float], None] = time.sleep
     views: frozenset[str] = field(default_factory=frozenset)
 
     def fields(self, parts: Sequence[str]) -> Fields:
-        """Of the tables that rows of these entities go into, those that there are."""
+        """The fields that go into the table of each of these entities, where there is a table."""
         return {name: self.targets[name].fields for name in parts if name in self.targets}
 
     def connect_again(self) -> None:
-        """Raises: TransientSourceError, when it is not to be reached as often as it is tried."""
+        """Raises: TransientSourceError when no attempt reaches the ERP."""
 
-        def knock() -> None:
+        def ping() -> None:
             with source_errors(self.source, self.engine), self.engine.connect():
                 pass
 
+        # Connections in the pool may be as dead as the one that failed.
         self.engine.dispose()
-        retrying(self.attempts, self.sleep, self.say)(knock)
+        retrying(self.attempts, self.sleep, self.log)(ping)
 
 
 def views_among(engine: Engine, targets: Mapping[str, Target]) -> frozenset[str]:
-    """Those of the targets whose rows PostgreSQL's COPY does not take."""
+    """The targets whose rows PostgreSQL's COPY does not take, because they are views."""
     if engine.dialect.name != "postgresql":
         return frozenset()
     schemas = {target.table.schema for target in targets.values()}
-    views = {schema: set(inspect(engine).get_view_names(schema)) for schema in schemas}
+    inspector = inspect(engine)
+    views = {schema: set(inspector.get_view_names(schema)) for schema in schemas}
     return frozenset(
         name for name, target in targets.items() if target.table.name in views[target.table.schema]
     )

@@ -1,8 +1,6 @@
-"""A value of Kimo's as the ERP wants it: how days, flags and no value are written, and what is done
-to texts on the way.
+"""A value of Kimo's as the ERP expects it: days, flags, no value, and changes to texts on the way.
 
-Values are read from PostgreSQL's texts into plain ones; what a column can hold of them is
-columns.py's.
+Values are read from PostgreSQL's texts into Python's. What a column can hold is columns.py's.
 """
 
 import re
@@ -15,6 +13,7 @@ from typing import Any
 from kimo_assets.catalog import Field
 from kimo_assets.config import KimoConfig
 from kimo_assets.config.models import ExportFormats
+from kimo_assets.texts import say
 from kimo_assets.transforms import DateFormat
 from kimo_assets.transforms.values import text_of
 
@@ -22,8 +21,8 @@ _BREAKS = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
 _DAY_DIGITS, _MOMENT_DIGITS = DateFormat("yyyyMMdd"), DateFormat("yyyyMMddHHmmss")
 
 
-class Refused(Exception):
-    """A value that the ERP's column cannot hold. fits: what it can hold; advice: what to do."""
+class DoesNotFitError(Exception):
+    """A value that the ERP's column cannot hold. fits: what it can hold. advice: what to do."""
 
     def __init__(self, fits: str, advice: str) -> None:
         super().__init__(fits)
@@ -35,8 +34,8 @@ class Refused(Exception):
 class Formats:
     """How days, moments and flags are written where the ERP keeps them as text or number.
 
-    day, moment: None writes year first. zero_one: flags as 0 and 1 in texts, else False and True,
-    as .NET writes them.
+    day, moment: None writes year first. zero_one: flags in texts as 0 and 1. Otherwise as False and
+    True, which is how .NET writes them.
     """
 
     day: DateFormat | None = None
@@ -45,7 +44,7 @@ class Formats:
 
     @classmethod
     def of(cls, config: KimoConfig) -> "Formats":
-        """The export's own formats, where silent those of its source."""
+        """The export's own formats. Where it has none, those of its source."""
         own = config.export.formats
         source = config.sources[config.export.source].formats
         day, moment = own.date or source.date, own.datetime or source.datetime
@@ -56,6 +55,7 @@ class Formats:
         )
 
     def as_text(self, value: Any) -> str:
+        """A value for a column of texts."""
         if isinstance(value, bool):
             return str(int(value)) if self.zero_one else str(value)
         if isinstance(value, datetime):
@@ -65,27 +65,28 @@ class Formats:
         return text_of(value)
 
     def as_digits(self, value: date) -> str:
-        """For a column of numbers: without a format of its own, year first without anything
-        between.
-        """
+        """A day for a column of numbers. Without a format: year first, nothing between."""
         if isinstance(value, datetime):
             return (self.moment or _MOMENT_DIGITS).write(value)
         return (self.day or _DAY_DIGITS).write(value)
 
     def read_date(self, value: Any) -> date | None:
-        """The day or moment that a value is; None when it is none."""
+        """The day or moment that a value stands for. None: it stands for neither."""
         if isinstance(value, date):
             return value
         text = text_of(value).strip()
+        is_day = len(text) <= len("2024-01-31")
         try:
-            return (
-                date.fromisoformat(text)
-                if len(text) <= len("2024-01-31")
-                else datetime.fromisoformat(text)
-            )
+            return date.fromisoformat(text) if is_day else datetime.fromisoformat(text)
         except ValueError:
-            read = (form.read(text) for form in (self.day, self.moment) if form)
-            return next(filter(None, read), None)
+            return self._read_by_formats(text)
+
+    def _read_by_formats(self, text: str) -> date | None:
+        for date_format in (self.day, self.moment):
+            value = date_format.read(text) if date_format else None
+            if value:
+                return value
+        return None
 
 
 # --- from PostgreSQL
@@ -93,9 +94,7 @@ class Formats:
 
 
 def reader(field: Field) -> Callable[[str], Any]:
-    """From PostgreSQL's text of a column of the catalogue to a value. Raises, when called:
-    Refused.
-    """
+    """From PostgreSQL's text of a field to a value. Raises, when called: DoesNotFitError."""
     match field.type:
         case "dec":
             return Decimal
@@ -130,8 +129,9 @@ def _read_moment(text: str) -> datetime:
         raise _no_date() from None
 
 
-def _no_date() -> Refused:
-    return Refused("a date between the years 1 and 9999 is expected", "Mend the date in Kimo")
+def _no_date() -> DoesNotFitError:
+    """PostgreSQL has dates that Python has not: before Christ, beyond 9999, infinity."""
+    return DoesNotFitError(say("export.value.no_date"), say("export.advice.correct_date"))
 
 
 # --- on the way
@@ -139,21 +139,13 @@ def _no_date() -> Refused:
 
 
 def null_of(field: Field, formats: ExportFormats) -> str | None:
-    """What is written for no value, by the field's type; None: NULL."""
-    match field.type:
-        case "date" | "dt":
-            return formats.null_date
-        case "bool":
-            return formats.null_boolean
-        case "dec" | "int":
-            return formats.null_number
-        case "enum" if not field.is_open_enum:
-            return formats.null_number
-    return formats.null_text
+    """What is written for no value, by the field's type. None: NULL."""
+    value: str | None = getattr(formats, null_setting(field))
+    return value
 
 
 def null_setting(field: Field) -> str:
-    """The key of `export: formats:` that says it."""
+    """The key of `export: formats:` that says what is written for no value."""
     match field.type:
         case "date" | "dt":
             return "null_date"
@@ -167,15 +159,18 @@ def null_setting(field: Field) -> str:
 
 
 def after(separator: str, value: Any) -> Any:
-    """The part of an id that stands behind the separator; all of it where there is none."""
-    text = text_of(value)
-    _, found, part = text.partition(separator)
-    if found and not part:
-        raise Refused(
-            f"nothing stands behind its '{separator}'",
-            "Mend the id, or the split in `export: formats:`",
+    """The part of an id after the separator. The whole id where there is none.
+
+    Raises: DoesNotFitError when nothing stands after it.
+    """
+    _, has_separator, part = text_of(value).partition(separator)
+    if not has_separator:
+        return value
+    if not part:
+        raise DoesNotFitError(
+            say("export.value.nothing_after", separator=separator), say("export.advice.split")
         )
-    return part if found else value
+    return part
 
 
 def upper(value: Any) -> Any:

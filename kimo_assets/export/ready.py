@@ -1,14 +1,13 @@
-"""What may go to the ERP now, and why the rest waits. Only looks: what becomes of it is
-outbox.py's.
+"""What may go to the ERP now, and why the rest does not. Reads only: outbox.py changes things.
 
-Ready is a record in EntityStatus 6 of an entity that `export: entities:` lists. It waits while it
-refers to a record that Kimo has made and the ERP does not know yet; it is held when it cannot go as
-it is.
+Ready is a record that is to be exported, of an entity that `export: entities:` lists. It waits
+while it refers to a record that Kimo has made and the ERP does not know yet. It is held when it
+cannot go as it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Connection, sql
 
@@ -25,32 +24,35 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database.names import ARCHIVED, HASH, ID, KIMO, literals, table
 from kimo_assets.database.overdue_records import days_until_overdue
 from kimo_assets.database.rules import business_rules
+from kimo_assets.texts import say
 
+# DocumentStatus (fact sheet, section 10).
 OPEN, CONFIRMED = 0, 1
 
-
-# What keeps a record from being sent as it is, whatever else is sent.
-_HELD = ("no reference", "double reference", "unknown type")
+# Obstacles of the record itself. The others are something that it waits for.
+_HELD_BY = ("no reference", "double reference", "unknown type")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A head in EntityStatus 6. parts: rows that travel with it. why: it cannot go now; is_waiting:
-    for something else.
+    """A head that is to be exported. parts: rows that travel with it.
+
+    reason: why it cannot go now. is_waiting: the reason is another record, or a decision in Kimo.
     """
 
     id: str
     sync_reference: str | None
     parts: int
-    why: str | None = None
+    reason: str | None = None
     is_waiting: bool = False
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many records of an entity are where. ready, held, waiting: in EntityStatus 6. in_flight:
-    in a batch whose end is not known yet. unacknowledged: the ERP has them and is to answer. stuck:
-    not done with for longer than PendingEdits\\DaysStuck days; None where that rule is not set.
+    """How many records of an entity are where. ready, held, waiting: of those to be exported.
+
+    in_flight: in a batch whose end is not known yet. unacknowledged: at the ERP, which is to
+    answer. stuck: overdue, by the business rule PendingEdits\\DaysStuck. None without that rule.
     """
 
     entity: str
@@ -82,35 +84,35 @@ def candidates(
     limit: int,
     waited_in: int | None = None,
 ) -> list[Candidate]:
-    """The next heads by their Id; locked until the transaction ends, as nobody shall edit what is
-    being copied.
+    """The next heads by their Id.
 
-    waited_in: only those that this load has found waiting.
+    They are locked until the transaction ends, so that nobody edits what is being copied.
+    waited_in: only those that this load has already put down as waiting.
     """
+    again: sql.Composable = sql.SQL("")
+    if waited_in is not None:
+        again = _WAITED.format(entity=sql.Literal(name), load=sql.Literal(waited_in))
     query = sql.SQL(
-        "{fates} AND h.{id} > {after} {again} ORDER BY h.{id} LIMIT {limit} FOR UPDATE OF h"
+        "{obstacles} AND h.{id} > {after} {again} ORDER BY h.{id} LIMIT {limit} FOR UPDATE OF h"
     ).format(
-        fates=_fates(catalog, name),
+        obstacles=_obstacles(catalog, name),
         id=sql.Identifier(ID),
         after=sql.Literal(after),
         limit=sql.Literal(limit),
-        again=(
-            sql.SQL("")
-            if waited_in is None
-            else _WAITED.format(entity=sql.Literal(name), load=sql.Literal(waited_in))
-        ),
+        again=again,
     )
-    return [_candidate(config, row) for row in connection.execute(query)]
+    rows = map(_HeadRow._make, connection.execute(query))
+    return [_candidate(config, row) for row in rows]
 
 
-_WAITED = sql.SQL(
-    'AND EXISTS (SELECT FROM ops.export_held AS e WHERE e.entity = {entity} AND e.id = h."Id" AND'
-    " e.load = {load} AND e.is_waiting)"
-)
+_WAITED = sql.SQL("""
+    AND EXISTS (SELECT FROM ops.export_held AS e
+                WHERE e.entity = {entity} AND e.id = h."Id" AND e.load = {load} AND e.is_waiting)
+    """)
 
 
 def count_ready(connection: Connection, names: Sequence[str]) -> int:
-    """How many heads are in EntityStatus 6, whatever keeps them from being sent."""
+    """How many heads are to be exported, whatever keeps them from being sent."""
     ready = sql.Literal(EntityStatus.TO_EXPORT_TO_ERP)
     count = 0
     for name in names:
@@ -122,122 +124,119 @@ def count_ready(connection: Connection, names: Sequence[str]) -> int:
 _COUNT = sql.SQL('SELECT count(*) FROM {} WHERE "EntityStatus" = {} AND _archived_load IS NULL')
 
 
-# --- why not
+# --- why a record cannot go
 # --------------------------------------------------------------------------------------------------
 
 
-def _candidate(config: KimoConfig, row: Sequence[Any]) -> Candidate:
-    key, reference, parts, fate, document_type, document_status, refers = row
-    why = _why(config, fate, reference, document_type, document_status, refers)
-    return Candidate(key, reference, parts, why, is_waiting=why is not None and fate not in _HELD)
+class _HeadRow(NamedTuple):
+    """What _obstacles gives of a head. obstacle: None if it can go.
+
+    waits_for: field, target, Id, EntityStatus and whether it is archived, all as texts.
+    """
+
+    id: str
+    sync_reference: str | None
+    parts: int
+    obstacle: str | None
+    document_type: str | None
+    document_status: int | None
+    waits_for: Sequence[str] | None
 
 
-def _why(
-    config: KimoConfig,
-    fate: str | None,
-    reference: str | None,
-    document_type: str | None,
-    status: int | None,
-    refers: Sequence[str] | None,
-) -> str | None:
-    match fate:
-        case None:
-            return None
+def _candidate(config: KimoConfig, row: _HeadRow) -> Candidate:
+    if row.obstacle is None:
+        return Candidate(row.id, row.sync_reference, row.parts)
+    is_waiting = row.obstacle not in _HELD_BY
+    return Candidate(row.id, row.sync_reference, row.parts, _reason(config, row), is_waiting)
+
+
+def _reason(config: KimoConfig, row: _HeadRow) -> str:
+    """The obstacle in a sentence, without a full stop."""
+    match row.obstacle:
         case "no reference":
-            return (
-                "it has no SyncReference, which is all that the ERP's answer could be recognised by"
-            )
+            return say("export.ready.no_reference")
         case "double reference":
-            return (
-                f"its SyncReference {reference} is that of another record too: the ERP's answer"
-                " could mean either"
-            )
+            return say("export.ready.double_reference", reference=row.sync_reference)
+        case "unknown type" if row.document_type:
+            return say("export.ready.unknown_type", type=row.document_type)
         case "unknown type":
-            named = (
-                f"DocumentTypeId {document_type} is no"
-                if document_type
-                else "it has no DocumentTypeId, so no"
-            )
-            return f"{named} document type of the console's: `kimo settings load` loads them"
+            return say("export.ready.no_type")
         case "not sent":
-            return (
-                f"documents of type {document_type} are not sent to the ERP"
-                " (DocumentType.CanSendToErp)"
-            )
+            return say("export.ready.type_not_sent", type=row.document_type)
         case "draft":
-            return (
-                f"it is not confirmed, and drafts of type {document_type} are not sent"
-                " (ShouldExportDraftsToErp)"
-            )
+            return say("export.ready.draft", type=row.document_type)
+        case "not confirmed" if row.document_status is None:
+            return say("export.ready.no_document_status")
         case "not confirmed":
-            return (
-                f"its DocumentStatus is {'empty' if status is None else status}; confirmed"
-                " documents are sent (1)"
-            )
-        case _:
-            return _waits_for(config, *(refers or ()))
+            return say("export.ready.not_confirmed", status=row.document_status)
+    return _waits_for(config, *(row.waits_for or ()))
 
 
 _STATES = {
-    EntityStatus.UNDEFINED: "has no EntityStatus",
-    EntityStatus.EXPORTING_TO_ERP: "is on its way to the ERP",
-    EntityStatus.DELETED: "is deleted",
-    EntityStatus.COMMITTING_EXPORT_TO_ERP: "is on its way to the ERP",
-    EntityStatus.TO_EXPORT_TO_ERP: "is to be sent first",
-    EntityStatus.EDITING: "is being edited",
-    EntityStatus.UPLOADED_TO_SERVER: "was only just uploaded",
-    EntityStatus.STARTED_UPLOAD_TO_SERVER: "is being uploaded",
-    EntityStatus.EDITING_PENDING: "was edited again before the ERP has answered",
+    EntityStatus.UNDEFINED: "export.waits.no_status",
+    EntityStatus.EXPORTING_TO_ERP: "export.waits.in_flight",
+    EntityStatus.DELETED: "export.waits.deleted",
+    EntityStatus.COMMITTING_EXPORT_TO_ERP: "export.waits.in_flight",
+    EntityStatus.TO_EXPORT_TO_ERP: "export.waits.to_be_sent",
+    EntityStatus.EDITING: "export.waits.edited",
+    EntityStatus.UPLOADED_TO_SERVER: "export.waits.uploaded",
+    EntityStatus.STARTED_UPLOAD_TO_SERVER: "export.waits.upload",
+    EntityStatus.EDITING_PENDING: "export.waits.edited_again",
 }
 
 
 def _waits_for(
     config: KimoConfig, field: str, target: str, key: str, status: str, is_archived: str
 ) -> str:
-    state = "is archived" if is_archived == "true" else _STATES[EntityStatus(int(status))]
+    values: dict[str, Any] = {"target": target, "key": key, "field": field}
     if target not in config.export.entities:
-        state = f"is not sent: `export: entities:` of kimo.yaml does not list {target}"
-    return f"waits for the {target} {key} ({field}), which is new to the ERP and {state}"
+        return say("export.waits.not_listed", **values)
+    if is_archived == "true":
+        return say("export.waits.archived", **values)
+    return say(_STATES[EntityStatus(int(status))], **values)
 
 
-def _fates(catalog: Catalog, name: str) -> sql.Composed:
-    """id, SyncReference, number of parts, fate (None: can go), DocumentTypeId, DocumentStatus, whom
-    it waits for.
-    """
+def _obstacles(catalog: Catalog, name: str) -> sql.Composed:
+    """A query of the heads to be exported. Its columns are those of _HeadRow."""
     is_document = {"DocumentTypeId", "DocumentStatus"} <= catalog[name].fields.keys()
+    part_counts = [_part_count(catalog[part]) for part in catalog.sent_with(name)]
+    references = [sql.SQL("NULL::text[]"), *_references(catalog, name)]
     return sql.SQL("""
         SELECT h."Id", h."SyncReference", {parts},
             CASE WHEN coalesce(trim(h."SyncReference"), '') = '' THEN 'no reference'
                  WHEN EXISTS (SELECT FROM {head} AS o WHERE o."SyncReference" = h."SyncReference"
-                     AND o."Id" <> h."Id"
-                              AND o._archived_load IS NULL) THEN 'double reference'
-                 {documents}
-                 WHEN w.refers IS NOT NULL THEN 'waits' END,
-            {document_type}, w.refers
-        FROM {head} AS h {types} LEFT JOIN LATERAL (SELECT {refers} AS refers) AS w ON true
+                     AND o."Id" <> h."Id" AND o._archived_load IS NULL) THEN 'double reference'
+                 {document_obstacles}
+                 WHEN w.waits_for IS NOT NULL THEN 'waits' END,
+            {document_columns}, w.waits_for
+        FROM {head} AS h {types} LEFT JOIN LATERAL (SELECT {waits_for} AS waits_for) AS w ON true
         WHERE h."EntityStatus" = {ready} AND h._archived_load IS NULL
         """).format(
         ready=sql.Literal(EntityStatus.TO_EXPORT_TO_ERP),
         head=table(KIMO, name),
-        parts=sql.SQL(" + ").join(
-            [sql.SQL("0"), *(_part_count(catalog[part]) for part in catalog.sent_with(name))]
-        ),
-        refers=sql.SQL("coalesce({})").format(
-            sql.SQL(", ").join([sql.SQL("NULL::text[]"), *_references(catalog, name)])
-        ),
-        documents=_DOCUMENTS if is_document else sql.SQL(""),
-        document_type=sql.SQL(
-            'h."DocumentTypeId", h."DocumentStatus"' if is_document else "NULL, NULL"
-        ),
-        types=_TYPES if is_document else sql.SQL(""),
+        parts=sql.SQL(" + ").join([sql.SQL("0"), *part_counts]),
+        waits_for=sql.SQL("coalesce({})").format(sql.SQL(", ").join(references)),
+        **_DOCUMENT if is_document else _NO_DOCUMENT,
     )
 
 
-_TYPES = sql.SQL('LEFT JOIN kimo."DocumentType" AS t ON t."Id" = h."DocumentTypeId"')
-_DOCUMENTS = sql.SQL("""WHEN t."Id" IS NULL THEN 'unknown type'
-       WHEN NOT t."CanSendToErp" THEN 'not sent'
-       WHEN h."DocumentStatus" = 0 AND NOT t."ShouldExportDraftsToErp" THEN 'draft'
-       WHEN coalesce(h."DocumentStatus", -1) NOT IN (0, 1) THEN 'not confirmed'""")
+# Which documents are sent: fact sheet, section 10.
+_DOCUMENT: dict[str, sql.Composable] = {
+    "document_obstacles": sql.SQL("""
+        WHEN t."Id" IS NULL THEN 'unknown type'
+        WHEN NOT t."CanSendToErp" THEN 'not sent'
+        WHEN h."DocumentStatus" = {open} AND NOT t."ShouldExportDraftsToErp" THEN 'draft'
+        WHEN h."DocumentStatus" IS NULL OR h."DocumentStatus" NOT IN {sendable}
+            THEN 'not confirmed'
+        """).format(open=sql.Literal(OPEN), sendable=literals((OPEN, CONFIRMED))),
+    "document_columns": sql.SQL('h."DocumentTypeId", h."DocumentStatus"'),
+    "types": sql.SQL('LEFT JOIN kimo."DocumentType" AS t ON t."Id" = h."DocumentTypeId"'),
+}
+_NO_DOCUMENT: dict[str, sql.Composable] = {
+    "document_obstacles": sql.SQL(""),
+    "document_columns": sql.SQL("NULL, NULL"),
+    "types": sql.SQL(""),
+}
 
 
 def _part_count(part: Entity) -> sql.Composed:
@@ -246,37 +245,50 @@ def _part_count(part: Entity) -> sql.Composed:
     ).format(table(KIMO, part.name), _owner(part))
 
 
+# --- what a head waits for
+# --------------------------------------------------------------------------------------------------
+
+
 def _references(catalog: Catalog, name: str) -> Iterator[sql.Composed]:
-    """For each reference of the head's, and of its parts', to what is sent as well: whom it waits
-    for, or NULL.
-    """
+    """Subqueries: for each reference to an entity that is sent too, whom it waits for, or NULL."""
     head = catalog[name]
-    for field, target in _sent_targets(catalog, head):
-        itself = sql.SQL(' AND t."Id" <> h."Id"' if target == name else "")
-        yield _reference(
-            field, target, sql.SQL('t."Id" = h.{}{}').format(sql.Identifier(field), itself)
-        )
+    yield from _own_references(catalog, head)
     if {"EntityType", "EntityId"} <= head.fields.keys():
-        for target in (known for known in catalog.sent_to_erp if known != name):
-            about = sql.SQL('h."EntityType" = {} AND t."Id" = h."EntityId"').format(
-                sql.Literal(target)
+        yield from _typed_references(catalog, head)
+    for part in catalog.sent_with(name):
+        yield from _references_of_part(catalog, head, catalog[part])
+
+
+def _own_references(catalog: Catalog, head: Entity) -> Iterator[sql.Composed]:
+    for field, target in _sent_targets(catalog, head):
+        condition = sql.SQL('t."Id" = h.{}').format(sql.Identifier(field))
+        if target == head.name:
+            # A head office is its own: it does not wait for itself.
+            condition += sql.SQL(' AND t."Id" <> h."Id"')
+        yield _reference(field, target, condition)
+
+
+def _typed_references(catalog: Catalog, head: Entity) -> Iterator[sql.Composed]:
+    """EntityType says whose Id EntityId is: a visit may be about a customer or an opportunity."""
+    for target in catalog.sent_to_erp:
+        if target != head.name:
+            condition = sql.SQL('h."EntityType" = {} AND t."Id" = h."EntityId"')
+            yield _reference("EntityId", target, condition.format(sql.Literal(target)))
+
+
+def _references_of_part(catalog: Catalog, head: Entity, part: Entity) -> Iterator[sql.Composed]:
+    for field, target in _sent_targets(catalog, part):
+        if target != head.name:
+            condition = _OF_A_PART.format(
+                part=table(KIMO, part.name), field=sql.Identifier(field), owner=_owner(part)
             )
-            yield _reference("EntityId", target, about)
-    for part in (catalog[part] for part in catalog.sent_with(name)):
-        for field, target in _sent_targets(catalog, part):
-            if target != name:
-                parts = {
-                    "part": table(KIMO, part.name),
-                    "field": sql.Identifier(field),
-                    "owner": _owner(part),
-                }
-                yield _reference(f"{part.name}.{field}", target, _OF_A_PART.format(**parts))
+            yield _reference(f"{part.name}.{field}", target, condition)
 
 
-_OF_A_PART = sql.SQL(
-    't."Id" IN (SELECT p.{field} FROM {part} AS p WHERE p.{owner} = h."Id" AND p._archived_load IS'
-    " NULL)"
-)
+_OF_A_PART = sql.SQL("""
+    t."Id" IN (SELECT p.{field} FROM {part} AS p
+               WHERE p.{owner} = h."Id" AND p._archived_load IS NULL)
+    """)
 
 
 def _owner(part: Entity) -> sql.Identifier:
@@ -284,22 +296,21 @@ def _owner(part: Entity) -> sql.Identifier:
 
 
 def _sent_targets(catalog: Catalog, entity: Entity) -> Iterator[tuple[str, str]]:
+    """(field, target) of the references by Id to entities that are sent too."""
     for field, reference in entity.hard_references.items():
-        if (
-            reference.target in catalog.sent_to_erp
-            and reference.column == ID
-            and not reference.keys
-        ):
+        is_by_id = reference.column == ID and not reference.keys
+        if is_by_id and reference.target in catalog.sent_to_erp:
             yield field, reference.target
 
 
 def _reference(field: str, target: str, condition: sql.Composable) -> sql.Composed:
+    """A row with a hash came in a snapshot, so that the ERP knows it whatever its status is."""
     return sql.SQL(
         """(SELECT ARRAY[{field}, {name}, t."Id"::text,
-            coalesce(t."EntityStatus"::integer, {undefined})::text,
-                         (t.{archived} IS NOT NULL)::text]
+                coalesce(t."EntityStatus"::integer, {undefined})::text,
+                (t.{archived} IS NOT NULL)::text]
             FROM {target} AS t WHERE {condition} AND t.{hash} IS NULL
-              AND coalesce(t."EntityStatus"::integer, {undefined}) NOT IN {known} LIMIT 1)"""
+              AND coalesce(t."EntityStatus"::integer, {undefined}) NOT IN {known_to_erp} LIMIT 1)"""
     ).format(
         field=sql.Literal(field),
         name=sql.Literal(target),
@@ -308,19 +319,19 @@ def _reference(field: str, target: str, condition: sql.Composable) -> sql.Compos
         archived=sql.Identifier(ARCHIVED),
         hash=sql.Identifier(HASH),
         undefined=sql.Literal(EntityStatus.UNDEFINED),
-        known=literals(KNOWN_TO_ERP),
+        known_to_erp=literals(KNOWN_TO_ERP),
     )
 
 
 # --- how much there is
-# ------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def waiting(connection: Connection, config: KimoConfig, catalog: Catalog) -> dict[str, Waiting]:
-    """What is where, of every entity that `export: entities:` lists.
+    """How many records are where, of every entity that `export: entities:` lists.
 
-    held also counts what the last export could not send for what it holds, or for the ERP's
-    refusal.
+    Held are also those that the last export could not send because of a value, or because the ERP
+    refused them.
     """
     days = days_until_overdue(business_rules(connection))
     return {
@@ -330,21 +341,14 @@ def waiting(connection: Connection, config: KimoConfig, catalog: Catalog) -> dic
 
 
 def is_acknowledged(config: KimoConfig, name: str) -> bool:
-    """Whether the ERP answers for an entity: documents come back by themselves, as the
-    ERP's own.
-    """
+    """Whether the ERP answers for an entity. Documents come back as the ERP's own instead."""
     return f"{ANSWER_PREFIX}{name}" in config.entities
 
 
 def _waiting(
     connection: Connection, config: KimoConfig, catalog: Catalog, name: str, days: int | None
 ) -> Waiting:
-    fates: Mapping[str, int] = dict(
-        connection.execute(
-            _FATES.format(fates=_fates(catalog, name), entity=sql.Literal(name))
-        ).fetchall()
-    )
-    answers = is_acknowledged(config, name)
+    to_export = _count_to_export(connection, catalog, name)
     row = connection.execute(
         _PENDING.format(
             head=table(KIMO, name),
@@ -354,45 +358,59 @@ def _waiting(
             by_export=literals((EntityStatus.EXPORTED_TO_ERP, *IN_FLIGHT)),
             sent=sql.Literal(RecordOutcome.SENT),
         ),
-        {"entity": name, "answers": answers, "days": days},
+        {"entity": name, "answers": is_acknowledged(config, name), "days": days},
     ).fetchone()
-    in_flight, unacknowledged, stuck = row or (0, 0, 0)
+    in_flight, unacknowledged, overdue = row or (0, 0, 0)
     return Waiting(
         name,
-        fates.get("ready", 0),
-        fates.get("held", 0),
-        sum(count for fate, count in fates.items() if fate not in ("ready", "held")),
+        to_export.pop("ready", 0),
+        to_export.pop("held", 0),
+        # Whatever else keeps them.
+        sum(to_export.values()),
         in_flight,
         unacknowledged,
-        None if days is None else stuck,
+        None if days is None else overdue,
     )
 
 
-_FATES = sql.SQL("""
-    SELECT CASE WHEN f.fate IN ('no reference', 'double reference', 'unknown type') OR e.id IS
-        NOT NULL THEN 'held'
-                ELSE coalesce(f.fate, 'ready') END, count(*)
-    FROM ({fates} OFFSET 0) AS f (id, reference, parts, fate, type, status, refers)
+def _count_to_export(connection: Connection, catalog: Catalog, name: str) -> dict[str, int]:
+    """Records that are to be exported, by `ready`, `held` or the obstacle that they wait for."""
+    statement = _COUNT_BY_OBSTACLE.format(
+        obstacles=_obstacles(catalog, name),
+        entity=sql.Literal(name),
+        held_by=literals(_HELD_BY),
+    )
+    counts: Mapping[str, int] = dict(connection.execute(statement).fetchall())
+    return dict(counts)
+
+
+# OFFSET 0 keeps the planner from pulling the obstacles' subqueries up into the join.
+_COUNT_BY_OBSTACLE = sql.SQL("""
+    SELECT CASE WHEN f.obstacle IN {held_by} OR e.id IS NOT NULL THEN 'held'
+                ELSE coalesce(f.obstacle, 'ready') END, count(*)
+    FROM ({obstacles} OFFSET 0) AS f (id, reference, parts, obstacle, type, status, waits_for)
     LEFT JOIN ops.export_held AS e ON e.entity = {entity} AND e.id = f.id AND NOT e.is_waiting
     GROUP BY 1
     """)
 
 _PENDING = sql.SQL("""
-    SELECT count(*) FILTER (WHERE status IN {in_flight}), count(*) FILTER (WHERE status = {exported}),
-           count(*) FILTER (WHERE since < now() - make_interval(secs => coalesce(%(days)s,
-               0) * 86400))
+    SELECT count(*) FILTER (WHERE status IN {in_flight}),
+           count(*) FILTER (WHERE status = {exported}),
+           count(*) FILTER
+               (WHERE since < now() - make_interval(secs => coalesce(%(days)s, 0) * 86400))
     FROM (
         SELECT h."EntityStatus"::integer AS status,
             CASE WHEN h."EntityStatus" = {exported} THEN r.sent_at
                  WHEN h."EntityStatus" IN {in_flight} THEN r.marked_at
                  ELSE coalesce(h."UploadToServerTimeStamp", e.since) END AS since
-        FROM {head} AS h LEFT JOIN ops.export_held AS e ON e.entity = %(entity)s AND e.id = h."Id"
-        LEFT JOIN LATERAL (SELECT sent_at, marked_at, outcome FROM ops.export_record AS r
-            WHERE r.entity = %(entity)s
-                           AND r.id = h."Id" AND h."EntityStatus" IN {by_export}
-                           ORDER BY r.entity DESC, r.id DESC, r.batch DESC LIMIT 1) AS r ON true
+        FROM {head} AS h
+        LEFT JOIN ops.export_held AS e ON e.entity = %(entity)s AND e.id = h."Id"
+        LEFT JOIN LATERAL (
+            SELECT sent_at, marked_at, outcome FROM ops.export_record AS r
+            WHERE r.entity = %(entity)s AND r.id = h."Id" AND h."EntityStatus" IN {by_export}
+            ORDER BY r.entity DESC, r.id DESC, r.batch DESC LIMIT 1) AS r ON true
         WHERE h._archived_load IS NULL
-          AND (h."EntityStatus" IN {pending} OR h."EntityStatus" = {exported} AND %(answers)s
-              AND r.outcome = {sent})
+          AND (h."EntityStatus" IN {pending}
+               OR h."EntityStatus" = {exported} AND %(answers)s AND r.outcome = {sent})
     ) AS pending
     """)

@@ -1,5 +1,6 @@
-"""What a run that was killed has left, and what nobody knows: whether a batch has arrived at the
-ERP, by evidence alone.
+"""What a run that was killed has left: whether its open batches have arrived at the ERP.
+
+Only evidence decides. A batch without proof either way stays in doubt, and nothing of it is sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,27 +14,33 @@ from sqlalchemy import Column, Integer, Numeric, select
 from kimo_assets.catalog.lifecycle import OPEN_BATCH_STATES, BatchState, RecordOutcome
 from kimo_assets.export.erp import Erp
 from kimo_assets.export.outbox import Outbox
+from kimo_assets.export.points import CrashPoint
 from kimo_assets.export.targets import Target
 from kimo_assets.sources.connection import source_errors
 
 _REFERENCES_AT_ONCE = 500
 
-# Without a marker, a transaction may still end while we look for its rows: absence is believed
-# after some looks.
+# Without a marker, a transaction may still end while we look for its rows. Only when they are
+# missing at several looks are they taken to be absent.
 _LOOKS = 3
 _PAUSE_S = 2.0
 
 
 class Verdict(Enum):
-    """Whether a batch has arrived. UNKNOWN: there is no proof of either."""
+    """Whether a batch has arrived. IN_DOUBT: nothing proves either."""
 
     ARRIVED = "arrived"
     NOT_ARRIVED = "not arrived"
-    UNKNOWN = "unknown"
+    IN_DOUBT = "in doubt"
 
 
 @dataclass(frozen=True)
 class OpenBatch:
+    """A batch whose end is not known.
+
+    is_unproved: the ERP was free to take its rows away since, so that missing rows prove nothing.
+    """
+
     number: int
     entity: str
     state: BatchState
@@ -45,118 +52,135 @@ class OpenBatch:
 def open_batches(
     connection: Connection, source: str | None = None, number: int | None = None
 ) -> list[OpenBatch]:
-    """The batches whose end is not known; of a source, or the one of this number."""
+    """The open batches: all, those of a source, or the one of this number."""
     rows = connection.execute(
-        "SELECT batch, entity, state, load, has_marker, is_unproved FROM ops.export_batch "
-        "WHERE state = ANY(%s) AND (source = %s OR %s::text IS NULL) "
-        "AND (batch = %s OR %s::bigint IS NULL) ORDER BY batch",
-        [list(OPEN_BATCH_STATES), source, source, number, number],
+        """
+        SELECT batch, entity, state, load, has_marker, is_unproved FROM ops.export_batch
+        WHERE state = ANY(%(open)s)
+          AND (source = %(source)s OR %(source)s::text IS NULL)
+          AND (batch = %(number)s OR %(number)s::bigint IS NULL)
+        ORDER BY batch
+        """,
+        {"open": list(OPEN_BATCH_STATES), "source": source, "number": number},
     )
     return [OpenBatch(*row) for row in rows]
 
 
 def mark_unproved(connection: Connection, source: str) -> None:
-    """The ERP's semaphore was free, or there is none: the rows of what was committing may have been
-    taken away since.
+    """Notes that the ERP was not kept off its tables since a batch was committing.
+
+    Its semaphore was free, or it has none. So it may have taken the batch's rows away.
     """
     connection.execute(
-        "UPDATE ops.export_batch SET is_unproved = true WHERE state = %s AND source = %s"
-        " AND NOT is_unproved",
+        """
+        UPDATE ops.export_batch SET is_unproved = true
+        WHERE state = %s AND source = %s AND NOT is_unproved
+        """,
         [BatchState.COMMITTING, source],
     )
 
 
 def recover(
-    outbox: Outbox, erp: Erp, *, was_ours: bool, unproved: Callable[[OpenBatch], None]
+    outbox: Outbox, erp: Erp, *, was_ours: bool, on_doubt: Callable[[OpenBatch], None]
 ) -> dict[str, tuple[int, int]]:
-    """Ends every batch that was left open: entity -> heads that have arrived, heads that are to be
-    sent again.
+    """Ends every open batch whose fate can be proved.
 
-    was_ours: the ERP's semaphore has been ours since the batches were made. unproved: told of those
-    that stay open.
+    Returns entity -> heads that have arrived, heads that are to be sent again. was_ours: the ERP's
+    semaphore has been ours since the batches were made. on_doubt: called with those that stay open.
     """
-    found: dict[str, tuple[int, int]] = {}
+    ended: dict[str, tuple[int, int]] = {}
     for batch in open_batches(outbox.connection, outbox.source):
-        arrived, again = found.get(batch.entity, (0, 0))
-        match _fate(outbox, erp, batch, was_ours):
+        arrived, again = ended.get(batch.entity, (0, 0))
+        match _verdict(outbox, erp, batch, was_ours):
             case Verdict.ARRIVED:
-                found[batch.entity] = (arrived + outbox.exported(batch.number, batch.entity), again)
+                arrived += outbox.settle(batch.number, batch.entity)
             case Verdict.NOT_ARRIVED:
-                found[batch.entity] = (
-                    arrived,
-                    again + len(outbox.take_back(batch.number, batch.entity)),
-                )
-            case Verdict.UNKNOWN:
-                unproved(batch)
-    return found
+                again += len(outbox.take_back(batch.number, batch.entity))
+            case Verdict.IN_DOUBT:
+                on_doubt(batch)
+                continue
+        ended[batch.entity] = (arrived, again)
+    return ended
 
 
-def _fate(outbox: Outbox, erp: Erp, batch: OpenBatch, was_ours: bool) -> Verdict:
+def _verdict(outbox: Outbox, erp: Erp, batch: OpenBatch, was_ours: bool) -> Verdict:
     if batch.state == BatchState.EXPORTING:
-        # Its commit would have come after the state's.
+        # The ERP is asked to commit only after Kimo has noted the batch as committing.
         return Verdict.NOT_ARRIVED
-    return verdict(outbox, erp, batch.number, untouched=was_ours and not batch.is_unproved)
+    is_untouched = was_ours and not batch.is_unproved
+    return find_verdict(outbox, erp, batch.number, is_untouched=is_untouched)
 
 
-def verdict(outbox: Outbox, erp: Erp, number: int, *, untouched: bool) -> Verdict:
-    """Whether a batch that was committing has arrived. untouched: the ERP cannot have taken its
-    rows away.
+def find_verdict(outbox: Outbox, erp: Erp, number: int, *, is_untouched: bool) -> Verdict:
+    """Whether a batch that was committing has arrived.
 
-    Raises: SourceError when the ERP cannot be asked.
+    is_untouched: the ERP cannot have taken its rows away. Raises: SourceError when the ERP cannot
+    be asked.
     """
     (batch,) = open_batches(outbox.connection, number=number)
-    outbox.reached("R.before_look")
+    outbox.reached(f"{CrashPoint.LOOK}.before")
+    # A marker table that this run has made says nothing about earlier batches.
     if batch.has_marker and erp.marker and not erp.marker.is_new:
-        fate = Verdict.ARRIVED if erp.marker.has_arrived(number) else Verdict.NOT_ARRIVED
+        has_arrived = erp.marker.has_arrived(number)
+        verdict = Verdict.ARRIVED if has_arrived else Verdict.NOT_ARRIVED
     else:
-        fate = _by_references(outbox, erp, batch, untouched)
-    outbox.reached("R.looked")
-    return fate
+        verdict = _find_by_references(outbox, erp, batch, is_untouched=is_untouched)
+    outbox.reached(f"{CrashPoint.LOOK}.done")
+    return verdict
 
 
-def _by_references(outbox: Outbox, erp: Erp, batch: OpenBatch, untouched: bool) -> Verdict:
-    """By the SyncReferences of its records, as far as these went nowhere else: then one found is
-    all of them.
-    """
-    references = _only_of(outbox.connection, batch)
+def _find_by_references(
+    outbox: Outbox, erp: Erp, batch: OpenBatch, *, is_untouched: bool
+) -> Verdict:
+    """By the SyncReferences of its records. A batch is one transaction: one there means all."""
+    references = _references_of_this_batch_alone(outbox.connection, batch)
     target = erp.targets.get(batch.entity)
     if target is None or target.sync_column is None or not references:
-        return Verdict.UNKNOWN
-    for look in range(_LOOKS if untouched else 1):
-        if look:
-            erp.sleep(_PAUSE_S)
+        return Verdict.IN_DOUBT
+    if _is_any_there(erp, target, references):
+        return Verdict.ARRIVED
+    if not is_untouched:
+        return Verdict.IN_DOUBT
+    for _ in range(_LOOKS - 1):
+        erp.sleep(_PAUSE_S)
         if _is_any_there(erp, target, references):
             return Verdict.ARRIVED
-    return Verdict.NOT_ARRIVED if untouched else Verdict.UNKNOWN
+    return Verdict.NOT_ARRIVED
 
 
-def _only_of(connection: Connection, batch: OpenBatch) -> list[str]:
-    """A record that was edited after an export goes there twice: its SyncReference tells nothing of
-    this batch.
+def _references_of_this_batch_alone(connection: Connection, batch: OpenBatch) -> list[str]:
+    """The SyncReferences that prove something about this batch.
+
+    A record that was edited after an export goes to the ERP twice. Its SyncReference may be there
+    by another batch, so it is left out.
     """
     rows = connection.execute(
         """
         SELECT coalesce(r.written_reference, r.sync_reference) FROM ops.export_record AS r
-        WHERE r.batch = %s AND r.outcome IS NULL AND r.sync_reference IS NOT NULL AND NOT EXISTS (
+        WHERE r.batch = %(batch)s AND r.outcome IS NULL AND r.sync_reference IS NOT NULL
+          AND NOT EXISTS (
             SELECT FROM ops.export_record AS o JOIN ops.export_batch AS b ON b.batch = o.batch
             WHERE o.entity = r.entity AND o.id = r.id AND o.batch <> r.batch
-              AND b.state <> %s AND o.outcome IS DISTINCT FROM %s)
+              AND b.state <> %(taken_back)s AND o.outcome IS DISTINCT FROM %(held)s)
         ORDER BY 1
         """,
-        [batch.number, BatchState.TAKEN_BACK, RecordOutcome.HELD],
+        {
+            "batch": batch.number,
+            "taken_back": BatchState.TAKEN_BACK,
+            "held": RecordOutcome.HELD,
+        },
     )
     return [reference for (reference,) in rows]
 
 
 def _is_any_there(erp: Erp, target: Target, references: Sequence[str]) -> bool:
+    """Whether the ERP's table has a row with any of the SyncReferences. Raises: SourceError."""
     column = next(c for c in target.table.columns if c.name == target.sync_column)
+    values = [_as_stored(column, reference) for reference in references]
     with source_errors(erp.source, erp.engine), erp.engine.connect() as connection:
-        for start in range(0, len(references), _REFERENCES_AT_ONCE):
-            wanted = [
-                _as_stored(column, value)
-                for value in references[start : start + _REFERENCES_AT_ONCE]
-            ]
-            if connection.execute(select(column).where(column.in_(wanted)).limit(1)).first():
+        for start in range(0, len(values), _REFERENCES_AT_ONCE):
+            some = values[start : start + _REFERENCES_AT_ONCE]
+            if connection.execute(select(column).where(column.in_(some)).limit(1)).first():
                 return True
     return False
 

@@ -1,12 +1,12 @@
-"""The ERP's tables as its database describes them: where a name leads to, the columns, what they
-hold.
+"""The ERP's tables as its database describes them: their names, their columns, what these hold.
 
 What only the system tables tell (character sets, MySQL's storage engines, rights) is asked for
-dialect by dialect; where it cannot be asked, nothing is assumed, and the ERP itself refuses what
+dialect by dialect. Where it cannot be asked nothing is assumed: the ERP itself then refuses what
 does not fit.
 """
 
 import codecs
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,34 +22,37 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from kimo_assets.errors import nearest
-from kimo_assets.export.columns import BMP, ErpColumn, Sort, Unit
+from kimo_assets.export.columns import BMP, ColumnType, ErpColumn, Unit
 from kimo_assets.sources.connection import address
 from kimo_assets.sources.discovery import table_names, view_names
 from kimo_assets.sources.selection import schema_and_name
+from kimo_assets.texts import say
 
 
-class NoTable(Exception):
-    """Why there is no table to write to: one sentence, without an end."""
+class NoTargetError(Exception):
+    """Why there is no table to write to, in one sentence without a full stop."""
 
 
 @dataclass(frozen=True)
 class ErpTable:
-    """types: as SQLAlchemy knows them, by column; a type that it has no use for is its NullType."""
+    """types: SQLAlchemy's, by column. NullType: one that SQLAlchemy does not know."""
 
     schema: str | None
     name: str
     columns: tuple[ErpColumn, ...]
     types: Mapping[str, Any]
 
-    def find(self, wanted: str) -> ErpColumn | None:
-        """By its name, ignoring case; by its exact name where several differ in nothing else."""
-        alike = [column for column in self.columns if column.name.casefold() == wanted.casefold()]
-        exact = [column for column in alike if column.name == wanted]
-        return exact[0] if exact else alike[0] if len(alike) == 1 else None
+    def find(self, name: str) -> ErpColumn | None:
+        """By its name, ignoring case. By its exact name where several differ in nothing else."""
+        alike = [column for column in self.columns if column.name.casefold() == name.casefold()]
+        for column in alike:
+            if column.name == name:
+                return column
+        return alike[0] if len(alike) == 1 else None
 
 
 class Reflection:
-    """One look at a database: names of tables and what is true of all of it are asked for once."""
+    """Reads a database's catalogue. What holds for the whole database is asked for once."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -57,71 +60,82 @@ class Reflection:
         self._inspector: Inspector = inspect(engine)
         self._names: dict[str | None, list[str]] = {}
 
-    def table(self, wanted: str) -> ErpTable:
-        """The table or view of that name. Raises: NoTable."""
-        schema, name = self._find(wanted)
+    def table(self, full_name: str) -> ErpTable:
+        """The table or view of that name, with its schema or without.
+
+        Raises: NoTargetError.
+        """
+        schema, name = self._find(full_name)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SAWarning)  # of types that SQLAlchemy does not know
-            found = self._inspector.get_columns(name, schema)
+            # Of types that SQLAlchemy does not know.
+            warnings.simplefilter("ignore", SAWarning)
+            reflected = self._inspector.get_columns(name, schema)
             key = self._inspector.get_pk_constraint(name, schema).get("constrained_columns") or []
-        known = self._system_tables_say(schema, name)
-        if reason := known.pop(_NO_TRANSACTIONS, None):
-            raise NoTable(f"table {wanted} {reason.encoding}")
-        columns = tuple(self._column(one, found, key, known.get(one["name"])) for one in found)
-        kinds = {
-            one["name"]: _kept_type(self.dialect, one["type"], column.sort)
-            for one, column in zip(found, columns, strict=True)
-        }
-        return ErpTable(schema, name, columns, kinds)
+        details = self._ask_system_tables(schema, name, full_name)
+        columns = []
+        types_by_name = {}
+        for description in reflected:
+            column = self._column(description, key)
+            if column.name in details:
+                column = details[column.name].applied(column)
+            columns.append(column)
+            types_by_name[column.name] = _kept_type(self.dialect, description["type"], column.kind)
+        return ErpTable(schema, name, tuple(columns), types_by_name)
 
-    def _find(self, wanted: str) -> tuple[str | None, str]:
-        schema, name = schema_and_name(wanted)
-        if schema not in self._names:
-            self._names[schema] = [
-                *table_names(self._inspector, schema),
-                *view_names(self._inspector, schema),
-            ]
-        names = self._names[schema]
-        alike = sorted(found for found in names if found.casefold() == name.casefold())
-        if name in names or len(alike) == 1:
-            return schema, name if name in names else alike[0]
+    def _find(self, full_name: str) -> tuple[str | None, str]:
+        """Schema and name as the database spells them. Raises: NoTargetError."""
+        schema, name = schema_and_name(full_name)
+        names = self._names_in(schema)
+        if name in names:
+            return schema, name
+        alike = sorted(other for other in names if other.casefold() == name.casefold())
+        if len(alike) == 1:
+            return schema, alike[0]
         if alike:
-            raise NoTable(
-                f"{' and '.join(alike)} differ only in capitals: write one of them as it is spelt"
+            raise NoTargetError(
+                say("export.target.only_case_differs", names=say("export.and").join(alike))
             )
+        values: dict[str, Any] = {"table": full_name, "database": address(self.engine)}
         close = nearest(name, names)
-        hint = (
-            f". Tables like it: {', '.join(close)}"
-            if close
-            else f". It has {len(names)} tables and views"
-        )
-        raise NoTable(f"there is no table or view {wanted} in {address(self.engine)}{hint}")
+        if close:
+            sentence = say("export.target.no_table_but", names=", ".join(close), **values)
+        else:
+            sentence = say("export.target.no_table", count=len(names), **values)
+        raise NoTargetError(sentence)
 
-    def _column(
-        self, one: Any, all_columns: Sequence[Any], key: Sequence[str], known: "_Known | None"
-    ) -> ErpColumn:
-        column = column_of_type(one["name"], one["type"], self.dialect, self.engine.dialect)
-        is_rowid = (
-            self.dialect == "sqlite" and key == [one["name"]] and column.type.upper() == "INTEGER"
-        )
-        counts = one.get("autoincrement") is True or "nextval(" in str(one.get("default") or "")
+    def _names_in(self, schema: str | None) -> list[str]:
+        if schema not in self._names:
+            tables = table_names(self._inspector, schema)
+            self._names[schema] = [*tables, *view_names(self._inspector, schema)]
+        return self._names[schema]
+
+    def _column(self, description: Any, key: Sequence[str]) -> ErpColumn:
+        """A column as SQLAlchemy reflects it. key: the columns of the table's primary key."""
+        name = description["name"]
+        column = column_of_type(name, description["type"], self.dialect, self.engine.dialect)
         column = replace(
             column,
-            nullable=bool(one["nullable"]),
-            has_default=one.get("default") is not None,
-            is_filled=bool(
-                column.is_filled or one.get("computed") or one.get("identity") or counts or is_rowid
-            ),
+            nullable=bool(description["nullable"]),
+            has_default=description.get("default") is not None,
+            is_filled=column.is_filled or self._is_filled(description, column, key),
         )
-        if self._database_encoding and column.sort == "text":
+        if self._database_encoding and column.kind == "text":
             column = self._database_encoding(column)
-        return known.applied(column) if known else column
+        return column
+
+    def _is_filled(self, description: Any, column: ErpColumn, key: Sequence[str]) -> bool:
+        if description.get("computed") or description.get("identity"):
+            return True
+        default = str(description.get("default") or "")
+        if description.get("autoincrement") is True or "nextval(" in default:
+            return True
+        # SQLite numbers the rows in a column that is declared exactly so.
+        is_key = key == [column.name]
+        return self.dialect == "sqlite" and is_key and column.type.upper() == "INTEGER"
 
     @cached_property
     def _database_encoding(self) -> Callable[[ErpColumn], ErpColumn] | None:
-        """PostgreSQL has one encoding for all that a database holds; without one, its sizes are
-        bytes.
-        """
+        """PostgreSQL has one encoding for a whole database. None: it is Unicode, or not known."""
         if self.dialect != "postgresql":
             return None
         with self.engine.connect() as connection:
@@ -129,29 +143,36 @@ class Reflection:
         if name == "UTF8":
             return None
         if name == "SQL_ASCII":
+            # Without an encoding, sizes are bytes.
             return lambda column: replace(column, unit="bytes")
-        codec = _codec(name.replace("WIN", "cp") if name.startswith("WIN") else name)
-        return (lambda column: replace(column, encoding=codec)) if codec else None
+        # WIN1252 is Python's cp1252.
+        codec = _codec(re.sub("^WIN", "cp", name))
+        if codec is None:
+            return None
+        return lambda column: replace(column, encoding=codec)
 
-    def _system_tables_say(self, schema: str | None, name: str) -> "dict[str, _Known]":
+    def _ask_system_tables(
+        self, schema: str | None, name: str, full_name: str
+    ) -> "dict[str, _Details]":
+        """By column. Raises: NoTargetError for a table that has no transactions."""
         with self.engine.connect() as connection:
             if self.dialect == "mysql":
+                _require_transactions(connection, schema, name, full_name)
                 return _ask_mysql(connection, schema, name)
+            ask = {"mssql": _ask_mssql, "oracle": _ask_oracle}.get(self.dialect)
+            # A user who may not read the system tables may still write the table.
             with suppress(SQLAlchemyError):
-                asked = {"mssql": _ask_mssql, "oracle": _ask_oracle}.get(self.dialect)
-                return asked(connection, schema, name) if asked else {}
+                return ask(connection, schema, name) if ask else {}
         return {}
 
 
 # --- what only system tables tell
 # ---------------------------------------------------------------------------
 
-_NO_TRANSACTIONS = ""
-
 
 @dataclass(frozen=True)
-class _Known:
-    """Beside what SQLAlchemy reflects; None: nothing more is known."""
+class _Details:
+    """Of a column, beside what SQLAlchemy reflects. None: nothing more is known."""
 
     encoding: str | None = None
     length: int | None = None
@@ -159,14 +180,14 @@ class _Known:
     is_filled: bool = False
 
     def applied(self, column: ErpColumn) -> ErpColumn:
-        if column.sort != "text":
-            return replace(column, is_filled=column.is_filled or self.is_filled)
+        column = replace(column, is_filled=column.is_filled or self.is_filled)
+        if column.kind != "text":
+            return column
         return replace(
             column,
             encoding=self.encoding,
             length=self.length or column.length,
             unit=self.unit or column.unit,
-            is_filled=column.is_filled or self.is_filled,
         )
 
 
@@ -177,7 +198,7 @@ _MYSQL_ENGINE = """
 """
 _MYSQL_COLUMNS = """
     SELECT COLUMN_NAME, CHARACTER_SET_NAME, DATA_TYPE, CHARACTER_OCTET_LENGTH, EXTRA
-        FROM information_schema.COLUMNS
+    FROM information_schema.COLUMNS
     WHERE TABLE_SCHEMA = coalesce(:schema, database()) AND TABLE_NAME = :name
 """
 # MySQL's latin1 is Windows' code page.
@@ -185,72 +206,90 @@ _MYSQL_CODECS = {"latin1": "cp1252", "utf8": BMP, "utf8mb3": BMP, "ucs2": BMP}
 _MYSQL_UNICODE = ("utf8mb4", "utf16", "utf16le", "utf32", "binary")
 
 
-def _ask_mysql(connection: Connection, schema: str | None, name: str) -> dict[str, _Known]:
-    at = {"schema": schema, "name": name}
-    known = {}
-    for engine, transactions in connection.execute(text(_MYSQL_ENGINE), at):
+def _require_transactions(
+    connection: Connection, schema: str | None, name: str, full_name: str
+) -> None:
+    """An export that breaks off could not take its rows back without them."""
+    parameters = {"schema": schema, "name": name}
+    for engine, transactions in connection.execute(text(_MYSQL_ENGINE), parameters):
+        # Views have no engine.
         if engine is not None and str(transactions).upper() != "YES":
-            # An export that breaks off could not take its rows back there.
-            known[_NO_TRANSACTIONS] = _Known(
-                f"is of the engine {engine}, which has no transactions: ALTER TABLE {name} ENGINE ="
-                " InnoDB"
+            raise NoTargetError(
+                say("export.target.no_transactions", table=full_name, engine=engine, name=name)
             )
-    for column, charset, kind, octets, extra in connection.execute(text(_MYSQL_COLUMNS), at):
-        charset = str(charset or "").casefold()
-        codec = (
-            None
-            if not charset or charset in _MYSQL_UNICODE
-            else _MYSQL_CODECS.get(charset) or _codec(charset)
-        )
-        in_bytes = str(kind).casefold().endswith("text")
-        is_filled = any(word in str(extra).casefold() for word in ("auto_increment", "generated"))
-        # A default that is an expression is DEFAULT_GENERATED there, which is not the column's own.
-        is_filled = is_filled and "default_generated" not in str(extra).casefold()
-        known[column] = _Known(
-            codec,
-            int(octets) if in_bytes and octets else None,
-            "bytes" if in_bytes else None,
-            is_filled,
-        )
-    return known
+
+
+def _ask_mysql(connection: Connection, schema: str | None, name: str) -> dict[str, _Details]:
+    parameters = {"schema": schema, "name": name}
+    details = {}
+    for row in connection.execute(text(_MYSQL_COLUMNS), parameters):
+        column, charset, data_type, octets, extra = row
+        encoding = _mysql_codec(str(charset or "").casefold())
+        is_filled = _is_filled_by_mysql(str(extra).casefold())
+        # The sizes of TEXT and its kin are bytes.
+        if octets and str(data_type).casefold().endswith("text"):
+            details[column] = _Details(encoding, int(octets), "bytes", is_filled)
+        else:
+            details[column] = _Details(encoding, is_filled=is_filled)
+    return details
+
+
+def _mysql_codec(charset: str) -> str | None:
+    if not charset or charset in _MYSQL_UNICODE:
+        return None
+    return _MYSQL_CODECS.get(charset) or _codec(charset)
+
+
+def _is_filled_by_mysql(extra: str) -> bool:
+    # A default that is an expression is called DEFAULT_GENERATED. It may be written over.
+    if "default_generated" in extra:
+        return False
+    return "auto_increment" in extra or "generated" in extra
 
 
 _MSSQL_COLUMNS = """
     SELECT COLUMN_NAME, COLLATIONPROPERTY(COLLATION_NAME, 'CodePage')
-        FROM {catalog}INFORMATION_SCHEMA.COLUMNS
-    WHERE TABLE_SCHEMA = coalesce(:schema, schema_name()) AND TABLE_NAME = :name AND DATA_TYPE IN
-        ('char', 'varchar', 'text')
+    FROM {catalog}INFORMATION_SCHEMA.COLUMNS
+    WHERE TABLE_SCHEMA = coalesce(:schema, schema_name()) AND TABLE_NAME = :name
+      AND DATA_TYPE IN ('char', 'varchar', 'text')
 """
 
 
-def _ask_mssql(connection: Connection, schema: str | None, name: str) -> dict[str, _Known]:
+# The code page of UTF-8; and what SQL Server says where there is none.
+_MSSQL_UNICODE = (None, 0, 65001)
+
+
+def _ask_mssql(connection: Connection, schema: str | None, name: str) -> dict[str, _Details]:
+    # A schema may be written with its database: sales.dbo.
     catalog, _, owner = (schema or "").rpartition(".")
     statement = _MSSQL_COLUMNS.format(catalog=f"{catalog}." if catalog else "")
-    known = {}
-    for column, page in connection.execute(
-        text(statement), {"schema": owner or None, "name": name}
-    ):
-        codec = None if page in (None, 0, 65001) else _codec(f"cp{page}")
-        known[column] = _Known(codec, unit="bytes")
-    return known
+    parameters = {"schema": owner or None, "name": name}
+    details = {}
+    for column, page in connection.execute(text(statement), parameters):
+        codec = None if page in _MSSQL_UNICODE else _codec(f"cp{page}")
+        details[column] = _Details(codec, unit="bytes")
+    return details
 
 
 _ORACLE_COLUMNS = """
     SELECT column_name, char_used, data_length FROM all_tab_columns
-    WHERE owner = coalesce(:schema, sys_context('USERENV', 'CURRENT_SCHEMA')) AND table_name = :name
-        AND char_used = 'B'
+    WHERE owner = coalesce(:schema, sys_context('USERENV', 'CURRENT_SCHEMA'))
+      AND table_name = :name AND char_used = 'B'
 """
 
 
-def _ask_oracle(connection: Connection, schema: str | None, name: str) -> dict[str, _Known]:
-    denormalize = connection.dialect.denormalize_name
-    at = {"schema": denormalize(schema) if schema else None, "name": denormalize(name)}
-    rows = connection.execute(text(_ORACLE_COLUMNS), at)
-    normalize = connection.dialect.normalize_name
-    return {normalize(column): _Known(None, int(length), "bytes") for column, _, length in rows}
+def _ask_oracle(connection: Connection, schema: str | None, name: str) -> dict[str, _Details]:
+    # Oracle has unquoted names in capitals, SQLAlchemy in small letters.
+    to_oracle, from_oracle = connection.dialect.denormalize_name, connection.dialect.normalize_name
+    parameters = {"schema": to_oracle(schema) if schema else None, "name": to_oracle(name)}
+    details = {}
+    for column, _, length in connection.execute(text(_ORACLE_COLUMNS), parameters):
+        details[from_oracle(column)] = _Details(None, int(length), "bytes")
+    return details
 
 
 def _codec(name: str) -> str | None:
+    """Python's name of an encoding. None: it has none, so nothing is checked."""
     try:
         return codecs.lookup(name).name
     except LookupError:
@@ -269,134 +308,135 @@ _WHOLE_BITS: tuple[tuple[type[Any], int], ...] = (
 
 
 def column_of_type(
-    name: str, kind: Any, dialect: str, compiling: Dialect, **more: Any
+    name: str, sql_type: Any, dialect: str, compiling: Dialect, **more: Any
 ) -> ErpColumn:
     """What the type alone says of a column. more: what is known beside it."""
-    return replace(_of_type(name, kind, dialect, compiling), **more)
+    column = ErpColumn(name, "any", _as_written(sql_type, compiling), dialect=dialect)
+    return replace(_of_type(column, sql_type, dialect), **more)
 
 
-def _of_type(name: str, kind: Any, dialect: str, compiling: Dialect) -> ErpColumn:
+def _as_written(sql_type: Any, compiling: Dialect) -> str:
+    if isinstance(sql_type, types.NullType):
+        return say("export.column.without_type")
     try:
-        written = str(kind.compile(compiling))
-    except Exception:  # a type that SQLAlchemy can read and not write
-        written = type(kind).__name__
-    untyped = isinstance(kind, types.NullType)
-    column = ErpColumn(
-        name, "any", "a column without a type" if untyped else written, dialect=dialect
-    )
-    match kind:
+        return str(sql_type.compile(compiling))
+    except Exception:
+        # SQLAlchemy reads some types that it cannot write.
+        return type(sql_type).__name__
+
+
+def _of_type(column: ErpColumn, sql_type: Any, dialect: str) -> ErpColumn:
+    match sql_type:
         case types.Boolean():
-            return replace(column, sort="flag")
-        case mssql.MONEY() | mssql.SMALLMONEY():
-            return replace(
-                column,
-                sort="number",
-                precision=10 if isinstance(kind, mssql.SMALLMONEY) else 19,
-                scale=4,
-            )
+            return replace(column, kind="flag")
+        case mssql.SMALLMONEY():
+            return replace(column, kind="number", precision=10, scale=4)
+        case mssql.MONEY():
+            return replace(column, kind="number", precision=19, scale=4)
         case types.Float():
-            single = isinstance(kind, (mysql.FLOAT, types.REAL)) and dialect not in (
-                "sqlite",
-                "oracle",
-            )
-            return replace(
-                column, sort="float", precision=24 if single or _is_single(kind, dialect) else 53
-            )
+            bits = _SINGLE if _is_single(sql_type, dialect) else _DOUBLE
+            return replace(column, kind="float", precision=bits)
         case types.Numeric():
-            precision, scale = _limits(kind, dialect)
-            return replace(column, sort="number", precision=precision, scale=scale)
+            precision, scale = _limits(sql_type, dialect)
+            return replace(column, kind="number", precision=precision, scale=scale)
         case types.Integer():
-            low, high = _range(kind, dialect)
-            return replace(column, sort="whole", low=low, high=high)
+            low, high = _range(sql_type, dialect)
+            return replace(column, kind="whole", low=low, high=high)
         case mysql.BIT():
-            return replace(column, sort="whole", low=0, high=2 ** int(kind.length or 1) - 1)
+            return replace(column, kind="whole", low=0, high=2 ** int(sql_type.length or 1) - 1)
         case types.DateTime():
-            return _moment_column(column, kind, dialect)
+            return _moment_column(column, sql_type, dialect)
         case types.Date():
-            return replace(
-                column,
-                sort="day",
-                low=datetime(1000, 1, 1) if dialect == "mysql" else None,
-                high=datetime.max,
-            )
-        case mssql.TIMESTAMP():  # a row's version
+            first_day = datetime(1000, 1, 1) if dialect == "mysql" else None
+            return replace(column, kind="day", low=first_day, high=datetime.max)
+        case mssql.TIMESTAMP():
+            # A row's version, which SQL Server counts.
             return replace(column, is_filled=True)
         case mssql.XML() | types.Enum() | mysql.SET():
+            # Their values are checked by the database alone.
             return column
         case types.String():
-            unit = _unit(kind, dialect)
-            return replace(column, sort="text", length=kind.length, unit=unit)
+            unit = _unit(sql_type, dialect)
+            return replace(column, kind="text", length=sql_type.length, unit=unit)
     return column
 
 
-def _is_single(kind: types.Float[Any], dialect: str) -> bool:
-    """FLOAT(24) and less take four bytes, apart from Oracle's."""
-    return (
-        dialect in ("postgresql", "mssql") and kind.precision is not None and kind.precision <= 24
-    )
+# Bits of a binary number's mantissa.
+_SINGLE, _DOUBLE = 24, 53
 
 
-def _limits(kind: Any, dialect: str) -> tuple[int | None, int | None]:
-    precision, scale = kind.precision, kind.scale
-    if precision is None:
-        return None, scale if dialect == "oracle" else None
-    return int(precision), int(scale or 0)
+def _is_single(sql_type: types.Float[Any], dialect: str) -> bool:
+    """Whether a number takes four bytes: REAL, MySQL's FLOAT, and FLOAT(24) or less."""
+    if isinstance(sql_type, (mysql.FLOAT, types.REAL)):
+        # SQLite and Oracle keep eight bytes whatever the name says.
+        return dialect not in ("sqlite", "oracle")
+    has_bits = dialect in ("postgresql", "mssql") and sql_type.precision is not None
+    return has_bits and (sql_type.precision or 0) <= _SINGLE
 
 
-def _range(kind: Any, dialect: str) -> tuple[int, int]:
-    if isinstance(kind, mssql.TINYINT):
+def _limits(sql_type: Any, dialect: str) -> tuple[int | None, int | None]:
+    """Precision and scale of a decimal number."""
+    if sql_type.precision is None:
+        # NUMBER(*, 2) is Oracle's.
+        return None, sql_type.scale if dialect == "oracle" else None
+    return int(sql_type.precision), int(sql_type.scale or 0)
+
+
+def _range(sql_type: Any, dialect: str) -> tuple[int, int]:
+    """The lowest and the highest whole number."""
+    if isinstance(sql_type, mssql.TINYINT):
         return 0, 255
     if dialect == "oracle":
+        # INTEGER is NUMBER(38) there.
         return -(10**38) + 1, 10**38 - 1
     # SQLite's INTEGER is as long as it needs to be.
     default = 64 if dialect == "sqlite" else 32
-    bits = next((bits for found, bits in _WHOLE_BITS if isinstance(kind, found)), default)
-    if getattr(kind, "unsigned", False):
+    bits = next((bits for of_type, bits in _WHOLE_BITS if isinstance(sql_type, of_type)), default)
+    if getattr(sql_type, "unsigned", False):
         return 0, 2**bits - 1
     return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
-def _moment_column(column: ErpColumn, kind: Any, dialect: str) -> ErpColumn:
-    column = replace(column, sort="moment")
-    match kind:
+def _moment_column(column: ErpColumn, sql_type: Any, dialect: str) -> ErpColumn:
+    """The range of a moment, and how many digits of a second's fraction the type keeps."""
+    column = replace(column, kind="moment")
+    match sql_type:
         case mssql.SMALLDATETIME():
-            return replace(
-                column, low=datetime(1900, 1, 1), high=datetime(2079, 6, 6, 23, 59), digits=0
-            )
+            low, high = datetime(1900, 1, 1), datetime(2079, 6, 6, 23, 59)
+            return replace(column, low=low, high=high, digits=0)
         case mssql.DATETIME2() | mssql.DATETIMEOFFSET():
-            return replace(column, digits=_given(kind.precision, 6))
+            return replace(column, digits=_digits(sql_type.precision, 6))
         case _ if dialect == "mssql":
             return replace(column, low=datetime(1753, 1, 1), high=datetime.max, digits=3)
         case mysql.TIMESTAMP():
+            # A day within its range at both ends, because it is stored in UTC.
             low, high = datetime(1970, 1, 2), datetime(2038, 1, 18)
-            return replace(column, low=low, high=high, digits=_given(kind.fsp, 0))
+            return replace(column, low=low, high=high, digits=_digits(sql_type.fsp, 0))
         case mysql.DATETIME():
-            return replace(
-                column, low=datetime(1000, 1, 1), high=datetime.max, digits=_given(kind.fsp, 0)
-            )
+            low, high = datetime(1000, 1, 1), datetime.max
+            return replace(column, low=low, high=high, digits=_digits(sql_type.fsp, 0))
         case postgresql.TIMESTAMP():
-            return replace(column, digits=_given(kind.precision, 6))
+            return replace(column, digits=_digits(sql_type.precision, 6))
         case oracle.DATE():
             return replace(column, digits=0)
     return column
 
 
-def _given(digits: int | None, default: int) -> int:
-    return min(default if digits is None else int(digits), 6)
+def _digits(declared: int | None, default: int) -> int:
+    """Python's moments have microseconds, so never more than 6."""
+    return min(default if declared is None else int(declared), 6)
 
 
-def _unit(kind: Any, dialect: str) -> Unit:
-    if dialect == "mssql":
-        return (
-            "utf16"
-            if isinstance(kind, (types.Unicode, types.UnicodeText, types.NVARCHAR, types.NCHAR))
-            else "bytes"
-        )
-    return "characters"
+_NATIONAL = (types.Unicode, types.UnicodeText, types.NVARCHAR, types.NCHAR)
 
 
-def _kept_type(dialect: str, kind: Any, sort: Sort) -> Any:
-    """The column's type as far as the driver needs to be told: values are the driver's own
-    already.
-    """
-    return types.NullType() if dialect == "sqlite" or sort == "any" else kind
+def _unit(sql_type: Any, dialect: str) -> Unit:
+    """SQL Server counts bytes in VARCHAR, and units of UTF-16 in NVARCHAR."""
+    if dialect != "mssql":
+        return "characters"
+    return "utf16" if isinstance(sql_type, _NATIONAL) else "bytes"
+
+
+def _kept_type(dialect: str, sql_type: Any, kind: ColumnType) -> Any:
+    """The type as far as the driver needs it. Values are the driver's own already."""
+    return types.NullType() if dialect == "sqlite" or kind == "any" else sql_type

@@ -1,10 +1,8 @@
-"""One batch into the ERP, in one transaction of the ERP's; and what to make of it when that does
-not end well.
-"""
+"""One batch into the ERP, in one transaction of the ERP's. And what follows when that fails."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -17,21 +15,24 @@ from kimo_assets.database.locks import is_usable
 from kimo_assets.errors import SourceError, TransientSourceError
 from kimo_assets.export.erp import Erp
 from kimo_assets.export.outbox import Batch, Outbox
+from kimo_assets.export.points import CrashPoint
 from kimo_assets.export.ready import Candidate
-from kimo_assets.export.recovery import Verdict, verdict
+from kimo_assets.export.recovery import Verdict, find_verdict
 from kimo_assets.export.targets import UnfittingValueError
 from kimo_assets.reports import HeldRecord
 from kimo_assets.sources.connection import connected, source_errors, without_secrets
+from kimo_assets.texts import say
 
 # Rows to a call of a driver's executemany.
 _CHUNK = 1000
-_MAX_SAID = 400
+_MAX_MESSAGE_CHARS = 400
 
-# A batch that the ERP refuses to the last of so many records is refused for what it is, not for
-# what a record holds.
+# If the ERP refuses every record of a batch of at least this size, the cause is not in a record.
 _SYSTEMATIC = 10
 
-Converted = Mapping[str, Sequence[tuple[Any, ...]]]
+Cells = tuple[Any, ...]
+RowsOfHead = dict[str, list[Cells]]
+Converted = Mapping[str, Sequence[Cells]]
 
 
 class RefusedError(Exception):
@@ -40,9 +41,7 @@ class RefusedError(Exception):
 
 @dataclass
 class Sent:
-    """What became of the heads of a batch. refused: of those held, the ones that the ERP itself
-    refused.
-    """
+    """What became of the heads of a batch. refused: how many of the held ones the ERP refused."""
 
     heads: int = 0
     rows: int = 0
@@ -59,119 +58,137 @@ class Sent:
 
 @dataclass(frozen=True)
 class Sender:
+    """Sends batches of one run to one ERP."""
+
     outbox: Outbox
     erp: Erp
 
-    def send(self, batch: Batch, *, again: int = 1) -> Sent:
-        """Sends the batch, or what of it can be sent: the ERP's refusal of a row holds that row's
-        head alone.
+    def send(self, batch: Batch, *, retries: int = 1) -> Sent:
+        """Sends what of the batch can be sent. A row that the ERP refuses holds its head alone.
 
-        again: how often a batch that was lost with its connection is sent once more. Raises:
-        SourceError; then what was not sent is back in EntityStatus 6, unless a connection was cut
-        in the commit and the ERP is not to be reached again.
+        retries: how often a batch that was lost with its connection is sent once more.
+        Raises: SourceError. What was not sent is to be exported again then, unless the connection
+        broke in the commit and the ERP cannot be reached any more: that batch is in doubt.
         """
         converted, held = self._convert(batch)
         sent = Sent(held=held)
-        kept = {key: reference for key, reference in batch.heads.items() if key in converted}
         if held:
-            self.outbox.hold(batch.number, batch.entity, {record.id: record.why for record in held})
-        if not kept:
+            reasons = {record.id: record.why for record in held}
+            self.outbox.hold(batch.number, batch.entity, reasons)
+        if not converted:
             return sent
-        batch = Batch(batch.number, batch.entity, kept, batch.rows)
-        rows = {
-            name: [row for key in kept for row in converted[key].get(name, ())]
-            for name in self.erp.fields(list(batch.rows))
-        }
+        fitting = {key: batch.heads[key] for key in converted}
+        batch = replace(batch, heads=fitting)
+        rows = self._in_order_of_tables(batch, converted)
+        # Both hold all rows of the batch. One copy is enough.
         del converted
         try:
-            fate = self._append(batch, rows)
+            verdict = self._append(batch, rows)
         except RefusedError as refusal:
-            sent += self._after_refusal(batch, str(refusal))
+            sent += self._send_halves(batch, str(refusal))
             return sent
-        if fate is Verdict.ARRIVED:
-            sent.heads += self.outbox.exported(batch.number, batch.entity)
-            sent.rows += sum(map(len, rows.values()))
-        elif fate is Verdict.NOT_ARRIVED:
-            self.outbox.take_back(batch.number, batch.entity)
-            if not again:
-                raise TransientSourceError(
-                    f"source '{self.erp.source}': the connection is lost in every commit. What was"
-                    " not sent is to be sent by the next export"
-                )
-            sent += self._send_anew(batch, list(kept), again - 1)
-        else:
-            sent.held += note_unproved(self.outbox, batch.number, batch.entity)
+        sent += self._end(batch, rows, verdict, retries)
         return sent
+
+    def _in_order_of_tables(self, batch: Batch, converted: Mapping[str, RowsOfHead]) -> Converted:
+        return {
+            name: [row for rows in converted.values() for row in rows.get(name, ())]
+            for name in self.erp.fields(list(batch.rows))
+        }
+
+    def _end(self, batch: Batch, rows: Converted, verdict: Verdict, retries: int) -> Sent:
+        """Settles the batch, or takes it back and sends it once more, or leaves it in doubt."""
+        if verdict is Verdict.ARRIVED:
+            heads = self.outbox.settle(batch.number, batch.entity)
+            return Sent(heads, sum(map(len, rows.values())))
+        if verdict is Verdict.IN_DOUBT:
+            return Sent(held=note_in_doubt(self.outbox, batch.number, batch.entity))
+        self.outbox.take_back(batch.number, batch.entity)
+        if not retries:
+            raise TransientSourceError(
+                say("export.send.lost_in_every_commit", source=self.erp.source)
+            )
+        return self._send_again(batch, list(batch.heads), retries - 1)
 
     # --- the steps
     # ----------------------------------------------------------------------------------------------
 
-    def _convert(
-        self, batch: Batch
-    ) -> tuple[dict[str, dict[str, list[tuple[Any, ...]]]], list[HeldRecord]]:
-        """Id of a head -> entity -> its rows as the ERP takes them; and the heads of which one does
-        not fit.
+    def _convert(self, batch: Batch) -> tuple[dict[str, RowsOfHead], list[HeldRecord]]:
+        """Head's Id -> entity -> its rows as the ERP takes them. And the heads that are held.
+
+        A head is held for a value of its own, or of a part, that does not fit.
         """
-        converted: dict[str, dict[str, list[tuple[Any, ...]]]] = {key: {} for key in batch.heads}
-        unfit: dict[str, str] = {}
+        converted: dict[str, RowsOfHead] = {key: {} for key in batch.heads}
+        reasons: dict[str, str] = {}
         for name, rows in batch.rows.items():
             convert = self.erp.targets[name].convert
             for row in rows:
                 try:
-                    converted[row.head_id].setdefault(name, []).append(convert(row.values))
+                    cells = convert(row.values)
                 except UnfittingValueError as error:
-                    where = "" if name == batch.entity else f"{name} {row.id}: "
-                    unfit.setdefault(row.head_id, f"{where}{error}")
-        held = [HeldRecord(batch.entity, key, batch.heads[key], why) for key, why in unfit.items()]
-        return {key: rows for key, rows in converted.items() if key not in unfit}, held
+                    part = "" if name == batch.entity else f"{name} {row.id}: "
+                    # The first reason of a head is enough for its report.
+                    reasons.setdefault(row.head_id, f"{part}{error}")
+                    continue
+                converted[row.head_id].setdefault(name, []).append(cells)
+        for key in reasons:
+            del converted[key]
+        held = [
+            HeldRecord(batch.entity, key, batch.heads[key], reason)
+            for key, reason in reasons.items()
+        ]
+        return converted, held
 
     def _append(self, batch: Batch, rows: Converted) -> Verdict:
-        """Raises: RefusedError, when nothing of it has arrived; SourceError."""
+        """Writes and commits the batch at the ERP.
+
+        Raises: RefusedError when nothing of it has arrived. SourceError.
+        """
         reached, erp = self.outbox.reached, self.erp
-        committing = False
+        is_committing = False
         try:
             with ExitStack() as stack:
-                with self._erps():
+                with self._erps_errors():
                     connection = stack.enter_context(connected(erp.engine))
                     self._write(connection, batch, rows)
-                self.outbox.committing(batch, None if erp.marker else self._written(batch, rows))
-                committing = True
-                reached("P5.before_commit")
-                with self._erps():
+                written = None if erp.marker else self._written_references(batch, rows)
+                self.outbox.announce_commit(batch, written)
+                is_committing = True
+                reached(f"{CrashPoint.COMMIT}.before")
+                with self._erps_errors():
                     connection.commit()
-                reached("P5.committed")
+                reached(f"{CrashPoint.COMMIT}.committed")
         except (SourceError, RefusedError) as error:
-            if not committing:
+            if not is_committing:
                 self._take_back(batch)
                 raise
-            return self._look(batch, error)
+            return self._verdict_after(batch, error)
         except BaseException:
-            if not committing:
+            if not is_committing:
                 with suppress(psycopg.Error):
                     self._take_back(batch)
             raise
         return Verdict.ARRIVED
 
     @contextmanager
-    def _erps(self) -> Iterator[None]:
+    def _erps_errors(self) -> Iterator[None]:
         """Errors within are the ERP's. Raises: RefusedError, SourceError."""
         with source_errors(self.erp.source, self.erp.engine), _refusals(self.erp.engine):
             yield
 
     def _write(self, connection: Connection, batch: Batch, rows: Converted) -> None:
         reached, erp = self.outbox.reached, self.erp
-        reached("P3.before_marker")
+        reached(f"{CrashPoint.WRITE}.before_marker")
         if erp.marker:
             erp.marker.write(connection, batch.number, len(batch.heads))
-            reached("P3.marker")
-        for name, found in rows.items():
-            append(connection, erp.targets[name].table, found, is_view=name in erp.views)
-            reached("P3.heads" if name == batch.entity else "P3.parts")
+            reached(f"{CrashPoint.WRITE}.marker")
+        for name, cells in rows.items():
+            append(connection, erp.targets[name].table, cells, is_view=name in erp.views)
+            kind = "heads" if name == batch.entity else "parts"
+            reached(f"{CrashPoint.WRITE}.{kind}")
 
-    def _written(self, batch: Batch, rows: Converted) -> dict[str, str | None] | None:
-        """The heads' SyncReference as it is written, by which the batch can be recognised at the
-        ERP.
-        """
+    def _written_references(self, batch: Batch, rows: Converted) -> dict[str, str | None] | None:
+        """Head's Id -> SyncReference as it is written, to recognise the batch by at the ERP."""
         target = self.erp.targets[batch.entity]
         if target.sync_column is None:
             return None
@@ -182,60 +199,65 @@ class Sender:
             for key, value in zip(batch.heads, values, strict=True)
         }
 
+    # --- when it fails
+    # ----------------------------------------------------------------------------------------------
+
     def _take_back(self, batch: Batch) -> None:
+        """Where Kimo's own connection is broken, the next run does it."""
         if is_usable(self.outbox.connection):
             self.outbox.take_back(batch.number, batch.entity)
 
-    def _look(self, batch: Batch, error: SourceError | RefusedError) -> Verdict:
-        """What became of a batch whose commit gave an error. Raises: the error, when the ERP cannot
-        be asked.
+    def _verdict_after(self, batch: Batch, error: SourceError | RefusedError) -> Verdict:
+        """Whether a batch has arrived whose commit gave an error.
+
+        Raises: the error, when the ERP cannot be asked or has refused the commit.
         """
-        self.erp.say(
-            f"The commit of batch {batch.number} ({batch.entity}) failed: {error}. Looking whether"
-            " it has arrived"
-        )
+        number = batch.number
+        self.erp.log(say("export.send.looking", batch=number, entity=batch.entity, error=error))
         try:
             self.erp.connect_again()
-            fate = verdict(self.outbox, self.erp, batch.number, untouched=self.erp.is_ours)
+            verdict = find_verdict(self.outbox, self.erp, number, is_untouched=self.erp.is_ours)
         except SourceError:
             raise error from None
-        if fate is Verdict.NOT_ARRIVED and isinstance(error, RefusedError):
-            self.outbox.take_back(batch.number, batch.entity)
+        if verdict is Verdict.NOT_ARRIVED and isinstance(error, RefusedError):
+            self.outbox.take_back(number, batch.entity)
             raise error
-        return fate
+        return verdict
 
-    def _after_refusal(self, batch: Batch, why: str) -> Sent:
-        """The batch is taken back. Halves of it are sent instead, down to the single head that the
-        ERP refuses.
+    def _send_halves(self, batch: Batch, refusal: str) -> Sent:
+        """Sends a batch that the ERP refused, and that is taken back, in halves.
+
+        So on down to the single head that the ERP refuses.
         """
         keys = list(batch.heads)
         if len(keys) > 1:
             middle = len(keys) // 2
-            sent = self._send_anew(batch, keys[:middle], 1)
-            sent += self._send_anew(batch, keys[middle:], 1)
+            sent = self._send_again(batch, keys[:middle], 1)
+            sent += self._send_again(batch, keys[middle:], 1)
             return sent
         (key,) = keys
-        held = HeldRecord(batch.entity, key, batch.heads[key], f"the ERP refuses it: {why}")
+        reason = say("export.send.refused", message=refusal)
+        held = HeldRecord(batch.entity, key, batch.heads[key], reason)
         self.outbox.note_refused(batch.number, held)
         return Sent(held=[held], refused=1)
 
-    def _send_anew(self, batch: Batch, keys: Sequence[str], again: int) -> Sent:
+    def _send_again(self, batch: Batch, keys: Sequence[str], retries: int) -> Sent:
+        """Marks these heads of a batch that is taken back anew, and sends them."""
         parts = dict.fromkeys(keys, 0)
         for name, rows in batch.rows.items():
-            for row in rows if name != batch.entity else ():
+            if name == batch.entity:
+                continue
+            for row in rows:
                 if row.head_id in parts:
                     parts[row.head_id] += 1
         heads = [Candidate(key, batch.heads[key], parts[key]) for key in keys]
+        fields = self.erp.fields(list(batch.rows))
+        has_marker = self.erp.marker is not None
         with self.outbox.connection.transaction():
-            anew = self.outbox.mark(
-                batch.entity,
-                heads,
-                self.erp.fields(list(batch.rows)),
-                has_marker=self.erp.marker is not None,
-            )
-            self.outbox.reached("P1.before_commit")
-        self.outbox.reached("P1.committed")
-        return self.send(anew, again=again) if anew else Sent()
+            marked = self.outbox.mark(batch.entity, heads, fields, has_marker=has_marker)
+            self.outbox.reached(f"{CrashPoint.MARK}.before_commit")
+        self.outbox.reached(f"{CrashPoint.MARK}.committed")
+        return self.send(marked, retries=retries) if marked else Sent()
 
 
 def is_systematic(batch: Batch, sent: Sent) -> bool:
@@ -243,35 +265,35 @@ def is_systematic(batch: Batch, sent: Sent) -> bool:
     return len(batch.heads) >= _SYSTEMATIC and sent.refused == len(batch.heads)
 
 
-def note_unproved(outbox: Outbox, number: int, name: str) -> list[HeldRecord]:
-    """Tells of a batch of which nobody knows whether it has arrived: nothing is sent, nothing is
-    lost.
+def note_in_doubt(outbox: Outbox, number: int, entity: str) -> list[HeldRecord]:
+    """Holds the records of a batch of which nothing proves whether it arrived.
+
+    They are not sent again, so that nothing arrives twice, until a person settles the batch.
     """
     rows = outbox.connection.execute(
-        "SELECT id, sync_reference FROM ops.export_record WHERE batch = %s AND outcome IS NULL"
-        " ORDER BY id",
+        """
+        SELECT id, sync_reference FROM ops.export_record
+        WHERE batch = %s AND outcome IS NULL ORDER BY id
+        """,
         [number],
     ).fetchall()
-    why = (
-        f"nobody knows whether batch {number} has arrived: its commit was interrupted, and the ERP"
-        " may have taken its rows away since. Look at the ERP for this SyncReference, then `kimo"
-        f" export resolve {number} --arrived`, or `--again`"
-    )
-    held = [HeldRecord(name, key, reference, why) for key, reference in rows]
+    reason = say("export.send.in_doubt", batch=number)
+    held = [HeldRecord(entity, key, reference, reason) for key, reference in rows]
     with outbox.connection.transaction():
         outbox.note_held(held)
     return held
 
 
 # --- the ERP's tables
-# ---------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def append(
-    connection: Connection, target: Table, rows: Sequence[tuple[Any, ...]], *, is_view: bool = False
+    connection: Connection, target: Table, rows: Sequence[Cells], *, is_view: bool = False
 ) -> None:
-    """Appends rows of the driver's own values by the fastest way that it has; in the caller's
-    transaction.
+    """Appends rows of the driver's own values in the caller's transaction.
+
+    By COPY where there is one, else in chunks of executemany.
     """
     if not rows:
         return
@@ -284,62 +306,68 @@ def append(
         connection.exec_driver_sql(statement, list(rows[start : start + _CHUNK]))
 
 
-def _copy(connection: Connection, target: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+def _copy(connection: Connection, target: Table, rows: Sequence[Cells]) -> None:
     name = sql.Identifier(*filter(None, (target.schema, target.name)))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        name, sql.SQL(", ").join(sql.Identifier(column.name) for column in target.columns)
-    )
-    # A connection that SQLAlchemy has not begun to use yet is in no transaction of its.
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in target.columns)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns)
+    # SQLAlchemy begins its transaction with the first statement that it sends itself. COPY goes
+    # past it.
     if not connection.in_transaction():
         connection.begin()
-    driver_connection = connection.connection.driver_connection
-    assert isinstance(driver_connection, psycopg.Connection), "the dialect's driver is psycopg"  # noqa: S101
+    # The caller knows that it is psycopg's.
+    driver_connection: Any = connection.connection.driver_connection
     with driver_connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
 
 
+# How the drivers mark a parameter. {}: its position. Other drivers take %s.
+_PARAMETERS = {"qmark": "?", "named": ":{}", "numeric": ":{}"}
+
+
 def _insert(connection: Connection, target: Table) -> str:
-    preparer = connection.dialect.identifier_preparer
+    dialect = connection.dialect
+    preparer = dialect.identifier_preparer
     columns = [preparer.format_column(column) for column in target.columns]
-    mark = {"qmark": "?", "named": ":{}", "numeric": ":{}"}.get(connection.dialect.paramstyle, "%s")
-    marks = [mark.format(position) for position in range(1, len(columns) + 1)]
-    return (
-        f"INSERT INTO {preparer.format_table(target)} ({', '.join(columns)}) VALUES"
-        f" ({', '.join(marks)})"
-    )
+    template = _PARAMETERS.get(dialect.paramstyle, "%s")
+    parameters = [template.format(position) for position in range(1, len(columns) + 1)]
+    table = preparer.format_table(target)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(parameters)})"
+
+
+# --- whether the ERP refused a row
+# --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _refusals(engine: Engine) -> Iterator[None]:
-    """Turns what the ERP says against a row into a RefusedError; other errors are not about
-    a row.
-    """
+    """Turns what the ERP says against a row into a RefusedError. Other errors pass."""
     try:
         yield
     except Exception as error:
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        cause: BaseException = error
+        if isinstance(error, DBAPIError) and error.orig:
+            cause = error.orig
         if not _is_refusal(engine, cause):
             raise
-        said = without_secrets(" ".join(str(cause).split()), [engine.url])
-        raise RefusedError(said if len(said) <= _MAX_SAID else f"{said[:_MAX_SAID]}...") from None
+        message = without_secrets(" ".join(str(cause).split()), [engine.url])
+        if len(message) > _MAX_MESSAGE_CHARS:
+            message = f"{message[:_MAX_MESSAGE_CHARS]}..."
+        raise RefusedError(message) from None
 
 
-# A value, a constraint, a check option, what a trigger raises.
+# PostgreSQL's classes of errors: a value, a constraint, a check option, what a trigger raises.
 _SQLSTATES = ("22", "23", "44", "P0")
-# MariaDB's and MySQL's: what a trigger raises, a check (two numbers), and what the driver takes for
-# a connection's trouble.
+# MySQL's and MariaDB's: what a trigger raises, a check (two numbers), and errors of values that
+# the driver takes for a connection's trouble.
 _MYSQL_NUMBERS = (1644, 4025, 3819, 1366, 1264, 1292)
 
 
 def _is_refusal(engine: Engine, cause: BaseException) -> bool:
     driver = engine.dialect.dbapi
-    if isinstance(cause, (driver.IntegrityError, driver.DataError)):  # type: ignore[union-attr]
+    if driver and isinstance(cause, (driver.IntegrityError, driver.DataError)):
         return True
     if isinstance(cause, psycopg.Error):
         return (cause.sqlstate or "")[:2] in _SQLSTATES
-    return (
-        engine.dialect.name in ("mysql", "mariadb")
-        and bool(cause.args)
-        and cause.args[0] in _MYSQL_NUMBERS
-    )
+    is_mysql = engine.dialect.name in ("mysql", "mariadb")
+    return is_mysql and bool(cause.args) and cause.args[0] in _MYSQL_NUMBERS

@@ -1,8 +1,9 @@
-"""What became of what was to be sent: figures per entity, the last batches, and the life of one
-record. Only looks.
+"""What became of what was to be sent: figures per entity, the last batches, the life of a record.
+
+Reads only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,15 +16,13 @@ from kimo_assets.database.names import ARCHIVED, KIMO, table
 from kimo_assets.export.ready import Waiting, waiting
 from kimo_assets.reports import HeldRecord
 
+# Held records that a status names. ops.export_held has all of them.
 _NAMED = 500
 
 
 @dataclass(frozen=True)
 class ExportBatch:
-    """A batch that went to the ERP, or was to.
-
-    is_unsettled: nobody knows whether it has arrived: `kimo export resolve`.
-    """
+    """A batch that went to the ERP, or was to."""
 
     batch: int
     entity: str
@@ -35,14 +34,16 @@ class ExportBatch:
     ended_at: datetime | None
 
     @property
-    def is_unsettled(self) -> bool:
+    def is_in_doubt(self) -> bool:
+        """Whether nothing proves that it arrived or not: `kimo export resolve` settles it."""
         return self.state == BatchState.COMMITTING
 
 
 @dataclass(frozen=True)
 class ExportStatus:
-    """entities: in the order in which they are sent. sent, refused: of all times, by entity. held:
-    the first of them.
+    """entities: in the order in which they are sent. sent, refused: counts of all times, by entity.
+
+    held: the first of them.
     """
 
     entities: dict[str, Waiting]
@@ -52,16 +53,16 @@ class ExportStatus:
     held: tuple[HeldRecord, ...]
 
     @property
-    def unsettled(self) -> tuple[ExportBatch, ...]:
-        return tuple(batch for batch in self.batches if batch.is_unsettled)
+    def in_doubt(self) -> tuple[ExportBatch, ...]:
+        return tuple(batch for batch in self.batches if batch.is_in_doubt)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A record's way to the ERP with one batch. parts: how many rows travelled with it; tables:
-    Kimo's, whose rows went.
+    """A record's way to the ERP with one batch.
 
-    outcome: None while it is not known. After `taken back` the record went again later.
+    parts: how many rows travelled with it. tables: Kimo's, whose rows went. outcome: None while it
+    is not known. A record that was taken back went again later.
     """
 
     batch: int
@@ -81,10 +82,10 @@ class Delivery:
 
 @dataclass(frozen=True)
 class RecordLife:
-    """A record between the tablet and the ERP's answer. status: its EntityStatus now, in words;
-    None: it is not in Kimo.
+    """A record between the tablet and the ERP's answer.
 
-    held: why it cannot go now, or for what it waits, since held_since.
+    status: its EntityStatus now, as code and name. None: it is not in Kimo. held: why it cannot go
+    now, or for what it waits, since held_since. trips: its deliveries, the oldest first.
     """
 
     entity: str
@@ -101,28 +102,32 @@ class RecordLife:
 def status(
     connection: Connection, config: KimoConfig, catalog: Catalog, *, batches: int = 20
 ) -> ExportStatus:
-    """batches: how many of the last ones; the unsettled ones are always there."""
+    """batches: how many of the last ones. Those in doubt are always there."""
     counts = connection.execute(
-        "SELECT entity, count(*) FILTER (WHERE outcome = ANY(%s)),"
-        " count(*) FILTER (WHERE outcome = %s) FROM ops.export_record GROUP BY entity ORDER"
-        " BY entity",
+        """
+        SELECT entity, count(*) FILTER (WHERE outcome = ANY(%s)),
+               count(*) FILTER (WHERE outcome = %s)
+        FROM ops.export_record GROUP BY entity ORDER BY entity
+        """,
         [list(ARRIVED), RecordOutcome.REFUSED],
     ).fetchall()
     held = connection.execute(
-        "SELECT entity, id, sync_reference, why FROM ops.export_held ORDER BY is_waiting, since,"
-        " entity, id LIMIT %s",
+        """
+        SELECT entity, id, sync_reference, why FROM ops.export_held
+        ORDER BY is_waiting, since, entity, id LIMIT %s
+        """,
         [_NAMED],
     )
     return ExportStatus(
         waiting(connection, config, catalog),
         {entity: sent for entity, sent, _ in counts},
         {entity: refused for entity, _, refused in counts},
-        tuple(_batches(connection, batches)),
+        _last_batches(connection, batches),
         tuple(HeldRecord(*row) for row in held),
     )
 
 
-def _batches(connection: Connection, count: int) -> Sequence[ExportBatch]:
+def _last_batches(connection: Connection, count: int) -> tuple[ExportBatch, ...]:
     rows = connection.execute(
         """
         SELECT batch, entity, state, records, load, run_id, began_at, ended_at FROM ops.export_batch
@@ -132,29 +137,28 @@ def _batches(connection: Connection, count: int) -> Sequence[ExportBatch]:
         """,
         [BatchState.COMMITTING, count],
     )
-    return [ExportBatch(*row) for row in rows]
+    return tuple(ExportBatch(*row) for row in rows)
+
+
+# --- one record
+# --------------------------------------------------------------------------------------------------
 
 
 def trace(connection: Connection, catalog: Catalog, sync_reference: str) -> tuple[RecordLife, ...]:
-    """The lives of the records that have, or had, this SyncReference, or this Id. Empty: nobody
-    knows of one.
+    """The lives of the records that have, or had, this SyncReference, or this Id.
+
+    Empty when there is no such record, neither in Kimo nor in the ledger.
     """
-    known = {
-        (entity, key) for entity, key in connection.execute(_KNOWN, {"reference": sync_reference})
-    }
+    records = set(connection.execute(_IN_LEDGER, {"reference": sync_reference}).fetchall())
     for name in catalog.sent_to_erp:
-        known |= {
-            (name, key)
-            for (key,) in connection.execute(
-                _IN_KIMO.format(table(KIMO, name)), [sync_reference] * 2
-            )
-        }
+        rows = connection.execute(_IN_KIMO.format(table(KIMO, name)), [sync_reference] * 2)
+        records |= {(name, key) for (key,) in rows}
     return tuple(
-        _life(connection, entity, key, sync_reference, catalog) for entity, key in sorted(known)
+        _life(connection, entity, key, sync_reference, catalog) for entity, key in sorted(records)
     )
 
 
-_KNOWN = """
+_IN_LEDGER = """
     SELECT entity, id FROM ops.export_record WHERE sync_reference = %(reference)s
     UNION SELECT entity, id FROM ops.export_record WHERE id = %(reference)s
 """
@@ -164,31 +168,32 @@ _IN_KIMO = sql.SQL('SELECT "Id" FROM {} WHERE "SyncReference" = %s OR "Id" = %s'
 def _life(
     connection: Connection, entity: str, key: str, reference: str, catalog: Catalog
 ) -> RecordLife:
-    now = connection.execute(
-        _NOW.format(table(KIMO, entity), sql.Identifier(ARCHIVED)), [key]
-    ).fetchone()
+    statement = _NOW.format(table(KIMO, entity), sql.Identifier(ARCHIVED))
+    row = connection.execute(statement, [key]).fetchone()
+    code, uploaded_at, is_archived, own_reference = row or (None, None, False, reference)
     held = connection.execute(
         "SELECT why, since FROM ops.export_held WHERE entity = %s AND id = %s", [entity, key]
     ).fetchone()
-    code, uploaded_at, is_archived, own_reference = now or (None, None, False, reference)
-    why, since = held or (None, None)
-    trips = tuple(_trips(connection, entity, key))
-    words = (
-        None
-        if code is None
-        else f"{code} {catalog[entity].fields['EntityStatus'].codes.get(str(code), '')}".rstrip()
-    )
+    reason, since = held or (None, None)
     return RecordLife(
         entity,
         key,
+        # A row that gave its Id away has none any more.
         own_reference or reference,
         uploaded_at,
-        words if now else None,
+        _code_and_name(catalog, entity, code),
         is_archived,
-        why,
+        reason,
         since,
-        trips,
+        tuple(_deliveries(connection, entity, key)),
     )
+
+
+def _code_and_name(catalog: Catalog, entity: str, code: int | None) -> str | None:
+    if code is None:
+        return None
+    name = catalog[entity].fields["EntityStatus"].codes.get(str(code), "")
+    return f"{code} {name}".rstrip()
 
 
 _NOW = sql.SQL(
@@ -197,17 +202,18 @@ _NOW = sql.SQL(
 )
 
 
-def _trips(connection: Connection, entity: str, key: str) -> Iterator[Delivery]:
+def _deliveries(connection: Connection, entity: str, key: str) -> Iterator[Delivery]:
+    """The oldest first. The batch's fields name the tables, the head's own first."""
     rows = connection.execute(
         """
         SELECT r.batch, b.state, b.load, b.run_id, b.source, r.parts,
                ARRAY(SELECT k FROM jsonb_object_keys(b.fields) AS k ORDER BY k <> b.entity, k),
-                   r.outcome, r.problem,
-               r.erp_id, r.marked_at, r.sent_at, r.answered_at
+               r.outcome, r.problem, r.erp_id, r.marked_at, r.sent_at, r.answered_at
         FROM ops.export_record AS r JOIN ops.export_batch AS b USING (batch)
         WHERE r.entity = %s AND r.id = %s ORDER BY r.batch
         """,
         [entity, key],
     )
     for row in rows:
-        yield replace(Delivery(*row), tables=tuple(row[6]))
+        delivery = Delivery(*row)
+        yield replace(delivery, tables=tuple(delivery.tables))

@@ -1,11 +1,10 @@
-"""The ERP's tables as they are, and what is written into them: only columns that exist there, each
-value checked first.
+"""The ERP's tables, and what is written into them: existing columns alone, each value checked.
 
 What a value looks like there is formats.py's, what a column can hold columns.py's, what the tables
 are reflection.py's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -18,8 +17,8 @@ from kimo_assets.config.models import ExportConfig, ExportFormats, ExportMapping
 from kimo_assets.errors import nearest
 from kimo_assets.export.columns import ErpColumn, text_check, writer
 from kimo_assets.export.formats import (
+    DoesNotFitError,
     Formats,
-    Refused,
     after,
     null_of,
     null_setting,
@@ -27,34 +26,37 @@ from kimo_assets.export.formats import (
     single_line,
     upper,
 )
-from kimo_assets.export.reflection import ErpTable, NoTable, Reflection
+from kimo_assets.export.reflection import ErpTable, NoTargetError, Reflection
 from kimo_assets.sources.connection import source_errors
+from kimo_assets.texts import say
 from kimo_assets.transforms import Transformation, transformed
 
 SYNC_REFERENCE = "SyncReference"
 
-# So many different values of a column are remembered: codes, flags, days and prices come again and
-# again.
+# How many values of a column are remembered: codes, flags, days and prices come again and again.
 _REMEMBERED = 1024
-_SHOWN = 40
+_SHOWN_CHARS = 40
 
-# Entities whose ids may be split, and the setting that says at what.
+# Entities whose ids may be split, and the fields that `shipment_site_split` is about.
 _DOCUMENTS = ("Document", "DocumentLine")
 _SITES = ("ShipmentSiteId", "ShipmentSite2Id")
 
 Make = Callable[[Any], Any]
+Texts = tuple[str | None, ...]
 
 
 class UnfittingValueError(Exception):
-    """A value that the ERP's column cannot hold: one sentence with field, column, what it is and
-    what fits.
+    """A value that the ERP's column cannot hold.
+
+    The message names field, column, value, what fits and what to do.
     """
 
 
 @dataclass(frozen=True)
 class ColumnWriter:
-    """One column's value. at: the position of the text that `make` takes; the one behind all fields
-    is all of them.
+    """Makes one column's value. at: the position of the text that `make` takes.
+
+    The position after the last field stands for the texts of all fields.
     """
 
     field: str
@@ -65,13 +67,13 @@ class ColumnWriter:
 
 @dataclass(frozen=True)
 class Target:
-    """Where the rows of an entity go. fields: Kimo's fields that are needed to make a row, in the
-    order convert takes them.
+    """Where the rows of an entity go.
 
-    table: with exactly the columns that are written, in the order convert gives them. sync_column:
-    the one that holds the SyncReference, where there is one. ignored: fields for which the ERP has
-    no column. unfilled: its columns that no field fills although they need a value. notes: what is
-    written otherwise than it might be expected, for `kimo check`.
+    fields: of Kimo, those that are needed to make a row, in the order in which convert takes them.
+    table: with exactly the columns that are written, in the order in which convert gives them.
+    sync_column: the one that holds the SyncReference. None: there is none. ignored: fields for
+    which the ERP has no column. unfilled: its columns that need a value and that no field fills.
+    notes: sentences for `kimo check` about values that are written in an unexpected way.
     """
 
     entity: str
@@ -86,47 +88,51 @@ class Target:
     _steps: tuple[tuple[Make, int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        # convert is called for every row. Tuples are faster there than attributes.
         object.__setattr__(self, "_steps", tuple((maker.make, maker.at) for maker in self.makers))
 
     def convert(self, values: Sequence[str | None]) -> tuple[Any, ...]:
-        """A row for the ERP from the fields as PostgreSQL writes them (::text). Raises: UnfittingValueError."""
+        """A row for the ERP from the fields as PostgreSQL writes them (::text).
+
+        Raises: UnfittingValueError.
+        """
         cells = (*values, values)
         try:
             return tuple([make(cells[at]) for make, at in self._steps])
-        except Refused:
-            raise UnfittingValueError(self._complaint(cells)) from None
+        except DoesNotFitError:
+            raise UnfittingValueError(self._message(cells)) from None
 
-    def _complaint(self, cells: Sequence[Any]) -> str:
+    def _message(self, cells: Sequence[Any]) -> str:
+        """About the first value that does not fit. Found anew, to keep convert fast."""
         for maker in self.makers:
             try:
                 maker.make(cells[maker.at])
-            except Refused as error:
-                given = (
-                    cells[self.fields.index(maker.field)] if maker.field in self.fields else None
-                )
-                return (
-                    f"{self.entity}.{maker.field} -> {maker.column}: {_shown(given)}{error.fits}."
-                    f" {error.advice}"
-                )
-        raise AssertionError("a value that was refused fits")
+            except DoesNotFitError as error:
+                value = None
+                if maker.field in self.fields:
+                    value = cells[self.fields.index(maker.field)]
+                column = f"{self.entity}.{maker.field} -> {maker.column}"
+                return f"{column}: {_shown(value)}{error.fits}. {error.advice}"
+        raise AssertionError("a value that did not fit fits")
 
 
 def _shown(value: str | None) -> str:
-    """The value, in one line and not all of a long one."""
+    """The value in one line, shortened."""
     if value is None:
         return ""
     line = " ".join(value.split())
-    return f"'{line if len(line) <= _SHOWN else line[: _SHOWN - 1] + '…'}': "
+    if len(line) > _SHOWN_CHARS:
+        line = f"{line[: _SHOWN_CHARS - 1]}…"
+    return f"'{line}': "
 
 
 def find_targets(
     engine: Engine, config: KimoConfig
 ) -> tuple[Mapping[str, Target], Mapping[str, str]]:
-    """The targets of what `export: entities:` lists and of the parts that travel with it, and why
-    an entity has none.
+    """The targets of what is exported, by entity, and the reasons of entities that have none.
 
-    A part that is not listed goes by its own name, where the ERP has such a table; it is among the
-    reasons where there is none. Raises: SourceError.
+    A part that is not listed goes into the table of its own name, if the ERP has one.
+    Raises: SourceError.
     """
     targets: dict[str, Target] = {}
     reasons: dict[str, str] = {}
@@ -135,24 +141,23 @@ def find_targets(
         for name, mapping in exported(config.export).items():
             try:
                 targets[name] = _target(load_catalog()[name], mapping, reflection, config)
-            except NoTable as reason:
+            except NoTargetError as reason:
                 reasons[name] = str(reason)
     return targets, reasons
 
 
 def exported(section: ExportConfig) -> Mapping[str, ExportMapping]:
-    """What is listed, and the parts that travel with it: heads before their parts, in the order in
-    which they are sent.
+    """The entities that `export: entities:` lists and the parts that travel with them.
+
+    In the order in which they are sent: heads before their parts.
     """
     catalog = load_catalog()
-    found: dict[str, ExportMapping] = {}
+    mappings: dict[str, ExportMapping] = {}
     for head in catalog.sent_to_erp:
         if head in section.entities:
-            found |= {
-                name: section.entities.get(name, ExportMapping())
-                for name in (head, *catalog.sent_with(head))
-            }
-    return found
+            for name in (head, *catalog.sent_with(head)):
+                mappings[name] = section.entities.get(name, ExportMapping())
+    return mappings
 
 
 # --- an entity's columns
@@ -162,21 +167,21 @@ def exported(section: ExportConfig) -> Mapping[str, ExportMapping]:
 def _target(
     entity: Entity, mapping: ExportMapping, reflection: Reflection, config: KimoConfig
 ) -> Target:
-    """Raises: NoTable."""
-    table = reflection.table(mapping.table or entity.name)
+    """Raises: NoTargetError."""
+    table_name = mapping.table or entity.name
+    table = reflection.table(table_name)
     pairs = _pairs(entity, mapping, table)
     if not pairs:
-        raise NoTable(
-            f"table {mapping.table or entity.name} has no column of {entity.name}'s fields"
-        )
+        raise NoTargetError(say("export.target.no_fields", table=table_name, entity=entity.name))
     making = _Making(entity, mapping, config, tuple(pairs))
     makers = tuple(making.maker(entity.fields[name], column) for name, column in pairs.items())
     columns = tuple(pairs.values())
+    sync_column = pairs.get(SYNC_REFERENCE)
     return Target(
         entity=entity.name,
         table=_written_table(table, columns),
         fields=making.fields,
-        sync_column=pairs[SYNC_REFERENCE].name if SYNC_REFERENCE in pairs else None,
+        sync_column=sync_column.name if sync_column else None,
         ignored=tuple(name for name in entity.fields if name not in pairs),
         makers=makers,
         columns=columns,
@@ -186,51 +191,66 @@ def _target(
 
 
 def _written_table(table: ErpTable, columns: Sequence[ErpColumn]) -> Table:
-    made = [Column(column.name, table.types[column.name]) for column in columns]
-    return Table(table.name, MetaData(), *made, schema=table.schema)
+    """With the columns that are written alone."""
+    written: list[Column[Any]] = [
+        Column(column.name, table.types[column.name]) for column in columns
+    ]
+    return Table(table.name, MetaData(), *written, schema=table.schema)
 
 
 def _unfilled(table: ErpTable, columns: Sequence[ErpColumn]) -> tuple[str, ...]:
-    filled = {column.name for column in columns}
-    needy = (one for one in table.columns if not (one.nullable or one.has_default or one.is_filled))
-    return tuple(column.name for column in needy if column.name not in filled)
+    written = {column.name for column in columns}
+    return tuple(
+        column.name
+        for column in table.columns
+        if not (column.nullable or column.has_default or column.is_filled)
+        and column.name not in written
+    )
 
 
 def _pairs(entity: Entity, mapping: ExportMapping, table: ErpTable) -> dict[str, ErpColumn]:
-    """Field -> its column, in the catalogue's order; what kimo.yaml names must be there. Raises:
-    NoTable.
+    """Field -> its column, in the catalogue's order.
+
+    What kimo.yaml names must be there: a misspelt name is not guessed. Raises: NoTargetError.
     """
+    named: dict[str, ErpColumn] = {}
+    field_of: dict[str, str] = {}
+    for name in entity.fields:
+        if name not in mapping.fields and name not in mapping.transform:
+            continue
+        column = _named_column(entity, name, mapping.fields.get(name, name), table)
+        if column.name in field_of:
+            other = field_of[column.name]
+            raise NoTargetError(
+                say("export.target.two_fields", first=other, second=name, column=column.name)
+            )
+        named[name] = column
+        field_of[column.name] = name
     pairs: dict[str, ErpColumn] = {}
     for name in entity.fields:
-        if name in mapping.fields or name in mapping.transform:
-            pairs[name] = _named(entity, name, mapping.fields.get(name, name), table)
-    taken: dict[str, str] = {}
-    for name, column in pairs.items():
-        if column.name in taken:
-            raise NoTable(
-                f"{taken[column.name]} and {name} both go into its column {column.name}: keep one"
-                " of them"
-            )
-        taken[column.name] = name
-    for name in entity.fields:
-        found = table.find(name)
-        if name not in pairs and found and not found.is_filled and found.name not in taken:
-            pairs[name] = found
-    return {name: pairs[name] for name in entity.fields if name in pairs}
+        own = table.find(name)
+        if name in named:
+            pairs[name] = named[name]
+        elif own and not own.is_filled and own.name not in field_of:
+            pairs[name] = own
+    return pairs
 
 
-def _named(entity: Entity, name: str, wanted: str, table: ErpTable) -> ErpColumn:
-    column = table.find(wanted)
+def _named_column(entity: Entity, name: str, column_name: str, table: ErpTable) -> ErpColumn:
+    """The column that kimo.yaml names for a field. Raises: NoTargetError."""
+    column = table.find(column_name)
+    values: dict[str, Any] = {"table": table.name, "field": f"{entity.name}.{name}"}
     if column is None:
-        alike = [one.name for one in table.columns if one.name.casefold() == wanted.casefold()]
-        close = alike or nearest(wanted, [one.name for one in table.columns])
-        hint = f". Columns like it: {', '.join(close)}" if close else ""
-        raise NoTable(f"table {table.name} has no column {wanted} (for {entity.name}.{name}){hint}")
-    if column.is_filled:
-        raise NoTable(
-            f"column {column.name} (for {entity.name}.{name}) of table {table.name} is filled by"
-            " the database itself: take it out of `fields`"
+        names = [other.name for other in table.columns]
+        alike = [other for other in names if other.casefold() == column_name.casefold()]
+        close = alike or nearest(column_name, names)
+        if not close:
+            raise NoTargetError(say("export.target.no_column", column=column_name, **values))
+        raise NoTargetError(
+            say("export.target.no_column_but", column=column_name, names=", ".join(close), **values)
         )
+    if column.is_filled:
+        raise NoTargetError(say("export.target.filled", column=column.name, **values))
     return column
 
 
@@ -239,7 +259,7 @@ def _named(entity: Entity, name: str, wanted: str, table: ErpTable) -> ErpColumn
 
 
 class _Making:
-    """How the values of one entity are made."""
+    """How the values of one entity are made: by kimo.yaml's formats and transformations."""
 
     def __init__(
         self, entity: Entity, mapping: ExportMapping, config: KimoConfig, names: Sequence[str]
@@ -254,104 +274,121 @@ class _Making:
         self._at = {name: position for position, name in enumerate(self.fields)}
 
     def _needed(self, names: Sequence[str]) -> tuple[str, ...]:
-        needed = dict.fromkeys(column for name in names for column in self._read_by(name))
+        """The fields that any of these columns is made from, in the catalogue's order."""
+        needed = {field for name in names for field in self._sources_of(name)}
         return tuple(name for name in self.entity.fields if name in needed)
 
-    def _read_by(self, name: str) -> tuple[str, ...]:
-        """The fields from which a column's value is made. Raises: NoTable for one that is none."""
-        found: tuple[str, ...] = (name,)
-        if step := self.mapping.transform.get(name):
+    def _sources_of(self, name: str) -> tuple[str, ...]:
+        """The fields from which a column's value is made.
+
+        Raises: NoTargetError for a field that a transformation reads and the entity lacks.
+        """
+        sources: tuple[str, ...] = (name,)
+        step = self.mapping.transform.get(name)
+        if step:
             columns = step.columns(name)
-            if unknown := [column for column in columns if column.casefold() not in self._by_fold]:
-                raise NoTable(
-                    f"the transformation of {name} reads {', '.join(unknown)}, which"
-                    f" {self.entity.name} has not"
+            unknown = [column for column in columns if column.casefold() not in self._by_fold]
+            if unknown:
+                raise NoTargetError(
+                    say(
+                        "export.target.unknown_source",
+                        field=name,
+                        names=", ".join(unknown),
+                        entity=self.entity.name,
+                    )
                 )
-            found = tuple(self._by_fold[column.casefold()] for column in columns)
-        return (*found, "LineType") if self._is_idrolab(name) else found
+            sources = tuple(self._by_fold[column.casefold()] for column in columns)
+        if self._is_idrolab(name):
+            return (*sources, "LineType")
+        return sources
 
     def _is_idrolab(self, name: str) -> bool:
-        return (self.entity.name, name) == (
-            "DocumentLine",
-            "ItemId",
-        ) and self.export.idrolab_item is not None
+        """Whether lines from the Idrolab catalogue get a code of their own in this field."""
+        is_item_of_line = self.entity.name == "DocumentLine" and name == "ItemId"
+        return is_item_of_line and self.export.idrolab_item is not None
 
     def maker(self, source: Field, column: ErpColumn) -> ColumnWriter:
+        """What writes a field's column. A value that goes as it is takes the short way."""
         null = self._null(source, column)
         write = writer(column, self.formats)
         name = source.name
         step = self.mapping.transform.get(name)
         adjust = self._adjustment(name)
         if step is None and adjust is None and not self._is_idrolab(name):
-            return ColumnWriter(
-                name, column.name, _plain(source, column, write, null), self._at[name]
-            )
-        read = self._read_by(name)
-        made = _remembered(
-            partial(
-                _made, step, [reader(self.entity.fields[one]) for one in read], adjust, write, null
-            )
-        )
+            plain = _plain(source, column, write, null)
+            return ColumnWriter(name, column.name, plain, self._at[name])
+        sources = self._sources_of(name)
+        readers = [reader(self.entity.fields[field]) for field in sources]
+        make: Callable[[Texts], Any] = partial(_make_value, step, readers, adjust, write, null)
+        make = lru_cache(maxsize=_REMEMBERED)(make)
         if self._is_idrolab(name):
             code = self.export.idrolab_item or ""
-            made = partial(_idrolab, made, self._idrolab_type(), code, write)
-        positions = tuple(self._at[one] for one in read)
-        return ColumnWriter(name, column.name, partial(_of_row, made, positions), len(self.fields))
+            make = partial(_make_item, make, self._idrolab_type(), code, write)
+        positions = tuple(self._at[field] for field in sources)
+        of_row = partial(_make_of_row, make, positions)
+        return ColumnWriter(name, column.name, of_row, len(self.fields))
 
     def _idrolab_type(self) -> str:
         codes = self.entity.fields["LineType"].codes
         return next(code for code, label in codes.items() if label == "Idrolab")
 
     def _null(self, source: Field, column: ErpColumn) -> Callable[[], Any]:
-        """What stands for no value: what the formats say, where the column can hold it; else NULL,
-        where it may be.
+        """What stands for no value: what the formats say, if the column can hold it, else NULL.
+
+        Where NULL is not allowed either, the call raises DoesNotFitError.
         """
-        given = null_of(source, self.export)
-        if given is not None:
+        text = null_of(source, self.export)
+        if text is not None:
             try:
-                value = writer(column, self.formats)(given)
+                value = writer(column, self.formats)(text)
+            except DoesNotFitError:
+                self.notes.append(say("export.target.null_text", column=column.name, value=text))
+            else:
                 if value != "" or column.keeps_empty_texts:
                     return lambda: value
-            except Refused:
-                self.notes.append(
-                    f"{column.name} cannot hold '{given}' for no value, so NULL is written"
-                )
         if column.nullable:
             return lambda: None
-        return partial(_missing, column, null_setting(source))
+        return partial(_raise_missing, column, null_setting(source))
 
     def _adjustment(self, name: str) -> Make | None:
-        """What is done to the value behind its transformation. Nothing to the SyncReference, which
-        the answer names.
-        """
-        steps: list[Make] = []
-        if self.entity.name in _DOCUMENTS and name in _SITES and self.export.shipment_site_split:
-            steps.append(partial(after, self.export.shipment_site_split))
-        if self.entity.name in _DOCUMENTS and name == "ItemId" and self.export.item_split:
-            steps.append(partial(after, self.export.item_split))
-        is_text = self.entity.fields[name].type == "text" or name in self.mapping.transform
-        if is_text and name != SYNC_REFERENCE:
-            steps += [upper] if self.export.case == "upper" else []
-            steps += [single_line] if self.export.single_line else []
+        """What is done to a value after its transformation. None: nothing."""
+        steps = list(self._adjustments(name))
         return partial(_in_turn, steps) if steps else None
 
+    def _adjustments(self, name: str) -> Iterator[Make]:
+        formats = self.export
+        if self.entity.name in _DOCUMENTS:
+            if name in _SITES and formats.shipment_site_split:
+                yield partial(after, formats.shipment_site_split)
+            if name == "ItemId" and formats.item_split:
+                yield partial(after, formats.item_split)
+        is_text = self.entity.fields[name].type == "text" or name in self.mapping.transform
+        # The ERP's answer names the SyncReference letter by letter.
+        if not is_text or name == SYNC_REFERENCE:
+            return
+        if formats.case == "upper":
+            yield upper
+        if formats.single_line:
+            yield single_line
 
-def _missing(column: ErpColumn, setting: str) -> Any:
-    raise Refused(
-        f"there is no value, and {column.name} needs one",
-        f"Fill it in Kimo, or say what stands for no value: export.formats.{setting}",
+
+def _raise_missing(column: ErpColumn, setting: str) -> Any:
+    raise DoesNotFitError(
+        say("export.value.missing", column=column.name),
+        say("export.advice.missing", setting=setting),
     )
 
 
 def _plain(source: Field, column: ErpColumn, write: Make, null: Callable[[], Any]) -> Make:
-    """A value that goes as it is: texts are only looked at, the others read once."""
-    if source.type == "text" and column.sort == "text":
+    """A value that goes as it is. Texts are only checked, the others are read once."""
+    if source.type == "text" and column.kind == "text":
         return _plain_text(column, null)
     read = reader(source)
+    holds_texts = column.kind in ("text", "any")
 
     @lru_cache(maxsize=_REMEMBERED)
     def make(value: str | None) -> Any:
-        if value is None or (value == "" and column.sort not in ("text", "any")):
+        if value is None or (value == "" and not holds_texts):
             return null()
         return write(read(value))
 
@@ -370,64 +407,62 @@ def _plain_text(column: ErpColumn, null: Callable[[], Any]) -> Make:
     return make
 
 
-def _of_row(
-    made: Callable[[tuple[str | None, ...]], Any],
-    positions: Sequence[int],
-    values: Sequence[str | None],
+def _make_of_row(
+    make: Callable[[Texts], Any], positions: Sequence[int], values: Sequence[str | None]
 ) -> Any:
-    return made(tuple([values[position] for position in positions]))
+    return make(tuple([values[position] for position in positions]))
 
 
-def _remembered(
-    made: Callable[[tuple[str | None, ...]], Any],
-) -> Callable[[tuple[str | None, ...]], Any]:
-    return lru_cache(maxsize=_REMEMBERED)(made)
-
-
-def _made(
+def _make_value(
     step: Transformation | None,
     readers: Sequence[Callable[[str], Any]],
     adjust: Make | None,
     write: Make,
     null: Callable[[], Any],
-    texts: tuple[str | None, ...],
+    texts: Texts,
 ) -> Any:
-    """A value by its steps. What a step makes empty is no value."""
-    given = [
+    """A value by its steps. What a transformation makes empty is no value."""
+    # A constant reads no field. The type of an Idrolab line is read by no step.
+    values = [
         None if text is None else read(text) for read, text in zip(readers, texts, strict=False)
     ]
-    value = given[0] if given else None
+    value = values[0] if values else None
     if step is not None:
-        value = _transformed(step, given)
-    if adjust is not None and value is not None:
+        value = _transformed(step, values)
+        if value == "":
+            value = None
+    if value is None:
+        return null()
+    if adjust is not None:
         value = adjust(value)
-    return null() if value is None or (value == "" and step is not None) else write(value)
+        if value == "" and step is not None:
+            return null()
+    return write(value)
 
 
-def _transformed(step: Transformation, given: Sequence[Any]) -> Any:
-    outcome = transformed(
-        step, [[value] for value in given[: len(step.columns(""))]], 1, frozenset()
-    )
+def _transformed(step: Transformation, values: Sequence[Any]) -> Any:
+    """Raises: DoesNotFitError for a value of which the transformation makes nothing."""
+    inputs = [[value] for value in values[: len(step.columns(""))]]
+    outcome = transformed(step, inputs, 1, frozenset())
     if outcome.rejected:
-        raise Refused(
-            "the transformation gives nothing:"
-            f" {outcome.rejected[0].detail or outcome.rejected[0].rule}",
-            "Mend the value in Kimo, or the transformation in `export`",
+        rejection = outcome.rejected[0]
+        raise DoesNotFitError(
+            say("export.value.not_transformed", reason=rejection.detail or rejection.rule),
+            say("export.advice.transformation"),
         )
     return outcome.values[0]
 
 
-def _idrolab(
-    made: Callable[[tuple[str | None, ...]], Any],
-    line_type: str,
-    code: str,
-    write: Make,
-    texts: tuple[str | None, ...],
+def _make_item(
+    make: Callable[[Texts], Any], line_type: str, code: str, write: Make, texts: Texts
 ) -> Any:
-    """Lines from the Idrolab catalogue name no item of the ERP's: they all get one code. The line's
-    type comes last.
+    """Lines from the Idrolab catalogue name no item of the ERP's: all get one code.
+
+    The line's type is the last text.
     """
-    return write(code) if texts[-1] == line_type else made(texts[:-1])
+    if texts[-1] == line_type:
+        return write(code)
+    return make(texts[:-1])
 
 
 def _in_turn(steps: Sequence[Make], value: Any) -> Any:

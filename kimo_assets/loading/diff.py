@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg import Connection, sql
+from psycopg import Connection, Cursor, sql
 
 from kimo_assets.catalog import Entity
 from kimo_assets.catalog.lifecycle import LIFECYCLE, EntityStatus
@@ -15,11 +15,11 @@ _OF_SNAPSHOT = sql.Literal(EntityStatus.IMPORTED_FROM_ERP)
 
 
 class Diff:
-    """One entity's. compare() leaves (id, kind) of every row that differs in pg_temp.difference;
-    apply() does it.
+    """One entity's difference: compare() finds the rows that differ, apply() changes them.
 
-    refused: whether rows of the snapshot are in quarantine, and so not to be loaded. held: a
-    condition on a row `k` of Kimo's and `s` of the snapshot.
+    In between they are in pg_temp.difference (id, kind).
+    has_rejected: rows of the snapshot are in quarantine, and so not to be loaded. held: a condition
+    on a row `k` of Kimo's and `s` of the snapshot.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Diff:
         mapped: list[str],
         load: int,
         *,
-        refused: bool,
+        has_rejected: bool,
         held: sql.Composable,
     ) -> None:
         self._connection = connection
@@ -38,7 +38,7 @@ class Diff:
         self._staging = staging
         self._mapped = mapped
         self._load = load
-        self._refused = refused
+        self._has_rejected = has_rejected
         self._held = held
 
     def is_empty(self) -> bool:
@@ -49,22 +49,19 @@ class Diff:
         """The first load of an entity, into an empty table: nothing to compare."""
         return LoadedEntity(self._entity.name, inserted=self._insert_all())
 
-    def apply(self, found: dict[str, Any]) -> LoadedEntity:
-        """Applies what compare() has found; the counts by kind."""
+    def apply(self, counts: dict[str, Any]) -> LoadedEntity:
+        """Applies what compare() has found. counts: what it returned, by kind."""
         self._update()
         self._archive()
         self._insert()
         live = self._count_live()
-        unchanged = live - found["inserted"] - found["updated"] - found["held"]
-        return LoadedEntity(self._entity.name, **found, unchanged=unchanged)
+        unchanged = live - counts["inserted"] - counts["updated"] - counts["held"]
+        return LoadedEntity(self._entity.name, **counts, unchanged=unchanged)
 
     def _insert_all(self) -> int:
-        """Into an empty table: its index is built once, afterwards, in a third of the time.
-
-        Truncated although it is empty: with wal_level minimal, what comes into a new file is not
-        logged.
-        """
+        """Into an empty table. Its index is built once, afterwards, in a third of the time."""
         constraint = sql.Identifier(f"{self._entity.name}_pkey")
+        # It is empty already. But with wal_level minimal what goes into a new file is not logged.
         self._execute("TRUNCATE {kimo}")
         self._execute("ALTER TABLE {kimo} DROP CONSTRAINT {constraint}", constraint=constraint)
         inserted = self._execute(
@@ -79,38 +76,40 @@ class Diff:
         return inserted
 
     def compare(self) -> dict[str, Any]:
-        """How many rows were inserted, updated, archived, and held because Kimo's edits are under
-        way.
-        """
+        """How many rows are to be inserted, updated, archived, and are held, by kind."""
+        columns_of_held = [
+            sql.SQL(", {}").format(sql.Identifier(name)) for name in self._columns_of_held()
+        ]
         self._execute("DROP TABLE IF EXISTS pg_temp.difference")
         self._execute(
             """
             CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
             SELECT coalesce(s.{id}, k.{id}) AS id,
-                   CASE WHEN k.{id} IS NULL THEN 'inserted' WHEN {held} THEN 'held'
-                        WHEN s.{id} IS NULL THEN 'archived' ELSE 'updated' END AS kind
+                   CASE WHEN k.{id} IS NULL THEN 'inserted'
+                        WHEN {held} THEN 'held'
+                        WHEN s.{id} IS NULL THEN 'archived'
+                        ELSE 'updated' END AS kind
             FROM (SELECT {id}, {hash} FROM {incoming} AS i) AS s
-            FULL JOIN (SELECT {id}, {hash}, {archived} {looked_at} FROM {kimo}) AS k
+            FULL JOIN (SELECT {id}, {hash}, {archived} {columns_of_held} FROM {kimo}) AS k
                 ON k.{id} = s.{id}
             WHERE CASE WHEN s.{id} IS NULL THEN k.{archived} IS NULL
                        ELSE k.{archived} IS NOT NULL OR k.{hash} IS DISTINCT FROM s.{hash} END
             """,
             held=self._held,
-            looked_at=sql.SQL("").join(
-                sql.SQL(", {}").format(sql.Identifier(name)) for name in self._looked_at()
-            ),
+            columns_of_held=sql.SQL("").join(columns_of_held),
         )
         self._execute("ANALYZE difference")
         rows = self._execute("SELECT kind, count(*) FROM difference GROUP BY kind")
         counts: dict[str, int] = dict(rows.fetchall())
         return {"inserted": 0, "updated": 0, "archived": 0, "held": 0} | counts
 
-    def _looked_at(self) -> list[str]:
-        """The columns by which rows are held."""
-        wanted = ("EntityStatus", self._entity.owner_field)
-        return [name for name in wanted if name and name in self._entity.fields]
+    def _columns_of_held(self) -> list[str]:
+        """The columns that the condition `held` reads."""
+        names = ("EntityStatus", self._entity.owner_field)
+        return [name for name in names if name and name in self._entity.fields]
 
     def _update(self) -> None:
+        """A row that was archived and is in the snapshot again is live again."""
         assignments: list[sql.Composable] = [
             sql.SQL("{0} = s.{0}").format(sql.Identifier(name))
             for name in (*self._mapped, HASH)
@@ -153,13 +152,14 @@ class Diff:
 
     @property
     def incoming(self) -> sql.Composable:
-        """The staged rows without those that were just refused."""
-        if not self._refused:
+        """The staged rows without those that were just rejected."""
+        if not self._has_rejected:
             return self._staging
-        return sql.SQL(
-            "(SELECT * FROM {} AS s WHERE NOT EXISTS (SELECT FROM {} AS r "
-            'WHERE r.entity = {} AND r.step = 2 AND r.source_key COLLATE "C" = s.{}))'
-        ).format(
+        return sql.SQL("""
+            (SELECT * FROM {} AS s WHERE NOT EXISTS
+                (SELECT FROM {} AS r WHERE r.entity = {} AND r.step = 2
+                    AND r.source_key COLLATE "C" = s.{}))
+            """).format(
             self._staging,
             table(OPS, "rejected_row"),
             sql.Literal(self._entity.name),
@@ -167,7 +167,7 @@ class Diff:
         )
 
     def _unmapped(self) -> list[str]:
-        """Fields that an entity which only the ERP writes loses when they leave the mapping."""
+        """Fields that left the mapping. An entity that only the ERP writes loses their values."""
         if self._entity.direction != "import":
             return []
         return [
@@ -177,6 +177,7 @@ class Diff:
         ]
 
     def _sets_status(self) -> bool:
+        """Whether the load sets EntityStatus, because the ERP does not give it."""
         return self._entity.is_held_while_pending and "EntityStatus" not in self._mapped
 
     def _insert_columns(self) -> sql.Composed:
@@ -184,15 +185,18 @@ class Diff:
         return columns([*self._stored(), HASH, CHANGED, *status])
 
     def _insert_values(self) -> sql.Composed:
-        status = sql.SQL(", {}").format(_OF_SNAPSHOT) if self._sets_status() else sql.SQL("")
-        return sql.SQL("{}, {}{}").format(
-            columns([*self._stored(), HASH], of="s"), sql.Literal(self._load), status
+        values = sql.SQL("{}, {}").format(
+            columns([*self._stored(), HASH], of="s"), sql.Literal(self._load)
         )
+        if self._sets_status():
+            values += sql.SQL(", {}").format(_OF_SNAPSHOT)
+        return values
 
     def _stored(self) -> list[str]:
         return self._mapped if ID in self._mapped else [*self._mapped, ID]
 
-    def _execute(self, statement: str, **parts: sql.Composable):  # type: ignore[no-untyped-def]
+    def _execute(self, statement: str, **parts: sql.Composable) -> Cursor[Any]:
+        """Runs a statement with the names and values that it has in braces."""
         names: dict[str, sql.Composable] = {
             "kimo": table(KIMO, self._entity.name),
             "staging": self._staging,
@@ -203,14 +207,16 @@ class Diff:
             "archived": sql.Identifier(ARCHIVED),
             "load": sql.Literal(self._load),
         }
-        return self._connection.execute(sql.SQL(statement).format(**(names | parts)))  # type: ignore[arg-type]
+        return self._connection.execute(sql.SQL(statement).format(**(names | parts)))
 
 
 def staged_fields(connection: Connection, entity: Entity, schema: str) -> list[str]:
     """The fields that the staged table holds, the derived Id among them."""
     rows: Sequence[tuple[str]] = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name"
-        " = %s",
+        """
+        SELECT column_name FROM information_schema.columns
+        WHERE table_schema = %s AND table_name = %s
+        """,
         [schema, entity.name],
     ).fetchall()
     present = {name for (name,) in rows}

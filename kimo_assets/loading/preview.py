@@ -1,6 +1,4 @@
-"""What a load would do, row by row: which fields change how often, and a sample of each kind of
-change.
-"""
+"""What a load would do: which fields change how often, and sample rows of each kind of change."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +12,9 @@ from kimo_assets.loading.load import Comparison
 
 Kind = Literal["inserted", "updated", "archived", "held"]
 
-# The fields by which a person knows a row.
+# The fields by which a person recognises a row.
 _NAMING = ("Description", "Name", "Label", "Code")
-# Of a key of many parts the first ones say enough.
+# Of a key of many parts the first ones are enough to recognise a row.
 _KEY_PARTS = 4
 
 Row = Mapping[str, Any]
@@ -24,11 +22,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Sample:
-    """One row. name: what a person knows it by, a description or else its key.
+    """One row. name: its description, or else its key.
 
-    changes: field -> (value in Kimo, value in the snapshot), of updated and held ones.
-
-    returns: an archived row that is back in the snapshot.
+    changes: field -> (value in Kimo, value in the snapshot), of updated and held rows. returns: it
+    was archived and is back in the snapshot.
     """
 
     kind: Kind
@@ -50,58 +47,60 @@ class Sample:
 
 @dataclass(frozen=True)
 class Preview:
-    """changed_fields: field -> how many updated rows change in it, the most frequent first."""
+    """changed_fields: field -> in how many rows it is updated, the most frequent first."""
 
     changed_fields: dict[str, int]
     samples: list[Sample]
 
 
 def preview(connection: Connection, comparison: Comparison, *, samples: int) -> Preview:
-    """Looks at a comparison before it is applied; at most `samples` rows of each kind."""
+    """Of a comparison that is not applied yet. samples: at most so many rows of each kind."""
     if comparison.is_first:
         return Preview({}, _first_rows(connection, comparison, samples))
-    return Preview(
-        _changed_fields(connection, comparison), _samples(connection, comparison, samples)
-    )
+    fields = _changed_fields(connection, comparison)
+    return Preview(fields, _samples(connection, comparison, samples))
 
 
 def _first_rows(connection: Connection, comparison: Comparison, samples: int) -> list[Sample]:
-    rows = connection.execute(
-        sql.SQL("SELECT {id}, to_jsonb(s) FROM {incoming} AS s ORDER BY {id} LIMIT {n}").format(
-            id=sql.Identifier(ID), incoming=comparison.incoming, n=sql.Literal(samples)
-        )
-    )
+    statement = sql.SQL(
+        "SELECT {id}, to_jsonb(s) FROM {incoming} AS s ORDER BY {id} LIMIT {n}"
+    ).format(id=sql.Identifier(ID), incoming=comparison.incoming, n=sql.Literal(samples))
+    rows = connection.execute(statement)
     return [Sample("inserted", key, _name_of(row, comparison.entity)) for key, row in rows]
 
 
 def _changed_fields(connection: Connection, comparison: Comparison) -> dict[str, int]:
+    """By one statement over all updated rows, with a count for each field."""
     names = [name for name in comparison.mapped if name != ID]
-    counts: list[sql.Composable] = [
-        sql.SQL("count(*) FILTER (WHERE k.{0} IS DISTINCT FROM s.{0})").format(sql.Identifier(name))
-        for name in names
-    ]
+    if not names:
+        return {}
+    count = sql.SQL("count(*) FILTER (WHERE k.{0} IS DISTINCT FROM s.{0})")
+    counts = [count.format(sql.Identifier(name)) for name in names]
     row = connection.execute(
-        sql.SQL(
-            "SELECT {counts} FROM difference AS d JOIN {staging} AS s ON s.{id} = d.id JOIN {kimo}"
-            " AS k ON k.{id} = d.id WHERE d.kind = 'updated'"
-        ).format(
-            counts=sql.SQL(", ").join(counts or [sql.SQL("0")]),
+        sql.SQL("""
+            SELECT {counts} FROM difference AS d JOIN {staging} AS s ON s.{id} = d.id
+            JOIN {kimo} AS k ON k.{id} = d.id WHERE d.kind = 'updated'
+            """).format(
+            counts=sql.SQL(", ").join(counts),
             staging=comparison.staging,
             kimo=table(KIMO, comparison.entity.name),
             id=sql.Identifier(ID),
         )
     ).fetchone()
-    found = {name: count for name, count in zip(names, row or (), strict=False) if count}
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+    assert row is not None, "an aggregate without GROUP BY gives a row"  # noqa: S101
+    changed = [(name, count) for name, count in zip(names, row, strict=True) if count]
+    return dict(sorted(changed, key=lambda item: (-item[1], item[0])))
 
 
 def _samples(connection: Connection, comparison: Comparison, samples: int) -> list[Sample]:
+    """The first rows of each kind by their Id, as they are in Kimo and in the snapshot."""
     rows = connection.execute(
         sql.SQL("""
             SELECT d.kind, d.id, to_jsonb(k), to_jsonb(s), k.{archived} IS NOT NULL
             FROM (SELECT id, kind, row_number() OVER (PARTITION BY kind ORDER BY id) AS n
-                FROM difference) AS d
-            LEFT JOIN {staging} AS s ON s.{id} = d.id LEFT JOIN {kimo} AS k ON k.{id} = d.id
+                  FROM difference) AS d
+            LEFT JOIN {staging} AS s ON s.{id} = d.id
+            LEFT JOIN {kimo} AS k ON k.{id} = d.id
             WHERE d.n <= {samples} ORDER BY d.kind, d.id
             """).format(
             archived=sql.Identifier(ARCHIVED),
@@ -132,6 +131,8 @@ def _changes(old: Row | None, new: Row | None, mapped: Sequence[str]) -> dict[st
 
 
 def _name_of(row: Row, entity: Entity) -> str | None:
-    named = next((str(row[name]) for name in _NAMING if row.get(name)), None)
+    for name in _NAMING:
+        if row.get(name):
+            return str(row[name])
     key = [f"{name} {row[name]}" for name in entity.identity if row.get(name) is not None]
-    return named or ", ".join(key[:_KEY_PARTS]) or None
+    return ", ".join(key[:_KEY_PARTS]) or None

@@ -1,6 +1,4 @@
-"""What a load is told from outside: guards, the decoding of statuses, whether its changes can be
-taken back.
-"""
+"""The rules of a load: its guards, the decoding of statuses, whether its changes can be undone."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,12 +15,12 @@ from kimo_assets.database.names import STAGED_AREA, StagingArea
 
 @dataclass(frozen=True)
 class LoadRules:
-    """area: where the snapshots are staged. allow_shrink: guards are noted rather than obeyed.
+    """area: where the snapshots are staged. allow_shrink: guards are noted and do not stop the load.
 
-    erp_statuses: kind (`Account1`) -> code -> description, of kimo.yaml; a kind without codes is
-    decoded by nobody, so nothing is refused because of it. keep_history: before-images are kept, so
-    that the load can be undone. answered: the heads whose answers from the ERP are imported
-    (EntitySyncReferenceFor*).
+    erp_statuses: kind (`Account1`) -> code -> description, of kimo.yaml. A kind without codes is
+    not decoded at all, so no row is rejected for it. keep_history: images of the rows before the
+    load are kept, so that it can be undone. answered: the heads whose answers from the ERP are
+    imported (EntitySyncReferenceFor*).
     """
 
     guards: GuardsConfig = field(default_factory=GuardsConfig)
@@ -36,23 +34,21 @@ class LoadRules:
     def of(
         cls, config: KimoConfig, *, allow_shrink: bool = False, area: StagingArea = STAGED_AREA
     ) -> "LoadRules":
-        answered = frozenset(
-            name.removeprefix(ANSWER_PREFIX)
-            for name in config.entities
-            if name.startswith(ANSWER_PREFIX)
-        )
+        """The rules of a configuration."""
+        answers = [name for name in config.entities if name.startswith(ANSWER_PREFIX)]
         return cls(
-            config.guards,
-            config.erp_statuses,
-            config.history.keep_loads > 0,
-            allow_shrink,
-            area,
-            answered,
+            guards=config.guards,
+            erp_statuses=config.erp_statuses,
+            keep_history=config.history.keep_loads > 0,
+            allow_shrink=allow_shrink,
+            area=area,
+            answered=frozenset(name.removeprefix(ANSWER_PREFIX) for name in answers),
         )
 
     def with_console(self, connection: Connection) -> "LoadRules":
-        """The same, with the statuses that the console decodes (kimo."ErpStatus") beside those of
-        kimo.yaml.
+        """With the statuses that the console decodes too (kimo."ErpStatus").
+
+        Where both have a code, kimo.yaml's description counts.
         """
         statuses: dict[str, dict[str, str]] = {}
         for kind, code, description in connection.execute(
@@ -64,17 +60,21 @@ class LoadRules:
         return replace(self, erp_statuses=statuses)
 
     def codes(self, entity: Entity) -> dict[str, list[str]]:
-        """Status field -> the codes that are decoded, of the fields of which any is."""
-        return {
-            name: sorted(codes)
-            for name, kind in entity.status_fields.items()
-            if (codes := self.erp_statuses.get(kind))
-        }
+        """Status field -> the codes that are decoded, of fields of which any code is."""
+        decoded = {}
+        for name, kind in entity.status_fields.items():
+            codes = self.erp_statuses.get(kind)
+            if codes:
+                decoded[name] = sorted(codes)
+        return decoded
 
     def digest(self, entity: Entity, fields: Collection[str]) -> str:
-        """Changes when a snapshot of these fields would be loaded another way; empty where no rule
-        is about any of them.
+        """Changes when a snapshot of these fields would be loaded in another way.
+
+        Empty where no rule is about any of the fields.
         """
         codes = {field: codes for field, codes in self.codes(entity).items() if field in fields}
+        if not codes:
+            return ""
         text = orjson.dumps(codes, option=orjson.OPT_SORT_KEYS)
-        return blake2b(text, digest_size=8).hexdigest() if codes else ""
+        return blake2b(text, digest_size=8).hexdigest()

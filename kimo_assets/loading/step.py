@@ -1,6 +1,4 @@
-"""Step 2 over a choice of entities: one that fails is taken back to its savepoint, the others are
-kept.
-"""
+"""Step 2 over a choice of entities. One that fails goes back to its savepoint, the others stay."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +17,7 @@ from kimo_assets.loading.load import OnComparison, load_entity
 from kimo_assets.loading.references import check_references
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.reports import AnswersEntity, LoadedEntity
+from kimo_assets.texts import say
 
 
 def load_entities(
@@ -30,13 +29,13 @@ def load_entities(
     *,
     on_start: Callable[[str], None] = lambda name: None,
     on_comparison: OnComparison = lambda comparison: None,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> list[LoadedEntity]:
-    """Loads the named entities, in the given order, inside the caller's transaction; then recounts
-    what points nowhere.
+    """Loads the named entities, in the given order, inside the caller's transaction.
 
-    But the ERP's answers come first: the records that they bind are then compared with the snapshot
-    under the ERP's Ids. say: told what an operator should know of the answers.
+    The ERP's answers come first: the records that they bind are then compared with the snapshot
+    under the ERP's Ids. At the end the references that point nowhere are counted again. log: takes
+    what an operator should know about the answers.
     """
     rules = rules.with_console(connection)
     answers = [name for name in names if name in catalog.answers.values()]
@@ -44,14 +43,14 @@ def load_entities(
     reports: dict[str, LoadedEntity] = {}
     for name in answers:
         on_start(name)
-        reports[name] = _load_one(connection, catalog, name, load, rules, on_comparison)
-    acknowledged = _acknowledge_all(connection, catalog, load, rules, say)
+        reports[name] = _load_or_report(connection, catalog, name, load, rules, on_comparison)
+    acknowledged = _acknowledge_all(connection, catalog, load, rules, log)
     reports |= _with_answers(catalog, reports, acknowledged)
     for name in others:
         on_start(name)
-        reports[name] = _load_one(connection, catalog, name, load, rules, on_comparison)
-    if any(found.cannot_be_undone for found in acknowledged.values()):
-        history.give_up(connection, load, _CANNOT_BE_UNDONE.format(load=load))
+        reports[name] = _load_or_report(connection, catalog, name, load, rules, on_comparison)
+    if any(result.cannot_be_undone for result in acknowledged.values()):
+        history.give_up(connection, load, say("loading.undo.bound", load=load))
     dangling = check_references(connection, catalog, names, load, rules.area)
     new = count_new(connection, STAGED_AREA.rejected, names, 2, load)
     return [
@@ -60,76 +59,72 @@ def load_entities(
     ]
 
 
-_CANNOT_BE_UNDONE = (
-    "Load {load} gave records of Kimo's the Ids by which the ERP knows them, wherever they are"
-    " named: that cannot be taken back."
-)
-
-
 def _acknowledge_all(
     connection: Connection,
     catalog: Catalog,
     load: int,
     rules: LoadRules,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> dict[str, Acknowledged]:
-    """Applies all answers that are there, whichever entities are loaded: head -> what came
-    of it.
+    """Applies all answers that are there, whichever entities are loaded.
+
+    Returns head -> what the answers brought about.
     """
-    applied = {}
+    acknowledged = {}
     for head in to_acknowledge(connection, catalog):
-        applied[head] = _acknowledge_one(connection, catalog, head, load, rules)
-        for note in applied[head].notes:
-            say(note)
-    return applied
+        acknowledged[head] = _acknowledge_head(connection, catalog, head, load, rules)
+        for note in acknowledged[head].notes:
+            log(note)
+    return acknowledged
 
 
-def _acknowledge_one(
+def _acknowledge_head(
     connection: Connection, catalog: Catalog, head: str, load: int, rules: LoadRules
 ) -> Acknowledged:
+    """One head's answers, all or none. A failure is reported and does not stop the load."""
     started = time.monotonic()
     try:
         with connection.transaction():
-            found = acknowledge(connection, catalog, head, load, keep_history=rules.keep_history)
+            result = acknowledge(connection, catalog, head, load, keep_history=rules.keep_history)
     except (KimoError, psycopg.Error) as error:
+        # Without a connection there is nothing left to load with.
         if connection.broken:
             raise
-        why = (
-            f"the ERP's answers to {head} could not be applied, the next load tries again:"
-            f" {in_one_line(error)}"
-        )
-        found = Acknowledged(failure=why, notes=(why,))
-    return replace(found, seconds=time.monotonic() - started)
+        failure = say("loading.answer.failed", entity=head, reason=in_one_line(error))
+        result = Acknowledged(failure=failure, notes=(failure,))
+    return replace(result, seconds=time.monotonic() - started)
 
 
 def _with_answers(
     catalog: Catalog, loaded: Mapping[str, LoadedEntity], acknowledged: Mapping[str, Acknowledged]
 ) -> dict[str, AnswersEntity]:
     """The reports of the entities that hold the answers, with what these brought about."""
-    return {
-        answers: _with_acknowledged(loaded[answers], acknowledged.get(head, Acknowledged()))
-        for head, answers in catalog.answers.items()
-        if answers in loaded
-    }
+    reports = {}
+    for head, answers in catalog.answers.items():
+        if answers in loaded:
+            result = acknowledged.get(head, Acknowledged())
+            reports[answers] = _with_acknowledged(loaded[answers], result)
+    return reports
 
 
-def _with_acknowledged(report: LoadedEntity, found: Acknowledged) -> AnswersEntity:
+def _with_acknowledged(report: LoadedEntity, result: Acknowledged) -> AnswersEntity:
+    """Answers that were loaded and could not be applied fail the entity that holds them."""
     values = {field.name: getattr(report, field.name) for field in fields(LoadedEntity)}
-    values["seconds"] += found.seconds
-    if found.failure and report.status != "failed":
-        values |= {"status": "failed", "error": found.failure}
+    values["seconds"] += result.seconds
+    if result.failure and report.status != "failed":
+        values |= {"status": "failed", "error": result.failure}
     return AnswersEntity(
         **values,
-        acknowledged=found.acknowledged,
-        bound=found.bound,
-        refused_by_erp=found.refused_by_erp,
-        not_bound=found.not_bound,
-        unknown=found.unknown,
-        notes=found.notes,
+        acknowledged=result.acknowledged,
+        bound=result.bound,
+        refused_by_erp=result.refused_by_erp,
+        not_bound=result.not_bound,
+        unknown=result.unknown,
+        notes=result.notes,
     )
 
 
-def _load_one(
+def _load_or_report(
     connection: Connection,
     catalog: Catalog,
     name: str,
@@ -137,6 +132,7 @@ def _load_one(
     rules: LoadRules,
     on_comparison: OnComparison,
 ) -> LoadedEntity:
+    """The entity's report. A failure takes the entity alone back to its savepoint."""
     started = time.monotonic()
     try:
         with connection.transaction():
@@ -156,8 +152,9 @@ def undo_loads(
     *,
     on_start: Callable[[str], None] = lambda name: None,
 ) -> list[LoadedEntity]:
-    """Brings the named entities back to the state after load `target`, inside the caller's
-    transaction.
+    """Brings the named entities back to the state after load `target`.
+
+    Inside the caller's transaction.
     """
     reports = []
     for name in names:

@@ -243,7 +243,7 @@ def _load(
         rules,
         on_start=lambda name: progress.entity_started(2, name),
         on_comparison=keep_preview,
-        say=progress.log,
+        log=progress.log,
     )
     return {report.entity: report for report in reports}, previews
 

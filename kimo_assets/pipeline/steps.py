@@ -242,7 +242,7 @@ def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityRepo
             names,
             run.load,
             rules,
-            say=run.progress.log,
+            log=run.progress.log,
             on_start=lambda name: run.progress.entity_started(2, name),
         )
         history.prune(run.connection, run.config.history.keep_loads)

@@ -49,7 +49,7 @@ def _finding(kind: str, record: str, reason: str) -> Finding:
 def _batches_in_doubt(
     connection: Connection, config: KimoConfig, catalog: Catalog
 ) -> Iterator[Finding]:
-    for batch in status(connection, config, catalog).unsettled:
+    for batch in status(connection, config, catalog).in_doubt:
         kind = say("quality.export.batch", batch=batch.batch)
         yield _finding(kind, batch.entity, say("quality.export.batch_in_doubt"))
 

@@ -78,4 +78,4 @@ def test_a_reference_that_nobody_knows_and_a_batch_that_needs_nobody_are_told(
     assert "Say --arrived or --again" in demo.kimo("export", "resolve", "1").output
     settled = demo.kimo("export", "resolve", "1", "--again")
     assert settled.exit_code == 1
-    assert "batch 1 is not one of which nobody knows" in settled.output
+    assert "batch 1 is not in doubt" in settled.output

@@ -161,13 +161,13 @@ def test_a_table_that_may_not_be_written_ends_the_run_and_takes_all_back(
     world.documents(3)
 
     def reached(point: str) -> None:
-        if point == "P4.before":  # of the customers: the ERP drops the table meanwhile
+        if point == "announce.before":  # of the customers: the ERP drops the table meanwhile
             (
                 world.at_erp('ALTER TABLE "ORDER_LINES" RENAME TO "AWAY"')
                 if dialect != "sqlite"
                 else None
             )
-        if point == "P6.committed" and dialect == "sqlite":
+        if point == "settle.committed" and dialect == "sqlite":
             world.at_erp('ALTER TABLE "ORDER_LINES" RENAME TO "AWAY"')
 
     with pytest.raises(SourceError, match="ORDER_LINES"):
@@ -206,7 +206,7 @@ def test_100_000_documents_waiting_go_batch_by_batch_in_bounded_memory(export_wo
     grown: list[int] = []
 
     def reached(point: str) -> None:
-        if point == "P6.committed":
+        if point == "settle.committed":
             grown.append(psutil.Process().memory_info().rss)
 
     assert world.export(reached).entities["Document"].sent == 100_000
@@ -243,7 +243,7 @@ def test_what_is_edited_between_marking_and_sending_goes_as_it_was_marked_and_on
     world.document("D2", 1, Notes="old")
 
     def reached(point: str) -> None:
-        if point == "P3.before_marker":
+        if point == "write.before_marker":
             world.execute(
                 """UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 10 WHERE "Id" = 'D1'"""
             )
@@ -290,7 +290,7 @@ def test_the_erp_may_take_rows_away_at_any_moment_after_the_commit(
     taken: list[str] = []
 
     def reached(point: str) -> None:
-        if point == "P5.committed":
+        if point == "commit.committed":
             taken.extend(world.orders())
             world.at_erp('DELETE FROM "ORDERS"')
             world.at_erp('DELETE FROM "ORDER_LINES"')

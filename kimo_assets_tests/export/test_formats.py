@@ -15,7 +15,7 @@ from sqlalchemy.dialects import mssql, oracle
 from kimo_assets.catalog import Field
 from kimo_assets.config import KimoConfig
 from kimo_assets.export.columns import ErpColumn, writer
-from kimo_assets.export.formats import Formats, Refused, null_of, reader, single_line
+from kimo_assets.export.formats import DoesNotFitError, Formats, null_of, reader, single_line
 from kimo_assets.export.reflection import column_of_type
 from kimo_assets.transforms import DateFormat
 
@@ -38,7 +38,7 @@ def written(
 def refusal(
     kind: Any, value: Any, formats: Formats = PLAIN, dialect: Dialect | None = None, **more: Any
 ) -> str:
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(DoesNotFitError) as raised:
         written(kind, value, formats, dialect, **more)
     return raised.value.fits
 
@@ -77,7 +77,7 @@ def test_an_enum_whose_codes_are_known_is_a_number() -> None:
     [("date", "infinity"), ("date", "0044-03-15 BC"), ("dt", "12026-01-01 00:00:00")],
 )
 def test_a_date_beyond_the_calendar_is_refused(kind: Any, text: str) -> None:
-    with pytest.raises(Refused, match="a date between the years 1 and 9999 is expected"):
+    with pytest.raises(DoesNotFitError, match="a date between the years 1 and 9999 is expected"):
         reader(Field("F", kind))(text)
 
 
@@ -276,5 +276,5 @@ def test_a_number_is_written_exactly_or_not_at_all(number: Decimal) -> None:
     try:
         assert written(types.Numeric(9, 2), number) == number
         assert abs(number) < 10**7
-    except Refused:
+    except DoesNotFitError:
         assert number != round(number, 2) or abs(number) >= 10**7

@@ -93,7 +93,7 @@ class Model:
             self.exporters.add(held.connection.info.backend_pid)
 
             def reached(point: str) -> None:
-                if edited and point in ("P3.before_marker", "P5.before_commit"):
+                if edited and point in ("write.before_marker", "commit.before"):
                     self.edit(*edited, 3, 5)
                 if next(points) == cut_at:
                     held.connection.close()

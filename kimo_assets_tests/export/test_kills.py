@@ -124,7 +124,7 @@ def test_without_a_marker_table_the_rows_themselves_tell(export_world: Make) -> 
     without_marker(world)
     passed = points(world)
     for turn, name in enumerate(
-        ("P4.committed", "P5.before_commit", "P5.committed", "P6.before_commit")
+        ("announce.committed", "commit.before", "commit.committed", "settle.before_commit")
     ):
         lot = Round(world, f"{turn}-")
         assert killed(
@@ -150,7 +150,7 @@ def test_what_nobody_can_know_is_neither_sent_nor_lost_until_somebody_says_it(
     world.at_erp('DELETE FROM "ORDERS"')
     world.at_erp('DELETE FROM "ORDER_LINES"')
     world.documents(2, prefix="N")
-    kill_at = 1 + passed.index("P5.committed" if arrived else "P5.before_commit")
+    kill_at = 1 + passed.index("commit.committed" if arrived else "commit.before")
     assert killed(world, kill_at)
     if arrived:
         assert world.orders() == {"S-N1": 1, "S-N2": 1}
@@ -165,7 +165,7 @@ def test_what_nobody_can_know_is_neither_sent_nor_lost_until_somebody_says_it(
         assert "`kimo export resolve 2 --arrived`, or `--again`" in world.held()["N1"]
     with world.run() as run:
         assert resolve(run, 2, arrived=arrived) == 2
-        with pytest.raises(ExportError, match="batch 2 is not one"):
+        with pytest.raises(ExportError, match="batch 2 is not in doubt"):
             resolve(run, 2, arrived=arrived)
     world.export()
     assert set(world.statuses().values()) == {1}
@@ -185,7 +185,7 @@ def test_a_batch_of_an_earlier_run_is_not_taken_for_lost_because_a_later_one_was
     passed: list[str] = []
     world.export(passed.append)
     world.document("N1")
-    assert killed(world, 1 + passed.index("P5.committed"))
+    assert killed(world, 1 + passed.index("commit.committed"))
     # The ERP sets its semaphore free by itself and takes the order away.
     world.at_erp('UPDATE "ExportToErpSemaphore" SET "Status" = 0')
     world.at_erp('DELETE FROM "ORDERS"')
@@ -205,7 +205,7 @@ def test_a_batch_that_was_found_not_to_have_arrived_can_not_arrive_any_more(
     passed: list[str] = []
     world.export(passed.append)
     world.document("N1")
-    assert killed(world, 1 + passed.index("P5.before_commit"))
+    assert killed(world, 1 + passed.index("commit.before"))
     (number,) = world.open_batches()
     world.export()
     ((prefix,),) = world.rows("SELECT id FROM ops.installation")

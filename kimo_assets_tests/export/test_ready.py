@@ -31,8 +31,11 @@ def counts(world: ExportWorld) -> dict[str, Waiting]:
             {"DocumentStatus": 0},
             "it is not confirmed, and drafts of type O are not sent (ShouldExportDraftsToErp)",
         ),
-        ({"DocumentStatus": 4}, "its DocumentStatus is 4; confirmed documents are sent (1)"),
-        ({"DocumentStatus": None}, "its DocumentStatus is empty; confirmed documents are sent (1)"),
+        ({"DocumentStatus": 4}, "its DocumentStatus is 4. Only confirmed documents are sent (1)"),
+        (
+            {"DocumentStatus": None},
+            "its DocumentStatus is empty. Only confirmed documents are sent (1)",
+        ),
         (
             {"DocumentTypeId": "Q"},
             "documents of type Q are not sent to the ERP (DocumentType.CanSendToErp)",
@@ -92,12 +95,12 @@ def test_an_order_goes_in_the_same_run_as_its_new_customer_and_after_it(
     order: list[str] = []
     company.export(
         lambda point: (
-            order.append(f"{point}: {len(company.customers())}") if point == "P3.heads" else None
+            order.append(f"{point}: {len(company.customers())}") if point == "write.heads" else None
         )
     )
     assert company.customers() == {"S-NEW": 1}
     assert company.orders() == {"S-D1": 1, "S-D2": 1, "S-D3": 1}
-    assert order == ["P3.heads: 0", "P3.heads: 1"]
+    assert order == ["write.heads: 0", "write.heads: 1"]
 
 
 @pytest.mark.parametrize(
@@ -261,4 +264,4 @@ def test_the_life_of_a_record(company: ExportWorld) -> None:
         ("exported", 1),
         ("taken back", 0),
     ]
-    assert (told.held, told.unsettled) == ((), ())
+    assert (told.held, told.in_doubt) == ((), ())

@@ -73,7 +73,7 @@ def test_a_connection_cut_in_the_commit_doubles_and_loses_nothing(
 
     def reached(point: str) -> None:
         names.append(point)
-        if point == "P5.before_commit" and names.count(point) == 2:
+        if point == "commit.before" and names.count(point) == 2:
             line.cuts.append(cut)
 
     report = world.export(reached)
@@ -91,7 +91,7 @@ def test_a_line_that_is_cut_in_every_commit_ends_the_run_and_the_next_one_sends_
     world.documents(5, lines=2)
 
     def reached(point: str) -> None:
-        if point == "P5.before_commit":
+        if point == "commit.before":
             line.cuts.append("before")
 
     with pytest.raises(SourceError, match="lost in every commit"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kimo_assets.config import KimoConfig
-from kimo_assets.export.target_checks import look
+from kimo_assets.export.target_checks import check_targets
 from kimo_assets.reports import Finding
 from kimo_assets.sources.connection import open_source
 from kimo_assets_tests.support.integrations import Command, Integration
@@ -25,7 +25,7 @@ def found(
     )
     engine = open_source("erp", config.sources["erp"], writable=True)
     try:
-        return list(look(engine, config))
+        return list(check_targets(engine, config))
     finally:
         engine.dispose()
 
@@ -44,7 +44,7 @@ def test_a_table_that_takes_all_it_is_given_is_ok(integration: Integration) -> N
         doubt for doubt in found(integration, Document="ordini") if doubt.subject == "Document"
     )
     assert ok.level == "ok"
-    assert ok.message.casefold().startswith("table ordini; 3 of 215 fields have a column")
+    assert ok.message.casefold().startswith("table ordini: 3 of 215 fields have a column")
     assert ok.details["table"].casefold() == "ordini"
     assert "Notes" in ok.details["fields_without_column"]
 
@@ -133,8 +133,8 @@ def test_columns_shorter_than_their_field_and_a_missing_sync_reference_are_warni
             "warning",
             "Document",
             (
-                "no column takes SyncReference: the ERP has nothing to answer by, nor can be looked"
-                " up there what arrived"
+                "no column takes SyncReference: the ERP cannot answer by it, and Kimo cannot look up"
+                " what arrived"
             ),
         ),
     ]
@@ -146,7 +146,7 @@ def test_moments_that_become_less_exact_are_noted(mariadb: Integration) -> None:
         " date)"
     )
     (ok,) = (doubt for doubt in found(mariadb, Document=None) if doubt.level == "ok")
-    assert ok.message.endswith("; less exact there: CreationDate (DATETIME), FreeDateTime1 (DATE)")
+    assert ok.message.endswith(". Less exact there: CreationDate (DATETIME), FreeDateTime1 (DATE)")
 
 
 @pytest.fixture

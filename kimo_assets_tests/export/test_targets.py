@@ -628,7 +628,7 @@ def test_transformations_are_made_of_kimos_fields(lite: Erp) -> None:
     assert (
         refused(target, {**values, "AccountId": "A12"})
         == "Document.AccountId -> CLIENTE: 'A12': the transformation gives nothing: expected a"
-        " whole number. Mend the value in Kimo, or the transformation in `export`"
+        " whole number. Correct the value in Kimo, or the transformation in `export`"
     )
 
 

@@ -579,7 +579,7 @@ def test_a_refusal_is_told_and_the_record_stays_kimos(company: World) -> None:
     report = company.done(1, 2)
     assert answers_of(report) == {"refused_by_erp": 1}
     assert report.steps[2].entities[ANSWERS].as_json()["notes"] == [
-        "The ERP refused Account S1 (agent 1): amend it in Kimo; `kimo export status ref-S1` tells"
+        "The ERP refused Account S1 (agent 1): amend it in Kimo. `kimo export status ref-S1` shows"
         " more."
     ]
     assert customers(company)["S1"] == ("new one", 1, "ref-S1")
@@ -605,7 +605,7 @@ def test_the_operator_reads_of_answers_in_the_terminal_and_in_the_runs_log(
 
     report = company.done(1, 2, progress=Listening())
     refusal = (
-        "The ERP refused Account S2 (agent 2): amend it in Kimo; `kimo export status ref-S2` tells"
+        "The ERP refused Account S2 (agent 2): amend it in Kimo. `kimo export status ref-S2` shows"
         " more."
     )
     assert told[-1] == refusal
@@ -744,12 +744,10 @@ def test_a_load_that_has_bound_records_is_not_taken_back(company: World) -> None
     new_customer(company)
     answered(company, answer("ref-S1", "C100"))
     bound = company.done(1, 2).load
-    why = f"Load {bound} gave records of Kimo's the Ids by which the ERP knows them"
+    why = f"Load {bound} gave records of Kimo the Ids by which the ERP knows them"
     with pytest.raises(ConfigError, match=f"no load to take back: {why}"):
         run_undo(company.config, company.database)
-    with pytest.raises(
-        ConfigError, match=f"the oldest that can be gone back to is that after load {bound}. {why}"
-    ):
+    with pytest.raises(ConfigError, match=f"The oldest state is the one after load {bound}. {why}"):
         run_undo(company.config, company.database, to=before)
     company.erp(Account=[customer("C1", "broken"), OLD[1]])
     company.done(1, 2)

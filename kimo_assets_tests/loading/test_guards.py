@@ -77,14 +77,14 @@ def test_an_agents_column_that_left_the_mapping_empties_every_agent(company: Wor
         for n, row in enumerate(accounts_of(A=40, B=400, C=10))
     ]
     company.erp(SalesAgentPerAccount=rows)
-    assert "agent B 400 -> 0; agent A 40 -> 0" in failure(company, "SalesAgentPerAccount")
+    assert "agent B 400 -> 0, agent A 40 -> 0" in failure(company, "SalesAgentPerAccount")
 
 
 def test_keys_given_anew_are_a_mass_deletion_though_as_many_rows_come(world: World) -> None:
     world.erp(Zone=ids(*(f"OLD{n}" for n in range(100))))
     world.done(1, 2)
     world.erp(Zone=ids(*(f"NEW{n}" for n in range(100))))
-    assert "100 of 100 rows would be archived (100%; allowed are 30%)" in failure(world, "Zone")
+    assert "100 of 100 rows would be archived (100%, allowed are 30%)" in failure(world, "Zone")
     assert live(world, "Zone") == 100
 
 
