@@ -75,6 +75,7 @@ class Formats:
         if isinstance(value, date):
             return value
         text = text_of(value).strip()
+        # fromisoformat of a day does not take a time, that of a moment takes a day as midnight.
         is_day = len(text) <= len("2024-01-31")
         try:
             return date.fromisoformat(text) if is_day else datetime.fromisoformat(text)

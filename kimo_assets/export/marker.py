@@ -39,6 +39,7 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
     "Records": BigInteger(),
     "WrittenAt": DateTime(),
 }
+# For so long a database that was restored from an old backup is noticed.
 _KEEP_DAYS = 30
 
 # A batch that was rolled back leaves a gap in the numbers. Longer gaps do not come about. Oracle

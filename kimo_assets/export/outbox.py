@@ -81,6 +81,7 @@ class Outbox:
         marked = [head for head in heads if head.id in references]
         self._insert_records(number, entity, marked)
         self.reached(f"{CrashPoint.MARK}.marked")
+        # Copied at once: an agent may edit the record as soon as the transaction ends.
         rows = self._copy_rows(number, entity, list(references), fields)
         self.reached(f"{CrashPoint.MARK}.copied")
         return Batch(number, entity, references, rows)
@@ -162,6 +163,7 @@ class Outbox:
         reasons: the head's Id -> why.
         """
         keys = list(reasons)
+        # Status, outcome and rows change together: after a crash all of it holds, or none.
         with self._transaction(CrashPoint.HOLD):
             self._set_status(entity, keys, IN_FLIGHT, EntityStatus.TO_EXPORT_TO_ERP, batch)
             self._forget_earlier_tries(entity, keys)

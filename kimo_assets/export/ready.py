@@ -349,6 +349,7 @@ def _waiting(
     connection: Connection, config: KimoConfig, catalog: Catalog, name: str, days: int | None
 ) -> Waiting:
     to_export = _count_to_export(connection, catalog, name)
+    # Orders are not answered: what was sent of them is done with.
     row = connection.execute(
         _PENDING.format(
             head=table(KIMO, name),

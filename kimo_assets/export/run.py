@@ -91,6 +91,7 @@ def export_to_erp(run: ExportRun) -> ExportReport:
         return ExportReport(time.monotonic() - started, {}, (), (note,), run.load, run.run_id)
     export = _Export(run)
     with _open_erp(run, export.notes) as (erp, was_ours):
+        # Before anything is sent or taken back.
         refuse_after_restore(run, erp)
         export.recover(erp, was_ours)
         export.send_all(erp)
@@ -130,6 +131,7 @@ def resolve(run: ExportRun, batch: int, *, arrived: bool) -> int:
     if not batches or batches[0].state != BatchState.COMMITTING:
         raise ExportError(say("export.run.not_in_doubt", batch=batch))
     records = _end(run.outbox, batches[0], arrived=arrived)
+    # They were put down as held while the batch was in doubt.
     run.connection.execute(
         """
         DELETE FROM ops.export_held AS e USING ops.export_record AS r
@@ -304,6 +306,7 @@ class _Entity:
         self._pass()
         if refers_to_its_own(self._run.catalog[self._name]):
             self._send_those_that_waited()
+        # Held by an earlier load and not by this one: they were sent, or are no longer ready.
         self._run.outbox.forget_held(self._name)
         seconds = time.monotonic() - started
         self._export.add_entity(self._name, self._sent, self._waiting, seconds)
@@ -325,6 +328,7 @@ class _Entity:
                 sent = self._sender.send(batch)
                 self._sent += sent
                 self._run.listener.task_advanced(len(batch.heads))
+                # Each further batch would be split down to single records, all in vain.
                 if is_systematic(batch, sent):
                     self._report_systematic(batch, sent)
                     return

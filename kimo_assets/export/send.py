@@ -151,6 +151,7 @@ class Sender:
                 with self._erps_errors():
                     connection = stack.enter_context(connected(erp.engine))
                     self._write(connection, batch, rows)
+                # Without a marker, the references are what the batch can be recognised by.
                 written = None if erp.marker else self._written_references(batch, rows)
                 self.outbox.announce_commit(batch, written)
                 is_committing = True
@@ -164,6 +165,7 @@ class Sender:
                 raise
             return self._verdict_after(batch, error)
         except BaseException:
+            # An interrupt too. Once the commit was asked for, only the next run can tell.
             if not is_committing:
                 with suppress(psycopg.Error):
                     self._take_back(batch)
@@ -178,6 +180,7 @@ class Sender:
 
     def _write(self, connection: Connection, batch: Batch, rows: Converted) -> None:
         reached, erp = self.outbox.reached, self.erp
+        # The marker goes first: its key refuses a batch that was found not to have arrived.
         reached(f"{CrashPoint.WRITE}.before_marker")
         if erp.marker:
             erp.marker.write(connection, batch.number, len(batch.heads))
@@ -214,6 +217,7 @@ class Sender:
         """
         number = batch.number
         self.erp.log(say("export.send.looking", batch=number, entity=batch.entity, error=error))
+        # An error of the network may come after the ERP has committed.
         try:
             self.erp.connect_again()
             verdict = find_verdict(self.outbox, self.erp, number, is_untouched=self.erp.is_ours)

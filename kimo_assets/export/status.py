@@ -150,6 +150,7 @@ def trace(connection: Connection, catalog: Catalog, sync_reference: str) -> tupl
     Empty when there is no such record, neither in Kimo nor in the ledger.
     """
     records = set(connection.execute(_IN_LEDGER, {"reference": sync_reference}).fetchall())
+    # A record that was never sent is in Kimo's table alone.
     for name in catalog.sent_to_erp:
         rows = connection.execute(_IN_KIMO.format(table(KIMO, name)), [sync_reference] * 2)
         records |= {(name, key) for (key,) in rows}

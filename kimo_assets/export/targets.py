@@ -231,6 +231,7 @@ def _pairs(entity: Entity, mapping: ExportMapping, table: ErpTable) -> dict[str,
         own = table.find(name)
         if name in named:
             pairs[name] = named[name]
+        # A column that kimo.yaml gives to another field is not filled twice.
         elif own and not own.is_filled and own.name not in field_of:
             pairs[name] = own
     return pairs

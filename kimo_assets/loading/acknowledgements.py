@@ -76,7 +76,7 @@ class Acknowledged:
 def acknowledge(
     connection: Connection, catalog: Catalog, head: str, load: int, *, keep_history: bool
 ) -> Acknowledged:
-    """Applies the answers to one entity's records, as kimo.EntitySyncReferenceFor<head> has them."""
+    """Applies the answers to one entity's records: those in kimo.EntitySyncReferenceFor<head>."""
     return _Acknowledgement(connection, catalog, head, load, keep_history=keep_history).run()
 
 
@@ -113,6 +113,7 @@ class _Acknowledgement:
         self._decide()
         rows = self._execute("SELECT decision, count(*) FROM answer GROUP BY decision").fetchall()
         counts: dict[str, int] = dict(rows)
+        # Most loads bring no new answer. Then nothing is written.
         if counts.keys() & {"known", _REFUSED, "amended"}:
             self._settle()
         if counts.get("bound"):
@@ -195,6 +196,7 @@ class _Acknowledgement:
         """
         self._insert_under_new_id()
         self._execute(_ERP_WINS)
+        # One row alone may have the SyncReference, or the next answer could mean either.
         self._execute("""
             UPDATE {kimo} AS k SET "SyncReference" = NULL, "EntityStatus" = {acknowledged},
                 {archived} = {load}, {changed} = {load}
@@ -230,6 +232,7 @@ class _Acknowledgement:
 
     def _remember_ids(self) -> None:
         """Which Id gave way to which: tablets go on writing the old one until their next sync."""
+        # An Id that gave way before gives way to the newest one.
         self._execute("""
             UPDATE ops.bound_id AS b SET erp_id = a.erp_id FROM answer AS a
             WHERE a.decision = 'bound' AND b.entity = {head} AND b.erp_id = a.id
@@ -239,6 +242,7 @@ class _Acknowledgement:
             SELECT {head}, id, erp_id, {load} FROM answer WHERE decision = 'bound'
             ON CONFLICT (entity, id) DO UPDATE SET (erp_id, load) = (excluded.erp_id, excluded.load)
             """)
+        # What was held under the old Id is looked at anew by the next export.
         self._execute("""
             DELETE FROM ops.export_held AS h USING answer AS a
             WHERE a.decision = 'bound' AND h.entity = {head} AND h.id = a.id

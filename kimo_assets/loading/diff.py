@@ -98,6 +98,7 @@ class Diff:
             held=self._held,
             columns_of_held=sql.SQL("").join(columns_of_held),
         )
+        # The statements that follow join it with whole tables.
         self._execute("ANALYZE difference")
         rows = self._execute("SELECT kind, count(*) FROM difference GROUP BY kind")
         counts: dict[str, int] = dict(rows.fetchall())
@@ -115,6 +116,7 @@ class Diff:
             for name in (*self._mapped, HASH)
             if name != ID
         ]
+        # What left the mapping, else old values would stay for ever.
         assignments += [
             sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in self._unmapped()
         ]

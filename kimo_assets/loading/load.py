@@ -89,6 +89,7 @@ def load_entity(
     staging, mapped = table(schema, entity.name), staged_fields(connection, entity, schema)
     # An owner that is not imported cannot be missing.
     check_owner = owner_changed is not None
+    # A row that is rejected again keeps the time since when it is.
     with since_kept(connection, entity.name, step=2):
         rejected = reject_rows(
             connection, entity, staging, mapped, load, rules, check_owner=check_owner
@@ -140,6 +141,7 @@ def _apply(
         history.record(connection, entity.name, load, report)
         return report
     counts = diff.compare()
+    # A preview is taken here, before anything changes.
     on_comparison(comparison)
     suspicion = guard.suspicion(
         connection, entity, diff.incoming, comparison.mapped, counts["archived"], rules.guards

@@ -1,4 +1,4 @@
-"""The rules of a load: its guards, the decoding of statuses, whether its changes can be undone."""
+"""The rules of a load: guards, the decoding of statuses, whether its changes can be undone."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from kimo_assets.database.names import STAGED_AREA, StagingArea
 
 @dataclass(frozen=True)
 class LoadRules:
-    """area: where the snapshots are staged. allow_shrink: guards are noted and do not stop the load.
+    """area: where the snapshots are staged. allow_shrink: guards are noted, and stop nothing.
 
     erp_statuses: kind (`Account1`) -> code -> description, of kimo.yaml. A kind without codes is
     not decoded at all, so no row is rejected for it. keep_history: images of the rows before the

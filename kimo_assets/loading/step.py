@@ -38,6 +38,7 @@ def load_entities(
     what an operator should know about the answers.
     """
     rules = rules.with_console(connection)
+    # Reports are returned in the caller's order all the same.
     answers = [name for name in names if name in catalog.answers.values()]
     others = [name for name in names if name not in answers]
     reports: dict[str, LoadedEntity] = {}

@@ -1,4 +1,4 @@
-"""The states on the way to the ERP stand once, in catalog/lifecycle.py, and the picture shows them."""
+"""The states on the way to the ERP stand once, in catalog/lifecycle.py. The picture shows them."""
 
 import ast
 import re

@@ -133,8 +133,8 @@ def test_columns_shorter_than_their_field_and_a_missing_sync_reference_are_warni
             "warning",
             "Document",
             (
-                "no column takes SyncReference: the ERP cannot answer by it, and Kimo cannot look up"
-                " what arrived"
+                "no column takes SyncReference: the ERP cannot answer by it, and Kimo cannot look"
+                " up what arrived"
             ),
         ),
     ]
