@@ -116,9 +116,7 @@ def test_rows_that_kimo_is_editing_are_left_as_they_are(world: World) -> None:
 def test_only_the_configured_number_of_loads_is_kept(company: World) -> None:
     company.settings = {"history": {"keep_loads": 2}}
     numbers = [load(company, {"N": f"load {n}"}) for n in range(4)]
-    with pytest.raises(
-        ConfigError, match=f"the oldest that can be gone back to is that after load {numbers[1]}"
-    ):
+    with pytest.raises(ConfigError, match=f"The oldest state is the one after load {numbers[1]}"):
         undo(company, to=numbers[0])
     undo(company, to=numbers[1])
     assert live(company) == {"N": "load 1"}
