@@ -1,4 +1,4 @@
-"""How often one address may ask: a token bucket for each, refilled steadily."""
+"""How often one address may send requests: a token bucket for each, refilled steadily."""
 
 import time
 from collections import OrderedDict
@@ -8,8 +8,9 @@ _ADDRESSES = 10_000
 
 
 class Rates:
-    """per_minute requests of an address, also all at once. Of very many addresses, the longest
-    silent is forgotten.
+    """per_minute: requests of an address, which may also come all at once.
+
+    Where there are very many addresses, the one without a request for longest is forgotten.
     """
 
     def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
