@@ -44,7 +44,8 @@ class Answer(Response):
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.log_message = str(document.get("message") or document.get("error") or "")
+        message = document.get("message") or document.get("error") or ""
+        self.log_message = str(message)
         super().__init__(
             orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
             status,
@@ -116,12 +117,12 @@ def _parameter(request: Request, name: str) -> str | None:
 
 
 def _is_health(request: Request) -> bool:
-    """By the routed path. Starlette builds request.url with the Host header, which may be forged."""
+    """By the routed path: request.url is built with the Host header, which may be forged."""
     return bool(request.scope["path"] == HEALTH)
 
 
 def with_access_rules(app: ASGIApp, rules: AccessRules) -> ASGIApp:
-    """The app behind the rules. Each request gets a line in the log, and a refused one an answer."""
+    """The app behind the rules. Each request gets a line in the log."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -125,6 +125,7 @@ class WebApi:
         return self._queued(endpoint, tables, run_id)
 
     def _queued(self, endpoint: Endpoint, tables: Sequence[str], run_id: str) -> Answer:
+        """The answer to a request that was accepted."""
         link = self._link(run_id)
         message = say("webapi.queued", title=endpoint.title, run_id=run_id, link=link)
         if tables:
@@ -164,7 +165,7 @@ class WebApi:
         return refused(409, "Discarded", message, because_of=self._as_json(run))
 
     def _running(self) -> list[ActiveRun]:
-        """Without runs that were killed: Dagster calls them started until they are marked as failed."""
+        """Without killed runs: Dagster calls them started until they are marked as failed."""
         runs = self._webserver.active_runs()
         started = [run.run_id for run in runs if not run.is_queued]
         if not started or not has_database(self._config):
@@ -251,8 +252,8 @@ def _parameters(request: Request, endpoint: Endpoint) -> Parameters:
 
 def _unknown_parameter(name: str, endpoint: Endpoint) -> str:
     if endpoint.parameters:
-        known = ", ".join(endpoint.parameters)
-        return say("webapi.unknown_parameter", name=name, known=known)
+        allowed = ", ".join(endpoint.parameters)
+        return say("webapi.unknown_parameter", name=name, known=allowed)
     if name == "tables":
         return say("webapi.tables_elsewhere", endpoint=endpoint.name)
     return say("webapi.no_parameters", name=name, endpoint=endpoint.name)
@@ -277,7 +278,9 @@ def _endpoint_name(path: str) -> str | None:
     """The path after the prefix, whose case does not matter. None: the path is another."""
     path = path.rstrip("/")
     start, _, name = path.rpartition("/")
-    return name if start.casefold() == PREFIX.casefold() else None
+    if start.casefold() == PREFIX.casefold():
+        return name
+    return None
 
 
 def _not_an_endpoint(name: str | None) -> Answer:

@@ -44,7 +44,9 @@ class Endpoint:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return ("tables", "onlyListed") if self.has_mask else ()
+        if self.has_mask:
+            return ("tables", "onlyListed")
+        return ()
 
     def run_config(self, tables: Sequence[str], *, only_listed: bool) -> dict[str, Any]:
         if not self.has_mask:

@@ -28,4 +28,6 @@ class Rates:
         self._buckets[address] = (left - 1 if passes else left, now)
         if len(self._buckets) > _ADDRESSES:
             self._buckets.popitem(last=False)
-        return 0.0 if passes else (1 - left) / self._per_second
+        if passes:
+            return 0.0
+        return (1 - left) / self._per_second
