@@ -23,9 +23,11 @@ CELERY_BACKEND_VARIABLE = "KIMO_CELERY_BACKEND"
 
 _DEV_HEAD = "# Written by kimo at every start from kimo.yaml. Changes made here are lost.\n"
 _SERVER_HEAD = f"""\
-# Dagster on a server: copy it into the folder that DAGSTER_HOME names. The address of Dagster's own database, with its
-# password, is in the environment and not here: {DAGSTER_URL_VARIABLE}=postgresql+psycopg2://user:password@host/dagster
-# The settings are those of `kimo dev`, from kimo_assets/defs/instance.py; docs/deploying.md explains them.
+# Dagster on a server: copy it into the folder that DAGSTER_HOME names. The address of Dagster's own
+# database, with its password, is in the environment and not here:
+# {DAGSTER_URL_VARIABLE}=postgresql+psycopg2://user:password@host/dagster
+# The settings are those of `kimo dev`, from kimo_assets/defs/instance.py.
+# docs/deploying.md explains them.
 """
 
 

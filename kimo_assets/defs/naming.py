@@ -41,7 +41,7 @@ def pool_of(config: KimoConfig, pool: str) -> str:
 
 
 def location_of(run: dg.DagsterRun) -> str | None:
-    """The code location that a run was launched from. The `kimo` command leaves it in a tag only."""
+    """The code location that launched the run. The `kimo` command leaves it in a tag only."""
     if run.remote_job_origin:
         return run.remote_job_origin.location_name
     return run.tags.get(LOCATION_TAG, "").rpartition("@")[2] or None

@@ -29,6 +29,7 @@ class OneOfEachCoordinator(RunQueue[T_DagsterInstance]):
     """
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
+        """Queues the run, or cancels it because of an equal one."""
         run = context.dagster_run
         with _ONE_AT_A_TIME:
             waiting = None

@@ -133,6 +133,7 @@ def _wrapped(text: str, first: str = "", others: str = "") -> list[str]:
 
 
 def _text_table(table: Figures) -> Iterator[str]:
+    """Columns of equal width, words to the left and figures to the right."""
     rows = [
         table.columns,
         *(tuple(harmless(cell, _CELL_CHARS) for cell in row) for row in table.rows),
@@ -140,7 +141,7 @@ def _text_table(table: Figures) -> Iterator[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     for row in rows:
         cells = (
-            f"{cell:<{width}}" if name in table.left else f"{cell:>{width}}"
+            cell.ljust(width) if name in table.left else cell.rjust(width)
             for cell, width, name in zip(row, widths, table.columns, strict=True)
         )
         yield "  ".join(cells).rstrip()
@@ -153,10 +154,12 @@ def _text_table(table: Figures) -> Iterator[str]:
 # another server.
 _TEMPLATE = """\
 <!DOCTYPE html>
-<html lang="{{ letter.language }}"><head><meta charset="utf-8"><title>{{ letter.subject | harmless }}</title></head>
+<html lang="{{ letter.language }}"><head><meta charset="utf-8">\
+<title>{{ letter.subject | harmless }}</title></head>
 <body style="margin:0;padding:16px;background:#f2f4f7">
-<div style="max-width:720px;margin:0 auto;background:#fff;border:1px solid #d0d5dd;border-top:5px solid {{ colour }};\
-padding:20px 24px;font:14px/1.45 Arial,Helvetica,sans-serif;color:#101828">
+<div style="max-width:720px;margin:0 auto;background:#fff;border:1px solid #d0d5dd;\
+border-top:5px solid {{ colour }};padding:20px 24px;\
+font:14px/1.45 Arial,Helvetica,sans-serif;color:#101828">
 <h1 style="font-size:20px;margin:0 0 12px;color:{{ colour }}">{{ letter.headline | harmless }}</h1>
 <table style="border-collapse:collapse;font-size:14px">
 {% for name, value in letter.facts %}
@@ -170,11 +173,16 @@ padding:20px 24px;font:14px/1.45 Arial,Helvetica,sans-serif;color:#101828">
 {% for block in section.blocks %}
 {% if block.columns %}
 <table style="border-collapse:collapse;font-size:13px;width:100%">
-<tr>{% for column in block.columns %}<th style="padding:3px 8px;border-bottom:1px solid #98a2b3;color:#667085;\
-font-weight:normal;text-align:{{ 'left' if column in block.left else 'right' }}">{{ column }}</th>{% endfor %}</tr>
+<tr>{% for column in block.columns %}\
+<th style="padding:3px 8px;border-bottom:1px solid #98a2b3;color:#667085;font-weight:normal;\
+text-align:{{ 'left' if column in block.left else 'right' }}">{{ column }}</th>\
+{% endfor %}</tr>
 {% for row in block.rows %}
-<tr>{% for cell in row %}<td style="padding:3px 8px;border-bottom:1px solid #eaecf0;vertical-align:top;\
-text-align:{{ 'left' if block.columns[loop.index0] in block.left else 'right' }}">{{ cell | harmless }}</td>{% endfor %}</tr>
+<tr>{% for cell in row %}\
+<td style="padding:3px 8px;border-bottom:1px solid #eaecf0;vertical-align:top;\
+text-align:{{ 'left' if block.columns[loop.index0] in block.left else 'right' }}">\
+{{ cell | harmless }}</td>\
+{% endfor %}</tr>
 {% endfor %}
 </table>
 {% elif block.lines %}
@@ -182,15 +190,17 @@ text-align:{{ 'left' if block.columns[loop.index0] in block.left else 'right' }}
 <li style="margin:2px 0">{{ line | harmless(2000) }}</li>{% endfor %}
 </ul>
 {% elif block.is_command %}
-<p style="margin:6px 0"><code style="background:#f2f4f7;padding:3px 6px">{{ block.text | harmless }}</code></p>
+<p style="margin:6px 0"><code style="background:#f2f4f7;padding:3px 6px">\
+{{ block.text | harmless }}</code></p>
 {% else %}
 <p style="margin:6px 0">{{ block.text | harmless(2000) }}</p>
 {% endif %}
 {% endfor %}
 {% endfor %}
 {% if letter.link %}
-<p style="margin:20px 0 0"><a href="{{ letter.link[1] }}" style="background:{{ colour }};color:#fff;padding:8px 14px;\
-text-decoration:none;border-radius:4px">{{ letter.link[0] }}</a></p>
+<p style="margin:20px 0 0"><a href="{{ letter.link[1] }}" \
+style="background:{{ colour }};color:#fff;padding:8px 14px;text-decoration:none;\
+border-radius:4px">{{ letter.link[0] }}</a></p>
 {% endif %}
 {% if letter.foot %}
 <p style="margin:20px 0 0;font-size:12px;color:#667085">{{ letter.foot | harmless }}</p>

@@ -160,7 +160,9 @@ def _cut(server: smtplib.SMTP) -> None:
 def _own_name() -> str:
     """The name for the greeting, from this machine alone: DNS may take long to answer."""
     name = socket.gethostname()
-    return name if "." in name and name.isascii() else "[127.0.0.1]"
+    if "." in name and name.isascii():
+        return name
+    return "[127.0.0.1]"
 
 
 def _say(key: str, smtp: SmtpConfig, **values: Any) -> str:
@@ -203,4 +205,6 @@ def _answer(code: int, answer: bytes | str, smtp: SmtpConfig) -> str:
 def _masked(text: str, smtp: SmtpConfig) -> str:
     """One line. Servers repeat what they were sent, the password too."""
     line = harmless(text)
-    return line.replace(smtp.password, "***") if smtp.password else line
+    if smtp.password:
+        return line.replace(smtp.password, "***")
+    return line

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kimo_assets.notifications.compose import Block, Items, Letter, Paragraph, Section, table
@@ -20,6 +20,7 @@ from kimo_assets.reports import by_reason
 
 _ROWS = 15
 _OLDEST_SHOWN = 5
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ class MorningReport:
     def fresh_until(self) -> datetime | None:
         """The oldest; None when something was never read, or nothing is mapped."""
         moments = [at for at in self.fresh.values() if at is not None]
-        return min(moments) if moments and len(moments) == len(self.fresh) else None
+        if not moments or len(moments) < len(self.fresh):
+            return None
+        return min(moments)
 
     @property
     def stale(self) -> dict[str, datetime | None]:
@@ -153,8 +156,8 @@ def _oldest_first(moments: Mapping[str, datetime | None]) -> dict[str, datetime 
     """What was never read counts as the oldest."""
 
     def age(entry: tuple[str, datetime | None]) -> float:
-        at = entry[1]
-        return at.timestamp() if at else 0
+        at = entry[1] or _NEVER
+        return at.timestamp()
 
     return dict(sorted(moments.items(), key=age))
 
@@ -180,19 +183,22 @@ def morning_letter(report: MorningReport, settings: NotificationSettings) -> Let
 
 
 def _facts(report: MorningReport, words: Words) -> Iterator[tuple[str, str]]:
-    last = report.last_load
-    load = words("notifications.load.none") if last is None else _load(last, words)
+    load = _load(report.last_load, words)
     yield words("notifications.morning.fresh_until"), words.moment(report.fresh_until)
     yield words("notifications.morning.last_load"), load
     yield words("notifications.morning.covers"), words.moment(report.since)
 
 
-def _load(load: LoadLine, words: Words) -> str:
+_OUTCOMES = {True: "succeeded", False: "failed", None: "killed"}
+
+
+def _load(load: LoadLine | None, words: Words) -> str:
     """A load in one line. Without an end it is going on, or its process was killed."""
-    if load.success is None:
-        outcome = "running" if load.is_running else "killed"
-    else:
-        outcome = "succeeded" if load.success else "failed"
+    if load is None:
+        return words("notifications.load.none")
+    outcome = _OUTCOMES[load.success]
+    if load.is_running:
+        outcome = "running"
     return words(
         "notifications.morning.load",
         load=load.load,
@@ -241,6 +247,7 @@ def _failed(report: MorningReport, words: Words) -> Iterator[str]:
 
 
 def _failed_load(load: LoadLine, words: Words) -> str:
+    """Each reason once, with the entities that failed of it."""
     name = words(
         "notifications.morning.failed_load",
         title=load.title,
@@ -251,7 +258,9 @@ def _failed_load(load: LoadLine, words: Words) -> str:
         f"{names_in_short(names)}: {reason}"
         for reason, names in by_reason(load.failures.items()).items()
     ]
-    return f"{name}: {'; '.join(reasons)}" if reasons else name
+    if not reasons:
+        return name
+    return f"{name}: {'; '.join(reasons)}"
 
 
 def _fresh(report: MorningReport, words: Words) -> Iterator[Block]:
@@ -299,10 +308,10 @@ def _waiting(report: MorningReport, words: Words) -> Iterator[Block]:
 def _stuck(stuck: Sequence[Stuck], words: Words) -> Section:
     """The records and batches between Kimo and the ERP that need somebody."""
     columns = words.columns("subject", "which", "since", "reason")
-    rows = [
-        [entry.what, entry.which, words.moment(entry.since) if entry.since else "", entry.why]
-        for entry in stuck[:_ROWS]
-    ]
+    rows = []
+    for entry in stuck[:_ROWS]:
+        since = words.moment(entry.since) if entry.since else ""
+        rows.append([entry.what, entry.which, since, entry.why])
     blocks = (
         table(columns, rows, left=columns),
         *_more(len(stuck), words),

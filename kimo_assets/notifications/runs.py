@@ -39,7 +39,7 @@ class StepLine:
 
 @dataclass(frozen=True)
 class RejectedRows:
-    """Rows that are rejected now, by entity and reason. new: of them, those that were not before."""
+    """Rows that are rejected now, by entity and reason. new: those that were not before."""
 
     entity: str
     where: str
@@ -77,7 +77,7 @@ class RunOutcome:
 
     @property
     def did_something(self) -> bool:
-        """Whether there is anything to report: an import always has, another job when it had work."""
+        """Whether there is anything to report. An import always has, another job after work."""
         if self.steps:
             return True
         if self.exported is not None:
@@ -97,7 +97,7 @@ class Failing:
 def run_letter(
     run: RunOutcome, notice: Notice, settings: NotificationSettings, failing: Failing | None = None
 ) -> Letter:
-    """The mail about a run. failing: the failures before it, for `still failing` and `recovered`."""
+    """The mail about a run. failing: the failures before it, where there were any."""
     words = Words.of(settings)
     form = notice.replace(" ", "_")
     address = settings.link(run.run_id)
@@ -168,7 +168,9 @@ def _failures(run: RunOutcome, words: Words, settings: NotificationSettings) -> 
 def names_in_short(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_NAMES_IN_A_LINE])
     hidden = len(names) - _NAMES_IN_A_LINE
-    return f"{shown} +{hidden}" if hidden > 0 else shown
+    if hidden > 0:
+        return f"{shown} +{hidden}"
+    return shown
 
 
 # Step -> the figures that are shown, and the name of their column.

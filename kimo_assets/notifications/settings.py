@@ -53,7 +53,9 @@ class NotificationSettings:
 
     def link(self, run_id: str | None) -> str | None:
         """The run's page. None: the address of the UI is not known."""
-        return f"{self.base_url}/runs/{run_id}" if self.base_url and run_id else None
+        if self.base_url and run_id:
+            return f"{self.base_url}/runs/{run_id}"
+        return None
 
 
 def notification_settings(connection: Connection, config: KimoConfig) -> NotificationSettings:
@@ -106,7 +108,7 @@ def _recipients(
 
 
 def _sender(text: str | None, smtp: SmtpConfig | None, problems: list[str]) -> str:
-    """The sender's address. Without one it is the user at the mail server, or an invented address."""
+    """The sender's address. Without one it is the user at the mail server, or one of ours."""
     if text:
         if address := as_address(text):
             return address
@@ -119,7 +121,7 @@ def _sender(text: str | None, smtp: SmtpConfig | None, problems: list[str]) -> s
 
 
 class _Console:
-    """The console's values, by folded key. problems: what is wrong with the values that were read."""
+    """The console's values, by folded key. problems: what is wrong with the values read so far."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values

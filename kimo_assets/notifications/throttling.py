@@ -45,7 +45,9 @@ def decide(
         after, notice = _after_success(before, failing, mails_success, now)
     else:
         after, notice = _after_failure(failing, now, again_after)
-    return (replace(after, last_mail_at=now) if notice else after), notice
+    if notice:
+        after = replace(after, last_mail_at=now)
+    return after, notice
 
 
 def _after_success(

@@ -41,7 +41,9 @@ class Words:
     def count(self, value: float) -> str:
         """1,234 or 1.234."""
         text = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
-        return text.translate(_ITALIAN_SEPARATORS) if self.language == "it" else text
+        if self.language == "it":
+            return text.translate(_ITALIAN_SEPARATORS)
+        return text
 
     def moment(self, value: datetime | None) -> str:
         if value is None:
@@ -57,4 +59,6 @@ class Words:
         hours, minutes = divmod(minutes, 60)
         if hours:
             return f"{hours} h {minutes:02} min"
-        return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+        if minutes:
+            return f"{minutes} min {rest:02} s"
+        return f"{rest} s"

@@ -413,6 +413,7 @@ _ASSETS = {
     "defs.no_customers": Sentence(en="no customers", it="nessun cliente"),
     "defs.positions": Sentence(en="where the customers are", it="dove si trovano i clienti"),
     "defs.contact_sheet": Sentence(en="contact sheet", it="provino delle immagini"),
+    "defs.no_rows": Sentence(en="no rows", it="nessuna riga"),
     "defs.nothing_to_do": Sentence(en="nothing to do", it="niente da fare"),
 }
 

@@ -1,9 +1,9 @@
-"""Who may ask, how often and how: before anything is looked at. And the line of the access log,
-which never holds a token.
+"""Which requests are answered: by method, address, rate and token, before anything else is done.
+And the line of the access log, which never holds a token.
 
-Cookies are not looked at: a browser adds the token to no request by itself, so somebody else's page
-(CSRF) has none to send. A URL that holds the token could be fetched ahead by a browser that
-remembers it: it says so, and is refused.
+Cookies are ignored. A browser adds the token to no request by itself, so a foreign page cannot
+forge a request (CSRF). A browser that remembers a URL with the token may fetch it ahead. It says so
+in a header, and is refused.
 """
 
 import hmac
@@ -18,12 +18,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from kimo_assets.texts import say
 from kimo_assets.webapi.rates import Rates
 
 HEALTH = "/health"
+_TABLES_CHARS = 200
 TOKEN_PARAMETER = "token"  # noqa: S105 (a parameter's name)
 _LOG = logging.getLogger("kimo_assets.webapi")
-_AHEAD = ("sec-purpose", "purpose", "x-moz", "x-purpose")
+_PREFETCH_HEADERS = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -32,7 +34,7 @@ _HEADERS = {
 
 
 class Answer(Response):
-    """A JSON document. Its `message` is what the access log has to say of the request."""
+    """A JSON document. Its message, or else its error, also goes to the access log."""
 
     media_type = "application/json"
 
@@ -42,7 +44,8 @@ class Answer(Response):
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.said = str(document.get("message") or document.get("error") or "")
+        message = document.get("message") or document.get("error") or ""
+        self.log_message = str(message)
         super().__init__(
             orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
             status,
@@ -57,121 +60,99 @@ def refused(
 
 
 @dataclass(frozen=True)
-class Door:
-    """token None: the environment holds none, so nobody gets in."""
+class AccessRules:
+    """token: None where the environment holds none, so that every request is refused."""
 
     token: str | None
     variable: str
     rates: Rates
 
     def refusal(self, request: Request) -> Answer | None:
-        """Why the request goes no further; None when it may."""
+        """Why the request goes no further. None: it may."""
         if request.method != "GET":
-            return refused(
-                405,
-                "MethodNotAllowed",
-                "Only GET is answered here, as by the vendor.",
-                {"Allow": "GET"},
-            )
+            allowed = {"Allow": "GET"}
+            return refused(405, "MethodNotAllowed", say("webapi.method"), allowed)
         if _is_health(request):
             return None
-        if wait_s := math.ceil(self.rates.wait_s(request.client.host if request.client else "")):
-            return refused(
-                429,
-                "TooManyRequests",
-                "Too many requests from this address (api.per_minute of kimo.yaml). Ask again in"
-                f" {wait_s} s.",
-                {"Retry-After": str(wait_s)},
-            )
-        if any(
-            "prefetch" in request.headers.get(name, "")
-            or "preview" in request.headers.get(name, "")
-            for name in _AHEAD
-        ):
-            return refused(
-                403,
-                "Prefetch",
-                "A browser fetches this address ahead, unasked: nothing was started.",
-            )
+        address = request.client.host if request.client else ""
+        if seconds := math.ceil(self.rates.wait_s(address)):
+            retry = {"Retry-After": str(seconds)}
+            message = say("webapi.too_many", seconds=seconds)
+            return refused(429, "TooManyRequests", message, retry)
+        if _is_prefetch(request):
+            return refused(403, "Prefetch", say("webapi.prefetch"))
         return self._without_token(request)
 
     def _without_token(self, request: Request) -> Answer | None:
+        """The refusal of a request whose token is missing or wrong. None: it is right."""
         if self.token is None:
-            return refused(
-                403,
-                "NoToken",
-                f"Everything is refused: the environment variable {self.variable}"
-                " (api.token_variable of kimo.yaml), which holds the token, is not set. Set it"
-                " where kimo serve or kimo dev starts.",
-            )
+            return refused(403, "NoToken", say("webapi.no_token", variable=self.variable))
         given = _given_token(request)
+        # Compared in constant time, so that the time of an answer tells nothing about the token.
         if given is not None and hmac.compare_digest(given.encode(), self.token.encode()):
             return None
-        why = "This token is not the right one." if given else "A token is needed."
-        return refused(
-            401,
-            "Unauthorized",
-            f"{why} Send the header `Authorization: Bearer TOKEN`, or ?token=TOKEN.",
-            {"WWW-Authenticate": 'Bearer realm="kimo_assets"'},
-        )
+        message = say("webapi.wrong_token" if given else "webapi.token_needed")
+        challenge = {"WWW-Authenticate": 'Bearer realm="kimo_assets"'}
+        return refused(401, "Unauthorized", message, challenge)
+
+
+def _is_prefetch(request: Request) -> bool:
+    """Browsers say in one of these headers that nobody has clicked yet."""
+    values = [request.headers.get(name, "") for name in _PREFETCH_HEADERS]
+    return any("prefetch" in value or "preview" in value for value in values)
 
 
 def _given_token(request: Request) -> str | None:
-    """The header's; else, for scripts that can only call a URL, the query's."""
+    """The header's token, or the query's: some scripts can only call a URL."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.casefold() == "bearer":
         return value.strip()
-    return next(
-        (
-            value
-            for name, value in request.query_params.items()
-            if name.casefold() == TOKEN_PARAMETER
-        ),
-        None,
-    )
+    return _parameter(request, TOKEN_PARAMETER)
+
+
+def _parameter(request: Request, name: str) -> str | None:
+    """The first value of a query parameter, whose name may be in any case."""
+    items = request.query_params.items()
+    return next((value for key, value in items if key.casefold() == name), None)
 
 
 def _is_health(request: Request) -> bool:
-    """By the path that is routed: a URL that Starlette puts together follows the Host header, which
-    anybody writes.
-    """
+    """By the routed path: request.url is built with the Host header, which may be forged."""
     return bool(request.scope["path"] == HEALTH)
 
 
-def with_door(app: ASGIApp, door: Door) -> ASGIApp:
-    """The app behind its door: a line in the log for each request, and an answer also to what is
-    refused before.
-    """
+def with_access_rules(app: ASGIApp, rules: AccessRules) -> ASGIApp:
+    """The app behind the rules. Each request gets a line in the log."""
 
-    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
         request = Request(scope)
-        if (refusal := door.refusal(request)) is None:
+        refusal = rules.refusal(request)
+        if refusal is None:
             await app(scope, receive, _logged(request, send))
         else:
-            _log(request, refusal.status_code, refusal.said)
+            _log(request, refusal.status_code, refusal.log_message)
             await refusal(scope, receive, send)
 
-    return behind
+    return guarded
 
 
 def _logged(request: Request, send: Send) -> Callable[[Any], Awaitable[None]]:
     async def sending(message: Any) -> None:
         if message["type"] == "http.response.start" and not _is_health(request):
-            _log(request, message["status"], getattr(request.state, "said", ""))
+            _log(request, message["status"], getattr(request.state, "log_message", ""))
         await send(message)
 
     return sending
 
 
-def _log(request: Request, status: int, said: str) -> None:
-    """Of the query only what names entities: whatever else is there may be a secret."""
-    path = request.scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "replace")
-    tables = next(
-        (value for name, value in request.query_params.items() if name.casefold() == "tables"), None
-    )
-    asked = path if tables is None else f"{path} tables={tables[:200]!r}"
+def _log(request: Request, status: int, message: str) -> None:
+    """Of the query only the entities' names are logged: any other parameter may be a secret."""
+    target = request.scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "replace")
+    tables = _parameter(request, "tables")
+    if tables is not None:
+        target = f"{target} tables={tables[:_TABLES_CHARS]!r}"
     client = request.client.host if request.client else "?"
-    _LOG.info("%s %s %s -> %s %s", client, request.method, asked, status, said)
+    _LOG.info("%s %s %s -> %s %s", client, request.method, target, status, message)

@@ -1,4 +1,4 @@
-"""The ASGI app: the ten endpoints, their state, and whether it is alive."""
+"""The ASGI app: the ten endpoints, the status, and the health check."""
 
 import asyncio
 import dataclasses
@@ -20,7 +20,15 @@ from kimo_assets.database.locks import abandoned
 from kimo_assets.database.server import Database
 from kimo_assets.diagnostics.status import Status, has_database, nothing_yet, read_status
 from kimo_assets.errors import KimoError, UnknownEntityError, WebserverError, in_one_line, nearest
-from kimo_assets.webapi.access import HEALTH, TOKEN_PARAMETER, Answer, Door, refused, with_door
+from kimo_assets.texts import say
+from kimo_assets.webapi.access import (
+    HEALTH,
+    TOKEN_PARAMETER,
+    AccessRules,
+    Answer,
+    refused,
+    with_access_rules,
+)
 from kimo_assets.webapi.endpoints import (
     ENDPOINTS,
     PREFIX,
@@ -30,7 +38,7 @@ from kimo_assets.webapi.endpoints import (
     nearest_endpoints,
 )
 from kimo_assets.webapi.rates import Rates
-from kimo_assets.webapi.webserver import GoingOn, Webserver
+from kimo_assets.webapi.webserver import ActiveRun, Webserver
 
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no", "")
 
@@ -46,8 +54,9 @@ def build_app(
     token: str | None,
     graphql_url: str | None = None,
 ) -> ASGIApp:
-    """The web API of one company. open_database: called when a request needs it. token None or
-    empty: all is refused.
+    """The web API of one company.
+
+    open_database: called when a request needs it. token: None or empty refuses every request.
     """
     webserver = Webserver(
         graphql_url or config.api.graphql_url, code_location=config.api.code_location
@@ -57,13 +66,14 @@ def build_app(
         routes=[Route(HEALTH, api.health), Route("/{path:path}", api.answer)],
         exception_handlers={HTTPException: _not_found, Exception: _broken},
     )
-    door = Door(token or None, config.api.token_variable, Rates(config.api.per_minute))
-    return with_door(app, door)
+    rates = Rates(config.api.per_minute)
+    return with_access_rules(app, AccessRules(token or None, config.api.token_variable, rates))
 
 
 class WebApi:
-    """What the endpoints do. One launch at a time, so that of two requests at the same moment one
-    is discarded.
+    """What the endpoints do.
+
+    Only one launch goes on at a time, so that one of two simultaneous requests is discarded.
     """
 
     def __init__(
@@ -79,48 +89,58 @@ class WebApi:
 
     async def answer(self, request: Request) -> Answer:
         answer = await self._answer(request)
-        request.state.said = answer.said
+        request.state.log_message = answer.log_message
         return answer
 
     async def _answer(self, request: Request) -> Answer:
+        """The status, or a launch, or the reason why nothing was started."""
         name = _endpoint_name(request.scope["path"])
         if name is not None and name.casefold() == STATUS.casefold():
             return await run_in_threadpool(self._status)
         endpoint = None if name is None else endpoint_of(name)
         if endpoint is None:
-            return _no_such(name)
+            return _not_an_endpoint(name)
         try:
-            asked = _parameters(request, endpoint)
+            parameters = _parameters(request, endpoint)
             async with self._launching:
-                return await run_in_threadpool(self._launch, endpoint, asked)
+                return await run_in_threadpool(self._launch, endpoint, parameters)
         except (BadRequestError, UnknownEntityError) as error:
             return refused(400, "BadRequest", str(error))
         except WebserverError as error:
-            return refused(503, "WebserverDown", f"{error}. Nothing was started.")
+            return refused(503, "WebserverDown", say("webapi.nothing_started", error=error))
 
-    def _launch(self, endpoint: Endpoint, asked: "Asked") -> Answer:
-        mapped = (
-            self._webserver.partitions(menu.FULL_IMPORT.job)
-            if endpoint.is_partitioned or asked.tables
-            else []
-        )
-        tables = _mapped_names(asked.tables, mapped)
-        if in_the_way := self._in_the_way(endpoint):
-            return self._discarded(endpoint, in_the_way[0])
+    def _launch(self, endpoint: Endpoint, parameters: "Parameters") -> Answer:
+        """Queues a run, or discards the request because of another run."""
+        mapped: list[str] = []
+        if endpoint.is_partitioned or parameters.tables:
+            mapped = self._webserver.partitions(menu.FULL_IMPORT.job)
+        tables = _mapped_names(parameters.tables, mapped)
+        if others := self._conflicting_runs(endpoint):
+            return self._discarded(endpoint, others[0])
         run_id = self._webserver.launch(
             endpoint.job,
-            endpoint.run_config(tables, only_listed=asked.only_listed),
+            endpoint.run_config(tables, only_listed=parameters.only_listed),
             partitions=mapped if endpoint.is_partitioned else (),
         )
-        named = f" of {', '.join(tables)}" if tables else ""
+        return self._queued(endpoint, tables, run_id)
+
+    def _queued(self, endpoint: Endpoint, tables: Sequence[str], run_id: str) -> Answer:
+        """The answer to a request that was accepted."""
         link = self._link(run_id)
+        message = say("webapi.queued", title=endpoint.title, run_id=run_id, link=link)
+        if tables:
+            names = ", ".join(tables)
+            message = say(
+                "webapi.queued_entities",
+                title=endpoint.title,
+                names=names,
+                run_id=run_id,
+                link=link,
+            )
         return Answer(
             {
                 "accepted": True,
-                "message": (
-                    f"'{endpoint.title}'{named} was put into the queue as run {run_id}; follow it"
-                    f" at {link}"
-                ),
+                "message": message,
                 "endpoint": endpoint.name,
                 "job": endpoint.job,
                 "run_id": run_id,
@@ -128,25 +148,25 @@ class WebApi:
             }
         )
 
-    def _in_the_way(self, endpoint: Endpoint) -> list[GoingOn]:
-        """Runs that discard a request for the endpoint."""
-        minded = {endpoint.work} if self._config.api.side_jobs_apart else set(Work)
-        return [run for run in self._running() if WORK_OF_JOB.get(run.job) in minded]
+    def _conflicting_runs(self, endpoint: Endpoint) -> list[ActiveRun]:
+        """The runs because of which a request for the endpoint is discarded."""
+        kinds = {endpoint.work} if self._config.api.side_jobs_apart else set(Work)
+        return [run for run in self._running() if WORK_OF_JOB.get(run.job) in kinds]
 
-    def _discarded(self, endpoint: Endpoint, run: GoingOn) -> Answer:
-        does = "waits in the queue" if run.is_queued else "is going on"
-        return refused(
-            409,
-            "Discarded",
-            f"Discarded: '{title_of(run.job)}' (run {run.run_id}) {does} since"
-            f" {run.since:%Y-%m-%d %H:%M:%S} UTC. '{endpoint.title}' was not started and does not"
-            " wait; ask again when that one has ended.",
-            because_of=self._as_json(run),
+    def _discarded(self, endpoint: Endpoint, run: ActiveRun) -> Answer:
+        state = "waiting" if run.is_queued else "running"
+        message = say(
+            f"webapi.discarded.{state}",
+            title=endpoint.title,
+            other=title_of(run.job),
+            run_id=run.run_id,
+            since=f"{run.since:%Y-%m-%d %H:%M:%S}",
         )
+        return refused(409, "Discarded", message, because_of=self._as_json(run))
 
-    def _running(self) -> list[GoingOn]:
-        """Without those that were killed: Dagster calls them started until somebody tells it."""
-        runs = self._webserver.going_on()
+    def _running(self) -> list[ActiveRun]:
+        """Without killed runs: Dagster calls them started until they are marked as failed."""
+        runs = self._webserver.active_runs()
         started = [run.run_id for run in runs if not run.is_queued]
         if not started or not has_database(self._config):
             return runs
@@ -157,20 +177,23 @@ class WebApi:
         return [run for run in runs if run.run_id not in dead]
 
     def _status(self) -> Answer:
+        """What runs, and how fresh the data are. It answers without the webserver, too."""
+        running: list[dict[str, Any]] = []
+        webserver = "answers"
         try:
-            running, webserver = [self._as_json(run) for run in self._running()], "answers"
+            running = [self._as_json(run) for run in self._running()]
         except WebserverError as error:
-            running, webserver = [], str(error)
+            webserver = str(error)
         try:
-            found = self._read_status()
+            status = self._read_status()
         except (KimoError, PostgresError) as error:
-            return refused(
-                503, "DatabaseDown", f"Kimo's PostgreSQL cannot be asked: {in_one_line(error)}"
-            )
-        what = ", ".join(f"'{run['title']}' ({run['status']})" for run in running) or "nothing"
-        message = f"Running or waiting: {what}." if webserver == "answers" else webserver
+            message = say("webapi.database_down", error=in_one_line(error))
+            return refused(503, "DatabaseDown", message)
+        message = webserver
+        if webserver == "answers":
+            message = _running_message(running)
         return Answer(
-            {"message": message, "webserver": webserver, "running": running, **found.as_json()}
+            {"message": message, "webserver": webserver, "running": running, **status.as_json()}
         )
 
     def _read_status(self) -> Status:
@@ -179,7 +202,7 @@ class WebApi:
         with self._open_database().connect() as connection:
             return read_status(connection, self._config)
 
-    def _as_json(self, run: GoingOn) -> dict[str, Any]:
+    def _as_json(self, run: ActiveRun) -> dict[str, Any]:
         return {
             "run_id": run.run_id,
             "job": run.job,
@@ -196,46 +219,49 @@ class WebApi:
         return f"{ui.rstrip('/')}/runs/{run_id}"
 
 
+def _running_message(running: Sequence[dict[str, Any]]) -> str:
+    names = ", ".join(f"'{run['title']}' ({run['status']})" for run in running)
+    return say("webapi.running", names=names) if names else say("webapi.nothing_running")
+
+
 @dataclasses.dataclass(frozen=True)
-class Asked:
-    """What the parameters of a request say."""
+class Parameters:
+    """The parameters of a request: the vendor's mask."""
 
     tables: tuple[str, ...] = ()
     only_listed: bool = False
 
 
-def _parameters(request: Request, endpoint: Endpoint) -> Asked:
-    """Raises: BadRequestError for a parameter that is none, or says nothing."""
+def _parameters(request: Request, endpoint: Endpoint) -> Parameters:
+    """Raises: BadRequestError for an unknown parameter, a wrong value, or no entities."""
     given = {
         name.casefold(): value
         for name, value in request.query_params.items()
         if name.casefold() != TOKEN_PARAMETER
     }
-    known = {name.casefold() for name in endpoint.parameters}
-    if unknown := [name for name in given if name not in known]:
-        those = (
-            f"Known here: {', '.join(endpoint.parameters)}."
-            if known
-            else f"{endpoint.name} takes none."
-        )
-        hint = " ImportFromErp?tables=A,B imports named entities." if unknown[0] == "tables" else ""
-        raise BadRequestError(
-            f"There is no parameter '{unknown[0]}'. {those}{hint} Nothing was started."
-        )
-    tables = tuple(name.strip() for name in given.get("tables", "").split(",") if name.strip())
+    allowed = {name.casefold() for name in endpoint.parameters}
+    for name in given:
+        if name not in allowed:
+            raise BadRequestError(_unknown_parameter(name, endpoint))
+    names = [name.strip() for name in given.get("tables", "").split(",")]
+    tables = tuple(name for name in names if name)
     if endpoint.has_mask and not tables:
-        raise BadRequestError(
-            "Say which entities: ImportFromErp?tables=Item,PriceList. FullImportFromErp imports"
-            " all. Nothing was started."
-        )
-    return Asked(tables, _yes_or_no("onlyListed", given.get("onlylisted", "")))
+        raise BadRequestError(say("webapi.no_entities"))
+    return Parameters(tables, _boolean("onlyListed", given.get("onlylisted", "")))
 
 
-def _yes_or_no(name: str, value: str) -> bool:
+def _unknown_parameter(name: str, endpoint: Endpoint) -> str:
+    if endpoint.parameters:
+        allowed = ", ".join(endpoint.parameters)
+        return say("webapi.unknown_parameter", name=name, known=allowed)
+    if name == "tables":
+        return say("webapi.tables_elsewhere", endpoint=endpoint.name)
+    return say("webapi.no_parameters", name=name, endpoint=endpoint.name)
+
+
+def _boolean(name: str, value: str) -> bool:
     if value.casefold() not in (*_YES, *_NO):
-        raise BadRequestError(
-            f"{name}: expected true or false, got '{value}'. Nothing was started."
-        )
+        raise BadRequestError(say("webapi.no_boolean", name=name, value=value))
     return value.casefold() in _YES
 
 
@@ -244,31 +270,35 @@ def _mapped_names(names: Sequence[str], mapped: Sequence[str]) -> list[str]:
     by_fold = {name.casefold(): name for name in mapped}
     for name in names:
         if name.casefold() not in by_fold:
-            raise UnknownEntityError(name, mapped, where="this mapping (kimo.yaml, entities)")
+            raise UnknownEntityError(name, mapped, where=say("webapi.mapping"))
     return list(dict.fromkeys(by_fold[name.casefold()] for name in names))
 
 
 def _endpoint_name(path: str) -> str | None:
-    """What stands after the prefix, in any case; None elsewhere."""
+    """The path after the prefix, whose case does not matter. None: the path is another."""
     path = path.rstrip("/")
     start, _, name = path.rpartition("/")
-    return name if start.casefold() == PREFIX.casefold() else None
+    if start.casefold() == PREFIX.casefold():
+        return name
+    return None
 
 
-def _no_such(name: str | None) -> Answer:
-    close = [] if name is None else [*nearest(name, [STATUS]), *nearest_endpoints(name)]
-    hint = (
-        f"Did you mean {' or '.join(close)}?"
-        if close
-        else f"There are: {', '.join([*ENDPOINTS, STATUS])}."
-    )
-    return refused(404, "NotFound", f"There is no such endpoint under {PREFIX}. {hint}")
+def _not_an_endpoint(name: str | None) -> Answer:
+    """Suggests the nearest endpoints, or lists all."""
+    similar = [] if name is None else [*nearest(name, [STATUS]), *nearest_endpoints(name)]
+    if similar:
+        names = say("webapi.or").join(similar)
+        message = say("webapi.similar_endpoint", prefix=PREFIX, names=names)
+    else:
+        names = ", ".join([*ENDPOINTS, STATUS])
+        message = say("webapi.no_endpoint", prefix=PREFIX, names=names)
+    return refused(404, "NotFound", message)
 
 
 async def _not_found(request: Request, error: Exception) -> Answer:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return refused(status, "NotFound", f"There is nothing here. The endpoints are under {PREFIX}.")
+    return refused(status, "NotFound", say("webapi.nothing_here", prefix=PREFIX))
 
 
 async def _broken(request: Request, error: Exception) -> Answer:
-    return refused(500, "Broken", "This request broke something; the log of kimo serve says what.")
+    return refused(500, "Broken", say("webapi.broken"))

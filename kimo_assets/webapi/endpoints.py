@@ -1,6 +1,4 @@
-"""The vendor's ten endpoints (fact sheet, section 3), and the job of the menu entry that each
-starts.
-"""
+"""The vendor's ten endpoints (fact sheet, section 3): each starts the job of a menu entry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +44,9 @@ class Endpoint:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return ("tables", "onlyListed") if self.has_mask else ()
+        if self.has_mask:
+            return ("tables", "onlyListed")
+        return ()
 
     def run_config(self, tables: Sequence[str], *, only_listed: bool) -> dict[str, Any]:
         if not self.has_mask:
@@ -65,7 +65,7 @@ _BY_FOLD = {name.casefold(): endpoint for name, endpoint in ENDPOINTS.items()}
 
 
 def endpoint_of(name: str) -> Endpoint | None:
-    """Upper or lower case does not matter, as it does not to IIS."""
+    """Upper or lower case does not matter, as in the vendor's IIS."""
     return _BY_FOLD.get(name.casefold())
 
 

@@ -1,4 +1,4 @@
-"""How often one address may ask: a token bucket for each, refilled steadily."""
+"""How often one address may send requests: a token bucket for each, refilled steadily."""
 
 import time
 from collections import OrderedDict
@@ -8,8 +8,9 @@ _ADDRESSES = 10_000
 
 
 class Rates:
-    """per_minute requests of an address, also all at once. Of very many addresses, the longest
-    silent is forgotten.
+    """per_minute: requests of an address, which may also come all at once.
+
+    Where there are very many addresses, the one without a request for longest is forgotten.
     """
 
     def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,4 +28,6 @@ class Rates:
         self._buckets[address] = (left - 1 if passes else left, now)
         if len(self._buckets) > _ADDRESSES:
             self._buckets.popitem(last=False)
-        return 0.0 if passes else (1 - left) / self._per_second
+        if passes:
+            return 0.0
+        return (1 - left) / self._per_second

@@ -1,6 +1,4 @@
-"""Dagster's webserver, asked by GraphQL over HTTP: what runs, what may be launched, and the launch
-itself.
-"""
+"""Dagster's webserver over GraphQL: which runs are active, which jobs exist, and launches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +9,11 @@ import requests
 
 from kimo_assets.catalog import menu
 from kimo_assets.errors import WebserverError
+from kimo_assets.texts import say
 
 _TIMEOUT_S = 20
-# Of a code location that is not named otherwise.
+_COMPLAINT_CHARS = 500
+# Dagster's name for the repository of a code location.
 _REPOSITORY = "__repository__"
 _RANGE_START, _RANGE_END = (
     "dagster/asset_partition_range_start",
@@ -33,20 +33,22 @@ query GoingOn($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 200) {
 _PARTITIONS = """
 query Partitions($params: PipelineSelector!) { pipelineOrError(params: $params) {
     ... on Pipeline { partitionKeysOrError { ... on PartitionKeys { partitionKeys } } }
-    ... on PipelineNotFoundError { message } ... on InvalidSubsetError { message } ... on PythonError { message } } }
+    ... on PipelineNotFoundError { message } ... on InvalidSubsetError { message }
+    ... on PythonError { message } } }
 """
 _LAUNCH = """
 mutation Launch($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
     ... on LaunchRunSuccess { run { runId } }
     ... on RunConfigValidationInvalid { errors { message } }
-    ... on PipelineNotFoundError { message } ... on InvalidSubsetError { message } ... on ConflictingExecutionParamsError { message }
-    ... on PresetNotFoundError { message } ... on RunConflict { message } ... on UnauthorizedError { message }
+    ... on PipelineNotFoundError { message } ... on InvalidSubsetError { message }
+    ... on ConflictingExecutionParamsError { message } ... on PresetNotFoundError { message }
+    ... on RunConflict { message } ... on UnauthorizedError { message }
     ... on PythonError { message } } }
-"""  # noqa: E501
+"""
 
 
 @dataclass(frozen=True)
-class GoingOn:
+class ActiveRun:
     """A run that waits in the queue, or runs."""
 
     run_id: str
@@ -60,140 +62,122 @@ class GoingOn:
 
 
 class Webserver:
-    """code_location: which one of the webserver's is this company's; None: the only one that has
-    the menu's jobs.
+    """A client of one company's code location.
 
-    Every method raises WebserverError, with a sentence, when the webserver does not answer, or not
-    as it should.
+    code_location: its name. None: the only one that has the menu's jobs.
+    Every method raises WebserverError where the webserver does not answer as it should.
     """
 
     def __init__(self, graphql_url: str, *, code_location: str | None = None) -> None:
         self.graphql_url = graphql_url
-        self._wanted = code_location
+        self._location = code_location
 
-    def going_on(self) -> list[GoingOn]:
-        """This company's runs that wait or run, the oldest first, whoever launched them."""
+    def active_runs(self) -> list[ActiveRun]:
+        """This company's runs that wait or run, the oldest first."""
         statuses = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
         selector = self._selector()
         label = f"{selector['repositoryName']}@{selector['repositoryLocationName']}"
-        of_us = {"statuses": statuses, "tags": [{"key": ".dagster/repository", "value": label}]}
-        found = self._ask(_GOING_ON, {"filter": of_us})["runsOrError"]
+        own_runs = {"statuses": statuses, "tags": [{"key": ".dagster/repository", "value": label}]}
+        answer = self._ask(_GOING_ON, {"filter": own_runs})["runsOrError"]
         runs = [
-            GoingOn(
+            ActiveRun(
                 run["runId"],
                 run["jobName"],
                 run["status"],
                 datetime.fromtimestamp(run["creationTime"], UTC),
             )
-            for run in _part(found, "results")
+            for run in _part(answer, "results")
         ]
         return sorted(runs, key=lambda run: run.since)
 
     def partitions(self, job: str) -> list[str]:
-        """The entities that an asset job is about, in their order."""
-        answer = self._ask(_PARTITIONS, {"params": {**self._selector(), "pipelineName": job}})[
-            "pipelineOrError"
-        ]
+        """The entities of an asset job, in their order."""
+        params = {**self._selector(), "pipelineName": job}
+        answer = self._ask(_PARTITIONS, {"params": params})["pipelineOrError"]
         keys: list[str] = _part(_part(answer, "partitionKeysOrError"), "partitionKeys")
         return keys
 
     def launch(
         self, job: str, run_config: Mapping[str, Any], *, partitions: Sequence[str] = ()
     ) -> str:
-        """Puts a run of the job into the queue; its id. partitions: the run is about all from the
-        first to the last.
+        """Puts a run of the job into the queue, and returns its id.
+
+        partitions: the run is about all from the first to the last.
         """
-        tags = (
-            []
-            if not partitions
-            else [
-                {"key": _RANGE_START, "value": partitions[0]},
-                {"key": _RANGE_END, "value": partitions[-1]},
-            ]
-        )
+        tags = {"kimo/launched_by": "web API"}
+        if partitions:
+            tags |= {_RANGE_START: partitions[0], _RANGE_END: partitions[-1]}
         params = {
             "selector": {**self._selector(), "jobName": job},
             "runConfigData": dict(run_config),
-            "executionMetadata": {"tags": [*tags, {"key": "kimo/launched_by", "value": "web API"}]},
+            "executionMetadata": {
+                "tags": [{"key": key, "value": value} for key, value in tags.items()]
+            },
         }
-        run_id: str = _part(
-            _part(self._ask(_LAUNCH, {"params": params})["launchRun"], "run"), "runId"
-        )
+        answer = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        run_id: str = _part(_part(answer, "run"), "runId")
         return run_id
 
     def _selector(self) -> dict[str, str]:
-        if self._wanted:
-            return {"repositoryLocationName": self._wanted, "repositoryName": _REPOSITORY}
+        """The code location, as GraphQL names one. It is looked up where kimo.yaml names none."""
+        if self._location:
+            return {"repositoryLocationName": self._location, "repositoryName": _REPOSITORY}
         nodes = _part(self._ask(_LOCATIONS, {})["repositoriesOrError"], "nodes")
-        ours = [
-            node
-            for node in nodes
-            if any(job["name"] == menu.FULL_IMPORT.job for job in node["jobs"])
-        ]
-        if len(ours) == 1:
-            return {
-                "repositoryLocationName": ours[0]["location"]["name"],
-                "repositoryName": ours[0]["name"],
-            }
+        ours = [node for node in nodes if _has_job(node, menu.FULL_IMPORT.job)]
         if not ours:
-            raise WebserverError(
-                f"the webserver at {self._place} has loaded no code location of kimo_assets with"
-                " mapped entities; look at its page Deployment"
-            )
-        names = ", ".join(sorted(node["location"]["name"] for node in ours))
-        raise WebserverError(
-            f"several companies are loaded ({names}): say in kimo.yaml, api.code_location, which is"
-            " meant"
-        )
+            raise WebserverError(say("webapi.webserver.not_loaded", address=self._address))
+        if len(ours) > 1:
+            names = ", ".join(sorted(node["location"]["name"] for node in ours))
+            raise WebserverError(say("webapi.webserver.several", names=names))
+        location, repository = ours[0]["location"]["name"], ours[0]["name"]
+        return {"repositoryLocationName": location, "repositoryName": repository}
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The data of the answer to a query."""
+        request = {"query": query, "variables": dict(variables)}
+        address = self._address
         try:
             with requests.Session() as session:
-                session.trust_env = False  # a proxy of the environment's is for addresses outside
-                asked = {"query": query, "variables": dict(variables)}
-                document = session.post(self.graphql_url, json=asked, timeout=_TIMEOUT_S).json()
+                # A proxy of the environment is for addresses outside.
+                session.trust_env = False
+                document = session.post(self.graphql_url, json=request, timeout=_TIMEOUT_S).json()
         except requests.JSONDecodeError:
-            raise WebserverError(
-                f"{self._place} (api.graphql_url of kimo.yaml) is no GraphQL of Dagster's"
-            ) from None
-        except requests.RequestException as error:
-            kind = (
-                "takes too long to answer"
-                if isinstance(error, requests.Timeout)
-                else "does not answer"
-            )
-            raise WebserverError(
-                f"Dagster's webserver at {self._place} {kind}. Start it (kimo dev, or its service),"
-                " then ask again"
-            ) from None
+            raise WebserverError(say("webapi.webserver.no_graphql", address=address)) from None
+        except requests.Timeout:
+            raise WebserverError(say("webapi.webserver.slow", address=address)) from None
+        except requests.RequestException:
+            raise WebserverError(say("webapi.webserver.down", address=address)) from None
         if not isinstance(document, dict) or not document.get("data"):
-            raise WebserverError(
-                f"Dagster's webserver at {self._place} does not understand: {_complaint(document)}"
-            )
+            complaint = _complaint(document)
+            message = say("webapi.webserver.not_understood", address=address, complaint=complaint)
+            raise WebserverError(message)
         data: dict[str, Any] = document["data"]
         return data
 
     @property
-    def _place(self) -> str:
-        """The address without a user and password, should there be one."""
+    def _address(self) -> str:
+        """The address without user and password."""
         scheme, _, rest = self.graphql_url.partition("://")
         return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
+def _has_job(node: dict[str, Any], name: str) -> bool:
+    return any(job["name"] == name for job in node["jobs"])
+
+
 def _part(answer: Any, key: str) -> Any:
-    """What is asked for, of an answer that may be an error instead."""
+    """A part of an answer. Raises: WebserverError where the answer is an error instead."""
     if isinstance(answer, dict) and key in answer:
         return answer[key]
-    raise WebserverError(f"Dagster's webserver refuses: {_complaint(answer)}")
+    raise WebserverError(say("webapi.webserver.refuses", complaint=_complaint(answer)))
 
 
 def _complaint(answer: Any) -> str:
+    """What an answer says about itself, in one line."""
     if not isinstance(answer, dict):
-        return "an answer that is none of GraphQL's"
-    errors = answer.get("errors") or []
-    said = (
-        [answer["message"]]
-        if "message" in answer
-        else [error.get("message", "") for error in errors]
-    )
-    return " ".join("; ".join(said).split())[:500] or "an answer of another form than expected"
+        return say("webapi.webserver.foreign_answer")
+    messages = [error.get("message", "") for error in answer.get("errors") or []]
+    if "message" in answer:
+        messages = [answer["message"]]
+    line = " ".join("; ".join(messages).split())
+    return line[:_COMPLAINT_CHARS] or say("webapi.webserver.other_form")

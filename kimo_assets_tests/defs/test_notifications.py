@@ -225,7 +225,7 @@ def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(told: Told) 
     assert "più di 72 ore: 1" in text
     assert "Geocodifica Account, geocoding: in errore dal " in text
     assert "iPad" in text
-    assert "1 agenti di cui non si conosce nessuna sincronizzazione: AG2" in " ".join(text.split())
+    assert "1 agente di cui non si conosce nessuna sincronizzazione: AG2" in " ".join(text.split())
     morning(company)
     assert "Righe scartate: 2, nuove 0" in text_of(told.server.last()), (
         "new are those since the last report"
@@ -260,5 +260,5 @@ def test_a_company_is_told_in_its_language(told: Told) -> None:
     told.ended("geocode_addresses", FAILURE)
     ((_, mail),) = told.look()
     assert mail["Subject"] == "[Kimo] FAILED: Geocodifica Account"
-    assert "When the cause is mended, run again with:" in " ".join(text_of(mail).split())
+    assert "When the cause is corrected, run it again with:" in " ".join(text_of(mail).split())
     assert "kimo geocode" in text_of(mail)

@@ -1,6 +1,4 @@
-"""The asset agent_payloads: what the agents' data weigh after each step 3, recorded by whoever does
-the step.
-"""
+"""The asset agent_payloads: what the agents' data weigh after each step 3."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -39,7 +37,7 @@ def agent_payloads() -> dg.AssetSpec:
 def record_agent_payloads(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, kimo: KimoRun, report: StepReport
 ) -> None:
-    """One materialization of agent_payloads: of what this load's step 3 has left in the store."""
+    """One materialization of agent_payloads, for the payloads after this load's step 3."""
     run = kimo.open()
     weights = weights_after(run.connection, run.load)
     if not weights:
@@ -61,9 +59,7 @@ _WRITTEN = ("objects_written", "bytes_written")
 def agent_metadata(
     connection: Connection, store: Store, weights: Sequence[PastWeight]
 ) -> MetadataValues:
-    """weights: after one load, heaviest first. Bytes are those of a first sync without the manifest
-    itself.
-    """
+    """weights: after one load, heaviest first. Bytes: of a first sync, without the manifest."""
     agents = [weight for weight in weights if weight.path.startswith(AGENTS)]
     biggest = agents[:_BIGGEST]
     lines = history(connection, [weight.path for weight in biggest], _LOADS_SHOWN)

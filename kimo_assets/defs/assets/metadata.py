@@ -42,14 +42,13 @@ MetadataValues = dict[str, Any]
 def recorded_metadata(
     connection: Connection, config: KimoConfig, report: StepReport
 ) -> dict[str, MetadataValues]:
-    """partition -> what it shows, of the entities that did not fail.
+    """partition -> its metadata, for the entities that did not fail.
 
-    What Kimo makes itself has no partition: its figures stand with the entities it is about, beside
-    theirs.
+    Entities that Kimo derives have no partition. Their figures stand with the entities they follow.
     """
     catalog = load_catalog()
     done = {name: entity for name, entity in report.entities.items() if entity.status != "failed"}
-    found = {
+    values = {
         name: entity_metadata(connection, config, report.step, entity)
         for name, entity in done.items()
         if name not in catalog.derived
@@ -57,17 +56,15 @@ def recorded_metadata(
     for name, entity in done.items():
         if name in catalog.derived:
             beside = {f"{name}: {count}": value for count, value in _counts(entity).items()}
-            for partition in found.keys() & set(catalog[name].follows):
-                found[partition] |= beside
-    return found
+            for partition in values.keys() & set(catalog[name].follows):
+                values[partition] |= beside
+    return values
 
 
 def entity_metadata(
     connection: Connection, config: KimoConfig, step: int, report: EntityReport
 ) -> MetadataValues:
-    """What one partition shows: what happened, how many rows, which refused, a sample, where things
-    are.
-    """
+    """The metadata of one partition: figures, rejected rows, a sample, and where the table is."""
     values: MetadataValues = {"status": report.status, **_counts(report)}
     match step:
         case 1:
@@ -117,21 +114,21 @@ def _row_count(report: EntityReport) -> int:
 
 
 def _sample(connection: Connection, schema: str, entity: str) -> MetadataValues:
+    """Some rows of the table, without archived ones, and the table's name."""
     names = _columns(connection, schema, entity)
-    where = (
-        sql.SQL("WHERE {} IS NULL").format(sql.Identifier(ARCHIVED))
-        if schema == KIMO
-        else sql.SQL("")
+    condition: sql.Composable = sql.SQL("")
+    if schema == KIMO:
+        condition = sql.SQL("WHERE {} IS NULL").format(sql.Identifier(ARCHIVED))
+    query = sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        sql.Identifier(schema, entity),
+        condition,
+        sql.Literal(_SAMPLE_ROWS),
     )
-    rows = connection.execute(
-        sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(
-            sql.SQL(", ").join(map(sql.Identifier, names)),
-            sql.Identifier(schema, entity),
-            where,
-            sql.Literal(_SAMPLE_ROWS),
-        )
-    ).fetchall()
-    table = sample_table(load_catalog()[entity], names, rows) if rows else "no rows"
+    rows = connection.execute(query).fetchall()
+    table = say("defs.no_rows")
+    if rows:
+        table = sample_table(load_catalog()[entity], names, rows)
     return {"sample": dg.MetadataValue.md(table), "table": f'{schema}."{entity}"'}
 
 
@@ -145,20 +142,22 @@ def _columns(connection: Connection, schema: str, entity: str) -> list[str]:
 
 
 def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """The columns that tell the rows apart, as many as fit a page: keys and names, then
-    references.
+    """As many columns as fit a page: keys and names first, then references, then columns whose
+    values differ.
     """
     cells = {
         name: [_cell(row[i], _SAMPLE_CELL_CHARS) for row in rows] for i, name in enumerate(names)
     }
 
     def rank(name: str) -> tuple[bool, bool, bool]:
-        known = name in _NAMING or name in entity.identity
-        return (not known, name not in entity.hard_references, len(set(cells[name])) == 1)
+        identifies = name in _NAMING or name in entity.identity
+        is_constant = len(set(cells[name])) == 1
+        return (not identifies, name not in entity.hard_references, is_constant)
 
     chosen: list[str] = []
     room = _SAMPLE_CHARS
-    for name in sorted((name for name in names if any(cells[name])), key=rank):
+    filled = [name for name in names if any(cells[name])]
+    for name in sorted(filled, key=rank):
         width = max(map(len, (name, *cells[name]))) + 2
         if width <= room:
             chosen.append(name)
@@ -168,7 +167,7 @@ def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[A
 
 
 def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
-    """The refused rows, those that were not refused before first."""
+    """The rejected rows, those that were not rejected before first."""
     samples = rejected_samples(connection, entity, step, most=_REJECTED_ROWS)
     if not samples:
         return {}
@@ -205,19 +204,22 @@ def _origin(mappings: Sequence[EntityMapping], entity: str) -> MetadataValues:
 def _column_schema(
     connection: Connection, config: KimoConfig, step: int, entity: str
 ) -> MetadataValues:
-    """What an entity consists of in this layer: the snapshot, Kimo's whole table, what
-    tablets get.
+    """The columns of an entity in this layer: of the snapshot, of Kimo's table, or of the tablets'
+    data.
     """
+    match step:
+        case 1:
+            names = _columns(connection, INTEGRATOR_SCHEMA, entity)
+        case 2:
+            names = _columns(connection, KIMO, entity)
+        case _:
+            names = _sent(connection, entity)
     fields = load_catalog()[entity].fields
-    names = (
-        _sent(connection, entity)
-        if step == 3
-        else _columns(connection, INTEGRATOR_SCHEMA if step == 1 else KIMO, entity)
-    )
-    columns = [
-        _column(fields[name], config.entities.get(entity, ())) for name in names if name in fields
-    ]
-    return {"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}
+    mappings = config.entities.get(entity, ())
+    columns = [_column(fields[name], mappings) for name in names if name in fields]
+    if not columns:
+        return {}
+    return {"dagster/column_schema": dg.TableSchema(columns=columns)}
 
 
 def _sent(connection: Connection, entity: str) -> list[str]:
@@ -258,10 +260,9 @@ def step_summary(report: StepReport) -> str:
     """A step for the run's log: its totals, then the entities that somebody should look at."""
     totals: dict[str, int] = {}
     for entity in report.entities.values():
-        for name, count in entity.counts().items():
-            totals[name] = totals.get(name, 0) + (
-                sum(count.values()) if isinstance(count, dict) else count
-            )
+        for name, value in entity.counts().items():
+            count = sum(value.values()) if isinstance(value, dict) else value
+            totals[name] = totals.get(name, 0) + count
     unchanged = sum(entity.status == "unchanged" for entity in report.entities.values())
     figures = ", ".join(
         f"{name} {count:,}" for name, count in totals.items() if count and name not in _NOT_ADDED
@@ -279,6 +280,7 @@ def step_summary(report: StepReport) -> str:
 
 
 def _to_look_at(report: EntityReport) -> str:
+    """The lines about one entity. Empty: there is nothing to look at."""
     if report.status == "failed":
         line = say("defs.entity_failed", entity=report.entity, error=report.error)
         return f"  {line}"
@@ -287,7 +289,9 @@ def _to_look_at(report: EntityReport) -> str:
         f"{counts[kind]} {kind}" for kind in ("rejected", "refused", "held") if counts.get(kind)
     ]
     notes += [f"{count} dangling {field}" for field, count in counts.get("dangling", {}).items()]
-    lines = [f"  {report.entity}: {', '.join(notes)}"] if notes else []
+    lines = []
+    if notes:
+        lines.append(f"  {report.entity}: {', '.join(notes)}")
     if isinstance(report, AnswersEntity):
         lines += [f"  {note}" for note in report.notes]
     return "\n".join(lines)
@@ -307,33 +311,32 @@ def summary_metadata(reports: Mapping[int, StepReport]) -> MetadataValues:
 
 
 def _step_table(report: StepReport) -> str:
+    """A row per entity with all figures that are numbers."""
     entities = list(report.entities.values())
     if not entities:
         return say("defs.nothing_to_do")
     counts = [entity.counts() for entity in entities]
-    names = list(
-        dict.fromkeys(
-            name for found in counts for name, value in found.items() if not isinstance(value, dict)
-        )
-    )
+    numbers = [
+        name for figures in counts for name, value in figures.items() if not isinstance(value, dict)
+    ]
+    names = list(dict.fromkeys(numbers))
     rows = [
-        [e.entity, e.status, *(found.get(name) for name in names), round(e.seconds, 2)]
-        for e, found in zip(entities, counts, strict=True)
+        [entity.entity, entity.status, *map(figures.get, names), round(entity.seconds, 2)]
+        for entity, figures in zip(entities, counts, strict=True)
     ]
     return markdown_table(["entity", "status", *names, "seconds"], rows)
 
 
 def picture(title: str, data: bytes, kind: str) -> dg.MarkdownMetadataValue:
-    """What the UI shows of a picture: an image of Markdown whose address is the picture itself.
-    kind: png, svg+xml.
-    """
-    return dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{b64encode(data).decode()})")
+    """An image of Markdown whose address is the picture itself. kind: png, svg+xml."""
+    encoded = b64encode(data).decode()
+    return dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{encoded})")
 
 
 def markdown_table(
     header: Sequence[str], rows: Sequence[Sequence[Any]], *, chars: int = _CELL_CHARS
 ) -> str:
-    """chars: what a cell holds at most; longer ones are cut."""
+    """chars: the length at which a cell is cut."""
     cells = [[_escaped(_cell(value, chars)) for value in row] for row in rows]
     return "\n".join(map(_line, [header, ["---"] * len(header), *cells]))
 
@@ -348,7 +351,9 @@ def _cell(value: Any, chars: int = _CELL_CHARS) -> str:
     if isinstance(value, Decimal):
         value = f"{value.normalize():f}"
     text = " ".join(str(value).split())
-    return text if len(text) <= chars else text[: chars - 1] + "…"
+    if len(text) > chars:
+        return text[: chars - 1] + "…"
+    return text
 
 
 def _escaped(text: str) -> str:

@@ -27,9 +27,7 @@ def settings_asset() -> dg.AssetSpec:
 def record_settings(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, kimo: KimoRun
 ) -> None:
-    """One materialization of the settings: what is in the store after whoever has just prepared
-    them.
-    """
+    """One materialization of the settings, as the store has them after the step."""
     published = published_settings(Store(kimo.config.sync_store))
     if published:
         metadata = _shown(published, kimo.config.sync_store)
@@ -40,12 +38,13 @@ def record_settings(
 
 def _shown(published: dict[str, tuple[int, int]], store: str) -> MetadataValues:
     rows = [[name, count, size] for name, (count, size) in published.items() if count]
+    table = say("defs.no_rows")
+    if rows:
+        table = markdown_table(["table", "rows", "bytes"], rows)
     return {
         "rows": sum(count for count, _ in published.values()),
         "bytes": sum(size for _, size in published.values()),
         "tables": len(rows),
-        "by table": dg.MetadataValue.md(
-            markdown_table(["table", "rows", "bytes"], rows) if rows else "no rows"
-        ),
+        "by table": dg.MetadataValue.md(table),
         "file": dg.MetadataValue.path(f"{store}/{SETTINGS_FILE}"),
     }

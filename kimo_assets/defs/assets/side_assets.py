@@ -20,6 +20,7 @@ def outbox_asset() -> dg.AssetSpec:
 
 
 def task_assets() -> list[dg.AssetSpec]:
+    """The public pictures and the coordinates."""
     return [
         dg.AssetSpec(
             menu.IMPORT_FILES.asset,

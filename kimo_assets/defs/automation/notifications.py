@@ -40,6 +40,8 @@ _SCHEDULE_TAG, _SENSOR_TAG = "dagster/schedule_name", "dagster/sensor_name"
 def build_notify_sensor(
     config: KimoConfig, database: Database | None = None
 ) -> dg.SensorDefinition:
+    """Its cursor is the position in Dagster's log up to which runs' ends were looked at."""
+
     @dg.sensor(
         name=SENSOR,
         minimum_interval_seconds=30,

@@ -66,6 +66,8 @@ def _status(config: KimoConfig, name: str) -> dg.DefaultSensorStatus:
 
 
 def _erp_finished(config: KimoConfig) -> dg.SensorDefinition:
+    """Asks for a full import after each finished export of the ERP's own."""
+
     @dg.sensor(
         job_name=menu.FULL_IMPORT.job,
         minimum_interval_seconds=30,
@@ -84,6 +86,8 @@ def _erp_finished(config: KimoConfig) -> dg.SensorDefinition:
 
 
 def _records_waiting(config: KimoConfig, database: Database | None) -> dg.SensorDefinition:
+    """Asks for an export while records are ready."""
+
     @dg.sensor(
         job_name=menu.EXPORT.job,
         minimum_interval_seconds=60,
@@ -104,6 +108,8 @@ def _records_waiting(config: KimoConfig, database: Database | None) -> dg.Sensor
 
 
 def _new_pictures(config: KimoConfig, database: Database | None) -> dg.SensorDefinition:
+    """Asks for an import of pictures once a changed folder has settled."""
+
     @dg.sensor(
         job_name=menu.IMPORT_FILES.job,
         minimum_interval_seconds=60,
@@ -129,6 +135,8 @@ def _new_pictures(config: KimoConfig, database: Database | None) -> dg.SensorDef
 
 
 def _kimo_yaml_changed(config: KimoConfig) -> dg.SensorDefinition:
+    """Asks for no run. It has the webserver reload a changed kimo.yaml."""
+
     @dg.sensor(
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -145,6 +153,8 @@ def _kimo_yaml_changed(config: KimoConfig) -> dg.SensorDefinition:
 
 
 def _data_are_fresh(config: KimoConfig, database: Database | None) -> dg.SensorDefinition:
+    """Records an evaluation of the check only where its result has changed."""
+
     @dg.sensor(
         minimum_interval_seconds=600,
         default_status=dg.DefaultSensorStatus.RUNNING,
