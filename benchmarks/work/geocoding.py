@@ -12,7 +12,7 @@ from benchmarks.meter import Meter
 from benchmarks.servers import postmaster_of
 from kimo_assets.config import load_config
 from kimo_assets.database.server import open_database
-from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
+from kimo_assets.demo.fake_google import DEMO_KEY, FakeGoogle
 from kimo_assets.geocoding.positions import ACCOUNT_TYPES, WRITTEN
 from kimo_assets.geocoding.run import geocode_addresses
 
@@ -32,7 +32,7 @@ def run(config: str) -> dict[str, Any]:
     in one spelling.
     """
     loaded = load_config(config)
-    with GoogleStandIn() as google, open_database(loaded).connect() as connection:
+    with FakeGoogle() as google, open_database(loaded).connect() as connection:
         section = loaded.geocoding.model_copy(
             update={"base_url": google.url, "daily_budget": _UNLIMITED}
         )

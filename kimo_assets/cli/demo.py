@@ -20,7 +20,7 @@ from kimo_assets.demo import SCALES, DemoCompany, generate_company
 from kimo_assets.demo.company import CONFIG_FILE, ERP_FILE
 from kimo_assets.demo.fake_erp import PickedUp
 from kimo_assets.demo.fake_erp import pick_up as pick_up_at_the_erp
-from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
+from kimo_assets.demo.fake_google import DEMO_KEY, FakeGoogle
 from kimo_assets.demo.fake_image_site import makers_site
 from kimo_assets.demo.orders import MadeOrders, make_orders
 from kimo_assets.pipeline.steps import STEPS, Run
@@ -161,7 +161,7 @@ def _shown(call: Call, report: TaskReport) -> dict[str, Any]:
 def _played_google(call: Call) -> Iterator[None]:
     """The company asks the stand-in, with a key that only this process knows."""
     section = call.config.geocoding
-    with GoogleStandIn(key=DEMO_KEY) as google:
+    with FakeGoogle(key=DEMO_KEY) as google:
         played = section.model_copy(update={"base_url": google.url})
         call.config = call.config.model_copy(update={"geocoding": played})
         before = os.environ.get(section.key_variable)

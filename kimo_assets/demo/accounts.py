@@ -98,6 +98,10 @@ class Accounts:
 
 
 def draw_accounts(scale: Scale, agents: Agents, seed: int) -> Accounts:
+    """Customers, their ship-to sites, prospects and some customers that are no longer active.
+
+    A site shares group, agent, price list and payment with its head, as in a real ERP.
+    """
     draws = draws_for(seed, "ANAGRAFICA_CLIENTI")
     active, inactive = scale.accounts, scale.accounts // 30
     sites, prospects = active * 22 // 100, active * 6 // 100
@@ -145,8 +149,8 @@ def _draw_towns(draws: Draws, agents: Agents, followers: np.ndarray) -> np.ndarr
     places = draws.integers(0, 1_000, len(followers))
     return np.array(
         [
-            _TOWNS_OF[p][place % len(_TOWNS_OF[p])]
-            for p, place in zip(provinces.tolist(), places.tolist(), strict=True)
+            _TOWNS_OF[p][town % len(_TOWNS_OF[p])]
+            for p, town in zip(provinces.tolist(), places.tolist(), strict=True)
         ]
     )
 
@@ -164,20 +168,24 @@ def _draw_names(
     return names
 
 
-def company_name(group: int, kind: int, place: int, form: int, person: int) -> str:
+def company_name(group: int, kind: int, location: int, form: int, person: int) -> str:
     """What a customer of the group calls itself; the other numbers are dice."""
     people = MEN if person % 2 else WOMEN
     name, surname = people[person % len(people)], SURNAMES[person // 7 % len(SURNAMES)]
-    shop = f"{SHOP_KINDS[group][kind % len(SHOP_KINDS[group])]} {_place(place, surname)}"
+    shop = f"{SHOP_KINDS[group][kind % len(SHOP_KINDS[group])]} {_location(location, surname)}"
     forms = CHAIN_FORMS if group in _CHAIN_GROUPS else LEGAL_FORMS
     return f"{shop} {forms[form % len(forms)].format(name=name, surname=surname)}".strip()
 
 
-def _place(dice: int, surname: str) -> str:
-    return surname if dice % 4 == 0 else PLACES[dice // 4 % len(PLACES)]
+def _location(dice: int, surname: str) -> str:
+    """In a shop's name: one of four has its owner's name in place of a street's or square's."""
+    if dice % 4 == 0:
+        return surname
+    return PLACES[dice // 4 % len(PLACES)]
 
 
 def _account_chunks(accounts: Accounts, agents: Agents, seed: int) -> Iterator[Chunk]:
+    """The rows of ANAGRAFICA_CLIENTI, a chunk at a time, so that memory stays bounded."""
     draws = draws_for(seed, "ANAGRAFICA_CLIENTI/details")
     for rows in slices(accounts.size):
         size = rows.stop - rows.start
@@ -197,6 +205,7 @@ def _account_chunks(accounts: Accounts, agents: Agents, seed: int) -> Iterator[C
 
 
 def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk:
+    """Who an account is and where. A site has the VAT number of its head, a prospect has none."""
     kinds, heads, names = (
         accounts.kinds[rows].tolist(),
         accounts.heads[rows].tolist(),
@@ -347,6 +356,7 @@ def _links(
     ended: int,
     draws: Draws,
 ) -> Chunk:
+    """Rows of AGENTI_CLIENTI. ended: 1 for links of the past, which an import must ignore."""
     return {
         "CODAGE": choose(agents.codes, followers),
         "CODCLI": choose(accounts.codes, rows),
@@ -357,6 +367,7 @@ def _links(
 
 
 def _credit_chunks(accounts: Accounts, draws: Draws) -> Iterator[Chunk]:
+    """Credit limits and turnovers of customers. Sites and prospects have none."""
     customers = np.flatnonzero(accounts.kinds == CUSTOMER)
     for part in slices(len(customers)):
         chosen = customers[part]
@@ -387,6 +398,7 @@ def _statistics(this_year: int, last_year: int) -> str:
 
 
 def _contact_chunks(accounts: Accounts, scale: Scale, draws: Draws) -> Iterator[Chunk]:
+    """People at customers. Two in three have no birthday, written as the ERP's "no value"."""
     followed = np.flatnonzero(accounts.kinds[: accounts.active] != SITE)
     for part in slices(scale.contacts):
         size = part.stop - part.start

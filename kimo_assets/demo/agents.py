@@ -38,6 +38,7 @@ class Agents:
 
 
 def draw_agents(scale: Scale, seed: int) -> Agents:
+    """Agents with three provinces each. The last ones are managers of some others."""
     draws = draws_for(seed, "AGENTI")
     count = scale.agents
     first = np.arange(count) % len(PROVINCES)
@@ -67,6 +68,7 @@ def write_agents(erp: ErpWriter, agents: Agents, seed: int) -> None:
 
 
 def _agent_rows(agents: Agents, draws: Draws) -> list[tuple]:
+    """The rows of AGENTI."""
     rows = []
     for i, (code, name) in enumerate(zip(agents.codes, agents.names, strict=True)):
         province = PROVINCES[agents.territories[i, 0]]

@@ -15,9 +15,10 @@ def vat_number(number: int, office: str) -> str:
 def luhn_check_digit(body: str) -> int:
     """The check digit of a partita IVA: every second digit doubled."""
     total = 0
-    for place, digit in enumerate(map(int, body)):
-        doubled = digit * 2
-        total += digit if place % 2 == 0 else doubled - 9 * (doubled > 9)
+    for index, digit in enumerate(map(int, body)):
+        if index % 2:
+            digit = digit * 2 - 9 * (digit * 2 > 9)
+        total += digit
     return -total % 10
 
 
@@ -35,8 +36,8 @@ def ean_check_digit(body: str) -> int:
 def cin(abi: str, cab: str, account: str) -> str:
     """The letter that guards bank, branch and account number inside an Italian IBAN."""
     total = sum(
-        int(digit) if place % 2 else _CIN_ODD[int(digit)]
-        for place, digit in enumerate(abi + cab + account)
+        int(digit) if index % 2 else _CIN_ODD[int(digit)]
+        for index, digit in enumerate(abi + cab + account)
     )
     return chr(ord("A") + total % 26)
 

@@ -21,6 +21,7 @@ from kimo_assets.demo.settings import settings_yaml
 from kimo_assets.demo.stock import write_stock
 from kimo_assets.demo.visits import write_visits
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 
 ERP_FILE = "erp.sqlite"
 IMAGES_DIRECTORY = "images"
@@ -77,21 +78,16 @@ def generate_company(
 
 def _scale(name: str) -> Scale:
     if name not in SCALES:
-        raise ConfigError(f"Unknown demo scale {name!r}: choose one of {', '.join(SCALES)}.")
+        raise ConfigError(say("demo.unknown_scale", scale=repr(name), scales=", ".join(SCALES)))
     return SCALES[name]
 
 
 def _check_directory(directory: Path) -> None:
     for made in (directory / CONFIG_FILE, directory / SETTINGS_FILE):
         if made.exists() and not _is_ours(made):
-            raise ConfigError(
-                f"{made} was not made by the demo: choose an empty directory for the demo company."
-            )
+            raise ConfigError(say("demo.not_ours", file=made))
     if (directory / ERP_FILE).exists() and not (directory / CONFIG_FILE).exists():
-        raise ConfigError(
-            f"{directory} holds an {ERP_FILE} of its own: choose an empty directory for the demo"
-            " company."
-        )
+        raise ConfigError(say("demo.foreign_erp", folder=directory, file=ERP_FILE))
 
 
 def _is_ours(made: Path) -> bool:
@@ -101,6 +97,7 @@ def _is_ours(made: Path) -> bool:
 
 
 def _write_tables(erp: ErpWriter, scale: Scale, seed: int) -> Items:
+    """Fills the ERP, in an order in which each table can point to those before it."""
     agents = draw_agents(scale, seed)
     accounts = draw_accounts(scale, agents, seed)
     items = draw_items(scale, seed)

@@ -59,6 +59,7 @@ def write_documents(
 
 
 def _draw_orders(accounts: Accounts, agents: Agents, scale: Scale, draws: Draws) -> _Orders:
+    """Two years of orders, the oldest first. Old ones are shipped or were forced shut."""
     count = scale.orders
     customers = skewed(draws, accounts.customers, count)
     ages = np.sort(draws.integers(0, _TWO_YEARS, count))[::-1]
@@ -90,14 +91,15 @@ def _draw_sites(accounts: Accounts, customers: np.ndarray, draws: Draws) -> np.n
     sites = np.flatnonzero(accounts.kinds == SITE)
     heads = accounts.heads[sites]
     first, last = np.searchsorted(heads, customers), np.searchsorted(heads, customers, side="right")
-    place = first + draws.integers(0, 1_000, len(customers)) % np.maximum(last - first, 1)
+    index = first + draws.integers(0, 1_000, len(customers)) % np.maximum(last - first, 1)
     has = (last > first) & chance(draws, 50, len(customers))
-    return np.where(has, sites[np.minimum(place, len(sites) - 1)], -1)
+    return np.where(has, sites[np.minimum(index, len(sites) - 1)], -1)
 
 
 def _order_chunks(
     orders: _Orders, items: Items, accounts: Accounts, agents: Agents, draws: Draws
 ) -> Iterator[tuple[Chunk, Chunk]]:
+    """Heads and lines together, a chunk at a time: a head's totals come from its lines."""
     sold, units = draws.permutation(items.sold()), items.units()
     for part in slices(len(orders.ages), _ORDERS_A_CHUNK):
         numbers = np.arange(part.start, part.stop)
@@ -136,6 +138,7 @@ class _Lines:
         chosen: np.ndarray,
         draws: Draws,
     ):
+        """Draws what is sold. Amounts are whole cents, so that heads add up exactly."""
         size = len(chosen)
         self._orders, self._items, self._owners, self._chosen = orders, items, owners, chosen
         self._quantities = (
@@ -160,6 +163,7 @@ class _Lines:
         }
 
     def chunk(self, numbers: np.ndarray, ids: list[str], units: list[str]) -> Chunk:
+        """The rows of ORDINI_RIGHE. How much was shipped follows from the state of the head."""
         states = self._orders.states[self._owners]
         shipped = np.select(
             [states == _NOT_STARTED, states == _PARTIAL, states == _FORCED],
@@ -189,6 +193,7 @@ class _Lines:
 def _header(
     orders: _Orders, accounts: Accounts, agents: Agents, numbers: np.ndarray, draws: Draws
 ) -> Chunk:
+    """The heads' columns but for ids and totals."""
     owners, sites, ages = (
         orders.accounts[numbers],
         orders.sites[numbers].tolist(),

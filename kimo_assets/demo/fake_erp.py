@@ -16,6 +16,7 @@ from pathlib import Path
 from kimo_assets.demo.codes import luhn_check_digit
 from kimo_assets.demo.erp_tables import EXPORT_SEMAPHORE, TABLES
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 
 _IDLE, _KIMO_WRITES, _ERP_READS = 0, 3, 4
 
@@ -53,10 +54,7 @@ def pick_up(
     Raises: ConfigError when there is no such ERP, or when Kimo is writing to it.
     """
     if not erp_path.exists():
-        raise ConfigError(
-            f"There is no ERP at {erp_path}: `kimo demo --dir {erp_path.parent}` makes a demo"
-            " company."
-        )
+        raise ConfigError(say("demo.no_erp", file=erp_path, folder=erp_path.parent))
     moment = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M:%S")
     with (
         closing(sqlite3.connect(erp_path, isolation_level=None, timeout=30)) as connection,
@@ -82,19 +80,17 @@ def _reading(connection: sqlite3.Connection, erp_path: Path) -> Iterator[None]:
         taken = connection.execute(take, [_ERP_READS, _IDLE]).rowcount
         status = connection.execute(f"SELECT Status FROM {table}").fetchone()
     except sqlite3.OperationalError as error:
-        raise ConfigError(
-            f"{erp_path}: {error}. A company that was made by an earlier version is made anew by"
-            " `kimo demo`; if somebody else writes to it, try again when they have ended."
-        ) from None
+        raise ConfigError(say("demo.other_version", file=erp_path, error=error)) from None
     if not taken:
-        doing = (
-            "Kimo is writing to it" if status == (_KIMO_WRITES,) else "somebody is at work there"
+        is_kimo = status == (_KIMO_WRITES,)
+        message = say(
+            "demo.semaphore_taken",
+            table=table,
+            file=erp_path,
+            status=status[0] if status else say("demo.missing"),
+            reason=say("demo.kimo_writes" if is_kimo else "demo.somebody_works"),
         )
-        found = status[0] if status else "missing"
-        raise ConfigError(
-            f"{table} of {erp_path} is {found}: {doing}. Pick up when the export has ended; if"
-            " nobody is at work there any more, `kimo semaphore reset` sets it to 0."
-        )
+        raise ConfigError(message)
     try:
         yield
     finally:
@@ -102,9 +98,7 @@ def _reading(connection: sqlite3.Connection, erp_path: Path) -> Iterator[None]:
 
 
 def _is_vat_number(text: str | None) -> bool:
-    """Whether it may stand as a partita IVA: none at all, or 11 digits the last of which is
-    right.
-    """
+    """Whether it may stand as a partita IVA: none at all, or 11 digits with a right last one."""
     if not text:
         return True
     return (
@@ -140,6 +134,7 @@ class _PickUp:
         return PickedUp(**customers, **orders, **visits, **payments, waiting=waiting, broken=broken)
 
     def _customers(self) -> dict[str, int]:
+        """New and edited customers. One with a wrong VAT number is refused with a reason."""
         self._make("arrived_customer", _ARRIVED_CUSTOMER)
         self._make("customer", _CUSTOMER)
         pairs = _pairs("KIMO_CLIENTI", "ANAGRAFICA_CLIENTI")
@@ -170,6 +165,7 @@ class _PickUp:
         return {"new_customers": new, "edited_customers": edited, "refused_customers": refused}
 
     def _orders(self) -> dict[str, int]:
+        """Orders with their lines. A repeated one is counted, and not taken twice."""
         self._make("arrived_order", _ARRIVED_ORDER)
         self._make("taken_order", _TAKEN_ORDER)
         orders = self._insert(
@@ -208,6 +204,7 @@ class _PickUp:
         return {"orders": orders, "lines": lines, "repeated": repeated}
 
     def _visits(self) -> dict[str, int]:
+        """Visits of customers that the ERP knows by now."""
         self._make("arrived_visit", _ARRIVED_VISIT)
         taken = (
             "FROM arrived_visit AS v JOIN KIMO_VISITE AS k ON k.rowid = v.place WHERE v.customer IS"
@@ -237,14 +234,15 @@ class _PickUp:
         return {"visits": visits}
 
     def _payments(self) -> dict[str, int]:
+        """Payments of open items. Those of items that the ERP does not know are refused."""
         paid = (
             "SELECT IDPARTITA AS id, SUM(INCASSATO) AS amount, MAX(DATA_INCASSO) AS day FROM"
             " KIMO_INCASSI GROUP BY 1"
         )
         self._make("paid", paid)
-        known = "IDPARTITA IN (SELECT IDPARTITA FROM PARTITE_APERTE)"
-        payments = self._count(f"SELECT COUNT(*) FROM KIMO_INCASSI WHERE {known}")
-        refused = self._count(f"SELECT COUNT(*) FROM KIMO_INCASSI WHERE NOT {known}")
+        is_open = "IDPARTITA IN (SELECT IDPARTITA FROM PARTITE_APERTE)"
+        payments = self._count(f"SELECT COUNT(*) FROM KIMO_INCASSI WHERE {is_open}")
+        refused = self._count(f"SELECT COUNT(*) FROM KIMO_INCASSI WHERE NOT {is_open}")
         self._execute(
             "UPDATE PARTITE_APERTE SET PAGATO = ROUND(PAGATO + paid.amount, 2), RESIDUO ="
             " ROUND(RESIDUO - paid.amount, 2), STATO = CASE WHEN RESIDUO - paid.amount < 0.005"
@@ -252,7 +250,7 @@ class _PickUp:
             " IDPARTITA"
         )
         answers = (
-            f"SELECT SYNCREF, CASE WHEN {known} THEN IDPARTITA ELSE '' END, UTENTE FROM"
+            f"SELECT SYNCREF, CASE WHEN {is_open} THEN IDPARTITA ELSE '' END, UTENTE FROM"
             " KIMO_INCASSI"
         )
         self._answer("ReceivableInstallment", answers)
@@ -311,16 +309,20 @@ def _pairs(source: str, target: str, *, but: tuple[str, ...] = ()) -> dict[str, 
         for column in TABLES[source].columns
         if column.field not in (None, "Id", *but)
     }
-    return {
-        column.name: _day(f"k.{found.name}") if found.type == "VARCHAR(8)" else f"k.{found.name}"
-        for column in TABLES[target].columns
-        if (found := columns.get(column.field))
-    }
+    pairs = {}
+    for column in TABLES[target].columns:
+        origin = columns.get(column.field)
+        if origin is None:
+            continue
+        pairs[column.name] = f"k.{origin.name}"
+        if origin.type == "VARCHAR(8)":
+            pairs[column.name] = _day(f"k.{origin.name}")
+    return pairs
 
 
 def _day(text: str) -> str:
     """An expression that turns yyyyMMdd into an ISO day; anything else into the ERP's "no day"."""
-    parts = " || '-' || ".join(f"SUBSTR({text}, {place})" for place in ("1, 4", "5, 2", "7, 2"))
+    parts = " || '-' || ".join(f"SUBSTR({text}, {part})" for part in ("1, 4", "5, 2", "7, 2"))
     return f"CASE WHEN LENGTH({text}) = 8 THEN {parts} ELSE '-1' END"
 
 

@@ -1,7 +1,7 @@
 """A stand-in for Google's Geocoding API on this machine: its format over HTTP, invented
 coordinates, any error on demand.
 
-    with GoogleStandIn() as google:
+    with FakeGoogle() as google:
         google.url  # geocoding: base_url of kimo.yaml
         google.answer_with(*["OVER_QUERY_LIMIT"] * 2)  # the next two calls; then it answers again
 
@@ -161,7 +161,7 @@ class Asked:
     parameters: dict[str, str]
 
 
-class GoogleStandIn:
+class FakeGoogle:
     """key: the only one that is accepted; unless given, any that looks like one. per_second: faster
     callers are told so.
 
@@ -177,6 +177,7 @@ class GoogleStandIn:
         delay_s: float = 0.0,
         port: int = 0,
     ) -> None:
+        """key: the only key that is right, None for any. per_second: more are refused."""
         self.asked: list[Asked] = []
         self._key = key
         self._per_second = per_second
@@ -198,7 +199,7 @@ class GoogleStandIn:
     def calls(self) -> int:
         return len(self.asked)
 
-    def __enter__(self) -> "GoogleStandIn":
+    def __enter__(self) -> "FakeGoogle":
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         ).start()
@@ -225,14 +226,15 @@ class GoogleStandIn:
     # ----------------------------------------------------------------------------------------------
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        stand_in = self
+        """A handler class of this server: the standard library makes an object per request."""
+        fake = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
-                stand_in._serve(self)
+                fake._serve(self)
 
             def log_message(self, *_: Any) -> None:
                 """Nothing: the caller's key is part of the address."""
@@ -240,6 +242,7 @@ class GoogleStandIn:
         return Handler
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answers one request, after noting it for the tests."""
         url = urlsplit(handler.path)
         if url.path != PATH:
             self._send(handler, 404, b"<html>Not Found</html>", "text/html")
@@ -253,40 +256,47 @@ class GoogleStandIn:
                 parameters,
             )
             self.asked.append(asked)
-            what, message = self._what(asked)
+            answer, message = self._answer_to(asked)
         self._listener(asked)
         if self._delay_s:
             self._ended.wait(self._delay_s)
-        if isinstance(what, list):
-            self._send_json(handler, {"results": what, "status": "OK" if what else "ZERO_RESULTS"})
-        elif what in MESSAGES:
-            self._send_json(
-                handler, {"error_message": message or MESSAGES[what], "results": [], "status": what}
-            )
+        if isinstance(answer, list):
+            status = "OK" if answer else "ZERO_RESULTS"
+            self._send_json(handler, {"results": answer, "status": status})
+        elif answer in MESSAGES:
+            document = {"error_message": message or MESSAGES[answer], "results": []}
+            self._send_json(handler, {**document, "status": answer})
         else:
-            self._fail(handler, what)
+            self._fail(handler, answer)
 
-    def _what(self, asked: Asked) -> tuple[str | list[dict[str, Any]], str | None]:
+    def _answer_to(self, asked: Asked) -> tuple[str | list[dict[str, Any]], str | None]:
+        """Results, a status of Google's, or a way to misbehave, with a message of its own."""
         if self._next:
             return self._next.popleft()
         key = asked.parameters.get("key", "")
         if not key.startswith("AIza") or (self._key is not None and key != self._key):
             return "REQUEST_DENIED", None
-        if (
-            self._per_second
-            and sum(one.at > asked.at - 1 for one in self.asked[-self._per_second - 1 :])
-            > self._per_second
-        ):
+        if self._is_too_fast(asked):
             return "OVER_QUERY_LIMIT", None
-        for part, what in self._of_address.items():
+        for part, answer in self._of_address.items():
             if part in asked.address:
-                return what, None
-        return (results(asked.address) if asked.address else "INVALID_REQUEST"), None
+                return answer, None
+        if not asked.address:
+            return "INVALID_REQUEST", None
+        return results(asked.address), None
 
-    def _fail(self, handler: BaseHTTPRequestHandler, what: str) -> None:
-        match what:
+    def _is_too_fast(self, asked: Asked) -> bool:
+        if not self._per_second:
+            return False
+        last = self.asked[-self._per_second - 1 :]
+        within_a_second = sum(call.at > asked.at - 1 for call in last)
+        return within_a_second > self._per_second
+
+    def _fail(self, handler: BaseHTTPRequestHandler, kind: str) -> None:
+        """Misbehaves on purpose. `kind` names how, or is an HTTP status."""
+        match kind:
             case "ZERO_RESULTS":
-                self._send_json(handler, {"results": [], "status": what})
+                self._send_json(handler, {"results": [], "status": kind})
             case "cut":
                 handler.send_response(200)
                 handler.send_header("Content-Length", "1000")
@@ -304,7 +314,7 @@ class GoogleStandIn:
                 self._ended.wait(60)
                 handler.close_connection = True
             case _:
-                self._send(handler, int(what), b"", "text/plain")
+                self._send(handler, int(kind), b"", "text/plain")
 
     def _send_json(self, handler: BaseHTTPRequestHandler, document: dict[str, Any]) -> None:
         self._send(
@@ -336,8 +346,9 @@ def results(address: str) -> list[dict[str, Any]]:
     latitude, longitude = _spot(
         f"{post_code} {city}", *_AREAS.get(post_code[:2], _MIDDLE), within=0.2
     )
-    found = _HOUSE.match(street)
-    name, number = (found["street"], found["number"]) if found else (street, "")
+    name, number = street, ""
+    if house := _HOUSE.match(street):
+        name, number = house["street"], house["number"]
     if street:
         latitude, longitude = _spot(f"{name} {city}", latitude, longitude, within=0.03)
     if number:
@@ -417,6 +428,7 @@ def _result(
     province: str,
     country: str,
 ) -> dict[str, Any]:
+    """One result in the format of Google's Geocoding API."""
     place_id = (
         "ChIJ"
         + blake2b(f"{street}|{number}|{post_code}|{city}".encode(), digest_size=12).hexdigest()

@@ -15,6 +15,7 @@ from threading import Thread
 from kimo_assets.demo.names import MAKERS_SITE
 from kimo_assets.demo.pictures import drawn_for
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 
 _PICTURES = "/img/"
 # Items whose code's hash begins so have no picture there any more.
@@ -25,10 +26,10 @@ class _Site(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        """A picture made from the item's code, with an ETag, so that 304 can be tried."""
         code = PurePosixPath(self.path).stem
-        if not self.path.startswith(_PICTURES) or sha256(code.encode()).hexdigest().startswith(
-            _MISSING
-        ):
+        is_missing = sha256(code.encode()).hexdigest().startswith(_MISSING)
+        if not self.path.startswith(_PICTURES) or is_missing:
             self._answer(404, b"not here\n", "text/plain")
             return
         picture = drawn_for(code)
@@ -61,10 +62,8 @@ def makers_site() -> Iterator[str]:
     try:
         server = ThreadingHTTPServer((host, int(port)), _Site)
     except OSError as error:
-        raise ConfigError(
-            f"the makers' site of the demo cannot listen on {MAKERS_SITE} ({error.strerror}): end"
-            " what uses that port"
-        ) from None
+        message = say("demo.port_in_use", address=MAKERS_SITE, error=error.strerror)
+        raise ConfigError(message) from None
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -89,6 +89,7 @@ class Items:
 
 
 def draw_items(scale: Scale, seed: int) -> Items:
+    """Items in all ranges. The first ones are single, later ones the same in other formats."""
     draws = draws_for(seed, "ARTICOLI")
     obsolete = scale.items // 50
     total = scale.items + obsolete
@@ -206,6 +207,7 @@ def _group_rows() -> list[tuple]:
 
 
 def _item_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
+    """The rows of ARTICOLI, a chunk at a time."""
     makers = [maker_code(MAKER_OF[name]) for name in TRADEMARKS]
     for rows in slices(len(items.codes)):
         ranges = [RANGES[r] for r in items.ranges[rows].tolist()]
@@ -297,6 +299,7 @@ def _unit(
     grams: np.ndarray,
     priority: int,
 ) -> Chunk:
+    """Units of sale of some items. priority: 1 for the unit in which an item is sold first."""
     return {
         "ItemId": choose(items.codes, chosen),
         "SalesUomId": units,

@@ -133,6 +133,7 @@ _BUSINESS_RULES = [
 
 
 def write_lookups(erp: ErpWriter) -> None:
+    """Fills the ERP's small tables, which all others point to."""
     erp.fill_rows("Language", LANGUAGES)
     erp.fill_rows("Currency", CURRENCIES)
     erp.fill_rows("ALIQUOTE_IVA", VAT_RATES)

@@ -12,6 +12,7 @@ from pathlib import Path
 from kimo_assets.demo.erp_tables import TABLES
 from kimo_assets.demo.randomness import TODAY
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 
 _PER_MYRIAD = 10_000
 _NEW_PART, _GONE_PART = 0.1, 0.1
@@ -53,9 +54,7 @@ def change_company(directory: Path, share: float = 0.02, *, seed: int = 1) -> di
     """
     erp_path = directory / "erp.sqlite"
     if not erp_path.exists():
-        raise ConfigError(
-            f"There is no demo company in {directory}: `kimo demo --dir {directory}` makes one."
-        )
+        raise ConfigError(say("demo.no_company", folder=directory))
     connection = sqlite3.connect(erp_path, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")

@@ -25,6 +25,7 @@ from kimo_assets.demo.codes import vat_number
 from kimo_assets.demo.names import PROVINCES, STREETS
 from kimo_assets.demo.randomness import TODAY, Draws, draws_for, weighted
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 
 TITLE = "demo: orders"
 
@@ -69,6 +70,15 @@ _VISIT_NOTES = (
 )
 
 
+# Of a record that is edited, not made: when, by whom, and that it waits for the ERP.
+_EDITED_FIELDS = (
+    "SyncReference",
+    "EntityStatus",
+    "LastModifiedUserId",
+    "LastModifiedTimeStamp",
+)
+
+
 @dataclass(frozen=True)
 class MadeOrders:
     """What was made. orders, lines: of orders that are ready and that the ERP can take.
@@ -100,7 +110,7 @@ def make_orders(connection: Connection, count: int, *, seed: int = 20260101) -> 
     Raises: ConfigError where no company is imported.
     """
     if count < 1:
-        raise ConfigError(f"{count} orders cannot be made: ask for 1 or more.")
+        raise ConfigError(say("demo.no_orders", count=count))
     with connection.transaction():
         load = ledger.begin_load(connection, TITLE, None)
         made = _Tour(connection, load, seed).make(count)
@@ -119,17 +129,16 @@ class _Tour:
         self._made: dict[str, list[Row]] = {}
 
     def make(self, count: int) -> MadeOrders:
+        """Everything that agents did today: orders, quotes, new customers, visits, payments."""
         newcomers, quotes, visits = (max(1, count // part) for part in (10, 10, 5))
         orders = count + 2 + quotes
         pairs = self._choose(self._pairs, orders + visits + 1)
         customers = _rows_of(self._connection, "Account", [customer for _, customer in pairs])
         owners = [(agent, customers[customer]) for agent, customer in pairs[:orders]]
-        for place in sorted(self._draws.permutation(count)[:newcomers].tolist()):
-            agent, neighbour = owners[place]
-            owners[place] = (
-                agent,
-                self._newcomer(agent, neighbour, len(self._made.get("Account", []))),
-            )
+        for index in sorted(self._draws.permutation(count)[:newcomers].tolist()):
+            agent, neighbour = owners[index]
+            made = len(self._made.get("Account", []))
+            owners[index] = (agent, self._newcomer(agent, neighbour, made))
         lines = self._sell(owners, [count, count + 1, *range(count + 2, orders)])
         self._visit(pairs[orders : orders + visits])
         self._write()
@@ -192,6 +201,7 @@ class _Tour:
         return row
 
     def _edit(self, agent: str, customer: str) -> int:
+        """An existing customer is edited, so that the export has an edit to send too."""
         edited = {
             **self._life(agent),
             "CreationReason": _ACCOUNT_EDITED,
@@ -249,6 +259,7 @@ class _Tour:
     # ------------------------------------------------------------------------------------------
 
     def _visit(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Visits with their assignees."""
         ids = self._ids(2 * len(pairs))
         for agent, customer in pairs:
             die = int(self._draws.integers(0, 1_000_000))
@@ -280,30 +291,22 @@ class _Tour:
             self._made.setdefault("Activity", []).append(visit)
             self._made.setdefault("ActivityAssignee", []).append(assignee)
 
-    def _cash(self, wanted: int) -> int:
+    def _cash(self, count: int) -> int:
         """Open items paid into an agent's hands; every third one only by half."""
         paid = []
-        for place, (key, due, agent) in enumerate(
-            _cashable(self._connection, wanted, int(self._draws.integers(0, 1_000)))
-        ):
+        cashable = _cashable(self._connection, count, int(self._draws.integers(0, 1_000)))
+        for index, (key, due, agent) in enumerate(cashable):
             life = self._life(agent)
+            amount = _rounded(due / 2, 2) if index % 3 == 2 else due
             paid.append(
                 {
                     ID: key,
-                    **{
-                        f: life[f]
-                        for f in (
-                            "SyncReference",
-                            "EntityStatus",
-                            "LastModifiedUserId",
-                            "LastModifiedTimeStamp",
-                        )
-                    },
+                    **{field: life[field] for field in _EDITED_FIELDS},
                     "PaymentStatus": _PAID_ON_KIMO,
-                    "ActualPaymentAmount": _rounded(due / 2, 2) if place % 3 == 2 else due,
+                    "ActualPaymentAmount": amount,
                     "ActualPaymentDate": TODAY,
-                    "ActualPaymentTypeId": "AS" if place % 2 else "CO",
-                    "ActualPaymentReference": f"Ricevuta {place + 1}/{self._before}",
+                    "ActualPaymentTypeId": "AS" if index % 2 else "CO",
+                    "ActualPaymentReference": f"Ricevuta {index + 1}/{self._before}",
                 }
             )
         return self._update("ReceivableInstallment", paid)
@@ -335,9 +338,11 @@ class _Tour:
         )
 
     def _choose(self, values: Sequence[Any], count: int) -> list[Any]:
-        return [values[place] for place in self._draws.integers(0, len(values), count).tolist()]
+        indexes = self._draws.integers(0, len(values), count).tolist()
+        return [values[index] for index in indexes]
 
     def _write(self) -> None:
+        """New records by COPY, as many may be wanted for a benchmark."""
         for entity, rows in self._made.items():
             names = [*rows[0], CHANGED]
             statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
@@ -351,6 +356,7 @@ class _Tour:
             self._tell(entity)
 
     def _update(self, entity: str, rows: Sequence[Row]) -> int:
+        """Changes rows by their Id, and returns how many."""
         if not rows:
             return 0
         given = [name for name in rows[0] if name != ID]
@@ -410,6 +416,7 @@ class _Assortment:
     """Items with their prices, and which of them each agent may sell."""
 
     def __init__(self, connection: Connection, draws: Draws) -> None:
+        """Raises: ConfigError when nothing was imported yet."""
         self._draws = draws
         self._items = _items(connection, int(draws.integers(0, 1_000)))
         self._prices = _prices(connection, [item[ID] for item in self._items])
@@ -423,9 +430,7 @@ class _Assortment:
             self._trademarks.setdefault(agent, set()).add(trademark)
         self._of_agent: dict[str, list[Row]] = {}
         if not self._items:
-            raise ConfigError(
-                "There are no items with a price: import the demo company first, `kimo demo` does."
-            )
+            raise ConfigError(say("demo.no_priced_items"))
 
     def lines(self, agent: str, price_list: str, count: int) -> Iterator[_Sold]:
         """`count` items or, where chance takes one twice, fewer."""
@@ -433,11 +438,11 @@ class _Assortment:
         chosen = dict.fromkeys(self._draws.integers(0, len(items), count).tolist())
         packs = self._draws.integers(1, 11, len(chosen)).tolist()
         discounts = weighted(self._draws, _DISCOUNT_WEIGHTS, len(chosen)).tolist()
-        for place, pack, discount in zip(chosen, packs, discounts, strict=True):
-            item = items[place]
-            used = (
-                price_list if (item[ID], price_list) in self._prices else lookups.PRICE_LISTS[0][0]
-            )
+        for index, pack, discount in zip(chosen, packs, discounts, strict=True):
+            item = items[index]
+            used = price_list
+            if (item[ID], price_list) not in self._prices:
+                used = lookups.PRICE_LISTS[0][0]
             quantity = pack * (item["UnitsPerPack"] or Decimal(1))
             yield _Sold(item, quantity, used, self._prices[item[ID], used], _DISCOUNTS[discount])
 
@@ -452,6 +457,7 @@ class _Assortment:
 
 
 def _lines(head: Row, sold: Iterator[_Sold], ids: Iterator[str]) -> Iterator[Row]:
+    """The lines of a document, with amounts rounded as the ERP rounds them."""
     for number, line in enumerate(sold, 1):
         reference, item = next(ids), line.item
         amount = _rounded(line.quantity * line.price * (100 - line.discount) / 100, 2)
@@ -514,10 +520,7 @@ def _followed_customers(connection: Connection) -> list[tuple[str, str]]:
         [list(_AT_REST)],
     ).fetchall()
     if not pairs:
-        raise ConfigError(
-            "There are no customers that an agent follows: import the demo company first, `kimo"
-            " demo` does."
-        )
+        raise ConfigError(say("demo.no_followed_customers"))
     return pairs
 
 
@@ -546,6 +549,7 @@ def _live(connection: Connection, entity: str, *fields: str) -> list[tuple[Any, 
 
 
 def _items(connection: Connection, die: int) -> list[Row]:
+    """A random assortment of items that can be sold, each in its first unit of sale."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
@@ -581,7 +585,7 @@ def _prices(connection: Connection, items: Sequence[str]) -> dict[tuple[str, str
     return {(item, price_list): price for item, price_list, price in rows}
 
 
-def _cashable(connection: Connection, wanted: int, die: int) -> list[tuple[str, Decimal, str]]:
+def _cashable(connection: Connection, count: int, die: int) -> list[tuple[str, Decimal, str]]:
     """(open item, what is due, an agent of the customer)."""
     return connection.execute(
         """
@@ -594,5 +598,5 @@ def _cashable(connection: Connection, wanted: int, die: int) -> list[tuple[str, 
           AND (r."EntityStatus" IS NULL OR r."EntityStatus" = ANY(%s))
         GROUP BY r."Id" ORDER BY md5(r."Id" || %s), r."Id" LIMIT %s
         """,
-        [list(_AT_REST), str(die), wanted],
+        [list(_AT_REST), str(die), count],
     ).fetchall()

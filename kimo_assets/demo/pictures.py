@@ -100,14 +100,16 @@ def drawn_for(code: str) -> bytes:
     return file.getvalue()
 
 
-def _picture(items: Items, number: int, place: int) -> Picture:
+def _picture(items: Items, number: int, index: int) -> Picture:
+    """One picture. Some lie in a folder, some are named in other case than their file is."""
     code = items.codes[number]
-    name = f"{code}.{'png' if place % _TRANSPARENT_EVERY == 5 else 'jpg'}".lower()
+    suffix = "png" if index % _TRANSPARENT_EVERY == 5 else "jpg"
+    name = f"{code}.{suffix}".lower()
     file, file_path = name, name
-    if place % _SUBFOLDER_EVERY == 3:
+    if index % _SUBFOLDER_EVERY == 3:
         folder = items.range_of(number).group.lower()
         file, file_path = f"{folder}/{name}", f"{folder}\\{name}"
-    elif place % _UPPER_CASE_EVERY == 6:
+    elif index % _UPPER_CASE_EVERY == 6:
         file_path = name.upper()
     return Picture(
         file=file,
@@ -116,7 +118,7 @@ def _picture(items: Items, number: int, place: int) -> Picture:
         caption=items.descriptions[number],
         brand=TRADEMARKS[items.trademarks[number]],
         shape=RANGES[items.ranges[number]].shape,
-        colour=number * 7 + place,
+        colour=number * 7 + index,
     )
 
 

@@ -81,6 +81,7 @@ def list_prices(items: Items, chosen: np.ndarray, lists: np.ndarray) -> np.ndarr
 
 
 def _line(items: Items, units: list[str], chosen: np.ndarray, prices: np.ndarray) -> Chunk:
+    """A price row for everyone at any quantity. The callers narrow it."""
     return {
         "CODART": choose(items.codes, chosen),
         "CODLIS": "",

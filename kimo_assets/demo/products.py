@@ -373,8 +373,11 @@ CAS.TES.TEX | Tovaglia e Strofinaccio | wood | table | PZ 5 22 990 | board
 
 
 def _read_range(header: str, kinds: str, sizes: str) -> Range:
-    place, name, makers, lines, sale, shape, *filters = (part.strip() for part in header.split("|"))
-    group, family, subfamily = place.split(".")
+    """A range from its three lines, in the notation described above the ranges."""
+    group_path, name, makers, lines, sale, shape, *filters = (
+        part.strip() for part in header.split("|")
+    )
+    group, family, subfamily = group_path.split(".")
     unit, pack, vat, cents = sale.split()
     return Range(
         group=group,

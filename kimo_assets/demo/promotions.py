@@ -39,6 +39,7 @@ Filter = tuple[str, str, int]
 def write_promotions(
     erp: ErpWriter, items: Items, accounts: Accounts, agents: Agents, scale: Scale, seed: int
 ) -> None:
+    """Promotions with filters for every kind of audience that the vendor knows."""
     draws = draws_for(seed, "Promotion")
     numbers = range(1, scale.promotions + 1)
     starts = draws.integers(-60, 45, scale.promotions).tolist()
@@ -61,8 +62,10 @@ def write_promotions(
 
 
 def _promotion(number: int, start: int) -> tuple:
+    """A row of Promotion. N plus M has quantities in place of a discount."""
     kind = _PROMOTION_TYPES[number % len(_PROMOTION_TYPES)]
-    paid, free = (10, 2) if kind == _N_PLUS_M else (0, 0)
+    is_n_plus_m = kind == _N_PLUS_M
+    paid, free = (10, 2) if is_n_plus_m else (0, 0)
     return (
         number,
         f"PROMO-26-{number:03d}",
@@ -71,7 +74,7 @@ def _promotion(number: int, start: int) -> tuple:
         kind,
         day(start),
         day(start + 30 + number % 60),
-        0 if kind == _N_PLUS_M else 3 + number % 12,
+        0 if is_n_plus_m else 3 + number % 12,
         12 * (number % 3),
         300 if kind == _WHOLE_DOCUMENT else 0,
         paid,
@@ -85,7 +88,9 @@ def _filter_rows(number: int, accounts: Accounts, agents: Agents, draws: Draws) 
     """One promotion in three is for some warehouses only; every eleventh has no filter at all."""
     if number % 11 == 0:
         return []
-    warehouses = ("RIM", "PES" if number % 2 else "") if number % 3 == 0 else ("", "")
+    warehouses = ("", "")
+    if number % 3 == 0:
+        warehouses = ("RIM", "PES" if number % 2 else "")
     included = int(bool(warehouses[0]))
     return [
         (number, kind, key, with_, "-1", "-1", included, *warehouses)
@@ -98,6 +103,7 @@ def _filter_rows(number: int, accounts: Accounts, agents: Agents, draws: Draws) 
 def _audience(
     kind: int, number: int, accounts: Accounts, agents: Agents, draws: Draws
 ) -> list[Filter]:
+    """One of the kinds of audience: everyone, groups, accounts, agents and so on."""
     groups = lookups.codes(lookups.CUSTOMER_GROUPS)
     group = groups[number // _AUDIENCES % len(groups)]
     some = list(

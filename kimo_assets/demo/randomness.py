@@ -51,10 +51,10 @@ def skewed(draws: Draws, count: int, size: int) -> np.ndarray:
 
 def distinct(draws: Draws, count: int, size: int) -> np.ndarray:
     """`size` different indexes below `count`, in no order; `count` is at least twice `size`."""
-    found = np.unique(draws.integers(0, count, size + size // 2 + 16))
-    while len(found) < size:
-        found = np.unique(np.concatenate([found, draws.integers(0, count, size)]))
-    return draws.permutation(found)[:size]
+    indexes = np.unique(draws.integers(0, count, size + size // 2 + 16))
+    while len(indexes) < size:
+        indexes = np.unique(np.concatenate([indexes, draws.integers(0, count, size)]))
+    return draws.permutation(indexes)[:size]
 
 
 def choose(values: list, indexes: np.ndarray) -> list:

@@ -114,13 +114,18 @@ _SHARED = 2
 
 
 def settings_yaml(agents: Agents) -> str:
+    """The text of the demo's settings file: a user for each agent, and two for some."""
     users, roles = [], []
     shared = _shared(agents)
     for i, code in enumerate(agents.codes):
         manager = i >= agents.in_the_field
         first, second = shared.get(code, ("", ""))
         users.append(_user(code.lower(), agents.names[i], code, first, manager=manager))
-        further = ", CAPOAREA" if manager else ", INCASSI" if i % 3 == 0 else ""
+        further = ""
+        if manager:
+            further = ", CAPOAREA"
+        elif i % 3 == 0:
+            further = ", INCASSI"
         roles.append(f"  {code.lower()}: [AGENTE{further}]")
         if second:
             users.append(

@@ -58,6 +58,7 @@ def _availability(
     quantities: np.ndarray,
     totals: np.ndarray | int,
 ) -> Chunk:
+    """Rows of the stock, without a day: what is there now."""
     return {
         "CODART": choose(items.codes, chosen),
         "CODMAG": choose(lookups.codes(lookups.WAREHOUSES), warehouses),

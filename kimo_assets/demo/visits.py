@@ -40,6 +40,7 @@ def write_visits(
 def _visit_chunks(
     accounts: Accounts, agents: Agents, scale: Scale, draws: Draws
 ) -> Iterator[tuple[Chunk, Chunk]]:
+    """Visits and who takes part in them. In one of ten the agent's manager comes along."""
     visited = np.flatnonzero(
         (accounts.agents[: accounts.active] >= 0) & (accounts.heads[: accounts.active] < 0)
     )
@@ -69,6 +70,7 @@ def _visits(
     visitors: np.ndarray,
     draws: Draws,
 ) -> Chunk:
+    """Rows of Activity: mostly done in the past, all open in the future."""
     size = len(numbers)
     offsets = draws.integers(-180, 30, size)
     past = offsets < 0

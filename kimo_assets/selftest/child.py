@@ -1,8 +1,7 @@
-"""A process that imports, takes back or exports, and dies at the point whose turn it is: started by
-crashes.py only.
+"""A process that imports, takes back or exports, and dies at a given point.
 
-Points are before and after every commit in Kimo's database, every manifest in the sync store, and
-the export's own. Not killed, it writes the names of the points it has passed.
+It is started by crashes.py only. Points are before and after every commit in Kimo's database, every
+manifest in the sync store, and the export's own. Not killed, it writes the names of the points it has passed.
 """
 
 import json
@@ -25,6 +24,7 @@ from kimo_assets.database.server import Database
 from kimo_assets.errors import ConfigError
 from kimo_assets.pipeline.workflows import run_export, run_import, run_undo
 from kimo_assets.progress import Progress
+from kimo_assets.texts import say
 
 # All scratch databases are called so, and nothing else is touched.
 PREFIX = "kimo_selftest_"
@@ -51,9 +51,9 @@ class Points:
         self._die_at = die_at
         self._lock = threading.Lock()
 
-    def __call__(self, what: str) -> None:
+    def __call__(self, point: str) -> None:
         with self._lock:
-            self.passed.append(f"{self.where}: {what}")
+            self.passed.append(f"{self.where}: {point}")
             if len(self.passed) == self._die_at:
                 os.kill(os.getpid(), KILL)
 
@@ -82,6 +82,7 @@ def watched(database: Database, point: Point) -> Database:
             prepare: bool | None = None,
             binary: bool = False,
         ) -> Any:
+            # Alone, a statement is its own transaction.
             is_alone = (
                 self.info.transaction_status is TransactionStatus.IDLE
                 and self.autocommit
@@ -89,10 +90,10 @@ def watched(database: Database, point: Point) -> Database:
             )
             if is_alone:
                 point("before a statement")
-            found = super().execute(query, params, prepare=prepare, binary=binary)
+            cursor = super().execute(query, params, prepare=prepare, binary=binary)
             if is_alone:
                 point("after a statement")
-            return found
+            return cursor
 
     class WatchedDatabase(Database):
         connection_class = WatchedConnection
@@ -110,7 +111,7 @@ def _writes(connection: Connection[Any], query: Any) -> bool:
     )
 
 
-class _Told(Progress):
+class _PointProgress(Progress):
     def __init__(self, points: Points) -> None:
         self._points = points
 
@@ -130,33 +131,33 @@ def refuse_foreign(database: Database) -> None:
         row = connection.execute("SELECT current_database()").fetchone()
     name = row[0] if row else ""
     if not name.startswith(PREFIX):
-        raise ConfigError(
-            f"the selftest only works in databases of its own ({PREFIX}...), not in {name}: nothing"
-            " was done"
-        )
+        raise ConfigError(say("selftest.foreign_database", prefix=PREFIX, name=name))
 
 
-def work(what: str, config_path: Path, database: Database, points: Points) -> None:
-    """what: import, undo or export."""
-    config, told = load_config(config_path), _Told(points)
+def work(name: str, config_path: Path, database: Database, points: Points) -> None:
+    """Does import, undo or export, by the production's sequencer, and passes the points."""
+    config = load_config(config_path)
+    progress = _PointProgress(points)
     refuse_foreign(database)
     of_points = watched(database, points)
-    match what:
+    match name:
         case "import":
-            report = run_import(config, of_points, title=_IMPORT, progress=told)
+            report = run_import(config, of_points, title=_IMPORT, progress=progress)
             if not report.success:
-                raise ConfigError(f"the import itself fails: {report.failures}")
+                raise ConfigError(say("selftest.import_fails", failures=report.failures))
         case "undo":
             run_undo(
                 config,
                 of_points,
                 to=_before_last_import(database),
                 title="selftest: undo",
-                progress=told,
+                progress=progress,
             )
         case _:
             points.where = "export"
-            run_export(config, of_points, title="selftest: export", progress=told, reached=points)
+            run_export(
+                config, of_points, title="selftest: export", progress=progress, reached=points
+            )
 
 
 def _before_last_import(database: Database) -> int:
@@ -168,10 +169,10 @@ def _before_last_import(database: Database) -> int:
 
 
 def main() -> None:
-    what, config_path, dsn = sys.argv[1:]
+    name, config_path, dsn = sys.argv[1:]
     points = Points(int(os.environ.get(DIE_AT, "0")))
     try:
-        work(what, Path(config_path), Database(dsn, ""), points)
+        work(name, Path(config_path), Database(dsn, ""), points)
     except ConfigError as error:
         sys.exit(str(error))
     print(json.dumps(points.passed))

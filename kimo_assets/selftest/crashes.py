@@ -1,5 +1,4 @@
-"""The crash test: a demo company in a scratch database, imported, taken back and exported by
-processes that are killed.
+"""The crash test: processes that import, take back and export a demo company, and are killed.
 
 After each kill: Kimo's tables hold the old or the new content, every staged table is an old or a
 new one, the agents' files are the old or the new ones, the lock is free; then the same work again,
@@ -52,6 +51,7 @@ from kimo_assets.settings import load_settings, read_settings
 from kimo_assets.sources.semaphore import IMPORT
 from kimo_assets.sync.client.client import sync_agent
 from kimo_assets.sync.queries import agents_with_payload
+from kimo_assets.texts import say
 
 TITLE = "Selftest"
 WORKS = ("import", "undo", "export")
@@ -70,8 +70,9 @@ _IMPORT_SEMAPHORE = IMPORT.table
 
 @dataclass(frozen=True)
 class Killed:
-    """What was found after a kill. state: old, new, or old and new, of the agents' files; broken:
-    what was not whole.
+    """What a kill left behind.
+
+    state: old, new, or old and new, of the agents' files. broken: what was not whole.
     """
 
     work: str
@@ -92,22 +93,20 @@ class CrashReport:
 
     @property
     def success(self) -> bool:
-        return bool(self.killed) and not any(found.broken for found in self.killed)
+        return bool(self.killed) and not any(kill.broken for kill in self.killed)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "success": self.success,
             "seconds": round(self.seconds, 3),
             "points": dict(self.points),
-            "killed": [vars(found) | {"seconds": round(found.seconds, 3)} for found in self.killed],
+            "killed": [vars(kill) | {"seconds": round(kill.seconds, 3)} for kill in self.killed],
         }
 
 
 @dataclass
-class Place:
-    """Where a run of the test takes place: a scratch database, and a folder with the company's
-    files.
-    """
+class Site:
+    """Where a run of the test happens: a scratch database, and a folder with the company's files."""
 
     database: Database
     folder: Path
@@ -129,7 +128,7 @@ class Place:
             return connection.execute(query).fetchall()
 
 
-Fault = Callable[[Place], None]
+Fault = Callable[[Site], None]
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def crash_test(
 ) -> CrashReport:
     """Kills the pipeline at so many points, on this server; all of them if there are fewer.
 
-    fault: done to the place after each kill, before it is looked at; for a test of this test.
+    fault: done to the site after each kill, before it is looked at; for a test of this test.
     Raises: ConfigError when no database can be made on the server.
     """
     started = time.monotonic()
@@ -161,9 +160,7 @@ def crash_test(
         test = _CrashTest(scratch, Path(folder), listener, fault)
         test.prepare(works)
         killed = [
-            found
-            for name in works
-            for found in test.kill(name, max(1, round(points * _SHARE[name])))
+            kill for name in works for kill in test.kill(name, max(1, round(points * _SHARE[name])))
         ]
     return CrashReport(time.monotonic() - started, test.points, killed)
 
@@ -193,11 +190,7 @@ class _Scratch:
                     sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(full), copied)
                 )
             except psycopg.errors.InsufficientPrivilege:
-                raise ConfigError(
-                    "the selftest makes databases of its own, which the user of `database: url:`"
-                    " may not: give it CREATEDB (ALTER ROLE ... CREATEDB), or run the selftest with"
-                    " another kimo.yaml"
-                ) from None
+                raise ConfigError(say("selftest.no_createdb")) from None
         self._names.append(full)
         return Database(make_conninfo(self._server.dsn, dbname=full), "")
 
@@ -233,16 +226,16 @@ class _CrashTest:
     listener: Progress
     fault: Fault | None
     points: dict[str, int] = field(default_factory=dict)
-    _starts: dict[str, Place] = field(default_factory=dict)
+    _starts: dict[str, Site] = field(default_factory=dict)
 
     def prepare(self, works: Sequence[str]) -> None:
         """The state that each work starts from. Import: a company that was imported, and the ERP of
         the next day.
         """
-        self.listener.log("Making a small company and importing it ...")
+        self.listener.log(say("selftest.preparing"))
         first = self.folder / "import"
         generate_company(first, "small")
-        start = Place(self.scratch.make("import"), first)
+        start = Site(self.scratch.make("import"), first)
         with closing(sqlite3.connect(start.erp)) as erp, erp:
             erp.execute(f"CREATE TABLE {_IMPORT_SEMAPHORE} (Status INTEGER)")
             erp.execute(f"INSERT INTO {_IMPORT_SEMAPHORE} VALUES (0)")
@@ -279,9 +272,10 @@ class _CrashTest:
         sent = _sent(done) if name == "export" else {}
         self.points[name] = len(passed)
         chosen = _chosen(len(passed), most)
-        self.listener.task_started(
-            f"{TITLE}: {name}, {len(chosen)} of {len(passed)} points", len(chosen)
+        title = say(
+            "selftest.points", title=TITLE, work=name, chosen=len(chosen), number=len(passed)
         )
+        self.listener.task_started(title, len(chosen))
         for point in chosen:
             yield self._killed(name, point, passed[point - 1], old, new, sent)
             self.listener.task_advanced(1)
@@ -290,42 +284,45 @@ class _CrashTest:
         self,
         name: str,
         point: int,
-        what: str,
+        point_name: str,
         old: State,
         new: State,
         sent: Mapping[str, Mapping[str, int]],
     ) -> Killed:
+        """Kills the work at one point, looks at what is left, and does it again to its end."""
         started = time.monotonic()
-        place = self._copy("killed", self._starts[name])
+        site = self._copy("killed", self._starts[name])
         broken: list[str] = []
         try:
-            if self._child(name, place, die_at=point):
-                broken.append("the process has not reached this point")
+            if self._child(name, site, die_at=point):
+                broken.append(say("selftest.not_reached"))
             if self.fault:
-                self.fault(place)
-            if not _is_lock_free(place.database):
-                broken.append("the lock was not free")
-            found = _state(place, list(old.agents), place.folder)
-            broken += _differences(old, new, found, whole=name != "export")
-            _finish(name, place)
-            broken += _after_all(name, place, new, sent)
-            state = _which(old, new, found) if name != "export" else ""
+                self.fault(site)
+            if not _is_lock_free(site.database):
+                broken.append(say("selftest.lock_taken"))
+            state_now = _state(site, list(old.agents), site.folder)
+            broken += _differences(old, new, state_now, whole=name != "export")
+            _finish(name, site)
+            broken += _after_all(name, site, new, sent)
+            state = ""
+            if name != "export":
+                state = _which(old, new, state_now)
         except (KimoError, psycopg.Error, sqlite3.Error, OSError) as error:
             broken.append(f"{type(error).__name__}: {in_one_line(error)}")
             state = "?"
-        return Killed(name, point, what, state, time.monotonic() - started, tuple(broken))
+        return Killed(name, point, point_name, state, time.monotonic() - started, tuple(broken))
 
-    def _copy(self, name: str, of: Place) -> Place:
+    def _copy(self, name: str, of: Site) -> Site:
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(of.folder, folder)
-        return Place(self.scratch.make(name, of.database), folder)
+        return Site(self.scratch.make(name, of.database), folder)
 
-    def _child(self, name: str, place: Place, die_at: int = 0) -> list[str]:
+    def _child(self, name: str, site: Site, die_at: int = 0) -> list[str]:
         """The points that the process has passed; none when it was killed. Raises: ConfigError when
         it fails otherwise.
         """
-        arguments = [name, str(place.folder / CONFIG_FILE), place.database.dsn]
+        arguments = [name, str(site.folder / CONFIG_FILE), site.database.dsn]
         command = [sys.executable, "-m", "kimo_assets.selftest.child", *arguments]
         done = subprocess.run(  # noqa: S603 (our own program)
             command,
@@ -340,17 +337,17 @@ class _CrashTest:
         if die_at and done.returncode in (-KILL, int(KILL)):
             return []
         if done.returncode:
-            said = done.stderr.strip()[-500:]
+            message = done.stderr.strip()[-500:]
             raise ConfigError(
-                f"the process that does the {name} has ended with {done.returncode}: {said}"
+                say("selftest.child_failed", work=name, code=done.returncode, message=message)
             )
         passed: list[str] = json.loads(done.stdout)
         return passed
 
 
-def _finish(name: str, place: Place) -> None:
+def _finish(name: str, site: Site) -> None:
     """The work to its end, in this process."""
-    work(name, place.folder / CONFIG_FILE, place.database, Points(0))
+    work(name, site.folder / CONFIG_FILE, site.database, Points(0))
 
 
 def _chosen(points: int, most: int) -> list[int]:
@@ -366,68 +363,67 @@ def _chosen(points: int, most: int) -> list[int]:
 # ------------------------------------------------------------------------------------------------
 
 
-def _agents(place: Place) -> list[str]:
-    with place.database.connect() as connection:
-        found = agents_with_payload(connection)
-    return found[:: max(1, len(found) // _AGENTS)][:_AGENTS]
+def _agents(site: Site) -> list[str]:
+    with site.database.connect() as connection:
+        agents = agents_with_payload(connection)
+    return agents[:: max(1, len(agents) // _AGENTS)][:_AGENTS]
 
 
-def _state(place: Place, agents: Sequence[str], tablets: Path) -> State:
+def _state(site: Site, agents: Sequence[str], tablets: Path) -> State:
     """As it is now. tablets: where the agents' files are, which are synced."""
-    refuse_foreign(place.database)
+    refuse_foreign(site.database)
     return State(
-        _digests(place, KIMO),
-        _digests(place, INTEGRATOR_SCHEMA),
-        {agent: _tablet(place, agent, tablets) for agent in agents},
+        _digests(site, KIMO),
+        _digests(site, INTEGRATOR_SCHEMA),
+        {agent: _tablet(site, agent, tablets) for agent in agents},
     )
 
 
-def _digests(place: Place, schema: str) -> dict[str, str]:
+def _digests(site: Site, schema: str) -> dict[str, str]:
     """entity -> a digest of its rows, in whatever order; without the numbers of loads."""
     catalog = load_catalog()
-    there: dict[str, set[str]] = {}
-    listed = (
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = {}"
-    )
-    for name, column in place.rows(sql.SQL(listed).format(sql.Literal(schema))):
+    columns_of: dict[str, set[str]] = {}
+    query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = {}"
+    for name, column in site.rows(sql.SQL(query).format(sql.Literal(schema))):
         if name in catalog.all:
-            there.setdefault(name, set()).add(column)
+            columns_of.setdefault(name, set()).add(column)
     digest = "count(*) || '/' || coalesce(sum(hash_record_extended(ROW ({}{}), 1)::numeric), 0)"
-    queries = [
-        sql.SQL(f"SELECT {{}}, {digest} FROM {{}}").format(
-            sql.Literal(name),
-            columns([field for field in catalog[name].fields if field in known]),
-            (
-                sql.SQL(", {} IS NULL").format(sql.Identifier(ARCHIVED))
-                if ARCHIVED in known
-                else sql.SQL("")
-            ),
-            table(schema, name),
+    queries = []
+    for name, present in columns_of.items():
+        is_archived = sql.SQL("")
+        if ARCHIVED in present:
+            is_archived = sql.SQL(f', "{ARCHIVED}" IS NULL')
+        fields = columns([field for field in catalog[name].fields if field in present])
+        queries.append(
+            sql.SQL(f"SELECT {{}}, {digest} FROM {{}}").format(
+                sql.Literal(name), fields, is_archived, table(schema, name)
+            )
         )
-        for name, known in there.items()
-    ]
-    return dict(place.rows(sql.SQL(" UNION ALL ").join(queries))) if queries else {}
+    if not queries:
+        return {}
+    return dict(site.rows(sql.SQL(" UNION ALL ").join(queries)))
 
 
-def _tablet(place: Place, agent: str, tablets: Path) -> str:
-    """A digest of what the agent has after a sync: the file it had, and a new one, which must be
-    equal.
-    """
+def _tablet(site: Site, agent: str, tablets: Path) -> str:
+    """A digest of what the agent has after a sync: of the old file, and of a new one if it differs."""
     kept, fresh = tablets / f"{agent}.sqlite", tablets / f"{agent}-fresh.sqlite"
     fresh.unlink(missing_ok=True)
     for file in (kept, fresh):
-        sync_agent(place.config.sync_store, agent, file)
-    found = [_content(file) for file in (kept, fresh)]
-    return found[0] if found[0] == found[1] else f"{found[0]} (a first sync: {found[1]})"
+        sync_agent(site.config.sync_store, agent, file)
+    of_kept, of_fresh = _content(kept), _content(fresh)
+    if of_kept == of_fresh:
+        return of_kept
+    return f"{of_kept} (a first sync: {of_fresh})"
 
 
 def _content(file: Path) -> str:
+    """A digest of the rows of all tables, but for the client's own bookkeeping (`_...`)."""
     digest = blake2b(digest_size=12)
     with closing(sqlite3.connect(file)) as connection:
-        found = connection.execute(
+        tables = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1"
         ).fetchall()
-        for name in (name for (name,) in found if not name.startswith("_")):
+        for name in (name for (name,) in tables if not name.startswith("_")):
             described = connection.execute(
                 f'SELECT name FROM pragma_table_info("{name}")'
             ).fetchall()
@@ -452,54 +448,53 @@ def _is_lock_free(database: Database) -> bool:
             time.sleep(0.05)
 
 
-def _differences(old: State, new: State, found: State, *, whole: bool) -> Iterator[str]:
+def _differences(old: State, new: State, now: State, *, whole: bool) -> Iterator[str]:
     """What is neither as before nor as after. whole: all of Kimo's tables change at once."""
-    if whole and found.kimo not in (old.kimo, new.kimo):
+    if whole and now.kimo not in (old.kimo, new.kimo):
         names = [
             name
-            for name in found.kimo
-            if found.kimo[name] not in (old.kimo.get(name), new.kimo.get(name))
+            for name in now.kimo
+            if now.kimo[name] not in (old.kimo.get(name), new.kimo.get(name))
         ]
-        yield (
-            "Kimo's tables are neither the old nor the new ones:"
-            f" {', '.join(names) or 'some are old, some new'}"
-        )
+        shown = ", ".join(names) or say("selftest.some_old_some_new")
+        yield say("selftest.tables_between", names=shown)
     mixed = [
         n
-        for n, digest in found.staged.items()
+        for n, digest in now.staged.items()
         if digest not in (old.staged.get(n), new.staged.get(n))
     ]
-    mixed += [name for name in old.staged if name not in found.staged]
+    mixed += [name for name in old.staged if name not in now.staged]
     if mixed:
-        yield f"staged tables are neither the old nor the new ones: {', '.join(mixed)}"
-    for agent, digest in found.agents.items():
+        yield say("selftest.staged_between", names=", ".join(mixed))
+    for agent, digest in now.agents.items():
         if digest not in (old.agents[agent], new.agents[agent]):
-            yield f"agent {agent}'s file is neither the old nor the new one"
+            yield say("selftest.agent_between", agent=agent)
 
 
-def _which(old: State, new: State, found: State) -> str:
+def _which(old: State, new: State, now: State) -> str:
     named = [("old", old), ("new", new)]
-    kimo = next((name for name, state in named if found.kimo == state.kimo), "between")
+    kimo = next((name for name, state in named if now.kimo == state.kimo), "between")
     agents = {
         next((name for name, s in named if s.agents[a] == digest), "?")
-        for a, digest in found.agents.items()
+        for a, digest in now.agents.items()
     }
     return f"tables {kimo}, agents {' and '.join(sorted(agents))}"
 
 
 def _after_all(
-    name: str, place: Place, new: State, sent: Mapping[str, Mapping[str, int]]
+    name: str, site: Site, new: State, sent: Mapping[str, Mapping[str, int]]
 ) -> Iterator[str]:
     """What is not as it should be when the work was done again, to its end."""
-    found = _state(place, list(new.agents), place.folder)
-    if name != "export" and (found.kimo, found.agents) != (new.kimo, new.agents):
-        names = [entity for entity in found.kimo if found.kimo[entity] != new.kimo.get(entity)]
-        yield f"done again, it gives another state: {', '.join(names) or 'of the agents files'}"
+    now = _state(site, list(new.agents), site.folder)
+    if name != "export" and (now.kimo, now.agents) != (new.kimo, new.agents):
+        names = [entity for entity in now.kimo if now.kimo[entity] != new.kimo.get(entity)]
+        shown = ", ".join(names) or say("selftest.agents_files")
+        yield say("selftest.other_state", names=shown)
     for semaphore in (_IMPORT_SEMAPHORE, EXPORT_SEMAPHORE.name):
-        if (status := place.at_erp(f"SELECT Status FROM {semaphore}")) != [(0,)]:
-            yield f"{semaphore} of the ERP is {status}, not 0"
+        if (status := site.at_erp(f"SELECT Status FROM {semaphore}")) != [(0,)]:
+            yield say("selftest.semaphore", semaphore=semaphore, status=status)
     if name == "export":
-        yield from _export_differences(place, sent)
+        yield from _export_differences(site, sent)
 
 
 # --- exports
@@ -515,23 +510,25 @@ _AT_ERP = {
 }
 
 
-def _sent(place: Place) -> dict[str, dict[str, int]]:
+def _sent(site: Site) -> dict[str, dict[str, int]]:
     """table at the ERP -> what has arrived, and how often."""
-    found = {name: place.at_erp(f"SELECT {what} FROM {name}") for name, what in _AT_ERP.items()}
-    return {name: dict(Counter(key for (key,) in rows)) for name, rows in found.items()}
+    rows_of = {name: site.at_erp(f"SELECT {key} FROM {name}") for name, key in _AT_ERP.items()}
+    return {name: dict(Counter(key for (key,) in rows)) for name, rows in rows_of.items()}
 
 
-def _export_differences(place: Place, sent: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    for name, found in _sent(place).items():
-        if twice := [key for key, count in found.items() if count > 1]:
-            yield f"{name}: {len(twice)} arrived more than once"
-        missing, more = sent[name].keys() - found.keys(), found.keys() - sent[name].keys()
+def _export_differences(site: Site, sent: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """What differs between the ERP and what a run without a kill has sent."""
+    for name, arrivals in _sent(site).items():
+        if twice := [key for key, count in arrivals.items() if count > 1]:
+            yield say("selftest.arrived_twice", table=name, count=len(twice))
+        missing = len(sent[name].keys() - arrivals.keys())
+        more = len(arrivals.keys() - sent[name].keys())
         if missing or more:
-            yield f"{name}: {len(missing)} are missing, {len(more)} too many"
-    with place.database.connect() as connection:
+            yield say("selftest.missing_or_too_many", table=name, missing=missing, more=more)
+    with site.database.connect() as connection:
         totals = outbox_totals(connection)
     if totals.rows or totals.open_batches:
-        yield f"{totals.rows} rows are left in the outbox, {totals.open_batches} batches open"
+        yield say("selftest.left_open", rows=totals.rows, batches=totals.open_batches)
     arrived = sum(len(keys) for name, keys in sent.items() if name != "KIMO_ORDINI_RIGHE")
     if totals.sent != arrived:
-        yield f"Kimo says that {totals.sent} records were sent, {arrived} are at the ERP"
+        yield say("selftest.counts_differ", sent=totals.sent, arrived=arrived)

@@ -11,7 +11,7 @@ from kimo_assets.errors import ConfigError
 from kimo_assets.progress import Progress
 from kimo_assets.selftest import CrashReport, Killed, crash_test
 from kimo_assets.selftest.child import PREFIX, Points, refuse_foreign, work
-from kimo_assets.selftest.crashes import Place, _chosen
+from kimo_assets.selftest.crashes import Site, _chosen
 from kimo_assets_tests.cli.conftest import NewCompany
 
 
@@ -26,12 +26,12 @@ def test_kills_find_all_whole_and_a_row_that_is_lost_is_noticed(database: Databa
     """An undo, killed at its first and its last point; before the last is looked at, a row
     is lost.
     """
-    seen: list[Place] = []
+    seen: list[Site] = []
 
-    def lose(place: Place) -> None:
-        seen.append(place)
+    def lose(site: Site) -> None:
+        seen.append(site)
         if len(seen) == 2:
-            with place.database.connect() as connection:
+            with site.database.connect() as connection:
                 connection.execute(
                     'DELETE FROM kimo."Account" WHERE "Id" = (SELECT min("Id") FROM kimo."Account")'
                 )

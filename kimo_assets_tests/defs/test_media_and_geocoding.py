@@ -10,7 +10,7 @@ from PIL import Image
 from kimo_assets.catalog import menu
 from kimo_assets.database.locks import exclusive
 from kimo_assets.defs.in_process import launch_export, launch_task
-from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
+from kimo_assets.demo.fake_google import DEMO_KEY, FakeGoogle
 from kimo_assets.errors import GeocodingError, LockedError
 from kimo_assets.quality.export_check import NOTHING_IS_STUCK
 from kimo_assets.reports import TaskReport
@@ -115,7 +115,7 @@ def test_pictures_may_be_imported_beside_an_import_but_not_twice_at_a_time(
 def test_a_geocoding_shows_a_picture_and_the_provinces(
     pictured: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with GoogleStandIn(key=DEMO_KEY) as google:
+    with FakeGoogle(key=DEMO_KEY) as google:
         pictured.settings |= {"geocoding": {"base_url": google.url}}
         monkeypatch.setenv("GOOGLE_MAPS_API_KEY", DEMO_KEY)
         assert launched(pictured, "geocode_addresses").counts["answered"] == 2
@@ -136,7 +136,7 @@ def test_without_a_key_the_run_says_so_and_with_a_wrong_one_it_fails_with_a_sent
     monkeypatch.delenv("GOOGLE_MAPS_API_KEY", raising=False)
     assert "GOOGLE_MAPS_API_KEY" in launched(pictured, "geocode_addresses").notes[0]
     assert "GOOGLE_MAPS_API_KEY" in recorded(pictured, menu.GEOCODE.asset)["notes"]
-    with GoogleStandIn(key=DEMO_KEY) as google:
+    with FakeGoogle(key=DEMO_KEY) as google:
         pictured.settings |= {"geocoding": {"base_url": google.url}}
         monkeypatch.setenv("GOOGLE_MAPS_API_KEY", "AIzaSomeOtherKey")
         with pytest.raises(GeocodingError) as error:

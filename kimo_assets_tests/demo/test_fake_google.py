@@ -2,7 +2,7 @@
 
 import requests
 
-from kimo_assets.demo.fake_google import DEMO_KEY, PATH, GoogleStandIn, results
+from kimo_assets.demo.fake_google import DEMO_KEY, PATH, FakeGoogle, results
 
 _ADDRESSES = [
     f"Via {name} {number}, {post_code} {town}, Italia"
@@ -38,7 +38,7 @@ def test_houses_of_a_street_are_near_each_other() -> None:
 
 
 def test_it_speaks_googles_format_and_counts() -> None:
-    with GoogleStandIn() as google:
+    with FakeGoogle() as google:
         address = {"address": "Via Roma 3, 60121 Ancona AN, Italia", "components": "country:IT"}
         found = requests.get(
             google.url + PATH, params=address | {"key": DEMO_KEY}, timeout=10

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from kimo_assets.config.models import GeocodingConfig
 from kimo_assets.database.server import Database
-from kimo_assets.demo.fake_google import DEMO_KEY, GoogleStandIn
+from kimo_assets.demo.fake_google import DEMO_KEY, FakeGoogle
 from kimo_assets.geocoding.run import geocode_addresses
 from kimo_assets.reports import TaskReport
 
@@ -57,7 +57,7 @@ class Customers:
     """The accounts of a Kimo database, and runs over them."""
 
     database: Database
-    google: GoogleStandIn
+    google: FakeGoogle
     settings: dict[str, Any] = field(default_factory=dict)
     listener: Listener = field(default_factory=Listener)
 
@@ -122,13 +122,13 @@ class Customers:
 
 
 @pytest.fixture
-def google() -> Iterator[GoogleStandIn]:
-    with GoogleStandIn() as stand_in:
-        yield stand_in
+def google() -> Iterator[FakeGoogle]:
+    with FakeGoogle() as fake:
+        yield fake
 
 
 @pytest.fixture
-def customers(own_database: Database, google: GoogleStandIn) -> Customers:
+def customers(own_database: Database, google: FakeGoogle) -> Customers:
     return Customers(own_database, google)
 
 

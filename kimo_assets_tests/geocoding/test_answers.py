@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from kimo_assets.database.server import Database
-from kimo_assets.demo.fake_google import MESSAGES, GoogleStandIn
+from kimo_assets.demo.fake_google import MESSAGES, FakeGoogle
 from kimo_assets.errors import GeocodingError
 from kimo_assets_tests.geocoding.conftest import KEY, Customers, Listener, result
 
@@ -144,7 +144,7 @@ def test_a_key_that_is_none_of_googles_is_found_before_anything_is_asked(three: 
 
 
 def test_a_key_that_google_does_not_know_is_refused(own_database: Database) -> None:
-    with GoogleStandIn(key="AIzaRight") as strict:
+    with FakeGoogle(key="AIzaRight") as strict:
         customers = Customers(own_database, strict)
         customers.add("C1", "Via Alfa 1", "60121", "Ancona")
         with pytest.raises(GeocodingError, match="REQUEST_DENIED"):
@@ -300,7 +300,7 @@ def test_no_second_has_more_calls_than_allowed_by_the_servers_own_count(
     own_database: Database,
 ) -> None:
     listener = Listener()
-    with GoogleStandIn(per_second=7, clock=listener.clock) as google:
+    with FakeGoogle(per_second=7, clock=listener.clock) as google:
         customers = Customers(own_database, google, {"queries_per_second": 7}, listener)
         for number in range(40):
             customers.add(f"C{number}", f"Via Roma {number}", "60121", "Ancona")
@@ -313,7 +313,7 @@ def test_no_second_has_more_calls_than_allowed_by_the_servers_own_count(
 
 def test_repeated_calls_keep_the_pace_too(own_database: Database) -> None:
     listener = Listener()
-    with GoogleStandIn(clock=listener.clock) as google:
+    with FakeGoogle(clock=listener.clock) as google:
         customers = Customers(own_database, google, {"queries_per_second": 1}, listener)
         for number in range(3):
             customers.add(f"C{number}", f"Via Roma {number}", "60121", "Ancona")
