@@ -281,28 +281,28 @@ SENTENCES = {
         it="{semaphore} è {status}, ma non da parte nostra, a ogni controllo dalle {since}",
     ),
     "sources.semaphore_waiting": Sentence(
-        en="{state}; waiting up to {limit} for it", it="{state}; attesa massima: {limit}"
+        en="{state}. Kimo is waiting up to {limit} for it", it="{state}. Attesa massima: {limit}"
     ),
     "sources.semaphore_given_up.import": Sentence(
         en=(
-            "{state}; waited {limit} (import.semaphore_wait_s). Nothing was read. Wait until it is"
-            " idle and import again. If nothing holds it any more, `kimo semaphore reset` sets it"
-            " to 0."
+            "{state}. Kimo waited {limit} (import.semaphore_wait_s). Nothing was read. Wait until it"
+            " is idle and import again. If the program that set it is gone, `kimo semaphore reset`"
+            " sets it to 0."
         ),
         it=(
-            "{state}; attesa di {limit} (import.semaphore_wait_s). Non è stato letto nulla."
+            "{state}. Attesa di {limit} (import.semaphore_wait_s). Non è stato letto nulla."
             " Aspettare che sia libero e importare di nuovo. Se nessuno lo occupa più,"
             " `kimo semaphore reset` lo riporta a 0."
         ),
     ),
     "sources.semaphore_given_up.export": Sentence(
         en=(
-            "{state}; waited {limit} (export.semaphore_wait_s). Nothing was sent. Wait until it is"
-            " idle and export again. If nothing holds it any more, `kimo semaphore reset` sets it"
-            " to 0."
+            "{state}. Kimo waited {limit} (export.semaphore_wait_s). Nothing was sent. Wait until it"
+            " is idle and export again. If the program that set it is gone, `kimo semaphore reset`"
+            " sets it to 0."
         ),
         it=(
-            "{state}; attesa di {limit} (export.semaphore_wait_s). Non è stato inviato nulla."
+            "{state}. Attesa di {limit} (export.semaphore_wait_s). Non è stato inviato nulla."
             " Aspettare che sia libero ed esportare di nuovo. Se nessuno lo occupa più,"
             " `kimo semaphore reset` lo riporta a 0."
         ),

@@ -244,10 +244,10 @@ def test_when_the_limit_is_reached_one_sentence_says_what_since_when_and_what_to
     assert re.fullmatch(
         r"ImportFromErpSemaphore of source 'erp' is 1 \(the ERP is writing to the integration"
         r" database\), at every look "
-        r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; waited 30 min \(import\.semaphore_wait_s\)\."
-        r" Nothing was read\. "
-        r"Wait until it is idle and import again; if whoever set it is gone, `kimo semaphore reset`"
-        r" sets it to 0\.",
+        r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. Kimo waited 30 min"
+        r" \(import\.semaphore_wait_s\)\. Nothing was read\. "
+        r"Wait until it is idle and import again\. If the program that set it is gone,"
+        r" `kimo semaphore reset` sets it to 0\.",
         message,
     )
     assert erp.status == ERP_WRITES
