@@ -242,7 +242,7 @@ def _draft(image: ImageFile, recipe: Recipe) -> None:
 
 
 def _orientation(image: ImageFile) -> int:
-    """Of a picture that is loaded: Pillow turns TIFFs itself then. Damaged metadata turn nothing."""
+    """Of a picture that is loaded: Pillow turns TIFFs itself then. Damaged EXIF turns nothing."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:

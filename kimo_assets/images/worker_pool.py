@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from subprocess import PIPE
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import kimo_assets
 from kimo_assets.errors import ContractError, ImagesError, reason
@@ -204,6 +204,8 @@ class Worker:
             env=_environment(),
             start_new_session=True,
         )
+        self._stdin = cast(IO[bytes], self._process.stdin)
+        self._stdout = cast(IO[bytes], self._process.stdout)
         self._options = options
 
     def wait_until_ready(self) -> None:
@@ -244,16 +246,6 @@ class Worker:
 
     def _line(self) -> bytes:
         return self._stdout.readline()
-
-    @property
-    def _stdin(self) -> IO[bytes]:
-        assert self._process.stdin is not None
-        return self._process.stdin
-
-    @property
-    def _stdout(self) -> IO[bytes]:
-        assert self._process.stdout is not None
-        return self._process.stdout
 
     def _last_words(self) -> str:
         """How the process ended, with the last line that it wrote to stderr."""

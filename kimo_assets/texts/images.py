@@ -210,9 +210,7 @@ SENTENCES = {
         ),
     ),
     "images.picture.no_picture": Sentence(
-        en=(
-            "this is no picture that can be read (expected JPEG, PNG, WebP, GIF, TIFF or BMP)"
-        ),
+        en=("this is no picture that can be read (expected JPEG, PNG, WebP, GIF, TIFF or BMP)"),
         it="questa non è un'immagine leggibile (atteso JPEG, PNG, WebP, GIF, TIFF o BMP)",
     ),
     "images.picture.no_memory": Sentence(
@@ -223,9 +221,7 @@ SENTENCES = {
         en="the {kind} is damaged or cut off: {message}",
         it="il {kind} è danneggiato o troncato: {message}",
     ),
-    "images.content.heic": Sentence(
-        en="a HEIC or AVIF picture", it="un'immagine HEIC o AVIF"
-    ),
+    "images.content.heic": Sentence(en="a HEIC or AVIF picture", it="un'immagine HEIC o AVIF"),
     "images.content.pdf": Sentence(en="a PDF document", it="un documento PDF"),
     "images.content.icon": Sentence(en="an icon", it="un'icona"),
     "images.content.photoshop": Sentence(en="a Photoshop file", it="un file di Photoshop"),
@@ -279,9 +275,7 @@ SENTENCES = {
         it="questo non è un URL: atteso https://host/percorso. Correggerlo nell'ERP",
     ),
     "images.url.scheme": Sentence(
-        en=(
-            "'{scheme}:' is not asked: expected https:// or http://. Correct the URL in the ERP"
-        ),
+        en=("'{scheme}:' is not asked: expected https:// or http://. Correct the URL in the ERP"),
         it="'{scheme}:' non è ammesso: atteso https:// o http://. Correggere l'URL nell'ERP",
     ),
     "images.url.no_scheme": Sentence(
@@ -335,24 +329,16 @@ SENTENCES = {
     "images.address.protocols": Sentence(
         en="an address reserved for protocols", it="un indirizzo riservato ai protocolli"
     ),
-    "images.address.site_local": Sentence(
-        en="a site-local address", it="un indirizzo site-local"
-    ),
+    "images.address.site_local": Sentence(en="a site-local address", it="un indirizzo site-local"),
     "images.address.documentation": Sentence(
         en="an address for documentation", it="un indirizzo per la documentazione"
     ),
     "images.address.unspecified": Sentence(
         en="an unspecified address", it="un indirizzo non specificato"
     ),
-    "images.address.loopback": Sentence(
-        en="a loopback address", it="un indirizzo di loopback"
-    ),
-    "images.address.link_local": Sentence(
-        en="a link-local address", it="un indirizzo link-local"
-    ),
-    "images.address.multicast": Sentence(
-        en="a multicast address", it="un indirizzo multicast"
-    ),
+    "images.address.loopback": Sentence(en="a loopback address", it="un indirizzo di loopback"),
+    "images.address.link_local": Sentence(en="a link-local address", it="un indirizzo link-local"),
+    "images.address.multicast": Sentence(en="a multicast address", it="un indirizzo multicast"),
     "images.address.private": Sentence(en="a private address", it="un indirizzo privato"),
     "images.address.reserved": Sentence(en="a reserved address", it="un indirizzo riservato"),
     # --- answers of servers
@@ -544,9 +530,7 @@ SENTENCES = {
         it="la risposta del server non è utilizzabile: {reason}",
     ),
     "images.download.server_given_up": Sentence(
-        en=(
-            "{server} was given up for this run, with {count:,} of its URLs not asked: {reason}."
-        ),
+        en=("{server} was given up for this run, with {count:,} of its URLs not asked: {reason}."),
         it=(
             "{server} è stato abbandonato per questa esecuzione, con {count:,} dei suoi URL non"
             " richiesti: {reason}."
