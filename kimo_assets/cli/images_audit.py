@@ -95,7 +95,7 @@ def _flaws_table(title: str, flaws: Sequence[Flaw]) -> Table:
     columns = ("Entity", "Of", "File", "Why")
     shown = table(f"{title}: {len(flaws):,}", columns, left=columns)
     for flaw in flaws[:_ROWS_SHOWN]:
-        shown.add_row(flaw.entity, some(flaw.owners), plain(flaw.written), plain(flaw.why))
+        shown.add_row(flaw.entity, some(flaw.owners), plain(flaw.written), plain(flaw.reason))
     return shown
 
 

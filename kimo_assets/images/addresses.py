@@ -1,10 +1,9 @@
-"""Which addresses a picture may be fetched from: nothing inside the company's network, unless
-kimo.yaml says so.
+"""Which addresses a picture may be fetched from: none of the company's network by default.
 
-Whoever writes a URL into the ERP must not make this machine ask its neighbours. What counts is the
-address that is connected to: `Guard.addresses` is called when a connection is opened (fetch.py),
-and what it gives is connected to. So another spelling of a host, a redirect, or a name that means
-something else a moment later changes nothing.
+kimo.yaml may allow hosts of that network. An author of URLs in the ERP must not make this machine
+ask its neighbours. What counts is the address that is connected to: fetch.py calls
+`Guard.addresses` when it opens a connection, and connects to what that returns. So another spelling
+of a host, a redirect, or a name that means something else a moment later changes nothing.
 """
 
 import ipaddress
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import SplitResult, urlsplit
 
+from kimo_assets.texts import say
+
 Address = IPv4Address | IPv6Address
 
 # host, port -> its addresses, as text. Raises: OSError.
@@ -21,17 +22,17 @@ Resolver = Callable[[str, int], list[str]]
 
 _SCHEMES = {"http": 80, "https": 443}
 _LONGEST_SHOWN = 300
-_NO_URL = "this is no URL: expected https://host/path. Correct it in the ERP"
 _ODD_IN_HOST = re.compile(r"[\s\\%]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-# Where ipaddress knows no word, or one that differs between versions of Python.
-_NAMED: tuple[tuple[str, IPv4Network | IPv6Network], ...] = (
-    ("a shared address of a provider's network", IPv4Network("100.64.0.0/10")),
-    ("an address of a retired relay service", IPv4Network("192.88.99.0/24")),
-    ("an address reserved for protocols", IPv4Network("192.0.0.0/24")),
-    ("a site-local address", IPv6Network("fec0::/10")),
-    ("an address for documentation", IPv6Network("3fff::/20")),
+# Networks for which ipaddress has no property, or one that differs between versions of Python.
+# The names are those of the sentences `images.address.…`.
+_NETWORKS: tuple[tuple[str, IPv4Network | IPv6Network], ...] = (
+    ("shared", IPv4Network("100.64.0.0/10")),
+    ("relay", IPv4Network("192.88.99.0/24")),
+    ("protocols", IPv4Network("192.0.0.0/24")),
+    ("site_local", IPv6Network("fec0::/10")),
+    ("documentation", IPv6Network("3fff::/20")),
 )
 # IPv6 addresses that only wrap an IPv4 address: that one is judged.
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -43,24 +44,28 @@ class RefusedError(Exception):
 
 
 class Guard:
-    """allowed_hosts: `host` or `host:port`, as in kimo.yaml; of these every address is good."""
+    """Which addresses may be connected to.
+
+    allowed_hosts: `host` or `host:port`, as in kimo.yaml. Every address of these is good.
+    """
 
     def __init__(self, allowed_hosts: Iterable[str] = (), resolve: Resolver | None = None) -> None:
         self._allowed = frozenset(_plain(host) for host in allowed_hosts)
         self._resolve = resolve or resolve_host
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses to connect to, in the resolver's order; asked for once.
+        """The addresses to connect to, in the resolver's order. The name is resolved once.
 
-        All of them have to be public: of several, nobody knows which one a second look would give.
+        All of them have to be public, as a second look could return any of them.
         Raises: RefusedError; OSError when the name cannot be resolved.
         """
-        found = self._resolve(host, port)
-        if not self._is_allowed(host, port):
-            for text in found:
-                if kind := inside(ipaddress.ip_address(text)):
-                    raise RefusedError(_private(host, port, text, kind))
-        return found
+        addresses = self._resolve(host, port)
+        if self._is_allowed(host, port):
+            return addresses
+        for address in addresses:
+            if kind := inside(ipaddress.ip_address(address)):
+                raise RefusedError(_refusal(host, port, address, kind))
+        return addresses
 
     def _is_allowed(self, host: str, port: int) -> bool:
         name = _plain(host)
@@ -68,103 +73,117 @@ class Guard:
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """The system's answer. It also reads 2130706433, 0x7f.1 and 017700000001 as the address that
-    they mean.
+    """The system's answer.
+
+    It also reads 2130706433, 0x7f.1 and 017700000001 as the address that they mean.
     """
-    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    answers = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in answers))
 
 
 def inside(address: Address) -> str | None:
-    """What kind of address it is when it is none of the public internet's, else None."""
-    if isinstance(address, IPv6Address):
-        if wrapped := _wrapped(address):
-            return inside(wrapped)
-        if not (kind := _kind(address)) and address not in _PUBLIC_IPV6:
-            return "a reserved address"
-        return kind
-    return _kind(address)
+    """What kind of address it is, in words. None for an address of the public internet."""
+    kind = _kind(address)
+    if kind is None:
+        return None
+    return say(f"images.address.{kind}")
+
+
+def _kind(address: Address) -> str | None:
+    """The kind of an address that is not public, named as in texts/images.py."""
+    if not isinstance(address, IPv6Address):
+        return _own_kind(address)
+    if wrapped := _wrapped(address):
+        return _own_kind(wrapped)
+    kind = _own_kind(address)
+    if kind is None and address not in _PUBLIC_IPV6:
+        return "reserved"
+    return kind
 
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one leads to: mapped, by 6to4, or by NAT64. Those of Teredo
-    count as private.
+    """The IPv4 address that an IPv6 one leads to: mapped, by 6to4, or by NAT64.
+
+    Those of Teredo count as private.
     """
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
 
 
-def _kind(address: Address) -> str | None:
-    for kind, network in _NAMED:
+def _own_kind(address: Address) -> str | None:
+    """The kind of an address, whatever it may wrap. None when it is public."""
+    for kind, network in _NETWORKS:
         if address in network:
             return kind
     kinds = {
-        "an unspecified address": address.is_unspecified,
-        "a loopback address": address.is_loopback,
-        "a link-local address": address.is_link_local,
-        "a multicast address": address.is_multicast,
-        "a private address": address.is_private,
-        "a reserved address": address.is_reserved or not address.is_global,
+        "unspecified": address.is_unspecified,
+        "loopback": address.is_loopback,
+        "link_local": address.is_link_local,
+        "multicast": address.is_multicast,
+        "private": address.is_private,
+        "reserved": address.is_reserved or not address.is_global,
     }
-    return next((kind for kind, holds in kinds.items() if holds), None)
+    return next((kind for kind, applies in kinds.items() if applies), None)
 
 
 def check_url(url: str) -> SplitResult:
-    """The URL in its parts. Every port is good: on public hosts pictures are served on many, and
-    nothing but a GET is sent.
+    """The URL in its parts.
 
+    Every port is good: public hosts serve pictures on many, and nothing but a GET is sent.
     Raises: RefusedError.
     """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise RefusedError(_NO_URL) from None
+        raise RefusedError(say("images.url.invalid")) from None
+    if not parts.scheme:
+        raise RefusedError(say("images.url.no_scheme"))
     if parts.scheme not in _SCHEMES:
-        scheme = f"'{parts.scheme}:' is" if parts.scheme else "without http:// or https:// it is"
-        raise RefusedError(
-            f"{scheme} not asked: expected https:// or http://. Correct the URL in the ERP"
-        )
+        raise RefusedError(say("images.url.scheme", scheme=parts.scheme))
     if parts.username is not None or parts.password is not None:
-        raise RefusedError(
-            "the URL holds a user name or a password, which every reader of the ERP sees: take it"
-            " out of the URL there, and let the server give the picture without it"
-        )
+        raise RefusedError(say("images.url.credentials"))
     if not host or _ODD_IN_HOST.search(host) or _CONTROL.search(url):
-        raise RefusedError(_NO_URL)
+        raise RefusedError(say("images.url.invalid"))
     return parts
 
 
-def place_of(parts: SplitResult) -> tuple[str, int]:
+def host_and_port(parts: SplitResult) -> tuple[str, int]:
     """The host and the port of a URL that check_url has passed."""
     return _plain(parts.hostname or ""), parts.port or _SCHEMES[parts.scheme]
 
 
 def shown(url: str) -> str:
     """The URL for a message: short, and without what may be secret, credentials and the query."""
-    rest, mark, _ = url.partition("?")
+    rest, question_mark, _ = url.partition("?")
     before, slashes, after = rest.partition("#")[0].rpartition("//")
-    host, slash, path = after.partition("/")
-    text = f"{before}{slashes}{host.rpartition('@')[2]}{slash}{path}"
+    authority, slash, path = after.partition("/")
+    host = authority.rpartition("@")[2]
+    text = f"{before}{slashes}{host}{slash}{path}"
     plain = "".join(character if character.isprintable() else "�" for character in text)
-    return f"{plain[:_LONGEST_SHOWN]}{'…' if len(plain) > _LONGEST_SHOWN else ''}{'?…' if mark else ''}"
+    if len(plain) > _LONGEST_SHOWN:
+        plain = f"{plain[:_LONGEST_SHOWN]}…"
+    if question_mark:
+        plain += "?…"
+    return plain
 
 
-def _private(host: str, port: int, address: str, kind: str) -> str:
+def _refusal(host: str, port: int, address: str, kind: str) -> str:
+    """Why a host is not asked, with the entry of kimo.yaml that would allow it."""
     name = host.strip("[]")
-    is_itself = name == address
-    what = f"{name} is {kind}" if is_itself else f"{name} is {kind} ({address})"
-    entry = f"{host}:{port}" if port not in _SCHEMES.values() else host
-    return (
-        f"{what}, so it is not asked. If this server is yours, add {entry} to images: download:"
-        " allowed_hosts: in kimo.yaml"
-    )
+    entry = host
+    if port not in _SCHEMES.values():
+        entry = f"{host}:{port}"
+    if name == address:
+        return say("images.url.private", name=name, kind=kind, entry=entry)
+    return say("images.url.private_address", name=name, kind=kind, address=address, entry=entry)
 
 
 def _plain(host: str) -> str:
-    """A host, with its port if it has one, as it is compared: in small letters, IDNA, without the
-    trailing dot.
+    """A host, with its port if it has one, in the form that is compared.
+
+    That is in small letters, in IDNA, and without the trailing dot.
     """
     name, colon, port = host.strip().lower().rpartition(":")
     if not colon or not port.isdecimal() or (":" in name and not name.endswith("]")):

@@ -15,8 +15,9 @@ from psycopg.rows import class_row
 from kimo_assets.catalog import load_catalog
 from kimo_assets.database.names import ARCHIVED, KIMO, table
 from kimo_assets.images import ledger
-from kimo_assets.images.files import Found, look, meanings
+from kimo_assets.images.files import Inventory, meanings, take_inventory
 from kimo_assets.images.settings import ImageSettings
+from kimo_assets.texts import say
 
 # What can be wrong with a picture that rows name, worst first.
 Kind = Literal["missing", "refused", "failed", "ambiguous", "misnamed", "small"]
@@ -38,18 +39,19 @@ _ENDINGS = {
     "BMP": ("bmp", "dib"),
 }
 
-# What Windows and Macs leave in folders that somebody looked at.
+# What Windows leaves in folders that somebody looked at.
 _LITTER = ("thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """Something wrong with a picture that rows name. owners: of these rows, such as items' codes.
-    written: the FilePath.
+    """Something wrong with a picture that rows name.
 
     missing: there is no such file; refused: the name is of no file in the folder; failed: it could
     not be read; ambiguous: other files fit the name as well; misnamed: the content is of another
     type than the name says; small: of few pixels.
+
+    owners: of these rows, such as items' codes. written: the FilePath.
     """
 
     kind: Kind
@@ -57,7 +59,12 @@ class Flaw:
     owners: tuple[str, ...]
     written: str
     source: str | None
-    why: str
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        values = asdict(self)
+        values["why"] = values.pop("reason")
+        return values
 
 
 @dataclass(frozen=True)
@@ -71,8 +78,9 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class AuditedPicture:
-    """A picture that rows name, for the contact sheet. marks: what is wrong with it, in a word
-    each.
+    """A picture that rows name, for the contact sheet.
+
+    marks: the kinds of what is wrong with it, and `duplicate`.
     """
 
     name: str
@@ -82,11 +90,10 @@ class AuditedPicture:
 
 @dataclass(frozen=True)
 class Audit:
-    """smaller_than: of how many pixels the longer side of a small picture is at most. unnamed:
-    files that no row names.
+    """What is wrong with the pictures. smaller_than: pixels of the longer side of a small one.
 
-    waiting: named files that were never imported, of which nothing more is known. notes: what could
-    not be looked at.
+    unnamed: files that no row names. waiting: named files that were never imported, so that only
+    their names could be checked. notes: what could not be looked at.
     """
 
     smaller_than: int
@@ -114,7 +121,7 @@ class Audit:
         return {
             "counts": self.counts,
             "smaller_than": self.smaller_than,
-            **{kind: [asdict(flaw) for flaw in self.of(kind)] for kind in KINDS},
+            **{kind: [flaw.as_json() for flaw in self.of(kind)] for kind in KINDS},
             "duplicates": [asdict(duplicate) for duplicate in self.duplicates],
             "unnamed": self.unnamed,
             "waiting": self.waiting,
@@ -123,7 +130,7 @@ class Audit:
 
 
 class _Name(NamedTuple):
-    """What a row names. problem: of the name, not of the picture."""
+    """What rows name. problem: of the name, not of the picture."""
 
     entity: str
     written: str
@@ -135,7 +142,7 @@ class _Name(NamedTuple):
 
 @dataclass(frozen=True)
 class _Picture:
-    """What the ledger says of a file."""
+    """A file as the ledger has it."""
 
     source: str
     status: str
@@ -150,40 +157,43 @@ class _Picture:
 def audit(
     connection: Connection, settings: ImageSettings, smaller_than: int | None = None
 ) -> Audit:
-    """smaller_than: half of max_size_px, unless it is said. Raises: ImagesError when a source
-    folder cannot be listed.
+    """smaller_than: half of max_size_px by default.
+
+    Raises: ImagesError when a source folder cannot be listed.
     """
     limit = smaller_than or settings.recipe.max_size_px // 2
-    found = look(connection, settings)
-    names = list(_names(connection, found))
-    known = _known(connection)
+    inventory = take_inventory(connection, settings)
+    names = list(_names(connection, inventory))
+    pictures = _pictures(connection)
     flaws = sorted(
-        [*_of_names(names), *_of_pictures(names, known, limit)],
+        [*_of_names(names), *_of_pictures(names, pictures, limit)],
         key=lambda flaw: (KINDS.index(flaw.kind), flaw.entity, flaw.written),
     )
-    duplicates = list(_duplicates(names, known))
-    there = {name.source for name in names if name.state == "found" and name.source}
+    duplicates = list(_duplicates(names, pictures))
+    named = {name.source for name in names if name.state == "found" and name.source}
     return Audit(
         smaller_than=limit,
         flaws=flaws,
         duplicates=duplicates,
-        unnamed=list(_unnamed(found, there)),
-        waiting=sorted(there - known.keys()),
-        notes=list(found.notes),
-        pictures=list(_audited(names, known, flaws, duplicates)),
+        unnamed=list(_unnamed(inventory, named)),
+        waiting=sorted(named - pictures.keys()),
+        notes=list(inventory.notes),
+        pictures=list(_audited(names, pictures, flaws, duplicates)),
     )
 
 
-def _names(connection: Connection, found: Found) -> Iterator[_Name]:
-    owners = {of.entity: _owners(connection, of.entity) for of in found.named}
-    for entity, written, listing, meaning in meanings(found):
-        source = None if meaning.path is None else listing.source(meaning.path)
-        yield _Name(
-            entity, written, owners[entity].get(written, ()), meaning.state, source, meaning.problem
-        )
+def _names(connection: Connection, inventory: Inventory) -> Iterator[_Name]:
+    owners = {named.entity: _owners(connection, named.entity) for named in inventory.named}
+    for entity, written, listing, meaning in meanings(inventory):
+        source = None
+        if meaning.path is not None:
+            source = listing.source(meaning.path)
+        of_rows = owners[entity].get(written, ())
+        yield _Name(entity, written, of_rows, meaning.state, source, meaning.problem)
 
 
 def _owners(connection: Connection, entity: str) -> dict[str, tuple[str, ...]]:
+    """FilePath -> the owners of the live rows that name it."""
     owner = sql.Identifier(load_catalog()[entity].owner_field or "Id")
     statement = sql.SQL(
         'SELECT "FilePath", array_agg(DISTINCT {}) FROM {} WHERE {} IS NULL GROUP BY 1'
@@ -194,7 +204,7 @@ def _owners(connection: Connection, entity: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _known(connection: Connection) -> dict[str, _Picture]:
+def _pictures(connection: Connection) -> dict[str, _Picture]:
     with connection.cursor(row_factory=class_row(_Picture)) as cursor:
         cursor.execute(
             "SELECT source, status, problem, kind, source_width, source_height, sha256,"
@@ -209,67 +219,68 @@ def _of_names(names: list[_Name]) -> Iterator[Flaw]:
             yield _flaw(_KIND_OF_STATE[name.state], name, name.problem)
 
 
-def _of_pictures(names: list[_Name], known: Mapping[str, _Picture], limit: int) -> Iterator[Flaw]:
+def _of_pictures(
+    names: list[_Name], pictures: Mapping[str, _Picture], limit: int
+) -> Iterator[Flaw]:
     for name in names:
-        picture = known.get(name.source or "")
+        picture = pictures.get(name.source or "")
         if picture is None or name.state != "found":
             continue
         if picture.status == ledger.FAILED:
-            yield _flaw("failed", name, picture.problem or "it could not be read")
+            yield _flaw("failed", name, picture.problem or say("images.audit.unreadable"))
         elif picture.kind:
-            yield from _looked_at(name, picture, picture.kind, limit)
+            yield from _of_content(name, picture, picture.kind, limit)
 
 
-def _looked_at(name: _Name, picture: _Picture, kind: str, limit: int) -> Iterator[Flaw]:
+def _of_content(name: _Name, picture: _Picture, kind: str, limit: int) -> Iterator[Flaw]:
+    """What its content shows of a picture that could be read. kind: its format."""
     ending = PurePosixPath(picture.source).suffix.lower().removeprefix(".")
-    if ending not in _ENDINGS[kind]:
-        yield _flaw(
-            "misnamed",
-            name,
-            f"it is a {kind}, but its name {f'ends in .{ending}' if ending else 'has no ending'}",
-        )
+    if not ending:
+        yield _flaw("misnamed", name, say("images.audit.no_ending", kind=kind))
+    elif ending not in _ENDINGS[kind]:
+        yield _flaw("misnamed", name, say("images.audit.misnamed", kind=kind, ending=ending))
     width, height = picture.source_width or 0, picture.source_height or 0
     if max(width, height) < limit:
-        yield _flaw(
-            "small", name, f"{width} x {height} pixels; its longer side should have {limit:,}"
-        )
+        reason = say("images.audit.small", width=width, height=height, limit=limit)
+        yield _flaw("small", name, reason)
 
 
-def _flaw(kind: Kind, name: _Name, why: str) -> Flaw:
-    return Flaw(kind, name.entity, name.owners, name.written, name.source, why)
+def _flaw(kind: Kind, name: _Name, reason: str) -> Flaw:
+    return Flaw(kind, name.entity, name.owners, name.written, name.source, reason)
 
 
-def _duplicates(names: list[_Name], known: Mapping[str, _Picture]) -> Iterator[Duplicate]:
+def _duplicates(names: list[_Name], pictures: Mapping[str, _Picture]) -> Iterator[Duplicate]:
+    """Files of equal bytes that rows name, by the hash in the ledger."""
     rows: dict[str, list[str]] = defaultdict(list)
     for name in names:
         if name.state == "found" and name.source:
             rows[name.source] += [f"{name.entity} {owner}" for owner in name.owners]
     sources: dict[str, list[str]] = defaultdict(list)
     for source in sorted(rows):
-        if (picture := known.get(source)) and picture.sha256:
+        picture = pictures.get(source)
+        if picture and picture.sha256:
             sources[picture.sha256].append(source)
     for sha256, alike in sources.items():
         if len(alike) > 1:
-            yield Duplicate(
-                sha256, tuple(alike), tuple(row for source in alike for row in rows[source])
-            )
+            of_rows = tuple(row for source in alike for row in rows[source])
+            yield Duplicate(sha256, tuple(alike), of_rows)
 
 
-def _unnamed(found: Found, named: set[str]) -> Iterator[str]:
-    for listing in found.listings.values():
+def _unnamed(inventory: Inventory, named: set[str]) -> Iterator[str]:
+    for listing in inventory.listings.values():
         for path in sorted(listing.files):
-            file = path.rpartition("/")[2].lower()
-            if (
-                listing.source(path) not in named
-                and not file.startswith(".")
-                and file not in _LITTER
-            ):
+            if listing.source(path) not in named and not _is_litter(path):
                 yield listing.source(path)
+
+
+def _is_litter(path: str) -> bool:
+    file = path.rpartition("/")[2].lower()
+    return file.startswith(".") or file in _LITTER
 
 
 def _audited(
     names: list[_Name],
-    known: Mapping[str, _Picture],
+    pictures: Mapping[str, _Picture],
     flaws: list[Flaw],
     duplicates: list[Duplicate],
 ) -> Iterator[AuditedPicture]:
@@ -282,8 +293,8 @@ def _audited(
     shown: dict[str, str] = {}
     for name in names:
         shown.setdefault(name.source or name.written, name.written)
-    for place, written in sorted(shown.items()):
-        picture = known.get(place)
-        yield AuditedPicture(
-            written, picture.thumbnail_path if picture else None, tuple(dict.fromkeys(marks[place]))
-        )
+    for source, written in sorted(shown.items()):
+        thumbnail_path = None
+        if picture := pictures.get(source):
+            thumbnail_path = picture.thumbnail_path
+        yield AuditedPicture(written, thumbnail_path, tuple(dict.fromkeys(marks[source])))

@@ -1,8 +1,7 @@
-"""A contact sheet: the pictures' thumbnails with their names, and marks on those with which
-something is wrong.
-"""
+"""A contact sheet: the pictures' thumbnails with their names, and marks on what is wrong."""
 
 import io
+import math
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from kimo_assets.images.audit import AuditedPicture
+from kimo_assets.texts import say
 
 # Pages embed the sheet: larger ones are drawn with fewer colours, then with fewer pictures.
 MAX_BYTES = 300_000
@@ -37,65 +37,57 @@ def contact_sheet(public: Path, pictures: Sequence[AuditedPicture], limit: int =
 def _sheet(
     public: Path, shown: Sequence[AuditedPicture], pictures: Sequence[AuditedPicture]
 ) -> Image.Image:
-    rows = -(-len(shown) // _COLUMNS)
-    size = (_COLUMNS * (_SIDE + _GAP) + _GAP, _HEAD + rows * (_SIDE + _CAPTION + _GAP) + _GAP)
-    sheet = Image.new("RGB", size, _PAPER)
+    """All tiles below a headline, row by row. Sizes are in pixels."""
+    rows = math.ceil(len(shown) / _COLUMNS)
+    width = _COLUMNS * (_SIDE + _GAP) + _GAP
+    height = _HEAD + rows * (_SIDE + _CAPTION + _GAP) + _GAP
+    sheet = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_GAP, _GAP), _headline(shown, pictures), fill=_INK, font=_font(_TEXT + 2))
-    for place, picture in enumerate(shown):
-        row, column = divmod(place, _COLUMNS)
-        corner = (_GAP + column * (_SIDE + _GAP), _HEAD + row * (_SIDE + _CAPTION + _GAP))
-        _draw_picture(sheet, draw, corner, public, picture)
+    for number, picture in enumerate(shown):
+        row, column = divmod(number, _COLUMNS)
+        left = _GAP + column * (_SIDE + _GAP)
+        top = _HEAD + row * (_SIDE + _CAPTION + _GAP)
+        _draw_picture(sheet, (left, top), public, picture)
     return sheet
 
 
 def _headline(shown: Sequence[AuditedPicture], pictures: Sequence[AuditedPicture]) -> str:
     wrong = sum(bool(picture.marks) for picture in pictures)
-    part = f"; the first {len(shown):,}" if len(shown) < len(pictures) else ""
-    return (
-        f"{len(pictures):,} picture{'' if len(pictures) == 1 else 's'}, something wrong with"
-        f" {wrong:,}{part}"
-    )
+    headline = say("images.sheet.headline", count=len(pictures), wrong=wrong)
+    if len(shown) == len(pictures):
+        return headline
+    return say("images.sheet.first_only", headline=headline, shown=len(shown))
 
 
 def _draw_picture(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    corner: tuple[int, int],
-    public: Path,
-    picture: AuditedPicture,
+    sheet: Image.Image, corner: tuple[int, int], public: Path, picture: AuditedPicture
 ) -> None:
+    """A tile with the thumbnail, and the name and the marks below it. corner: upper left."""
+    draw = ImageDraw.Draw(sheet)
     left, top = corner
     tile = (left, top, left + _SIDE - 1, top + _SIDE - 1)
     draw.rectangle(tile, fill=_TILE)
+    font = _font(_TEXT)
     thumbnail = _thumbnail(public, picture.thumbnail_path)
     if thumbnail:
         sheet.paste(thumbnail, corner)
     else:
-        draw.text(
-            (left + _SIDE // 2, top + _SIDE // 2),
-            "no picture",
-            fill=_PALE,
-            font=_font(_TEXT),
-            anchor="mm",
-        )
+        middle = (left + _SIDE // 2, top + _SIDE // 2)
+        draw.text(middle, say("images.sheet.no_picture"), fill=_PALE, font=font, anchor="mm")
     below = top + _SIDE + 3
-    draw.text(
-        (left, below), _fitting(picture.name.replace("\\", "/")), fill=_INK, font=_font(_TEXT)
-    )
+    name = picture.name.replace("\\", "/")
+    draw.text((left, below), _fitting(name), fill=_INK, font=font)
     if picture.marks:
         draw.rectangle(tile, outline=_WARNING, width=3)
-        draw.text(
-            (left, below + _TEXT + 3),
-            _fitting(", ".join(picture.marks)),
-            fill=_WARNING,
-            font=_font(_TEXT),
-        )
+        marks = ", ".join(say(f"images.mark.{mark}") for mark in picture.marks)
+        draw.text((left, below + _TEXT + 3), _fitting(marks), fill=_WARNING, font=font)
 
 
 def _thumbnail(public: Path, path: str | None) -> Image.Image | None:
-    """On the tile's colour, so that transparency shows; None when there is none, or none that can
-    be read.
+    """On the tile's colour, so that transparency shows.
+
+    None when there is none, or it cannot be read.
     """
     if path is None:
         return None
@@ -112,8 +104,9 @@ def _thumbnail(public: Path, path: str | None) -> Image.Image | None:
 
 
 def _fitting(text: str) -> str:
-    """Cut at its beginning, which names share, not at its end. The built-in font knows no
-    accents.
+    """Cut at its beginning, which names share, not at its end.
+
+    Without accents, which the built-in font does not have.
     """
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(character for character in plain if not unicodedata.combining(character))

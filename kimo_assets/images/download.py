@@ -1,8 +1,8 @@
 """download_items_images: the pictures at the URLs of ItemUrl, into the public folder.
 
-Threads fetch (fetch.py), processes of their own decode and write (workers.py); this thread hands
-out the URLs, host by host in turn, and writes down what became of each as it comes. A run that is
-killed loses what was under way; the next goes on.
+Threads fetch (fetch.py), processes of their own decode and write (worker_pool.py). This thread
+hands out the URLs, host by host in turn, and records what became of each as it comes. A run that is
+killed loses what was under way. The next run goes on.
 """
 
 import threading
@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,9 +18,8 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog.menu import DOWNLOAD_IMAGES
 from kimo_assets.database.names import KIMO, table
-from kimo_assets.errors import ImagesError, in_one_line
 from kimo_assets.images import ledger, public_folder
-from kimo_assets.images.addresses import Guard, RefusedError, check_url, place_of, shown
+from kimo_assets.images.addresses import Guard, RefusedError, check_url, host_and_port, shown
 from kimo_assets.images.fetch import Fetched, Fetcher, FetchError, Limits, Validators
 from kimo_assets.images.ledger import FAILED, MISSING, OK, Record
 from kimo_assets.images.picture import Original
@@ -30,6 +28,7 @@ from kimo_assets.images.settings import ImageSettings
 from kimo_assets.images.worker_pool import DeadWorkerError, Outcome, Piece, Worker, cores
 from kimo_assets.progress import Progress
 from kimo_assets.reports import Problem, TaskReport
+from kimo_assets.texts import say
 
 ENTITY = "ItemUrl"
 
@@ -44,13 +43,15 @@ _WAITING = 2
 _PAUSE_S = 1.0
 _ITEMS_NAMED = 5
 
-Place = tuple[str, int]
+# Host and port.
+Endpoint = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Known:
-    """What ops.picture holds of a URL. is_good: its public picture is there, made by today's
-    settings.
+class PreviousPicture:
+    """What ops.picture holds of a URL.
+
+    is_good: its public picture is there, made by today's settings.
     """
 
     is_good: bool = False
@@ -64,31 +65,33 @@ class Known:
 
     @property
     def validators(self) -> Validators:
-        return Validators(self.etag, self.last_modified) if self.is_good else Validators()
+        """None of a picture that has to be made again: a 304 would bring no bytes for that."""
+        if not self.is_good:
+            return Validators()
+        return Validators(self.etag, self.last_modified)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A URL to ask."""
+class DueUrl:
+    """A URL to ask in this run."""
 
     url: str
-    place: Place
-    known: Known
+    endpoint: Endpoint
+    previous: PreviousPicture
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a URL. record: None for one that is refused as it is written, and so has no
-    place in ops.picture.
+    """What became of a URL. count: the figure of the report that counts it.
 
-    count: the figure of the report that it is one of. why: what is wrong. is_kept: the picture of
-    before stays public.
+    record: None for a URL that is refused as it is written, and so has no row in ops.picture.
+    reason: what is wrong. is_kept: the previous picture stays public.
     """
 
     url: str
     count: str
     record: Record | None = None
-    why: str | None = None
+    reason: str | None = None
     is_kept: bool = False
 
 
@@ -102,25 +105,21 @@ def download_images(
     started = time.monotonic()
     _prepare(connection, settings)
     refused = _name_pictures(connection)
-    wanted, not_due = _wanted(connection, settings)
-    listener.task_started(DOWNLOAD_IMAGES.title, len(wanted))
+    due, not_due = _due_urls(connection, settings)
+    listener.task_started(DOWNLOAD_IMAGES.title, len(due))
     run = _Run(connection, settings, listener, fetcher or _fetcher(settings), _Makers(settings))
     run.note(refused)
-    run.download(wanted)
+    run.download(due)
     removed = _tidy(connection, settings)
     counts = {
-        "urls": len(wanted) + not_due + len(refused),
+        "urls": len(due) + not_due + len(refused),
         **run.counts,
         "not_due": not_due,
         "removed": removed,
     }
-    return TaskReport(
-        DOWNLOAD_IMAGES.title,
-        time.monotonic() - started,
-        counts,
-        _problems(connection, run.failures),
-        tuple(run.notes),
-    )
+    seconds = time.monotonic() - started
+    problems = _problems(connection, run.failures)
+    return TaskReport(DOWNLOAD_IMAGES.title, seconds, counts, problems, tuple(run.notes))
 
 
 def _fetcher(settings: ImageSettings) -> Fetcher:
@@ -162,7 +161,7 @@ _NAME = sql.SQL("""
     WHERE (n.source, n.problem) IS DISTINCT FROM (EXCLUDED.source, EXCLUDED.problem)
     """).format(live=_LIVE)
 
-_WANTED = sql.SQL("""
+_DUE = sql.SQL("""
     SELECT l.url, coalesce(p.path IS NOT NULL AND p.recipe = %(recipe)s, false), p.path IS NOT NULL,
         p.size, p.sha256,
         p.etag, p.last_modified, p.recipe, p.kind, p.source_width, p.source_height,
@@ -175,26 +174,25 @@ _WANTED = sql.SQL("""
     """)
 
 
+_URLS = sql.SQL("SELECT DISTINCT url FROM {} AS l ORDER BY url").format(_LIVE)
+
+
 def _name_pictures(connection: Connection) -> list[Result]:
-    """Brings ops.picture_name up to date with the rows; gives the URLs that are refused as they are
-    written.
+    """Brings ops.picture_name up to date with the rows.
+
+    Returns the URLs that are refused as they are written.
     """
-    urls = [
-        url
-        for (url,) in connection.execute(
-            sql.SQL("SELECT DISTINCT url FROM {} AS l ORDER BY url").format(_LIVE)
-        )
-    ]
-    refused = [Result(url, "refused", why=why) for url in urls if (why := _refusal(url))]
-    connection.execute(
-        _NAME,
-        {
-            "entity": ENTITY,
-            "urls": [one.url for one in refused],
-            "problems": [one.why for one in refused],
-        },
-    )
-    return refused
+    refused = {}
+    for (url,) in connection.execute(_URLS):
+        if reason := _refusal(url):
+            refused[url] = reason
+    values = {
+        "entity": ENTITY,
+        "urls": list(refused.keys()),
+        "problems": list(refused.values()),
+    }
+    connection.execute(_NAME, values)
+    return [Result(url, "refused", reason=reason) for url, reason in refused.items()]
 
 
 def _refusal(url: str) -> str | None:
@@ -205,34 +203,25 @@ def _refusal(url: str) -> str | None:
     return None
 
 
-def _wanted(connection: Connection, settings: ImageSettings) -> tuple[list[Wanted], int]:
-    """The URLs to ask, and how many of the good ones were asked not long ago."""
+def _due_urls(connection: Connection, settings: ImageSettings) -> tuple[list[DueUrl], int]:
+    """The URLs to ask, and how many of the good URLs were asked not long ago."""
     age = timedelta(hours=settings.config.download.max_age_hours)
     rows = connection.execute(
-        _WANTED, {"entity": ENTITY, "recipe": settings.recipe.of_made, "age": age}
+        _DUE, {"entity": ENTITY, "recipe": settings.recipe.of_made, "age": age}
     )
-    wanted, not_due = [], 0
-    for (
-        url,
-        good,
-        is_public,
-        size,
-        sha256,
-        etag,
-        modified,
-        recipe,
-        kind,
-        width,
-        height,
-        is_fresh,
-    ) in rows:
+    due = []
+    not_due = 0
+    for url, *columns, kind, width, height, is_fresh in rows:
         if is_fresh:
             not_due += 1
             continue
-        original = Original(kind, width, height) if kind else None
-        known = Known(good, is_public, size, sha256, etag, modified, recipe, original)
-        wanted.append(Wanted(url, place_of(check_url(url)), known))
-    return wanted, not_due
+        original = None
+        if kind:
+            original = Original(kind, width, height)
+        # The columns are in the order of the fields of PreviousPicture.
+        previous = PreviousPicture(*columns, original=original)
+        due.append(DueUrl(url, host_and_port(check_url(url)), previous))
+    return due, not_due
 
 
 # --- the work
@@ -243,66 +232,73 @@ def _wanted(connection: Connection, settings: ImageSettings) -> tuple[list[Wante
 class _Host:
     """The URLs of a host that are left, and how it fares.
 
-    unwell_in_a_row: pictures that it might have given, had it been well; down_in_a_row: those that
-    it did not answer for.
+    unwell_in_a_row: pictures that it might have given, had it been well. down_in_a_row: pictures
+    for which it did not answer.
     """
 
-    left: deque[Wanted] = field(default_factory=deque)
+    waiting: deque[DueUrl] = field(default_factory=deque)
     under_way: int = 0
     down_in_a_row: int = 0
     unwell_in_a_row: int = 0
 
+    def is_past_hope(self, error: FetchError) -> bool:
+        return (
+            error.wants_long_pause
+            or self.down_in_a_row >= _DOWN_AFTER
+            or self.unwell_in_a_row >= _UNWELL_AFTER
+        )
+
 
 class _Hosts:
-    """Hands out the URLs, a host after another, so that a slow one holds up nobody else."""
+    """Hands out the URLs, a host after another, so that a slow host holds up no other."""
 
-    def __init__(self, wanted: Iterable[Wanted], per_host: int) -> None:
+    def __init__(self, due: Iterable[DueUrl], per_host: int) -> None:
         self._per_host = per_host
-        self._hosts: dict[Place, _Host] = {}
-        for one in wanted:
-            self._hosts.setdefault(one.place, _Host()).left.append(one)
+        self._hosts: dict[Endpoint, _Host] = {}
+        for due_url in due:
+            self._hosts.setdefault(due_url.endpoint, _Host()).waiting.append(due_url)
         self._turn = deque(self._hosts)
 
-    def next(self) -> Wanted | None:
+    def next(self) -> DueUrl | None:
         """None when there is nothing left that may be asked for now."""
         for _ in range(len(self._turn)):
-            place = self._turn.popleft()
-            host = self._hosts[place]
-            if not host.left:
+            endpoint = self._turn.popleft()
+            host = self._hosts[endpoint]
+            if not host.waiting:
                 continue
-            self._turn.append(place)
+            self._turn.append(endpoint)
             if host.under_way < self._per_host:
                 host.under_way += 1
-                return host.left.popleft()
+                return host.waiting.popleft()
         return None
 
-    def answered(self, place: Place) -> None:
-        host = self._hosts[place]
+    def answered(self, endpoint: Endpoint) -> None:
+        host = self._hosts[endpoint]
         host.under_way -= 1
         host.down_in_a_row = host.unwell_in_a_row = 0
 
-    def failed(self, place: Place, error: FetchError) -> Sequence[Wanted]:
+    def failed(self, endpoint: Endpoint, error: FetchError) -> Sequence[DueUrl]:
         """The URLs that are given up with it: all that are left, when the host is past hope."""
-        host = self._hosts[place]
+        host = self._hosts[endpoint]
         if not error.is_passing:
-            self.answered(place)
+            self.answered(endpoint)
             return ()
         host.under_way -= 1
         host.unwell_in_a_row += 1
-        host.down_in_a_row = host.down_in_a_row + 1 if error.is_unreachable else 0
-        if not (
-            error.wants_peace
-            or host.down_in_a_row >= _DOWN_AFTER
-            or host.unwell_in_a_row >= _UNWELL_AFTER
-        ):
+        if error.is_unreachable:
+            host.down_in_a_row += 1
+        else:
+            host.down_in_a_row = 0
+        if not host.is_past_hope(error):
             return ()
-        given_up, host.left = host.left, deque()
+        given_up, host.waiting = host.waiting, deque()
         return tuple(given_up)
 
 
 class _Makers:
-    """Makes pictures, a process for each thread that does: what a server sends may cost the process
-    its life.
+    """Makes pictures, with a process for each thread that asks.
+
+    What a server sends may cost the process its life.
     """
 
     def __init__(self, settings: ImageSettings) -> None:
@@ -313,11 +309,12 @@ class _Makers:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def make(self, url: str, data: bytes, known: str | None) -> Outcome:
-        """known: the hash of the content that is public. Raises: ImagesError when the public folder
-        cannot be written.
+    def make(self, url: str, data: bytes, made_sha256: str | None) -> Outcome:
+        """made_sha256: the hash of the content that is public.
+
+        Raises: ImagesError when the public folder cannot be written.
         """
-        piece = Piece(url, "", len(data), known)
+        piece = Piece(url, "", len(data), made_sha256)
         try:
             return self._worker().make(piece, data)
         except DeadWorkerError as death:
@@ -325,7 +322,7 @@ class _Makers:
             return Outcome(piece, problem=str(death), lasting=False)
 
     def close(self) -> None:
-        """Ends the processes, whatever they do."""
+        """Ends the processes, even in the middle of a picture."""
         with self._lock:
             self._is_closed = True
             for worker in self._workers:
@@ -345,12 +342,13 @@ class _Makers:
             worker.end()
 
     def _worker(self) -> Worker:
+        """The process of this thread. Raises: DeadWorkerError when all is closed."""
         worker: Worker | None = getattr(self._of_thread, "worker", None)
         if worker:
             return worker
         with self._lock:
             if self._is_closed:
-                raise DeadWorkerError("stopped before it was made")
+                raise DeadWorkerError(say("images.worker.stopped"))
             worker = Worker(self._options)
             self._workers.add(worker)
         worker.wait_until_ready()
@@ -369,33 +367,30 @@ class _Run:
         fetcher: Fetcher,
         makers: _Makers,
     ) -> None:
+        """_fetching and _making: the URLs that are under way, by what they wait for."""
         self._connection = connection
         self._settings = settings
         self._listener = listener
         self._fetcher = fetcher
         self._makers = makers
-        self._fetching: dict[Future[Fetched], Wanted] = {}
-        self._making: dict[Future[Outcome], tuple[Wanted, Fetched]] = {}
+        self._fetching: dict[Future[Fetched], DueUrl] = {}
+        self._making: dict[Future[Outcome], tuple[DueUrl, Fetched]] = {}
         self.counts = dict.fromkeys(
             ("asked", "made", "unchanged", "missing", "failed", "refused", "bytes"), 0
         )
         self.failures: list[Result] = []
         self.notes: list[str] = []
 
-    def download(self, wanted: Sequence[Wanted]) -> None:
+    def download(self, due: Sequence[DueUrl]) -> None:
         """Ends soon when it is interrupted: what is under way is cut off."""
         config = self._settings.config.download
-        hosts = _Hosts(wanted, config.per_host)
+        hosts = _Hosts(due, config.per_host)
         fetchers = ThreadPoolExecutor(config.at_once, thread_name_prefix="fetch")
         makers = ThreadPoolExecutor(self._makers.count, thread_name_prefix="make")
         try:
             self._hand_out(hosts, fetchers)
             while self._fetching or self._making:
-                under_way: list[Future[Any]] = [*self._fetching, *self._making]
-                done, _ = wait(under_way, _PAUSE_S, FIRST_COMPLETED)
-                self.note(
-                    [result for future in done for result in self._results(future, hosts, makers)]
-                )
+                self._note_done(hosts, makers)
                 self._hand_out(hosts, fetchers)
         finally:
             self._fetcher.stop()
@@ -405,48 +400,61 @@ class _Run:
             self._makers.join()
             self._fetcher.close()
 
+    def _note_done(self, hosts: _Hosts, makers: ThreadPoolExecutor) -> None:
+        """Waits until something is done, but not for long: Ctrl-C has to come through."""
+        under_way: list[Future[Any]] = [*self._fetching, *self._making]
+        done, _ = wait(under_way, _PAUSE_S, FIRST_COMPLETED)
+        results: list[Result] = []
+        for future in done:
+            results += self._results(future, hosts, makers)
+        self.note(results)
+
     def _hand_out(self, hosts: _Hosts, fetchers: ThreadPoolExecutor) -> None:
+        """Stops while decoding lags behind, as fetched pictures are in memory."""
         at_once = self._settings.config.download.at_once
-        while len(self._fetching) < at_once and len(self._making) < self._makers.count * _WAITING:
-            one = hosts.next()
-            if one is None:
+        most_in_memory = self._makers.count * _WAITING
+        while len(self._fetching) < at_once and len(self._making) < most_in_memory:
+            due_url = hosts.next()
+            if due_url is None:
                 return
             self.counts["asked"] += 1
-            self._fetching[fetchers.submit(self._fetcher.fetch, one.url, one.known.validators)] = (
-                one
-            )
+            future = fetchers.submit(self._fetcher.fetch, due_url.url, due_url.previous.validators)
+            self._fetching[future] = due_url
 
     def _results(
         self, future: Future[Any], hosts: _Hosts, makers: ThreadPoolExecutor
     ) -> Iterator[Result]:
+        """The results of what is done. A picture that was fetched is handed on, to be made."""
         if future in self._making:
             yield self._made(*self._making.pop(future), future.result())
             return
-        one = self._fetching.pop(future)
+        due_url = self._fetching.pop(future)
         try:
             fetched: Fetched = future.result()
         except FetchError as error:
-            yield _not_fetched(one, error)
-            yield from self._given_up(one, error, hosts.failed(one.place, error))
+            yield _not_fetched(due_url, error)
+            yield from self._given_up(due_url, error, hosts.failed(due_url.endpoint, error))
             return
-        hosts.answered(one.place)
+        hosts.answered(due_url.endpoint)
+        previous = due_url.previous
         if fetched.data is None:
-            yield _unchanged(one, fetched, one.known.size)
+            yield _unchanged(due_url, fetched, previous.size)
             return
         self.counts["bytes"] += len(fetched.data)
-        known = one.known.sha256 if one.known.is_good else None
-        self._making[makers.submit(self._makers.make, one.url, fetched.data, known)] = one, fetched
+        made_sha256 = previous.sha256 if previous.is_good else None
+        making = makers.submit(self._makers.make, due_url.url, fetched.data, made_sha256)
+        self._making[making] = due_url, fetched
 
-    def _made(self, one: Wanted, fetched: Fetched, outcome: Outcome) -> Result:
+    def _made(self, due_url: DueUrl, fetched: Fetched, outcome: Outcome) -> Result:
+        """The record has the server's marks, so that the next run can ask by them."""
         if outcome.problem:
-            return _failed(
-                one, FAILED, "failed", f"what the server gives is not to be used: {outcome.problem}"
-            )
+            reason = say("images.download.not_usable", reason=outcome.problem)
+            return _failed(due_url, FAILED, "failed", reason)
         if not outcome.public:
-            return _unchanged(one, fetched, outcome.piece.size)
+            return _unchanged(due_url, fetched, outcome.piece.size)
         validators = fetched.validators
         record = Record(
-            one.url,
+            due_url.url,
             OK,
             size=outcome.piece.size,
             etag=validators.etag,
@@ -456,74 +464,81 @@ class _Run:
             original=outcome.original,
             public=outcome.public,
         )
-        return Result(one.url, "made", record)
+        return Result(due_url.url, "made", record)
 
-    def _given_up(self, one: Wanted, error: FetchError, left: Sequence[Wanted]) -> Iterator[Result]:
-        if not left:
+    def _given_up(
+        self, due_url: DueUrl, error: FetchError, given_up: Sequence[DueUrl]
+    ) -> Iterator[Result]:
+        """A note on the server of a URL, and a failure for each of its URLs not asked."""
+        if not given_up:
             return
-        host, port = one.place
-        self.notes.append(
-            f"{host}:{port} was given up for this run, with {len(left):,} of its URLs not asked:"
-            f" {error}."
+        host, port = due_url.endpoint
+        note = say(
+            "images.download.server_given_up",
+            server=f"{host}:{port}",
+            count=len(given_up),
+            reason=error,
         )
-        self._listener.log(self.notes[-1])
-        for other in left:
-            yield _failed(
-                other,
-                FAILED,
-                "failed",
-                f"not asked, because its server was given up for this run: {error}",
-            )
+        self.notes.append(note)
+        self._listener.log(note)
+        reason = say("images.download.url_given_up", reason=error)
+        for other in given_up:
+            yield _failed(other, FAILED, "failed", reason)
 
     def note(self, results: Sequence[Result]) -> None:
-        """Writes down what became of URLs, and counts it."""
+        """Records what became of URLs, and counts it."""
         if not results:
             return
-        records = [(result.count, result.record) for result in results if result.record]
+        unchanged = []
+        others = []
+        for result in results:
+            if result.record and result.count == "unchanged":
+                unchanged.append(result.record)
+            elif result.record:
+                others.append(result.record)
         with self._connection.transaction():
-            ledger.save(
-                self._connection, [record for count, record in records if count != "unchanged"]
-            )
-            ledger.keep(
-                self._connection, [record for count, record in records if count == "unchanged"]
-            )
+            ledger.save(self._connection, others)
+            ledger.keep(self._connection, unchanged)
         for result in results:
             self.counts[result.count] += 1
-        self.failures += [result for result in results if result.why]
-        self._listener.task_advanced(len(records))
+        self.failures += [result for result in results if result.reason]
+        self._listener.task_advanced(len(unchanged) + len(others))
 
 
-def _not_fetched(one: Wanted, error: FetchError) -> Result:
+def _not_fetched(due_url: DueUrl, error: FetchError) -> Result:
     if error.kind == "missing":
-        return _failed(one, MISSING, "missing", str(error))
-    return _failed(one, FAILED, "refused" if error.kind == "refused" else "failed", str(error))
+        return _failed(due_url, MISSING, "missing", str(error))
+    if error.kind == "refused":
+        return _failed(due_url, FAILED, "refused", str(error))
+    return _failed(due_url, FAILED, "failed", str(error))
 
 
-def _failed(one: Wanted, status: str, count: str, why: str) -> Result:
-    """What is known of the picture that is public stays known: it is asked for again as the one we
-    have.
+def _failed(due_url: DueUrl, status: str, count: str, reason: str) -> Result:
+    """Keeps the marks of the previous picture, which stays public.
+
+    So the next run asks whether that picture has changed.
     """
-    known = one.known
+    previous = due_url.previous
     record = Record(
-        one.url,
+        due_url.url,
         status,
-        size=known.size,
-        etag=known.etag,
-        last_modified=known.last_modified,
-        sha256=known.sha256,
-        recipe=known.recipe,
-        problem=why,
-        original=known.original,
+        size=previous.size,
+        etag=previous.etag,
+        last_modified=previous.last_modified,
+        sha256=previous.sha256,
+        recipe=previous.recipe,
+        problem=reason,
+        original=previous.original,
     )
-    return Result(one.url, count, record, why, known.is_public)
+    return Result(due_url.url, count, record, reason, previous.is_public)
 
 
-def _unchanged(one: Wanted, fetched: Fetched, size: int | None) -> Result:
+def _unchanged(due_url: DueUrl, fetched: Fetched, size: int | None) -> Result:
     validators = fetched.validators
     record = Record(
-        one.url, OK, size=size, etag=validators.etag, last_modified=validators.last_modified
+        due_url.url, OK, size=size, etag=validators.etag, last_modified=validators.last_modified
     )
-    return Result(one.url, "unchanged", record)
+    return Result(due_url.url, "unchanged", record)
 
 
 # --- before and after
@@ -531,29 +546,21 @@ def _unchanged(one: Wanted, fetched: Fetched, size: int | None) -> Result:
 
 
 def _prepare(connection: Connection, settings: ImageSettings) -> None:
-    with _public_folder(settings):
+    try:
         public_folder.check(settings.public)
         ledger.forget_lost(connection, settings.public)
+    except OSError as error:
+        raise public_folder.unusable(settings.public, error) from error
 
 
 def _tidy(connection: Connection, settings: ImageSettings) -> int:
-    """How many public pictures went."""
+    """How many public pictures were removed."""
     ledger.forget_unnamed(connection)
-    with _public_folder(settings):
-        return ledger.remove_unused(connection, settings.public, settings.config.keep_unused_days)
-
-
-@contextmanager
-def _public_folder(settings: ImageSettings) -> Iterator[None]:
-    """A block that cannot do without the folder. Raises: ImagesError."""
+    keep_days = settings.config.keep_unused_days
     try:
-        yield
+        return ledger.remove_unused(connection, settings.public, keep_days)
     except OSError as error:
-        raise ImagesError(
-            f"The public folder {settings.public} cannot be used:"
-            f" {error.strerror or in_one_line(error)}{f' ({error.filename})' if error.filename else ''}."
-            " Mend it or its rights, or name another one under `images: public:` in kimo.yaml."
-        ) from error
+        raise public_folder.unusable(settings.public, error) from error
 
 
 _ITEMS = sql.SQL(
@@ -563,21 +570,24 @@ _ITEMS = sql.SQL(
 
 
 def _problems(connection: Connection, failures: Sequence[Result]) -> tuple[Problem, ...]:
-    """One for each URL; first those of which no picture is public."""
+    """A problem for each URL. First those without a public picture."""
     items: dict[str, list[str | None]] = dict(
         connection.execute(_ITEMS, [[failure.url for failure in failures]]).fetchall()
     )
     in_order = sorted(failures, key=lambda failure: (failure.is_kept, failure.count, failure.url))
-    return tuple(
-        Problem(
-            f"{shown(failure.url)} ({_items(items.get(failure.url, []))})",
-            f"{failure.why}{'. The picture of before stays' if failure.is_kept else ''}",
-        )
-        for failure in in_order
+    return tuple(_problem(failure, items.get(failure.url, [])) for failure in in_order)
+
+
+def _problem(failure: Result, items: Sequence[str | None]) -> Problem:
+    """items: those that have the URL."""
+    names = ", ".join(item or "?" for item in items[:_ITEMS_NAMED])
+    more = len(items) - _ITEMS_NAMED
+    if more > 0:
+        names = say("images.and_more", names=names, count=more)
+    subject = say(
+        "images.download.url_of_items", url=shown(failure.url), count=len(items), items=names
     )
-
-
-def _items(items: Sequence[str | None]) -> str:
-    named = ", ".join(item or "?" for item in items[:_ITEMS_NAMED])
-    more = f" and {len(items) - _ITEMS_NAMED:,} more" if len(items) > _ITEMS_NAMED else ""
-    return f"{'item' if len(items) == 1 else 'items'} {named}{more}"
+    reason = failure.reason or ""
+    if failure.is_kept:
+        reason = say("images.download.previous_stays", reason=reason)
+    return Problem(subject, reason)

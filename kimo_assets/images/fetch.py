@@ -1,13 +1,12 @@
-"""Fetching one picture from a URL, however its server behaves: bounded in bytes, time, redirects
-and tries.
+"""Fetching one picture from a URL: bounded in bytes, time, redirects and tries.
 
-`requests` with three things of its own: connections go only where the guard allows (addresses.py),
-each try ends at its deadline whatever still comes, and redirects are followed here, hop by hop.
-Nothing of Kimo, no database, no decoding.
+`requests` with three additions: connections go only where the guard allows (addresses.py), each try
+ends at its deadline whatever still comes, and redirects are followed here, hop by hop. No database,
+no decoding.
 
 Proxies, .netrc and cookies of the environment are not used: a proxy would resolve the name again,
-by itself. The CA bundle that REQUESTS_CA_BUNDLE names is used, for servers of one's own with
-certificates of one's own.
+by itself. The CA bundle that REQUESTS_CA_BUNDLE names is used, for the company's own servers with
+their own certificates.
 """
 
 import os
@@ -45,10 +44,11 @@ from urllib3.exceptions import SSLError as TlsError
 from urllib3.util.retry import Retry
 
 from kimo_assets.images.addresses import Guard, RefusedError, check_url, shown
+from kimo_assets.texts import say
 
 _CONNECT_TIMEOUT_S = 10.0
 _LONGEST_BACKOFF_S = 30.0
-# A server that wants to be left alone for longer gets that: it is not asked again in this run.
+# A server that asks for a longer pause gets it: it is not asked again in this run.
 _LONGEST_WAIT_S = 120.0
 _CHUNK = 65536
 # So much of an answer that is no picture is read, so that its connection can be used again.
@@ -60,15 +60,12 @@ _HOSTS = 256
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PASSING = {429, 500, 502, 503, 504}
-_GONE = {
-    404: "the server has no such picture (404)",
-    410: "the server says that the picture is gone for good (410)",
-}
+_GONE = {404: "images.fetch.missing", 410: "images.fetch.gone"}
 _HEADERS = {
     "User-Agent": "kimo_assets",
     # Not image/*: a server that can choose would send AVIF, or what comes next.
     "Accept": "image/jpeg, image/png, image/webp, image/gif, image/tiff, image/bmp, */*;q=0.1",
-    # Pictures are compressed already; what unpacks to more than it may is cut like anything else.
+    # Pictures are compressed already.
     "Accept-Encoding": "identity",
 }
 
@@ -79,7 +76,7 @@ class FetchError(Exception):
     """A picture that was not fetched, and why, in a sentence.
 
     kind: refused is by us, missing is 404 or 410. is_passing: another try may help. retry_after_s:
-    what the server asked for. is_unreachable: the server did not answer at all.
+    the pause that the server asked for. is_unreachable: the server did not answer at all.
     """
 
     def __init__(
@@ -92,21 +89,23 @@ class FetchError(Exception):
         is_unreachable: bool = False,
     ) -> None:
         super().__init__(reason)
+        # What callers decide by: the count of the report, another try, giving up the host.
         self.kind = kind
         self.is_passing = is_passing
         self.retry_after_s = retry_after_s
         self.is_unreachable = is_unreachable
 
     @property
-    def wants_peace(self) -> bool:
+    def wants_long_pause(self) -> bool:
         """Whether the server asked to be left alone for longer than we wait."""
         return (self.retry_after_s or 0) > _LONGEST_WAIT_S
 
 
 @dataclass(frozen=True)
 class Limits:
-    """timeout_s: of a try, with its redirects, from connecting to the last byte. per_host:
-    connections to one at a time.
+    """timeout_s: of a try, with its redirects, from connecting to the last byte.
+
+    per_host: connections to a host at a time.
     """
 
     max_bytes: int
@@ -118,9 +117,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Validators:
-    """What the server said of the picture that we have, so that it can say that it is still the
-    same.
-    """
+    """The server's marks of the picture that we have, so that it can answer: still the same."""
 
     etag: str | None = None
     last_modified: str | None = None
@@ -139,7 +136,7 @@ class Fetched:
 
 
 class Fetcher:
-    """Many threads may fetch through one of these; they share its connections.
+    """Many threads may fetch through the same fetcher; they share its connections.
 
     backoff_s: the first wait before another try, doubled each time. sleep: for tests; by default a
     wait that stop() ends.
@@ -156,17 +153,17 @@ class Fetcher:
     ) -> None:
         self._limits = limits
         self._stopped = threading.Event()
+        # So that stop() can cut those that are under way.
         self._tries: set[_Try] = set()
-        self._session = _Session(
-            guard, limits.per_host, verify or os.environ.get("REQUESTS_CA_BUNDLE") or True
-        )
+        trusted = verify or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self._session = _Session(guard, limits.per_host, trusted)
         self._backoff = wait_exponential_jitter(
             initial=backoff_s, max=_LONGEST_BACKOFF_S, jitter=backoff_s
         )
         self._sleep = sleep or sleep_using_event(self._stopped)
 
-    def fetch(self, url: str, known: Validators = Validators()) -> Fetched:
-        """Raises: FetchError."""
+    def fetch(self, url: str, previous: Validators = Validators()) -> Fetched:
+        """previous: of the picture that we have. Raises: FetchError."""
         retrying = Retrying(
             stop=stop_after_attempt(self._limits.attempts),
             wait=self._wait_s,
@@ -174,7 +171,7 @@ class Fetcher:
             sleep=self._sleep,
             reraise=True,
         )
-        return retrying(self._try, url, known)
+        return retrying(self._try, url, previous)
 
     def stop(self) -> None:
         """Ends all that is under way, and what is asked for later: FetchError of kind stopped."""
@@ -186,19 +183,24 @@ class Fetcher:
         self._session.close()
 
     def _wait_s(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked_for = error.retry_after_s if isinstance(error, FetchError) else None
+        """Our own backoff, or the pause that the server asked for, whichever is longer."""
+        error = None
+        if state.outcome:
+            error = state.outcome.exception()
+        asked_for = None
+        if isinstance(error, FetchError):
+            asked_for = error.retry_after_s
         return max(self._backoff(state), asked_for or 0.0)
 
-    def _try(self, url: str, known: Validators) -> Fetched:
+    def _try(self, url: str, previous: Validators) -> Fetched:
         with self._under_way() as attempt:
             try:
-                return self._follow(url, known, attempt)
+                return self._follow(url, previous, attempt)
             except RefusedError as error:
                 raise FetchError(str(error), "refused") from None
             except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
                 attempt.check()
-                raise _in_words(error, attempt.received) from None
+                raise _as_fetch_error(error, attempt.received) from None
 
     @contextmanager
     def _under_way(self) -> Iterator["_Try"]:
@@ -211,53 +213,51 @@ class Fetcher:
         finally:
             self._tries.discard(attempt)
 
-    def _follow(self, url: str, known: Validators, attempt: "_Try") -> Fetched:
-        seen: list[str] = []
+    def _follow(self, url: str, previous: Validators, attempt: "_Try") -> Fetched:
+        """Each hop is checked as the first URL is: a redirect may lead anywhere."""
+        visited: list[str] = []
+        timeout = (min(_CONNECT_TIMEOUT_S, self._limits.timeout_s), self._limits.timeout_s)
         while True:
             check_url(url)
             answer = self._session.get(
                 url,
-                headers=known.headers(),
+                headers=previous.headers(),
                 stream=True,
                 allow_redirects=False,
-                timeout=(min(_CONNECT_TIMEOUT_S, self._limits.timeout_s), self._limits.timeout_s),
+                timeout=timeout,
             )
             with answer:
                 target = _target(answer)
                 if target is None:
-                    return self._received(answer, known, attempt)
+                    return self._received(answer, previous, attempt)
                 _drain(answer, attempt)
-            seen.append(url)
-            url = self._next_hop(target, seen)
+            visited.append(url)
+            self._check_hop(target, visited)
+            url = target
 
-    def _next_hop(self, target: str, seen: list[str]) -> str:
-        if target in seen:
-            raise FetchError(
-                f"the server redirects in a circle, back to {shown(target)}. Correct the URL in"
-                " the ERP"
-            )
-        if len(seen) > self._limits.max_redirects:
-            raise FetchError(
-                f"the server redirects more than {self._limits.max_redirects} times, at last to"
-                f" {shown(target)}. Correct the URL in the ERP, or raise images: download:"
-                " max_redirects: in kimo.yaml"
-            )
-        return target
+    def _check_hop(self, target: str, visited: list[str]) -> None:
+        """Raises: FetchError for a circle, and for more redirects than kimo.yaml allows."""
+        if target in visited:
+            raise FetchError(say("images.fetch.circle", url=shown(target)))
+        limit = self._limits.max_redirects
+        if len(visited) > limit:
+            raise FetchError(say("images.fetch.too_many_redirects", limit=limit, url=shown(target)))
 
-    def _received(self, answer: requests.Response, known: Validators, attempt: "_Try") -> Fetched:
+    def _received(
+        self, answer: requests.Response, previous: Validators, attempt: "_Try"
+    ) -> Fetched:
+        """What an answer that is no redirect means, by its status. Raises: FetchError."""
         status = answer.status_code
         if status == 200:
             data = self._body(answer, attempt)
-            return Fetched(
-                data, Validators(_validator(answer, "ETag"), _validator(answer, "Last-Modified"))
-            )
+            etag = _validator(answer, "ETag")
+            return Fetched(data, Validators(etag, _validator(answer, "Last-Modified")))
         _drain(answer, attempt)
-        if status == 304 and known.headers():
-            return Fetched(None, known)
+        # A 304 that we did not ask for is an answer like any other.
+        if status == 304 and previous.headers():
+            return Fetched(None, previous)
         if status in _GONE:
-            raise FetchError(
-                f"{_GONE[status]}: correct the URL in the ERP, or take its row out", "missing"
-            )
+            raise FetchError(say(_GONE[status]), "missing")
         if status in _PASSING:
             after = _retry_after_s(answer)
             raise FetchError(_unwell(status, after), is_passing=True, retry_after_s=after)
@@ -266,26 +266,26 @@ class Fetcher:
     def _body(self, answer: requests.Response, attempt: "_Try") -> bytes:
         """Unpacked, if the server has packed it. Raises: FetchError."""
         limit = self._limits.max_bytes
-        said = answer.headers.get("Content-Length", "")
-        if said.isdecimal() and int(said) > limit:
-            raise FetchError(_too_large(f"the picture has {int(said):,} bytes", limit))
+        length = answer.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) > limit:
+            raise FetchError(say("images.fetch.too_large", size=int(length), limit=limit))
         if "," in answer.headers.get("Content-Encoding", ""):
-            raise FetchError(
-                "the server has packed the picture several times over; expected it as it is"
-            )
+            raise FetchError(say("images.fetch.packed_repeatedly"))
         body = bytearray()
+        # The length may be wrong, or missing, or the content unpack to more: so the limit is
+        # checked as it comes.
         for chunk in answer.raw.stream(_CHUNK, decode_content=True):
             body += chunk
             attempt.received = len(body)
             if len(body) > limit:
-                raise FetchError(_too_large("the server sends and sends", limit))
-        # Where the server says no length, a line that was cut looks like the end.
+                raise FetchError(say("images.fetch.endless", limit=limit))
+        # Where the server gives no length, a line that was cut looks like the end.
         attempt.check()
         return bytes(body)
 
 
 def _is_worth_a_try(error: BaseException) -> bool:
-    return isinstance(error, FetchError) and error.is_passing and not error.wants_peace
+    return isinstance(error, FetchError) and error.is_passing and not error.wants_long_pause
 
 
 # --- a try, and its end
@@ -302,6 +302,7 @@ class _Try:
     current = threading.local()
 
     def __init__(self, timeout_s: float, stopped: threading.Event) -> None:
+        """received: bytes of the picture so far."""
         self._timeout_s = timeout_s
         self._stopped = stopped
         self._is_over = False
@@ -325,8 +326,9 @@ class _Try:
             self._lines.clear()
 
     def watch(self, line: socket.socket) -> None:
-        """A handle of its own on the connection: the other one may be closed before its last byte
-        is read.
+        """Keeps a handle of its own on the connection.
+
+        The other one may be closed before its last byte is read.
         """
         with self._lock:
             self._lines.append(socket.fromfd(line.fileno(), line.family, line.type))
@@ -342,14 +344,10 @@ class _Try:
     def check(self) -> None:
         """Raises: FetchError when the try is over."""
         if self._stopped.is_set():
-            raise FetchError("stopped before it was fetched", "stopped")
+            raise FetchError(say("images.fetch.stopped"), "stopped")
         if self._is_over:
-            raise FetchError(
-                f"the server took longer than {self._timeout_s:g} seconds ({self.received:,} bytes"
-                " had come). If it is that slow, raise images: download: timeout_s: in kimo.yaml",
-                is_passing=True,
-                is_unreachable=not self.received,
-            )
+            message = say("images.fetch.too_slow", seconds=self._timeout_s, received=self.received)
+            raise FetchError(message, is_passing=True, is_unreachable=not self.received)
 
 
 # --- connections that go only where they may
@@ -361,6 +359,7 @@ class _Session(requests.Session):
 
     def __init__(self, guard: Guard, per_host: int, verify: str | bool) -> None:
         super().__init__()
+        # No proxies, .netrc or CA bundles of the environment: see the module.
         self.trust_env = False
         self.verify = verify
         self.headers.clear()
@@ -373,7 +372,9 @@ class _Session(requests.Session):
             self.mount(scheme, _GuardedAdapter(guard, per_host))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Even when told to follow none, requests reads all that a redirect sends, however much, to
+        """None, as redirects are followed by us.
+
+        Even without following any, requests would read all that a redirect sends, however much, to
         prepare the next hop.
         """
 
@@ -389,9 +390,7 @@ class _GuardedAdapter(HTTPAdapter):
 
 
 class _Watched:
-    """What both kinds of connections share: each request's connection is watched by the try that it
-    is of.
-    """
+    """What both kinds of connections share: the request's try watches the connection."""
 
     sock: socket.socket | None
 
@@ -402,8 +401,9 @@ class _Watched:
 
 
 def _guarded_pools(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
-    """urllib3's own pools. Their connections keep the name, for the Host header, SNI and the
-    certificate.
+    """urllib3's own pools, with connections that ask the guard.
+
+    These keep the name, for the Host header, SNI and the certificate.
     """
 
     class Plain(_Watched, HTTPConnection):
@@ -424,31 +424,32 @@ def _guarded_pools(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
 
 
 def _connected(guard: Guard, connection: HTTPConnection) -> socket.socket:
-    """Connects to the first of the checked addresses that answers. Raises: RefusedError, and what
-    urllib3 raises.
+    """Connects to the first of the checked addresses that answers.
+
+    Raises: RefusedError, and what urllib3 raises.
     """
     host, port = connection.host, connection.port
     try:
         addresses = guard.addresses(host, port)
     except (OSError, UnicodeError) as error:
         raise NameResolutionError(host, connection, socket.gaierror(*error.args)) from error
-    last: OSError = OSError("the name has no address")
+    timeout_s = _CONNECT_TIMEOUT_S
+    if connection.timeout is not None:
+        timeout_s = float(connection.timeout)
+    last_error: OSError = OSError(say("images.fetch.no_address"))
     for address in addresses:
         _Try.current.attempt.check()
         try:
-            line = dial(
-                address,
-                port,
-                _CONNECT_TIMEOUT_S if connection.timeout is None else float(connection.timeout),
-            )
+            line = dial(address, port, timeout_s)
         except OSError as error:
-            last = error
+            last_error = error
             continue
         _Try.current.attempt.watch(line)
         return line
-    if isinstance(last, TimeoutError):
-        raise ConnectTimeoutError(connection, str(last)) from last
-    raise NewConnectionError(connection, last.strerror or str(last)) from last
+    if isinstance(last_error, TimeoutError):
+        raise ConnectTimeoutError(connection, str(last_error)) from last_error
+    message = last_error.strerror or str(last_error)
+    raise NewConnectionError(connection, message) from last_error
 
 
 def dial(address: str, port: int, timeout_s: float) -> socket.socket:
@@ -463,12 +464,15 @@ def dial(address: str, port: int, timeout_s: float) -> socket.socket:
 
 
 def _validator(answer: requests.Response, name: str) -> str | None:
-    """None for one that could be neither kept nor sent back."""
+    """None for a value that could be neither kept nor sent back."""
     value = answer.headers.get(name, "").strip()
-    return value if value.isprintable() and 0 < len(value) <= _LONGEST_VALIDATOR else None
+    if not value.isprintable() or not 0 < len(value) <= _LONGEST_VALIDATOR:
+        return None
+    return value
 
 
 def _target(answer: requests.Response) -> str | None:
+    """Where an answer redirects to. None when it is no redirect."""
     location = answer.headers.get("Location")
     if answer.status_code not in _REDIRECTS or not location:
         return None
@@ -478,14 +482,13 @@ def _target(answer: requests.Response) -> str | None:
     try:
         return urljoin(answer.url, location).partition("#")[0]
     except ValueError:
-        raise FetchError(
-            "the server redirects to what is no URL. Correct the URL in the ERP", "refused"
-        ) from None
+        raise FetchError(say("images.fetch.redirect_invalid"), "refused") from None
 
 
 def _drain(answer: requests.Response, attempt: _Try) -> None:
-    """Reads a small answer to its end; the connection of a larger one, or of a broken one, is
-    closed.
+    """Reads a small answer to its end, so that its connection can be used again.
+
+    The connection of a larger answer, or of a broken one, is closed.
     """
     with suppress(HTTPError, OSError):
         answer.raw.read(_SMALL, decode_content=False)
@@ -503,96 +506,75 @@ def _retry_after_s(answer: requests.Response) -> float | None:
 
 
 def _unwell(status: int, after_s: float | None) -> str:
-    what = "too many pictures at a time are asked for" if status == 429 else "it is not well"
-    if (after_s or 0) > _LONGEST_WAIT_S:
-        return (
-            f"the server says that {what} ({status}) and asks to be left alone for {after_s:,.0f}"
-            " seconds. Try later"
-        )
-    return (
-        f"the server says that {what} ({status}), each time it was asked. Try later, or with a"
-        " lower per_host"
-    )
+    """The reason for 429 and errors of the server that may pass."""
+    is_too_many = status == 429
+    if (after_s or 0) <= _LONGEST_WAIT_S:
+        key = "images.fetch.too_many" if is_too_many else "images.fetch.unwell"
+        return say(key, status=status)
+    key = "images.fetch.too_many_pause" if is_too_many else "images.fetch.unwell_pause"
+    return say(key, status=status, seconds=after_s)
 
 
 def _other_answer(status: int) -> str:
     if status in (401, 403):
-        return (
-            f"the server does not give it to us ({status}): it has to be readable by everybody, or"
-            " the URL has expired"
-        )
+        return say("images.fetch.forbidden", status=status)
     if status in _REDIRECTS:
-        return f"the server redirects, but does not say where ({status})"
-    return f"the server answers {status}; expected a picture (200)"
-
-
-def _too_large(what: str, limit: int) -> str:
-    return (
-        f"{what}; more than {limit:,} bytes are not fetched. Make the picture smaller, or raise"
-        " images: max_file_mb: in kimo.yaml"
-    )
+        return say("images.fetch.redirect_nowhere", status=status)
+    return say("images.fetch.other_answer", status=status)
 
 
 # --- errors in words
 # --------------------------------------------------------------------------------------------------
 
 
-def _in_words(error: Exception, received: int) -> FetchError:
-    """Without the library's own text, which holds the whole URL with its query. received: bytes of
-    the picture.
+def _as_fetch_error(error: Exception, received: int) -> FetchError:
+    """In our words: the library's own text holds the whole URL with its query.
+
+    received: bytes of the picture.
     """
     cause = _cause(error)
     match cause:
         case NameResolutionError():
-            return _unreachable(
-                "its name is not known (DNS); correct the URL in the ERP, or this machine's DNS"
-            )
+            return _unreachable(say("images.fetch.unknown_name"))
         case NewConnectionError():
-            return _unreachable(str(cause).rpartition(": ")[2].lower())
+            reason = str(cause).rpartition(": ")[2].lower()
+            return _unreachable(say("images.fetch.unreachable", reason=reason))
         case ConnectTimeoutError():
-            return _unreachable("it does not answer")
+            return _unreachable(say("images.fetch.no_answer"))
         case TlsError() | ssl.SSLError():
-            return _of_tls(cause)
+            return _tls_error(cause)
         case DecodeError():
-            return FetchError("the server says that the picture is packed, but it does not unpack")
+            return FetchError(say("images.fetch.does_not_unpack"))
         case (
             requests.exceptions.InvalidURL() | requests.exceptions.MissingSchema() | UnicodeError()
         ):
-            return FetchError(
-                "this is no URL: expected https://host/path. Correct it in the ERP", "refused"
-            )
+            return FetchError(say("images.url.invalid"), "refused")
     return FetchError(
-        f"the server broke off before the whole picture was there ({received:,} bytes had come)."
-        " Try later",
+        say("images.fetch.broken_off", received=received),
         is_passing=True,
         is_unreachable=not received,
     )
 
 
-def _unreachable(why: str) -> FetchError:
-    return FetchError(f"the server cannot be reached: {why}", is_passing=True, is_unreachable=True)
+def _unreachable(message: str) -> FetchError:
+    return FetchError(message, is_passing=True, is_unreachable=True)
 
 
-def _of_tls(error: BaseException) -> FetchError:
-    said = str(error)
-    if "certificate" not in said.lower():
-        return FetchError(
-            "no encrypted connection (TLS) comes about with the server",
-            is_passing=True,
-            is_unreachable=True,
-        )
-    why = (
-        said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
-        or "it is another server's"
-    )
-    return FetchError(
-        f"the server's certificate is not good ({why}). Its owner has to renew it; if an authority"
-        " of your own has signed it, name the authority's file in REQUESTS_CA_BUNDLE"
-    )
+def _tls_error(error: BaseException) -> FetchError:
+    """A bad certificate, which stays bad, or a handshake that failed."""
+    message = str(error)
+    if "certificate" not in message.lower():
+        return _unreachable(say("images.fetch.no_tls"))
+    detail = message.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+    reason = detail.rstrip(".") or say("images.fetch.certificate_of_another")
+    return FetchError(say("images.fetch.certificate", reason=reason))
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What lies under requests' and urllib3's wrappings."""
-    within = [getattr(error, "reason", None), *error.args]
-    inner = next((one for one in within if isinstance(one, Exception)), None)
-    return error if inner is None or isinstance(error, DecodeError) else _cause(inner)
+    """The error within the wrappings of requests and urllib3."""
+    if isinstance(error, DecodeError):
+        return error
+    for inner in (getattr(error, "reason", None), *error.args):
+        if isinstance(inner, Exception):
+            return _cause(inner)
+    return error

@@ -1,8 +1,8 @@
 """import_files: the files that rows of the image entities name, into the public folder.
 
-Only files that are new or changed, by size and time of change, are opened; and of these only those
-whose content is another are made. What was made is kept at once, so that a killed run goes on where
-it was. Originals are only ever read.
+Only files that are new or changed, by size and time of change, are opened. Of these only those
+with other content than before are made. What was made is kept at once, so that a killed run goes on
+where it was. Originals are only ever read.
 """
 
 import time
@@ -16,15 +16,16 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.catalog.menu import IMPORT_FILES
 from kimo_assets.config.models import IMAGE_ENTITIES
 from kimo_assets.database.names import ARCHIVED, KIMO, table
-from kimo_assets.errors import ImagesError, in_one_line
+from kimo_assets.errors import ImagesError
 from kimo_assets.images import ledger, public_folder
 from kimo_assets.images.names import Meaning, Names
 from kimo_assets.images.picture import Recipe
-from kimo_assets.images.settings import ImageSettings
+from kimo_assets.images.settings import PROMOTIONS_SOURCE_KEY, SOURCE_KEY, ImageSettings
 from kimo_assets.images.source_folder import Listing, Stamp, list_folder
 from kimo_assets.images.worker_pool import Outcome, Piece, make_all
 from kimo_assets.progress import Progress
 from kimo_assets.reports import Problem, TaskReport
+from kimo_assets.texts import say
 
 # What was made is kept after so many pictures, or so much time.
 _BATCH = 32
@@ -34,8 +35,9 @@ _OWNERS_NAMED = 3
 
 @dataclass(frozen=True)
 class Named:
-    """What the live rows of an entity name. rows: how many rows have a FilePath; written: the
-    distinct ones.
+    """What the live rows of an entity name.
+
+    rows: how many rows have a FilePath. written: the distinct ones.
     """
 
     entity: str
@@ -44,91 +46,90 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Found:
-    """named: of the entities that have rows; those of no place are not looked for. listings: by
-    place.
+class Inventory:
+    """What rows name, and what the source folders hold.
+
+    named: of the entities that have rows. folders: entity -> its folder. The names of an entity
+    without a folder are not looked for. listings: by folder.
     """
 
     named: list[Named]
-    places: Mapping[str, str]
+    folders: Mapping[str, str]
     listings: Mapping[str, Listing]
 
     @property
-    def without_place(self) -> list[Named]:
-        return [named for named in self.named if named.entity not in self.places]
+    def without_folder(self) -> list[Named]:
+        return [named for named in self.named if named.entity not in self.folders]
 
     @property
     def notes(self) -> Iterator[str]:
-        """What nobody could look at."""
+        """What could not be looked at."""
         for listing in self.listings.values():
             if listing.unnameable:
-                yield (
-                    f"{listing.place}: {listing.unnameable:,} files have names that are not UTF-8,"
-                    " so no row can name them; rename them."
+                yield say(
+                    "images.source.unnameable", folder=listing.folder, count=listing.unnameable
                 )
-            for folder, why in listing.unreadable.items():
-                yield (
-                    f"{listing.place}: the folder '{folder}' cannot be read ({why}); its pictures"
-                    " stay as they were."
+            for subfolder, reason in listing.unreadable.items():
+                yield say(
+                    "images.source.unreadable",
+                    folder=listing.folder,
+                    subfolder=subfolder,
+                    reason=reason,
                 )
 
 
 def import_files(connection: Connection, settings: ImageSettings, listener: Progress) -> TaskReport:
-    """Raises: ImagesError when a source folder cannot be listed, or the public folder cannot be
-    used.
+    """Brings the named files to the public folder.
+
+    Raises: ImagesError when a source folder cannot be listed, or the public folder cannot be used.
     """
     started = time.monotonic()
-    found = look(connection, settings)
-    try:
-        public_folder.check(settings.public)
-        ledger.forget_lost(connection, settings.public)
-    except OSError as error:
-        raise _unusable(settings, error) from error
+    inventory = take_inventory(connection, settings)
+    _prepare(connection, settings)
     with connection.transaction():
-        pieces, stamps = _choose(connection, settings, found)
+        pieces, stamps = _choose(connection, settings, inventory)
     listener.task_started(IMPORT_FILES.title, len(pieces))
-    made, size = _work(connection, settings, pieces, stamps, listener)
-    try:
-        with connection.transaction():
-            ledger.forget_unnamed(connection)
-        removed = ledger.remove_unused(
-            connection, settings.public, settings.config.keep_unused_days
-        )
-    except OSError as error:
-        raise _unusable(settings, error) from error
-    problems = [*_without_source(found), *problems_of_rows(connection)]
-    counts = _totals(connection, found, made) | {"removed": removed, "bytes": size}
+    made, size = _make(connection, settings, pieces, stamps, listener)
+    removed = _tidy(connection, settings)
+    problems = [*_without_source(inventory), *problems_of_rows(connection)]
+    counts = _totals(connection, inventory, made) | {"removed": removed, "bytes": size}
     seconds = time.monotonic() - started
-    return TaskReport(IMPORT_FILES.title, seconds, counts, tuple(problems), tuple(found.notes))
+    return TaskReport(IMPORT_FILES.title, seconds, counts, tuple(problems), tuple(inventory.notes))
 
 
-def look(connection: Connection, settings: ImageSettings) -> Found:
-    """Who names what, and what is there. Raises: ImagesError when a folder that rows need cannot be
-    listed.
+def take_inventory(connection: Connection, settings: ImageSettings) -> Inventory:
+    """Which rows name what, and which files there are.
+
+    Raises: ImagesError when a folder that rows need cannot be listed.
     """
-    named = [of for entity in IMAGE_ENTITIES if (of := _named(connection, entity)).rows]
-    places = {
-        of.entity: settings.sources[of.entity] for of in named if of.entity in settings.sources
-    }
-    listings = {}
-    for entity, place in places.items():
-        if place not in listings:
-            listings[place] = list_folder(place, setting_of(settings, entity))
-            _check_not_unmounted(connection, listings[place])
-    return Found(named, places, listings)
+    named = [_named(connection, entity) for entity in IMAGE_ENTITIES]
+    named = [names for names in named if names.rows]
+    folders = {}
+    listings: dict[str, Listing] = {}
+    for names in named:
+        folder = settings.sources.get(names.entity)
+        if folder is None:
+            continue
+        folders[names.entity] = folder
+        if folder not in listings:
+            listings[folder] = list_folder(folder, setting_of(settings, names.entity))
+            _check_not_unmounted(connection, listings[folder])
+    return Inventory(named, folders, listings)
 
 
 def setting_of(settings: ImageSettings, entity: str) -> str:
-    """Where an entity's folder is said, for messages."""
+    """The setting that names an entity's folder, for messages."""
     if entity in settings.config.sources:
-        return f"`images: sources: {entity}:` in kimo.yaml"
+        return say("images.setting.entity", entity=entity)
     if settings.config.source:
-        return "`images: source:` in kimo.yaml"
-    console = "PromotionsImages\\SourceDirectory or " if entity == "PromotionImage" else ""
-    return (
-        f"the server setting {console}ItemsImages\\SourceDirectory (or `images: source:` in"
-        " kimo.yaml)"
-    )
+        return say("images.setting.general")
+    if entity == "PromotionImage":
+        return say(
+            "images.setting.console_promotions",
+            promotions_key=PROMOTIONS_SOURCE_KEY,
+            key=SOURCE_KEY,
+        )
+    return say("images.setting.console", key=SOURCE_KEY)
 
 
 def _named(connection: Connection, entity: str) -> Named:
@@ -141,8 +142,9 @@ def _named(connection: Connection, entity: str) -> Named:
 
 
 def _check_not_unmounted(connection: Connection, listing: Listing) -> None:
-    """A folder that had pictures and is empty now is likelier a drive that is not mounted than a
-    thousand deletions.
+    """Raises: ImagesError when a folder that had pictures is empty now.
+
+    A drive that is not mounted is likelier than a thousand deletions.
     """
     if listing.files or listing.unreadable:
         return
@@ -151,19 +153,26 @@ def _check_not_unmounted(connection: Connection, listing: Listing) -> None:
         [listing.source("")],
     ).fetchone()
     if before and before[0]:
-        raise ImagesError(
-            f"The pictures' folder {listing.place} is empty, although pictures came from it before"
-            f" ({before[0]:,}). Nothing was changed. Is its drive mounted? If it is meant to be"
-            " empty, put any file there."
-        )
+        raise ImagesError(say("images.source.empty", folder=listing.folder, pictures=before[0]))
 
 
-def _unusable(settings: ImageSettings, error: OSError) -> ImagesError:
-    return ImagesError(
-        f"The public folder {settings.public} cannot be used:"
-        f" {error.strerror or in_one_line(error)}{f' ({error.filename})' if error.filename else ''}."
-        " Mend it or its rights, or name another one under `images: public:` in kimo.yaml."
-    )
+def _prepare(connection: Connection, settings: ImageSettings) -> None:
+    try:
+        public_folder.check(settings.public)
+        ledger.forget_lost(connection, settings.public)
+    except OSError as error:
+        raise public_folder.unusable(settings.public, error) from error
+
+
+def _tidy(connection: Connection, settings: ImageSettings) -> int:
+    """How many public pictures were removed."""
+    keep_days = settings.config.keep_unused_days
+    try:
+        with connection.transaction():
+            ledger.forget_unnamed(connection)
+        return ledger.remove_unused(connection, settings.public, keep_days)
+    except OSError as error:
+        raise public_folder.unusable(settings.public, error) from error
 
 
 # --- what there is to do
@@ -181,8 +190,7 @@ CREATE TEMP TABLE file_now (
 ) ON COMMIT DROP
 """
 
-# What a file was found under before stays its place while it is missing: its last good picture is
-# kept there.
+# A missing file keeps the source that it had before: its last good picture is kept under it.
 _NAMES_TAKEN = (
     """
     UPDATE name_now AS n SET source = o.source FROM ops.picture_name AS o
@@ -227,17 +235,17 @@ ORDER BY f.source
 
 
 def _choose(
-    connection: Connection, settings: ImageSettings, found: Found
+    connection: Connection, settings: ImageSettings, inventory: Inventory
 ) -> tuple[list[Piece], dict[str, Stamp]]:
     """Brings names and missing files up to date; returns what is to be made. In a transaction."""
     connection.execute(_NAME_NOW)
     connection.execute(_FILE_NOW)
-    files = _copy_names(connection, found)
+    files = _copy_names(connection, inventory)
     _copy_files(connection, files)
     connection.execute("ANALYZE name_now, file_now")
     entities = {
         "entities": list(IMAGE_ENTITIES),
-        "without_place": [of.entity for of in found.without_place],
+        "without_place": [named.entity for named in inventory.without_folder],
     }
     for statement in _NAMES_TAKEN:
         connection.execute(statement, entities if "%(" in statement else None)
@@ -245,44 +253,51 @@ def _choose(
     rows = connection.execute(
         _PIECES, {"of_made": recipe.of_made, "of_failed": recipe.of_failed}
     ).fetchall()
-    pieces = [Piece(source, place, size, known) for source, place, size, _, _, known in rows]
-    return pieces, {
-        source: Stamp(size, modified, etag) for source, _, size, modified, etag, _ in rows
-    }
+    pieces = []
+    stamps = {}
+    for source, folder, size, modified, etag, made_sha256 in rows:
+        pieces.append(Piece(source, folder, size, made_sha256))
+        stamps[source] = Stamp(size, modified, etag)
+    return pieces, stamps
 
 
-def _copy_names(connection: Connection, found: Found) -> dict[str, tuple[str, Stamp]]:
-    """Returns the files that are named: source -> place, stamp."""
+def _copy_names(connection: Connection, inventory: Inventory) -> dict[str, tuple[str, Stamp]]:
+    """Returns the files that are named: source -> folder, stamp."""
     files: dict[str, tuple[str, Stamp]] = {}
     with connection.cursor() as cursor, cursor.copy("COPY name_now FROM STDIN") as copy:
-        for entity, written, listing, meaning in meanings(found):
-            source = None if meaning.path is None else listing.source(meaning.path)
+        for entity, written, listing, meaning in meanings(inventory):
+            source = None
+            if meaning.path is not None:
+                source = listing.source(meaning.path)
             copy.write_row((entity, written, meaning.state, source, meaning.problem))
             if meaning.state == "found" and source and meaning.path:
-                files[source] = (listing.place, listing.files[meaning.path])
+                files[source] = (listing.folder, listing.files[meaning.path])
     return files
 
 
-def meanings(found: Found) -> Iterator[tuple[str, str, Listing, Meaning]]:
+def meanings(inventory: Inventory) -> Iterator[tuple[str, str, Listing, Meaning]]:
     """entity, FilePath, the listing it counts from, and what it means there."""
-    names = {place: Names(listing) for place, listing in found.listings.items()}
-    for of in found.named:
-        if place := found.places.get(of.entity):
-            for written in of.written:
-                yield of.entity, written, found.listings[place], names[place].meaning(written)
+    names = {folder: Names(listing) for folder, listing in inventory.listings.items()}
+    for named in inventory.named:
+        folder = inventory.folders.get(named.entity)
+        if folder is None:
+            continue
+        listing = inventory.listings[folder]
+        for written in named.written:
+            yield named.entity, written, listing, names[folder].meaning(written)
 
 
 def _copy_files(connection: Connection, files: Mapping[str, tuple[str, Stamp]]) -> None:
     with connection.cursor() as cursor, cursor.copy("COPY file_now FROM STDIN") as copy:
-        for source, (place, stamp) in files.items():
-            copy.write_row((source, place, stamp.size, stamp.modified, stamp.etag))
+        for source, (folder, stamp) in files.items():
+            copy.write_row((source, folder, stamp.size, stamp.modified, stamp.etag))
 
 
 # --- doing it
 # --------------------------------------------------------------------------------------------------
 
 
-def _work(
+def _make(
     connection: Connection,
     settings: ImageSettings,
     pieces: list[Piece],
@@ -290,24 +305,22 @@ def _work(
     listener: Progress,
 ) -> tuple[int, int]:
     """How many pictures were made, and of how many bytes."""
-    made: list[int] = []
+    recipe = settings.recipe
+    sizes: list[int] = []
     # Closed whatever happens here, so that no process goes on for nobody.
-    with closing(
-        make_all(pieces, settings.recipe, settings.public, settings.config.processes)
-    ) as outcomes:
+    with closing(make_all(pieces, recipe, settings.public, settings.config.processes)) as outcomes:
         for batch in _batches(outcomes):
-            records = [
-                _record(outcome, stamps[outcome.piece.source], settings.recipe) for outcome in batch
-            ]
+            records = [_record(outcome, stamps[outcome.piece.source], recipe) for outcome in batch]
             with connection.transaction():
                 ledger.keep(connection, [record for record in records if _is_same(record)])
                 ledger.save(connection, [record for record in records if not _is_same(record)])
-            made += [record.public.bytes for record in records if record.public]
+            sizes += [record.public.bytes for record in records if record.public]
             listener.task_advanced(len(batch))
-    return len(made), sum(made)
+    return len(sizes), sum(sizes)
 
 
 def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """Small enough that a killed run loses little, large enough that the database keeps up."""
     batch: list[Outcome] = []
     since = time.monotonic()
     for outcome in outcomes:
@@ -338,7 +351,7 @@ def _record(outcome: Outcome, stamp: Stamp, recipe: Recipe) -> ledger.Record:
     return replace(record, recipe=recipe.of_made, original=outcome.original, public=outcome.public)
 
 
-# --- what to tell
+# --- the report
 # -------------------------------------------------------------------------------------------------
 
 
@@ -352,20 +365,17 @@ WHERE EXISTS (SELECT FROM ops.picture_name AS n WHERE n.source = p.source
 """
 
 
-def _totals(connection: Connection, found: Found, made: int) -> dict[str, int]:
-    """rows: with a FilePath; files: in the folders. The others are of what rows name, as it is now:
-    failed in this run or in an earlier one, and refused for what the name says.
+def _totals(connection: Connection, inventory: Inventory, made: int) -> dict[str, int]:
+    """rows: with a FilePath; files: in the folders.
+
+    The others are of what rows name, as it is now: failed in this run or in an earlier one, and
+    refused for what the name says.
     """
-    totals = connection.execute(_TOTALS, {"entities": list(IMAGE_ENTITIES)}).fetchone() or (
-        0,
-        0,
-        0,
-        0,
-    )
-    good, failed, missing, refused = totals
+    totals = connection.execute(_TOTALS, {"entities": list(IMAGE_ENTITIES)}).fetchone()
+    good, failed, missing, refused = totals or (0, 0, 0, 0)
     return {
-        "rows": sum(of.rows for of in found.named),
-        "files": sum(len(listing.files) for listing in found.listings.values()),
+        "rows": sum(named.rows for named in inventory.named),
+        "files": sum(len(listing.files) for listing in inventory.listings.values()),
         "made": made,
         "unchanged": good - made,
         "failed": failed,
@@ -375,9 +385,7 @@ def _totals(connection: Connection, found: Found, made: int) -> dict[str, int]:
 
 
 def problems_of_rows(connection: Connection) -> list[Problem]:
-    """What is wrong with what rows name, entity by entity: the refused names, the missing files and
-    those that failed.
-    """
+    """The refused names, the missing files and those that failed, entity by entity."""
     return [problem for entity in IMAGE_ENTITIES for problem in _problems(connection, entity)]
 
 
@@ -398,19 +406,20 @@ def _problems(connection: Connection, entity: str) -> Iterator[Problem]:
         "entity": sql.Literal(entity),
     }
     rows = connection.execute(sql.SQL(_PROBLEMS).format(**parts)).fetchall()
-    for written, owners, why in rows:
-        yield Problem(f"{entity} {_owners(owners)}: {written}", why)
+    for written, owners, reason in rows:
+        yield Problem(f"{entity} {_owners(owners)}: {written}", reason)
 
 
 def _owners(owners: list[str | None]) -> str:
-    named = list(dict.fromkeys(owner or "?" for owner in owners))
-    more = f" and {len(named) - _OWNERS_NAMED} more" if len(named) > _OWNERS_NAMED else ""
-    return ", ".join(named[:_OWNERS_NAMED]) + more
+    distinct = list(dict.fromkeys(owner or "?" for owner in owners))
+    names = ", ".join(distinct[:_OWNERS_NAMED])
+    more = len(distinct) - _OWNERS_NAMED
+    if more <= 0:
+        return names
+    return say("images.and_more", names=names, count=more)
 
 
-def _without_source(found: Found) -> Iterator[Problem]:
-    for of in found.without_place:
-        yield Problem(
-            f"{of.entity}: {of.rows:,} row{'' if of.rows == 1 else 's'}",
-            "no folder is named for their files; name it under `images: source:` in kimo.yaml",
-        )
+def _without_source(inventory: Inventory) -> Iterator[Problem]:
+    for named in inventory.without_folder:
+        subject = say("images.source.rows", entity=named.entity, count=named.rows)
+        yield Problem(subject, say("images.source.no_folder"))

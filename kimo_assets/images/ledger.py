@@ -1,11 +1,10 @@
-"""ops.picture, ops.picture_name and ops.unused_picture, for both jobs: what is kept of pictures,
-and what may go.
+"""ops.picture, ops.picture_name and ops.unused_picture: what both jobs keep of pictures.
 
 The caller holds the lock of the pictures' jobs (database/locks.py).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ OK, FAILED, MISSING = "ok", "failed", "missing"
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a picture's place after it was looked at (ledger.sql has the columns).
+    """What became of a picture in a run, by its source (ledger.sql has the columns).
 
-    public: None when nothing new was made; what is public of it then stays.
+    public: None when nothing new was made. What is public of it then stays.
     """
 
     source: str
@@ -82,7 +81,13 @@ def keep(connection: Connection, records: Iterable[Record]) -> None:
 
 
 def _values(record: Record) -> tuple[Any, ...]:
-    original, public = record.original, record.public
+    """The values of _SAVE, in its order."""
+    original: tuple[Any, ...] = (None,) * 3
+    if record.original:
+        original = astuple(record.original)
+    public: tuple[Any, ...] = (None,) * 6
+    if record.public:
+        public = astuple(record.public)
     return (
         record.source,
         record.status,
@@ -93,19 +98,8 @@ def _values(record: Record) -> tuple[Any, ...]:
         record.sha256,
         record.recipe,
         record.problem,
-        *((original.kind, original.width, original.height) if original else (None, None, None)),
-        *(
-            (
-                public.path,
-                public.thumbnail_path,
-                public.width,
-                public.height,
-                public.bytes,
-                public.media_type,
-            )
-            if public
-            else (None,) * 6
-        ),
+        *original,
+        *public,
     )
 
 
@@ -114,19 +108,19 @@ def _values(record: Record) -> tuple[Any, ...]:
 
 
 def forget_lost(connection: Connection, public: Path) -> None:
-    """A picture whose public file somebody removed, or a power cut cut off, is made anew by the
-    next run.
+    """Has the next run make the pictures anew whose public file is not there, or not whole.
 
+    Somebody may have removed it, or a power cut have cut it off.
     Raises: OSError when the public folder cannot be listed.
     """
-    there = public_folder.listing(public)
+    sizes = public_folder.listing(public)
     rows = connection.execute(
         "SELECT DISTINCT path, thumbnail_path, bytes FROM ops.picture WHERE path IS NOT NULL"
     )
     lost = [
         path
         for path, thumbnail, size in rows
-        if there.get(path) != size or not there.get(thumbnail)
+        if sizes.get(path) != size or not sizes.get(thumbnail)
     ]
     if lost:
         connection.execute(
@@ -139,8 +133,9 @@ def forget_lost(connection: Connection, public: Path) -> None:
 
 
 def forget_unnamed(connection: Connection) -> int:
-    """Forgets the pictures that no row names any more; how many. Their public files leave later
-    (remove_unused).
+    """Forgets the pictures that no row names any more, and returns how many.
+
+    Their public files leave later (remove_unused).
     """
     return connection.execute(
         "DELETE FROM ops.picture AS p WHERE NOT EXISTS (SELECT FROM ops.picture_name AS n WHERE"
@@ -149,33 +144,33 @@ def forget_unnamed(connection: Connection) -> int:
 
 
 def remove_unused(connection: Connection, public: Path, keep_days: float) -> int:
-    """Removes the public pictures that have been of no picture in ops for longer than keep_days;
-    how many.
+    """Removes the public pictures unused in ops for longer than keep_days, and returns how many.
 
-    Since when is counted from when it was first noticed, by the database's clock, as the store's
-    garbage is: whoever holds an older list of the pictures finds them as long as that. Raises:
+    The time counts from when it was first noticed, by the database's clock, as with the store's
+    garbage: the holder of an older list of the pictures finds them as long as that. Raises:
     OSError.
     """
-    used = {
-        path
-        for (path,) in connection.execute("SELECT path FROM ops.picture WHERE path IS NOT NULL")
-    }
-    there = {_picture_of(path) for path in public_folder.listing(public)}
-    _note_unused(connection, sorted(there - used))
-    rows = connection.execute(
+    rows = connection.execute("SELECT path FROM ops.picture WHERE path IS NOT NULL")
+    used = {path for (path,) in rows}
+    public_paths = {_picture_of(path) for path in public_folder.listing(public)}
+    _note_unused(connection, sorted(public_paths - used))
+    unused = connection.execute(
         "SELECT path FROM ops.unused_picture WHERE since <= now() - %s * interval '1 day'",
         [keep_days],
-    ).fetchall()
-    gone = [path for (path,) in rows]
-    public_folder.remove(public, gone)
-    connection.execute("DELETE FROM ops.unused_picture WHERE path = ANY(%s)", [gone])
+    )
+    expired = [path for (path,) in unused]
+    public_folder.remove(public, expired)
+    connection.execute("DELETE FROM ops.unused_picture WHERE path = ANY(%s)", [expired])
     public_folder.sweep(public)
-    return len(gone)
+    return len(expired)
 
 
 def _picture_of(path: str) -> str:
+    """The path of the picture that a thumbnail, or the picture itself, is of."""
     kind, _, file = path.partition("/")
-    return path if kind == public_folder.PICTURES else f"{public_folder.PICTURES}/{file}"
+    if kind == public_folder.PICTURES:
+        return path
+    return f"{public_folder.PICTURES}/{file}"
 
 
 def _note_unused(connection: Connection, paths: Sequence[str]) -> None:

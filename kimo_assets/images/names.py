@@ -1,8 +1,7 @@
-"""Which file a FilePath means: written by Windows programs, for file systems that tell a.jpg from
-A.JPG.
+"""Which file a FilePath means: a name by Windows programs, on a case-sensitive file system.
 
-Nothing outside the source folder is ever meant: what says so is refused in a sentence. No I/O:
-names against a listing.
+Nothing outside the source folder is ever meant: a name that leads there is refused in a sentence.
+No I/O: names against a listing.
 """
 
 import re
@@ -13,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from kimo_assets.images.source_folder import Listing
+from kimo_assets.texts import say
 
 State = Literal["found", "missing", "unknown", "refused"]
 
@@ -24,10 +24,11 @@ _ALTERNATIVES = 3
 
 @dataclass(frozen=True)
 class Meaning:
-    """path: from the source folder, also of a file that is not there; None when refused. unknown:
-    its folder is unreadable.
+    """What a FilePath means in a folder.
 
-    problem: why it was refused or not found; or which other files would fit as well.
+    state: "unknown" when its folder is unreadable. path: from the source folder, also of a file
+    that is not there. None when refused. problem: why it was refused or not found, or which other
+    files would fit as well.
     """
 
     state: State
@@ -42,45 +43,42 @@ class Names:
         self._listing = listing
 
     def meaning(self, written: str) -> Meaning:
-        """Exactly the file that is named, or else the one whose name differs in case, accents'
-        spelling or blanks only.
+        """Exactly the file that is named, or else the one with almost the same name.
+
+        Such a name differs in case, accents' spelling or blanks only.
         """
-        path = written.replace("\\", "/")
-        if problem := _refusal(path):
+        slashed = written.replace("\\", "/")
+        if problem := _refusal(slashed):
             return Meaning("refused", None, problem)
-        for exact in dict.fromkeys((path, _relative(path), _relative(path.strip()))):
+        path = _relative(slashed.strip())
+        for exact in dict.fromkeys((slashed, _relative(slashed), path)):
             if exact in self._listing.files:
                 return Meaning("found", exact)
-        path = _relative(path.strip())
         folded = _fold(path)
         if candidates := self._folded.get(folded):
             return Meaning("found", candidates[0], _others(candidates))
         if link := self._link_out(folded):
-            return Meaning(
-                "refused",
-                None,
-                f"'{link}' is a link that leads outside the folder; put the file itself there",
-            )
+            return Meaning("refused", None, say("images.name.link_out", link=link))
         return self._not_found(path, folded)
 
     def _not_found(self, path: str, folded: str) -> Meaning:
-        for folder, why in self._listing.unreadable.items():
+        """A file that the listing does not hold: missing, or in a folder that is unreadable."""
+        for folder, reason in self._listing.unreadable.items():
             if folded.startswith(f"{_fold(folder)}/"):
-                return Meaning("unknown", path, f"the folder '{folder}' cannot be read: {why}")
-        problem = f"there is no such file in {self._listing.place}"
+                problem = say("images.name.folder_unreadable", folder=folder, reason=reason)
+                return Meaning("unknown", path, problem)
+        folder = self._listing.folder
+        problem = say("images.name.missing", folder=folder)
         if elsewhere := self._by_file_name.get(folded.rpartition("/")[2]):
-            problem += f", but there is {_listed(elsewhere)}"
+            problem = say("images.name.missing_but", folder=folder, files=_listed(elsewhere))
         return Meaning("missing", path, problem)
 
     def _link_out(self, folded: str) -> str | None:
-        return next(
-            (
-                link
-                for link, fold in self._links_out.items()
-                if folded == fold or folded.startswith(f"{fold}/")
-            ),
-            None,
-        )
+        """The link out of the folder that the name is, or lies below."""
+        for link, fold in self._links_out.items():
+            if folded == fold or folded.startswith(f"{fold}/"):
+                return link
+        return None
 
     @cached_property
     def _folded(self) -> dict[str, list[str]]:
@@ -96,24 +94,19 @@ class Names:
 
 
 def _refusal(path: str) -> str | None:
+    """Why a name is of no file in the folder. None when it may be."""
     stripped = path.strip()
     if not stripped.strip("/. "):
-        return "it names no file"
+        return say("images.name.no_file")
     if _CONTROL.search(stripped):
-        return "it holds control characters, which no file's name has"
+        return say("images.name.control_characters")
     if _URL.match(stripped):
-        return "this is a URL; pictures from URLs belong into ItemUrl"
+        return say("images.name.url")
     if _DRIVE.match(stripped) or stripped.startswith("//"):
         folder = stripped.rpartition("/")[0].replace("/", "\\")
-        return (
-            "this is an absolute path, outside the folder; expected one that counts from the"
-            " source folder. Take the rest off in kimo.yaml: `transform: {FilePath: {replace:"
-            f" {{'{folder}\\': ''}}}}}}`"
-        )
+        return say("images.name.absolute", folder=folder)
     if any(_leads_up(part) for part in stripped.split("/")):
-        return (
-            "its '..' leads outside the folder; expected a path that counts from the source folder"
-        )
+        return say("images.name.leads_up")
     return None
 
 
@@ -145,12 +138,12 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def _others(candidates: list[str]) -> str | None:
     if len(candidates) == 1:
         return None
-    return (
-        f"{_listed(candidates[1:])} would fit as well; '{candidates[0]}' was taken. Keep one of"
-        " them"
-    )
+    return say("images.name.others_fit", files=_listed(candidates[1:]), taken=candidates[0])
 
 
 def _listed(paths: list[str]) -> str:
-    more = f" and {len(paths) - _ALTERNATIVES} more" if len(paths) > _ALTERNATIVES else ""
-    return ", ".join(f"'{path}'" for path in paths[:_ALTERNATIVES]) + more
+    names = ", ".join(f"'{path}'" for path in paths[:_ALTERNATIVES])
+    more = len(paths) - _ALTERNATIVES
+    if more <= 0:
+        return names
+    return say("images.and_more", names=names, count=more)

@@ -1,7 +1,6 @@
-"""One picture: checked by decoding it, upright, in sRGB, bounded, without metadata, and its square
-thumbnail.
+"""One picture: decoded, upright, in sRGB, bounded, without metadata, and its square thumbnail.
 
-Imports nothing but Pillow and the standard library: worker processes start with it.
+Imports little but Pillow and the standard library: worker processes start with it.
 """
 
 import io
@@ -19,6 +18,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+
+from kimo_assets.texts import say
 
 # What to change when pictures are made in another way than before: all are then made anew.
 _VERSION = 1
@@ -44,15 +45,15 @@ _SIGNATURES = (
     ("TIFF", rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
     ("BMP", rb"BM"),
 )
-_READ = "expected JPEG, PNG, WebP, GIF, TIFF or BMP"
+# What else comes as a picture; the names are those of the sentences `images.content.…`.
 _OTHERS = (
-    ("a HEIC or AVIF picture", rb"....ftyp(heic|heix|hevc|mif1|msf1|avif|avis)"),
-    ("a PDF document", rb"%PDF-"),
-    ("an icon", rb"\0\0\x01\0"),
-    ("a Photoshop file", rb"8BPS"),
-    ("a ZIP archive", rb"PK\x03\x04"),
-    ("an SVG drawing", rb"(?s)\s*(<\?xml.*?)?<svg\b"),
-    ("a web page or other text", rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]"),
+    ("heic", rb"....ftyp(heic|heix|hevc|mif1|msf1|avif|avis)"),
+    ("pdf", rb"%PDF-"),
+    ("icon", rb"\0\0\x01\0"),
+    ("photoshop", rb"8BPS"),
+    ("zip", rb"PK\x03\x04"),
+    ("svg", rb"(?s)\s*(<\?xml.*?)?<svg\b"),
+    ("html", rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]"),
     ("text", rb"[\t\n\r\x20-\x7e]+\Z"),
 )
 _HEAD_BYTES = 512
@@ -80,8 +81,9 @@ class PictureError(Exception):
 
 @dataclass(frozen=True)
 class Recipe:
-    """By what settings pictures are made. max_bytes and max_pixels: of an original; more is refused
-    before it is decoded.
+    """The settings that pictures are made by.
+
+    max_bytes and max_pixels: of an original. A larger one is refused before it is decoded.
     """
 
     max_size_px: int
@@ -92,9 +94,7 @@ class Recipe:
 
     @property
     def of_made(self) -> str:
-        """What a picture's looks depend on: one that was made by the same need not be made
-        again.
-        """
+        """What a picture's looks depend on: made by the same, it need not be made again."""
         return f"{_VERSION}, {self.max_size_px} px, {self.thumbnail_px} px, quality {self.quality}"
 
     @property
@@ -105,8 +105,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Original:
-    """What a picture is before anything is done with it, upright. kind: JPEG, PNG, WEBP, GIF, TIFF
-    or BMP.
+    """What a picture is before anything is done with it, upright.
+
+    kind: JPEG, PNG, WEBP, GIF, TIFF or BMP.
     """
 
     kind: str
@@ -116,8 +117,9 @@ class Original:
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture ready for the public folder. media_type: image/jpeg, or image/png for one with
-    transparency.
+    """A picture ready for the public folder.
+
+    media_type: image/jpeg, or image/png for one with transparency.
     """
 
     original: Original
@@ -131,39 +133,46 @@ class Rendition:
 def render(data: bytes, recipe: Recipe) -> Rendition:
     """The same bytes for the same input. Raises: PictureError."""
     kind = _kind(data, recipe)
-    with _complaints(kind):
+    with _damage(kind):
         image = _READERS[kind](io.BytesIO(data))
     stored = image.size
     _check_pixels(stored, recipe)
-    with _complaints(kind):
+    with _damage(kind):
         _draft(image, recipe)
         image.load()
         orientation = _orientation(image)
-        picture = _in_srgb(
-            _bounded(_plain(image), recipe.max_size_px), image.info.get("icc_profile")
-        )
-        if orientation in _UPRIGHT:
-            picture = picture.transpose(_UPRIGHT[orientation])
-        picture = _without_needless_alpha(picture)
-        original = Original(kind, *(reversed(stored) if orientation in _LYING else stored))
-        media_type = "image/png" if picture.mode in _WITH_ALPHA else "image/jpeg"
+        profile = image.info.get("icc_profile")
+        bounded = _bounded(_plain(image), recipe.max_size_px)
+        picture = _without_needless_alpha(_upright(_in_srgb(bounded, profile), orientation))
         thumbnail = _square(picture, recipe.thumbnail_px)
         return Rendition(
-            original,
-            media_type,
+            _original(kind, stored, orientation),
+            _media_type(picture),
             *picture.size,
             _encoded(picture, recipe),
             _encoded(thumbnail, recipe),
         )
 
 
+def _original(kind: str, stored: tuple[int, int], orientation: int) -> Original:
+    """stored: width and height as the file has them, before the picture is turned."""
+    width, height = stored
+    if orientation in _LYING:
+        width, height = height, width
+    return Original(kind, width, height)
+
+
+def _media_type(picture: Image.Image) -> str:
+    if picture.mode in _WITH_ALPHA:
+        return "image/png"
+    return "image/jpeg"
+
+
 def check_size(count: int, recipe: Recipe) -> None:
     """Whether a file of so many bytes is read at all. Raises: PictureError."""
     if count > recipe.max_bytes:
-        raise PictureError(
-            f"the file has {_mega(count)} MB; at most {_mega(recipe.max_bytes)} MB are read"
-            " (`images: max_file_mb:`)"
-        )
+        size, limit = _mega(count), _mega(recipe.max_bytes)
+        raise PictureError(say("images.picture.large_file", size=size, limit=limit))
 
 
 # --- before it is decoded
@@ -171,29 +180,37 @@ def check_size(count: int, recipe: Recipe) -> None:
 
 
 def _kind(data: bytes, recipe: Recipe) -> str:
-    """What the first bytes say it is; a file's name says nothing."""
+    """The format, by the first bytes: a file's name is no proof."""
     if not data:
-        raise PictureError("the file is empty")
+        raise PictureError(say("images.picture.empty"))
     check_size(len(data), recipe)
     head = data[:_HEAD_BYTES]
     for kind, signature in _SIGNATURES:
         if re.match(signature, head, re.DOTALL):
             return kind
-    for what, signature in _OTHERS:
+    for name, signature in _OTHERS:
         if re.match(signature, head, re.DOTALL):
-            raise PictureError(f"this is {what}, not a picture that can be read ({_READ})")
-    raise PictureError(f"this is no picture that can be read ({_READ})")
+            content = say(f"images.content.{name}")
+            raise PictureError(say("images.picture.other_content", content=content))
+    raise PictureError(say("images.picture.no_picture"))
 
 
 def _check_pixels(size: tuple[int, int], recipe: Recipe) -> None:
-    """Our own check, beside which Pillow's would only be a warning of the whole process: the
-    readers are called directly.
+    """Our own check: the readers are called directly, so that Pillow's is not made.
+
+    That one would only be a warning, and of the whole process.
     """
     width, height = size
-    if width * height > recipe.max_pixels:
+    pixels = width * height
+    if pixels > recipe.max_pixels:
         raise PictureError(
-            f"the picture has {width} x {height} pixels, {_mega(width * height)} megapixels; at"
-            f" most {_mega(recipe.max_pixels)} are decoded (`images: max_megapixels:`)"
+            say(
+                "images.picture.large",
+                width=width,
+                height=height,
+                megapixels=_mega(pixels),
+                limit=_mega(recipe.max_pixels),
+            )
         )
 
 
@@ -202,17 +219,17 @@ def _mega(count: int) -> str:
 
 
 @contextmanager
-def _complaints(kind: str) -> Iterator[None]:
+def _damage(kind: str) -> Iterator[None]:
     """Decoders raise about every kind of error there is over damaged bytes."""
     try:
         yield
     except PictureError:
         raise
     except MemoryError:
-        raise PictureError("there is not enough memory to decode the picture") from None
+        raise PictureError(say("images.picture.no_memory")) from None
     except Exception as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise PictureError(f"the {kind} is damaged or cut off: {said}") from error
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(say("images.picture.damaged", kind=kind, message=message)) from error
 
 
 # --- decoding
@@ -225,7 +242,7 @@ def _draft(image: ImageFile, recipe: Recipe) -> None:
 
 
 def _orientation(image: ImageFile) -> int:
-    """Of a picture that is loaded: Pillow turns TIFFs itself then. Damaged metadata say nothing."""
+    """Of a picture that is loaded: Pillow turns TIFFs itself then. Damaged EXIF turns nothing."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:
@@ -250,8 +267,9 @@ def _plain(image: ImageFile) -> Image.Image:
 
 
 def _eight_bits(image: ImageFile) -> Image.Image:
-    """Grey values of 12, 16 or 32 bits, or real numbers, scaled; a mere conversion would cut them
-    off at 255.
+    """Grey values of 12, 16 or 32 bits, or real numbers, scaled.
+
+    A mere conversion would cut them off at 255.
     """
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     if image.mode.startswith("I;16"):
@@ -259,19 +277,27 @@ def _eight_bits(image: ImageFile) -> Image.Image:
         table = [min(255, (value * 255 + white // 2) // white) for value in range(1 << 16)]
         grey = image.convert("I").point(table, "L")
     else:
-        low, high = image.getextrema()
-        white = _white(float(high))  # type: ignore[arg-type]
-        low = min(0.0, float(low))  # type: ignore[arg-type]
-        scale = 255 / (white - low)
-        grey = (
-            image.convert("F").point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
-        )
-    return ImageChops.invert(grey) if tags.get(PHOTOMETRIC_INTERPRETATION) == 0 else grey
+        grey = _scaled(image)
+    white_is_zero = tags.get(PHOTOMETRIC_INTERPRETATION) == 0
+    if white_is_zero:
+        return ImageChops.invert(grey)
+    return grey
+
+
+def _scaled(image: ImageFile) -> Image.Image:
+    """Numbers of 32 bits as grey values, by the range that they are most likely of."""
+    lowest, highest = image.getextrema()
+    white = _white(float(highest))  # type: ignore[arg-type]
+    low = min(0.0, float(lowest))  # type: ignore[arg-type]
+    scale = 255 / (white - low)
+    offset = 0.5 - low * scale
+    return image.convert("F").point(lambda value: value * scale + offset).convert("L")
 
 
 def _white(highest: float) -> float:
-    """What is white in a picture whose numbers have no range of their own: that of the kind which
-    the highest fits into.
+    """What is white in a picture whose numbers have no range of their own.
+
+    It is the white of the first usual range that the highest number fits into.
     """
     return next((white for white in (1.0, 255.0, 65535.0) if highest <= white), highest)
 
@@ -289,6 +315,12 @@ def _target(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return width, height
 
 
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    if orientation not in _UPRIGHT:
+        return picture
+    return picture.transpose(_UPRIGHT[orientation])
+
+
 def _bounded(image: Image.Image, longest: int) -> Image.Image:
     size = _target(image.size, longest)
     if size == image.size:
@@ -297,10 +329,13 @@ def _bounded(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """L, LA, RGB or RGBA. A profile that cannot be read, or is of another colour space, is as good
-    as none.
+    """L, LA, RGB or RGBA.
+
+    A profile that cannot be read, or is of another colour space, is as good as none.
     """
-    colours = image.convert(_WITH_ALPHA[image.mode]) if image.mode in _WITH_ALPHA else image
+    colours = image
+    if image.mode in _WITH_ALPHA:
+        colours = image.convert(_WITH_ALPHA[image.mode])
     transform = _to_srgb(profile, colours.mode) if profile else None
     if transform is not None:
         converted = transform.apply(colours)
@@ -315,6 +350,10 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """None where nothing is to be converted: it is sRGB already, or cannot be meant.
+
+    Cached, as the pictures of a company mostly share a few profiles.
+    """
     try:
         described = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if _PROFILED.get(described.profile.xcolor_space) != mode:
@@ -341,11 +380,13 @@ def _without_needless_alpha(image: Image.Image) -> Image.Image:
 
 
 def _square(image: Image.Image, side: int) -> Image.Image:
-    """The whole picture in the middle of a square: white around it, or nothing where pictures have
-    transparency.
+    """The whole picture in the middle of a square.
+
+    Around it is white, or nothing where pictures have transparency.
     """
     small = _bounded(image, side)
-    square = Image.new(image.mode, (side, side), 0 if image.mode in _WITH_ALPHA else "white")
+    background = 0 if image.mode in _WITH_ALPHA else "white"
+    square = Image.new(image.mode, (side, side), background)
     square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
     return square
 

@@ -1,5 +1,6 @@
-"""The public folder: files named after their content, so that they can be cached for ever; never
-half-written.
+"""The public folder: files named after their content, never half-written.
+
+So clients can cache them for ever.
 """
 
 import errno
@@ -14,7 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kimo_assets.errors import ImagesError, in_one_line
 from kimo_assets.images.picture import Rendition
+from kimo_assets.texts import say
 
 PICTURES, THUMBNAILS = "images", "thumbnails"
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
@@ -41,8 +44,8 @@ class PublicPicture:
 def publish(public: Path, rendition: Rendition) -> PublicPicture:
     """Writes both files, unless they are there. Raises: OSError.
 
-    The name is made of both: another size of thumbnails gives other names, as whoever cached the
-    old ones never asks again.
+    The name is made of both: another size of thumbnails gives other names, because a client that
+    has the old ones in its cache never asks again.
     """
     content = hashlib.sha256(rendition.data)
     content.update(rendition.thumbnail)
@@ -61,6 +64,14 @@ def publish(public: Path, rendition: Rendition) -> PublicPicture:
     )
 
 
+def unusable(public: Path, error: OSError) -> ImagesError:
+    """The error of a job that cannot do without the folder."""
+    reason = error.strerror or in_one_line(error)
+    if error.filename:
+        reason = f"{reason} ({error.filename})"
+    return ImagesError(say("images.public.unusable", folder=public, reason=reason))
+
+
 def check(public: Path) -> None:
     """Raises: OSError when nothing can be written there."""
     for kind in (PICTURES, THUMBNAILS):
@@ -69,14 +80,15 @@ def check(public: Path) -> None:
 
 
 def listing(public: Path) -> dict[str, int]:
-    """path -> bytes of the pictures and thumbnails there; files of other names are somebody else's.
-    Raises: OSError.
+    """path -> bytes of the pictures and thumbnails there. Raises: OSError.
+
+    Files of other names are somebody else's.
     """
-    return {
-        path: entry.stat(follow_symlinks=False).st_size
-        for path, entry in _files(public)
-        if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
-    }
+    sizes = {}
+    for path, entry in _files(public):
+        if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            sizes[path] = entry.stat(follow_symlinks=False).st_size
+    return sizes
 
 
 def remove(public: Path, paths: Iterable[str]) -> None:
@@ -94,10 +106,9 @@ def sweep(public: Path) -> None:
     """Removes what killed processes left half-written. Raises: OSError."""
     long_ago = time.time() - _SWEPT_AFTER_S
     for path, entry in list(_files(public)):
-        if (
-            entry.name.endswith(_UNFINISHED)
-            and entry.stat(follow_symlinks=False).st_mtime < long_ago
-        ):
+        if not entry.name.endswith(_UNFINISHED):
+            continue
+        if entry.stat(follow_symlinks=False).st_mtime < long_ago:
             _remove_file(public, path)
 
 
@@ -137,21 +148,25 @@ def _write(public: Path, path: str, data: bytes) -> None:
 def _is_there(file: Path, size: int) -> bool:
     """Whole as far as its size tells: a power cut may leave a name without content."""
     try:
-        found = file.lstat()
+        status = file.lstat()
     except FileNotFoundError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == size
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
 
 
 def _make_folder(public: Path, folder: Path) -> None:
-    if not folder.resolve().is_relative_to(public.resolve()):
-        raise OSError(errno.EPERM, "a link that leads outside the public folder", str(folder))
+    _check_inside(public, folder)
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def _remove_file(public: Path, path: str) -> None:
     file = public / path
-    if not file.parent.resolve().is_relative_to(public.resolve()):
-        raise OSError(errno.EPERM, "a link that leads outside the public folder", str(file.parent))
+    _check_inside(public, file.parent)
     with suppress(FileNotFoundError):
         file.unlink()
+
+
+def _check_inside(public: Path, folder: Path) -> None:
+    """Raises: OSError when a link leads out: somebody else's files are never touched."""
+    if not folder.resolve().is_relative_to(public.resolve()):
+        raise OSError(errno.EPERM, say("images.public.link_out"), str(folder))

@@ -34,5 +34,7 @@ def names_without_picture(
         """,
         [most],
     ).fetchall()
-    count = rows[0][2] if rows else 0
+    if not rows:
+        return 0, []
+    count = rows[0][2]
     return count, [(name, reason or "") for name, reason, _ in rows]

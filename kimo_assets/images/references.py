@@ -1,6 +1,4 @@
-"""kimo."PublicImage": which row shows which public picture. Agents get it with the rows
-themselves.
-"""
+"""kimo."PublicImage": which row shows which public picture. Agents get it with the rows."""
 
 from psycopg import Connection, sql
 
@@ -16,20 +14,20 @@ URL_OF_IMAGE = 1
 
 
 def refresh(connection: Connection, load: int) -> int:
-    """Brings the table up to date with the pictures and the rows that name them; how many of its
-    rows that touched.
+    """Brings the table up to date with the pictures and the rows that name them.
 
-    A picture that cannot be read any more stays as it was; one that no row names any more goes.
+    Returns how many of its rows changed. A picture that cannot be read any more stays as it was.
+    One that no row names any more goes.
     """
     of_files = [_pictures(entity, "FilePath", sql.SQL("true")) for entity in IMAGE_ENTITIES]
-    of_urls = _pictures(
-        "ItemUrl", "Url", sql.SQL('r."UrlTypeId" = {}').format(sql.Literal(URL_OF_IMAGE))
-    )
-    wanted = sql.SQL(" UNION ALL ").join([*of_files, of_urls])
-    return synchronise(connection, load_catalog()[ENTITY], wanted, load)
+    is_image = sql.SQL('r."UrlTypeId" = {}').format(sql.Literal(URL_OF_IMAGE))
+    of_urls = _pictures("ItemUrl", "Url", is_image)
+    expected_rows = sql.SQL(" UNION ALL ").join([*of_files, of_urls])
+    return synchronise(connection, load_catalog()[ENTITY], expected_rows, load)
 
 
 def _pictures(entity: str, column: str, condition: sql.Composable) -> sql.Composed:
+    """The rows of PublicImage for one entity. column: the one that names the picture."""
     name = sql.Literal(entity)
     return sql.SQL("""
         SELECT {made_id} AS "Id", {entity}::text AS "EntityType", r."Id" AS "EntityId", p.path

@@ -1,5 +1,6 @@
-"""What the pictures' jobs go by: kimo.yaml first, then the console's server settings, which the
-vendor's users know.
+"""The settings of the pictures' jobs: kimo.yaml first, then the console's server settings.
+
+The vendor's users know the latter.
 """
 
 from collections.abc import Mapping
@@ -12,18 +13,21 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.config.models import IMAGE_ENTITIES, ImagesConfig
 from kimo_assets.errors import ConfigError
 from kimo_assets.images.picture import Recipe
+from kimo_assets.texts import say
 
 _MAX_SIZE_PX, _THUMBNAIL_PX = 1200, 200
 _MEGA = 1_000_000
 
-_SOURCE, _PROMOTIONS_SOURCE = "ItemsImages\\SourceDirectory", "PromotionsImages\\SourceDirectory"
+SOURCE_KEY = "ItemsImages\\SourceDirectory"
+PROMOTIONS_SOURCE_KEY = "PromotionsImages\\SourceDirectory"
 _MAX_SIZE, _THUMBNAIL = "ItemsImages\\MaxSize", "Thumbnail\\ItemSize"
 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """sources: entity -> the folder or fsspec URL that its FilePath counts from, absolute; none
-    where nothing says it.
+    """sources: entity -> the folder or fsspec URL that its FilePath counts from, absolute.
+
+    An entity for which no setting names a folder is not in it.
     """
 
     config: ImagesConfig
@@ -48,17 +52,26 @@ def image_settings(connection: Connection, config: KimoConfig) -> ImageSettings:
 
 
 def _sources(config: KimoConfig, console: Mapping[str, str]) -> dict[str, str]:
-    folder = config.path.parent
-    general = config.images.source or console.get(_SOURCE.casefold())
-    sources = dict.fromkeys(IMAGE_ENTITIES, general)
-    if not config.images.source and (promotions := console.get(_PROMOTIONS_SOURCE.casefold())):
-        sources["PromotionImage"] = promotions
-    named = {
-        entity: place for entity, place in (sources | dict(config.images.sources)).items() if place
-    }
-    return {
-        entity: place if "://" in place else str(folder / place) for entity, place in named.items()
-    }
+    """The folder of each entity. More exact settings win: entity, then kimo.yaml, then console."""
+    general = config.images.source or console.get(SOURCE_KEY.casefold())
+    folders = dict.fromkeys(IMAGE_ENTITIES, general)
+    promotions = console.get(PROMOTIONS_SOURCE_KEY.casefold())
+    if promotions and not config.images.source:
+        folders["PromotionImage"] = promotions
+    for entity, folder in config.images.sources.items():
+        folders[entity] = folder
+    config_folder = config.path.parent
+    sources = {}
+    for entity, folder in folders.items():
+        if folder:
+            sources[entity] = _absolute(folder, config_folder)
+    return sources
+
+
+def _absolute(folder: str, config_folder: Path) -> str:
+    if "://" in folder:
+        return folder
+    return str(config_folder / folder)
 
 
 def _pixels(console: Mapping[str, str], key: str) -> int | None:
@@ -66,8 +79,5 @@ def _pixels(console: Mapping[str, str], key: str) -> int | None:
     if value is None:
         return None
     if not value.isdecimal() or not int(value):
-        raise ConfigError(
-            f"the server setting {key} is '{value}'; expected a number of pixels. Mend it in the"
-            " settings file (`kimo settings load`), or say `images:` in kimo.yaml"
-        )
+        raise ConfigError(say("images.setting.not_pixels", key=key, value=value))
     return int(value)

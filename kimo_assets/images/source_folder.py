@@ -1,7 +1,9 @@
-"""A source folder: which files are there, and the bytes of one. A folder of this machine, or any
-fsspec URL. Reads only.
+"""A source folder: which files it holds, and the bytes of a file. Reads only.
+
+It is a folder of this machine, or any fsspec URL.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +15,7 @@ from typing import Any
 import fsspec
 
 from kimo_assets.errors import ImagesError, in_one_line, reason
+from kimo_assets.texts import say
 
 # A folder, what leads to it in the listing, and the folders that it lies in.
 _Folder = tuple[str, Path, tuple[Path, ...]]
@@ -35,14 +38,13 @@ class Stamp:
 
 @dataclass
 class Listing:
-    """Paths count from the place, with forward slashes. links_out: links to somewhere else, which
-    nobody follows.
+    """The files of a folder. Paths count from it, with forward slashes.
 
-    unreadable: folders that could not be listed, and why. unnameable: how many files' names are no
-    text.
+    links_out: links to somewhere else, which are not followed. unreadable: folders that could not
+    be listed, and why. unnameable: how many files' names are no text.
     """
 
-    place: str
+    folder: str
     files: dict[str, Stamp] = field(default_factory=dict)
     links_out: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -50,35 +52,36 @@ class Listing:
 
     def source(self, path: str) -> str:
         """What the ledger calls a file."""
-        return f"{self.place.rstrip('/')}/{path}"
+        return f"{self.folder.rstrip('/')}/{path}"
 
 
-def is_url(place: str) -> bool:
-    return "://" in place
+def is_url(folder: str) -> bool:
+    return "://" in folder
 
 
-def list_folder(place: str, setting: str) -> Listing:
-    """All files below the place. setting: what names it, for the message. Raises: ImagesError when
-    it cannot be listed.
+def list_folder(folder: str, setting: str) -> Listing:
+    """All files below the folder. setting: what names it, for the message.
+
+    Raises: ImagesError when it cannot be listed.
     """
     try:
-        return _list_url(place) if is_url(place) else _list_local(place)
+        if is_url(folder):
+            return _list_url(folder)
+        return _list_local(folder)
     except Exception as error:  # each kind of store has exceptions of its own
-        why = _why(error)
         raise ImagesError(
-            f"The pictures' folder {place} cannot be listed: {why}. Nothing was changed. Mend the"
-            f" folder or its rights, or {setting}, and start again."
+            say("images.source.not_listed", folder=folder, reason=_short(error), setting=setting)
         ) from error
 
 
 def read_url(source: str, limit: int) -> bytes:
-    """At most one byte more than the limit. Raises: whatever the kind of store raises."""
+    """At most one byte more than the limit. Raises: errors of the kind of store."""
     files, path = fsspec.core.url_to_fs(source)
     with files.open(path, "rb") as file:
         return bytes(file.read(limit + 1))
 
 
-def _why(error: Exception) -> str:
+def _short(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return reason(error)
@@ -88,31 +91,38 @@ def _why(error: Exception) -> str:
 # -----------------------------------------------------------------------------------
 
 
-def _list_local(place: str) -> Listing:
-    root = Path(place).resolve(strict=True)
-    listing = Listing(Path(place).as_posix())
+def _list_local(folder: str) -> Listing:
+    """Walks without recursion. A folder below that cannot be read is noted, and passed by."""
+    root = Path(folder).resolve(strict=True)
+    listing = Listing(Path(folder).as_posix())
     folders: list[_Folder] = [("", root, (root,))]
     while folders:
-        prefix, folder, above = folders.pop()
+        prefix, current, above = folders.pop()
         try:
-            entries = _entries(folder)
+            entries = _entries(current)
         except OSError as error:
             if not prefix:
                 raise
             listing.unreadable[prefix.rstrip("/")] = error.strerror or in_one_line(error)
             continue
         for entry in entries:
-            path = prefix + entry.name
-            if not _is_text(path):
-                listing.unnameable += 1
-            elif entry.is_symlink():
-                folders += _linked(listing, root, path, Path(entry.path), above)
-            elif entry.is_dir():
-                folders.append((f"{path}/", Path(entry.path), (*above, Path(entry.path))))
-            elif entry.is_file():
-                with suppress(FileNotFoundError):  # it went while we looked
-                    listing.files[path] = _stamp(entry.stat())
+            folders += _taken(listing, root, prefix + entry.name, entry, above)
     return listing
+
+
+def _taken(
+    listing: Listing, root: Path, path: str, entry: os.DirEntry[str], above: tuple[Path, ...]
+) -> Iterator[_Folder]:
+    """Takes a file into the listing. A folder is yielded, to be walked."""
+    if not _is_text(path):
+        listing.unnameable += 1
+    elif entry.is_symlink():
+        yield from _linked(listing, root, path, Path(entry.path), above)
+    elif entry.is_dir():
+        yield f"{path}/", Path(entry.path), (*above, Path(entry.path))
+    elif entry.is_file():
+        with suppress(FileNotFoundError):  # it went while we looked
+            listing.files[path] = _stamp(entry.stat())
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -123,8 +133,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _linked(
     listing: Listing, root: Path, path: str, link: Path, above: tuple[Path, ...]
 ) -> Iterator[_Folder]:
-    """Takes a link to a file into the listing; a link to a folder that is not one of those above is
-    yielded.
+    """Takes a link to a file into the listing. A link to a folder is yielded.
+
+    Except to one of the folders above, which would be a circle.
     """
     target = Path(os.path.realpath(link))
     if not target.is_relative_to(root):
@@ -135,13 +146,14 @@ def _linked(
         yield f"{path}/", target, (*above, target)
 
 
-def _stamp(found: os.stat_result) -> Stamp:
-    return Stamp(found.st_size, found.st_mtime_ns)
+def _stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_size, status.st_mtime_ns)
 
 
 def _is_text(path: str) -> bool:
-    """Names of other encodings come with surrogates, which no database takes; no row could name
-    them.
+    """Names of other encodings come with surrogates, which no database takes.
+
+    So no row could name them.
     """
     return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
 
@@ -150,30 +162,31 @@ def _is_text(path: str) -> bool:
 # --------------------------------------------------------------------------------------------------
 
 
-def _list_url(place: str) -> Listing:
-    files, root = fsspec.core.url_to_fs(place)
+def _list_url(folder: str) -> Listing:
+    """Stores give no error for a folder that is not there, so an empty answer is checked."""
+    files, root = fsspec.core.url_to_fs(folder)
     files.invalidate_cache(root)
-    found: dict[str, dict[str, Any]] = files.find(root, detail=True)
-    if not found and not files.isdir(root):
-        raise FileNotFoundError(2, "there is no such folder", place)
+    infos: dict[str, dict[str, Any]] = files.find(root, detail=True)
+    if not infos and not files.isdir(root):
+        raise FileNotFoundError(errno.ENOENT, say("images.source.no_such_folder"), folder)
     prefix = f"{root.rstrip('/')}/"
-    stamps = {
-        path.removeprefix(prefix): _stamp_of(info)
-        for path, info in found.items()
-        if path.startswith(prefix)
-    }
-    return Listing(place, stamps)
+    stamps = {}
+    for path, info in infos.items():
+        if path.startswith(prefix):
+            stamps[path.removeprefix(prefix)] = _stamp_of(info)
+    return Listing(folder, stamps)
 
 
 def _stamp_of(info: dict[str, Any]) -> Stamp:
+    size = int(info.get("size") or 0)
     changed = next((info[name] for name in _TIMES if info.get(name)), None)
-    etag = next((info[name] for name in _MARKS if info.get(name)), None)
-    return Stamp(
-        int(info.get("size") or 0), _nanoseconds(changed), None if etag is None else str(etag)
-    )
+    etag = next((str(info[name]) for name in _MARKS if info.get(name)), None)
+    return Stamp(size, _nanoseconds(changed), etag)
 
 
 def _nanoseconds(changed: Any) -> int | None:
     if isinstance(changed, datetime):
         return round(changed.timestamp() * 1_000_000) * 1000
-    return round(changed * _NANO) if isinstance(changed, (int, float)) else None
+    if isinstance(changed, (int, float)):
+        return round(changed * _NANO)
+    return None

@@ -1,8 +1,8 @@
 """Making many pictures at once: a process for each core, and a thread here that attends to it.
 
-Not concurrent.futures: there a process that dies takes all that is under way with it, nobody learns
-whose fault it was, and each new process imports the program that started it. Here a process that
-dies costs the picture it was at.
+Not concurrent.futures: there a process that dies takes all that is under way with it, the picture
+at fault stays unknown, and each new process imports the program that started it. Here a process
+that dies costs the picture that it was at.
 """
 
 import json
@@ -15,10 +15,10 @@ import tempfile
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any
+from typing import IO, Any, cast
 
 import kimo_assets
 from kimo_assets.errors import ContractError, ImagesError, reason
@@ -26,6 +26,7 @@ from kimo_assets.images.picture import Original, PictureError, Recipe, check_siz
 from kimo_assets.images.public_folder import PublicPicture
 from kimo_assets.images.source_folder import is_url, read_url
 from kimo_assets.images.worker import READY
+from kimo_assets.texts import say
 
 COMMAND = (sys.executable, "-P", "-m", "kimo_assets.images.worker")
 _WAIT_S = 1.0
@@ -33,21 +34,22 @@ _WAIT_S = 1.0
 
 @dataclass(frozen=True)
 class Piece:
-    """A picture to make. place: the folder it must not leave. known: the hash of a content that was
-    made by this recipe.
+    """A picture to make. folder: the one that it must not leave.
+
+    made_sha256: the hash of the content that this recipe has made already.
     """
 
     source: str
-    place: str
+    folder: str
     size: int
-    known: str | None = None
+    made_sha256: str | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """public: None when it was not made: for a `problem`, or because its content is the known one.
+    """What became of a piece. lasting: the same bytes will have the same problem.
 
-    lasting: the same bytes will have the same problem.
+    public: None when it was not made: for a `problem`, or because its content is made already.
     """
 
     piece: Piece
@@ -61,22 +63,23 @@ class Outcome:
 def make_all(
     pieces: Sequence[Piece], recipe: Recipe, public: Path, processes: int
 ) -> Generator[Outcome, None, None]:
-    """In the order in which they get done. processes: 0 takes all cores. Raises: ImagesError:
-    nothing can be written.
+    """The outcomes, in the order in which they get done.
+
+    processes: 0 takes all cores. Raises: ImagesError when nothing can be written.
     """
     count = min(processes or cores(), len(pieces))
-    shop = WorkerPool(pieces, recipe, public)
+    pool = WorkerPool(pieces, recipe, public)
     attendants = [
-        threading.Thread(target=shop.attend, name=f"pictures {i}", daemon=True)
+        threading.Thread(target=pool.attend, name=f"pictures {i}", daemon=True)
         for i in range(count)
     ]
     try:
         for attendant in attendants:
             attendant.start()
         for _ in pieces:
-            yield shop.next_result()
+            yield pool.next_result()
     finally:
-        shop.close()
+        pool.close()
         for attendant in attendants:
             if attendant.ident is not None:
                 attendant.join()
@@ -112,6 +115,10 @@ class WorkerPool:
                 return result
 
     def attend(self) -> None:
+        """Has a process make pictures until none is left. The body of each attending thread.
+
+        A process that dies fails the picture it was at. Any other error ends the whole job.
+        """
         worker: Worker | None = None
         try:
             while not self._is_closed:
@@ -142,10 +149,11 @@ class WorkerPool:
                 worker.kill()
 
     def _read(self, piece: Piece) -> bytes | Outcome | None:
-        """What lies at a URL is read here, by threads: a worker knows no stores, and has none of
-        their settings.
+        """The bytes of a file at a URL, or why there are none. None for a file of this machine.
+
+        URLs are read here, by threads: a worker has no stores, and none of their settings.
         """
-        if not is_url(piece.place):
+        if not is_url(piece.folder):
             return None
         try:
             check_size(piece.size, self._recipe)
@@ -155,9 +163,11 @@ class WorkerPool:
         except PictureError as error:
             return Outcome(piece, problem=str(error))
         except Exception as error:  # each kind of store has exceptions of its own
-            return Outcome(piece, problem=f"it cannot be read: {reason(error)}", lasting=False)
+            problem = say("images.picture.unreadable", reason=reason(error))
+            return Outcome(piece, problem=problem, lasting=False)
 
     def _new_worker(self) -> "Worker":
+        """Raises: queue.Empty when the pool is closed: there is nothing left to do then."""
         with self._lock:
             if self._is_closed:
                 raise queue.Empty
@@ -184,33 +194,35 @@ class Worker:
     """A process that makes pictures."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         # A session of its own: a terminal's Ctrl-C is ours to pass on.
         self._process = subprocess.Popen(  # noqa: S603 (our own program)
             COMMAND,
             stdin=PIPE,
             stdout=PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             env=_environment(),
             start_new_session=True,
         )
+        self._stdin = cast(IO[bytes], self._process.stdin)
+        self._stdout = cast(IO[bytes], self._process.stdout)
         self._options = options
 
     def wait_until_ready(self) -> None:
         with suppress(BrokenPipeError):
             self._send(self._options)
         if self._line() != READY:
-            raise ContractError(
-                f"The process that makes pictures could not start: {self._last_words()}"
-            )
+            raise ContractError(say("images.worker.not_started", reason=self._last_words()))
 
     def make(self, piece: Piece, data: bytes | None) -> Outcome:
-        """Raises: DeadWorkerError."""
-        where = (
-            {"path": piece.source, "root": piece.place} if data is None else {"bytes": len(data)}
-        )
+        """data: None for a file, which the process reads itself. Raises: DeadWorkerError."""
+        task: dict[str, Any] = {"known": piece.made_sha256}
+        if data is None:
+            task |= {"path": piece.source, "root": piece.folder}
+        else:
+            task["bytes"] = len(data)
         try:
-            self._send({**where, "known": piece.known}, data or b"")
+            self._send(task, data or b"")
         except BrokenPipeError:
             raise DeadWorkerError(self._last_words()) from None
         line = self._line()
@@ -226,7 +238,7 @@ class Worker:
             self._stdin.close()
         self._process.wait()
         self._stdout.close()
-        self._said.close()
+        self._stderr.close()
 
     def _send(self, document: dict[str, Any], data: bytes = b"") -> None:
         self._stdin.write(json.dumps(document).encode() + b"\n" + data)
@@ -235,48 +247,40 @@ class Worker:
     def _line(self) -> bytes:
         return self._stdout.readline()
 
-    @property
-    def _stdin(self) -> Any:
-        return self._process.stdin
-
-    @property
-    def _stdout(self) -> Any:
-        return self._process.stdout
-
     def _last_words(self) -> str:
+        """How the process ended, with the last line that it wrote to stderr."""
         code = self._process.wait()
         if code == -signal.SIGKILL:
-            return (
-                "the process that decoded it was killed, most likely because memory ran out; it is"
-                " tried again next time"
-            )
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
-        end = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        return (
-            f"the process that decoded it {end}{f' ({lines[-1]})' if lines else ''}; it is tried"
-            " again next time"
-        )
+            return say("images.worker.killed")
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        details = "".join(f" ({line})" for line in lines[-1:])
+        if code < 0:
+            return say("images.worker.ended_by_signal", signal=-code, details=details)
+        return say("images.worker.ended_with_code", code=code, details=details)
 
 
 def _outcome(piece: Piece, result: dict[str, Any]) -> Outcome:
+    """result: as worker.py writes it. Raises: ImagesError when nothing can be written."""
     if stopped := result.get("stopped"):
-        raise ImagesError(
-            f"The public folder cannot be written: {stopped}. What was made before is kept. Mend"
-            " the folder, its rights or the disk (`images: public:` in kimo.yaml), and start"
-            " again."
-        )
-    original, public = result.pop("original", None), result.pop("public", None)
-    return Outcome(
+        raise ImagesError(say("images.public.unwritable", reason=stopped))
+    outcome = Outcome(
         piece,
-        original=Original(**original) if original else None,
-        public=PublicPicture(**public) if public else None,
-        **result,
+        sha256=result.get("sha256"),
+        problem=result.get("problem"),
+        lasting=result.get("lasting", True),
+    )
+    if "public" not in result:
+        return outcome
+    return replace(
+        outcome,
+        original=Original(**result["original"]),
+        public=PublicPicture(**result["public"]),
     )
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with this package to be found wherever it was imported from."""
+    """Ours, with this package on the path of imports, from the folder that ours came from."""
     root = str(Path(kimo_assets.__file__).resolve().parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}

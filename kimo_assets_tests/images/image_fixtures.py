@@ -42,9 +42,9 @@ def corners(image: Image.Image) -> list[tuple[int, ...]]:
     return [image.convert("RGB").getpixel((width * x // 4, height * y // 4)) for x, y in places]  # type: ignore[misc]
 
 
-def near(one: Any, other: Any, by: int = 12) -> bool:
+def near(first: Any, second: Any, by: int = 12) -> bool:
     """Whether colours differ as little as JPEG makes them differ."""
-    return all(abs(a - b) <= by for a, b in zip(one, other, strict=True))
+    return all(abs(a - b) <= by for a, b in zip(first, second, strict=True))
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -59,13 +59,13 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def without_segment(data: bytes, marker: int) -> bytes:
     """A JPEG without its segments of this marker."""
-    out, place = data[:2], 2
-    while data[place + 1] != 0xDA:
-        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-        if data[place + 1] != marker:
-            out += data[place:end]
-        place = end
-    return out + data[place:]
+    kept, start = data[:2], 2
+    while data[start + 1] != 0xDA:
+        end = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+        if data[start + 1] != marker:
+            kept += data[start:end]
+        start = end
+    return kept + data[start:]
 
 
 def swapping_profile() -> bytes:

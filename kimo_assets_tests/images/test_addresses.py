@@ -1,4 +1,4 @@
-"""Which URLs and addresses are refused, in every spelling, and what is said of it."""
+"""Which URLs and addresses are refused, in every spelling, and in which words."""
 
 import socket
 from ipaddress import ip_address
@@ -12,7 +12,7 @@ from kimo_assets.images.addresses import (
     RefusedError,
     check_url,
     inside,
-    place_of,
+    host_and_port,
     resolve_host,
     shown,
 )
@@ -184,7 +184,7 @@ def test_a_name_that_nobody_knows_is_no_refusal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "why"),
+    ("url", "reason"),
     [
         ("ftp://shop.test/a.jpg", "'ftp:' is not asked: expected https:// or http://"),
         ("file:///etc/passwd", "'file:' is not asked"),
@@ -204,14 +204,14 @@ def test_a_name_that_nobody_knows_is_no_refusal() -> None:
         ("https://shop.test/a\r\nHost: x", "this is no URL"),
     ],
 )
-def test_what_is_no_good_url_is_refused(url: str, why: str) -> None:
-    with pytest.raises(RefusedError, match=why) as refused:
+def test_what_is_no_good_url_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(RefusedError, match=reason) as refused:
         check_url(url)
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("url", "place"),
+    ("url", "endpoint"),
     [
         ("https://Shop.test./foto 1.jpg", ("shop.test", 443)),
         ("http://shop.test:8080/a.jpg?sig=1", ("shop.test", 8080)),
@@ -219,8 +219,8 @@ def test_what_is_no_good_url_is_refused(url: str, why: str) -> None:
         ("http://[2001:4860:4860::8888]/a.jpg", ("2001:4860:4860::8888", 80)),
     ],
 )
-def test_a_good_url_has_a_place(url: str, place: tuple[str, int]) -> None:
-    assert place_of(check_url(url)) == place
+def test_a_good_url_has_a_host_and_a_port(url: str, endpoint: tuple[str, int]) -> None:
+    assert host_and_port(check_url(url)) == endpoint
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def messy(company: Company) -> Company:
 def test_an_audit_finds_each_kind_of_wrong(messy: Company) -> None:
     messy.run()
     before = messy.published(), messy.world.rows("SELECT * FROM ops.picture ORDER BY source")
-    found = messy.audit()
-    assert {kind: [(flaw.entity, *flaw.owners) for flaw in found.of(kind)] for kind in KINDS} == {
+    report = messy.audit()
+    assert {kind: [(flaw.entity, *flaw.owners) for flaw in report.of(kind)] for kind in KINDS} == {
         "missing": [("ItemImage", "M")],
         "refused": [("ItemImage", "R")],
         "failed": [("ItemImage", "B")],
@@ -59,19 +59,19 @@ def test_an_audit_finds_each_kind_of_wrong(messy: Company) -> None:
         "misnamed": [("ItemImage", "N"), ("ItemImage", "E")],
         "small": [("ItemImage", "S"), ("PromotionImage", "P")],
     }
-    assert [flaw.why for flaw in found.of("misnamed")] == [
+    assert [flaw.reason for flaw in report.of("misnamed")] == [
         "it is a PNG, but its name ends in .jpg",
         "it is a PNG, but its name has no ending",
     ]
-    assert found.of("small")[0].why == "30 x 49 pixels; its longer side should have 50"
+    assert report.of("small")[0].reason == "30 x 49 pixels; its longer side should have 50"
     foto = messy.foto.as_posix()
-    assert found.unnamed == [f"{foto}/spare.jpg", f"{foto}/tWO.jpg"]
-    assert found.waiting == []
-    (duplicate,) = found.duplicates
+    assert report.unnamed == [f"{foto}/spare.jpg", f"{foto}/tWO.jpg"]
+    assert report.waiting == []
+    (duplicate,) = report.duplicates
     assert duplicate == Duplicate(
         duplicate.sha256, (f"{foto}/copy.jpg", f"{foto}/good.jpg"), ("ItemImage C", "ItemImage G")
     )
-    assert {picture.name: picture.marks for picture in found.pictures} == {
+    assert {picture.name: picture.marks for picture in report.pictures} == {
         "good.jpg": ("duplicate",),
         "COPY.jpg": ("duplicate",),
         "small.jpg": ("small",),
@@ -99,8 +99,8 @@ def test_what_is_small_is_the_callers_to_say(messy: Company) -> None:
 
 
 def test_before_any_import_the_listing_alone_is_looked_at(messy: Company) -> None:
-    found = messy.audit()
-    assert {name for name, count in found.counts.items() if count} == {
+    report = messy.audit()
+    assert {name for name, count in report.counts.items() if count} == {
         "pictures",
         "missing",
         "refused",
@@ -108,7 +108,7 @@ def test_before_any_import_the_listing_alone_is_looked_at(messy: Company) -> Non
         "unnamed",
         "waiting",
     }
-    assert len(found.waiting) == 7
+    assert len(report.waiting) == 7
     assert messy.world.rows("SELECT * FROM ops.picture_name") == []
 
 
@@ -132,7 +132,7 @@ def called(company: Company, *words: str) -> str:
 
 def test_the_command_prints_tables(messy: Company) -> None:
     messy.run()
-    said = called(messy)
+    output = called(messy)
     for line in (
         "There is no such file: 1",
         "No name of a file in the folder: 1",
@@ -144,7 +144,7 @@ def test_the_command_prints_tables(messy: Company) -> None:
         "Files that no row names: 2",
         "9 pictures named by rows, something wrong with 9.",
     ):
-        assert line in said
+        assert line in output
 
 
 def test_the_command_prints_json_and_writes_a_contact_sheet(messy: Company, tmp_path: Path) -> None:

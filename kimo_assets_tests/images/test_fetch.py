@@ -99,15 +99,15 @@ def test_a_picture_comes_with_what_the_server_knows_it_by(
 
 
 @pytest.mark.parametrize(
-    "known", [Validators('"1"', None), Validators(None, "Mon, 01 Jan 2024 00:00:00 GMT")]
+    "previous", [Validators('"1"', None), Validators(None, "Mon, 01 Jan 2024 00:00:00 GMT")]
 )
 def test_an_unchanged_picture_is_not_sent_again(
-    server: MisbehavingServer, make: Make, known: Validators
+    server: MisbehavingServer, make: Make, previous: Validators
 ) -> None:
     url = server.on(
         "/a.jpg", picture(DATA, ETag='"1"', Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT")
     )
-    assert make().fetch(url, known) == Fetched(None, known)
+    assert make().fetch(url, previous) == Fetched(None, previous)
 
 
 def test_a_changed_picture_is_sent(server: MisbehavingServer, make: Make) -> None:
@@ -126,7 +126,7 @@ def test_connections_are_used_again_whatever_was_answered(
     server.on("/ill.jpg", status(500, b"x" * 1000))
     server.on("/moved.jpg", redirect("/a.jpg", body=b"moved"))
     fetcher = make()
-    for path, known in [
+    for path, etag in [
         ("/a.jpg", ""),
         ("/a.jpg", '"1"'),
         ("/gone.jpg", ""),
@@ -134,7 +134,7 @@ def test_connections_are_used_again_whatever_was_answered(
         ("/moved.jpg", ""),
     ]:
         with suppress(FetchError):
-            fetcher.fetch(server.url(path), Validators(known))
+            fetcher.fetch(server.url(path), Validators(etag))
     assert len(server.asked) == 8
     assert server.connections == 1
 
@@ -180,7 +180,9 @@ def test_a_body_without_end_is_cut(
     server: MisbehavingServer, make: Make, behaviour: Behaviour
 ) -> None:
     error = failure(make(), server.on("/a.jpg", behaviour))
-    assert "the server sends and sends; more than 1,000,000 bytes are not fetched" in str(error)
+    assert "the server does not stop sending; more than 1,000,000 bytes are not fetched" in str(
+        error
+    )
     assert server.asked_for("/a.jpg") == 1
 
 
@@ -370,7 +372,7 @@ def test_a_server_that_wants_to_be_left_alone_for_long_is(
         "too many pictures at a time are asked for (429) and asks to be left alone for 3,600"
         " seconds" in str(error)
     )
-    assert error.wants_peace
+    assert error.wants_long_pause
     assert (server.asked_for("/a.jpg"), waits) == (1, [])
 
 
@@ -463,7 +465,7 @@ def test_so_many_redirects_and_no_more(
 
 
 @pytest.mark.parametrize(
-    ("to", "why"),
+    ("to", "reason"),
     [
         ("file:///etc/passwd", "'file:' is not asked"),
         ("ftp://shop.test/a.jpg", "'ftp:' is not asked"),
@@ -480,11 +482,11 @@ def test_so_many_redirects_and_no_more(
     ],
 )
 def test_a_redirect_to_where_we_do_not_go_is_refused(
-    server: MisbehavingServer, make: Make, to: str, why: str
+    server: MisbehavingServer, make: Make, to: str, reason: str
 ) -> None:
     error = failure(make(), server.on("/a.jpg", redirect(to)))
     assert error.kind == "refused", error
-    with pytest.raises(FetchError, match=why):
+    with pytest.raises(FetchError, match=reason):
         raise error
     assert server.asked == ["/a.jpg"]
 
@@ -511,15 +513,15 @@ def test_a_public_server_cannot_send_us_to_this_machine(
 @pytest.fixture
 def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that were connected to; what stands for the public ones is this machine."""
-    found: list[str] = []
+    addresses: list[str] = []
     real = fetch.dial
 
     def dial(address: str, port: int, timeout_s: float) -> socket.socket:
-        found.append(address)
+        addresses.append(address)
         return real("127.0.0.1", port, timeout_s)
 
     monkeypatch.setattr(fetch, "dial", dial)
-    return found
+    return addresses
 
 
 def test_a_name_that_means_this_machine_a_moment_later_does_not_get_there(
@@ -664,7 +666,7 @@ def test_a_server_without_tls_is_not_reached_by_https(
     server: MisbehavingServer, make: Make
 ) -> None:
     error = failure(make(), server.on("/a.jpg", picture(DATA)).replace("http:", "https:"))
-    assert str(error) == "no encrypted connection (TLS) comes about with the server"
+    assert str(error) == "no encrypted connection (TLS) to the server is possible"
 
 
 def test_nothing_is_left_open(server: MisbehavingServer, make: Make) -> None:

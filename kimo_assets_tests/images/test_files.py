@@ -41,7 +41,7 @@ def figures(report: TaskReport) -> dict[str, int]:
     return {name: count for name, count in report.counts.items() if count and name != "bytes"}
 
 
-def why(report: TaskReport) -> dict[str, str]:
+def reasons(report: TaskReport) -> dict[str, str]:
     return {problem.what: problem.why for problem in report.problems}
 
 
@@ -225,11 +225,11 @@ def test_a_bad_picture_is_told_and_passed_by_and_not_tried_again_until_it_change
     company.rows(**{"VINO-1": "a.jpg", "VINO-2": "foto\\b.jpg"})
     report = company.run()
     assert figures(report) == {"rows": 2, "files": 2, "made": 1, "failed": 1}
-    assert list(why(report)) == ["ItemImage VINO-2: foto\\b.jpg"]
+    assert list(reasons(report)) == ["ItemImage VINO-2: foto\\b.jpg"]
     assert "this is text, not a picture" in report.problems[0].why
     again = Listener()
     report = company.run(again)
-    assert (again.total, report.counts["failed"], list(why(report))) == (
+    assert (again.total, report.counts["failed"], list(reasons(report))) == (
         0,
         1,
         ["ItemImage VINO-2: foto\\b.jpg"],
@@ -275,7 +275,7 @@ def test_the_last_good_picture_stays_when_a_file_breaks_or_goes(company: Company
     assert company.shown() == before
     assert near(colour(before["V"]), RED)
     assert near(colour(before["W"]), BLUE)
-    assert "there is no such file" in why(report)["ItemImage W: B.jpg"]
+    assert "there is no such file" in reasons(report)["ItemImage W: B.jpg"]
     gone.write_bytes(jpeg(BLUE))
     broken.write_bytes(jpeg(GREEN))
     assert figures(company.run()) == {
@@ -311,7 +311,7 @@ def test_names_that_mean_nothing_here_are_told_with_the_rows_that_have_them(
     company.rows(**rows, W="..\\secret.jpg", X="out.jpg", Y="a.jpg")
     report = company.run()
     assert figures(report) == {"rows": 8, "files": 1, "made": 1, "refused": 3}
-    assert list(why(report)) == [
+    assert list(reasons(report)) == [
         "ItemImage W: ..\\secret.jpg",
         "ItemImage V0, V1, V2 and 2 more: C:\\foto\\a.jpg",
         "ItemImage X: out.jpg",
@@ -388,7 +388,7 @@ def test_a_folder_below_that_cannot_be_read_leaves_its_pictures_as_they_were(
     monkeypatch.setattr(source_folder, "_entries", denied)  # root may read whatever there is
     report = company.run()
     assert figures(report) == {"rows": 2, "files": 1, "unchanged": 2}
-    assert why(report) == {
+    assert reasons(report) == {
         "ItemImage W: VINI\\b.jpg": "the folder 'vini' cannot be read: Permission denied"
     }
     assert "its pictures stay as they were" in report.notes[0]

@@ -54,13 +54,13 @@ def test_the_exact_file_wins_over_one_that_differs_in_case() -> None:
 
 def test_of_several_that_fit_one_is_taken_always_the_same_and_the_others_are_named() -> None:
     for files in (("A.jpg", "a.JPG", "B.jpg"), ("B.jpg", "a.JPG", "A.jpg")):
-        found = meaning("a.jpg", *files)
-        assert (found.state, found.path) == ("found", "A.jpg")
-        assert found.problem == "'a.JPG' would fit as well; 'A.jpg' was taken. Keep one of them"
+        result = meaning("a.jpg", *files)
+        assert (result.state, result.path) == ("found", "A.jpg")
+        assert result.problem == "'a.JPG' would fit as well; 'A.jpg' was taken. Keep one of them"
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "reason"),
     [
         ("C:\\foto\\vini\\a.jpg", "absolute path, outside the folder"),
         ("C:a.jpg", "absolute path"),
@@ -76,24 +76,24 @@ def test_of_several_that_fit_one_is_taken_always_the_same_and_the_others_are_nam
         (".", "it names no file"),
     ],
 )
-def test_what_is_outside_is_refused_in_a_sentence(written: str, said: str) -> None:
-    found = meaning(written, "a.jpg", "vini/a.jpg", "foto/a.jpg")
-    assert (found.state, found.path) == ("refused", None)
-    assert found.problem is not None
-    assert said in found.problem
+def test_what_is_outside_is_refused_in_a_sentence(written: str, reason: str) -> None:
+    result = meaning(written, "a.jpg", "vini/a.jpg", "foto/a.jpg")
+    assert (result.state, result.path) == ("refused", None)
+    assert result.problem is not None
+    assert reason in result.problem
 
 
 def test_an_absolute_path_comes_with_the_transformation_that_mends_it() -> None:
-    said = meaning("C:\\foto\\vini\\a.jpg").problem or ""
-    assert said.endswith("`transform: {FilePath: {replace: {'C:\\foto\\vini\\': ''}}}`")
+    problem = meaning("C:\\foto\\vini\\a.jpg").problem or ""
+    assert problem.endswith("`transform: {FilePath: {replace: {'C:\\foto\\vini\\': ''}}}`")
 
 
 def test_a_file_that_is_not_there_is_missing_and_one_of_its_name_elsewhere_is_named() -> None:
     assert meaning("vini\\b.jpg", "a.jpg") == Meaning(
         "missing", "vini/b.jpg", "there is no such file in foto"
     )
-    found = meaning("vini\\a.jpg", "A.jpg", "birre/a.jpg")
-    assert found == Meaning(
+    result = meaning("vini\\a.jpg", "A.jpg", "birre/a.jpg")
+    assert result == Meaning(
         "missing",
         "vini/a.jpg",
         "there is no such file in foto, but there is 'A.jpg', 'birre/a.jpg'",
@@ -132,11 +132,11 @@ def test_links_within_the_folder_are_followed_and_those_out_of_it_are_refused(fo
     (folder / "cellar").symlink_to("vini")
     (folder / "out.jpg").symlink_to(outside / "secret.jpg")
     (folder / "out").symlink_to("../outside")
-    found = listed(folder)
-    assert found.files.keys() == {"a.jpg", "vini/b.jpg", "inside.jpg", "cellar/b.jpg"}
+    listing = listed(folder)
+    assert listing.files.keys() == {"a.jpg", "vini/b.jpg", "inside.jpg", "cellar/b.jpg"}
     for written in ("OUT.jpg", "out\\secret.jpg"):
         assert "is a link that leads outside the folder" in (
-            Names(found).meaning(written).problem or ""
+            Names(listing).meaning(written).problem or ""
         )
 
 
@@ -149,16 +149,16 @@ def test_links_in_a_circle_end(folder: Path) -> None:
 
 def test_a_file_whose_name_is_no_text_is_counted(folder: Path) -> None:
     (Path(os.fsdecode(os.fsencode(folder) + b"/caff\xe8.jpg"))).write_bytes(b"1")
-    found = listed(folder)
-    assert (found.unnameable, found.files.keys()) == (1, {"a.jpg", "vini/b.jpg"})
+    listing = listed(folder)
+    assert (listing.unnameable, listing.files.keys()) == (1, {"a.jpg", "vini/b.jpg"})
 
 
 def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(folder: Path) -> None:
-    for place in (folder / "none", folder / "a.jpg"):
+    for path in (folder / "none", folder / "a.jpg"):
         with pytest.raises(
             ImagesError, match=r"cannot be listed: .*Nothing was changed.*`images: source:`"
         ):
-            list_folder(str(place), "`images: source:`")
+            list_folder(str(path), "`images: source:`")
     with pytest.raises(ImagesError, match="cannot be listed"):
         list_folder("memory://nobody-made-this", "`images: source:`")
     with pytest.raises(ImagesError, match="cannot be listed"):
@@ -167,8 +167,8 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(folder: Path) -> Non
 
 def test_of_a_folder_below_that_cannot_be_read_nothing_is_known() -> None:
     listing = Listing("foto", {"a.jpg": Stamp(1)}, unreadable={"vini": "Permission denied"})
-    found = Names(listing).meaning("VINI\\b.jpg")
-    assert found == Meaning(
+    result = Names(listing).meaning("VINI\\b.jpg")
+    assert result == Meaning(
         "unknown", "VINI/b.jpg", "the folder 'vini' cannot be read: Permission denied"
     )
 
@@ -199,10 +199,10 @@ def test_however_it_is_spelled_the_file_is_found_and_always_the_same(
     files: set[str], data: st.DataObject
 ) -> None:
     written = _mangled(data.draw(st.sampled_from(sorted(files))), data)
-    found = meaning(written, *sorted(files))
-    assert found.state == "found"
-    assert found.path in files
-    assert found == meaning(written, *sorted(files, reverse=True))
+    result = meaning(written, *sorted(files))
+    assert result.state == "found"
+    assert result.path in files
+    assert result == meaning(written, *sorted(files, reverse=True))
 
 
 @given(files=st.sets(_FILE, max_size=3), file=_FILE)

@@ -291,13 +291,13 @@ def test_equal_input_gives_equal_output() -> None:
 def _refused(data: bytes, recipe: Recipe = RECIPE) -> str:
     with pytest.raises(PictureError) as caught:
         render(data, recipe)
-    said = str(caught.value)
-    assert "\n" not in said
-    return said
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "the file is empty"),
         (b"hello, I am a picture", "this is text"),
@@ -317,8 +317,8 @@ def _refused(data: bytes, recipe: Recipe = RECIPE) -> str:
         (b"GIF89a" + bytes(100), "the GIF is damaged or cut off"),
     ],
 )
-def test_what_is_no_picture_is_refused_in_a_sentence(data: bytes, said: str) -> None:
-    assert said in _refused(data)
+def test_what_is_no_picture_is_refused_in_a_sentence(data: bytes, message: str) -> None:
+    assert message in _refused(data)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
@@ -360,8 +360,8 @@ WHOLE = [encoded(quarters(24, 16), kind) for kind in ("JPEG", "PNG", "WEBP", "GI
 def test_whatever_is_damaged_it_is_a_picture_or_refused(data: st.DataObject) -> None:
     picture = bytearray(data.draw(st.sampled_from(WHOLE)))
     for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(picture) - 1))
-        picture[place : place + 1] = data.draw(st.binary(max_size=3))
+        index = data.draw(st.integers(0, len(picture) - 1))
+        picture[index : index + 1] = data.draw(st.binary(max_size=3))
         if not picture:
             break
     with warnings.catch_warnings():
