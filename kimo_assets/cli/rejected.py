@@ -250,8 +250,10 @@ def _print_retry(call: Call, report: ImportReport, entity: str | None) -> None:
     retried = [r for r in reports if isinstance(r, (RetriedEntity, ReloadedEntity))]
     tried = [r for r in retried if r.retried or _without_key(r)]
     if not tried:
-        no_row = _no_row(entity, new_only=False)
-        call.out.say(say("cli.rejected.nothing_to_retry", no_row=no_row.rstrip(".")))
+        nothing = say("cli.rejected.nothing_to_retry")
+        if entity:
+            nothing = say("cli.rejected.nothing_to_retry_of", entity=entity)
+        call.out.say(nothing)
         return
     call.out.print(_retry_table(tried))
     if any(map(_without_key, tried)):

@@ -5,7 +5,7 @@ from kimo_assets.texts import say
 import click
 
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.formatting import plain, table
+from kimo_assets.cli.formatting import plain, plural, table
 from kimo_assets.cli.progress import shown_progress
 from kimo_assets.selftest import CrashReport, crash_test
 from kimo_assets.selftest.crashes import POINTS
@@ -60,9 +60,9 @@ def _print(call: Call, report: CrashReport) -> None:
         shown.add_row(kill.work, point, kill.name, kill.state, took, whole)
     call.out.print(shown)
     broken = sum(bool(kill.broken) for kill in report.killed)
-    kills, took_s = len(report.killed), report.seconds
+    times, took_s = plural(len(report.killed), "time"), report.seconds
     if broken:
-        sentence = say("cli.selftest.broken", count=broken, kills=kills, seconds=took_s)
+        sentence = say("cli.selftest.broken", count=broken, times=times, seconds=took_s)
         call.out.say(sentence, style="bold red")
     else:
-        call.out.say(say("cli.selftest.whole", kills=kills, seconds=took_s), style="green")
+        call.out.say(say("cli.selftest.whole", times=times, seconds=took_s), style="green")

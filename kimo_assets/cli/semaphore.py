@@ -120,5 +120,11 @@ def reset(call: Call, name: str | None, source: str | None, yes: bool) -> None:
 
 
 def _in_words(state: SemaphoreState) -> str:
-    name = f"{state.source} {state.semaphore}"
-    return f"{name}: {state.status}, {state.words}; {state.whose}."
+    return say(
+        "cli.semaphore.busy",
+        source=state.source,
+        semaphore=state.semaphore,
+        status=state.status,
+        words=state.words,
+        whose=state.whose or NONE,
+    )
