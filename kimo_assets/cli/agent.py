@@ -17,7 +17,6 @@ from kimo_assets.cli.progress import bars
 from kimo_assets.sync.client.client import SyncReport, sync_agent
 
 
-
 @click.command()
 @click.argument("agent", metavar="AGENT")
 @click.option(

@@ -1,7 +1,5 @@
 """kimo check: everything that an import needs, checked beforehand."""
 
-from kimo_assets.texts import say
-
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -15,6 +13,7 @@ from kimo_assets.cli.import_ import names_of
 from kimo_assets.diagnostics.preflight import TIMEOUT_S, EntityFinding, has_error
 from kimo_assets.diagnostics.preflight import check as find
 from kimo_assets.reports import Finding
+from kimo_assets.texts import say
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 _LEVELS = ("error", "warning", "ok")
@@ -87,9 +86,7 @@ def _print_subject(call: Call, subject: str, findings: list[Finding], per_entity
         _print_line(call.out, finding)
     if len(ordered) > shown:
         command = call.kimo("check", "--entities", subject.partition(" ")[0])
-        more = say(
-            "cli.check.more", subject=subject, more=len(ordered) - shown, command=command
-        )
+        more = say("cli.check.more", subject=subject, more=len(ordered) - shown, command=command)
         call.out.say(Text.assemble((f"{'':<8}", ""), more))
 
 

@@ -4,8 +4,6 @@ Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused becaus
 the lock, 4 a plan has changes (only when asked).
 """
 
-from kimo_assets.texts import say
-
 import os
 import shutil
 import sys
@@ -23,6 +21,7 @@ from kimo_assets.cli.formatting import Terminal, console
 from kimo_assets.config import CONFIG_VARIABLE, DEFAULT_CONFIG, KimoConfig, load_config
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.errors import ConfigError, KimoError, LockedError
+from kimo_assets.texts import say
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -177,8 +176,6 @@ def exit_code(error: KimoError) -> int:
 
 def _in_one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
 
 
 def _end(ctx: click.Context, kind: str, message: str, code: int) -> NoReturn:

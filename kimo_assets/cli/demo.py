@@ -1,7 +1,5 @@
 """kimo demo: a company to look at. Its ERP, Google and a web site of pictures are played here."""
 
-from kimo_assets.texts import say
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from kimo_assets.pipeline.steps import STEPS, Run
 from kimo_assets.reports import TaskReport
 from kimo_assets.settings import load_settings, read_settings
 from kimo_assets.sync.queries import agents_with_payload
+from kimo_assets.texts import say
 
 _COMPANY = Path("demo-company")
 
@@ -243,5 +242,3 @@ def _print_next_steps(call: Call, company: DemoCompany) -> None:
     ready = plural(len(agents), "agent")
     out.print("\n" + say("cli.demo.done", folder=company.directory, agents=ready))
     print_commands(out, lines)
-
-

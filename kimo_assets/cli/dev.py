@@ -1,7 +1,5 @@
 """kimo dev: the Dagster UI, its daemon and the embedded PostgreSQL in one command."""
 
-from kimo_assets.texts import say
-
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +12,7 @@ from kimo_assets.cli.formatting import plain
 from kimo_assets.cli.ports import answers, in_url, is_loopback, reached_at, require_free, why_taken
 from kimo_assets.cli.processes import ChildExit, run_together
 from kimo_assets.config import CONFIG_VARIABLE
+from kimo_assets.texts import say
 
 _MODULE = "kimo_assets.definitions"
 _API_PORT = 3001

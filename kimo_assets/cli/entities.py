@@ -19,7 +19,6 @@ from kimo_assets.config import KimoConfig, is_configured
 from kimo_assets.errors import UnknownEntityError
 
 
-
 @click.command()
 @click.argument("name", required=False)
 @click.option(
@@ -253,8 +252,6 @@ def _reason(name: str, chosen: set[str], catalog: Catalog, linked: list[str]) ->
     pointing = [other for other in linked if other != name and _points(catalog[other], name)]
     names = some(pointing, _POINTING_SHOWN)
     return say("cli.entities.pointed_to", count=len(pointing), names=names)
-
-
 
 
 def _points(entity: Entity, target: str) -> bool:

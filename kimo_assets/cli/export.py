@@ -1,7 +1,5 @@
 """kimo export: to the ERP, what became of it, and the one case that a person has to settle."""
 
-from kimo_assets.texts import say
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -19,6 +17,7 @@ from kimo_assets.export import status as lives
 from kimo_assets.export.ready import Waiting
 from kimo_assets.pipeline.steps import settle_batch
 from kimo_assets.reports import ExportedEntity, ExportReport, HeldRecord
+from kimo_assets.texts import say
 
 _HELD_SHOWN = 20
 _CELL_CHARS = 90
@@ -139,8 +138,6 @@ def _show_status(call: Call, state: lives.ExportStatus) -> None:
         call.out.say(sentence, style="bold red")
 
 
-
-
 def _as_json(state: lives.ExportStatus) -> dict[str, Any]:
     batches = [{**vars(batch), "is_unsettled": batch.is_unsettled} for batch in state.batches]
     return {
@@ -187,9 +184,7 @@ def _life_lines(life: lives.RecordLife) -> Iterator[str]:
 def _delivery_lines(trip: lives.Delivery) -> Iterator[str]:
     """One way to the ERP: with which batch, whether it arrived, what the ERP answered."""
     parts, tables = plural(trip.parts, "part"), ", ".join(trip.tables)
-    taken = say(
-        "cli.export.taken", batch=trip.batch, load=trip.load, parts=parts, tables=tables
-    )
+    taken = say("cli.export.taken", batch=trip.batch, load=trip.load, parts=parts, tables=tables)
     yield _dated(trip.marked_at, taken)
     if trip.sent_at:
         yield _dated(trip.sent_at, say("cli.export.arrived", source=trip.source))
@@ -207,10 +202,6 @@ def _dated(at: datetime | None, event: str) -> str:
     """An event of a record's life behind its time, or behind as much room."""
     time = moment(at) if at else ""
     return f"{time:16}  {event}"
-
-
-
-
 
 
 @export.command()

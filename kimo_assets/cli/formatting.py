@@ -1,7 +1,5 @@
 """How figures and names look: consoles, tables, numbers, and data made harmless for a terminal."""
 
-from kimo_assets.texts import say
-
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from kimo_assets.texts import say
 
 _PIPE_WIDTH = 160
 

@@ -2,8 +2,6 @@
 sheet of pictures.
 """
 
-from kimo_assets.texts import say
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +14,9 @@ from kimo_assets.images.audit import KINDS, Audit, Duplicate, Flaw, Kind
 from kimo_assets.images.audit import audit as audit_pictures
 from kimo_assets.images.contact_sheet import contact_sheet
 from kimo_assets.images.settings import image_settings
+from kimo_assets.texts import say
 
 _ROWS_SHOWN = 20
-
 
 
 @click.command()

@@ -1,7 +1,5 @@
 """kimo import: the steps, run as the same Dagster job that the UI runs."""
 
-from kimo_assets.texts import say
-
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from kimo_assets.errors import KimoError
 from kimo_assets.pipeline.saved_plan import id_in_file
 from kimo_assets.pipeline.steps import STEPS
 from kimo_assets.reports import ImportReport
+from kimo_assets.texts import say
 
 _STEPS: dict[str, tuple[int, ...]] = {"1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3)}
 

@@ -1,7 +1,5 @@
 """kimo init and kimo mapping pull: the first kimo.yaml, from what is there already."""
 
-from kimo_assets.texts import say
-
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +18,7 @@ from kimo_assets.setup.proposal import Proposal, propose
 from kimo_assets.setup.vendor import Pulled, draft_from, formats_in_words
 from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.vendor_mapping import VendorTables, read_vendor_tables
+from kimo_assets.texts import say
 
 _SHOWN = 8
 _MAPPING_FILE = "mapping.yaml"
@@ -150,14 +149,6 @@ def _proposal_as_json(file: Path, proposal: Proposal, address: Address) -> dict[
     }
 
 
-
-
-
-
-
-
-
-
 # --- mapping pull
 # -------------------------------------------------------------------------------------------
 
@@ -261,5 +252,3 @@ def _pulled_as_json(file: Path, pulled: Pulled, is_whole: bool) -> dict[str, Any
         "kept_as_comments": pulled.kept,
         "remarks": list(pulled.remarks),
     }
-
-

@@ -1,7 +1,5 @@
 """kimo plan: what an import would do, before it does it."""
 
-from kimo_assets.texts import say
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from kimo_assets.loading.preview import Sample
 from kimo_assets.pipeline.plan import Plan, PlannedEntity, make_plan
 from kimo_assets.progress import Progress
 from kimo_assets.reports import by_reason
+from kimo_assets.texts import say
 
 # Entities whose rows are shown. The others are in the table, and all in --json.
 _DETAILED = 12
@@ -157,7 +156,9 @@ def _print(call: Call, made: Plan, file: Path | None) -> None:
 
 def _table(made: Plan) -> Table:
     """A line for each entity that is not as before, and one for all others."""
-    shown = table(say("cli.plan.title"), ("entity", "read", "rejected", *_COLUMNS), left=("entity",))
+    shown = table(
+        say("cli.plan.title"), ("entity", "read", "rejected", *_COLUMNS), left=("entity",)
+    )
     quiet = 0
     for entity in made.entities.values():
         if not _is_notable(entity):

@@ -1,11 +1,10 @@
 """Ports on which the commands listen: whether they are free, whether a server answers there."""
 
-from kimo_assets.texts import say
-
 import socket
 import sys
 
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 
 _LAST_PORT = 65535
 _DEFAULT_PORT = 3000

@@ -2,8 +2,6 @@
 stderr.
 """
 
-from kimo_assets.texts import say
-
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from kimo_assets.reports import (
     RetriedEntity,
     StagedEntity,
 )
+from kimo_assets.texts import say
 
 
 @contextmanager
@@ -152,6 +151,7 @@ def _done_of(done: int, total: int) -> str:
         return f"{done:,}"
     return say("cli.progress.done_of", done=f"{done:,}", total=f"{total:,}")
 
+
 # How often a log shows that a long task goes on.
 _LINE_EVERY_S = 10.0
 
@@ -227,5 +227,3 @@ def in_figures(report: EntityReport) -> str:
     if isinstance(report, PublishedEntity) and report.bytes_written:
         figures.append(size(report.bytes_written))
     return ", ".join(figures)
-
-

@@ -102,8 +102,6 @@ def _print_written(call: Call, file: Path, rows: int) -> None:
         call.out.say(f"{written} {excel}")
 
 
-
-
 def _row_as_json(row: RejectedRow) -> dict[str, Any]:
     return {
         **asdict(row),

@@ -1,7 +1,5 @@
 """kimo report: what the morning report says, on the screen, as a file, or by mail."""
 
-from kimo_assets.texts import say
-
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from kimo_assets.notifications.compose import as_html, as_text
 from kimo_assets.notifications.morning import morning_letter
 from kimo_assets.notifications.settings import notification_settings
 from kimo_assets.pipeline.tasks import send_morning_report
+from kimo_assets.texts import say
 
 
 @click.command()

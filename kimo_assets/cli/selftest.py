@@ -1,7 +1,5 @@
 """kimo selftest: proves on this machine what the program promises."""
 
-from kimo_assets.texts import say
-
 import click
 
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
@@ -9,6 +7,7 @@ from kimo_assets.cli.formatting import plain, plural, table
 from kimo_assets.cli.progress import shown_progress
 from kimo_assets.selftest import CrashReport, crash_test
 from kimo_assets.selftest.crashes import POINTS
+from kimo_assets.texts import say
 
 
 @click.command()

@@ -1,7 +1,5 @@
 """kimo semaphore: the ERP's semaphores, and setting them to idle by hand."""
 
-from kimo_assets.texts import say
-
 import click
 from rich.table import Table
 
@@ -17,6 +15,7 @@ from kimo_assets.maintenance.semaphores import (
 )
 from kimo_assets.maintenance.semaphores import reset as set_idle
 from kimo_assets.sources.semaphore import FLOWS
+from kimo_assets.texts import say
 
 
 @click.group()
@@ -83,7 +82,9 @@ def _table(states: list[SemaphoreState]) -> Table:
     help="Only this source's. Default: every source's.",
 )
 @click.option(
-    "--yes", is_flag=True, help="Ask nothing. With --json it is needed, because nobody can be asked."
+    "--yes",
+    is_flag=True,
+    help="Ask nothing. With --json it is needed, because nobody can be asked.",
 )
 @common_options
 @click.pass_obj

@@ -1,7 +1,5 @@
 """kimo serve: the vendor's web API, for scripts that use it already."""
 
-from kimo_assets.texts import say
-
 import logging
 import os
 import signal
@@ -16,6 +14,7 @@ import click
 from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.formatting import Terminal, plain
 from kimo_assets.cli.ports import in_url, is_loopback, require_free
+from kimo_assets.texts import say
 
 
 @click.command()

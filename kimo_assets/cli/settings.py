@@ -2,8 +2,6 @@
 and to the tablets.
 """
 
-from kimo_assets.texts import say
-
 from pathlib import Path
 
 import click
@@ -19,6 +17,7 @@ from kimo_assets.reports import ImportReport, PublishedEntity
 from kimo_assets.settings import Rows, as_yaml, load_settings, read_settings, stored_tables
 from kimo_assets.settings.load import LoadedSettings
 from kimo_assets.settings.values import text_of
+from kimo_assets.texts import say
 
 _CELL_CHARS = 60
 # What happens to the rows of a section, by the names of TableChanges, as heads of the table.

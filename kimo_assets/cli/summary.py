@@ -1,7 +1,5 @@
 """The report of an import for people: a table per step, what went wrong and what to do about it."""
 
-from kimo_assets.texts import say
-
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -34,6 +32,7 @@ from kimo_assets.reports import (
     StepReport,
     by_reason,
 )
+from kimo_assets.texts import say
 
 # An entity with a smaller share of a step's rows is among the "others", unless it has something to
 # report.
@@ -86,8 +85,6 @@ def step_table(step: StepReport) -> Table:
     total = say("cli.summary.total", entities=plural(len(reports), "entity"))
     _add_row(shown, step.step, Text(total, style="bold"), reports, style="bold")
     return shown
-
-
 
 
 def _add_category(
@@ -230,10 +227,6 @@ def _totals(report: ImportReport) -> Counter[str]:
             totals["held"] += getattr(entity, "held", 0)
             totals["dangling"] += sum(getattr(entity, "dangling", {}).values())
     return totals
-
-
-
-
 
 
 def _print_failures(call: Call, out: Terminal, report: ImportReport, steps: Sequence[int]) -> None:
