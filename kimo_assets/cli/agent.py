@@ -1,10 +1,5 @@
 """kimo agent: the reference client, as a tablet would sync."""
 
-from kimo_assets.texts import say
-
-# What goes on, by the client's own word for it, as the keys of sentences.
-_ACTIVITIES = {"fetch": "cli.agent.downloading", "write": "cli.agent.writing"}
-
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +10,10 @@ from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.formatting import plain, plural, size
 from kimo_assets.cli.progress import bars
 from kimo_assets.sync.client.client import SyncReport, sync_agent
+from kimo_assets.texts import say
+
+# What goes on, by the client's own word for it, as the keys of sentences.
+_ACTIVITIES = {"fetch": "cli.agent.downloading", "write": "cli.agent.writing"}
 
 
 @click.command()

@@ -73,8 +73,8 @@ def _print(call: Call, findings: list[Finding], per_entity: int) -> None:
     key, style = "cli.check.ready", _STYLES["ok"]
     if errors:
         key, style = "cli.check.not_ready", _STYLES["error"]
-    counts = {"errors": plural(errors, "error"), "warnings": plural(warnings, "warning")}
-    call.out.print(say(key, **counts), style=style)
+    verdict = say(key, errors=plural(errors, "error"), warnings=plural(warnings, "warning"))
+    call.out.print(verdict, style=style)
 
 
 def _print_subject(call: Call, subject: str, findings: list[Finding], per_entity: int) -> None:

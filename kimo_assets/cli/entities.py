@@ -1,9 +1,5 @@
 """kimo entities: the catalogue, and what a run of an entity would pull along."""
 
-from kimo_assets.texts import say
-
-_POINTING_SHOWN = 3
-
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +13,9 @@ from kimo_assets.cli.formatting import NONE, Terminal, category_title, plural, s
 from kimo_assets.cli.import_ import names_of
 from kimo_assets.config import KimoConfig, is_configured
 from kimo_assets.errors import UnknownEntityError
+from kimo_assets.texts import say
+
+_POINTING_SHOWN = 3
 
 
 @click.command()

@@ -66,6 +66,7 @@ def print_export(call: Call, report: ExportReport) -> None:
 
 
 def _sent_table(entities: list[ExportedEntity]) -> Table:
+    """What became of the records that were to be sent. rows: of all tables of the ERP."""
     columns = ("entity", "ready", "sent", "held", "waiting", "recovered", "rows")
     shown = table(menu.EXPORT.title, columns, left=("entity",))
     for entity in entities:

@@ -1,5 +1,17 @@
 """kimo geocode: coordinates of customers and ship-to sites, what they cost, what to correct."""
 
+from pathlib import Path
+
+import click
+
+from kimo_assets.catalog import menu
+from kimo_assets.cli.context import Call, common_options, print_json
+from kimo_assets.cli.formatting import Terminal, number, plain, plural, table
+from kimo_assets.cli.tasks import run_task
+from kimo_assets.errors import ConfigError
+from kimo_assets.geocoding.plot import positions_svg, read_positions
+from kimo_assets.geocoding.report import Correction, Province, corrections, provinces
+from kimo_assets.geocoding.run import Preview, preview
 from kimo_assets.texts import say
 
 # The columns after the province: the figures of Province.
@@ -13,19 +25,6 @@ _FIGURES = (
     "waiting",
     "by_person",
 )
-
-from pathlib import Path
-
-import click
-
-from kimo_assets.catalog import menu
-from kimo_assets.cli.context import Call, common_options, print_json
-from kimo_assets.cli.formatting import Terminal, number, plain, plural, table
-from kimo_assets.cli.tasks import run_task
-from kimo_assets.errors import ConfigError
-from kimo_assets.geocoding.plot import positions_svg, read_positions
-from kimo_assets.geocoding.report import Correction, Province, corrections, provinces
-from kimo_assets.geocoding.run import Preview, preview
 
 _SHOWN = 50
 _CELL_CHARS = 90

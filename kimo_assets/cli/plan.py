@@ -240,8 +240,12 @@ def _print_end(call: Call, made: Plan, file: Path | None) -> None:
     """The totals, and the command that does what was planned."""
     counts = say("cli.plan.nothing_to_do")
     if made.has_changes:
-        totals = {key: _total(made, key) for key in ("inserted", "updated", "archived")}
-        counts = say("cli.plan.counts", **totals)
+        counts = say(
+            "cli.plan.counts",
+            inserted=_total(made, "inserted"),
+            updated=_total(made, "updated"),
+            archived=_total(made, "archived"),
+        )
     call.out.print()
     end = say("cli.plan.end", counts=counts, seconds=made.seconds)
     call.out.say(end, style="green")

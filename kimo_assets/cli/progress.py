@@ -209,6 +209,7 @@ class PlainProgress(Progress):
 
 def in_figures(report: EntityReport) -> str:
     """What a step did with an entity, in one line, without the figures that are zero."""
+    keys: tuple[str, ...] = ()
     match report:
         case RetriedEntity():
             keys = ("retried", "good", "still_refused", "gone", "without_key")
@@ -218,8 +219,6 @@ def in_figures(report: EntityReport) -> str:
             keys = ("inserted", "updated", "archived", "unchanged", "held", "refused")
         case PublishedEntity():
             keys = ("rows", "objects_written")
-        case _:
-            keys = ()
     counts = {key: getattr(report, key) for key in keys}
     if isinstance(report, LoadedEntity):
         counts["dangling"] = sum(report.dangling.values())

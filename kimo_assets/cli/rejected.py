@@ -1,11 +1,5 @@
 """kimo rejected and kimo retry: the rejected rows, and reading them again."""
 
-from kimo_assets.texts import say
-
-_SAMPLE_CHARS = 24
-
-_VALUE_CHARS = 60
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -34,6 +28,10 @@ from kimo_assets.staging.rejected import (
     row_columns,
 )
 from kimo_assets.staging.rejected_csv import EXCEL_LINES, write_csv
+from kimo_assets.texts import say
+
+_SAMPLE_CHARS = 24
+_VALUE_CHARS = 60
 
 _ROWS_SHOWN = 20
 

@@ -1,13 +1,5 @@
 """kimo status: the state that the last loads left."""
 
-from kimo_assets.texts import say
-
-_SAMPLES_SHOWN = 3
-
-_SAMPLE_CHARS = 20
-
-_STEPS = (1, 2, 3)
-
 from itertools import groupby
 
 import click
@@ -35,6 +27,11 @@ from kimo_assets.diagnostics.status import (
     read_status,
 )
 from kimo_assets.reports import by_reason
+from kimo_assets.texts import say
+
+_SAMPLES_SHOWN = 3
+_SAMPLE_CHARS = 20
+_STEPS = (1, 2, 3)
 
 _TOP = 10
 
@@ -157,6 +154,7 @@ def _print_dangling(out: Terminal, state: Status) -> None:
 
 
 def _print_payloads(call: Call, state: Status) -> None:
+    """What keeps rows from the tablets, and what the tablets can fetch."""
     if state.rejected:
         rejected_rows = say("cli.rejected.rows", count=state.rejected)
         command = call.kimo("rejected")

@@ -218,6 +218,7 @@ def _all_weights(call: Call, store: Store, days: int) -> list[Weight]:
 
 
 def _all_weights_table(payloads: list[Weight], mbit: float) -> Table:
+    """A line per agent and per user with data of their own."""
     columns = ("agent", "user", "rows", "first_sync", "seconds", "a_day", "heaviest")
     shown = table(None, columns, left=("agent", "user", "heaviest"))
     for payload in payloads:
