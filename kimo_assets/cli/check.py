@@ -44,7 +44,7 @@ def check(call: Call, entities: str | None, timeout: float) -> None:
     an entry. Nothing is written. Exit code 1 when something would make an import fail or keep a
     column out. A kimo.yaml that cannot be read is exit code 2, as everywhere.
     """
-    names = [] if entities is None else names_of(entities, "--entities")
+    names = names_of(entities, "--entities")
     with call.err.status(say("cli.looking")) as shown:
 
         def on_entity(entity: str, nth: int, total: int) -> None:

@@ -67,6 +67,11 @@ class Call:
     def out(self) -> Terminal:
         return console(sys.stdout)
 
+    @property
+    def sentences(self) -> Terminal:
+        """Where sentences beside the result go: to stderr when stdout has the document of --json."""
+        return self.err if self.as_json else self.out
+
     @cached_property
     def err(self) -> Terminal:
         """Progress, logs and errors."""
@@ -126,12 +131,12 @@ json_option = click.option(
     expose_value=False,
     is_eager=True,
     callback=_store("as_json"),
-    help="Print one JSON document on stdout; progress and messages go to stderr.",
+    help="Print one JSON document on stdout. Progress and messages go to stderr.",
 )
 
 
 def common_options(function: _Function) -> _Function:
-    """--config and --json, after the subcommand; the group takes --config too."""
+    """--config and --json, after the subcommand. The group takes --config too."""
     return config_option(json_option(function))
 
 

@@ -38,7 +38,7 @@ _COMPANY = Path("demo-company")
     type=click.Choice(list(SCALES)),
     default="small",
     show_default=True,
-    help="How big: 600, 8,000 or 50,000 customers; seconds, or some minutes for large.",
+    help="How big: 600, 8,000 or 50,000 customers. It takes seconds, for large some minutes.",
 )
 @click.option(
     "--dir",
@@ -219,7 +219,7 @@ def _company_as_json(company: DemoCompany) -> dict[str, Any]:
 
 
 def _print_next_steps(call: Call, company: DemoCompany) -> None:
-    """Commands worth trying on the new company; with --json on stderr."""
+    """Commands worth trying on the new company. With --json on stderr."""
     with call.database.connect() as connection:
         agents = agents_with_payload(connection)
     agent = agents[0] if agents else "AGENT"
@@ -238,7 +238,7 @@ def _print_next_steps(call: Call, company: DemoCompany) -> None:
         users: say("cli.demo.next.users"),
         tablet: say("cli.demo.next.agent", agent=agent),
     }
-    out = call.err if call.as_json else call.out
+    out = call.sentences
     ready = plural(len(agents), "agent")
     out.print("\n" + say("cli.demo.done", folder=company.directory, agents=ready))
     print_commands(out, lines)

@@ -151,7 +151,10 @@ def _as_json(state: lives.ExportStatus) -> dict[str, Any]:
 
 
 def _show_lives(call: Call, reference: str, records: tuple[lives.RecordLife, ...]) -> None:
-    """The life of each record that has this SyncReference or Id. Raises: ConfigError if none has."""
+    """The life of each record with this SyncReference or Id.
+
+    Raises: ConfigError when there is no such record.
+    """
     if call.as_json:
         print_json(
             [{**vars(life), "trips": [vars(trip) for trip in life.trips]} for life in records]
@@ -213,7 +216,7 @@ def _dated(at: datetime | None, event: str) -> str:
 @common_options
 @click.pass_obj
 def resolve(call: Call, batch: int, arrived: bool | None) -> None:
-    """Settle a batch that is in doubt, after looking into the ERP's tables whether it has arrived."""
+    """Settle a batch that is in doubt. Look first into the ERP's tables whether it has arrived."""
     if arrived is None:
         raise click.UsageError(say("cli.export.which_way"))
     records = settle_batch(call.config, call.database, batch, arrived=arrived)

@@ -21,8 +21,13 @@ from kimo_assets.texts import say
 _STEPS: dict[str, tuple[int, ...]] = {"1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3)}
 
 
-def names_of(text: str, option: str) -> list[str]:
-    """The names between the commas. No name at all is a mistake, not a wish for everything."""
+def names_of(text: str | None, option: str) -> list[str]:
+    """The names between the commas. text: None when the option was not given, which is no names.
+
+    Raises: click.UsageError for a text without a name. It is a mistake, not a wish for everything.
+    """
+    if text is None:
+        return []
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise click.UsageError(say("cli.no_names", option=option))
@@ -69,7 +74,7 @@ def names_of(text: str, option: str) -> list[str]:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE",
     help=(
-        "Apply exactly the plan that `kimo plan --save FILE` has kept; its guards are lifted"
+        "Apply exactly the plan that `kimo plan --save FILE` has kept. Its guards are lifted"
         " for it."
     ),
 )
@@ -100,7 +105,7 @@ def import_(
         call,
         "launch_import",
         steps=steps,
-        entities=[] if entities is None else names_of(entities, "--entities"),
+        entities=names_of(entities, "--entities"),
         only_listed=only_listed,
         allow_shrink=allow_shrink,
         plan=plan,

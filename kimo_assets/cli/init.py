@@ -116,7 +116,7 @@ def _print_next_steps(call: Call, file: Path, addresses: Iterable[Address]) -> N
     """
     if file != _configured(call):
         call.config_path = file
-    out = call.err if call.as_json else call.out
+    out = call.sentences
     for address in addresses:
         if address.unset:
             out.say(say("cli.init.set_variable", variable=address.unset))

@@ -70,8 +70,7 @@ def plan(
     """
     if only_listed and entities is None:
         raise click.UsageError(say("cli.only_listed_alone"))
-    listed = [] if entities is None else names_of(entities, "--entities")
-    names = call.config.choose(listed, only_listed=only_listed)
+    names = call.config.choose(names_of(entities, "--entities"), only_listed=only_listed)
     if file and not file.absolute().parent.is_dir():
         raise ConfigError(say("cli.plan.no_folder", folder=file.absolute().parent))
     save = file is not None

@@ -30,10 +30,9 @@ from kimo_assets.staging.rejected import (
 from kimo_assets.staging.rejected_csv import EXCEL_LINES, write_csv
 from kimo_assets.texts import say
 
+_ROWS_SHOWN = 20
 _SAMPLE_CHARS = 24
 _VALUE_CHARS = 60
-
-_ROWS_SHOWN = 20
 
 
 @click.command()

@@ -57,8 +57,8 @@ def print_report(call: Call, report: ImportReport, steps: Sequence[int]) -> None
 
 
 def print_outcome(call: Call, report: ImportReport, steps: Sequence[int]) -> None:
-    """How it ended, and what to do next; with --json on stderr."""
-    out = call.err if call.as_json else call.out
+    """How it ended, and what to do next. With --json on stderr."""
+    out = call.sentences
     if report.success:
         _print_success(call, out, report)
     else:

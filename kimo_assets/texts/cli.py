@@ -266,8 +266,8 @@ SENTENCES = {
         it="Id",
     ),
     "cli.column.in_flight": Sentence(
-        en="In doubt",
-        it="In dubbio",
+        en="In flight",
+        it="In corso",
     ),
     "cli.column.inserted": Sentence(
         en="New",
@@ -680,16 +680,16 @@ SENTENCES = {
         it="una query",
     ),
     "cli.entities.no_config": Sentence(
-        en="there is no kimo.yaml here",
-        it="qui non c'è alcun kimo.yaml",
+        en="There is no kimo.yaml here.",
+        it="Qui non c'è alcun kimo.yaml.",
     ),
     "cli.entities.mapped_in": Sentence(
-        en="{mapped:,} mapped in {file}",
-        it="{mapped:,} mappate in {file}",
+        en="{mapped:,} are mapped in {file}.",
+        it="{mapped:,} sono mappate in {file}.",
     ),
     "cli.entities.total": Sentence(
-        en="{entities} and {derived:,} that Kimo makes; {mapped}.",
-        it="{entities} e {derived:,} create da Kimo; {mapped}.",
+        en="{entities} and {derived:,} that Kimo makes. {mapped}",
+        it="{entities} e {derived:,} create da Kimo. {mapped}",
     ),
     "cli.entities.direction.import": Sentence(
         en="import",
@@ -773,8 +773,8 @@ SENTENCES = {
         one_it="vi fa riferimento {names}",
     ),
     "cli.entities.left_out": Sentence(
-        en="{reason}; not mapped, left out",
-        it="{reason}; non mappata, esclusa",
+        en="{reason} (not mapped, left out)",
+        it="{reason} (non mappata, esclusa)",
     ),
     # --- kimo export
     "cli.export.sent": Sentence(
@@ -1713,8 +1713,8 @@ SENTENCES = {
         it="Oggetti",
     ),
     "cli.sync.damage": Sentence(
-        en="{path}: {problem}; {remedy}. Concerns {names}.",
-        it="{path}: {problem}; {remedy}. Riguarda {names}.",
+        en="{path}: {problem}. What to do: {remedy}. Concerns {names}.",
+        it="{path}: {problem}. Che cosa fare: {remedy}. Riguarda {names}.",
     ),
     "cli.sync.read": Sentence(
         en=(

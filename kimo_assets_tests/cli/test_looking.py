@@ -38,7 +38,7 @@ def test_status_in_words_fits_100_columns(
     result = imported.kimo("status")
     assert "succeeded" in result.stdout
     assert "2 agents can sync" in result.stdout
-    table = result.stdout.partition("Fresh")[2].partition("refused")[0]
+    table = result.stdout.partition("Fresh")[2].partition("rejected")[0]
     assert max(map(len, table.splitlines())) <= 100
 
 
@@ -79,7 +79,7 @@ def test_the_catalogue_can_be_read_without_a_configuration(
     monkeypatch.delenv("KIMO_CONFIG", raising=False)
     result = CliRunner().invoke(main, ["entities"])
     assert result.exit_code == 0
-    assert "171 entities and 2 that Kimo makes; there is no kimo.yaml here" in result.stdout
+    assert "171 entities and 2 that Kimo makes. There is no kimo.yaml here" in result.stdout
 
 
 def test_every_entity_can_be_shown(imported: Company) -> None:

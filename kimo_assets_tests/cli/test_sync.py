@@ -228,7 +228,10 @@ def test_damage_is_named_with_what_to_do_and_is_an_exit_code(
         f"{path}: the object is not there; run step 3 again: it writes what is missing."
         " Concerns A1." in result.stdout
     )
-    assert "agents/A2.json.zst: agent A2 has no manifest; run step 3 again" in result.stdout
+    assert (
+        "agents/A2.json.zst: agent A2 has no manifest. What to do: run step 3 again"
+        in result.stdout
+    )
     assert "2 damages: 2 of 2 manifests read" in result.stdout
     found: Any = company.json("sync", "verify")
     assert (found["whole"], len(found["damages"])) == (False, 2)
