@@ -69,7 +69,7 @@ class Call:
 
     @property
     def sentences(self) -> Terminal:
-        """Where sentences beside the result go: to stderr when stdout has the document of --json."""
+        """For sentences beside the result: stderr when stdout has the document of --json."""
         return self.err if self.as_json else self.out
 
     @cached_property
