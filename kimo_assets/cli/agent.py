@@ -7,11 +7,13 @@ import click
 from rich.progress import TaskID
 
 from kimo_assets.cli.context import Call, common_options, print_json
-from kimo_assets.cli.formatting import plural, size
+from kimo_assets.cli.formatting import plain, plural, size
 from kimo_assets.cli.progress import bars
 from kimo_assets.sync.client.client import SyncReport, sync_agent
+from kimo_assets.texts import say
 
-_DOING = {"fetch": "Downloading", "write": "Writing"}
+# What goes on, by the client's own word for it, as the keys of sentences.
+_ACTIVITIES = {"fetch": "cli.agent.downloading", "write": "cli.agent.writing"}
 
 
 @click.command()
@@ -23,7 +25,7 @@ _DOING = {"fetch": "Downloading", "write": "Writing"}
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help=(
-        "The SQLite file, a table per entity. Made at the first sync; brought up to date by the"
+        "The SQLite file, a table per entity. Made at the first sync and brought up to date by"
         " next ones."
     ),
 )
@@ -45,34 +47,51 @@ def agent(call: Call, agent: str, target: Path, user: str | None) -> None:
     was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    result = _sync(call, agent, target, user)
+    report = _sync(call, agent, target, user)
     if call.as_json:
-        print_json({**asdict(result), "file": str(target)})
+        print_json({**asdict(report), "file": str(target)})
         return
-    who = f"Agent {result.agent}" + (f", user {result.user}" if result.user else "")
     call.out.say(
-        f"{who}, load {result.load}: {plural(result.entities, 'entity', 'entities')} "
-        f"({result.entities_changed:,} changed), {plural(result.rows, 'row')} in {target}"
+        say(
+            "cli.agent.synced",
+            whose=agent_in_words(report.agent, report.user),
+            load=report.load,
+            entities=plural(report.entities, "entity"),
+            changed=report.entities_changed,
+            rows=plural(report.rows, "row"),
+            file=target,
+        )
     )
-    downloaded = plural(result.objects_downloaded, "object")
     call.out.print(
-        f"Downloaded {downloaded}, {size(result.bytes_downloaded)};"
-        f" {plural(result.rows_put, 'row')} put, {result.rows_removed:,} removed."
+        say(
+            "cli.agent.downloaded",
+            objects=plural(report.objects_downloaded, "object"),
+            size=size(report.bytes_downloaded),
+            rows=plural(report.rows_put, "row"),
+            removed=report.rows_removed,
+        )
     )
+
+
+def agent_in_words(agent: str, user: str | None) -> str:
+    """Whose data they are: an agent's, or those of one of the agent's users."""
+    if user is None:
+        return say("cli.agent_named", agent=plain(agent))
+    return say("cli.agent_and_user", agent=plain(agent), user=plain(user))
 
 
 def _sync(call: Call, agent: str, target: Path, user: str | None) -> SyncReport:
+    """Syncs, on a terminal with a bar for what is downloaded and one for what is written."""
     store = call.config.sync_store
     if not call.err.is_terminal:
         return sync_agent(store, agent, target, user=user)
     with bars(call.err) as shown:
         tasks: dict[str, TaskID] = {}
 
-        def on_progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = shown.add_task(_DOING[what], detail="")
-            shown.update(
-                tasks[what], completed=done, total=total, detail=f"{size(done)} of {size(total)}"
-            )
+        def on_progress(activity: str, done: int, total: int) -> None:
+            if activity not in tasks:
+                tasks[activity] = shown.add_task(say(_ACTIVITIES[activity]), detail="")
+            detail = say("cli.progress.done_of", done=size(done), total=size(total))
+            shown.update(tasks[activity], completed=done, total=total, detail=detail)
 
         return sync_agent(store, agent, target, user=user, on_progress=on_progress)

@@ -1,4 +1,4 @@
-"""kimo check: everything an import needs, looked at beforehand."""
+"""kimo check: everything that an import needs, checked beforehand."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -13,6 +13,7 @@ from kimo_assets.cli.import_ import names_of
 from kimo_assets.diagnostics.preflight import TIMEOUT_S, EntityFinding, has_error
 from kimo_assets.diagnostics.preflight import check as find
 from kimo_assets.reports import Finding
+from kimo_assets.texts import say
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 _LEVELS = ("error", "warning", "ok")
@@ -23,7 +24,7 @@ _LINES_PER_ENTITY = 5
 @click.option(
     "--entities",
     metavar="A,B",
-    help="Only the mappings of these, and all that is to be said of them.",
+    help="Only the mappings of these entities, with all findings about them.",
 )
 @click.option(
     "--timeout",
@@ -38,56 +39,55 @@ _LINES_PER_ENTITY = 5
 def check(call: Call, entities: str | None, timeout: float) -> None:
     """Look at configuration, connections, mapping and folders, before an import does.
 
-    Each entity's mapping is held against the live source: the table, its columns, and what is in
-    the rows: values that would be refused, keys that are missing or not unique, statuses without an
-    entry. Nothing is written. Exit code 1 when something would make an import fail or keep a column
-    out; a kimo.yaml that cannot be read is exit code 2, as everywhere.
+    Each entity's mapping is compared with the live source: the table, its columns, and what is in
+    the rows: values that would be rejected, keys that are missing or not unique, statuses without
+    an entry. Nothing is written. Exit code 1 when something would make an import fail or keep a
+    column out. A kimo.yaml that cannot be read is exit code 2, as everywhere.
     """
-    config = call.config
-    names = [] if entities is None else names_of(entities, "--entities")
-    with call.err.status("Looking ...") as shown:
-        findings = list(
-            find(
-                config,
-                names,
-                timeout_s=timeout,
-                on_entity=lambda entity, nth, total: shown.update(
-                    f"Looking at {entity} ({nth} of {total}) ..."
-                ),
-            )
-        )
+    names = names_of(entities, "--entities")
+    with call.err.status(say("cli.looking")) as shown:
+
+        def on_entity(entity: str, nth: int, total: int) -> None:
+            shown.update(say("cli.check.looking_at", entity=entity, nth=nth, total=total))
+
+        findings = list(find(call.config, names, timeout_s=timeout, on_entity=on_entity))
     if call.as_json:
         print_json([finding.as_json() for finding in findings])
     else:
-        _print(call, findings, per_entity=_LINES_PER_ENTITY if entities is None else len(findings))
+        per_entity = _LINES_PER_ENTITY if entities is None else len(findings)
+        _print(call, findings, per_entity)
     if has_error(findings):
         click.get_current_context().exit(EXIT_FAILED)
 
 
 def _print(call: Call, findings: list[Finding], per_entity: int) -> None:
-    out = call.out
+    """A table of the entities, then the other findings by subject, then the verdict."""
     entities = [finding for finding in findings if isinstance(finding, EntityFinding)]
     rest = [finding for finding in findings if not isinstance(finding, EntityFinding)]
     if entities:
-        out.print(_entity_table(entities, rest))
-    for what, group in groupby(rest, key=lambda finding: finding.subject):
-        found = sorted(group, key=lambda finding: _LEVELS.index(finding.level))
-        # What is said of the export cannot be asked for by itself.
-        shown = len(found) if what.startswith("export ") else per_entity
-        for finding in found[:shown]:
-            _print_line(out, finding)
-        if len(found) > shown:
-            name = what.partition(" ")[0]
-            more = f"{len(found) - shown} more: {call.kimo('check', '--entities', name)}"
-            out.say(Text.assemble((f"{'':<8}", ""), f"{what}: {more}"))
-    counts = {
-        level: sum(finding.level == level for finding in findings) for level in ("error", "warning")
-    }
-    verdict = "not ready to import" if counts["error"] else "ready to import"
-    out.print(
-        f"{plural(counts['error'], 'error')}, {plural(counts['warning'], 'warning')}: {verdict}.",
-        style=_STYLES["error" if counts["error"] else "ok"],
-    )
+        call.out.print(_entity_table(entities, rest))
+    for subject, group in groupby(rest, key=lambda finding: finding.subject):
+        _print_subject(call, subject, list(group), per_entity)
+    errors = sum(finding.level == "error" for finding in findings)
+    warnings = sum(finding.level == "warning" for finding in findings)
+    key, style = "cli.check.ready", _STYLES["ok"]
+    if errors:
+        key, style = "cli.check.not_ready", _STYLES["error"]
+    verdict = say(key, errors=plural(errors, "error"), warnings=plural(warnings, "warning"))
+    call.out.print(verdict, style=style)
+
+
+def _print_subject(call: Call, subject: str, findings: list[Finding], per_entity: int) -> None:
+    """The worst findings first. What is left out can be asked for by the entity's name."""
+    ordered = sorted(findings, key=lambda finding: _LEVELS.index(finding.level))
+    # Findings about the export cannot be asked for by themselves.
+    shown = len(ordered) if subject.startswith("export ") else per_entity
+    for finding in ordered[:shown]:
+        _print_line(call.out, finding)
+    if len(ordered) > shown:
+        command = call.kimo("check", "--entities", subject.partition(" ")[0])
+        more = say("cli.check.more", subject=subject, more=len(ordered) - shown, command=command)
+        call.out.say(Text.assemble((f"{'':<8}", ""), more))
 
 
 def _print_line(out: Terminal, finding: Finding) -> None:
@@ -100,11 +100,13 @@ def _print_line(out: Terminal, finding: Finding) -> None:
 
 
 def _entity_table(entities: Sequence[EntityFinding], rest: Iterable[Finding]) -> Table:
-    words = ("", "Entity", "From", "Notes")
-    shown = table(None, ("", "Entity", "From", "Rows", "Fields", "Notes"), left=words)
-    said = {(finding.subject, finding.level) for finding in rest}
+    """A line per entity. Its level is the worst of its own findings and of those about it."""
+    words = ("", "entity", "from", "notes")
+    shown = table(None, ("", "entity", "from", "rows", "fields", "notes"), left=words)
+    levels = {(finding.subject, finding.level) for finding in rest}
     for entity in entities:
-        level = next((level for level in _LEVELS if (entity.subject, level) in said), entity.level)
+        of_entity = (level for level in _LEVELS if (entity.subject, level) in levels)
+        level = next(of_entity, entity.level)
         shown.add_row(
             Text(level, style=_STYLES[level]),
             entity.subject,
@@ -119,9 +121,9 @@ def _entity_table(entities: Sequence[EntityFinding], rest: Iterable[Finding]) ->
 def _notes(entity: EntityFinding) -> str:
     notes = []
     if entity.derived_id_from:
-        notes.append(f"Id derived from {some(entity.derived_id_from)}")
+        notes.append(say("cli.check.derived_id", columns=some(entity.derived_id_from)))
     if entity.unused:
-        notes.append(f"not taken: {some(entity.unused)}")
+        notes.append(say("cli.check.unused", columns=some(entity.unused)))
     if entity.wider:
-        notes.append(f"wider than the field: {some(entity.wider)}")
+        notes.append(say("cli.check.wider", columns=some(entity.wider)))
     return "; ".join(notes)

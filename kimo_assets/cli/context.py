@@ -1,5 +1,4 @@
-"""The frame every command stands in: where kimo.yaml is, text or JSON, and what an error turns
-into.
+"""The frame of every command: where kimo.yaml is, text or JSON, and what an error turns into.
 
 Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 refused because another run holds
 the lock, 4 a plan has changes (only when asked).
@@ -22,6 +21,7 @@ from kimo_assets.cli.formatting import Terminal, console
 from kimo_assets.config import CONFIG_VARIABLE, DEFAULT_CONFIG, KimoConfig, load_config
 from kimo_assets.database.server import Database, open_database
 from kimo_assets.errors import ConfigError, KimoError, LockedError
+from kimo_assets.texts import say
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -33,14 +33,16 @@ _JSON = "kimo_assets.json"
 
 
 def _program() -> str:
-    """What a user types for this command: its name where the shell finds it, else the path it was
-    started by.
+    """What a user types for this command: its name where the shell finds it, else the path by which
+    it was started.
     """
     started = Path(sys.argv[0])
     if started.name != "kimo" or shutil.which("kimo"):
         return "kimo"
     here = Path.cwd()
-    return str(started.relative_to(here)) if started.is_relative_to(here) else str(started)
+    if started.is_relative_to(here):
+        return str(started.relative_to(here))
+    return str(started)
 
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -65,6 +67,11 @@ class Call:
     def out(self) -> Terminal:
         return console(sys.stdout)
 
+    @property
+    def sentences(self) -> Terminal:
+        """For sentences beside the result: stderr when stdout has the document of --json."""
+        return self.err if self.as_json else self.out
+
     @cached_property
     def err(self) -> Terminal:
         """Progress, logs and errors."""
@@ -72,11 +79,13 @@ class Call:
 
     def kimo(self, *words: str) -> str:
         """A command line for the operator to type next, with the same configuration."""
-        config = ("--config", _typed(self.config_path)) if self.config_path else ()
-        return " ".join((_program(), *config, *words))
+        if not self.config_path:
+            return " ".join((_program(), *words))
+        return " ".join((_program(), "--config", _typed(self.config_path), *words))
 
 
 def _typed(path: Path) -> str:
+    """A path as a shell takes it for one word."""
     return f'"{path}"' if " " in str(path) else str(path)
 
 
@@ -86,7 +95,7 @@ def _own_stderr() -> IO[str]:
     """
     try:
         copy = os.dup(sys.stderr.fileno())
-    except OSError:  # stderr is no file of the system's
+    except OSError:  # a test, or a program that calls us, has replaced stderr
         return sys.stderr
     file = os.fdopen(copy, "w", encoding=sys.stderr.encoding, errors="replace", buffering=1)
     click.get_current_context().find_root().call_on_close(file.close)
@@ -122,12 +131,12 @@ json_option = click.option(
     expose_value=False,
     is_eager=True,
     callback=_store("as_json"),
-    help="Print one JSON document on stdout; progress and messages go to stderr.",
+    help="Print one JSON document on stdout. Progress and messages go to stderr.",
 )
 
 
 def common_options(function: _Function) -> _Function:
-    """--config and --json, after the subcommand; the group takes --config too."""
+    """--config and --json, after the subcommand. The group takes --config too."""
     return config_option(json_option(function))
 
 
@@ -141,6 +150,7 @@ class KimoGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command. A broken pipe is left to click, which ends quietly."""
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
@@ -149,10 +159,14 @@ class KimoGroup(click.Group):
             raise
         except KimoError as error:
             _end(ctx, type(error).__name__, str(error), exit_code(error))
-        except (psycopg.Error, OSError) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            _end(ctx, type(error).__name__, _in_words(error), EXIT_FAILED)
+        except BrokenPipeError:
+            raise
+        except psycopg.Error as error:
+            message = say("cli.postgresql_error", reason=_in_one_line(error))
+            _end(ctx, type(error).__name__, message, EXIT_FAILED)
+        except OSError as error:
+            message = say("cli.file_system_error", reason=_in_one_line(error))
+            _end(ctx, type(error).__name__, message, EXIT_FAILED)
 
 
 def exit_code(error: KimoError) -> int:
@@ -165,13 +179,12 @@ def exit_code(error: KimoError) -> int:
             return EXIT_FAILED
 
 
-def _in_words(error: Exception) -> str:
-    place = "Kimo's PostgreSQL" if isinstance(error, psycopg.Error) else "the file system"
-    return f"{place}: {' '.join(str(error).split())}"
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _end(ctx: click.Context, kind: str, message: str, code: int) -> NoReturn:
-    console(sys.stderr).say(f"Error: {message}", style="red")
+    console(sys.stderr).say(say("cli.error", message=message), style="red")
     if ctx.meta[_JSON]:
         _print_error(kind, message)
     ctx.exit(code)

@@ -1,4 +1,4 @@
-"""kimo demo: a company to look at, and those who are around it, played on this machine."""
+"""kimo demo: a company to look at. Its ERP, Google and a web site of pictures are played here."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import click
 
 from kimo_assets.catalog import menu
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.formatting import plural
+from kimo_assets.cli.formatting import number, plural, print_commands
 from kimo_assets.cli.import_ import launched
 from kimo_assets.cli.progress import bars
 from kimo_assets.cli.summary import print_report
@@ -27,6 +27,7 @@ from kimo_assets.pipeline.steps import STEPS, Run
 from kimo_assets.reports import TaskReport
 from kimo_assets.settings import load_settings, read_settings
 from kimo_assets.sync.queries import agents_with_payload
+from kimo_assets.texts import say
 
 _COMPANY = Path("demo-company")
 
@@ -37,7 +38,7 @@ _COMPANY = Path("demo-company")
     type=click.Choice(list(SCALES)),
     default="small",
     show_default=True,
-    help="How big: 600, 8,000 or 50,000 customers; seconds, or some minutes for large.",
+    help="How big: 600, 8,000 or 50,000 customers. It takes seconds, for large some minutes.",
 )
 @click.option(
     "--dir",
@@ -84,71 +85,69 @@ def demo(
 
     The company is an invented Italian distributor. Some of its rows and pictures are wrong on
     purpose, so that there is something to see in `kimo rejected` and `kimo images audit`. Again in
-    the same folder: the ERP is made anew and imported over it; with any of the last four options, a
+    the same folder: the ERP is made anew and imported over it. With any of the last four options, a
     company that is there is taken as it is.
     """
     is_there = (directory / CONFIG_FILE).exists()
     call.config_path = directory / CONFIG_FILE
-    said: dict[str, Any] = {}
+    document: dict[str, Any] = {}
     if not (is_there and (download or geocode or orders or pick_up)):
-        said = _make(call, directory, scale)
+        document = _make(call, directory, scale)
     if download:
         with makers_site():
-            said["download"] = _shown(call, do_task(call, menu.DOWNLOAD_IMAGES.job))
+            document["download"] = _shown(call, do_task(call, menu.DOWNLOAD_IMAGES.job))
     if geocode:
         with _played_google(call):
-            said["geocode"] = _shown(call, do_task(call, menu.GEOCODE.job))
+            document["geocode"] = _shown(call, do_task(call, menu.GEOCODE.job))
     if orders:
-        said["orders"] = _take_orders(call, orders)
+        document["orders"] = _take_orders(call, orders)
     if pick_up:
-        said["picked_up"] = _pick_up(call, directory / ERP_FILE)
+        document["picked_up"] = _pick_up(call, directory / ERP_FILE)
     if call.as_json:
-        print_json(said)
+        print_json(document)
 
 
 def _take_orders(call: Call, count: int) -> dict[str, Any]:
     with exclusive(call.database) as connection:
         made = make_orders(connection, count)
     if not call.as_json:
-        call.out.say(
-            f"The agents have made {_in_words(made)}. To send what is ready: {call.kimo('export')}",
-            style="green",
-        )
+        sentence = say("cli.demo.made", records=_in_words(made), command=call.kimo("export"))
+        call.out.say(sentence, style="green")
     return vars(made)
 
 
 def _pick_up(call: Call, erp: Path) -> dict[str, Any]:
     taken = pick_up_at_the_erp(erp)
     if not call.as_json:
-        call.out.say(
-            f"The ERP has taken over {_in_words(taken)}. For its answers: {call.kimo('import')}",
-            style="green",
-        )
+        sentence = say("cli.demo.taken", records=_in_words(taken), command=call.kimo("import"))
+        call.out.say(sentence, style="green")
     return vars(taken)
 
 
 def _in_words(counts: MadeOrders | PickedUp) -> str:
-    named = {
-        name.replace("_", " "): count
-        for name, count in vars(counts).items()
-        if name != "load" and count
-    }
-    return ", ".join(f"{count:,} {name}" for name, count in named.items()) or "nothing"
+    """The counts that are not zero, each with the name of its kind of record."""
+    figures = []
+    for name, count in vars(counts).items():
+        if name != "load" and count:
+            kind = name.replace("_", " ")
+            figures.append(f"{number(count)} {kind}")
+    return ", ".join(figures) or say("cli.demo.nothing")
 
 
 def _make(call: Call, directory: Path, scale: str) -> dict[str, Any]:
+    """Makes the company and imports it, with its settings in time for step 3."""
     company = _generate(call, directory, scale)
     report = launched(
         call, "launch_import", allow_shrink=True, before_step={3: company_settings(company)}
     )
-    said = {**report.as_json(), "company": _company_as_json(company)}
+    document = {**report.as_json(), "company": _company_as_json(company)}
     print_report(call, report, STEPS)
     if not report.success:
         if call.as_json:
-            print_json(said)
+            print_json(document)
         click.get_current_context().exit(EXIT_FAILED)
-    _say_what_next(call, company)
-    return said
+    _print_next_steps(call, company)
+    return document
 
 
 def _shown(call: Call, report: TaskReport) -> dict[str, Any]:
@@ -181,27 +180,30 @@ def company_settings(company: DemoCompany) -> Callable[[Run], None]:
 
     def load(run: Run) -> None:
         loaded = load_settings(run.connection, read_settings(company.settings_path))
+        sections = plural(len(loaded.tables), "section")
         run.progress.log(
-            f"{company.settings_path.name}: {plural(len(loaded.tables), 'section')} of settings"
+            say("cli.demo.settings", file=company.settings_path.name, sections=sections)
         )
 
     return load
 
 
 def _generate(call: Call, directory: Path, scale: str) -> DemoCompany:
+    """Makes the company, on a terminal with the table that is being filled."""
     if not call.err.is_terminal:
-        call.err.say(f"Making a {scale} company in {directory} ...")
+        call.err.say(say("cli.demo.making_in", scale=scale, folder=directory))
         return generate_company(directory, scale)
     with bars(call.err) as shown:
-        task = shown.add_task(f"Making a {scale} company", total=None, detail="")
-        return generate_company(
-            directory,
-            scale,
-            on_progress=lambda table, rows: shown.update(task, detail=f"{table}: {rows:,} rows"),
-        )
+        task = shown.add_task(say("cli.demo.making", scale=scale), total=None, detail="")
+
+        def on_progress(table: str, rows: int) -> None:
+            shown.update(task, detail=f"{table}: {plural(rows, 'row')}")
+
+        return generate_company(directory, scale, on_progress=on_progress)
 
 
 def _company_as_json(company: DemoCompany) -> dict[str, Any]:
+    """wrong_rows: those that are wrong on purpose, by the rule that rejects them."""
     return {
         "directory": str(company.directory),
         "config": str(company.config_path),
@@ -216,29 +218,27 @@ def _company_as_json(company: DemoCompany) -> dict[str, Any]:
     }
 
 
-def _say_what_next(call: Call, company: DemoCompany) -> None:
+def _print_next_steps(call: Call, company: DemoCompany) -> None:
+    """Commands worth trying on the new company. With --json on stderr."""
     with call.database.connect() as connection:
         agents = agents_with_payload(connection)
     agent = agents[0] if agents else "AGENT"
-    shortcut = company.directory == _COMPANY and Path("Makefile").exists()
+    dev = call.kimo("dev")
+    # The Makefile of a clone of this project starts the UI on this very folder.
+    if company.directory == _COMPANY and Path("Makefile").exists():
+        dev = say("cli.demo.or_make_dev", command=dev)
+    images = call.kimo("images", "import")
+    users = call.kimo("settings", "show", "User")
+    tablet = call.kimo("agent", agent, "--to", f"{agent.lower()}.sqlite")
     lines = {
-        call.kimo("dev")
-        + (" (or: make dev)" if shortcut else ""): "the UI, at http://127.0.0.1:3000",
-        call.kimo("rejected"): "the refused rows, and why",
-        call.kimo("images", "import"): "its pictures, made small; some are wrong on purpose",
-        call.kimo("status"): "what Kimo holds, and how fresh it is",
-        call.kimo(
-            "settings", "show", "User"
-        ): "the users; settings.yaml is the file they came from",
-        call.kimo(
-            "agent", agent, "--to", f"{agent.lower()}.sqlite"
-        ): f"what agent {agent} has on the tablet",
+        dev: say("cli.demo.next.dev"),
+        call.kimo("rejected"): say("cli.demo.next.rejected"),
+        images: say("cli.demo.next.images"),
+        call.kimo("status"): say("cli.demo.next.status"),
+        users: say("cli.demo.next.users"),
+        tablet: say("cli.demo.next.agent", agent=agent),
     }
-    say = call.err if call.as_json else call.out
-    say.print(
-        f"\n{company.directory} holds the company; {plural(len(agents), 'agent')} can sync. What"
-        " next:"
-    )
-    width = max(map(len, lines))
-    for command, what in lines.items():
-        say.print(f"  {command:<{width}}  {what}", soft_wrap=True)
+    out = call.sentences
+    ready = plural(len(agents), "agent")
+    out.print("\n" + say("cli.demo.done", folder=company.directory, agents=ready))
+    print_commands(out, lines)

@@ -12,6 +12,7 @@ from kimo_assets.cli.formatting import plain
 from kimo_assets.cli.ports import answers, in_url, is_loopback, reached_at, require_free, why_taken
 from kimo_assets.cli.processes import ChildExit, run_together
 from kimo_assets.config import CONFIG_VARIABLE
+from kimo_assets.texts import say
 
 _MODULE = "kimo_assets.definitions"
 _API_PORT = 3001
@@ -53,7 +54,7 @@ def dev(call: Call, port: int, host: str, api_port: int, read_only_port: int) ->
     """Open the UI: Dagster's webserver and daemon, with the embedded PostgreSQL, until Ctrl-C.
 
     The entries of the menu (Import completo, Step 1, Step 2, Step 3, Step 2+3, entità specifiche)
-    are jobs there. A run that is going on when this ends, ends too; what it had not finished stays
+    are jobs there. A run that is going on when this ends, ends too. What it had not finished stays
     as it was before.
     """
     config = call.config
@@ -69,49 +70,37 @@ def dev(call: Call, port: int, host: str, api_port: int, read_only_port: int) ->
         CONFIG_VARIABLE: str(config.path),
         "PYTHONUNBUFFERED": "1",
     }
-    urls = {
-        name: f"http://{in_url(host)}:{number}"
-        for name, number in (("url", port), ("api", api_port), ("read_only", read_only_port))
-        if number
-    }
+    named_ports = (("url", port), ("api", api_port), ("read_only", read_only_port))
+    ports = {name: number for name, number in named_ports if number}
+    urls = {name: f"http://{in_url(host)}:{number}" for name, number in ports.items()}
     if not is_loopback(host):
-        call.err.say(
-            f"Warning: whoever reaches {urls['url']} can start imports; it asks for no password.",
-            style="yellow",
-        )
-    call.err.print("Starting ... Ctrl-C ends it.")
-    death = run_together(
+        call.err.say(say("cli.dev.open_to_others", url=urls["url"]), style="yellow")
+    call.err.print(say("cli.dev.starting"))
+    exited = run_together(
         _commands(host, port, api_port, read_only_port),
         environment,
         on_line=lambda name, line: call.err.say(f"{name} | {plain(line)}", style="dim"),
-        is_ready=lambda: all(
-            answers(host, number) for number in (port, api_port, read_only_port) if number
-        ),
+        is_ready=lambda: all(answers(host, number) for number in ports.values()),
         on_ready=_announce(call, urls),
     )
-    if death:
-        _explain(call, death)
+    if exited:
+        _explain(call, exited)
         click.get_current_context().exit(EXIT_FAILED)
-    call.err.print("Stopped.")
+    call.err.print(say("cli.stopped"))
 
 
 def _api_port(call: Call, host: str, port: int) -> int:
-    """Where the web API will listen, 0 for nowhere. Nobody who did not ask for it is stopped
-    because its port is taken.
+    """Where the web API will listen, 0 for nowhere.
+
+    An operator who did not ask for the web API gets the UI all the same when its port is taken.
     """
     if not port:
         return 0
-    asked = (
-        click.get_current_context().get_parameter_source("api_port")
-        is not click.core.ParameterSource.DEFAULT
-    )
-    if asked:
+    source = click.get_current_context().get_parameter_source("api_port")
+    if source is not click.core.ParameterSource.DEFAULT:
         require_free(host, port, "kimo dev --api-port")
     elif why_taken(host, port):
-        call.err.say(
-            f"Port {port} is taken, so the web API is not started. Choose another: --api-port",
-            style="yellow",
-        )
+        call.err.say(say("cli.dev.api_port_taken", port=port), style="yellow")
         return 0
     return port
 
@@ -119,30 +108,26 @@ def _api_port(call: Call, host: str, port: int) -> int:
 def _announce(call: Call, urls: Mapping[str, str]) -> Callable[[], None]:
     if call.as_json:
         return lambda: print_json(urls)
-    lines = [f"The UI is at {urls['url']}"]
+    lines = [say("cli.dev.ui", url=urls["url"])]
     if "api" in urls:
-        lines.append(f"The web API is at {urls['api']}/server/Integration")
+        lines.append(say("cli.web_api", url=urls["api"]))
     if "read_only" in urls:
-        lines.append(f"The UI for viewers is at {urls['read_only']}")
+        lines.append(say("cli.dev.read_only_ui", url=urls["read_only"]))
     return lambda: call.out.say("\n".join(lines), style="bold green")
 
 
 def _commands(host: str, port: int, api_port: int, read_only_port: int) -> dict[str, list[str]]:
+    """The command line of each process, by the name under which its lines are shown."""
     webserver = [*_program("dagster-webserver", "dagster_webserver"), "-m", _MODULE, "-h", host]
+    daemon = _program("dagster-daemon", "dagster._daemon")
     commands = {
         "webserver": [*webserver, "-p", str(port)],
-        "daemon": [*_program("dagster-daemon", "dagster._daemon"), "run", "-m", _MODULE],
+        "daemon": [*daemon, "run", "-m", _MODULE],
     }
     if api_port:
-        asked = [
-            "--host",
-            host,
-            "--port",
-            str(api_port),
-            "--graphql-url",
-            f"http://{in_url(reached_at(host))}:{port}/graphql",
-        ]
-        commands["api"] = [*_kimo(), "serve", *asked]
+        graphql_url = f"http://{in_url(reached_at(host))}:{port}/graphql"
+        listening = ["--host", host, "--port", str(api_port)]
+        commands["api"] = [*_kimo(), "serve", *listening, "--graphql-url", graphql_url]
     if read_only_port:
         commands["viewers"] = [*webserver, "-p", str(read_only_port), "--read-only"]
     return commands
@@ -156,23 +141,18 @@ def _program(script: str, module: str) -> list[str]:
     """The script beside this interpreter, else its module."""
     suffix = ".exe" if sys.platform == "win32" else ""
     beside = Path(sys.executable).parent / f"{script}{suffix}"
-    return [str(beside)] if beside.exists() else [sys.executable, "-m", module]
+    if beside.exists():
+        return [str(beside)]
+    return [sys.executable, "-m", module]
 
 
-def _explain(call: Call, death: ChildExit) -> None:
-    call.err.say(
-        f"Error: the {death.name} ended by itself with exit code {death.exit_code}; the rest was"
-        " stopped. Its last lines:",
-        style="red",
-    )
-    for line in death.last_lines:
+def _explain(call: Call, exited: ChildExit) -> None:
+    """Which process ended by itself, with its last lines: they usually hold the reason."""
+    sentence = say("cli.dev.child_ended", name=exited.name, exit_code=exited.exit_code)
+    call.err.say(say("cli.error", message=sentence), style="red")
+    for line in exited.last_lines:
         call.err.say(f"  {plain(line)}")
     if call.as_json:
-        print_json(
-            {
-                "error": {
-                    "type": "ChildDied",
-                    "message": f"{death.name} ended: {' / '.join(death.last_lines)}",
-                }
-            }
-        )
+        last_lines = " / ".join(exited.last_lines)
+        message = say("cli.dev.child_ended_with", name=exited.name, lines=last_lines)
+        print_json({"error": {"type": "ChildDied", "message": message}})

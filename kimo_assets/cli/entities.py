@@ -1,5 +1,6 @@
 """kimo entities: the catalogue, and what a run of an entity would pull along."""
 
+from itertools import groupby
 from typing import Any
 
 import click
@@ -8,17 +9,13 @@ from rich.text import Text
 from kimo_assets.catalog import Catalog, Entity, load_catalog
 from kimo_assets.catalog.wording import describe_reference, describe_scope, describe_type
 from kimo_assets.cli.context import Call, common_options, print_json
-from kimo_assets.cli.formatting import NONE, Terminal, category_title, plural, table
+from kimo_assets.cli.formatting import NONE, Terminal, category_title, plural, some, table
 from kimo_assets.cli.import_ import names_of
 from kimo_assets.config import KimoConfig, is_configured
 from kimo_assets.errors import UnknownEntityError
+from kimo_assets.texts import say
 
-_DIRECTIONS = {
-    "import": "import",
-    "import+export": "import, export",
-    "export": "export",
-    "made": "made by Kimo",
-}
+_POINTING_SHOWN = 3
 
 
 @click.command()
@@ -42,7 +39,7 @@ def entities(call: Call, name: str | None, linked: str | None) -> None:
     --linked shows what the menu's mask "entità specifiche" takes along with the named entities.
     """
     if name and linked:
-        raise click.UsageError("Give NAME or --linked, not both.")
+        raise click.UsageError(say("cli.entities.name_and_linked"))
     catalog = load_catalog()
     config = _config_if_any(call)
     if linked is not None:
@@ -54,25 +51,29 @@ def entities(call: Call, name: str | None, linked: str | None) -> None:
 
 
 def _config_if_any(call: Call) -> KimoConfig | None:
-    """The catalogue can be read before there is a kimo.yaml; one that is there must be right."""
+    """The catalogue can be read before there is a kimo.yaml, but a kimo.yaml must be right."""
     return call.config if is_configured(call.config_path) else None
 
 
 def find_entity(catalog: Catalog, name: str) -> Entity:
     """By name, ignoring case. Raises: UnknownEntityError with the nearest names."""
-    by_fold = {known.casefold(): known for known in catalog.all}
+    by_fold = {entity.casefold(): entity for entity in catalog.all}
     if name.casefold() not in by_fold:
         raise UnknownEntityError(name, catalog.all)
     return catalog[by_fold[name.casefold()]]
 
 
 def _mapped_from(entity: str, config: KimoConfig | None) -> str | None:
+    """The tables (or that it is a query) from which an entity is read. None: it is not mapped."""
     if config is None or entity not in config.entities:
         return None
-    mappings = config.entities[entity]
-    return ", ".join(
-        "a query" if mapping.query else mapping.table or entity for mapping in mappings
-    )
+    origins = []
+    for mapping in config.entities[entity]:
+        if mapping.query:
+            origins.append(say("cli.entities.a_query"))
+        else:
+            origins.append(mapping.table or entity)
+    return ", ".join(origins)
 
 
 # --- all
@@ -80,34 +81,36 @@ def _mapped_from(entity: str, config: KimoConfig | None) -> str | None:
 
 
 def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
+    """A table by category, then how many are mapped."""
     if call.as_json:
         print_json([_summary(entity, config) for entity in catalog.all.values()])
         return
-    words = ("Entity", "Mapped from", "Direction", "Part of")
-    shown = table(None, (*words, "Fields"), left=words)
-    category = None
-    for entity in sorted(catalog.all.values(), key=lambda found: (found.category, found.name)):
-        if entity.category != category:
-            category = entity.category
-            shown.add_row(Text(category_title(category), style="bold"))
-        origin = _mapped_from(entity.name, config)
-        shown.add_row(
-            Text(f"  {entity.name}", style="" if origin or config is None else "dim"),
-            origin or NONE,
-            _DIRECTIONS[entity.direction],
-            entity.owner or "",
-            str(len(entity.fields)),
-        )
+    words = ("entity", "mapped_from", "direction", "part_of")
+    shown = table(None, (*words, "fields"), left=words)
+    ordered = sorted(catalog.all.values(), key=lambda entity: (entity.category, entity.name))
+    for category, group in groupby(ordered, key=lambda entity: entity.category):
+        shown.add_row(Text(category_title(category), style="bold"))
+        for entity in group:
+            origin = _mapped_from(entity.name, config)
+            is_left_out = config is not None and not origin
+            shown.add_row(
+                Text(f"  {entity.name}", style="dim" if is_left_out else ""),
+                origin or NONE,
+                _direction(entity),
+                entity.owner or "",
+                str(len(entity.fields)),
+            )
     call.out.print(shown)
-    mapped = (
-        "there is no kimo.yaml here"
-        if config is None
-        else f"{len(config.entities)} mapped in {config.path}"
-    )
-    call.out.say(
-        f"{plural(len(catalog.entities), 'entity', 'entities')} and {len(catalog.derived)} that Kimo"
-        f" makes; {mapped}."
-    )
+    mapped = say("cli.entities.no_config")
+    if config is not None:
+        mapped = say("cli.entities.mapped_in", mapped=len(config.entities), file=config.path)
+    total = plural(len(catalog.entities), "entity")
+    derived = len(catalog.derived)
+    call.out.say(say("cli.entities.total", entities=total, derived=derived, mapped=mapped))
+
+
+def _direction(entity: Entity) -> str:
+    return say(f"cli.entities.direction.{entity.direction}")
 
 
 def _summary(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
@@ -126,39 +129,52 @@ def _summary(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
 
 
 def _show_entity(call: Call, entity: Entity, config: KimoConfig | None) -> None:
+    """What the entity is, line by line, then its fields and the codes of these."""
     if call.as_json:
         print_json(_as_json(entity, config))
         return
     out = call.out
-    origin = _mapped_from(entity.name, config)
     out.print(Text(entity.name, style="bold"))
-    for label, value in (
-        ("Category", category_title(entity.category)),
-        ("Direction", _DIRECTIONS[entity.direction]),
-        (
-            "Mapped from",
-            origin or ("not mapped" if config else "unknown: there is no kimo.yaml here"),
-        ),
-        ("Part of", f"{entity.owner} (by {entity.owner_field})" if entity.owner else ""),
-        ("Key", ", ".join(entity.primary_key)),
-        ("Without Id", f"derived from {', '.join(entity.identity)}" if entity.identity else ""),
-    ):
-        if value:
-            out.say(f"  {label:<12} {value}")
-    out.say("  Seen by      " + "\n               ".join(describe_scope(entity.scope)))
+    for key, value in _labelled(entity, config).items():
+        label = say(f"cli.entities.label.{key}")
+        out.say(f"  {label:<12} {value}")
+    seen_by = say("cli.entities.label.seen_by")
+    scope = f"\n{'':<15}".join(describe_scope(entity.scope))
+    out.say(f"  {seen_by:<12} {scope}")
     _show_fields(out, entity, config)
     _show_codes(out, entity)
 
 
+def _labelled(entity: Entity, config: KimoConfig | None) -> dict[str, str]:
+    """The values of an entity's lines by the keys of their labels, in the order of the lines."""
+    origin = _mapped_from(entity.name, config)
+    if origin is None and config is None:
+        origin = say("cli.entities.mapping_unknown")
+    elif origin is None:
+        origin = say("cli.entities.not_mapped")
+    lines = {
+        "category": category_title(entity.category),
+        "direction": _direction(entity),
+        "mapped_from": origin,
+    }
+    if entity.owner:
+        lines["part_of"] = say("cli.entities.owner", owner=entity.owner, field=entity.owner_field)
+    if entity.primary_key:
+        lines["key"] = ", ".join(entity.primary_key)
+    if entity.identity:
+        columns = ", ".join(entity.identity)
+        lines["without_id"] = say("cli.entities.derived_from", columns=columns)
+    return lines
+
+
 def _show_fields(out: Terminal, entity: Entity, config: KimoConfig | None) -> None:
     mappings = config.entities.get(entity.name, ()) if config else ()
-    words = ("Field", "Type", "Points to", "Column")
+    words = ("field", "type", "points_to", "column")
     shown = table(None, words, left=words)
     for field in entity.fields.values():
-        column = ", ".join(
-            mapping.fields[field.name] for mapping in mappings if field.name in mapping.fields
-        )
-        shown.add_row(field.name, describe_type(field), describe_reference(field), column)
+        columns = [m.fields[field.name] for m in mappings if field.name in m.fields]
+        reference = describe_reference(field)
+        shown.add_row(field.name, describe_type(field), reference, ", ".join(columns))
     out.print(shown)
 
 
@@ -170,6 +186,7 @@ def _show_codes(out: Terminal, entity: Entity) -> None:
 
 
 def _as_json(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
+    """The summary, and what is shown of one entity alone."""
     return {
         **_summary(entity, config),
         "primary_key": entity.primary_key,
@@ -195,41 +212,45 @@ def _as_json(entity: Entity, config: KimoConfig | None) -> dict[str, Any]:
 
 
 def _show_linked(call: Call, catalog: Catalog, config: KimoConfig | None, names: list[str]) -> None:
+    """What a run takes along with the named entities, each with the reason.
+
+    Without a kimo.yaml all entities count as mapped.
+    """
     chosen = {find_entity(catalog, name).name for name in names}
     linked = catalog.in_load_order(catalog.linked(chosen))
     mapped = set(config.entities) if config else set(linked)
-    if call.as_json:
-        print_json(
-            {
-                "entities": sorted(chosen),
-                "run": [name for name in linked if name in mapped],
-                "not_mapped": [name for name in linked if name not in mapped],
-            }
-        )
-        return
-    shown = table(None, ("Entity", "Category", "Why"), left=("Entity", "Category", "Why"))
-    for name in linked:
-        style = "bold" if name in chosen else "" if name in mapped else "dim"
-        why = _why(name, chosen, catalog, linked, mapped)
-        shown.add_row(Text(name, style=style), category_title(catalog[name].category), why)
-    call.out.print(shown)
     run = [name for name in linked if name in mapped]
-    call.out.say(
-        f"A run of {', '.join(sorted(chosen))} takes {plural(len(run), 'entity', 'entities')}; "
-        "with --only-listed just the named ones."
-    )
+    if call.as_json:
+        not_mapped = [name for name in linked if name not in mapped]
+        print_json({"entities": sorted(chosen), "run": run, "not_mapped": not_mapped})
+        return
+    columns = ("entity", "category", "why")
+    shown = table(None, columns, left=columns)
+    for name in linked:
+        style = ""
+        if name in chosen:
+            style = "bold"
+        elif name not in mapped:
+            style = "dim"
+        reason = _reason(name, chosen, catalog, linked)
+        if name not in mapped:
+            reason = say("cli.entities.left_out", reason=reason)
+        shown.add_row(Text(name, style=style), category_title(catalog[name].category), reason)
+    call.out.print(shown)
+    names_chosen = ", ".join(sorted(chosen))
+    run_size = plural(len(run), "entity")
+    call.out.say(say("cli.entities.run_takes", names=names_chosen, entities=run_size))
 
 
-def _why(name: str, chosen: set[str], catalog: Catalog, linked: list[str], mapped: set[str]) -> str:
+def _reason(name: str, chosen: set[str], catalog: Catalog, linked: list[str]) -> str:
+    """Why a run takes an entity: it was named, is part of a named one, or others point to it."""
     if name in chosen:
-        reason = "named"
-    elif _is_owned(name, chosen, catalog):
-        reason = f"part of {catalog[name].owner}"
-    else:
-        pointing = [other for other in linked if other != name and _points(catalog[other], name)]
-        more = f" and {len(pointing) - 3} more" if len(pointing) > 3 else ""
-        reason = f"{', '.join(pointing[:3])}{more} point{'s' if len(pointing) == 1 else ''} to it"
-    return reason if name in mapped else f"{reason}; not mapped, left out"
+        return say("cli.entities.named")
+    if _is_owned(name, chosen, catalog):
+        return say("cli.entities.part_of", owner=catalog[name].owner)
+    pointing = [other for other in linked if other != name and _points(catalog[other], name)]
+    names = some(pointing, _POINTING_SHOWN)
+    return say("cli.entities.pointed_to", count=len(pointing), names=names)
 
 
 def _points(entity: Entity, target: str) -> bool:

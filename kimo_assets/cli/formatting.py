@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import IO, Any
 
@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kimo_assets.texts import say
+
 _PIPE_WIDTH = 160
 
 NONE = "-"
 
 # Columns of names that are not broken while other words can give way.
-_WHOLE = ("Entity", "Field")
+_WHOLE = ("entity", "field")
 
 
 class Terminal(Console):
@@ -44,48 +46,86 @@ def plain(value: Any, limit: int | None = None) -> str:
     """A value of the ERP's as one harmless line: control characters as escapes, cut at `limit`
     characters.
     """
-    text = "" if value is None else _CONTROLS.sub(lambda match: repr(match[0])[1:-1], str(value))
-    return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
+    if value is None:
+        return ""
+    text = _CONTROLS.sub(lambda match: repr(match[0])[1:-1], str(value))
+    if limit is None or len(text) <= limit:
+        return text
+    return f"{text[: limit - 1]}…"
 
 
 def number(value: int | None) -> str:
-    """With separators; nothing to see for zero."""
-    return f"{value:,}" if value else NONE
+    """With separators. Zero shows as a dash, so that other figures stand out."""
+    return say("cli.number", value=value) if value else NONE
 
 
 def size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+    """Bytes in the unit that leaves up to three digits before the point."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB"):
         count /= 1000
-    return f"{count:.1f} GB"
+        if count < 1000:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1000:.1f} GB"
 
 
 def seconds(value: float) -> str:
-    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+    if value < 100:
+        return f"{value:.1f}"
+    return f"{value:,.0f}"
 
 
 def moment(value: datetime | None) -> str:
+    """In the machine's own time zone."""
     return value.astimezone().strftime("%Y-%m-%d %H:%M") if value else NONE
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def plural(count: int, noun: str) -> str:
+    """A number with its noun. noun: of the keys cli.count.<noun>."""
+    return say(f"cli.count.{noun}", count=count)
 
 
 def some(names: Sequence[str], shown: int = 3) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(map(plain, names[:shown])) + more
+    """The first names, and how many more there are."""
+    listed = ", ".join(map(plain, names[:shown]))
+    if len(names) <= shown:
+        return listed
+    return say("cli.and_more", names=listed, more=len(names) - shown)
 
 
 def alarming(text: str, count: int | None = 1) -> Text:
+    """In red, unless the count is zero or not known."""
     return Text(text, style="bold red" if count else "")
 
 
 def table(title: str | None, columns: Sequence[str], *, left: Iterable[str] = ()) -> Table:
-    """A table without frames; columns are right-aligned figures unless named in `left`."""
-    made = Table(
+    """A table without frames. Columns are right-aligned figures unless named in `left`.
+
+    columns: keys of their heads, cli.column.<key>. An empty key is a column without a head.
+    """
+    made = _empty_table(title)
+    words = set(left)
+    for key in columns:
+        head = say(f"cli.column.{key}") if key else ""
+        if key in words:
+            is_whole = key in _WHOLE and len(words) > 1
+            made.add_column(head, overflow="fold", no_wrap=is_whole)
+        else:
+            made.add_column(head, justify="right", no_wrap=True)
+    return made
+
+
+def data_table(title: str, names: Iterable[str]) -> Table:
+    """A table of values whose heads are the names of Kimo's columns."""
+    made = _empty_table(title)
+    for name in names:
+        made.add_column(name, overflow="fold")
+    return made
+
+
+def _empty_table(title: str | None) -> Table:
+    return Table(
         title=title,
         title_justify="left",
         title_style="bold",
@@ -94,13 +134,13 @@ def table(title: str | None, columns: Sequence[str], *, left: Iterable[str] = ()
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    words = set(left)
-    for name in columns:
-        if name in words:
-            made.add_column(name, overflow="fold", no_wrap=name in _WHOLE and len(words) > 1)
-        else:
-            made.add_column(name, justify="right", no_wrap=True)
-    return made
+
+
+def print_commands(out: Terminal, lines: Mapping[str, str]) -> None:
+    """Command lines for the operator to type, each with what it does. They are not cut."""
+    width = max(map(len, lines))
+    for command, purpose in lines.items():
+        out.print(f"  {command:<{width}}  {purpose}", soft_wrap=True)
 
 
 def category_title(category: str) -> str:

@@ -1,6 +1,4 @@
-"""kimo geocode: coordinates of customers and ship-to sites, what they would cost, and what is to be
-corrected.
-"""
+"""kimo geocode: coordinates of customers and ship-to sites, what they cost, what to correct."""
 
 from pathlib import Path
 
@@ -14,6 +12,19 @@ from kimo_assets.errors import ConfigError
 from kimo_assets.geocoding.plot import positions_svg, read_positions
 from kimo_assets.geocoding.report import Correction, Province, corrections, provinces
 from kimo_assets.geocoding.run import Preview, preview
+from kimo_assets.texts import say
+
+# The columns after the province: the figures of Province.
+_FIGURES = (
+    "accounts",
+    "found",
+    "coarse",
+    "partial",
+    "zero",
+    "not_askable",
+    "waiting",
+    "by_person",
+)
 
 _SHOWN = 50
 _CELL_CHARS = 90
@@ -24,20 +35,20 @@ _CELL_CHARS = 90
     "--preview",
     "only_preview",
     is_flag=True,
-    help="How many calls a run would make and what they cost; asks nothing.",
+    help="How many calls a run would make and what they cost. Asks nothing.",
 )
 @click.option(
     "--list",
     "only_list",
     is_flag=True,
-    help="The addresses to correct, and the provinces; asks nothing.",
+    help="The addresses to correct, and the provinces. Asks nothing.",
 )
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help=(
-        "Where the customers are, coloured by how well that is known, as SVG in a file; asks"
+        "Where the customers are, coloured by how well that is known, as SVG in a file. Asks"
         " nothing."
     ),
 )
@@ -47,12 +58,12 @@ def geocode(call: Call, only_preview: bool, only_list: bool, plot: Path | None) 
     """Ask Google where customers and ship-to sites are (Geocodifica Account).
 
     Each distinct address is asked once: when it is new, has changed, or was answered nearly as long
-    ago as Google's terms allow to keep it. Every answer is kept at once; a run that ends early goes
+    ago as Google's terms allow to keep it. Every answer is kept at once. A run that ends early goes
     on with the next one. Positions that a person has set are left alone. The key is in the
     environment (geocoding: key_variable).
     """
     if sum((only_preview, only_list, plot is not None)) > 1:
-        raise click.UsageError("Choose one of --preview, --list and --plot.")
+        raise click.UsageError(say("cli.geocode.choose_one"))
     if only_preview:
         _preview(call)
     elif only_list:
@@ -65,99 +76,83 @@ def geocode(call: Call, only_preview: bool, only_list: bool, plot: Path | None) 
 
 def _preview(call: Call) -> None:
     with call.database.connect() as connection:
-        found = preview(connection, call.config.geocoding)
+        calls = preview(connection, call.config.geocoding)
     if call.as_json:
-        print_json(found.as_json())
+        print_json(calls.as_json())
         return
-    for sentence in _in_words(found, call.config.geocoding.price_per_1000):
+    for sentence in _in_words(calls, call.config.geocoding.price_per_1000):
         call.out.say(sentence)
 
 
-def _in_words(found: Preview, price: float) -> list[str]:
-    if not found.calls:
-        return ["Nothing to ask: every address has an answer that may still be kept."]
-    kinds = f"{found.new:,} new or changed, {found.expiring:,} answered too long ago"
-    lines = [
-        f"A run would make {plural(found.calls, 'call')} ({kinds}), for {found.cost:,.2f} at"
-        f" {price:g} per 1,000 calls, before what Google grants free of charge. Calls that are"
-        " repeated after an error come on top."
-    ]
-    if found.fits < found.calls:
-        lines.append(
-            f"{found.fits:,} of them fit today's budget (daily_budget:"
-            f" {plural(found.today, 'call')} left); all of them take {plural(found.days, 'day')}."
-        )
-    return lines
+def _in_words(preview: Preview, price: float) -> list[str]:
+    """How many calls a run makes and what they cost, and the days when a day's budget is short."""
+    if not preview.calls:
+        return [say("cli.geocode.nothing_to_ask")]
+    calls = say(
+        "cli.geocode.calls",
+        calls=plural(preview.calls, "call"),
+        new=preview.new,
+        expiring=preview.expiring,
+        cost=preview.cost,
+        price=price,
+    )
+    if preview.fits >= preview.calls:
+        return [calls]
+    left, days = plural(preview.today, "call"), plural(preview.days, "day")
+    return [calls, say("cli.geocode.budget", fits=preview.fits, left=left, days=days)]
 
 
 def _list(call: Call) -> None:
+    """The provinces with their figures, and the addresses to correct."""
     with call.database.connect() as connection:
-        found, by_province = corrections(connection), provinces(connection)
+        to_correct, by_province = corrections(connection), provinces(connection)
     if call.as_json:
-        print_json(
-            {
-                "corrections": [one.as_json() for one in found],
-                "provinces": [one.as_json() for one in by_province],
-            }
-        )
+        document = {
+            "corrections": [correction.as_json() for correction in to_correct],
+            "provinces": [province.as_json() for province in by_province],
+        }
+        print_json(document)
         return
     _print_provinces(call.out, by_province)
-    _print_corrections(call.out, found)
+    _print_corrections(call.out, to_correct)
 
 
-def _print_provinces(out: Terminal, found: list[Province]) -> None:
-    columns = (
-        "Province",
-        "Accounts",
-        "Found",
-        "Coarse",
-        "Partial",
-        "Nothing found",
-        "Not askable",
-        "Waiting",
-        "By person",
-    )
-    shown = table("Customers and ship-to sites by province", columns, left=("Province",))
-    for one in found:
-        figures = (
-            one.accounts,
-            one.found,
-            one.coarse,
-            one.partial,
-            one.zero,
-            one.not_askable,
-            one.waiting,
-            one.by_person,
-        )
-        shown.add_row(f"{one.code} {one.name}" if one.code else "unknown", *map(number, figures))
+def _print_provinces(out: Terminal, by_province: list[Province]) -> None:
+    columns = ("province", *(f"geocode.{figure}" for figure in _FIGURES))
+    shown = table(say("cli.geocode.by_province"), columns, left=("province",))
+    for province in by_province:
+        name = say("cli.geocode.unknown_province")
+        if province.code:
+            name = f"{province.code} {province.name}"
+        figures = [number(getattr(province, figure)) for figure in _FIGURES]
+        shown.add_row(name, *figures)
     out.print(shown)
 
 
-def _print_corrections(out: Terminal, found: list[Correction]) -> None:
-    if not found:
-        out.say("No address to correct.", style="green")
+def _print_corrections(out: Terminal, to_correct: list[Correction]) -> None:
+    """The addresses that Google did not find well enough, with the reason."""
+    if not to_correct:
+        out.say(say("cli.geocode.nothing_to_correct"), style="green")
         return
-    shown = table(
-        f"{plural(len(found), 'address', 'addresses')} to correct",
-        ("Whose", "Why"),
-        left=("Whose", "Why"),
-    )
-    for one in found[:_SHOWN]:
-        shown.add_row(plain(one.what, _CELL_CHARS), plain(one.why))
+    title = say("cli.geocode.to_correct", addresses=plural(len(to_correct), "address"))
+    shown = table(title, ("whose", "why"), left=("whose", "why"))
+    for correction in to_correct[:_SHOWN]:
+        shown.add_row(plain(correction.what, _CELL_CHARS), plain(correction.why))
     out.print(shown)
-    if len(found) > _SHOWN:
-        out.say(f"... and {plural(len(found) - _SHOWN, 'more')}: --json has all of them.")
+    if len(to_correct) > _SHOWN:
+        out.say(say("cli.and_more_in_json", more=len(to_correct) - _SHOWN))
 
 
 def _plot(call: Call, file: Path) -> None:
+    """Draws the positions into a file. Raises: ConfigError when it cannot be written."""
     with call.database.connect() as connection:
         positions = read_positions(connection)
     try:
         file.write_text(positions_svg(positions), encoding="utf-8")
     except OSError as error:
-        where = f"--plot: {file} cannot be written ({error.strerror})"
-        raise ConfigError(f"{where}: name a file in a folder that is there.") from error
+        message = say("cli.geocode.plot_not_written", file=file, reason=error.strerror)
+        raise ConfigError(message) from error
     if call.as_json:
         print_json({"file": str(file), "positions": len(positions)})
     else:
-        call.out.say(f"{plural(len(positions), 'position')} drawn in {plain(file)}.")
+        call.out.say(say("cli.geocode.plotted", count=len(positions), file=plain(file)))

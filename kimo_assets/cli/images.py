@@ -24,7 +24,7 @@ def images() -> None:
 def import_(call: Call) -> None:
     """Import the picture files that rows name (Importazione file immagini articoli).
 
-    New and changed files of `images: source:` become public pictures with a thumbnail; originals
+    New and changed files of `images: source:` become public pictures with a thumbnail. Originals
     are only read. What cannot be used is listed, and everything else goes on.
     """
     run_task(call, menu.IMPORT_FILES.job)

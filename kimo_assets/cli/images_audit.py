@@ -1,30 +1,22 @@
-"""kimo images audit: what is wrong with the pictures that rows name, in tables, as JSON and to look
-at.
+"""kimo images audit: what is wrong with the pictures that rows name, in tables, as JSON, or as a
+sheet of pictures.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.table import Table
 
 from kimo_assets.cli.context import Call, common_options, print_json
-from kimo_assets.cli.formatting import plain, plural, some, table
+from kimo_assets.cli.formatting import number, plain, some, table
 from kimo_assets.images.audit import KINDS, Audit, Duplicate, Flaw, Kind
 from kimo_assets.images.audit import audit as audit_pictures
 from kimo_assets.images.contact_sheet import contact_sheet
 from kimo_assets.images.settings import image_settings
+from kimo_assets.texts import say
 
 _ROWS_SHOWN = 20
-
-_TITLES: dict[Kind, str] = {
-    "missing": "There is no such file",
-    "refused": "No name of a file in the folder",
-    "failed": "Could not be read",
-    "ambiguous": "Several files fit the name",
-    "misnamed": "Of another type than the name says",
-    "small": "Too small",
-}
 
 
 @click.command()
@@ -45,72 +37,70 @@ _TITLES: dict[Kind, str] = {
 def audit(call: Call, sheet: Path | None, smaller_than: int | None) -> None:
     """What is wrong with the pictures that rows name, and which files no row names.
 
-    Looks at the folders' listings and at what the last `kimo images import` found; decodes nothing
+    Looks at the folders' listings and at what the last `kimo images import` found. Decodes nothing
     and changes nothing.
     """
     with call.database.connect() as connection:
         settings = image_settings(connection, call.config)
-        found = audit_pictures(connection, settings, smaller_than)
+        report = audit_pictures(connection, settings, smaller_than)
     if sheet:
-        sheet.write_bytes(contact_sheet(settings.public, found.pictures))
+        sheet.write_bytes(contact_sheet(settings.public, report.pictures))
     if call.as_json:
-        print_json(found.as_json() | ({"sheet": str(sheet)} if sheet else {}))
+        document = report.as_json()
+        if sheet:
+            document["sheet"] = str(sheet)
+        print_json(document)
         return
-    _print_audit(call, found)
+    _print_audit(call, report)
     if sheet:
-        call.out.say(f"Contact sheet written to {sheet}.")
+        call.out.say(say("cli.images.sheet_written", file=sheet))
 
 
-def _print_audit(call: Call, found: Audit) -> None:
+def _print_audit(call: Call, report: Audit) -> None:
+    """A table for each kind of flaw, then duplicates and files without a row, then the totals."""
     for kind in KINDS:
-        if flaws := found.of(kind):
-            _print_some(call, _flaws_table(_TITLES[kind], flaws), len(flaws))
-    if found.duplicates:
-        _print_some(call, _duplicates_table(found.duplicates), len(found.duplicates))
-    if found.unnamed:
-        _print_some(
-            call, _files_table("Files that no row names", found.unnamed), len(found.unnamed)
-        )
-    for note in found.notes:
+        if flaws := report.of(kind):
+            _print_some(call, _flaws_table(kind, flaws), len(flaws))
+    if report.duplicates:
+        _print_some(call, _duplicates_table(report.duplicates), len(report.duplicates))
+    if report.unnamed:
+        _print_some(call, _files_table(list(report.unnamed)), len(report.unnamed))
+    for note in report.notes:
         call.out.say(note)
-    if found.waiting:
-        call.out.say(
-            f"{plural(len(found.waiting), 'file')} not imported yet:"
-            f" {call.kimo('images', 'import')}."
-        )
-    wrong = sum(bool(picture.marks) for picture in found.pictures)
-    call.out.say(
-        f"{plural(len(found.pictures), 'picture')} named by rows, something wrong with {wrong:,}."
-    )
+    if report.waiting:
+        command = call.kimo("images", "import")
+        call.out.say(say("cli.images.waiting", count=len(report.waiting), command=command))
+    wrong = sum(bool(picture.marks) for picture in report.pictures)
+    call.out.say(say("cli.images.total", count=len(report.pictures), wrong=wrong))
 
 
 def _print_some(call: Call, shown: Table, total: int) -> None:
     call.out.print(shown)
     if total > _ROWS_SHOWN:
-        call.out.say(f"{total - _ROWS_SHOWN:,} more; --json lists all.")
+        call.out.say(say("cli.and_more_listed_in_json", more=total - _ROWS_SHOWN))
     call.out.print()
 
 
-def _flaws_table(title: str, flaws: Sequence[Flaw]) -> Table:
-    columns = ("Entity", "Of", "File", "Why")
-    shown = table(f"{title}: {len(flaws):,}", columns, left=columns)
+def _flaws_table(kind: Kind, flaws: Sequence[Flaw]) -> Table:
+    columns = ("entity", "of", "file", "why")
+    title = say(f"cli.images.flaw.{kind}")
+    shown = table(f"{title}: {number(len(flaws))}", columns, left=columns)
     for flaw in flaws[:_ROWS_SHOWN]:
         shown.add_row(flaw.entity, some(flaw.owners), plain(flaw.written), plain(flaw.reason))
     return shown
 
 
 def _duplicates_table(duplicates: Sequence[Duplicate]) -> Table:
-    shown = table(
-        f"The same picture twice: {len(duplicates):,}", ("Files", "Of"), left=("Files", "Of")
-    )
+    title = say("cli.images.duplicates")
+    shown = table(f"{title}: {number(len(duplicates))}", ("files", "of"), left=("files", "of"))
     for duplicate in duplicates[:_ROWS_SHOWN]:
         shown.add_row(some(duplicate.sources), some(duplicate.rows))
     return shown
 
 
-def _files_table(title: str, files: Iterable[str]) -> Table:
-    files = list(files)
-    shown = table(f"{title}: {len(files):,}", ("File",), left=("File",))
+def _files_table(files: Sequence[str]) -> Table:
+    title = say("cli.images.unnamed")
+    shown = table(f"{title}: {number(len(files))}", ("file",), left=("file",))
     for file in files[:_ROWS_SHOWN]:
         shown.add_row(plain(file))
     return shown

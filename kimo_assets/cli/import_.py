@@ -16,15 +16,21 @@ from kimo_assets.errors import KimoError
 from kimo_assets.pipeline.saved_plan import id_in_file
 from kimo_assets.pipeline.steps import STEPS
 from kimo_assets.reports import ImportReport
+from kimo_assets.texts import say
 
 _STEPS: dict[str, tuple[int, ...]] = {"1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3)}
 
 
-def names_of(text: str, option: str) -> list[str]:
-    """The names between the commas. None at all is a mistake, not a wish for everything."""
+def names_of(text: str | None, option: str) -> list[str]:
+    """The names between the commas. text: None when the option was not given, which is no names.
+
+    Raises: click.UsageError for a text without a name. It is a mistake, not a wish for everything.
+    """
+    if text is None:
+        return []
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise click.UsageError(f"{option} names no entity. `kimo entities` lists them.")
+        raise click.UsageError(say("cli.no_names", option=option))
     return names
 
 
@@ -68,7 +74,7 @@ def names_of(text: str, option: str) -> list[str]:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE",
     help=(
-        "Apply exactly the plan that `kimo plan --save FILE` has kept; its guards are lifted"
+        "Apply exactly the plan that `kimo plan --save FILE` has kept. Its guards are lifted"
         " for it."
     ),
 )
@@ -84,23 +90,22 @@ def import_(
 ) -> None:
     """Import from the ERP and prepare what the tablets download (Import completo).
 
-    Runs the same job as the menu entry in the UI; the run, its events and its assets show there.
+    Runs the same job as the menu entry in the UI. The run, its events and its assets show there.
     Only one import or export runs at a time: a second one is refused with exit code 3.
     """
     if only_listed and entities is None:
-        raise click.UsageError("--only-listed goes with --entities.")
+        raise click.UsageError(say("cli.only_listed_alone"))
     if plan_file and (step or entities is not None or allow_shrink):
-        raise click.UsageError(
-            "--plan says what to import; --step, --entities and --allow-shrink do not go with it."
-        )
-    plan = id_in_file(plan_file.read_bytes(), str(plan_file)) if plan_file else ""
-    names = [] if entities is None else names_of(entities, "--entities")
+        raise click.UsageError(say("cli.import.plan_alone"))
+    plan = ""
+    if plan_file:
+        plan = id_in_file(plan_file.read_bytes(), str(plan_file))
     steps = _STEPS[step] if step else STEPS
     report = launched(
         call,
         "launch_import",
         steps=steps,
-        entities=names,
+        entities=names_of(entities, "--entities"),
         only_listed=only_listed,
         allow_shrink=allow_shrink,
         plan=plan,
@@ -115,18 +120,18 @@ def import_(
 Launcher = Literal["launch_import", "launch_retry", "launch_settings", "launch_undo"]
 
 
-def launched(call: Call, how: Launcher, **options: Any) -> ImportReport:
-    """The report of a job that is run here, with its progress on stderr; stopped from outside, it
-    says so in a sentence.
+def launched(call: Call, launcher: Launcher, **options: Any) -> ImportReport:
+    """Runs a job here, with its progress on stderr, and returns its report.
+
+    Raises: KimoError with a sentence when the run was stopped from outside.
     """
     config, database = call.config, call.database
-    # Dagster takes seconds to import: not before the configuration was found to be right.
-    with call.err.status("Starting ..."):
+    # Dagster takes seconds to import: only once the configuration is known to be right.
+    with call.err.status(say("cli.starting")):
         from kimo_assets.defs import in_process
+    launch = getattr(in_process, launcher)
     with shown_progress(call.err) as progress, stopped_in_words():
-        report: ImportReport = getattr(in_process, how)(
-            config, database, progress=progress, **options
-        )
+        report: ImportReport = launch(config, database, progress=progress, **options)
     return report
 
 
@@ -141,9 +146,9 @@ def stopped_in_words() -> Iterator[None]:
         stopped.append(number)
         raise KeyboardInterrupt
 
-    numbers = [
-        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-    ]
+    # Windows has no SIGHUP.
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in names]
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
@@ -151,9 +156,7 @@ def stopped_in_words() -> Iterator[None]:
         # Dagster turns Ctrl-C into an error of its own.
         if not stopped and "InterruptedError" not in str(error):
             raise
-        raise KimoError(
-            "it was stopped; what was finished before is kept. Start it again."
-        ) from None
+        raise KimoError(say("cli.import.stopped")) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

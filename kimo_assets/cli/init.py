@@ -1,13 +1,14 @@
 """kimo init and kimo mapping pull: the first kimo.yaml, from what is there already."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from kimo_assets.cli.context import Call, common_options, print_json
-from kimo_assets.cli.formatting import plain, plural, some
+from kimo_assets.cli.formatting import number, plain, plural, print_commands, some
 from kimo_assets.config import CONFIG_VARIABLE, DEFAULT_CONFIG, SourceConfig
 from kimo_assets.config.schema import write_schema
 from kimo_assets.errors import ConfigError
@@ -17,6 +18,7 @@ from kimo_assets.setup.proposal import Proposal, propose
 from kimo_assets.setup.vendor import Pulled, draft_from, formats_in_words
 from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.vendor_mapping import VendorTables, read_vendor_tables
+from kimo_assets.texts import say
 
 _SHOWN = 8
 _MAPPING_FILE = "mapping.yaml"
@@ -40,9 +42,9 @@ def init(call: Call, url: str, to: Path | None, schema: str | None, force: bool)
     """Look at an integration database and write a kimo.yaml for it.
 
     Every table and view that carries an entity's name is mapped, ignoring case and underscores,
-    with a prefix or suffix such as KIMO_ or _VIEW too; what is not certain is written as a comment.
-    URL is SQLAlchemy's, e.g. 'mssql+pyodbc://kimo:${ERP_PASSWORD}@erp01/INTEGRATION?driver=...';
-    quoted so, the password stays out of the shell's history too. No password is written into the
+    with a prefix or suffix such as KIMO_ or _VIEW too. What is not certain is written as a comment.
+    URL is SQLAlchemy's, e.g. 'mssql+pyodbc://kimo:${ERP_PASSWORD}@erp01/INTEGRATION?driver=...'.
+    Quoted so, the password stays out of the shell's history too. No password is written into the
     file.
     """
     file = to or _configured(call)
@@ -50,25 +52,21 @@ def init(call: Call, url: str, to: Path | None, schema: str | None, force: bool)
     address = read_address(url, "erp", file.parent)
     engine = open_source("erp", SourceConfig(url=address.live))
     try:
-        with call.err.status("Looking ...") as shown:
-            proposal = propose(
-                engine,
-                "erp",
-                address.written,
-                schema,
-                on_table=lambda name: shown.update(f"Counting {plain(name)} ..."),
-            )
+        with call.err.status(say("cli.looking")) as shown:
+
+            def on_table(name: str) -> None:
+                shown.update(say("cli.init.counting", table=plain(name)))
+
+            proposal = propose(engine, "erp", address.written, schema, on_table=on_table)
     finally:
         engine.dispose()
-    text = proposal.draft.text()
-    _write(file, text)
+    _write(file, proposal.draft.text())
     write_schema(file.parent)
-    call.config_path = call.config_path if file == _configured(call) else file
     if call.as_json:
         print_json(_proposal_as_json(file, proposal, address))
     else:
-        _say_proposal(call, file, proposal)
-    _say_next(call, [address.unset] if address.unset else [])
+        _print_proposal(call, file, proposal)
+    _print_next_steps(call, file, [address])
 
 
 def _configured(call: Call) -> Path:
@@ -78,9 +76,57 @@ def _configured(call: Call) -> Path:
 
 def _require_free(file: Path, force: bool) -> None:
     if file.exists() and not force:
-        raise ConfigError(
-            f"{file} is there already. --force writes over it; --to names another file."
-        )
+        raise ConfigError(say("cli.file_exists", file=file))
+
+
+def _print_proposal(call: Call, file: Path, proposal: Proposal) -> None:
+    """How much is mapped, what was left out and why, and keys that point to nothing."""
+    entities = plural(len(proposal.draft.mapped), "entity")
+    tables = plural(proposal.tables, "table_or_view")
+    key = "cli.init.mapped_of_schema" if proposal.schema else "cli.init.mapped"
+    call.out.say(say(key, file=file, entities=entities, tables=tables, schema=proposal.schema))
+    _print_left_out(call, proposal.draft)
+    pointed = [
+        say("cli.init.pointed_to", entity=target, fields=some(fields))
+        for target, fields in proposal.dangling.items()
+    ]
+    _print_some(call, say("cli.init.dangling"), pointed)
+
+
+def _print_left_out(call: Call, draft: Draft) -> None:
+    lines = [f"{entity.name}: {entity.doubt}" for entity in draft.doubtful]
+    _print_some(call, say("cli.init.left_out"), lines)
+
+
+def _print_some(call: Call, title: str, lines: list[str]) -> None:
+    if not lines:
+        return
+    call.out.say(title)
+    for line in lines[:_SHOWN]:
+        call.out.say(f"  {plain(line)}")
+    if len(lines) > _SHOWN:
+        more = say("cli.init.more_in_file", more=len(lines) - _SHOWN)
+        call.out.say(f"  {more}")
+
+
+def _print_next_steps(call: Call, file: Path, addresses: Iterable[Address]) -> None:
+    """The commands that follow on a new kimo.yaml, after the variables of its passwords.
+
+    They name the file, unless the commands look for it there anyway. With --json on stderr.
+    """
+    if file != _configured(call):
+        call.config_path = file
+    out = call.sentences
+    for address in addresses:
+        if address.unset:
+            out.say(say("cli.init.set_variable", variable=address.unset))
+    lines = {
+        call.kimo("check"): say("cli.init.next.check"),
+        call.kimo("plan"): say("cli.init.next.plan"),
+        call.kimo("import"): say("cli.init.next.import"),
+    }
+    out.print(say("cli.what_next"))
+    print_commands(out, lines)
 
 
 def _write(file: Path, text: str) -> None:
@@ -101,58 +147,6 @@ def _proposal_as_json(file: Path, proposal: Proposal, address: Address) -> dict[
         "dangling": proposal.dangling,
         "set": address.unset,
     }
-
-
-def _say_proposal(call: Call, file: Path, proposal: Proposal) -> None:
-    draft = proposal.draft
-    schema = f" of schema {proposal.schema}" if proposal.schema else ""
-    call.out.say(
-        f"{file}: {plural(len(draft.mapped), 'entity', 'entities')} mapped, from "
-        f"{plural(proposal.tables, 'table and view', 'tables and views')}{schema}."
-    )
-    _say_left_out(call, draft)
-    pointed = [f"{target} (by {some(names)})" for target, names in proposal.dangling.items()]
-    _say_some(
-        call,
-        "Not there, though keys point to it; rows whose key has a value will point nowhere:",
-        pointed,
-    )
-
-
-def _say_left_out(call: Call, draft: Draft) -> None:
-    _say_some(
-        call,
-        "Left out, as comments in the file:",
-        [f"{entity.name}: {entity.doubt}" for entity in draft.doubtful],
-    )
-
-
-def _say_some(call: Call, title: str, lines: list[str]) -> None:
-    if not lines:
-        return
-    call.out.say(title)
-    for line in lines[:_SHOWN]:
-        call.out.say(f"  {plain(line)}")
-    if len(lines) > _SHOWN:
-        call.out.say(f"  and {len(lines) - _SHOWN} more; the file says which.")
-
-
-def _say_next(call: Call, unset: list[str]) -> None:
-    say = call.err if call.as_json else call.out
-    for variable in unset:
-        say.say(
-            f"Set {variable} first: the file names it in place of the password, written as the"
-            " password was in the URL."
-        )
-    lines = {
-        call.kimo("check"): "hold the mapping against the live source",
-        call.kimo("plan"): "see what an import would change, without changing anything",
-        call.kimo("import"): "import",
-    }
-    say.print("What next:")
-    width = max(map(len, lines))
-    for command, what in lines.items():
-        say.print(f"  {command:<{width}}  {what}", soft_wrap=True)
 
 
 # --- mapping pull
@@ -189,44 +183,62 @@ def pull(
     """Write the mapping that the vendor's KimoIntegrator database holds.
 
     URL is the database with IntegratorMapping, IntegratorImportFilter and IntegratorSystemSetting.
-    What they say of import and export becomes the mapping; what has no place in it stays as
+    Their mappings of import and export become the mapping. What does not fit into it stays as
     comments, and is counted.
     """
     config = _configured(call)
     has_sources = bool(erp_url or crm_url)
+    # With sources and no kimo.yaml in the way it is a whole configuration, else only its mapping.
     is_whole = has_sources and (to is not None or force or not config.exists())
-    file = to or (config if is_whole else config.with_name(_MAPPING_FILE))
+    default = config if is_whole else config.with_name(_MAPPING_FILE)
+    file = to or default
     _require_free(file, force)
-    given = {name: text for name, text in (("erp", erp_url), ("crm", crm_url)) if text}
-    addresses = {name: read_address(text, name, file.parent) for name, text in given.items()}
-    tables = _vendor_tables(call, url)
-    sources = (
-        {name: DraftSource(address.written) for name, address in addresses.items()}
-        if is_whole
-        else {}
-    )
-    pulled = draft_from(tables, sources)
+    urls = {name: text for name, text in (("erp", erp_url), ("crm", crm_url)) if text}
+    addresses = {name: read_address(text, name, file.parent) for name, text in urls.items()}
+    sources: dict[str, DraftSource] = {}
+    if is_whole:
+        sources = {name: DraftSource(address.written) for name, address in addresses.items()}
+    pulled = draft_from(_vendor_tables(call, url), sources)
     _write(file, pulled.draft.text())
     if is_whole:
         write_schema(file.parent)
     if call.as_json:
         print_json(_pulled_as_json(file, pulled, is_whole))
     else:
-        _say_pulled(call, file, pulled, is_whole)
+        _print_pulled(call, file, pulled, is_whole)
     if is_whole:
-        call.config_path = call.config_path if file == config else file
-        _say_next(call, [address.unset for address in addresses.values() if address.unset])
+        _print_next_steps(call, file, addresses.values())
 
 
 def _vendor_tables(call: Call, url: str) -> VendorTables:
-    engine = open_source(
-        "integrator", SourceConfig(url=read_address(url, "integrator", Path()).live)
-    )
+    address = read_address(url, "integrator", Path())
+    engine = open_source("integrator", SourceConfig(url=address.live))
     try:
-        with call.err.status("Reading ..."):
+        with call.err.status(say("cli.init.reading")):
             return read_vendor_tables(engine)
     finally:
         engine.dispose()
+
+
+def _print_pulled(call: Call, file: Path, pulled: Pulled, is_whole: bool) -> None:
+    """What became a mapping, what did not, and how a kimo.yaml takes a file of mappings alone."""
+    entities = plural(len(pulled.draft.mapped), "entity")
+    exported = len(pulled.draft.export.entities)
+    key = "cli.init.pulled_both_ways" if exported else "cli.init.pulled"
+    call.out.say(say(key, file=file, entities=entities, exported=exported))
+    for remark in pulled.remarks:
+        call.out.say(f"  {plain(remark)}.")
+    _print_left_out(call, pulled.draft)
+    if pulled.kept:
+        counts = ", ".join(f"{number(count)} {kind}" for kind, count in pulled.kept.items())
+        call.out.say(say("cli.init.kept_as_comments", counts=counts))
+    if is_whole:
+        return
+    call.out.say(say("cli.init.how_to_take", file=file))
+    for system, formats in pulled.formats.items():
+        if formats:
+            line = plain(formats_in_words(formats))
+            call.out.say(say("cli.init.and_under_source", system=system, line=line))
 
 
 def _pulled_as_json(file: Path, pulled: Pulled, is_whole: bool) -> dict[str, Any]:
@@ -240,23 +252,3 @@ def _pulled_as_json(file: Path, pulled: Pulled, is_whole: bool) -> dict[str, Any
         "kept_as_comments": pulled.kept,
         "remarks": list(pulled.remarks),
     }
-
-
-def _say_pulled(call: Call, file: Path, pulled: Pulled, is_whole: bool) -> None:
-    exported = f", {len(exports)} exported" if (exports := pulled.draft.export.entities) else ""
-    call.out.say(
-        f"{file}: {plural(len(pulled.draft.mapped), 'entity', 'entities')} mapped{exported}."
-    )
-    for remark in pulled.remarks:
-        call.out.say(f"  {plain(remark)}.")
-    _say_left_out(call, pulled.draft)
-    if pulled.kept:
-        counts = ", ".join(f"{count:,} {kind}" for kind, count in pulled.kept.items())
-        call.out.say(f"Kept as comments, without effect here: {counts}.")
-    if not is_whole:
-        call.out.say(
-            f"kimo.yaml takes it with the line  mapping: {file}  in the place of `entities`."
-        )
-        for system, formats in pulled.formats.items():
-            if formats:
-                call.out.say(f"... and under sources.{system}:  {plain(formats_in_words(formats))}")

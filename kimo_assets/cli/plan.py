@@ -12,27 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from kimo_assets.cli.context import EXIT_CHANGES, EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.formatting import Terminal, alarming, number, plain, plural, table
+from kimo_assets.cli.formatting import Terminal, alarming, number, plain, some, table
 from kimo_assets.cli.import_ import names_of
-from kimo_assets.cli.summary import by_reason
 from kimo_assets.errors import ConfigError
 from kimo_assets.loading.preview import Sample
 from kimo_assets.pipeline.plan import Plan, PlannedEntity, make_plan
 from kimo_assets.progress import Progress
+from kimo_assets.reports import by_reason
+from kimo_assets.texts import say
 
-# Entities whose rows are shown; the others are in the table, and all in --json.
+# Entities whose rows are shown. The others are in the table, and all in --json.
 _DETAILED = 12
 _VALUE_CHARS = 40
 _NAME_CHARS = 70
 _FIELDS_SHOWN = 6
 
-_COLUMNS = (
-    ("inserted", "New"),
-    ("updated", "Changed"),
-    ("archived", "Archived"),
-    ("held", "Held"),
-    ("unchanged", "Unchanged"),
-)
+# What happens to rows, by the names of LoadedEntity, as heads of the table.
+_COLUMNS = ("inserted", "updated", "archived", "held", "unchanged")
 _SIGNS = {
     "inserted": ("+", "green"),
     "updated": ("~", "yellow"),
@@ -66,23 +62,20 @@ _SIGNS = {
 def plan(
     call: Call, entities: str | None, only_listed: bool, file: Path | None, detailed_exitcode: bool
 ) -> None:
-    """What an import would insert, change, archive, hold and refuse. Writes nothing.
+    """What an import would insert, change, archive, hold and reject. Writes nothing.
 
-    The ERP is read as by an import, and compared; then all of it is taken back. It also tells
+    The ERP is read as by an import, and compared. Then all of it is taken back. It also tells
     whether a guard would stop the import. It takes as long as steps 1 and 2 would, and is refused
     while a run is going on.
     """
     if only_listed and entities is None:
-        raise click.UsageError("--only-listed goes with --entities.")
-    names = call.config.choose(
-        [] if entities is None else names_of(entities, "--entities"), only_listed=only_listed
-    )
+        raise click.UsageError(say("cli.only_listed_alone"))
+    names = call.config.choose(names_of(entities, "--entities"), only_listed=only_listed)
     if file and not file.absolute().parent.is_dir():
-        raise ConfigError(f"--save: there is no folder {file.absolute().parent}")
+        raise ConfigError(say("cli.plan.no_folder", folder=file.absolute().parent))
+    save = file is not None
     with _shown(call.err) as progress:
-        made = make_plan(
-            call.config, call.database, names, save=file is not None, progress=progress
-        )
+        made = make_plan(call.config, call.database, names, save=save, progress=progress)
     if file:
         file.write_bytes(orjson.dumps(made.as_json(), option=orjson.OPT_INDENT_2))
     if call.as_json:
@@ -104,18 +97,19 @@ class _Lines(Progress):
         self._rows: Counter[str] = Counter()
 
     def entity_started(self, step: int, entity: str) -> None:
-        self._update(f"Reading {entity} ..." if step == 1 else f"Comparing {entity} ...")
+        key = "cli.plan.reading" if step == 1 else "cli.plan.comparing"
+        self._update(say(key, entity=entity))
 
     def rows_read(self, entity: str, rows: int) -> None:
         self._rows[entity] += rows
-        self._update(f"Reading {entity}: {self._rows[entity]:,} rows ...")
+        self._update(say("cli.plan.rows_read", entity=entity, rows=self._rows[entity]))
 
     def log(self, line: str) -> None:
         self._err.say(line)
 
 
 class _Quiet(Progress):
-    """In a pipe: only what there is to say."""
+    """In a pipe: only the lines of the log."""
 
     def __init__(self, err: Terminal) -> None:
         self._err = err
@@ -127,10 +121,10 @@ class _Quiet(Progress):
 @contextmanager
 def _shown(err: Terminal) -> Iterator[Progress]:
     if not err.is_terminal:
-        err.say("Reading the ERP and comparing ...")
+        err.say(say("cli.plan.reading_and_comparing"))
         yield _Quiet(err)
         return
-    with err.status("Starting ...") as status:
+    with err.status(say("cli.starting")) as status:
         yield _Lines(err, status.update)
 
 
@@ -139,44 +133,46 @@ def _shown(err: Terminal) -> Iterator[Progress]:
 
 
 def _print(call: Call, made: Plan, file: Path | None) -> None:
+    """The table, samples of the entities that change most, what fails, and the totals."""
     out = call.out
-    changed = sorted(
-        (e for e in made.entities.values() if e.has_changes or _held(e)), key=_weight, reverse=True
-    )
+    changed = [entity for entity in made.entities.values() if entity.has_changes or _held(entity)]
+    changed.sort(key=_weight, reverse=True)
     out.print(_table(made))
     for entity in changed[:_DETAILED]:
         _print_entity(out, entity)
     if len(changed) > _DETAILED:
-        out.say(
-            f"... and {plural(len(changed) - _DETAILED, 'more entity', 'more entities')}: --json"
-            " shows them."
-        )
+        out.say(say("cli.plan.more_entities", count=len(changed) - _DETAILED))
     for reason, names in by_reason(made.failures.items()).items():
-        out.say(f"Cannot be read: {', '.join(names)}: {plain(reason)}", style="bold red")
+        entities = ", ".join(names)
+        sentence = say("cli.plan.cannot_be_read", entities=entities, reason=plain(reason))
+        out.say(sentence, style="bold red")
     for name, guards in made.guards.items():
         for guard in guards:
-            out.say(f"A guard would stop {name}: {plain(guard)}", style="bold red")
+            sentence = say("cli.plan.guard", entity=name, reason=plain(guard))
+            out.say(sentence, style="bold red")
     _print_end(call, made, file)
 
 
 def _table(made: Plan) -> Table:
+    """A line for each entity that is not as before, and one for all others."""
     shown = table(
-        "Plan", ("Entity", "Read", "Refused", *(title for _, title in _COLUMNS)), left=("Entity",)
+        say("cli.plan.title"), ("entity", "read", "rejected", *_COLUMNS), left=("entity",)
     )
     quiet = 0
     for entity in made.entities.values():
         if not _is_notable(entity):
             quiet += 1
             continue
-        style = "bold red" if entity.failure or entity.guards else ""
+        is_stopped = bool(entity.failure or entity.guards)
+        figures = [number(getattr(entity.loaded, key, 0)) for key in _COLUMNS]
         shown.add_row(
-            Text(entity.entity, style=style),
+            Text(entity.entity, style="bold red" if is_stopped else ""),
             number(getattr(entity.staged, "read", 0)),
             alarming(number(entity.rejected), entity.rejected),
-            *(number(getattr(entity.loaded, key, 0)) for key, _ in _COLUMNS),
+            *figures,
         )
     if quiet:
-        shown.add_row(Text(f"{plural(quiet, 'entity', 'entities')} without changes", style="dim"))
+        shown.add_row(Text(say("cli.plan.without_changes", count=quiet), style="dim"))
     return shown
 
 
@@ -187,76 +183,80 @@ def _is_notable(entity: PlannedEntity) -> bool:
 
 
 def _held(entity: PlannedEntity) -> int:
-    return entity.loaded.held if entity.loaded else 0
+    return getattr(entity.loaded, "held", 0)
 
 
 def _weight(entity: PlannedEntity) -> int:
+    """How many rows are not left as they are."""
     loaded = entity.loaded
-    return loaded.inserted + loaded.updated + loaded.archived + loaded.held if loaded else 0
+    if loaded is None:
+        return 0
+    return loaded.inserted + loaded.updated + loaded.archived + loaded.held
 
 
 def _print_entity(out: Terminal, entity: PlannedEntity) -> None:
+    """The fields that change, the most frequent first, and sample rows."""
     out.print(Text(f"\n{entity.entity}", style="bold"))
-    fields = list(entity.preview.changed_fields.items())
+    fields = [f"{name} {number(rows)}" for name, rows in entity.preview.changed_fields.items()]
     if fields:
-        more = f" and {len(fields) - _FIELDS_SHOWN} more" if len(fields) > _FIELDS_SHOWN else ""
-        out.say(
-            "  fields that change:"
-            f" {', '.join(f'{name} {n:,}' for name, n in fields[:_FIELDS_SHOWN])}{more}"
-        )
-    for sample in sorted(
-        entity.preview.samples, key=lambda sample: list(_SIGNS).index(sample.kind)
-    ):
+        listed = say("cli.plan.changed_fields", fields=some(fields, _FIELDS_SHOWN))
+        out.say(f"  {listed}")
+    order = list(_SIGNS)
+    for sample in sorted(entity.preview.samples, key=lambda sample: order.index(sample.kind)):
         out.print(_sample_line(sample), soft_wrap=True)
 
 
 def _sample_line(sample: Sample) -> Text:
+    """A row: what happens to it, its Id and name, and the values that change."""
     sign, style = _SIGNS[sample.kind]
     line = Text.assemble((f"  {sign} {plain(sample.id, _VALUE_CHARS)}", style))
     if sample.name:
         line.append(f"  {plain(sample.name, _NAME_CHARS)}")
     if sample.returns:
-        line.append("  (comes back)", style="dim")
+        returns = say("cli.plan.returns")
+        line.append(f"  ({returns})", style="dim")
     if sample.kind == "held":
-        line.append("  (Kimo has pending edits: not overwritten)", style="dim")
+        pending = say("cli.plan.pending_edits")
+        line.append(f"  ({pending})", style="dim")
     changes = [
         f"{name}: {_value(old)} -> {_value(new)}" for name, (old, new) in sample.changes.items()
     ]
     if len(changes) > _FIELDS_SHOWN:
-        changes = [*changes[:_FIELDS_SHOWN], f"and {len(changes) - _FIELDS_SHOWN} more fields"]
-    return line.append(f"  {'; '.join(changes)}") if changes else line
+        more = say("cli.plan.more_fields", count=len(changes) - _FIELDS_SHOWN)
+        changes = [*changes[:_FIELDS_SHOWN], more]
+    if changes:
+        line.append("  " + "; ".join(changes))
+    return line
 
 
 def _value(value: Any) -> str:
-    return "no value" if value is None else plain(value, _VALUE_CHARS)
+    if value is None:
+        return say("cli.plan.no_value")
+    return plain(value, _VALUE_CHARS)
 
 
 def _print_end(call: Call, made: Plan, file: Path | None) -> None:
-    totals = {
-        key: sum(getattr(e.loaded, key, 0) for e in made.entities.values())
-        for key in ("inserted", "updated", "archived")
-    }
+    """The totals, and the command that does what was planned."""
+    counts = say("cli.plan.nothing_to_do")
     if made.has_changes:
-        counts = (
-            f"{totals['inserted']:,} new, {totals['updated']:,} changed, {totals['archived']:,}"
-            " archived"
+        counts = say(
+            "cli.plan.counts",
+            inserted=_total(made, "inserted"),
+            updated=_total(made, "updated"),
+            archived=_total(made, "archived"),
         )
-    else:
-        counts = "nothing to do"
-    call.out.say(
-        f"\n{counts}, found out in {made.seconds:.1f} s. Kimo's data are as they were.",
-        style="green",
-    )
+    call.out.print()
+    end = say("cli.plan.end", counts=counts, seconds=made.seconds)
+    call.out.say(end, style="green")
     if file:
-        call.out.say(
-            f"The plan is kept in {file}: {call.kimo('import', '--plan', str(file))} applies"
-            " exactly this."
-        )
+        command = call.kimo("import", "--plan", str(file))
+        call.out.say(say("cli.plan.kept", file=file, command=command))
     elif made.guards:
-        command = call.kimo("plan", "--save", "FILE")
-        call.out.say(
-            f"If it is right so: {command}, then {call.kimo('import', '--plan', 'FILE')} lifts the"
-            " guards for it."
-        )
+        save, apply = call.kimo("plan", "--save", "FILE"), call.kimo("import", "--plan", "FILE")
+        call.out.say(say("cli.plan.lift_guards", save=save, apply=apply))
     elif made.has_changes and not made.failures:
-        call.out.say(f"{call.kimo('import')} does it.")
+        call.out.say(say("cli.plan.do_it", command=call.kimo("import")))
+
+
+def _total(made: Plan, key: str) -> int:
+    return sum(getattr(entity.loaded, key, 0) for entity in made.entities.values())

@@ -1,10 +1,13 @@
-"""Ports that the commands listen on: whether they are free, whether somebody answers there."""
+"""Ports on which the commands listen: whether they are free, whether a server answers there."""
 
 import socket
 import sys
 
 from kimo_assets.errors import ConfigError
+from kimo_assets.texts import say
 
+_LAST_PORT = 65535
+_DEFAULT_PORT = 3000
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -13,31 +16,40 @@ def is_loopback(host: str) -> bool:
 
 
 def in_url(host: str) -> str:
+    """An address as it stands in a URL: one of IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def require_free(host: str, port: int, option: str) -> None:
-    """option: of which command, for the sentence. Raises: ConfigError when another program listens
-    there, or the address is none of this machine's.
+    """option: the command with its option, for the message.
+
+    Raises: ConfigError when another program listens there, or this machine has no such address.
     """
-    if why := why_taken(host, port):
-        other = port + 1 if port < 65535 else 3000
-        raise ConfigError(
-            f"Port {port} on {host} cannot be used: {why}. Perhaps another"
-            f" `{option.partition(' --')[0]}` is running. Stop the program that has it, or choose"
-            f" another port: {option} {other}"
-        )
+    reason = why_taken(host, port)
+    if reason is None:
+        return
+    command = option.partition(" --")[0]
+    other = port + 1 if port < _LAST_PORT else _DEFAULT_PORT
+    message = say(
+        "cli.port_taken",
+        port=port,
+        host=host,
+        reason=reason,
+        command=command,
+        choice=f"{option} {other}",
+    )
+    raise ConfigError(message)
 
 
 def why_taken(host: str, port: int) -> str | None:
-    """What hinders listening there; None when nothing does."""
+    """Why no server can listen there. None: one can."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM
         )[0]
         with socket.socket(family, kind, protocol) as probe:
             if sys.platform != "win32":
-                # Connections of a server that was just closed linger; they do not take the port.
+                # Connections of a server that was just closed linger. They do not take the port.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
@@ -46,8 +58,9 @@ def why_taken(host: str, port: int) -> str | None:
 
 
 def reached_at(host: str) -> str:
-    """Where somebody on this machine reaches what listens there."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (an address to translate, not to bind)
+    """The address by which a program of this machine reaches a server that listens at `host`."""
+    # Addresses to translate, not to bind.
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
 def answers(host: str, port: int) -> bool:

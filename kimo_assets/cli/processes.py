@@ -18,6 +18,7 @@ _GRACE_S = 10.0
 _KILL_S = 2.0
 _TAIL_LINES = 15
 
+# Colours of the terminal in a child's lines.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 # Loaded before any fork.
@@ -75,12 +76,14 @@ def run_together(
             for child in children:
                 readers.append(threading.Thread(target=child.read, args=(on_line,), daemon=True))
                 readers[-1].start()
-            dead = _watch(children, stop, is_ready, on_ready)
+            ended = _watch(children, stop, is_ready, on_ready)
         finally:
             _end(children)
             for reader in readers:
                 reader.join(timeout=2)
-    return None if dead is None else ChildExit(dead.name, dead.process.returncode, list(dead.tail))
+    if ended is None:
+        return None
+    return ChildExit(ended.name, ended.process.returncode, list(ended.tail))
 
 
 def _watch(
@@ -89,6 +92,7 @@ def _watch(
     is_ready: Callable[[], bool],
     on_ready: Callable[[], None],
 ) -> Child | None:
+    """The first child that ends by itself, or None once `stop` is set. Calls on_ready once."""
     ready = False
     while not stop.wait(_POLL_S):
         for child in children:
@@ -102,14 +106,12 @@ def _watch(
 
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask us to stop; the children, in groups of their own, hear of it
-    from us.
+    """Ctrl-C and SIGTERM ask us to stop. The children are in groups of their own, so it is us who
+    ask them.
     """
-    watched = [
-        signal.SIGINT,
-        signal.SIGTERM,
-        *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
-    ]
+    watched = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP"):
+        watched.append(signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: stop()) for number in watched}
     try:
         yield
@@ -143,9 +145,7 @@ def _end_with_us() -> None:
 
 
 def _end(children: Sequence[Child]) -> None:
-    """Asks first, so that they end what they started; then whatever is left of their groups is
-    killed.
-    """
+    """Asks first, so that they end what they started. Then the rest of their groups is killed."""
     for child in children:
         if child.process.poll() is None:
             _ask_to_end(child.process)
@@ -170,7 +170,7 @@ def _kill_group(process: subprocess.Popen[str]) -> None:
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
-            # Until none of the group is left: they die a moment after the signal.
+            # Until the group is empty: its processes end a moment after the signal.
             for _ in range(round(_KILL_S / _POLL_S)):
                 time.sleep(_POLL_S)
                 os.killpg(process.pid, 0)

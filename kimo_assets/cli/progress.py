@@ -21,6 +21,7 @@ from kimo_assets.reports import (
     RetriedEntity,
     StagedEntity,
 )
+from kimo_assets.texts import say
 
 
 @contextmanager
@@ -62,7 +63,8 @@ class TerminalProgress(Progress):
         self._step = self._bars.add_task(STEP_TITLES[step], total=len(entities), detail="")
 
     def entity_started(self, step: int, entity: str) -> None:
-        if step > 1:  # one after another, and not each is told when it is done
+        # After step 1 entities come one after another, and not each reports its end.
+        if step > 1:
             self._forget(*list(self._current))
         self._started += 1
         task = self._bars.add_task(f"  {entity}", total=None, detail="")
@@ -72,19 +74,20 @@ class TerminalProgress(Progress):
     def rows_read(self, entity: str, rows: int) -> None:
         current = self._current[entity]
         current.rows += rows
-        elapsed = max(time.monotonic() - current.since, 0.001)
-        self._update(
-            current.task, detail=f"{current.rows:,} rows, {current.rows / elapsed:,.0f} rows/s"
-        )
+        elapsed_s = max(time.monotonic() - current.since, 0.001)
+        rate = current.rows / elapsed_s
+        detail = say("cli.progress.rows", rows=current.rows, rate=rate)
+        self._update(current.task, detail=detail)
 
     def entity_done(self, step: int, report: EntityReport) -> None:
         self._forget(report.entity)
         self._show_so_far()
         if report.status == "failed":
             reason = plain(report.error)
-            shown = "for the same reason" if reason == self._last_failure else reason
+            shown = say("cli.progress.same_reason") if reason == self._last_failure else reason
             self._last_failure = reason
-            self._bars.console.print(f"Step {step}: {report.entity} failed: {shown}", style="red")
+            line = say("cli.progress.failed", step=step, entity=report.entity, reason=shown)
+            self._bars.console.print(line, style="red")
 
     def log(self, line: str) -> None:
         self._bars.console.print(plain(line), style="dim")
@@ -92,9 +95,9 @@ class TerminalProgress(Progress):
     def manifests_started(self, agents: int) -> None:
         self._complete()
         self._total = agents
-        self._step = self._bars.add_task(
-            "Manifests", total=agents, detail=plural(agents, "agent"), start=True
-        )
+        detail = plural(agents, "agent")
+        title = say("cli.progress.manifests")
+        self._step = self._bars.add_task(title, total=agents, detail=detail, start=True)
 
     def manifest_done(self) -> None:
         if self._step is not None:
@@ -103,25 +106,20 @@ class TerminalProgress(Progress):
     def task_started(self, title: str, total: int | None) -> None:
         self._complete()
         self._total = total or 0
-        self._step = self._bars.add_task(
-            title, total=total, detail="" if total is None else f"{total:,}"
-        )
+        detail = "" if total is None else f"{total:,}"
+        self._step = self._bars.add_task(title, total=total, detail=detail)
 
     def task_advanced(self, pieces: int) -> None:
-        if self._step is not None:
-            self._bars.advance(self._step, pieces)
-            done = next(task.completed for task in self._bars.tasks if task.id == self._step)
-            self._update(
-                self._step, detail=f"{done:,.0f}" + (f" of {self._total:,}" if self._total else "")
-            )
+        if self._step is None:
+            return
+        self._bars.advance(self._step, pieces)
+        done = next(task.completed for task in self._bars.tasks if task.id == self._step)
+        self._update(self._step, detail=_done_of(round(done), self._total))
 
     def _show_so_far(self) -> None:
         done = self._started - len(self._current)
-        self._update(
-            self._step,
-            completed=done,
-            detail=f"{done} of {plural(self._total, 'entity', 'entities')}",
-        )
+        detail = say("cli.progress.done_of", done=done, total=plural(self._total, "entity"))
+        self._update(self._step, completed=done, detail=detail)
 
     def _forget(self, *entities: str) -> None:
         for entity in entities:
@@ -129,9 +127,8 @@ class TerminalProgress(Progress):
                 self._bars.remove_task(self._current.pop(entity).task)
 
     def _complete(self) -> None:
-        self._update(
-            self._step, completed=self._total, detail=plural(self._total, "entity", "entities")
-        )
+        detail = plural(self._total, "entity")
+        self._update(self._step, completed=self._total, detail=detail)
         self._forget(*list(self._current))
 
     def _update(self, task: TaskID | None, **values: Any) -> None:
@@ -148,8 +145,18 @@ class _Current:
     rows: int = 0
 
 
+def _done_of(done: int, total: int) -> str:
+    """How many pieces of a task are done. total: 0 when it is not known."""
+    if not total:
+        return f"{done:,}"
+    return say("cli.progress.done_of", done=f"{done:,}", total=f"{total:,}")
+
+
+# How often a log shows that a long task goes on.
+_LINE_EVERY_S = 10.0
+
+
 # How often a log hears that a long task goes on.
-_TELLING_S = 10.0
 
 
 class PlainProgress(Progress):
@@ -160,68 +167,62 @@ class PlainProgress(Progress):
         self._last_failure = ""
 
     def step_started(self, step: int, entities: Sequence[str]) -> None:
-        self._say(f"{STEP_TITLES[step]}: {plural(len(entities), 'entity', 'entities')}")
+        count = plural(len(entities), "entity")
+        self._print(f"{STEP_TITLES[step]}: {count}")
 
     def entity_done(self, step: int, report: EntityReport) -> None:
         figures = self._failure(report) if report.status == "failed" else in_figures(report)
-        self._say(
-            f"  {step}  {report.entity:<32} {report.status:<9} {report.seconds:6.2f} s  {figures}"
-        )
+        took = f"{report.seconds:6.2f} s"
+        self._print(f"  {step}  {report.entity:<32} {report.status:<9} {took}  {figures}")
 
     def _failure(self, report: EntityReport) -> str:
-        """A reason that many entities share is said once."""
+        """A reason that many entities share is printed once."""
         reason = plain(report.error)
-        said_before, self._last_failure = reason == self._last_failure, reason
-        return "for the same reason" if said_before else reason
+        is_repeated = reason == self._last_failure
+        self._last_failure = reason
+        return say("cli.progress.same_reason") if is_repeated else reason
 
     def log(self, line: str) -> None:
-        self._say(f"  {plain(line)}")
+        self._print(f"  {plain(line)}")
 
     def manifests_started(self, agents: int) -> None:
-        self._say(f"Manifests: {plural(agents, 'agent')}")
+        title = say("cli.progress.manifests")
+        count = plural(agents, "agent")
+        self._print(f"{title}: {count}")
 
     def task_started(self, title: str, total: int | None) -> None:
-        """Then a line now and then, so that a log tells that it goes on."""
-        self._title, self._total, self._done, self._told_at = title, total, 0, time.monotonic()
-        self._say(title + ("" if total is None else f": {total:,}"))
+        """Then a line now and then, so that a log shows that it goes on."""
+        self._title, self._total, self._done = title, total or 0, 0
+        self._printed_at = time.monotonic()
+        self._print(title if total is None else f"{title}: {total:,}")
 
     def task_advanced(self, pieces: int) -> None:
         self._done += pieces
-        if time.monotonic() - self._told_at >= _TELLING_S:
-            self._told_at = time.monotonic()
-            self._say(
-                f"  {self._title}: {self._done:,}" + (f" of {self._total:,}" if self._total else "")
-            )
+        if time.monotonic() - self._printed_at >= _LINE_EVERY_S:
+            self._printed_at = time.monotonic()
+            so_far = _done_of(self._done, self._total)
+            self._print(f"  {self._title}: {so_far}")
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._err.say(line.rstrip())
 
 
 def in_figures(report: EntityReport) -> str:
-    """What a step did with an entity, in one line; nothing about figures that are zero."""
+    """What a step did with an entity, in one line, without the figures that are zero."""
+    keys: tuple[str, ...] = ()
     match report:
         case RetriedEntity():
-            parts = {
-                "retried": report.retried,
-                "now good": report.good,
-                "still refused": report.still_refused,
-            }
-            parts |= {"gone": report.gone, "without a key": report.without_key}
+            keys = ("retried", "good", "still_refused", "gone", "without_key")
         case StagedEntity():
-            parts = {"read": report.read, "refused": report.rejected}
+            keys = ("read", "rejected")
         case LoadedEntity():
-            kinds = ("inserted", "updated", "archived", "unchanged", "held", "refused")
-            parts = {kind: getattr(report, kind) for kind in kinds}
-            parts["dangling"] = sum(report.dangling.values())
+            keys = ("inserted", "updated", "archived", "unchanged", "held", "refused")
         case PublishedEntity():
-            parts = {"rows": report.rows, "objects written": report.objects_written}
-            return _joined(parts) + (
-                f", {size(report.bytes_written)}" if report.bytes_written else ""
-            )
-        case _:
-            parts = {}
-    return _joined(parts)
-
-
-def _joined(parts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
+            keys = ("rows", "objects_written")
+    counts = {key: getattr(report, key) for key in keys}
+    if isinstance(report, LoadedEntity):
+        counts["dangling"] = sum(report.dangling.values())
+    figures = [say(f"cli.figure.{key}", count=count) for key, count in counts.items() if count]
+    if isinstance(report, PublishedEntity) and report.bytes_written:
+        figures.append(size(report.bytes_written))
+    return ", ".join(figures)

@@ -1,7 +1,8 @@
-"""kimo rejected and kimo retry: the refused rows, and reading them again."""
+"""kimo rejected and kimo retry: the rejected rows, and reading them again."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from rich.text import Text
 from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
 from kimo_assets.cli.entities import find_entity
-from kimo_assets.cli.formatting import alarming, number, plain, plural, seconds, table
+from kimo_assets.cli.formatting import Terminal, alarming, number, plain, seconds, table
 from kimo_assets.cli.import_ import launched
-from kimo_assets.cli.summary import print_outcome, refused_in_words
+from kimo_assets.cli.summary import print_outcome, rejected_in_words
 from kimo_assets.database.rejection_history import since_in_words
 from kimo_assets.diagnostics.status import has_database
 from kimo_assets.pipeline.steps import STEPS
@@ -27,14 +28,17 @@ from kimo_assets.staging.rejected import (
     row_columns,
 )
 from kimo_assets.staging.rejected_csv import EXCEL_LINES, write_csv
+from kimo_assets.texts import say
 
 _ROWS_SHOWN = 20
+_SAMPLE_CHARS = 24
+_VALUE_CHARS = 60
 
 
 @click.command()
 @click.argument("entity", required=False)
 @click.option(
-    "--new", "new_only", is_flag=True, help="Only rows that were not refused in the load before."
+    "--new", "new_only", is_flag=True, help="Only rows that were not rejected in the load before."
 )
 @click.option(
     "--lang",
@@ -49,8 +53,8 @@ _ROWS_SHOWN = 20
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help=(
-        "Write all refused rows (of ENTITY) to this file, for whoever mends them in the ERP; it"
-        " opens in Excel."
+        "Write all rejected rows (of ENTITY) to this file, for the people who mend them in the ERP."
+        " It opens in Excel."
     ),
 )
 @common_options
@@ -58,7 +62,7 @@ _ROWS_SHOWN = 20
 def rejected(
     call: Call, entity: str | None, new_only: bool, lang: str, csv_file: Path | None
 ) -> None:
-    """The rows that the last import refused, why, since when, and a query that finds each in the
+    """The rows that the last import rejected, why, since when, and a query that finds each in the
     ERP.
 
     Without ENTITY: how many by entity and rule. With ENTITY: its rows, new ones first. Mend them in
@@ -70,28 +74,29 @@ def rejected(
         return
     with call.database.connect() as connection:
         counts = count_rejected(connection, name, new_only=new_only)
+        read = partial(rejected_rows, connection, call.config, name, new_only=new_only)
         if csv_file:
-            rows = rejected_rows(connection, call.config, name, new_only=new_only)
-            write_csv(csv_file, rows, row_columns(connection, call.config, name) if name else None)
+            columns = row_columns(connection, call.config, name) if name else None
+            write_csv(csv_file, read(), columns)
         if call.as_json:
-            found = (
-                rejected_rows(connection, call.config, name, new_only=new_only) if name else None
-            )
-            _print_json(counts, None if found is None else map(_row_as_json, found), csv_file)
+            rows = map(_row_as_json, read()) if name else None
+            _print_json(counts, rows, csv_file)
         elif csv_file:
-            _say_written(call, csv_file, sum(count.rows for count in counts))
+            _print_written(call, csv_file, sum(count.rows for count in counts))
         elif name and counts:
-            shown = rejected_rows(
-                connection, call.config, name, new_only=new_only, limit=_ROWS_SHOWN
-            )
-            _print_rows(call, counts, shown, lang)
+            _print_rows(call, counts, read(limit=_ROWS_SHOWN), lang)
         else:
             _print_counts(call, counts, name, lang, new_only=new_only)
 
 
-def _say_written(call: Call, file: Path, rows: int) -> None:
-    more = f"; Excel shows the first {EXCEL_LINES - 1:,}" if rows >= EXCEL_LINES else ""
-    call.out.say(f"{plural(rows, 'row')} written to {file}{more}.")
+def _print_written(call: Call, file: Path, rows: int) -> None:
+    """Excel shows no more than a fixed number of lines, the first of which holds the heads."""
+    written = say("cli.rejected.written", count=rows, file=file)
+    if rows < EXCEL_LINES:
+        call.out.say(written)
+    else:
+        excel = say("cli.rejected.excel_shows", lines=EXCEL_LINES - 1)
+        call.out.say(f"{written} {excel}")
 
 
 def _row_as_json(row: RejectedRow) -> dict[str, Any]:
@@ -106,6 +111,7 @@ def _row_as_json(row: RejectedRow) -> dict[str, Any]:
 def _print_json(
     counts: list[RejectedCount], rows: Iterable[dict[str, Any]] | None, file: Path | None
 ) -> None:
+    """rows: None where no entity was asked for. file: the CSV that was written too."""
     document: dict[str, Any] = {
         "rejected": sum(count.rows for count in counts),
         "new": sum(count.new for count in counts),
@@ -123,23 +129,33 @@ def _print_json(
 def _print_counts(
     call: Call, counts: list[RejectedCount], name: str | None, lang: str, *, new_only: bool = False
 ) -> None:
+    """How many rows by entity and rule, or that there are none."""
     if call.as_json:
         _print_json(counts, [] if name else None, None)
         return
     if not counts:
-        what = "refused that was not refused in the load before" if new_only else "refused"
-        call.out.print(f"No row{f' of {name}' if name else ''} is {what}.")
+        call.out.print(_no_row(name, new_only))
         return
     call.out.print(_counts_table(counts, lang))
     total, new = sum(count.rows for count in counts), sum(count.new for count in counts)
+    command = call.kimo("rejected", "ENTITY")
     call.out.say(
-        f"{refused_in_words(total, new)}. {call.kimo('rejected', 'ENTITY')} shows an entity's rows."
+        say("cli.rejected.how_to_see", rows=rejected_in_words(total, new), command=command)
     )
 
 
+def _no_row(entity: str | None, new_only: bool) -> str:
+    if entity is None:
+        return say("cli.rejected.no_new_row" if new_only else "cli.rejected.no_row")
+    key = "cli.rejected.no_new_row_of" if new_only else "cli.rejected.no_row_of"
+    return say(key, entity=entity)
+
+
 def _counts_table(counts: list[RejectedCount], lang: str) -> Table:
-    words = ("Entity", "Step", "Since", "Why", "Field", "Values")
-    shown = table(None, ("Entity", "Step", "Rows", "Since", "Why", "Field", "Values"), left=words)
+    """A line per entity and rule. The entity stands in its first line alone."""
+    words = ("entity", "step", "since", "why", "field", "values")
+    columns = ("entity", "step", "rows", "since", "why", "field", "values")
+    shown = table(None, columns, left=words)
     previous = None
     for count in counts:
         shown.add_row(
@@ -149,17 +165,18 @@ def _counts_table(counts: list[RejectedCount], lang: str) -> Table:
             _since(count),
             getattr(count.reason, lang),
             count.field or "",
-            ", ".join(plain(value, 24) for value in count.samples),
+            ", ".join(plain(value, _SAMPLE_CHARS) for value in count.samples),
         )
         previous = count.entity
     return shown
 
 
 def _since(count: RejectedCount) -> Text:
-    """Since when the oldest is refused, and how many are new beside it."""
-    oldest = since_in_words(count.since, count.times)
-    some = f"{count.new:,} new, " if 0 < count.new < count.rows else ""
-    return Text(some + oldest, style="yellow" if count.new else "")
+    """Since when the oldest row is rejected, and how many are new beside it."""
+    since = since_in_words(count.since, count.times)
+    if 0 < count.new < count.rows:
+        since = say("cli.rejected.new_beside", new=count.new, since=since)
+    return Text(since, style="yellow" if count.new else "")
 
 
 def _print_rows(
@@ -169,24 +186,31 @@ def _print_rows(
     shown = 0
     for row in rows:
         shown += 1
-        column = row.source_column or row.field or ""
-        where = column if row.value is None else f"{column} = '{plain(row.value, 60)}'"
-        when = (
-            Text("new", style="yellow")
-            if row.times == 1
-            else f"since {since_in_words(row.since, row.times)}"
-        )
-        head = (f"{row.entity}  {plain(row.source_key)}", "bold")
-        call.out.say(Text.assemble(head, f"  step {row.step}  ", when))
-        call.out.say(Text.assemble("  ", (getattr(row.reason, lang), "red"), f": {where}"))
-        for line in row.query.splitlines():
-            call.out.print(Text(f"  {plain(line)}", style="dim"), soft_wrap=True)
+        _print_row(call.out, row, lang)
     total, new = sum(count.rows for count in counts), sum(count.new for count in counts)
     name = counts[0].entity
-    writes_all = (
-        f"; {total - shown:,} more: {call.kimo('rejected', name, '--csv', 'FILE')} writes all"
-    )
-    call.out.say(f"{name}: {refused_in_words(total, new)}{writes_all if total > shown else ''}.")
+    line = f"{name}: {rejected_in_words(total, new)}."
+    if total > shown:
+        command = call.kimo("rejected", name, "--csv", "FILE")
+        more = say("cli.rejected.csv_has_all", more=total - shown, command=command)
+        line = f"{line} {more}"
+    call.out.say(line)
+
+
+def _print_row(out: Terminal, row: RejectedRow, lang: str) -> None:
+    """The row's key, where and why it was rejected, and the query that finds it in the ERP."""
+    value = row.source_column or row.field or ""
+    if row.value is not None:
+        value = f"{value} = '{plain(row.value, _VALUE_CHARS)}'"
+    since = Text(since_in_words(row.since, row.times), style="yellow")
+    if row.times > 1:
+        since = Text(say("cli.rejected.since", since=since.plain))
+    head = (f"{row.entity}  {plain(row.source_key)}", "bold")
+    step = say("cli.rejected.step", step=row.step)
+    out.say(Text.assemble(head, f"  {step}  ", since))
+    out.say(Text.assemble("  ", (getattr(row.reason, lang), "red"), f": {value}"))
+    for line in row.query.splitlines():
+        out.print(Text(f"  {plain(line)}", style="dim"), soft_wrap=True)
 
 
 # --- retry
@@ -198,10 +222,10 @@ def _print_rows(
 @common_options
 @click.pass_obj
 def retry(call: Call, entity: str | None) -> None:
-    """Read only the refused rows (of ENTITY) again, and load and publish those that are good now.
+    """Read only the rejected rows (of ENTITY) again, and load and publish those that are good now.
 
-    After somebody mended them in the ERP, and the next import is hours away. Rows are looked up by
-    their key; all other rows stay as the last import left them. Runs the job `retry_rejected`,
+    After the rows were mended in the ERP, when the next import is hours away. Rows are looked up by
+    their key. All other rows stay as the last import left them. Runs the job `retry_rejected`,
     whose run shows in the UI.
     """
     names = [find_entity(load_catalog(), entity).name] if entity else []
@@ -209,55 +233,50 @@ def retry(call: Call, entity: str | None) -> None:
     if call.as_json:
         print_json(report.as_json())
     else:
-        _print_retry(call, report, f" of {names[0]}" if names else "")
+        _print_retry(call, report, names[0] if names else None)
     print_outcome(call, report, STEPS)
     if not report.success:
         click.get_current_context().exit(EXIT_FAILED)
 
 
-def _print_retry(call: Call, report: ImportReport, whose: str) -> None:
-    reports = [found for step in report.steps.values() for found in step.entities.values()]
-    tried = [
-        r
-        for r in reports
-        if isinstance(r, (RetriedEntity, ReloadedEntity)) and (r.retried or _without_key(r))
-    ]
+def _print_retry(call: Call, report: ImportReport, entity: str | None) -> None:
+    """What became of the rows of each entity, or that there was none to try."""
+    reports = [report for step in report.steps.values() for report in step.entities.values()]
+    retried = [r for r in reports if isinstance(r, (RetriedEntity, ReloadedEntity))]
+    tried = [r for r in retried if r.retried or _without_key(r)]
     if not tried:
-        call.out.say(f"No row{whose} is refused: there is nothing to retry.")
+        nothing = say("cli.rejected.nothing_to_retry")
+        if entity:
+            nothing = say("cli.rejected.nothing_to_retry_of", entity=entity)
+        call.out.say(nothing)
         return
     call.out.print(_retry_table(tried))
     if any(map(_without_key, tried)):
-        call.out.say(
-            "Rows without a key cannot be looked up in the ERP: the next import reads them again."
-        )
+        call.out.say(say("cli.rejected.no_key"))
 
 
 def _without_key(report: RetriedEntity | ReloadedEntity) -> int:
-    return report.without_key if isinstance(report, RetriedEntity) else 0
+    return getattr(report, "without_key", 0)
 
 
 def _retry_table(reports: Sequence[RetriedEntity | ReloadedEntity]) -> Table:
-    titles = (
-        "Entity",
-        "Step",
-        "Retried",
-        "Now good",
-        "Still refused",
-        "Gone",
-        "Without a key",
-        "Seconds",
+    """A line per entity and step: what became of its rows."""
+    columns = (
+        "entity",
+        "step",
+        "retried",
+        "now_good",
+        "still_rejected",
+        "gone",
+        "without_key",
+        "seconds",
     )
-    shown = table("Refused rows, tried again", titles, left=("Entity", "Step"))
+    shown = table(say("cli.rejected.retry_title"), columns, left=("entity", "step"))
     for report in reports:
-        still = (
-            report.still_refused
-            if isinstance(report, RetriedEntity)
-            else report.refused - report.refused_new
-        )
-        gone = report.gone if isinstance(report, RetriedEntity) else 0
+        step, still, gone = _retry_figures(report)
         shown.add_row(
             report.entity,
-            "1" if isinstance(report, RetriedEntity) else "2",
+            step,
             number(report.retried),
             Text(number(report.retried - still - gone), style="green"),
             alarming(number(still), still),
@@ -266,3 +285,10 @@ def _retry_table(reports: Sequence[RetriedEntity | ReloadedEntity]) -> Table:
             seconds(report.seconds),
         )
     return shown
+
+
+def _retry_figures(report: RetriedEntity | ReloadedEntity) -> tuple[str, int, int]:
+    """The step, how many rows it rejected again, and how many are no longer in the ERP."""
+    if isinstance(report, RetriedEntity):
+        return "1", report.still_refused, report.gone
+    return "2", report.refused - report.refused_new, 0

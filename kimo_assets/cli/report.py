@@ -12,6 +12,7 @@ from kimo_assets.notifications.compose import as_html, as_text
 from kimo_assets.notifications.morning import morning_letter
 from kimo_assets.notifications.settings import notification_settings
 from kimo_assets.pipeline.tasks import send_morning_report
+from kimo_assets.texts import say
 
 
 @click.command()
@@ -19,7 +20,7 @@ from kimo_assets.pipeline.tasks import send_morning_report
     "--send",
     is_flag=True,
     help=(
-        f"Mail it to everybody who is told of anything, as the job {menu.MORNING_REPORT.job} does."
+        f"Mail it to everybody who gets notifications, as the job {menu.MORNING_REPORT.job} does."
     ),
 )
 @click.option(
@@ -32,28 +33,28 @@ from kimo_assets.pipeline.tasks import send_morning_report
 @common_options
 @click.pass_obj
 def report(call: Call, send: bool, html_file: Path | None) -> None:
-    """The morning report: how fresh the data are, what failed or was refused, what waits, and what
+    """The morning report: how fresh the data are, what failed or was rejected, what waits, and what
     to correct.
 
     Since the last one that was mailed, or of the last day. With --send, exit code 1 says that it
-    did not reach the mail server; it is kept then, and the daemon (kimo dev) tries again.
+    did not reach the mail server. It is kept then, and the daemon (kimo dev) tries again.
     """
     with call.database.connect() as connection:
         settings = notification_settings(connection, call.config)
-        found = read_morning(connection, call.config, settings)
+        morning = read_morning(connection, call.config, settings)
         sent = None
         if send:
             key = datetime.now(UTC).isoformat()
             sent = send_morning_report(connection, call.config, key, read_morning)
-    letter = morning_letter(found, settings)
+    letter = morning_letter(morning, settings)
     if html_file:
         html_file.write_text(as_html(letter), encoding="utf-8")
     if call.as_json:
-        print_json({**found.as_json(), "sent": vars(sent) if sent else None})
+        print_json({**morning.as_json(), "sent": vars(sent) if sent else None})
     elif sent:
         call.out.say(sent.in_words(), style="green" if sent.mails else "bold red")
     elif html_file:
-        call.out.say(f"Written to {html_file}.", style="green")
+        call.out.say(say("cli.report.written", file=html_file), style="green")
     else:
         click.echo(as_text(letter), nl=False)
     if sent and not sent.mails:

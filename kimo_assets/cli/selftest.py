@@ -1,4 +1,4 @@
-"""kimo selftest: what the program promises, proved on this machine."""
+"""kimo selftest: proves on this machine what the program promises."""
 
 import click
 
@@ -7,6 +7,7 @@ from kimo_assets.cli.formatting import plain, plural, table
 from kimo_assets.cli.progress import shown_progress
 from kimo_assets.selftest import CrashReport, crash_test
 from kimo_assets.selftest.crashes import POINTS
+from kimo_assets.texts import say
 
 
 @click.command()
@@ -21,7 +22,7 @@ from kimo_assets.selftest.crashes import POINTS
     default=POINTS,
     show_default=True,
     metavar="N",
-    help="How many kills, spread evenly over all commits; more than there are: every one.",
+    help="How many kills, spread evenly over all commits. More than there are: every one.",
 )
 @common_options
 @click.pass_context
@@ -35,7 +36,7 @@ def selftest(context: click.Context, crash: bool, points: int) -> None:
     """
     call: Call = context.obj
     if not crash:
-        raise click.UsageError("Say what is to be tested: --crash.")
+        raise click.UsageError(say("cli.selftest.which"))
     with shown_progress(call.err) as progress:
         report = crash_test(call.database, progress, points=points)
     if call.as_json:
@@ -47,19 +48,20 @@ def selftest(context: click.Context, crash: bool, points: int) -> None:
 
 
 def _print(call: Call, report: CrashReport) -> None:
-    columns = ("Work", "Point", "Where", "State", "Seconds", "Whole")
-    shown = table("Killed", columns, left=("Work", "Where", "State", "Whole"))
-    for found in report.killed:
-        whole = plain("; ".join(found.broken)) if found.broken else "yes"
-        of = f"{found.point}/{report.points[found.work]}"
-        shown.add_row(found.work, of, found.name, found.state, f"{found.seconds:.1f}", whole)
+    """A line for each kill, then how many left something broken."""
+    columns = ("work", "point", "where", "state", "seconds", "whole")
+    words = ("work", "where", "state", "whole")
+    shown = table(say("cli.selftest.title"), columns, left=words)
+    for kill in report.killed:
+        whole = plain("; ".join(kill.broken)) or say("cli.yes")
+        point = f"{kill.point}/{report.points[kill.work]}"
+        took = f"{kill.seconds:.1f}"
+        shown.add_row(kill.work, point, kill.name, kill.state, took, whole)
     call.out.print(shown)
-    broken = sum(bool(found.broken) for found in report.killed)
-    times = f"Killed {plural(len(report.killed), 'time')} in {report.seconds:.0f} s"
+    broken = sum(bool(kill.broken) for kill in report.killed)
+    times, took_s = plural(len(report.killed), "time"), report.seconds
     if broken:
-        call.out.say(
-            f"{times}: {broken} times something was not whole. Report this with the table above.",
-            style="bold red",
-        )
+        sentence = say("cli.selftest.broken", count=broken, times=times, seconds=took_s)
+        call.out.say(sentence, style="bold red")
     else:
-        call.out.say(f"{times}: each time the old or the new state was whole.", style="green")
+        call.out.say(say("cli.selftest.whole", times=times, seconds=took_s), style="green")

@@ -1,4 +1,4 @@
-"""kimo semaphore: how the ERP's semaphores stand, and setting one free by hand."""
+"""kimo semaphore: the ERP's semaphores, and setting them to idle by hand."""
 
 import click
 from rich.table import Table
@@ -15,6 +15,7 @@ from kimo_assets.maintenance.semaphores import (
 )
 from kimo_assets.maintenance.semaphores import reset as set_idle
 from kimo_assets.sources.semaphore import FLOWS
+from kimo_assets.texts import say
 
 
 @click.group()
@@ -23,7 +24,7 @@ def semaphore() -> None:
     """Show or reset the ERP's semaphores (ImportFromErpSemaphore, ExportToErpSemaphore).
 
     The ERP and Kimo keep out of each other's way by them. An import waits while the ERP holds one,
-    and gives its own back whatever becomes of it.
+    and sets its own back to idle at its end, also when it fails.
     """
 
 
@@ -36,35 +37,37 @@ def show(call: Call) -> None:
     Exit code 1 when one could not be read.
     """
     states = _states(call)
+    unread = [state for state in states if state.error]
     if call.as_json:
         print_json([state.as_json() for state in states])
     else:
         call.out.print(_table(states))
-        for state in states:
-            if state.error:
-                call.out.say(f"{state.source} {state.semaphore}: {plain(state.error)}", style="red")
-    if any(state.error for state in states):
+        for state in unread:
+            call.out.say(f"{state.source} {state.semaphore}: {plain(state.error)}", style="red")
+    if unread:
         click.get_current_context().exit(EXIT_FAILED)
 
 
 def _states(call: Call) -> list[SemaphoreState]:
     database = call.database if has_database(call.config) else None
-    with call.err.status("Looking ..."):
+    with call.err.status(say("cli.looking")):
         return list(inspect_semaphores(call.config, database))
 
 
 def _table(states: list[SemaphoreState]) -> Table:
-    words = ("Source", "Semaphore", "Status", "Whose", "Since")
-    shown = table(None, words, left=words)
+    """A line per semaphore. The status is in red unless it is 0 (idle)."""
+    columns = ("source", "semaphore", "status", "whose", "since")
+    shown = table(None, columns, left=columns)
     for state in states:
-        status = state.words if state.status is None else f"{state.status} {state.words}"
-        since = moment(state.since) if state.since else NONE
+        status = state.words
+        if state.status is not None:
+            status = f"{state.status} {state.words}"
         shown.add_row(
             state.source,
             state.semaphore,
             alarming(status, state.status),
             state.whose or NONE,
-            since,
+            moment(state.since),
         )
     return shown
 
@@ -79,19 +82,21 @@ def _table(states: list[SemaphoreState]) -> Table:
     help="Only this source's. Default: every source's.",
 )
 @click.option(
-    "--yes", is_flag=True, help="Ask nothing. With --json it is needed: there is nobody to ask."
+    "--yes",
+    is_flag=True,
+    help="Ask nothing. With --json it is needed, because nobody can be asked.",
 )
 @common_options
 @click.pass_obj
 def reset(call: Call, name: str | None, source: str | None, yes: bool) -> None:
-    """Set semaphores to 0 (idle) by hand, because whoever set them is gone.
+    """Set semaphores to 0 (idle) by hand, because the program that set them is gone.
 
-    NAME is one of the two; without it, both. Only what is not idle is touched. Refused with exit
-    code 3 while an import or export of ours is going on. If the ERP is at work after all, it and
-    the next import will meet.
+    NAME is one of the two. Without it, both are reset. Only what is not idle is touched. Refused
+    with exit code 3 while an import or export of ours is going on. If the ERP is at work after all,
+    it and the next import will meet.
     """
     if call.as_json and not yes:
-        raise click.UsageError("--json asks nothing, so it needs --yes.")
+        raise click.UsageError(say("cli.semaphore.json_needs_yes"))
     refuse_while_running(call.database)
     chosen = [
         state
@@ -102,14 +107,25 @@ def reset(call: Call, name: str | None, source: str | None, yes: bool) -> None:
     for state in busy:
         if state.error:
             raise SourceError(f"{state.source} {state.semaphore}: {state.error}")
-        call.err.say(
-            f"{state.source} {state.semaphore}: {state.status}, {state.words}; {state.whose}."
-        )
-    if busy and not yes:
-        click.confirm("Set to 0 (idle)?", abort=True, err=True)
+        call.err.say(_in_words(state))
     if busy:
+        if not yes:
+            click.confirm(say("cli.semaphore.ask"), abort=True, err=True)
         set_idle(call.config, call.database, busy)
     if call.as_json:
         print_json([state.as_json() for state in _states(call)])
+    elif busy:
+        call.out.say(say("cli.semaphore.was_reset", number=len(busy)))
     else:
-        call.out.say(f"Set to 0: {len(busy)}." if busy else "All of them are idle already.")
+        call.out.say(say("cli.semaphore.all_idle"))
+
+
+def _in_words(state: SemaphoreState) -> str:
+    return say(
+        "cli.semaphore.busy",
+        source=state.source,
+        semaphore=state.semaphore,
+        status=state.status,
+        words=state.words,
+        whose=state.whose or NONE,
+    )

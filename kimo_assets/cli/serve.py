@@ -1,4 +1,4 @@
-"""kimo serve: the vendor's web API, for scripts that exist."""
+"""kimo serve: the vendor's web API, for scripts that use it already."""
 
 import logging
 import os
@@ -14,6 +14,7 @@ import click
 from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.formatting import Terminal, plain
 from kimo_assets.cli.ports import in_url, is_loopback, require_free
+from kimo_assets.texts import say
 
 
 @click.command()
@@ -58,27 +59,25 @@ def serve(call: Call, port: int, host: str, graphql_url: str | None) -> None:
     _warn(call, host, token)
     _log_to(call.err)
     app = build_app(config, cache(lambda: call.database), token=token, graphql_url=graphql_url)
-    server = _server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=5,
-        ),
-        _announce(call, f"http://{in_url(host)}:{port}"),
+    server_config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=5,
     )
+    server = _server(server_config, _announce(call, f"http://{in_url(host)}:{port}"))
     if sys.platform != "win32":
-        # Uvicorn closes first; then the signal ends us, as Ctrl-C does, with the embedded
-        # PostgreSQL given back.
+        # Uvicorn closes first. Then the signal ends us, as Ctrl-C does, and the embedded PostgreSQL
+        # is given back.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         server.run()
-    call.err.print("Stopped.")
+    call.err.print(say("cli.stopped"))
 
 
 def _server(config: Any, on_ready: Callable[[], None]) -> Any:
@@ -97,20 +96,15 @@ def _server(config: Any, on_ready: Callable[[], None]) -> Any:
 def _announce(call: Call, url: str) -> Callable[[], None]:
     if call.as_json:
         return lambda: print_json({"url": url})
-    return lambda: call.out.say(f"The web API is at {url}/server/Integration", style="bold green")
+    return lambda: call.out.say(say("cli.web_api", url=url), style="bold green")
 
 
 def _warn(call: Call, host: str, token: str) -> None:
-    variable = call.config.api.token_variable
     if not token:
-        call.err.say(
-            f"Warning: {variable} is not set, so every request is refused.", style="yellow"
-        )
+        variable = call.config.api.token_variable
+        call.err.say(say("cli.serve.no_token", variable=variable), style="yellow")
     if not is_loopback(host):
-        call.err.say(
-            "Warning: without TLS the token can be read on its way: put a proxy before it.",
-            style="yellow",
-        )
+        call.err.say(say("cli.serve.no_tls"), style="yellow")
 
 
 def _log_to(terminal: Terminal) -> None:

@@ -3,14 +3,13 @@ and to the tablets.
 """
 
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.table import Table
 
 from kimo_assets.catalog import ConsoleTable, load_console
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.formatting import number, plain, plural, size, table
+from kimo_assets.cli.formatting import data_table, number, plain, plural, size, table
 from kimo_assets.cli.import_ import launched
 from kimo_assets.errors import ConfigError, nearest
 from kimo_assets.pipeline.steps import open_run
@@ -18,15 +17,11 @@ from kimo_assets.reports import ImportReport, PublishedEntity
 from kimo_assets.settings import Rows, as_yaml, load_settings, read_settings, stored_tables
 from kimo_assets.settings.load import LoadedSettings
 from kimo_assets.settings.values import text_of
+from kimo_assets.texts import say
 
 _CELL_CHARS = 60
-_COLUMNS = {
-    "inserted": "New",
-    "changed": "Changed",
-    "archived": "Archived",
-    "removed": "Removed",
-    "unchanged": "Unchanged",
-}
+# What happens to the rows of a section, by the names of TableChanges, as heads of the table.
+_COLUMNS = ("inserted", "changed", "archived", "removed", "unchanged")
 
 
 @click.group()
@@ -42,31 +37,28 @@ def settings() -> None:
 @common_options
 @click.pass_obj
 def load(call: Call, file: Path) -> None:
-    """Put the settings of a file in place of those that are there: whole tables, of its sections
-    alone.
+    """Replace settings by those of a file: the whole tables of its sections, and no others.
 
-    All is checked first; if anything is wrong, nothing is changed. Users that are left out are
-    archived.
+    Everything is checked first. If anything is wrong, nothing is changed. Users that are left out
+    are archived.
     """
-    found = read_settings(file)
+    tables = read_settings(file)
     with open_run(call.config, call.database, title=f"Impostazioni da {file.name}") as run:
-        loaded = load_settings(run.connection, found)
+        loaded = load_settings(run.connection, tables)
     if call.as_json:
-        tables = {name: vars(changes) for name, changes in loaded.tables.items()}
-        print_json({"load": run.load, "tables": tables, "warnings": loaded.warnings})
+        changes = {name: vars(changes) for name, changes in loaded.tables.items()}
+        print_json({"load": run.load, "tables": changes, "warnings": loaded.warnings})
     else:
         call.out.print(_changes(loaded))
     for warning in loaded.warnings:
-        call.err.say(f"Warning: {plain(warning)}", style="yellow")
+        call.err.say(say("cli.warning", message=plain(warning)), style="yellow")
     if not call.as_json:
-        call.out.say(
-            f"{call.kimo('sync-settings')} hands them to the tablets. Users, and rules that decide"
-            f" who sees what, count from the next step 3: {call.kimo('import', '--step', '3')}."
-        )
+        sync, step_3 = call.kimo("sync-settings"), call.kimo("import", "--step", "3")
+        call.out.say(say("cli.settings.how_to_sync", command=sync, step_3=step_3))
 
 
 def _changes(loaded: LoadedSettings) -> Table:
-    shown = table(None, ("Section", *_COLUMNS.values()), left=("Section",))
+    shown = table(None, ("section", *_COLUMNS), left=("section",))
     for name, changes in loaded.tables.items():
         shown.add_row(name, *(number(getattr(changes, kind)) for kind in _COLUMNS))
     return shown
@@ -90,10 +82,9 @@ def show(call: Call, section: str | None, yaml_file: Path | None) -> None:
         tables = stored_tables(connection, names)
     if yaml_file:
         yaml_file.write_text(as_yaml(tables), encoding="utf-8")
-        call.err.say(
-            f"{yaml_file}: {plural(sum(map(len, tables.values())), 'row')} of"
-            f" {plural(len(tables), 'section')}."
-        )
+        rows = plural(sum(map(len, tables.values())), "row")
+        sections = plural(len(tables), "section")
+        call.err.say(say("cli.settings.written", file=yaml_file, rows=rows, sections=sections))
     if call.as_json:
         print_json({name: list(rows.values()) for name, rows in tables.items()})
     elif not yaml_file:
@@ -101,16 +92,16 @@ def show(call: Call, section: str | None, yaml_file: Path | None) -> None:
 
 
 def _section(name: str) -> str:
-    by_fold = {known.casefold(): known for known in load_console()}
-    if name.casefold() not in by_fold:
-        hint = nearest(name, by_fold.values())
-        known = (
-            f"Did you mean {' or '.join(hint)}?"
-            if hint
-            else f"There are: {', '.join(by_fold.values())}."
-        )
-        raise ConfigError(f"there is no section '{name}'. {known}")
-    return by_fold[name.casefold()]
+    """By name, ignoring case. Raises: ConfigError with the nearest names, or else with all."""
+    by_fold = {section.casefold(): section for section in load_console()}
+    if name.casefold() in by_fold:
+        return by_fold[name.casefold()]
+    near = nearest(name, by_fold.values())
+    if near:
+        names = say("cli.settings.or").join(near)
+        raise ConfigError(say("cli.settings.no_section_but", name=name, names=names))
+    names = ", ".join(by_fold.values())
+    raise ConfigError(say("cli.settings.no_section", name=name, names=names))
 
 
 def _print(call: Call, tables: dict[str, Rows]) -> None:
@@ -120,26 +111,28 @@ def _print(call: Call, tables: dict[str, Rows]) -> None:
             call.out.print(_rows(load_console()[name], rows))
             call.out.print()
     if empty:
-        call.out.say(f"Empty: {', '.join(empty)}.")
+        call.out.say(say("cli.settings.empty", names=", ".join(empty)))
 
 
 def _rows(described: ConsoleTable, rows: Rows) -> Table:
-    """The columns of which any has a value; the flags that are set in one column."""
-    flags = [name for name, field in described.fields.items() if field.type == "bool"]
+    """The columns in which any row has a value, and the flags that are set in one last column."""
+    fields = described.fields
+    flags = [name for name, field in fields.items() if field.type == "bool"]
     used = [
         name
-        for name in described.fields
+        for name in fields
         if name not in flags and any(row[name] is not None for row in rows.values())
     ]
-    columns = (
-        [*used, "Flags"] if any(row[flag] for row in rows.values() for flag in flags) else used
-    )
-    shown = table(f"{described.name}: {plural(len(rows), 'row')}", columns, left=columns)
+    columns = list(used)
+    has_flags = any(row[flag] for row in rows.values() for flag in flags)
+    if has_flags:
+        columns.append(say("cli.settings.flags"))
+    count = plural(len(rows), "row")
+    shown = data_table(f"{described.name}: {count}", columns)
     for row in rows.values():
-        cells = [plain(text_of(described.fields[name], row[name]), _CELL_CHARS) for name in used]
-        cells += (
-            [", ".join(flag for flag in flags if row[flag])] if len(columns) > len(used) else []
-        )
+        cells = [plain(text_of(fields[name], row[name]), _CELL_CHARS) for name in used]
+        if has_flags:
+            cells.append(", ".join(flag for flag in flags if row[flag]))
         shown.add_row(*cells)
     return shown
 
@@ -163,15 +156,13 @@ def sync_settings(call: Call) -> None:
 
 
 def _published(report: ImportReport) -> str:
-    tables: list[Any] = [
-        found for found in report.steps[3].entities.values() if isinstance(found, PublishedEntity)
-    ]
-    written = [found for found in tables if found.objects_written]
-    rows = plural(sum(found.rows for found in tables), "row")
+    """How many rows the tablets get, and the tables of which anything was written."""
+    entities = report.steps[3].entities.values()
+    tables = [entity for entity in entities if isinstance(entity, PublishedEntity)]
+    written = [table for table in tables if table.objects_written]
+    rows = plural(sum(table.rows for table in tables), "row")
     if not written:
-        return f"The settings on the tablets are up to date: {rows}, nothing was written."
-    names = ", ".join(found.entity for found in written)
-    return (
-        f"{rows} of settings prepared; written: {names}"
-        f" ({size(sum(found.bytes_written for found in written))})."
-    )
+        return say("cli.settings.up_to_date", rows=rows)
+    names = ", ".join(table.entity for table in written)
+    bytes_written = size(sum(table.bytes_written for table in written))
+    return say("cli.settings.prepared", rows=rows, names=names, size=bytes_written)

@@ -1,7 +1,8 @@
 """The report of an import for people: a table per step, what went wrong and what to do about it."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from rich.table import Table
@@ -31,46 +32,33 @@ from kimo_assets.reports import (
     StepReport,
     by_reason,
 )
+from kimo_assets.texts import say
 
-# An entity with a smaller share of a step's rows is among the "others" when there is nothing to say
-# of it.
+# An entity with a smaller share of a step's rows is among the "others", unless it has something to
+# report.
 _SMALL = 0.01
 
-_COLUMNS: dict[int, tuple[tuple[str, str], ...]] = {
-    1: (("read", "Read"), ("staged", "Staged"), ("rejected", "Refused")),
-    2: (
-        ("inserted", "New"),
-        ("updated", "Changed"),
-        ("archived", "Archived"),
-        ("unchanged", "Unchanged"),
-        ("held", "Held"),
-        ("refused", "Refused"),
-    ),
-    3: (
-        ("rows", "Rows"),
-        ("objects_written", "Objects"),
-        ("bytes_written", "Written"),
-        ("agents", "Agents"),
-    ),
+# The figures of each step, by the names of its reports, as heads of its table.
+_COLUMNS: dict[int, tuple[str, ...]] = {
+    1: ("read", "staged", "rejected"),
+    2: ("inserted", "updated", "archived", "unchanged", "held", "refused"),
+    3: ("rows", "objects_written", "bytes_written", "agents"),
 }
 _ALARMING = ("rejected", "refused", "held")
 _NOT_ADDED = ("agents",)
 
 
 def print_report(call: Call, report: ImportReport, steps: Sequence[int]) -> None:
-    """The tables and what to do next; with --json on stderr, where only failures are worth saying
-    again.
-    """
-    out = call.err if call.as_json else call.out
+    """The tables and what to do next. With --json only the outcome, on stderr."""
     if not call.as_json:
         for step in report.steps.values():
-            out.print(step_table(step))
+            call.out.print(step_table(step))
     print_outcome(call, report, steps)
 
 
 def print_outcome(call: Call, report: ImportReport, steps: Sequence[int]) -> None:
-    """How it ended, and what to do next; with --json on stderr."""
-    out = call.err if call.as_json else call.out
+    """How it ended, and what to do next. With --json on stderr."""
+    out = call.sentences
     if report.success:
         _print_success(call, out, report)
     else:
@@ -83,53 +71,42 @@ def print_outcome(call: Call, report: ImportReport, steps: Sequence[int]) -> Non
 
 
 def step_table(step: StepReport) -> Table:
-    """By category: every entity of some size or with something to say; others in one line. Totals
+    """By category: every entity of some size or with something to say, others in one line. Totals
     last.
     """
-    columns = _COLUMNS[step.step]
-    shown = table(
-        STEP_TITLES[step.step],
-        ("Entity", *(title for _, title in columns), "Seconds"),
-        left=("Entity",),
-    )
+    columns = ("entity", *_COLUMNS[step.step], "seconds")
+    shown = table(STEP_TITLES[step.step], columns, left=("entity",))
     catalog = load_catalog()
     reports = sorted(step.entities.values(), key=lambda report: catalog[report.entity].category)
-    total = sum(map(_weight, reports))
+    small = _SMALL * sum(map(_weight, reports))
     for category, group in groupby(reports, key=lambda report: catalog[report.entity].category):
-        _add_category(shown, step.step, category_title(category), list(group), _SMALL * total)
+        _add_category(shown, step.step, category_title(category), list(group), small)
     shown.add_section()
-    _add_row(
-        shown,
-        step.step,
-        Text(f"Total: {_entities(len(reports))}", style="bold"),
-        reports,
-        style="bold",
-    )
+    total = say("cli.summary.total", entities=plural(len(reports), "entity"))
+    _add_row(shown, step.step, Text(total, style="bold"), reports, style="bold")
     return shown
-
-
-def _entities(count: int) -> str:
-    return plural(count, "entity", "entities")
 
 
 def _add_category(
     shown: Table, step: int, title: str, reports: list[EntityReport], small: float
 ) -> None:
+    """small: entities with no more rows share a line, unless they have something to report."""
     own = [report for report in reports if is_notable(report) or _weight(report) > small]
     others = [report for report in reports if report not in own]
     if not own:
-        quiet = "unchanged" if all(report.status == "unchanged" for report in others) else ""
-        label = Text.assemble(
-            (title, "bold"), (f"  {_entities(len(others))} {quiet}".rstrip(), "dim")
-        )
-        _add_row(shown, step, label, others)
+        is_unchanged = all(report.status == "unchanged" for report in others)
+        key = "cli.summary.unchanged" if is_unchanged else "cli.count.entity"
+        count = say(key, count=len(others))
+        _add_row(shown, step, Text.assemble((title, "bold"), (f"  {count}", "dim")), others)
         return
     shown.add_row(Text(title, style="bold"))
     for report in own:
         _add_row(shown, step, _name(report), [report])
-    if others:
-        some = others[0].entity if len(others) == 1 else plural(len(others), "other")
-        _add_row(shown, step, Text(f"  {some}", style="dim"), others)
+    if len(others) == 1:
+        _add_row(shown, step, Text(f"  {others[0].entity}", style="dim"), others)
+    elif others:
+        label = say("cli.summary.others", others=len(others))
+        _add_row(shown, step, Text(f"  {label}", style="dim"), others)
 
 
 def is_notable(report: EntityReport) -> bool:
@@ -165,23 +142,24 @@ def _weight(report: EntityReport) -> int:
 
 
 def _name(report: EntityReport) -> Text:
+    name = f"  {report.entity}"
     match report.status:
         case "failed":
-            return Text(f"  {report.entity} FAILED", style="bold red")
+            failed = say("cli.summary.failed_mark")
+            return Text(f"{name} {failed}", style="bold red")
         case "skipped":
-            return Text(f"  {report.entity} skipped", style="yellow")
+            skipped = say("cli.summary.skipped_mark")
+            return Text(f"{name} {skipped}", style="yellow")
         case _:
-            return Text(f"  {report.entity}")
+            return Text(name)
 
 
 def _add_row(
-    shown: Table, step: int, label: Text, reports: Iterable[EntityReport], *, style: str = ""
+    shown: Table, step: int, label: Text, reports: Sequence[EntityReport], *, style: str = ""
 ) -> None:
-    reports = list(reports)
-    cells = [
-        _cell(key, [getattr(report, key, 0) for report in reports]) for key, _ in _COLUMNS[step]
-    ]
-    shown.add_row(label, *cells, seconds(sum(report.seconds for report in reports)), style=style)
+    cells = [_cell(key, [getattr(report, key, 0) for report in reports]) for key in _COLUMNS[step]]
+    took_s = sum(report.seconds for report in reports)
+    shown.add_row(label, *cells, seconds(took_s), style=style)
 
 
 def _cell(key: str, values: Sequence[int]) -> Text:
@@ -190,7 +168,9 @@ def _cell(key: str, values: Sequence[int]) -> Text:
     total = sum(values)
     if key in _ALARMING:
         return alarming(number(total), total)
-    return Text(size(total) if key == "bytes_written" and total else number(total))
+    if key == "bytes_written" and total:
+        return Text(size(total))
+    return Text(number(total))
 
 
 # --- what to say below
@@ -198,74 +178,70 @@ def _cell(key: str, values: Sequence[int]) -> Text:
 
 
 def _print_success(call: Call, out: Terminal, report: ImportReport) -> None:
-    out.say(f"Done: load {report.load}, {report.seconds:.1f} s.", style="green")
-    refused, new, held, dangling = _remarks(report)
-    if refused:
-        out.say(f"{refused_in_words(refused, new)}: {call.kimo('rejected')} says why.", style="red")
-    if held:
-        out.say(
-            f"{plural(held, 'row')} held: Kimo has pending edits of them, which no import"
-            " overwrites."
-        )
-    if dangling:
-        out.say(
-            f"{plural(dangling, 'reference')} pointing nowhere: {call.kimo('status')} lists them.",
-            style="yellow",
-        )
+    """What an operator should look at after an import that succeeded."""
+    out.say(say("cli.summary.done", load=report.load, seconds=report.seconds), style="green")
+    totals = _totals(report)
+    if totals["rejected"]:
+        rows = rejected_in_words(totals["rejected"], totals["new"])
+        command = call.kimo("rejected")
+        line = say("cli.rejected.says_why", rows=rows, command=command)
+        out.say(line, style="red")
+    if totals["held"]:
+        out.say(say("cli.summary.held", count=totals["held"]))
+    if totals["dangling"]:
+        command = call.kimo("status")
+        line = say("cli.summary.dangling", count=totals["dangling"], command=command)
+        out.say(line, style="yellow")
 
 
 def _print_answers(out: Terminal, report: ImportReport) -> None:
     """What the ERP answered to the last exports."""
     entities = [entity for step in report.steps.values() for entity in step.entities.values()]
     answers = [entity for entity in entities if isinstance(entity, AnswersEntity)]
-    acknowledged = sum(found.acknowledged for found in answers)
+    acknowledged = sum(answer.acknowledged for answer in answers)
     if acknowledged:
-        bound = sum(found.bound for found in answers)
-        out.say(
-            f"{plural(acknowledged, 'record')} acknowledged by the ERP, {bound:,} of them with an"
-            " Id of its own."
-        )
-    for found in answers:
-        for note in found.notes:
-            out.say(
-                plain(note), style="red" if found.refused_by_erp + found.not_bound else "yellow"
-            )
+        bound = sum(answer.bound for answer in answers)
+        out.say(say("cli.summary.acknowledged", count=acknowledged, bound=bound))
+    for answer in answers:
+        is_bad = answer.refused_by_erp + answer.not_bound > 0
+        for note in answer.notes:
+            out.say(plain(note), style="red" if is_bad else "yellow")
 
 
-def refused_in_words(rows: int, new: int) -> str:
-    """How many rows are refused, and how many of them were not before."""
-    share = {0: "", rows: ", all of them new" if rows > 1 else ", a new one"}.get(
-        new, f", {new:,} of them new"
-    )
-    return f"{plural(rows, 'row')} refused{share}"
+def rejected_in_words(rows: int, new: int) -> str:
+    """How many rows are rejected, and how many of them were not before."""
+    if not new:
+        return say("cli.rejected.rows", count=rows)
+    if new == rows:
+        return say("cli.rejected.rows_all_new", count=rows)
+    return say("cli.rejected.rows_some_new", count=rows, new=new)
 
 
-def _remarks(report: ImportReport) -> tuple[int, int, int, int]:
-    refused = new = held = dangling = 0
+def _totals(report: ImportReport) -> Counter[str]:
+    """Of all steps: rows that are rejected, newly so and held, and references to no row."""
+    totals: Counter[str] = Counter()
     for step in report.steps.values():
         for entity in step.entities.values():
-            refused += getattr(entity, "rejected", 0) + getattr(entity, "refused", 0)
-            new += getattr(entity, "rejected_new", 0) + getattr(entity, "refused_new", 0)
-            held += getattr(entity, "held", 0)
-            dangling += sum(getattr(entity, "dangling", {}).values())
-    return refused, new, held, dangling
+            totals["rejected"] += getattr(entity, "rejected", 0) + getattr(entity, "refused", 0)
+            totals["new"] += getattr(entity, "rejected_new", 0) + getattr(entity, "refused_new", 0)
+            totals["held"] += getattr(entity, "held", 0)
+            totals["dangling"] += sum(getattr(entity, "dangling", {}).values())
+    return totals
 
 
 def _print_failures(call: Call, out: Terminal, report: ImportReport, steps: Sequence[int]) -> None:
-    for number_, failures in report.failures.items():
-        good = len(report.steps[number_].entities) - len(failures)
-        out.say(
-            f"{STEP_TITLES[number_]}: {_entities(len(failures))} failed, {good} good.",
-            style="bold red",
-        )
+    """The failures by step and reason, the steps that did not start, and what helps."""
+    for step, failures in report.failures.items():
+        good = len(report.steps[step].entities) - len(failures)
+        title = STEP_TITLES[step]
+        head = say("cli.summary.failed", title=title, count=len(failures), good=good)
+        out.say(head, style="bold red")
         for reason, entities in by_reason(failures.items()).items():
-            out.say(f"  {', '.join(entities)}: {plain(reason)}", style="red")
+            names = ", ".join(entities)
+            out.say(f"  {names}: {plain(reason)}", style="red")
     missed = [str(step) for step in steps if step not in report.steps]
     if missed:
-        out.say(
-            f"Not started because of that: step {' and '.join(missed)}. The tablets keep what they"
-            " have."
-        )
+        out.say(say("cli.summary.not_started", steps=say("cli.summary.and").join(missed)))
     for line in what_next(call.kimo, report):
         out.print(f"  {line}", soft_wrap=True)
 
@@ -274,22 +250,21 @@ _Hint = Callable[[Callable[..., str], str], str]
 
 
 def _take_it(kimo: Callable[..., str], names: str) -> str:
-    return (
-        f"{kimo('import', '--entities', names, '--only-listed', '--allow-shrink')}: take it"
-        " nevertheless"
-    )
+    command = kimo("import", "--entities", names, "--only-listed", "--allow-shrink")
+    return say("cli.summary.next.allow_shrink", command=command)
 
 
 def _read_it(kimo: Callable[..., str], names: str) -> str:
-    return f"{kimo('import', '--step', '1', '--entities', names)}: read it from the ERP first"
+    command = kimo("import", "--step", "1", "--entities", names)
+    return say("cli.summary.next.read", command=command)
 
 
 def _semaphores(kimo: Callable[..., str], names: str) -> str:
-    return f"{kimo('semaphore', 'show')}: who holds the ERP's semaphores, and since when"
+    return say("cli.summary.next.semaphores", command=kimo("semaphore", "show"))
 
 
 def _look(kimo: Callable[..., str], names: str) -> str:
-    return f"{kimo('check')}: what the mapping and the ERP disagree about"
+    return say("cli.summary.next.check", command=kimo("check"))
 
 
 # What a failure's sentence says, and the command line that helps.
@@ -311,8 +286,10 @@ def what_next(kimo: Callable[..., str], report: ImportReport) -> list[str]:
         names = [name for name, reason in failures if re.search(pattern, reason)]
         if names:
             lines.append(hint(kimo, ",".join(names)))
+    staged = report.steps[1].entities if 1 in report.steps else {}
     for name, _ in failures:
-        staged = report.steps[1].entities.get(name) if 1 in report.steps else None
-        if getattr(staged, "rejected", 0):
-            lines.append(f"{kimo('rejected', name)}: its refused rows")
-    return ["What next:", *(f"  {line}" for line in lines)] if lines else []
+        if getattr(staged.get(name), "rejected", 0):
+            lines.append(say("cli.summary.next.rejected", command=kimo("rejected", name)))
+    if not lines:
+        return []
+    return [say("cli.what_next"), *(f"  {line}" for line in lines)]

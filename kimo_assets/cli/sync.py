@@ -1,15 +1,15 @@
-"""kimo sync: what tablets get, as operators see it: how heavy, what the next sync brings, whether
-it is whole.
-"""
+"""kimo sync: what tablets get: how big it is, what the next sync brings, whether it is whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich.table import Table
 from rich.text import Text
 
+from kimo_assets.cli.agent import agent_in_words
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
 from kimo_assets.cli.formatting import (
     NONE,
@@ -32,6 +32,7 @@ from kimo_assets.sync.inspection.sync_preview import Difference, EntityDifferenc
 from kimo_assets.sync.inspection.verify import VerificationReport, all_manifests, verify_published
 from kimo_assets.sync.store.store import Store
 from kimo_assets.sync.store.stored_manifests import AGENTS, USERS, decode, find_manifest, paths
+from kimo_assets.texts import say
 
 _KEYS_SHOWN = 10
 _DAMAGES_SHOWN = 20
@@ -41,9 +42,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 @click.group()
 @common_options
 def sync() -> None:
-    """What tablets get: its weight, the next sync, whether it is whole.
+    """What tablets get: how heavy it is, what the next sync brings, whether it is whole.
 
-    Of what Step 3: Preparazione dati di Sync has prepared. Nothing is changed by looking.
+    All of it was prepared by Step 3: Preparazione dati di Sync. These commands change nothing.
     """
 
 
@@ -82,9 +83,9 @@ def weight(call: Call, agent: str | None, user: str | None, mbit: float, days: i
     """How heavy tablets' data are: an agent's by entity, or all agents', the heaviest first.
 
     "First sync" is what a tablet without data fetches, compressed as it travels. "A day" is the
-    median over the days with loads of what these brought to a tablet that is synced daily. Seconds:
-    the bytes at --mbit, and 50 ms of waiting for each object, 4 at a time, and for the two files
-    before them; what the tablet itself needs to unpack and store them comes on top.
+    median, over the days with loads, of what their changes cost a tablet that is synced daily.
+    Seconds: the bytes at --mbit, and 50 ms of waiting for each object, 4 at a time, and for the two
+    files before them. The tablet's own time to unpack and store them comes on top.
     """
     store = Store(call.config.sync_store)
     if agent is None and user is None:
@@ -92,16 +93,17 @@ def weight(call: Call, agent: str | None, user: str | None, mbit: float, days: i
         return
     path, manifest = find_manifest(store, agent, user)
     loads, daily = _days(call, path, days)
-    found = weights.weigh(manifest, len(store.read_or_none(path) or b""), loads, daily.get(path))
+    manifest_bytes = len(store.read_or_none(path) or b"")
+    payload = weights.weigh(manifest, manifest_bytes, loads, daily.get(path))
     if call.as_json:
-        print_json(weights.as_json(found, mbit))
+        print_json(weights.as_json(payload, mbit))
     else:
-        _print_weight(call.out, found, mbit)
+        _print_weight(call.out, payload, mbit)
 
 
 def _days(call: Call, path: str | None, days: int) -> tuple[dict[int, Any], dict[str, int]]:
-    """The loads (with their days) of one manifest, and all manifests' usual days; nothing without a
-    database.
+    """The loads (with their days) of one manifest, and all manifests' usual days. Both are empty
+    without a database.
     """
     if not has_database(call.config):
         return {}, {}
@@ -110,48 +112,59 @@ def _days(call: Call, path: str | None, days: int) -> tuple[dict[int, Any], dict
         return loads, weights.daily_bytes(connection, days)
 
 
-def _print_weight(out: Terminal, found: Weight, mbit: float) -> None:
-    shown = table(
-        _whose(found),
-        ("Entity", "Rows", "Objects", "First sync", "Share", "A day"),
-        left=("Entity",),
+def _print_weight(out: Terminal, payload: Weight, mbit: float) -> None:
+    """A table by entity, with the manifest as its last line, then the totals."""
+    out.print(_weight_table(payload))
+    totals = say(
+        "cli.sync.first_sync",
+        rows=plural(payload.rows, "row"),
+        size=size(payload.bytes),
+        objects=plural(payload.objects, "object"),
+        seconds=seconds(payload.seconds(mbit)),
+        mbit=mbit,
     )
+    if payload.heaviest:
+        heaviest = say("cli.sync.heaviest", entity=payload.heaviest)
+        totals = f"{totals} {heaviest}"
+    out.say(totals)
+    if payload.daily_bytes is None:
+        out.say(say("cli.sync.no_usual_day"))
+    else:
+        out.say(say("cli.sync.usual_day", size=size(payload.daily_bytes)))
+
+
+def _weight_table(payload: Weight) -> Table:
+    """Entities that bring nothing, neither at once nor on a usual day, share a line."""
+    columns = ("entity", "rows", "objects", "first_sync", "share", "a_day")
+    shown = table(_title(payload), columns, left=("entity",))
     quiet = 0
-    for entity in found.entities:
+    for entity in payload.entities:
         if not entity.objects and not entity.daily_bytes:
             quiet += 1
             continue
-        share = f"{100 * entity.bytes / found.bytes:.1f} %"
         shown.add_row(
             entity.entity,
             number(entity.rows),
             number(entity.objects),
             size(entity.bytes),
-            share,
+            _percent(entity.bytes, payload.bytes),
             _day(entity.daily_bytes),
         )
-    share = f"{100 * found.manifest_bytes / found.bytes:.1f} %"
-    shown.add_row(
-        Text("the manifest", style="dim"), NONE, NONE, size(found.manifest_bytes), share, ""
-    )
+    label = Text(say("cli.sync.the_manifest"), style="dim")
+    share = _percent(payload.manifest_bytes, payload.bytes)
+    shown.add_row(label, NONE, NONE, size(payload.manifest_bytes), share, "")
     if quiet:
-        shown.add_row(Text(f"{plural(quiet, 'entity', 'entities')} without rows", style="dim"))
-    out.print(shown)
-    heaviest = f" {found.heaviest} weighs most." if found.heaviest else ""
-    out.say(
-        f"First sync: {plural(found.rows, 'row')}, {size(found.bytes)} in"
-        f" {plural(found.objects, 'object')}, {seconds(found.seconds(mbit))} s at {mbit:g}"
-        f" Mbit/s.{heaviest}"
-    )
-    if found.daily_bytes is None:
-        out.say("A usual day: not enough loads yet.")
-    else:
-        out.say(f"A usual day brings {size(found.daily_bytes)}.")
+        shown.add_row(Text(say("cli.sync.without_rows", count=quiet), style="dim"))
+    return shown
 
 
-def _whose(found: Weight | Difference) -> str:
-    user = f", user {plain(found.user)}" if found.user is not None else ""
-    return f"Agent {plain(found.agent)}{user}, load {found.load}"
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"
+
+
+def _title(payload: Weight | Difference) -> str:
+    whose = agent_in_words(payload.agent, payload.user)
+    return say("cli.sync.whose", whose=whose, load=payload.load)
 
 
 def _day(count: int | None) -> str:
@@ -159,58 +172,71 @@ def _day(count: int | None) -> str:
 
 
 def _weigh_all(call: Call, store: Store, mbit: float, days: int) -> None:
+    """All agents and users, the heaviest first. Raises: StoreError when there is no payload."""
+    payloads = _all_weights(call, store, days)
+    if not payloads:
+        raise _empty_store(call, store)
+    payloads.sort(key=lambda payload: (-payload.bytes, payload.agent, payload.user or ""))
+    objects = store.listing("objects")
+    stored_bytes = sum(objects.values())
+    if call.as_json:
+        document = {
+            "store": {"url": store.url, "objects": len(objects), "bytes": stored_bytes},
+            "agents": [weights.as_json(payload, mbit) for payload in payloads],
+        }
+        print_json(document)
+        return
+    call.out.print(_all_weights_table(payloads, mbit))
+    agents = sum(payload.user is None for payload in payloads)
+    totals = say(
+        "cli.sync.all_first_syncs",
+        agents=plural(agents, "agent"),
+        users=plural(len(payloads) - agents, "user"),
+        size=size(sum(payload.bytes for payload in payloads)),
+        mbit=mbit,
+        objects=plural(len(objects), "object"),
+        stored=size(stored_bytes),
+    )
+    call.out.say(totals)
+    if all(payload.daily_bytes is None for payload in payloads):
+        call.out.say(say("cli.sync.no_usual_day"))
+
+
+def _all_weights(call: Call, store: Store, days: int) -> list[Weight]:
+    """Of every manifest of the store. One that goes meanwhile is passed over."""
     _, daily = _days(call, None, days)
-    found: list[Weight] = []
-    with _shown(call, "Manifests") as advance:
+    payloads: list[Weight] = []
+    with _shown(call, say("cli.progress.manifests")) as advance:
         names = [*paths(store, AGENTS), *paths(store, USERS)]
         for done, path in enumerate(names, 1):
             data = store.read_or_none(path)
             if data is not None:
-                found.append(
-                    weights.weigh(decode(store, path, data), len(data), None, daily.get(path))
-                )
+                manifest = decode(store, path, data)
+                payloads.append(weights.weigh(manifest, len(data), None, daily.get(path)))
             advance(done, len(names))
-    if not found:
-        raise StoreError(
-            f"{store.url} holds no payload yet. Prepare them: {call.kimo('import', '--step', '3')}."
-        )
-    found.sort(key=lambda one: (-one.bytes, one.agent, one.user or ""))
-    objects = store.listing("objects")
-    if call.as_json:
-        print_json(
-            {
-                "store": {
-                    "url": store.url,
-                    "objects": len(objects),
-                    "bytes": sum(objects.values()),
-                },
-                "agents": [weights.as_json(one, mbit) for one in found],
-            }
-        )
-        return
-    words = ("Agent", "User", "Weighs most")
-    shown = table(
-        None, ("Agent", "User", "Rows", "First sync", "Seconds", "A day", "Weighs most"), left=words
-    )
-    for one in found:
+    return payloads
+
+
+def _all_weights_table(payloads: list[Weight], mbit: float) -> Table:
+    """A line per agent and per user with data of their own."""
+    columns = ("agent", "user", "rows", "first_sync", "seconds", "a_day", "heaviest")
+    shown = table(None, columns, left=("agent", "user", "heaviest"))
+    for payload in payloads:
         shown.add_row(
-            plain(one.agent),
-            plain(one.user),
-            number(one.rows),
-            size(one.bytes),
-            seconds(one.seconds(mbit)),
-            _day(one.daily_bytes),
-            one.heaviest or NONE,
+            plain(payload.agent),
+            plain(payload.user),
+            number(payload.rows),
+            size(payload.bytes),
+            seconds(payload.seconds(mbit)),
+            _day(payload.daily_bytes),
+            payload.heaviest or NONE,
         )
-    call.out.print(shown)
-    agents = [one for one in found if one.user is None]
-    call.out.say(
-        f"{plural(len(agents), 'agent')}, {plural(len(found) - len(agents), 'user')}: first syncs"
-        f" of {size(sum(one.bytes for one in found))} altogether, at {mbit:g} Mbit/s. The store"
-        f" holds {plural(len(objects), 'object')}, {size(sum(objects.values()))}."
-    )
-    if not any(one.daily_bytes is not None for one in found):
-        call.out.say("A usual day: not enough loads yet.")
+    return shown
+
+
+def _empty_store(call: Call, store: Store) -> StoreError:
+    command = call.kimo("import", "--step", "3")
+    return StoreError(say("cli.sync.empty_store", url=store.url, command=command))
 
 
 # --- diff
@@ -232,7 +258,7 @@ def _weigh_all(call: Call, store: Store, mbit: float, days: int) -> None:
     type=click.IntRange(min=0),
     metavar="LOAD",
     help=(
-        "For a tablet that has synced after this load; 0: never. Default: the load that was"
+        "For a tablet that has synced after this load. 0: never. Default: the load that was"
         " published before the last one."
     ),
 )
@@ -251,40 +277,40 @@ def diff(
     synced after a load.
     """
     if file is not None and since is not None:
-        raise click.UsageError("--to knows since when; leave --since out.")
+        raise click.UsageError(say("cli.sync.to_and_since"))
     store = Store(call.config.sync_store)
     path, manifest = find_manifest(store, agent, user)
     keys = _KEYS_SHOWN if rows else 0
     if file is not None:
         tablet = differences.read_tablet(file, manifest)
-        found = differences.difference(
-            store, manifest, differences.fetches_for(manifest, tablet), tablet=tablet, keys=keys
-        )
+        parts = differences.fetches_for(manifest, tablet)
+        changes = differences.difference(store, manifest, parts, tablet=tablet, keys=keys)
     else:
         published = _publications(call)
-        since = differences.before_last(manifest, published) if since is None else since
-        if since > manifest["load"] and since not in published:
-            raise ConfigError(
-                f"--since: no load {since} has published yet; the last that did is"
-                f" {manifest['load']}."
-            )
+        if since is None:
+            since = differences.before_last(manifest, published)
+        _require_published(since, published, manifest["load"])
         parts = differences.fetches_since(manifest, since, published)
-        found = differences.difference(store, manifest, parts, keys=keys)
+        changes = differences.difference(store, manifest, parts, keys=keys)
     manifest_bytes = len(store.read_or_none(path) or b"")
     if call.as_json:
-        known = {
-            "since": since,
-            "file": str(file) if file else None,
-            "manifest_bytes": manifest_bytes,
-        }
-        print_json({**found.as_json(), **known})
-    else:
-        _print_difference(call.out, found, _tablet(file, since), rows)
-        if found.entities:
-            fetched = f"{size(found.bytes)} in {plural(found.objects, 'object')}"
-            call.out.say(
-                f"The next sync fetches {fetched}, and the manifest: {size(manifest_bytes)}."
-            )
+        document = changes.as_json()
+        document["since"] = since
+        document["file"] = str(file) if file else None
+        document["manifest_bytes"] = manifest_bytes
+        print_json(document)
+        return
+    _print_difference(call.out, changes, _tablet(file, since), rows)
+    if changes.entities:
+        objects, fetched = plural(changes.objects, "object"), size(changes.bytes)
+        manifest_size = size(manifest_bytes)
+        call.out.say(say("cli.sync.fetches", size=fetched, objects=objects, manifest=manifest_size))
+
+
+def _require_published(since: int, published: Collection[int], last: int) -> None:
+    """Raises: ConfigError for a load after the last one that has published."""
+    if since > last and since not in published:
+        raise ConfigError(say("cli.sync.not_published", load=since, last=last))
 
 
 def _publications(call: Call) -> list[int]:
@@ -295,25 +321,25 @@ def _publications(call: Call) -> list[int]:
 
 
 def _tablet(file: Path | None, since: int | None) -> str:
+    """Which tablet is meant: a file of this machine, or one that has synced after a load."""
+    if file is not None and file.exists():
+        return str(file)
     if file is not None:
-        return str(file) if file.exists() else f"{file}, which is not there yet"
-    return (
-        f"a tablet that has synced after load {since}"
-        if since
-        else "a tablet that has never synced"
-    )
+        return say("cli.sync.new_file", file=file)
+    if since:
+        return say("cli.sync.tablet_since", load=since)
+    return say("cli.sync.new_tablet")
 
 
-def _print_difference(out: Terminal, found: Difference, tablet: str, rows: bool) -> None:
-    if not found.entities:
-        out.say(f"{_whose(found)}: the next sync brings nothing to {tablet}.")
+def _print_difference(out: Terminal, changes: Difference, tablet: str, rows: bool) -> None:
+    """A table by entity, and with `rows` the first keys of each."""
+    if not changes.entities:
+        out.say(say("cli.sync.brings_nothing", title=_title(changes), tablet=tablet))
         return
-    shown = table(
-        f"{_whose(found)}: to {tablet}",
-        ("Entity", "Put", "Removed", "Objects", "Bytes", "How"),
-        left=("Entity", "How"),
-    )
-    for entity in found.entities:
+    title = say("cli.sync.to_tablet", title=_title(changes), tablet=tablet)
+    columns = ("entity", "put", "removed", "objects", "bytes", "how")
+    shown = table(title, columns, left=("entity", "how"))
+    for entity in changes.entities:
         shown.add_row(
             _named(entity),
             number(entity.put),
@@ -323,35 +349,46 @@ def _print_difference(out: Terminal, found: Difference, tablet: str, rows: bool)
             _how(entity),
         )
     out.print(shown)
-    for entity in found.entities if rows else ():
-        _print_keys(out, entity)
+    if rows:
+        for entity in changes.entities:
+            _print_keys(out, entity, "+", "green", entity.put_keys, entity.put)
+            _print_keys(out, entity, "-", "red", entity.removed_keys, entity.removed)
 
 
 def _named(entity: EntityDifference) -> str:
-    return f"{entity.entity} (private)" if entity.is_private else entity.entity
+    if entity.is_private:
+        return say("cli.sync.private", entity=entity.entity)
+    return entity.entity
 
 
 def _how(entity: EntityDifference) -> str:
-    parts = [f"changes of {plural(entity.by_changes, 'bucket')}"] if entity.by_changes else []
+    """As changes or as whole bases, and the reasons for the latter."""
+    parts = []
+    if entity.by_changes:
+        parts.append(say("cli.sync.by_changes", buckets=plural(entity.by_changes, "bucket")))
     if entity.by_base:
-        parts.append(f"{plural(entity.by_base, 'bucket')} whole ({'; '.join(entity.reasons)})")
+        buckets, reasons = plural(entity.by_base, "bucket"), "; ".join(entity.reasons)
+        parts.append(say("cli.sync.by_base", buckets=buckets, reasons=reasons))
     if entity.dropped:
-        parts.append(f"{plural(entity.dropped, 'bucket')} no longer theirs: the rows go")
+        parts.append(say("cli.sync.dropped", buckets=plural(entity.dropped, "bucket")))
     return ", ".join(parts)
 
 
-def _print_keys(out: Terminal, entity: EntityDifference) -> None:
-    for sign, style, keys, count in (
-        ("+", "green", entity.put_keys, entity.put),
-        ("-", "red", entity.removed_keys, entity.removed),
-    ):
-        if keys:
-            more = f" and {count - len(keys):,} more" if count > len(keys) else ""
-            out.say(
-                Text.assemble(
-                    f"{_named(entity)} ", (f"{sign} {', '.join(map(plain, keys))}{more}", style)
-                )
-            )
+def _print_keys(
+    out: Terminal,
+    entity: EntityDifference,
+    sign: str,
+    style: str,
+    keys: Sequence[str],
+    count: int,
+) -> None:
+    """The first keys of the rows that come (+) or go (-). count: of all of them."""
+    if not keys:
+        return
+    names = ", ".join(map(plain, keys))
+    if count > len(keys):
+        names = say("cli.and_more", names=names, more=count - len(keys))
+    out.say(Text.assemble(f"{_named(entity)} ", (f"{sign} {names}", style)))
 
 
 # --- verify
@@ -372,20 +409,18 @@ def verify(call: Call, everything: bool) -> None:
 
     Re-reads manifests (the biggest agents' and some at random, or all) and their objects: that each
     is there with its size, its SHA-256 and its rows, that changes lead where they should, and that
-    every agent has a manifest. Exit code 1 when something is damaged; it says what and what to do.
-    The check `payloads_are_whole` in the UI is the sample.
+    every agent has a manifest. Exit code 1 when something is damaged. The output says what it is
+    and what to do. The check `payloads_are_whole` in the UI is the sample.
     """
     store = Store(call.config.sync_store)
     total = len(all_manifests(store))
     if not total:
-        raise StoreError(
-            f"{store.url} holds no payload yet. Prepare them: {call.kimo('import', '--step', '3')}."
-        )
+        raise _empty_store(call, store)
     with ExitStack() as stack:
-        connection = (
-            stack.enter_context(call.database.connect()) if has_database(call.config) else None
-        )
-        advance = stack.enter_context(_shown(call, "Objects"))
+        connection = None
+        if has_database(call.config):
+            connection = stack.enter_context(call.database.connect())
+        advance = stack.enter_context(_shown(call, say("cli.sync.objects")))
         verdict = verify_published(connection, store, everything=everything, on_object=advance)
     if call.as_json:
         print_json(verdict.as_json())
@@ -396,37 +431,47 @@ def verify(call: Call, everything: bool) -> None:
 
 
 def _print_verdict(call: Call, verdict: VerificationReport, manifests: int) -> None:
+    """The damages, then how much was read. manifests: how many the store has."""
     for damage in verdict.damages[:_DAMAGES_SHOWN]:
-        call.out.say(
-            f"{damage.path}: {plain(damage.sentence)}; {damage.remedy}. Concerns"
-            f" {some(damage.concerns)}.",
-            style="red",
+        sentence = say(
+            "cli.sync.damage",
+            path=damage.path,
+            problem=plain(damage.sentence),
+            remedy=damage.remedy,
+            names=some(damage.concerns),
         )
+        call.out.say(sentence, style="red")
     if len(verdict.damages) > _DAMAGES_SHOWN:
-        call.out.say(
-            f"and {len(verdict.damages) - _DAMAGES_SHOWN:,} more: --json lists all.", style="red"
-        )
-    read = (
-        f"{verdict.manifests:,} of {plural(manifests, 'manifest')} read, with"
-        f" {plural(verdict.objects_found, 'object')}, {verdict.objects:,} of them read too"
-        f" ({size(verdict.bytes)})"
+        more = len(verdict.damages) - _DAMAGES_SHOWN
+        call.out.say(say("cli.and_more_listed_in_json", more=more), style="red")
+    read = say(
+        "cli.sync.read",
+        read=verdict.manifests,
+        manifests=plural(manifests, "manifest"),
+        objects=plural(verdict.objects_found, "object"),
+        read_objects=verdict.objects,
+        size=size(verdict.bytes),
     )
     if verdict.is_whole:
-        call.out.say(f"All is whole: {read}.", style="green")
+        call.out.say(say("cli.sync.whole", read=read), style="green")
     else:
-        call.out.say(f"{plural(len(verdict.damages), 'damage')}: {read}.", style="bold red")
+        damaged = say("cli.sync.damaged", count=len(verdict.damages), read=read)
+        call.out.say(damaged, style="bold red")
 
 
 @contextmanager
-def _shown(call: Call, what: str) -> Any:
-    """A bar on a terminal, nothing elsewhere; gives what is to be told how many of how many are
-    done.
+def _shown(call: Call, title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere. Gives the function that takes how many are done, and
+    of how many.
     """
     if not call.err.is_terminal:
         yield lambda done, total: None
         return
     with bars(call.err) as shown:
-        task = shown.add_task(what, total=None, detail="")
-        yield lambda done, total: shown.update(
-            task, completed=done, total=total, detail=f"{done:,} of {total:,}"
-        )
+        task = shown.add_task(title, total=None, detail="")
+
+        def advance(done: int, total: int) -> None:
+            detail = say("cli.progress.done_of", done=f"{done:,}", total=f"{total:,}")
+            shown.update(task, completed=done, total=total, detail=detail)
+
+        yield advance

@@ -5,18 +5,19 @@ report looks.
 from rich.table import Table
 
 from kimo_assets.cli.context import Call, print_json
-from kimo_assets.cli.formatting import plain, plural, table
+from kimo_assets.cli.formatting import number, plain, table
 from kimo_assets.cli.import_ import stopped_in_words
 from kimo_assets.cli.progress import shown_progress
 from kimo_assets.reports import TaskReport
+from kimo_assets.texts import say
 
 _PROBLEMS_SHOWN = 20
 _CELL_CHARS = 90
 
 
 def run_task(call: Call, job: str) -> TaskReport:
-    """Runs the job, prints its report (or its document) and returns it. Raises: what has refused or
-    ended it.
+    """Runs the job, prints its report (or its document) and returns it. Raises: the error that
+    refused or ended it.
     """
     report = do_task(call, job)
     if call.as_json:
@@ -29,8 +30,8 @@ def run_task(call: Call, job: str) -> TaskReport:
 def do_task(call: Call, job: str) -> TaskReport:
     """Runs the job with its progress on stderr."""
     config, database = call.config, call.database
-    # Dagster takes seconds to import: not before the configuration was found to be right.
-    with call.err.status("Starting ..."):
+    # Dagster takes seconds to import: only once the configuration is known to be right.
+    with call.err.status(say("cli.starting")):
         from kimo_assets.defs.in_process import launch_task
     with shown_progress(call.err) as progress, stopped_in_words():
         return launch_task(config, database, job=job, progress=progress)
@@ -38,25 +39,22 @@ def do_task(call: Call, job: str) -> TaskReport:
 
 def print_task(call: Call, report: TaskReport) -> None:
     """The figures in a sentence, then what could not be done, then the notes."""
-    figures = ", ".join(f"{count:,} {name}" for name, count in report.counts.items() if count)
-    style = "" if report.problems else "green"
-    call.out.say(
-        f"{report.title}: {figures or 'nothing to do'}. {report.seconds:.1f} s", style=style
-    )
+    counts = [f"{number(count)} {name}" for name, count in report.counts.items() if count]
+    figures = ", ".join(counts) or say("cli.task.nothing_to_do")
+    done = say("cli.task.done", title=report.title, figures=figures, seconds=report.seconds)
+    call.out.say(done, style="" if report.problems else "green")
     if report.problems:
         call.out.print(problems_table(report))
         if len(report.problems) > _PROBLEMS_SHOWN:
-            call.out.say(
-                f"... and {len(report.problems) - _PROBLEMS_SHOWN:,} more: --json has all of them."
-            )
+            more = len(report.problems) - _PROBLEMS_SHOWN
+            call.out.say(say("cli.and_more_in_json", more=more))
     for note in report.notes:
         call.out.say(note)
 
 
 def problems_table(report: TaskReport) -> Table:
-    shown = table(
-        f"{plural(len(report.problems), 'problem')}", ("What", "Why"), left=("What", "Why")
-    )
+    title = say("cli.task.problems", count=len(report.problems))
+    shown = table(title, ("what", "why"), left=("what", "why"))
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         shown.add_row(plain(problem.what, _CELL_CHARS), plain(problem.why))
     return shown

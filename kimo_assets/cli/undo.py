@@ -3,12 +3,14 @@
 from typing import Any
 
 import click
+from rich.table import Table
 
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
-from kimo_assets.cli.formatting import Terminal, moment, number, table
+from kimo_assets.cli.formatting import moment, number, table
 from kimo_assets.cli.import_ import launched
 from kimo_assets.cli.summary import print_report
 from kimo_assets.loading.history import UndoableLoad, check_target, target_of_undo, undoable_loads
+from kimo_assets.texts import say
 
 
 @click.command()
@@ -51,44 +53,43 @@ def undo(call: Call, to: int | None, only_list: bool, yes: bool) -> None:
 
 
 def _show(call: Call, loads: list[UndoableLoad]) -> None:
+    """The loads that can be taken back, and the commands that do it."""
     if call.as_json:
         print_json([_as_json(load) for load in loads])
         return
     if not loads:
-        call.out.say(
-            "No load can be taken back: nothing was changed yet, or none is kept"
-            " (history.keep_loads)."
-        )
+        call.out.say(say("cli.undo.no_load"))
         return
-    call.out.print(_table("Loads that can be taken back, the newest first", loads))
-    call.out.say(
-        f"{call.kimo('undo')} takes the last one back, {call.kimo('undo', '--to', 'LOAD')} all"
-        " after LOAD."
-    )
+    call.out.print(_table(say("cli.undo.list_title"), loads))
+    last, all_after = call.kimo("undo"), call.kimo("undo", "--to", "LOAD")
+    call.out.say(say("cli.undo.how_to", last=last, all_after=all_after))
 
 
 def _as_json(load: UndoableLoad) -> dict[str, Any]:
     return vars(load)
 
 
-def _table(title: str, loads: list[UndoableLoad]) -> Any:
-    words = ("What", "Started", "")
-    shown = table(
-        title, ("Load", "What", "Started", "Entities", "New", "Changed", "Archived", ""), left=words
-    )
+def _table(title: str, loads: list[UndoableLoad]) -> Table:
+    """A line per load. One that was taken back already says by which load."""
+    figures = ("entities", "inserted", "updated", "archived")
+    columns = ("load", "what", "started", *figures, "")
+    shown = table(title, columns, left=("what", "started", ""))
     for load in loads:
+        undone = ""
+        if load.undone_by:
+            undone = say("cli.undo.undone", load=load.undone_by)
         shown.add_row(
             str(load.load),
             load.title,
             moment(load.started_at),
             str(load.entities),
             *(number(count) for count in (load.inserted, load.updated, load.archived)),
-            f"taken back by load {load.undone_by}" if load.undone_by else "",
+            undone,
         )
     return shown
 
 
 def _ask(call: Call, loads: list[UndoableLoad], target: int) -> None:
-    err: Terminal = call.err
-    err.print(_table("To be taken back", [load for load in loads if load.load > target]))
-    click.confirm(f"Go back to the state after load {target}?", abort=True, err=True)
+    later = [load for load in loads if load.load > target]
+    call.err.print(_table(say("cli.undo.title"), later))
+    click.confirm(say("cli.undo.ask", load=target), abort=True, err=True)

@@ -5,11 +5,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from kimo_assets.catalog import load_catalog
+from kimo_assets.cli.agent import agent_in_words
 from kimo_assets.cli.context import Call, common_options, print_json
 from kimo_assets.cli.entities import find_entity
 from kimo_assets.cli.formatting import moment, plain
-from kimo_assets.diagnostics.explain_visibility import Answer, explain_visibility
+from kimo_assets.diagnostics.explain_visibility import Answer, LastChange, explain_visibility
 from kimo_assets.sync.visibility.trace import Link
+from kimo_assets.texts import say
 
 
 @click.command()
@@ -26,45 +28,41 @@ def why(call: Call, agent: str, entity: str, key: str, user: str | None) -> None
 
     Follows the scope of the entity link by link, with the values that decide: the agent's
     customers, a ship-to's head office, filters, trademarks, warehouses, business rules. KEY is the
-    row's Id. The answer is made by what prepares the payloads (Step 3: Preparazione dati di Sync),
-    so the two cannot disagree.
+    row's Id. The answer comes from the code that prepares the payloads (Step 3: Preparazione dati
+    di Sync), so the two cannot disagree.
     """
-    answer = explain_visibility(
-        call.config, call.database, agent, find_entity(load_catalog(), entity), key, user=user
-    )
+    name = find_entity(load_catalog(), entity)
+    answer = explain_visibility(call.config, call.database, agent, name, key, user=user)
     if call.as_json:
         print_json(answer.as_json())
         return
+    whose = agent_in_words(agent, user)
+    head = f"{whose}, {answer.entity} {plain(key)}: "
     style = "green" if answer.sees else "bold red"
-    out = call.out
-    whose = f"Agent {agent}, user {user}" if user else f"Agent {agent}"
-    out.say(Text.assemble(f"{whose}, {answer.entity} {plain(key)}: ", (answer.sentence, style)))
+    call.out.say(Text.assemble(head, (answer.sentence, style)))
     if answer.change:
-        change = answer.change
-        out.say(
-            f"Last changed by load {change.load}, {plain(change.title)},"
-            f" {moment(change.started_at)}."
-        )
+        call.out.say(say("cli.why.last_changed", load=_load_in_words(answer.change)))
     if answer.before:
-        saw = "saw it" if answer.before.saw else "did not see it"
-        by = answer.before.by
-        when = f"load {by.load}, {plain(by.title)}, {moment(by.started_at)}"
-        out.say(f"Who sees it changed with {when}: before, the agent {saw}.")
-    out.say(_on_the_tablet(answer))
+        sentence_key = "cli.why.saw_before" if answer.before.saw else "cli.why.did_not_see_before"
+        call.out.say(say(sentence_key, load=_load_in_words(answer.before.by)))
+    call.out.say(_on_the_tablet(answer))
     if answer.chain:
-        out.print(_tree(answer.chain))
+        call.out.print(_tree(answer.chain))
+
+
+def _load_in_words(load: LastChange) -> str:
+    started = moment(load.started_at)
+    return say("cli.why.load", load=load.load, title=plain(load.title), started=started)
 
 
 def _on_the_tablet(answer: Answer) -> str:
+    """What the last payload holds, which is not the answer until step 3 has run again."""
     if answer.published is None:
-        return "Nothing was prepared for this agent yet: step 3 has not run."
-    held = "holds the row" if answer.published else "does not hold the row"
-    late = (
-        ""
-        if answer.published == bool(answer.sees)
-        else ", because step 3 has not run since that changed"
-    )
-    return f"What was last prepared for the agent's tablet {held}{late}."
+        return say("cli.why.not_prepared")
+    is_late = answer.published != bool(answer.sees)
+    if answer.published:
+        return say("cli.why.still_holds" if is_late else "cli.why.holds")
+    return say("cli.why.does_not_hold_yet" if is_late else "cli.why.does_not_hold")
 
 
 def _tree(link: Link) -> Tree:
@@ -77,5 +75,7 @@ def _tree(link: Link) -> Tree:
 
 
 def _label(link: Link) -> Text:
-    answer, style = ("yes", "green") if link.passes else ("no", "bold red")
+    answer, style = say("cli.no"), "bold red"
+    if link.passes:
+        answer, style = say("cli.yes"), "green"
     return Text.assemble((f"{answer:<4}", style), plain(link.text))

@@ -34,7 +34,7 @@ def test_a_sync_is_told_in_words(config: Path) -> None:
     first, second = said.stdout.splitlines()
     assert first == f"Agent A1, load 2: 1 entity (1 changed), 2 rows in {file}"
     assert second.startswith("Downloaded 2 objects, ")
-    assert second.endswith("; 2 rows put, 0 removed.")
+    assert second.endswith(": 2 rows put, 0 removed.")
 
 
 def test_a_users_sync_as_json(config: Path) -> None:

@@ -26,7 +26,7 @@ def test_an_import_prints_a_table_per_step_and_its_progress_on_stderr(
         assert title in result.stdout
         assert f"{title}: 3 entities" in result.stderr
     assert "Total: 3 entities" in result.stdout
-    assert "3 rows refused" in result.stdout
+    assert "3 rows rejected" in result.stdout
 
 
 def test_the_same_again_is_one_document_that_says_unchanged(imported: Company) -> None:
@@ -139,7 +139,7 @@ def test_the_demo_makes_imports_and_says_what_next(server_folder: Path) -> None:
     )
     assert made.returncode == 0, made.stderr
     assert max(map(len, made.stdout.splitlines()[:-6])) <= 100
-    assert "rows refused, all of them new: kimo --config company/kimo.yaml rejected" in made.stdout
+    assert "rows rejected, all of them new: kimo --config company/kimo.yaml rejected" in made.stdout
     assert "kimo --config company/kimo.yaml dev" in made.stdout
     agent = made.stdout.partition("kimo --config company/kimo.yaml agent ")[2].split()[0]
     synced = subprocess.run(

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from kimo_assets.catalog import load_catalog
 from kimo_assets.cli import main
+from kimo_assets.texts import use_language
 from kimo_assets_tests.cli.conftest import Company, NewCompany
 
 pytestmark = pytest.mark.portable
@@ -38,8 +39,19 @@ def test_status_in_words_fits_100_columns(
     result = imported.kimo("status")
     assert "succeeded" in result.stdout
     assert "2 agents can sync" in result.stdout
-    table = result.stdout.partition("Fresh")[2].partition("refused")[0]
+    table = result.stdout.partition("Fresh")[2].partition("rejected")[0]
     assert max(map(len, table.splitlines())) <= 100
+
+
+def test_the_commands_speak_the_language_at_hand(imported: Company) -> None:
+    with use_language("it"):
+        status = imported.kimo("status").stdout
+        rejected = imported.kimo("rejected").stdout
+        entities = imported.kimo("entities", "Account").stdout
+    assert "Aggiornata al" in status
+    assert "2 agenti possono fare il sync" in status
+    assert "3 righe scartate, tutte nuove." in rejected
+    assert "Visibile a" in entities
 
 
 def test_before_the_first_import_status_says_so(new_company: NewCompany) -> None:
@@ -79,7 +91,7 @@ def test_the_catalogue_can_be_read_without_a_configuration(
     monkeypatch.delenv("KIMO_CONFIG", raising=False)
     result = CliRunner().invoke(main, ["entities"])
     assert result.exit_code == 0
-    assert "171 entities and 2 that Kimo makes; there is no kimo.yaml here" in result.stdout
+    assert "171 entities and 2 that Kimo makes. There is no kimo.yaml here" in result.stdout
 
 
 def test_every_entity_can_be_shown(imported: Company) -> None:

@@ -1,4 +1,4 @@
-"""kimo rejected and kimo retry: the refused rows on the screen, as a file for the ERP's side, and
+"""kimo rejected and kimo retry: the rejected rows on the screen, as a file for the ERP's side, and
 tried again.
 """
 
@@ -46,7 +46,7 @@ def test_rejected_counts_by_rule_with_its_plain_sentence(imported: Company) -> N
     result = imported.kimo("rejected")
     assert RULES["duplicate_key"].en in result.stdout
     assert RULES["unknown_enum_code"].en in result.stdout
-    assert "3 rows refused" in result.stdout
+    assert "3 rows rejected" in result.stdout
     counts = {(c["entity"], c["rule"]): c for c in imported.json("rejected")["counts"]}
     assert sum(count["rows"] for count in counts.values()) == 3
     assert counts["Account", "duplicate_key"]["rows"] == 1
@@ -60,7 +60,7 @@ def test_reasons_are_shown_in_italian_on_demand(imported: Company) -> None:
         assert RULES["duplicate_key"].en not in shown
 
 
-def test_the_query_of_every_refused_row_finds_it_in_the_erp(imported: Company) -> None:
+def test_the_query_of_every_rejected_row_finds_it_in_the_erp(imported: Company) -> None:
     rows = imported.json("rejected", "account")["rows"]
     assert len(rows) == 3
     for row in rows:
@@ -92,10 +92,10 @@ def test_values_of_the_erp_are_printed_as_they_are_and_move_no_cursor(imported: 
 # ---------------------------------------------------------------------------------------------
 
 
-def test_rows_refused_again_are_told_with_since_when_and_new_ones_first(company: Company) -> None:
+def test_rows_rejected_again_are_shown_with_since_when_and_new_ones_first(company: Company) -> None:
     company.sql("INSERT INTO CLIENTI VALUES ('X9', 'Nuovo', 'A1', 8, 'EUR')")
     result = company.kimo("import")
-    assert "4 rows refused, 1 of them new" in result.stdout
+    assert "4 rows rejected, 1 of them new" in result.stdout
     found = company.json("rejected", "Account")
     assert (found["rejected"], found["new"]) == (4, 1)
     assert [(row["row"]["CODCLI"], row["new"], row["times"]) for row in found["rows"]] == [
@@ -107,11 +107,11 @@ def test_rows_refused_again_are_told_with_since_when_and_new_ones_first(company:
     shown = company.kimo("rejected", "Account").stdout
     assert shown.startswith("Account  CODCLI=X9  step 1  new")
     assert shown.count(" (2 loads)") == 3
-    assert "4 rows refused, 1 of them new" in shown
+    assert "4 rows rejected, 1 of them new" in shown
 
 
 def test_new_shows_only_what_the_load_before_did_not_refuse(company: Company) -> None:
-    assert "3 rows refused, all of them new" in company.kimo("rejected", "--new").stdout
+    assert "3 rows rejected, all of them new" in company.kimo("rejected", "--new").stdout
     company.sql("UPDATE CLIENTI SET TIPO = 8 WHERE CODCLI = 'C8'")
     company.kimo("import")
     assert [
@@ -126,7 +126,7 @@ def test_new_shows_only_what_the_load_before_did_not_refuse(company: Company) ->
     company.kimo("import")
     assert company.json("rejected", "--new")["counts"] == []
     assert (
-        "No row is refused that was not refused in the load before."
+        "No row is rejected that was not rejected in the load before."
         in company.kimo("rejected", "--new").stdout
     )
 
@@ -230,10 +230,10 @@ def test_retry_says_of_each_entity_what_became_of_its_rows(company: Company) -> 
     table = next(line.split() for line in result.stdout.splitlines() if line.startswith("Account"))
     assert table[:7] == ["Account", "1", "3", "1", "1", "1", "1"]
     assert "Rows without a key cannot be looked up" in result.stdout
-    assert "2 rows refused: " in result.stdout
+    assert "2 rows rejected: " in result.stdout
     assert company.kimo("status").stdout.startswith("Load 3, Riprova delle righe scartate")
     assert (
-        "No row of SalesAgent is refused: there is nothing to retry."
+        "No row of SalesAgent is rejected: there is nothing to retry."
         in company.kimo("retry", "SalesAgent").stdout
     )
 

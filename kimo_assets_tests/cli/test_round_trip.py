@@ -74,7 +74,7 @@ def test_a_reference_that_nobody_knows_and_a_batch_that_needs_nobody_are_told(
 ) -> None:
     unknown = demo.kimo("export", "status", "nonesuch")
     assert unknown.exit_code == 2
-    assert "nobody knows of a record with the SyncReference or Id 'nonesuch'" in unknown.output
+    assert "there is no record with the SyncReference or Id 'nonesuch'" in unknown.output
     assert "Say --arrived or --again" in demo.kimo("export", "resolve", "1").output
     settled = demo.kimo("export", "resolve", "1", "--again")
     assert settled.exit_code == 1

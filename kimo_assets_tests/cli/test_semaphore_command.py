@@ -121,7 +121,8 @@ def test_reset_asks_first_and_says_what_it_would_set_free(company: Company) -> N
     result = answering(company, "n\n")
     assert result.exit_code == 1
     assert (
-        f"erp {NAME}: 1, the ERP is writing to the integration database; not ours." in result.stderr
+        f"erp {NAME}: 1, the ERP is writing to the integration database (not ours)."
+        in result.stderr
     )
     assert status(company) == [(1,)]
     assert answering(company, "y\n").exit_code == 0

@@ -135,11 +135,11 @@ def test_a_users_weight_is_that_of_their_own_manifest(company: Company, hand: Ha
         (("diff", "A3"), "holds no payload for agent 'A3'."),
         (
             ("diff", "A1", "--since", "9"),
-            "--since: no load 9 has published yet; the last that did is 3.",
+            "--since: no load 9 has published yet. The last that did is 3.",
         ),
         (
             ("diff", "A1", "--since", "1", "--to", "x.sqlite"),
-            "--to knows since when; leave --since out.",
+            "--to knows since when. Leave --since out.",
         ),
         (("weight", "A1", "--mbit", "0"), "0.0 is not in the range x>0"),
     ],
@@ -225,10 +225,13 @@ def test_damage_is_named_with_what_to_do_and_is_an_exit_code(
     assert result.exit_code == 1
     path = victim.relative_to(hand.folder)
     assert (
-        f"{path}: the object is not there; run step 3 again: it writes what is missing."
+        f"{path}: the object is not there. What to do: run step 3 again: it writes what is missing."
         " Concerns A1." in result.stdout
     )
-    assert "agents/A2.json.zst: agent A2 has no manifest; run step 3 again" in result.stdout
+    assert (
+        "agents/A2.json.zst: agent A2 has no manifest. What to do: run step 3 again"
+        in result.stdout
+    )
     assert "2 damages: 2 of 2 manifests read" in result.stdout
     found: Any = company.json("sync", "verify")
     assert (found["whole"], len(found["damages"])) == (False, 2)

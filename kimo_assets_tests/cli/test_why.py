@@ -65,7 +65,7 @@ def test_a_row_that_left_the_erp_is_seen_by_nobody(changed: Company) -> None:
     )
 
 
-def test_a_row_that_was_refused_is_found_in_the_quarantine(imported: Company) -> None:
+def test_a_row_that_was_rejected_is_found_in_the_quarantine(imported: Company) -> None:
     answer = imported.json("why", "A1", "Account", "X1")
     assert answer["sees"] is None
     assert "step 1 rejected it (unknown_enum_code, AccountTypeId)" in answer["sentence"]

@@ -57,7 +57,7 @@ def test_a_preview_tells_calls_cost_and_days(config: Path, customers: Customers)
         "2 calls (2 new or changed, 0 answered too long ago), for 0.01 at 5 per 1,000 calls" in said
     )
     assert (
-        "1 of them fit today's budget (daily_budget: 1 call left); all of them take 2 days." in said
+        "1 of them fit today's budget (daily_budget: 1 call left). All of them take 2 days." in said
     )
     document = json.loads(kimo(config, "--preview", "--json").stdout)
     assert (document["calls"], document["fits"], document["days"], document["cost"]) == (
