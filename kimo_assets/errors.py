@@ -3,7 +3,7 @@
 KimoError
 ├── ConfigError            kimo.yaml or a mapping is wrong: mend the file
 │   ├── UnknownEntityError a name that is not in the catalogue or not mapped
-│   └── MigrationError     Kimo's database cannot become one of this version: the message says what to do first
+│   └── MigrationError     Kimo's database cannot become one of this version yet
 ├── ContractError          the program's own data break a promise: report it
 ├── SourceError            the ERP's side
 │   ├── TransientSourceError   cannot be reached now: trying again later may help
@@ -18,8 +18,8 @@ KimoError
 ├── ImagesError            the pictures' folder, or the public one, cannot be used: mend it
 ├── GeocodingError         Google refuses to go on: the key, its rights or its budget
 ├── WebserverError         Dagster's webserver does not answer, or refuses: start it, look at it
-├── ExportError            the export cannot go on: the ERP's tables, or a batch of which nobody knows whether it arrived
-├── StoreError             the sync store holds something it should not, or lacks something it should hold
+├── ExportError            the export cannot go on: the ERP's tables, or a batch in doubt
+├── StoreError             the sync store lacks an object, or holds a damaged one
 └── RunFailedError         a run ended with failed entities, each named
 
 Every message says what, where, what was expected and what to do next, in words an operator

@@ -106,7 +106,8 @@ def _connectorx(url: str) -> str:
     if parts.get_backend_name() == "sqlite":
         return f"sqlite://{parts.database}"
     if not parts.host:  # a server on a socket, whose folder stands where a host does
-        return f"postgresql://{parts.username}@{quote(str(parts.query['host']), safe='')}/{parts.database}"
+        host = quote(str(parts.query["host"]), safe="")
+        return f"postgresql://{parts.username}@{host}/{parts.database}"
     return parts.set(drivername=parts.get_backend_name(), query={}).render_as_string(
         hide_password=False
     )

@@ -78,7 +78,7 @@ PRICE_LISTS = [
     ("WEB", "Listino B2B Web", 98),
     ("2027", "Listino 2027 (bozza)", 102),
 ]
-"""Code, description, price in hundredths of the base price. The first ones hold every item at every scale."""
+"""Code, description, price in hundredths of the base price. The first hold every item."""
 COMPLETE_PRICE_LISTS = 5
 PRICE_LIST_OF_GROUP = [2, 1, 1, 3, 0, 0, 4, 4]
 

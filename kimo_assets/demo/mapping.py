@@ -14,7 +14,8 @@ MARKER = "# kimo demo company"
 
 _HEAD = f"""{EDITOR_LINE}
 {MARKER}
-# {COMPANY}: food, beverages and household goods for bars, restaurants, hotels and shops. All invented.
+# {COMPANY}: food, beverages and household goods for bars, restaurants, hotels
+# and shops. All invented.
 # Made by `kimo demo`, which writes over this file: copy it elsewhere before you change it.
 
 data_dir: ./data
@@ -23,7 +24,8 @@ sources:
   erp:
     url: sqlite:///erp.sqlite        # relative to this file
 
-# Pictures: files of the ERP's, and the makers' site, which `kimo demo --download` plays on this machine.
+# Pictures: the ERP's files, and the makers' site, which `kimo demo --download` plays on this
+# machine.
 images:
   source: ./images
   download:
@@ -33,13 +35,16 @@ images:
 guards: {{max_shrink: 0.30, min_shrink_rows: 50}}
 
 # Each entity and the table or query it is read from. `{{}}`: the table of the same name.
-# Under `fields`, Kimo's field and the ERP's column; columns not listed map by equal name, ignoring case.
+# Under `fields`, Kimo's field and the ERP's column. Columns not listed map by equal name, ignoring
+# case.
 entities:
 """
 
 _EXPORT = """\
-# What agents made or edited in Kimo, into the ERP's tables (Export verso Erp). Only what is listed here is sent.
-# Under `fields`, Kimo's field and the ERP's column; a field for which the ERP has no column stays with Kimo.
+# What agents made or edited in Kimo, into the ERP's tables (Export verso Erp). Only what is listed
+# here is sent.
+# Under `fields`, Kimo's field and the ERP's column. A field for which the ERP has no column stays
+# with Kimo.
 export:
   formats:                           # how the ERP wants values written
     date: yyyyMMdd                   # DATA_ORDINE and the like are text: 20260115

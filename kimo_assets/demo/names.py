@@ -321,7 +321,7 @@ SHOP_KINDS: tuple[tuple[str, ...], ...] = (
     ("Supermercati", "Centro Commerciale", "Iper", "Discount"),
     ("Ingrosso", "Cash & Carry", "Commerciale"),
 )
-"""What the customers of each customer group call themselves; same order as `lookups.CUSTOMER_GROUPS`."""
+"""What customers of each group call themselves, in the order of `lookups.CUSTOMER_GROUPS`."""
 
 LEGAL_FORMS = (
     "S.r.l.",

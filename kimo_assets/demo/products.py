@@ -165,8 +165,9 @@ FORMATS: tuple[tuple[str, int], ...] = (
 )
 """How an item may be packed, and its price in hundredths of the single one's."""
 
-# Each range in three lines: group.family.subfamily | name | makers | lines | unit, units per pack, VAT, cents
-# | shape | visibility filters; then its kinds; then its sizes with the price in hundredths of the common one.
+# Each range in three lines: group.family.subfamily | name | makers | lines | unit, units per pack,
+# VAT, cents | shape | visibility filters. Then its kinds. Then its sizes, with the price in
+# hundredths of the common one.
 _RANGES = """
 CAF.MAC.MOK | Caffè Macinato Moka | coffee | CBPGT | PZ 12 22 345 | bag
   Arabica/Intenso/Decaffeinato/Cremoso/Ginseng/Robusta
@@ -277,7 +278,8 @@ FRE.LAT.PAN | Panna | milk | CBF | PZ 12 10 175 | carton
   da Cucina/da Montare/Spray/Acida/Vegetale
   200 ml 55/500 ml 100/1 L 185
 FRE.FOR.STA | Formaggio | milk | CBPGT | KG 4 04 489 | wedge | FRESCHI
-  Pecorino/Grana/Casciotta d'Urbino DOP/Provolone/Formaggio di Fossa/Caciocavallo/Scamorza Affumicata
+  Pecorino/Grana/Casciotta d'Urbino DOP/Provolone/Formaggio di Fossa/Caciocavallo/\
+Scamorza Affumicata
   250 g 100/500 g 195/1 kg 380/5 kg 1820
 FRE.FOR.FRE | Formaggio Fresco | milk | CBPGT | PZ 8 04 219 | tub | FRESCHI
   Mozzarella/Ricotta/Stracchino/Mascarpone/Squacquerone/Burrata/Caprino
@@ -286,13 +288,15 @@ FRE.SAL.SAL | Salume | meat | CBPGT | KG 2 10 690 | bag | FRESCHI
   Prosciutto Crudo/Prosciutto Cotto/Ciauscolo IGP/Mortadella/Salame Lardellato/Lonza/Speck/Guanciale
   100 g 30/250 g 70/1 kg 260/7 kg 1750
 DOL.BIS.BIS | Biscotti | sweet | CBPGT | PZ 12 10 239 | bag
-  Frollini al Latte/Integrali/con Gocce di Cioccolato/al Miele/Savoiardi/Cantucci/Ciambelline al Vino
+  Frollini al Latte/Integrali/con Gocce di Cioccolato/al Miele/Savoiardi/Cantucci/\
+Ciambelline al Vino
   200 g 60/350 g 100/700 g 185/1 kg 250
 DOL.CIO.TAV | Cioccolato | sweet | CBPGT | PZ 20 10 189 | box
   Fondente 70%/al Latte/Bianco/Nocciole/Gianduia/Pistacchio/Sale e Caramello
   50 g 60/100 g 100/250 g 235/1 kg 860
 DOL.RIC.PAN | Panettone e Colomba | sweet | CPGT | PZ 6 10 790 | box
-  Panettone Classico/Panettone al Cioccolato/Pandoro/Colomba Classica/Colomba al Pistacchio/Veneziana
+  Panettone Classico/Panettone al Cioccolato/Pandoro/Colomba Classica/Colomba al Pistacchio/\
+Veneziana
   100 g 25/500 g 70/750 g 100/1 kg 128
 DOL.MAR.MAR | Confettura | sweet | CBPGT | PZ 12 10 279 | jar
   Albicocca/Visciola/Fichi/Arancia/Frutti di Bosco/Mela Rosa dei Sibillini/Pesca
@@ -301,7 +305,8 @@ DOL.CRE.SPA | Crema Spalmabile | sweet | CBPGT | PZ 12 10 389 | jar
   Nocciola/Pistacchio/Cacao/Bianca/Gianduia
   200 g 70/350 g 100/1 kg 260/3 kg 720/5 kg 1150
 DOL.SNA.SAL | Snack Salati | snack | CBPF | PZ 20 10 159 | bag
-  Patatine Classiche/Patatine Rustiche/Tarallini/Grissini/Crackers/Arachidi Tostate/Mix Aperitivo/Nachos
+  Patatine Classiche/Patatine Rustiche/Tarallini/Grissini/Crackers/Arachidi Tostate/Mix Aperitivo/\
+Nachos
   25 g 20/150 g 70/300 g 100/1 kg 290
 PUL.PIA.LIQ | Detersivo Piatti | cleaning | CFEP | PZ 12 22 179 | bottle
   Limone/Aloe/Aceto/Menta/Neutro

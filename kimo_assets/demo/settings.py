@@ -12,7 +12,8 @@ from kimo_assets.demo.names import COMPANY
 
 _HEAD = f"""{MARKER}
 # The settings (impostazioni) of {COMPANY}: what the ERP does not know. All invented.
-# Made by `kimo demo`, which writes over this file. Change it, then: kimo settings load settings.yaml
+# Made by `kimo demo`, which writes over this file. Change it, then:
+# kimo settings load settings.yaml
 
 # Defaults, spelled out. Rules that the ERP sets (BusinessRuleFromErp) prevail.
 BusinessRule:
@@ -34,15 +35,20 @@ ServerSetting:
 
 Role:
   AGENTE:
-    {{Name: Agente, RoleTypeId: SalesAgent, CanSeeAccounts: true, CanCreateProspects: true, CanEditProspects: true,
-      CanSeeContacts: true, CanCreateContacts: true, CanEditContacts: true, CanSeeInstallments: true,
+    {{Name: Agente, RoleTypeId: SalesAgent, CanSeeAccounts: true, CanCreateProspects: true,
+      CanEditProspects: true,
+      CanSeeContacts: true, CanCreateContacts: true, CanEditContacts: true,
+        CanSeeInstallments: true,
       CanSeeAlternativeItems: true, CanSeeRelatedItems: true, CanSeeSubstitutiveItems: true,
       CanSeeCompanyDocuments: true, CanSeeUserDocuments: true}}
   INCASSI:
-    {{Name: Incassi, RoleTypeId: SalesAgent, CanSeeInstallments: true, CanSeeOverdue: true, CanCashInstallments: true}}
+    {{Name: Incassi, RoleTypeId: SalesAgent, CanSeeInstallments: true, CanSeeOverdue: true,
+      CanCashInstallments: true}}
   CAPOAREA:
-    {{Name: Capoarea, RoleTypeId: SalesAgent, CanSeeAccounts: true, CanCreateCustomers: true, CanEditCustomers: true,
-      CanSeeContacts: true, CanSeeInstallments: true, CanSeeOverdue: true, CanSeeOnlineAvailability: true,
+    {{Name: Capoarea, RoleTypeId: SalesAgent, CanSeeAccounts: true, CanCreateCustomers: true,
+      CanEditCustomers: true,
+      CanSeeContacts: true, CanSeeInstallments: true, CanSeeOverdue: true,
+        CanSeeOnlineAvailability: true,
       CanSeeCompanyDocuments: true}}
   ADMIN: {{Name: Amministratore, RoleTypeId: Admin, CanSeeAccounts: true, CanSeeContacts: true}}
 
@@ -52,16 +58,19 @@ NumbersRegistry:
 
 Layout:
   STANDARD: {{Description: Standard, Definition: '{{"home": ["clienti", "catalogo", "agenda"]}}'}}
-  CAPOAREA: {{Description: Capoarea, Definition: '{{"home": ["statistiche", "clienti", "agenda"]}}'}}
+  CAPOAREA: {{Description: Capoarea, Definition: '{{"home": ["statistiche", "clienti",
+    "agenda"]}}'}}
 
 DocumentType:
   ORD:
-    {{Code: OC, Description: Ordine cliente, DocumentFamilyId: SalesOrders, CanSendToErp: true, CanCreateForCustomers: true,
+    {{Code: OC, Description: Ordine cliente, DocumentFamilyId: SalesOrders, CanSendToErp: true,
+      CanCreateForCustomers: true,
       NumbersRegistryId: TABLET, SortPriority: 1}}
   PRE:
     {{Code: PV, Description: Preventivo, DocumentFamilyId: SalesQuotes, CanCreateForCustomers: true,
       CanCreateForProspects: true, NumbersRegistryId: TABLET, SortPriority: 2}}
-  INV: {{Code: INV, Description: Inventario, DocumentFamilyId: Inventories, CanSendToErp: true, SortPriority: 3}}
+  INV: {{Code: INV, Description: Inventario, DocumentFamilyId: Inventories, CanSendToErp: true,
+    SortPriority: 3}}
 
 ErpDocumentType:
   OC: {{Description: Ordine cliente, DocumentFamilyId: SalesOrders, SortPriority: 1}}
@@ -159,12 +168,14 @@ def _user(user: str, name: str, agent: str, warehouse: str, *, manager: bool) ->
 
 
 _USERS = """\
-# Each agent's user; two agents have a second one, for the warehouse of the van. Users that are taken out are archived.
+# Each agent's user. Two agents have a second one, for the warehouse of the van. Users that are
+# taken out are archived.
 User:"""
 
 _OTHERS = """\
   admin: {UserName: admin, Name: Amministratore, UserTypeId: Admin, Language: IT}
-  direzione: {UserName: direzione, Name: Direzione vendite, UserTypeId: Executive, NumbersRegistryId: SEDE, Language: IT}
+  direzione: {UserName: direzione, Name: Direzione vendite, UserTypeId: Executive,
+    NumbersRegistryId: SEDE, Language: IT}
   # Without a role below: can log in, and finds no function. `kimo settings load` warns of it.
   stagista: {UserName: stagista, Name: Stagista, UserTypeId: Executive, Language: IT}
 """

@@ -245,7 +245,7 @@ def _version(connection: Connection) -> str:
 def _entity_finding(
     subject: str, selection: Selection, mapping: EntityMapping, measured: Measured | None
 ) -> EntityFinding:
-    """What of the source goes into which part of the entity. measured: None when it could not be."""
+    """Which part of the source fills which part of the entity. measured: None if impossible."""
     origin = origin_in_words(mapping, selection.entity)
     rows = None
     wider: tuple[Misfit, ...] = ()

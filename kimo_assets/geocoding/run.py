@@ -66,8 +66,8 @@ def geocode_addresses(
 class Preview:
     """What a run would ask now.
 
-    today: how many calls are left of the day's budget. cost: of all calls, by price_per_1000, before
-    what Google grants free of charge. days: how many days with calls it takes.
+    today: how many calls are left of the day's budget. cost: of all calls, by price_per_1000,
+    before what Google grants free of charge. days: how many days with calls it takes.
     """
 
     calls: int

@@ -211,7 +211,7 @@ def _stage(
     names: Sequence[str],
     progress: Progress,
 ) -> dict[str, StagedEntity]:
-    """As an import does, with its semaphore and its custom task. Otherwise it might be other data."""
+    """As an import does, with semaphore and custom task. Otherwise it might be other data."""
     run = StagingRun(
         config, database.connect, load=NO_LOAD, area=PLANNED, allow_shrink=True, catalog=catalog
     )

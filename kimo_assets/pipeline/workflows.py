@@ -101,7 +101,7 @@ def undo_workflow(run: Run, to: int | None = None) -> Iterator[StepReport]:
 def export_workflow(
     run: Run, reached: Callable[[str], None] = lambda point: None
 ) -> Iterator[ExportReport]:
-    """Sends everything that is ready to the ERP. Raises: SourceError, SemaphoreError, ExportError."""
+    """Sends all that is ready to the ERP. Raises: SourceError, SemaphoreError, ExportError."""
     yield export_step(run, reached)
 
 

@@ -1,7 +1,8 @@
 """A process that imports, takes back or exports, and dies at a given point.
 
 It is started by crashes.py only. Points are before and after every commit in Kimo's database, every
-manifest in the sync store, and the export's own. Not killed, it writes the names of the points it has passed.
+manifest in the sync store, and the export's own. Not killed, it writes the names of the points that
+it has passed.
 """
 
 import json

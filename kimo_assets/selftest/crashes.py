@@ -106,7 +106,7 @@ class CrashReport:
 
 @dataclass
 class Site:
-    """Where a run of the test happens: a scratch database, and a folder with the company's files."""
+    """Where a run of the test happens: a scratch database, a folder with the company's files."""
 
     database: Database
     folder: Path
@@ -405,7 +405,7 @@ def _digests(site: Site, schema: str) -> dict[str, str]:
 
 
 def _tablet(site: Site, agent: str, tablets: Path) -> str:
-    """A digest of what the agent has after a sync: of the old file, and of a new one if it differs."""
+    """A digest of the agent's file after a sync, and of a first sync's where that differs."""
     kept, fresh = tablets / f"{agent}.sqlite", tablets / f"{agent}-fresh.sqlite"
     fresh.unlink(missing_ok=True)
     for file in (kept, fresh):

@@ -1,4 +1,4 @@
-"""The references of a settings file: to the console's other tables, to entities, to the catalogue."""
+"""The references of a settings file: to other tables of the console, entities, the catalogue."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -47,7 +47,10 @@ SENTENCES = {
         ),
     ),
     "demo.port_in_use": Sentence(
-        en="the makers' site of the demo cannot listen on {address} ({error}): end what uses that port",
+        en=(
+            "the makers' site of the demo cannot listen on {address} ({error}): end what uses that"
+            " port"
+        ),
         it=(
             "il sito dei produttori della demo non può ascoltare su {address} ({error}): chiudere"
             " ciò che usa quella porta"

@@ -254,7 +254,8 @@ SENTENCES = {
             " {longest}): rejected on the way in"
         ),
         one_it=(
-            "{column}: {count:,} riga con un testo di più di {size} caratteri (il più lungo ne ha {longest}):"
+            "{column}: {count:,} riga con un testo di più di {size} caratteri (il più lungo ne ha"
+            " {longest}):"
             " scartata in ingresso"
         ),
     ),

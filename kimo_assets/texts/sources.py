@@ -285,7 +285,8 @@ SENTENCES = {
     ),
     "sources.semaphore_given_up.import": Sentence(
         en=(
-            "{state}. Kimo waited {limit} (import.semaphore_wait_s). Nothing was read. Wait until it"
+            "{state}. Kimo waited {limit} (import.semaphore_wait_s). Nothing was read."
+            " Wait until it"
             " is idle and import again. If the program that set it is gone, `kimo semaphore reset`"
             " sets it to 0."
         ),
@@ -297,7 +298,8 @@ SENTENCES = {
     ),
     "sources.semaphore_given_up.export": Sentence(
         en=(
-            "{state}. Kimo waited {limit} (export.semaphore_wait_s). Nothing was sent. Wait until it"
+            "{state}. Kimo waited {limit} (export.semaphore_wait_s). Nothing was sent."
+            " Wait until it"
             " is idle and export again. If the program that set it is gone, `kimo semaphore reset`"
             " sets it to 0."
         ),

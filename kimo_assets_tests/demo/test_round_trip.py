@@ -276,7 +276,8 @@ def made_and_undone(office: Office, *, seed: int) -> dict[str, list[tuple[Any, .
         return {
             entity: (
                 connection.execute(
-                    f"SELECT to_jsonb(e) - '_changed_load' FROM kimo.\"{entity}\" AS e WHERE _changed_load = {load} "  # type: ignore[arg-type]
+                    f"SELECT to_jsonb(e) - '_changed_load' FROM kimo.\"{entity}\" AS e"  # type: ignore[arg-type]
+                    f" WHERE _changed_load = {load} "
                     'ORDER BY "Id"'
                 ).fetchall()
             )

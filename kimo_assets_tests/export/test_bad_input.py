@@ -245,10 +245,12 @@ def test_what_is_edited_between_marking_and_sending_goes_as_it_was_marked_and_on
     def reached(point: str) -> None:
         if point == "write.before_marker":
             world.execute(
-                """UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 10 WHERE "Id" = 'D1'"""
+                """UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 10
+                WHERE "Id" = 'D1'"""
             )
             world.execute(
-                """UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 6 WHERE "Id" = 'D2'"""
+                """UPDATE kimo."Document" SET "Notes" = 'new', "EntityStatus" = 6
+                WHERE "Id" = 'D2'"""
             )
             world.execute("""UPDATE kimo."DocumentLine" SET "ItemId" = 'NEW'""")
 

@@ -116,7 +116,8 @@ def test_a_position_set_by_a_person_is_neither_asked_nor_touched(customers: Cust
     assert customers.addresses == [ASKED_ROMA_1]
     assert report.counts["by person"] == 1
     assert customers.rows(
-        """SELECT "EntityId", "Origin", "Latitude"::text FROM kimo."EntityGeoposition" WHERE "EntityId" = 'C2'"""
+        """SELECT "EntityId", "Origin", "Latitude"::text FROM kimo."EntityGeoposition"
+            WHERE "EntityId" = 'C2'"""
     ) == [("C2", 2, "10.5")]
 
 

@@ -126,7 +126,8 @@ class Shop:
         rows = self.rows(
             'SELECT r."ItemId", p."Path", p."ThumbnailPath" FROM kimo."PublicImage" AS p JOIN'
             ' kimo."ItemUrl" AS r '
-            """ON r."Id" = p."EntityId" AND p."EntityType" = 'ItemUrl' WHERE p._archived_load IS NULL ORDER BY 1"""
+            """ON r."Id" = p."EntityId" AND p."EntityType" = 'ItemUrl'
+            WHERE p._archived_load IS NULL ORDER BY 1"""
         )
         return [(item, self._colour(path)) for item, path, _ in rows]
 

@@ -132,7 +132,8 @@ def account(key: str, name: str) -> Row:
 
 def edit(world: World, key: str, status: int) -> None:
     world.execute(
-        f"""UPDATE kimo."Account" SET "EntityStatus" = {status}, "Name" = 'edited' WHERE "Id" = '{key}'"""
+        f"""UPDATE kimo."Account" SET "EntityStatus" = {status}, "Name" = 'edited'
+            WHERE "Id" = '{key}'"""
     )
 
 
@@ -196,7 +197,8 @@ def test_a_pending_row_that_the_snapshot_would_not_change_is_not_called_held(wor
 
 def test_a_row_that_only_kimo_has_is_held_from_the_first_load_on(world: World) -> None:
     world.execute(
-        """INSERT INTO kimo."Account" ("Id", "Name", "EntityStatus") VALUES ('K', 'new customer', 8)"""
+        """INSERT INTO kimo."Account" ("Id", "Name", "EntityStatus")
+            VALUES ('K', 'new customer', 8)"""
     )
     world.erp(Account=[account("A", "a")])
     assert counts(world, "Account") == ("ok", {"inserted": 1, "held": 1})
@@ -274,7 +276,8 @@ def test_an_entity_that_fails_is_taken_back_alone_and_named(world: World) -> Non
     world.done(1)
     world.execute('DROP TABLE integrator."Zone"')
     world.execute(
-        """CREATE TABLE integrator."Zone" AS SELECT 'A' AS "Id", repeat('x', 200) AS "Description", 1 AS _hash"""
+        """CREATE TABLE integrator."Zone" AS SELECT 'A' AS "Id", repeat('x', 200) AS "Description",
+            1 AS _hash"""
     )
     report = world.run(2)
     assert set(report.failures[2]) == {"Zone"}

@@ -20,20 +20,24 @@ FULL = """
     NumbersRegistry: {T: {Prefix: T}}
     Layout: {L: {Definition: "riga 1\\nriga 2 \\u00e8"}}
     User:
-      anna: {UserName: anna, Name: "D'Anna", UserTypeId: SalesAgent, SalesAgentId: A1, WarehouseId: W1, Language: IT}
-      anna2: {UserName: anna2, UserTypeId: SalesAgent, SalesAgentId: A1, WarehouseId: W2, NumbersRegistryId: T, LayoutId: L}
+      anna: {UserName: anna, Name: "D'Anna", UserTypeId: SalesAgent, SalesAgentId: A1,
+        WarehouseId: W1, Language: IT}
+      anna2: {UserName: anna2, UserTypeId: SalesAgent, SalesAgentId: A1, WarehouseId: W2,
+        NumbersRegistryId: T, LayoutId: L}
       007: {UserName: "null", UserTypeId: Admin, Email: a@b.example}
     UserRole:
       anna: [AGENTE, CAPO]
       anna2: [AGENTE]
       007: [CAPO]
-    DocumentType: {ORD: {Code: 1, DocumentFamilyId: SalesOrders, CanSendToErp: 1, NumbersRegistryId: T, SortPriority: 0}}
+    DocumentType: {ORD: {Code: 1, DocumentFamilyId: SalesOrders, CanSendToErp: 1,
+      NumbersRegistryId: T, SortPriority: 0}}
     ConsoleFreeLookup:
       Item: {1: {'': {A: Alta, B: }, X: {A: Altra}}}
     ErpStatus: {Account1: {A: Attivo, B: Bloccato}}
     EntityMetadata: {P: {Entity: Account, Origin: 1, RoleId: CAPO, SalesAgentId: A2}}
     FieldMetadata: {P: {Name: {MaxLength: 50, IsEditable: TRUE}}}
-    DefaultValue: {Account: {CurrencyId: EUR}, Document: {PaymentMethodId: '${Account.PaymentMethodId}'}}
+    DefaultValue: {Account: {CurrencyId: EUR},
+      Document: {PaymentMethodId: '${Account.PaymentMethodId}'}}
 """
 
 

@@ -412,7 +412,7 @@ def test_a_query_whose_order_decides_between_duplicates_keeps_it_on_mariadb(
         ("'x'", "CONCAT('a', CHAR(31, 30), 'b')", "control characters"),
     ],
 )
-def test_an_entity_with_a_row_that_mariadb_cannot_write_as_one_text_is_read_by_the_cursor_and_that_is_said(
+def test_an_entity_that_mariadb_cannot_write_as_text_is_read_by_the_cursor_and_that_is_logged(
     world: World, mariadb: str, ways: list[str], first: str, second: str, reason: str
 ) -> None:
     texts = ("FreeText1", "FreeText2")

@@ -368,7 +368,8 @@ def test_rows_of_mariadb_are_looked_up_in_it(world: World) -> None:
         ),
         (
             "oracle+oracledb://erp",
-            """"CODE" IN ('O''Neil 5%', 'è') OR rtrim(CAST("CODE" AS VARCHAR2(1000 CHAR))) IN ('x')""",
+            """"CODE" IN ('O''Neil 5%', 'è') """
+            """OR rtrim(CAST("CODE" AS VARCHAR2(1000 CHAR))) IN ('x')""",
         ),
     ],
 )
@@ -487,7 +488,7 @@ def test_after_a_retry_the_import_reads_on_from_the_first_piece_that_was_touched
     assert world.rows("SELECT id FROM ops.rejected_row") == kept
 
 
-def test_a_snapshot_that_a_guard_stopped_is_read_again_also_when_the_erp_then_ends_where_it_was_equal(
+def test_a_snapshot_that_a_guard_stopped_is_read_again_also_when_the_erp_then_ends_early(
     world: World, pieces: None
 ) -> None:
     world.settings = {"guards": {"min_shrink_rows": 3}}

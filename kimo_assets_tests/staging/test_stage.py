@@ -145,7 +145,7 @@ def test_a_snapshot_that_lost_too_much_is_not_taken(
     assert staged(world) == (after if taken else before)
 
 
-def test_the_guard_says_what_was_lost_and_how_to_go_on_and_a_second_run_without_it_takes_the_snapshot(
+def test_the_guard_says_what_was_lost_and_how_to_go_on_and_a_run_without_it_takes_the_snapshot(
     world: World,
 ) -> None:
     world.erp(Zone=zones(200))

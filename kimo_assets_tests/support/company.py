@@ -282,7 +282,8 @@ told = {
 if steps == "undo":
     run_undo(load_config(config), Database(dsn, ""), **told)
 else:
-    run_import(load_config(config), Database(dsn, ""), steps=[int(s) for s in steps.split()], **told)
+    numbers = [int(step) for step in steps.split()]
+    run_import(load_config(config), Database(dsn, ""), steps=numbers, **told)
 """
 
 

@@ -147,7 +147,8 @@ class Told(Progress):
     def step_started(self, step, entities):
         exec({before!r})
 try:
-    report = run_import(load_config(sys.argv[1]), Database(sys.argv[2], ""), steps=[3], progress=Told())
+    config, database = load_config(sys.argv[1]), Database(sys.argv[2], "")
+    report = run_import(config, database, steps=[3], progress=Told())
     print(json.dumps(report.failures.get(3, {{}})))
 except KimoError as error:
     print(json.dumps({{type(error).__name__: str(error)}}))

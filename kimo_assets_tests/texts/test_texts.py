@@ -47,7 +47,7 @@ def test_every_sentence_has_an_italian_twin_with_the_same_values() -> None:
 def said_keys() -> Iterator[str]:
     """Every text of the package that has the form of a key, or of the beginning of one.
 
-    `say(f"export.outcome.{outcome}")` says a family of sentences: its beginning is "export.outcome."
+    `say(f"export.outcome.{outcome}")` says a family of sentences, beginning with "export.outcome."
     """
     prefixes = tuple(f"{area}." for area in AREAS)
     for file in PACKAGE.rglob("*.py"):
@@ -86,3 +86,52 @@ def test_a_count_chooses_its_form_and_the_language_sets_thousands_apart() -> Non
     with use_language("it"):
         many = say("errors.entities_failed", step="Step 1", count=4, lines="")
     assert many.startswith("Step 1: 4 entità non riuscite")
+
+
+# --- no sentence beside the catalogue
+# --------------------------------------------------------------------------------------------------
+
+# Assertions about the program itself, that no operator can cause.
+PROGRAMMING_ERRORS = {"AssertionError", "NotImplementedError", "TypeError"}
+
+
+def words_of(node: ast.expr) -> str:
+    """The letters that a literal or an f-string brings itself."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return "".join(filter(str.isalpha, node.value))
+    if isinstance(node, ast.JoinedStr):
+        return "".join(words_of(part) for part in node.values)
+    return ""
+
+
+def raised_sentences(source: str) -> Iterator[int]:
+    """Lines on which an error is raised with a sentence of its own, instead of a key."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call):
+            continue
+        name = getattr(node.exc.func, "id", getattr(node.exc.func, "attr", ""))
+        if name in PROGRAMMING_ERRORS:
+            continue
+        first = node.exc.args[:1]
+        if first and " " in ast.unparse(first[0]) and words_of(first[0]):
+            yield node.lineno
+
+
+def test_a_sentence_in_a_raise_is_noticed() -> None:
+    source = """
+raise ConfigError("there is no such file")
+raise ConfigError(f"{file} is empty")
+raise ConfigError(say("config.no_file", file=file))
+raise ConfigError(f"{place}: {error}")
+raise AssertionError("the program is wrong")
+"""
+    assert list(raised_sentences(source)) == [2, 3]
+
+
+def test_no_error_is_raised_with_a_sentence_of_its_own() -> None:
+    places = [
+        f"{file.relative_to(PACKAGE).as_posix()}:{line}"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for line in raised_sentences(file.read_text(encoding="utf-8"))
+    ]
+    assert places == []

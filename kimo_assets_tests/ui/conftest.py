@@ -60,7 +60,8 @@ class Ui:
 
     def why_failed(self) -> list[str]:
         """What the failed steps say, the first cause last."""
-        query = """{runsOrError(filter: {statuses: [FAILURE]}) {... on Runs {results {eventConnection {events {
+        query = """{runsOrError(filter: {statuses: [FAILURE]}) {... on Runs {results {
+            eventConnection {events {
             ... on ExecutionStepFailureEvent {error {message errorChain {error {message}}}}}}}}}}"""
         runs = self.ask(query)["runsOrError"]["results"]
         errors = [

@@ -179,7 +179,8 @@ def _too_wide(page: Any) -> list[str]:
         """() => [...document.querySelectorAll('table table')].filter(table => {
             const cell = table.closest('td'), right = table.getBoundingClientRect().right;
             for (let box = cell; box; box = box.parentElement)
-                if (getComputedStyle(box).overflowX !== 'visible' && right > box.getBoundingClientRect().right + 1)
+                if (getComputedStyle(box).overflowX !== 'visible'
+                    && right > box.getBoundingClientRect().right + 1)
                     return true;
             return false;
         }).map(table => table.innerText.slice(0, 80))"""

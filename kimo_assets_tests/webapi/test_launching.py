@@ -153,7 +153,8 @@ def test_what_the_ui_has_launched_discards_too_but_only_entries_of_the_menu(
     base: str, webserver: str
 ) -> None:
     launch = """mutation($job: String!) {launchRun(executionParams: {runConfigData: {}, selector: {
-        repositoryLocationName: "kimo_assets.definitions", repositoryName: "__repository__", jobName: $job}})
+        repositoryLocationName: "kimo_assets.definitions", repositoryName: "__repository__",
+        jobName: $job}})
         {... on LaunchRunSuccess {run {runId}}}}"""
     graphql(webserver, launch, job="plan_import")
     assert ask(base, "ExportToErp").status_code == 200

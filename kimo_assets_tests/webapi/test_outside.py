@@ -287,7 +287,8 @@ def test_every_parameter_status_and_error_of_the_program_is_on_the_page() -> Non
 # ------------------------------------------------------------------------------------------------
 
 LAUNCH = """mutation {launchRun(executionParams: {runConfigData: {}, selector: {
-    repositoryLocationName: "kimo_assets.definitions", repositoryName: "__repository__", jobName: "plan_import"}})
+    repositoryLocationName: "kimo_assets.definitions", repositoryName: "__repository__",
+    jobName: "plan_import"}})
     {__typename ... on LaunchRunSuccess {run {runId}} ... on Error {message}}}"""
 
 
