@@ -225,14 +225,14 @@ def by_mask(company: Company) -> ImportReport:
     return company.launch(entities=list(ERP), only_listed=True)
 
 
-DOORS = pytest.mark.parametrize("door", [by_all, by_mask])
+ENTRY_POINTS = pytest.mark.parametrize("entry_point", [by_all, by_mask])
 
 
-@DOORS
+@ENTRY_POINTS
 def test_a_failing_entity_leaves_exactly_the_good_partitions_and_no_further_step(
-    failed: Company, door: Callable[[Company], ImportReport]
+    failed: Company, entry_point: Callable[[Company], ImportReport]
 ) -> None:
-    report = door(failed)
+    report = entry_point(failed)
     assert not report.success
     assert list(report.steps) == [1]
     assert failed.materialized() == {
@@ -425,7 +425,9 @@ def _launchpad(
     )
 
 
-def test_both_doors_leave_the_same_partitions_with_the_same_metadata(company: Company) -> None:
+def test_both_entry_points_leave_the_same_partitions_with_the_same_metadata(
+    company: Company,
+) -> None:
     company.launch()
     company.launch()
     through_assets = [_without_time(company.metadata(asset, "Zone")) for asset in ASSETS]
@@ -457,7 +459,7 @@ def test_a_run_of_the_mask_shows_a_table_per_step(company: Company) -> None:
     )
 
 
-def test_allow_shrink_reaches_step_1_through_both_doors(company: Company) -> None:
+def test_allow_shrink_reaches_step_1_through_both_entry_points(company: Company) -> None:
     company.settings = {"guards": {"min_shrink_rows": 0}}
     company.launch()
     company.erp(Item=ERP["Item"][:1])

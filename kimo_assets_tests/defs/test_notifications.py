@@ -1,4 +1,4 @@
-"""Runs of a real Dagster instance end, and operators are told by a real mail server."""
+"""Runs of a real Dagster instance end, and operators get mails from a real mail server."""
 
 import re
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ def server() -> Iterator[MailServer]:
         yield server
 
 
-class Told:
-    """A company whose operators are told; the sensor's cursor goes from look to look."""
+class Mailing:
+    """A company whose operators get mails. The sensor keeps its cursor from look to look."""
 
     def __init__(self, company: Company, server: MailServer) -> None:
         self.company = company
@@ -90,13 +90,13 @@ class Told:
 
 
 @pytest.fixture
-def told(company: Company, server: MailServer) -> Told:
-    return Told(company, server)
+def mailing(company: Company, server: MailServer) -> Mailing:
+    return Mailing(company, server)
 
 
-def test_a_full_import_is_told_with_its_figures_and_once(told: Told) -> None:
-    report = told.company.launch()
-    ((to, mail),) = told.look()
+def test_a_full_import_is_told_with_its_figures_and_once(mailing: Mailing) -> None:
+    report = mailing.company.launch()
+    ((to, mail),) = mailing.look()
     assert to == [ANNA]
     assert mail["Subject"] == "[Kimo] Completato: Import completo"
     for shown in (text_of(mail), html_of(mail)):
@@ -105,66 +105,66 @@ def test_a_full_import_is_told_with_its_figures_and_once(told: Told) -> None:
         assert "Righe scartate: 2, nuove 2" in shown
         assert "il testo è più lungo del campo" in shown
     assert re.search(rf"^Caricamento +{report.load}\r?$", text_of(mail), re.MULTILINE)
-    assert told.look() == []
-    told.cursor = "0"
-    assert told.look() == [], "a run has one mail, even where Dagster's cursor was lost"
+    assert mailing.look() == []
+    mailing.cursor = "0"
+    assert mailing.look() == [], "a run has one mail, even where Dagster's cursor was lost"
 
 
-def test_ten_failures_are_one_mail_and_the_recovery_one(told: Told) -> None:
-    company = told.company
+def test_ten_failures_are_one_mail_and_the_recovery_one(mailing: Mailing) -> None:
+    company = mailing.company
     aside = company.folder / "aside"
     company.entities = {"Zone": {}}
     company.erp_file.file.rename(aside)
     assert not company.launch(steps=[1, 2, 3]).success
-    ((to, mail),) = told.look()
+    ((to, mail),) = mailing.look()
     assert to == [BRUNO]
     assert mail["Subject"] == "[Kimo] FALLITO: Import completo"
     assert "Zone: source 'erp'" in " ".join(text_of(mail).split())
     assert "kimo import" in text_of(mail)
-    told.ended("full_import_from_erp", *[FAILURE] * 9)
-    assert told.look() == []
+    mailing.ended("full_import_from_erp", *[FAILURE] * 9)
+    assert mailing.look() == []
     aside.rename(company.erp_file.file)
     company.launch(steps=[1, 2, 3])
-    ((to, mail),) = told.look()
+    ((to, mail),) = mailing.look()
     assert to == [ANNA, BRUNO]
     assert mail["Subject"] == "[Kimo] Di nuovo a posto: Import completo"
     assert "10 esecuzioni" in text_of(mail)
 
 
-def test_what_runs_every_few_minutes_is_silent_while_it_succeeds(told: Told) -> None:
-    told.ended("import_entities", SUCCESS, SUCCESS, **{"dagster/schedule_name": "prices"})
-    told.ended("export_to_erp", SUCCESS)
-    assert told.look() == []
-    told.ended("import_entities", FAILURE, **{"dagster/schedule_name": "prices"})
-    ((to, mail),) = told.look()
+def test_what_runs_every_few_minutes_is_silent_while_it_succeeds(mailing: Mailing) -> None:
+    mailing.ended("import_entities", SUCCESS, SUCCESS, **{"dagster/schedule_name": "prices"})
+    mailing.ended("export_to_erp", SUCCESS)
+    assert mailing.look() == []
+    mailing.ended("import_entities", FAILURE, **{"dagster/schedule_name": "prices"})
+    ((to, mail),) = mailing.look()
     assert to == [BRUNO]
     assert "it was killed" in text_of(mail)
-    told.ended("import_entities", SUCCESS)
-    assert told.look() == [], "a person's run says nothing of the schedule's"
-    told.ended("import_entities", SUCCESS, **{"dagster/schedule_name": "prices"})
-    ((to, mail),) = told.look()
+    mailing.ended("import_entities", SUCCESS)
+    assert mailing.look() == [], "a person's run says nothing of the schedule's"
+    mailing.ended("import_entities", SUCCESS, **{"dagster/schedule_name": "prices"})
+    ((to, mail),) = mailing.look()
     assert to == [BRUNO]
     assert mail["Subject"] == "[Kimo] Di nuovo a posto: Import (entità specifiche)"
 
 
-def test_a_mail_server_that_is_down_keeps_nothing_but_the_mail(told: Told) -> None:
-    told.server.close()
+def test_a_mail_server_that_is_down_keeps_nothing_but_the_mail(mailing: Mailing) -> None:
+    mailing.server.close()
     try:
-        report = told.company.launch(entities=["Zone"])
+        report = mailing.company.launch(entities=["Zone"])
         assert report.success
-        assert told.look() == []
-        assert "1 mail to be tried again" in told.logged
-        assert "cannot be reached" in told.logged
+        assert mailing.look() == []
+        assert "1 mail to be tried again" in mailing.logged
+        assert "cannot be reached" in mailing.logged
     finally:
-        told.server.open()
-    told.company.execute("UPDATE ops.mail SET due_at = now()")
-    ((to, mail),) = told.look()
+        mailing.server.open()
+    mailing.company.execute("UPDATE ops.mail SET due_at = now()")
+    ((to, mail),) = mailing.look()
     assert to == [ANNA]
     assert str(report.run_id) in text_of(mail)
 
 
-def test_no_password_is_in_any_mail(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    company = told.company
+def test_no_password_is_in_any_mail(mailing: Mailing, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = mailing.company
     url = "postgresql://asked:pl4nted-at-the-erp@127.0.0.1:1/erp"
     company.entities = {"Zone": {}}
     company.settings |= {"sources": {"erp": {"url": url, "connect_attempts": 1}}}
@@ -172,44 +172,48 @@ def test_no_password_is_in_any_mail(told: Told, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("GOOGLE_MAPS_API_KEY", "pl4nted-key")
     more = f" pl4nted-at-the-erp pwd=pl4nted-too; {PASSWORD} pl4nted-key"
     company.execute(f"UPDATE ops.step_result SET error = error || '{more}'")
-    ((_, mail),) = told.look()
+    ((_, mail),) = mailing.look()
     assert "***" in text_of(mail)
     assert "pl4nted" not in text_of(mail) + html_of(mail) + str(mail)
     # The search would find one.
     company.execute("UPDATE ops.step_result SET error = 'pl4nted-elsewhere'")
     company.execute("DELETE FROM ops.mail")
     company.execute("DELETE FROM ops.notification")
-    told.cursor = "0"
-    ((_, mail),) = told.look()
+    mailing.cursor = "0"
+    ((_, mail),) = mailing.look()
     assert "pl4nted-elsewhere" in text_of(mail)
 
 
-def test_runs_of_another_company_on_the_same_instance_are_none_of_ours(told: Told) -> None:
-    told.ended("full_import_from_erp", FAILURE, **{".dagster/repository": "__repository__@other"})
-    assert told.look() == []
-    told.ended("full_import_from_erp", FAILURE)
-    assert len(told.look()) == 1
+def test_runs_of_another_company_on_the_same_instance_are_none_of_ours(mailing: Mailing) -> None:
+    mailing.ended(
+        "full_import_from_erp", FAILURE, **{".dagster/repository": "__repository__@other"}
+    )
+    assert mailing.look() == []
+    mailing.ended("full_import_from_erp", FAILURE)
+    assert len(mailing.look()) == 1
 
 
-def test_pictures_are_told_with_what_could_not_be_used_when_they_are_named(told: Told) -> None:
-    company = told.company
+def test_pictures_are_told_with_what_could_not_be_used_when_they_are_named(
+    mailing: Mailing,
+) -> None:
+    company = mailing.company
     company.launch(entities=["Zone"])
     own = company.settings["notifications"] | {"success_of": ["import_files"]}
     company.settings |= {"notifications": own, "images": {"source": str(company.folder)}}
     company.erp(ItemImage=[{"Id": "P1", "ItemId": "I1", "FilePath": "no|<b>where.jpg"}])
     company.launch(entities=["ItemImage"])
-    told.look()
+    mailing.look()
     launch_task(company.config, company.database, job="import_files")
-    ((to, mail),) = told.look()
+    ((to, mail),) = mailing.look()
     assert to == [ANNA]
     assert "no|<b>where.jpg" in text_of(mail)
     assert "no|&lt;b&gt;where.jpg" in html_of(mail)
 
 
-def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(told: Told) -> None:
-    company = told.company
+def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(mailing: Mailing) -> None:
+    company = mailing.company
     company.launch()
-    told.look()
+    mailing.look()
     company.execute(
         "INSERT INTO ops.tablet_sync VALUES ('anna', 'iPad', 'AG1', now() - interval '9 days')"
     )
@@ -217,7 +221,7 @@ def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(told: Told) 
         "INSERT INTO ops.notification VALUES ('geocode_addresses, geocoding', 'failing', now(), 3)"
     )
     morning(company)
-    to, mail = told.server.taken[-1]
+    to, mail = mailing.server.taken[-1]
     assert to == [ANNA, BRUNO]
     assert mail["Subject"].startswith("[Kimo] Rapporto del mattino: ")
     text = text_of(mail)
@@ -227,14 +231,14 @@ def test_the_morning_report_is_a_job_that_a_mail_server_cannot_fail(told: Told) 
     assert "iPad" in text
     assert "1 agente di cui non si conosce nessuna sincronizzazione: AG2" in " ".join(text.split())
     morning(company)
-    assert "Righe scartate: 2, nuove 0" in text_of(told.server.last()), (
+    assert "Righe scartate: 2, nuove 0" in text_of(mailing.server.last()), (
         "new are those since the last report"
     )
-    told.server.close()
+    mailing.server.close()
     try:
         morning(company)
     finally:
-        told.server.open()
+        mailing.server.open()
     assert company.rows("SELECT count(*) FROM ops.mail WHERE ended_at IS NULL") == [(1,)]
 
 
@@ -244,21 +248,23 @@ def morning(company: Company) -> None:
         assert defs.resolve_job_def("morning_report").execute_in_process(instance=instance).success
 
 
-def test_without_a_mail_server_a_tick_says_so_and_later_nothing_is_caught_up(told: Told) -> None:
-    company = told.company
+def test_without_a_mail_server_a_tick_says_so_and_later_nothing_is_caught_up(
+    mailing: Mailing,
+) -> None:
+    company = mailing.company
     own = company.settings
     company.settings = {}
-    told.ended("full_import_from_erp", FAILURE)
-    assert told.look() == []
-    assert "there is no mail server" in told.logged
+    mailing.ended("full_import_from_erp", FAILURE)
+    assert mailing.look() == []
+    assert "there is no mail server" in mailing.logged
     company.settings = own
-    assert told.look() == []
+    assert mailing.look() == []
 
 
-def test_a_company_is_told_in_its_language(told: Told) -> None:
-    told.company.settings["notifications"]["language"] = "en"
-    told.ended("geocode_addresses", FAILURE)
-    ((_, mail),) = told.look()
+def test_a_company_is_told_in_its_language(mailing: Mailing) -> None:
+    mailing.company.settings["notifications"]["language"] = "en"
+    mailing.ended("geocode_addresses", FAILURE)
+    ((_, mail),) = mailing.look()
     assert mail["Subject"] == "[Kimo] FAILED: Geocodifica Account"
     assert "When the cause is corrected, run it again with:" in " ".join(text_of(mail).split())
     assert "kimo geocode" in text_of(mail)

@@ -1,6 +1,4 @@
-"""The queue of a real instance: what waits there already is not taken in again, through whichever
-door it comes.
-"""
+"""The queue of a real instance: a request is dropped while an equal run waits in it."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

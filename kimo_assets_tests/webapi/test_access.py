@@ -1,6 +1,4 @@
-"""Who gets in: the token, the methods, how often, and what is logged of it. Behind the door nobody
-answers.
-"""
+"""Which requests are answered: by token, method and rate, and what is logged of them."""
 
 import json
 from collections.abc import Callable, Iterator
