@@ -11,8 +11,8 @@ from kimo_assets.images.addresses import (
     Guard,
     RefusedError,
     check_url,
-    inside,
     host_and_port,
+    inside,
     resolve_host,
     shown,
 )
