@@ -1,5 +1,5 @@
 """download_items_images on a real database and real servers: what is made, kept, asked again, given
-up, and said.
+up, and reported.
 """
 
 import os
@@ -44,7 +44,7 @@ RED, BLUE = jpeg("red"), jpeg("blue")
 
 
 class Listener:
-    """What was told. when: what to do when a picture is done."""
+    """Remembers a job's progress. when: what to do when a picture is done."""
 
     def __init__(self, when: Callable[[], None] = lambda: None) -> None:
         self.total: int | None = None
@@ -126,8 +126,8 @@ class Shop:
         rows = self.rows(
             'SELECT r."ItemId", p."Path", p."ThumbnailPath" FROM kimo."PublicImage" AS p JOIN'
             ' kimo."ItemUrl" AS r '
-            """ON r."Id" = p."EntityId" AND p."EntityType" = 'ItemUrl'
-            WHERE p._archived_load IS NULL ORDER BY 1"""
+            """ON r."Id" = p."EntityId" AND p."EntityType" = 'ItemUrl'"""
+            " WHERE p._archived_load IS NULL ORDER BY 1"
         )
         return [(item, self._colour(path)) for item, path, _ in rows]
 
