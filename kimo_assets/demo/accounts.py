@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -307,7 +308,7 @@ def _terms(accounts: Accounts, agents: Agents, rows: slice, draws: Draws, size: 
     }
 
 
-def _where(condition: np.ndarray, values: list, otherwise: str | None) -> list:
+def _where(condition: np.ndarray, values: list[Any], otherwise: str | None) -> list[Any]:
     return [
         value if held else otherwise for value, held in zip(values, condition.tolist(), strict=True)
     ]

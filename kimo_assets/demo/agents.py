@@ -4,6 +4,7 @@ Which accounts an agent follows is decided by `accounts`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def write_agents(erp: ErpWriter, agents: Agents, seed: int) -> None:
     erp.fill_rows("VisibilityFilterPerSalesAgent", _filter_rows(agents))
 
 
-def _agent_rows(agents: Agents, draws: Draws) -> list[tuple]:
+def _agent_rows(agents: Agents, draws: Draws) -> list[tuple[Any, ...]]:
     """The rows of AGENTI."""
     rows = []
     for i, (code, name) in enumerate(zip(agents.codes, agents.names, strict=True)):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class ErpWriter:
         for table in tables:
             self._tell(table)
 
-    def fill_rows(self, table: str, rows: list[tuple]) -> None:
+    def fill_rows(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         """Write a whole small table, its values in the order of its columns."""
         columns = [column.name for column in TABLES[table].columns]
         self.fill(
@@ -85,9 +86,10 @@ class ErpWriter:
             self._on_progress(table, self.rows.get(table, 0))
 
 
-def _repeated(values: object, size: int) -> Iterable:
+def _repeated(values: object, size: int) -> Iterable[Any]:
     if isinstance(values, np.ndarray):
-        return values.tolist()
+        listed: list[Any] = values.tolist()
+        return listed
     return values if isinstance(values, list) else repeat(values, size)
 
 

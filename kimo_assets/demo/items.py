@@ -7,6 +7,7 @@ Prices are in `prices`, stock in `stock`, pictures in `pictures`, the ranges the
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,18 +71,20 @@ class Items:
     active: int
 
     def range_of(self, item: int) -> Range:
-        return RANGES[self.ranges[item]]
+        return RANGES[int(self.ranges[item])]
 
     def units(self) -> list[str]:
         return choose([range_.unit for range_ in RANGES], self.ranges)
 
     def packs(self) -> np.ndarray:
-        return np.array([range_.pack for range_ in RANGES])[self.ranges]
+        packs: np.ndarray = np.array([range_.pack for range_ in RANGES])[self.ranges]
+        return packs
 
     def rounded(self, prices: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Prices of these items, rounded as each item's prices are; never nothing."""
         steps = self.steps[items]
-        return np.maximum((prices + steps // 2) // steps * steps, steps)
+        rounded: np.ndarray = np.maximum((prices + steps // 2) // steps * steps, steps)
+        return rounded
 
     def sold(self) -> np.ndarray:
         """Indexes of the items that may have been ordered."""
@@ -117,7 +120,7 @@ def draw_items(scale: Scale, seed: int) -> Items:
     )
 
 
-def _describe(ranges: np.ndarray, parts: list[tuple], packing: np.ndarray) -> list[str]:
+def _describe(ranges: np.ndarray, parts: list[tuple[Any, ...]], packing: np.ndarray) -> list[str]:
     """What the price list says: "Caffè Macinato Moka Arabica Bio Adria 250 g"."""
     return [
         " ".join(
@@ -139,7 +142,11 @@ def _describe(ranges: np.ndarray, parts: list[tuple], packing: np.ndarray) -> li
 
 
 def _base_prices(
-    draws: Draws, ranges: np.ndarray, parts: list[tuple], packing: np.ndarray, steps: np.ndarray
+    draws: Draws,
+    ranges: np.ndarray,
+    parts: list[tuple[Any, ...]],
+    packing: np.ndarray,
+    steps: np.ndarray,
 ) -> np.ndarray:
     """Range price by size, line, brand and packing, with a little of its own."""
     brands = 85 + np.arange(len(TRADEMARKS)) * 7 % 40
@@ -154,7 +161,9 @@ def _base_prices(
     prices = cents * 1_000
     for percent in percents:
         prices = prices * percent // 100
-    return np.maximum((prices + draws.integers(0, 1_000, len(ranges))) // steps * steps, steps)
+    dearer = prices + draws.integers(0, 1_000, len(ranges))
+    rounded: np.ndarray = np.maximum(dearer // steps * steps, steps)
+    return rounded
 
 
 def write_items(erp: ErpWriter, items: Items, seed: int) -> None:
@@ -187,7 +196,7 @@ def _write_classification(erp: ErpWriter) -> None:
     erp.fill_rows("ItemGroup", _group_rows())
 
 
-def _group_rows() -> list[tuple]:
+def _group_rows() -> list[tuple[Any, ...]]:
     """Three levels; a level that is not there is an empty text."""
     first = [(group, group, "", "", name) for group, name in GROUPS.items()]
     second = [

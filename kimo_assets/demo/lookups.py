@@ -4,6 +4,8 @@ lists.
 The same at every scale. Zones depend on the agents and are written with them.
 """
 
+from typing import Any
+
 from kimo_assets.demo.erp_database import ErpWriter
 
 LANGUAGES = [("IT", "Italiano"), ("EN", "English"), ("DE", "Deutsch"), ("FR", "Français")]
@@ -156,7 +158,7 @@ def write_lookups(erp: ErpWriter) -> None:
     erp.fill_rows("LISTINI", [(code, name, i) for i, (code, name, _) in enumerate(PRICE_LISTS, 1)])
 
 
-def codes(rows: list[tuple]) -> list[str]:
+def codes(rows: list[tuple[Any, ...]]) -> list[str]:
     """The codes of a lookup, in order."""
     return [row[0] for row in rows]
 

@@ -5,6 +5,7 @@ The lists' names are in `lookups`, the items' base prices in `items`.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -130,7 +131,7 @@ def _agreed(items: Items, units: list[str], chosen: np.ndarray, draws: Draws) ->
     }
 
 
-def _catalog_rows(agents: Agents) -> list[tuple]:
+def _catalog_rows(agents: Agents) -> list[tuple[Any, ...]]:
     """Which list the catalogue shows: by customer group, price group, for some agents their own."""
     lists, groups = lookups.codes(lookups.PRICE_LISTS), lookups.codes(lookups.CUSTOMER_GROUPS)
     choices = [
@@ -156,7 +157,7 @@ def _catalog_rows(agents: Agents) -> list[tuple]:
     ]
 
 
-def _discount_rows(accounts: Accounts, draws: Draws) -> list[tuple]:
+def _discount_rows(accounts: Accounts, draws: Draws) -> list[tuple[Any, ...]]:
     """Discounts of customer groups on whole item groups, and of some customers on a family."""
     rows = [
         ("", customers, items, "", _YEAR_START, "-1", 2 + (i + j) % 7, 0)

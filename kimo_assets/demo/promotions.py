@@ -2,6 +2,8 @@
 `PromotionFilter`).
 """
 
+from typing import Any
+
 from kimo_assets.demo import lookups
 from kimo_assets.demo.accounts import Accounts
 from kimo_assets.demo.agents import Agents
@@ -61,7 +63,7 @@ def write_promotions(
     erp.fill_rows("PromotionLine", [(i, *row) for i, row in enumerate(lines, 1)])
 
 
-def _promotion(number: int, start: int) -> tuple:
+def _promotion(number: int, start: int) -> tuple[Any, ...]:
     """A row of Promotion. N plus M has quantities in place of a discount."""
     kind = _PROMOTION_TYPES[number % len(_PROMOTION_TYPES)]
     is_n_plus_m = kind == _N_PLUS_M
@@ -84,7 +86,9 @@ def _promotion(number: int, start: int) -> tuple:
     )
 
 
-def _filter_rows(number: int, accounts: Accounts, agents: Agents, draws: Draws) -> list[tuple]:
+def _filter_rows(
+    number: int, accounts: Accounts, agents: Agents, draws: Draws
+) -> list[tuple[Any, ...]]:
     """One promotion in three is for some warehouses only; every eleventh has no filter at all."""
     if number % 11 == 0:
         return []
@@ -126,7 +130,7 @@ def _audience(
     ][kind]
 
 
-def _line_rows(number: int, items: Items, draws: Draws) -> list[tuple]:
+def _line_rows(number: int, items: Items, draws: Draws) -> list[tuple[Any, ...]]:
     """Mostly items; sometimes a maker, an item line or an item group; none for the whole
     document.
     """

@@ -5,6 +5,7 @@ machine gets the same values. What is drawn is decided by the modules of each ar
 """
 
 from datetime import date
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -57,9 +58,10 @@ def distinct(draws: Draws, count: int, size: int) -> np.ndarray:
     return draws.permutation(indexes)[:size]
 
 
-def choose(values: list, indexes: np.ndarray) -> list:
+def choose(values: list[Any], indexes: np.ndarray) -> list[Any]:
     """The values at these indexes."""
-    return np.array(values, dtype=object)[indexes].tolist()
+    chosen: list[Any] = np.array(values, dtype=object)[indexes].tolist()
+    return chosen
 
 
 def day(offset: int) -> str:
@@ -69,7 +71,9 @@ def day(offset: int) -> str:
 
 def days(offsets: np.ndarray) -> list[str]:
     """ISO dates so many days from the demo's today."""
-    return (np.datetime64(TODAY) + offsets.astype("timedelta64[D]")).astype(str).tolist()
+    dates = np.datetime64(TODAY) + offsets.astype("timedelta64[D]")
+    texts: list[str] = dates.astype(str).tolist()
+    return texts
 
 
 def slices(count: int, size: int = CHUNK) -> list[slice]:
