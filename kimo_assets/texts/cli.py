@@ -1644,7 +1644,7 @@ SENTENCES = {
         it="Un giorno tipico porta {size}.",
     ),
     "cli.sync.empty_store": Sentence(
-        en="{url} holds no payloads yet. Prepare them: {command}.",
+        en="{url} holds no payload yet. Prepare them: {command}.",
         it="{url} non contiene ancora dati per i tablet. Prepararli: {command}.",
     ),
     "cli.sync.all_first_syncs": Sentence(
