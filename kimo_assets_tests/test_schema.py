@@ -22,7 +22,7 @@ from kimo_assets.config.schema import EDITOR_LINE, SCHEMA_FILE, editor_schema, s
 from kimo_assets.config.transformations import BARE_STEPS, STEPS_WITH_ARGUMENT
 from kimo_assets.demo.mapping import kimo_yaml
 from kimo_assets.errors import ConfigError
-from kimo_assets.transforms import BEGINNINGS, STEPS
+from kimo_assets.transforms import INPUTS, STEPS
 from kimo_assets_tests.support.editor import mistakes
 
 ROOT = Path(__file__).parents[1]
@@ -84,11 +84,9 @@ def test_what_editors_get_has_no_key_without_a_description_either() -> None:
 
 
 def test_the_steps_of_transformations_and_their_options_are_those_that_there_are() -> None:
-    bare = {name for name, kind in {**BEGINNINGS, **STEPS}.items() if kind.bare}
+    bare = {name for name, kind in {**INPUTS, **STEPS}.items() if kind.bare}
     options = {
-        name: {name, *kind.options}
-        for name, kind in {**BEGINNINGS, **STEPS}.items()
-        if not kind.bare
+        name: {name, *kind.options} for name, kind in {**INPUTS, **STEPS}.items() if not kind.bare
     }
     assert set(BARE_STEPS) == bare
     assert {name: set(keys) for name, keys in STEPS_WITH_ARGUMENT.items()} == options

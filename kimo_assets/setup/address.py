@@ -38,6 +38,7 @@ def read_address(text: str, source: str, folder: Path) -> Address:
     `${NAME}` in the text stands for that environment variable and stays in the file. Raises:
     ConfigError, which repeats no part of the text, because it may hold a password.
     """
+    # A missing variable is reported before the URL is parsed, which would fail less clearly.
     names = _VARIABLE.findall(text)
     if missing := [name for name in names if name not in os.environ]:
         message = say("setup.variable_not_set", source=source, names=", ".join(missing))
@@ -85,7 +86,8 @@ def _hide(url: URL, token: str, kept: set[str]) -> URL:
 def _hidden(key: str, text: str, token: str, kept: set[str]) -> str:
     if _SECRET_KEY.match(key):
         return text if text in kept else token
-    for secret in _SECRET_IN_TEXT.findall(text):  # odbc_connect=DRIVER=...;PWD=...
+    # ODBC's parameters have the password within a text: odbc_connect=DRIVER=...;PWD=...
+    for secret in _SECRET_IN_TEXT.findall(text):
         if secret and unquote_plus(secret) not in kept and quote_plus(secret) not in kept:
             text = text.replace(secret, token)
     return text

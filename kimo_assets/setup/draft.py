@@ -11,7 +11,9 @@ from kimo_assets.catalog import load_catalog
 from kimo_assets.config.schema import EDITOR_LINE
 
 _WIDTH = 120
+# Remarks start in the same column, so that row counts can be compared by eye.
 _REMARK_COLUMN = 44
+# Entities of at most so many lines stand together without an empty line.
 _LINES_TOGETHER = 2
 # kimo.yaml would replace it by an environment variable.
 _VARIABLE = re.compile(r"\$\{\w+\}")
@@ -375,6 +377,7 @@ def _steps(steps: str | list[str]) -> str:
 
 def _text(key: str, value: str) -> list[str]:
     """A text of one or more lines. Several are a block, which YAML gives back unchanged."""
+    # A query of the vendor's tables may come from Windows.
     lines: Sequence[str] = re.split(r"\r\n|\r|\n", value.strip())
     if len(lines) == 1 and len(value) < _WIDTH - 20:
         return [f"{key}: {scalar(value.strip())}"]

@@ -124,6 +124,7 @@ def _entities_by_fold() -> dict[str, str]:
 def match_tables(tables: Sequence[Offered]) -> dict[str, list[Match]]:
     """entity -> the tables with its name, the most certain first."""
     matches: list[Match] = []
+    # Only tables without a match take part in the search for shared prefixes.
     rest: list[Offered] = []
     for offered in tables:
         match = _by_whole_name(offered)
@@ -263,6 +264,7 @@ class Columns:
 
 def match_columns(entity: Entity, available: Sequence[str]) -> Columns:
     """Matches names ignoring case, and where that fails, ignoring underscores too."""
+    # By case first: a column Name must win over a column NAME_.
     by_case = {name.casefold(): name for name in available}
     in_case = {name: by_case.get(name.casefold()) for name in entity.fields}
     by_fold: dict[str, list[str]] = {}

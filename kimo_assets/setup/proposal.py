@@ -33,7 +33,9 @@ _OWN_TABLES = {
     "integratorimportfilter": "the vendor's mapping: `kimo mapping pull` reads it",
     "integratorsystemsetting": "the vendor's mapping: `kimo mapping pull` reads it",
 }
+# A message lists so many tables: enough to see which database it is.
 _NAMES_IN_ERROR = 40
+# Counting is a convenience, so a huge table must not hold the command up.
 _COUNT_ALL_S = 120.0
 _COUNT_ONE_S = 20.0
 
@@ -107,6 +109,7 @@ def propose(
 def _choose_schema(engine: Engine, source: str, schema: str | None) -> tuple[_Schema, list[str]]:
     """The schema to map, and a comment for each other one that has entities' names."""
     chosen = _read_schema(engine, source, schema)
+    # A schema that was asked for is used, whatever it holds.
     if schema is not None or any(map(certain, chosen.matches.values())):
         return chosen, []
     counts = {name: _names_in(engine, source, name) for name in other_schemas(engine, source)}

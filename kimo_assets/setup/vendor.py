@@ -117,6 +117,7 @@ class _Reading:
         self.formats: dict[str, dict[str, str]] = {}
         self.export_formats: dict[str, dict[str, str | bool]] = {}
         self.setting_notes: dict[str, list[str]] = {}
+        # Nothing of the vendor's rows is lost: what has no place is counted and becomes a comment.
         self.kept: Counter[str] = Counter()
         self.remarks: list[str] = []
         self.homeless: list[str] = []
@@ -435,6 +436,7 @@ def _export(reading: _Reading, sources: Mapping[str, DraftSource]) -> DraftExpor
     There is only one, so the rows of the other system become comments.
     """
     catalog = load_catalog()
+    # The order in which Kimo sends them: each head before its parts.
     order = [name for head in catalog.sent_to_erp for name in (head, *catalog.sent_with(head))]
     exported = [part for part in reading.parts.values() if part.is_exported]
     systems = {part.system for part in exported}

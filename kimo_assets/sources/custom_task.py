@@ -119,6 +119,7 @@ def _lines(process: subprocess.Popen[str], deadline: float) -> Iterator[str]:
     """The lines of the program's output, until it ends or the deadline passes."""
     written: SimpleQueue[str | None] = SimpleQueue()
     assert process.stdout is not None, "started with a pipe"  # noqa: S101
+    # A pipe cannot be read with a limit on every system, so a thread reads it.
     threading.Thread(target=_read, args=(process.stdout, written), daemon=True).start()
     ended_at = None
     while (now := time.monotonic()) < deadline:
@@ -136,6 +137,7 @@ def _lines(process: subprocess.Popen[str], deadline: float) -> Iterator[str]:
 
 def _read(output: IO[str], written: SimpleQueue[str | None]) -> None:
     with output:
+        # A program may write megabytes without a line's end.
         while piece := output.readline(_LINE_CHARS):
             written.put(piece.rstrip())
     written.put(None)

@@ -90,6 +90,7 @@ def _find(engine: Engine, source: str) -> dict[str, Offered]:
     if tables:
         return tables
     for schema in other_schemas(engine, source):
+        # The vendor's tables stand together, so the first schema with any has all.
         tables = _among(tables_of(engine, source, schema))
         if tables:
             return tables

@@ -41,6 +41,7 @@ def _each(steps: Sequence[Step], values: Sequence[Any], absent: frozenset[str]) 
             results[value] = None
             broken[value] = error.broken
     column = [results[value] for value in values]
+    # Nearly always: then no position has to be looked for.
     if not broken:
         return Outcome(column)
     rejected = {index: broken[value] for index, value in enumerate(values) if value in broken}

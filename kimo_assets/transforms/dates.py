@@ -60,6 +60,7 @@ _WRITTEN: dict[str, Callable[[datetime], str]] = {
     "tt": lambda moment: "AM" if moment.hour < 12 else "PM",
 } | {"f" * digits: partial(_fraction, digits) for digits in range(1, 8)}
 
+# .NET's rules: equal letters are one specifier, quotes and backslashes protect a text.
 _PIECES = re.compile(
     r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>[^']*)'|\\(?P<escaped>.)|(?P<other>.)", re.DOTALL
 )
@@ -204,6 +205,7 @@ class AsDate:
     or_iso: bool = False
 
     def __call__(self, value: Any, absent: frozenset[str]) -> Any:
+        # CHAR columns pad their texts with blanks.
         text = text_of(value).strip(" ")
         if text in absent:
             return None

@@ -27,6 +27,7 @@ from kimo_assets.transforms.values import plain_number
 # `row['P.IVA']` reads a column whose name is no identifier.
 ROW = "row"
 
+# The names are those of Jinja's own `round`.
 _ROUNDING = {"common": ROUND_HALF_UP, "ceil": ROUND_CEILING, "floor": ROUND_FLOOR}
 
 
@@ -120,6 +121,7 @@ def _sentence(error: Exception) -> str:
 class _Sandbox(ImmutableSandboxedEnvironment, NativeEnvironment):
     """Templates whose outputs stay what they are."""
 
+    # Jinja divides floats, and a price must not become one.
     intercepted_binops = frozenset({"/"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -156,6 +158,7 @@ def _text(value: Any) -> str:
 @lru_cache(maxsize=1)
 def _environment() -> _Sandbox:
     environment = _Sandbox(undefined=StrictUndefined, autoescape=False)
+    # range() and the like would let one row take all memory.
     environment.globals.clear()
     environment.filters |= {"round": _round, "float": _number, "string": _text}
     # The same row has to give the same value every night.
@@ -197,6 +200,7 @@ class _Names(NodeTransformer):
         return nodes.Name(variable, "load", lineno=node.lineno)
 
 
+# Compiling costs milliseconds, and each batch of a column asks for the same expression.
 @lru_cache(maxsize=1000)
 def _compiled(text: str) -> tuple[Template, tuple[str, ...], dict[str, Decimal]]:
     """The template, the columns of a row, and the constants by name.
@@ -221,6 +225,7 @@ def _parsed(environment: _Sandbox, text: str) -> nodes.Expr:
     if not parser.stream.eos:
         token = parser.stream.current.value
         raise TemplateSyntaxError(say("transforms.token_unexpected", token=token), 1)
+    # Jinja sets it only on whole templates.
     tree.set_environment(environment)
     _check_words(environment, nodes.Output([tree]))
     return tree

@@ -47,6 +47,7 @@ class Coalesce:
     columns: tuple[str, ...]
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        # A column of blanks has no value, as in a CHAR column that was never filled.
         nothing = absent | {""}
 
         def first(*values: Any) -> Any:

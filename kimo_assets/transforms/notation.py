@@ -72,6 +72,7 @@ def parse(given: Any) -> Transformation:
     if not items:
         raise NotationError(say("transforms.expected_steps"))
     parts = []
+    # Only a list has positions in kimo.yaml, so a single step adds none to the path.
     for position, item in enumerate(items):
         try:
             parts.append(_step(item, is_first=position == 0))
@@ -81,6 +82,7 @@ def parse(given: Any) -> Transformation:
                 path = (str(position), *path)
             raise NotationError(str(error), path) from None
     source: Input = OwnColumn()
+    # Steps are plain callables, inputs have `of`.
     if hasattr(parts[0], "of"):
         source = parts.pop(0)
     text = json.dumps(given, default=str, ensure_ascii=False)

@@ -40,6 +40,7 @@ class AsNumber:
             message = say("transforms.rejected.number", example=self.example)
             raise RejectedValueError(message, "not_a_number")
         sign = match["sign"].strip("+")
+        # In PostgreSQL's writing: no separator, a point before the decimals.
         whole = re.sub("[^0-9]", "", match["whole"]) or "0"
         decimals = match["decimals"] or "0"
         return f"{sign}{whole}.{decimals}"
@@ -66,6 +67,7 @@ def _group_pattern(group: str) -> str:
     return f"[{re.escape(group)}]"
 
 
+# Drivers give ids of NUMERIC columns as 12.0 or 12.00, and people write leading zeros.
 _WHOLE = re.compile(r"(?P<sign>[-+]?)0*(?P<digits>[0-9]+)(?:\.0*)?")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+# The rule of a value that its transformation cannot make. It stands in docs/mapping.md.
 FAILED = "transformation_failed"
 
 

@@ -13,6 +13,7 @@ from kimo_assets.texts import say
 from kimo_assets.transforms.outcome import RejectedValueError
 from kimo_assets.transforms.values import text_of
 
+# A message lists so many codes, because a lookup may have hundreds.
 _SHOWN_CODES = 10
 
 

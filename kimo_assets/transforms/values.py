@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+# Exact types, because a bool is an int too.
 _PLAIN_TYPES = {str, int, Decimal, date, datetime, type(None)}
 
 
@@ -23,6 +24,7 @@ def _plain(value: Any) -> Any:
         case bool():
             return int(value)
         case float():
+            # The shortest decimal that is this float: 0.1, not 0.1000000000000000055.
             return Decimal(repr(value))
         case bytes() | bytearray() | memoryview():
             return decode(bytes(value))

@@ -80,13 +80,13 @@ def shown(value: Any) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def refused(
+def rejected(
     tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], Database]
 ) -> tuple[World, StagedEntity]:
     """One snapshot with all the bad rows, each among rows of many lines; Mail tells which
     is which.
     """
-    world = World(tmp_path_factory.mktemp("refused"), new_database())
+    world = World(tmp_path_factory.mktemp("rejected"), new_database())
     rows: list[Row] = []
     for n, (column, value, _) in enumerate(BAD_VALUES):
         bad: Row = {
@@ -104,7 +104,7 @@ def refused(
 
 @pytest.mark.parametrize("n", range(len(BAD_VALUES)), ids=lambda n: f"{BAD_VALUES[n][2]}-{n}")
 def test_a_row_with_a_bad_value_is_kept_whole(rejected: tuple[World, StagedEntity], n: int) -> None:
-    world, _ = refused
+    world, _ = rejected
     column, value, rule = BAD_VALUES[n]
     kept = world.rows(
         "SELECT rule, field, source_column, source_key, value, source_row FROM ops.rejected_row "
@@ -123,17 +123,17 @@ def test_a_row_with_a_bad_value_is_kept_whole(rejected: tuple[World, StagedEntit
 
 
 def test_the_neighbours_of_bad_rows_are_staged_as_they_are(
-    refused: tuple[World, StagedEntity],
+    rejected: tuple[World, StagedEntity],
 ) -> None:
-    world, _ = refused
+    world, _ = rejected
     good = [neighbour(n) for n in (*range(len(BAD_VALUES)), 99)]
     assert dict(world.rows('SELECT "Id", "Name" FROM integrator."Account"')) == {
         row["Id"]: row["Name"] for row in good
     }
 
 
-def test_the_report_counts_rejected_rows_by_rule(refused: tuple[World, StagedEntity]) -> None:
-    _, report = refused
+def test_the_report_counts_rejected_rows_by_rule(rejected: tuple[World, StagedEntity]) -> None:
+    _, report = rejected
     bad, good = len(BAD_VALUES), len(BAD_VALUES) + 1
     assert (report.read, report.staged, report.rejected) == (bad + good, good, bad)
     assert report.rules == Counter(rule for _, _, rule in BAD_VALUES)
