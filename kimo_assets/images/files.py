@@ -186,7 +186,7 @@ CREATE TEMP TABLE name_now (
 """
 _FILE_NOW = """
 CREATE TEMP TABLE file_now (
-    source text COLLATE "C" PRIMARY KEY, place text, size bigint, modified bigint, etag text
+    source text COLLATE "C" PRIMARY KEY, folder text, size bigint, modified bigint, etag text
 ) ON COMMIT DROP
 """
 
@@ -199,7 +199,7 @@ _NAMES_TAKEN = (
     """,
     """
     DELETE FROM ops.picture_name AS o WHERE entity = ANY(%(entities)s)
-        AND entity <> ALL(%(without_place)s)
+        AND entity <> ALL(%(without_folder)s)
       AND NOT EXISTS (SELECT FROM name_now AS n WHERE n.entity = o.entity AND n.written = o.written)
     """,
     """
@@ -224,7 +224,7 @@ _NAMES_TAKEN = (
 
 # of_made is the recipe of a picture that is good, of_failed that of one that was refused.
 _PIECES = """
-SELECT f.source, f.place, f.size, f.modified, f.etag,
+SELECT f.source, f.folder, f.size, f.modified, f.etag,
     CASE WHEN p.recipe = %(of_made)s AND p.path IS NOT NULL THEN p.sha256 END
 FROM file_now AS f LEFT JOIN ops.picture AS p ON p.source = f.source
 WHERE p.source IS NULL OR p.status = 'missing'
@@ -245,7 +245,7 @@ def _choose(
     connection.execute("ANALYZE name_now, file_now")
     entities = {
         "entities": list(IMAGE_ENTITIES),
-        "without_place": [named.entity for named in inventory.without_folder],
+        "without_folder": [named.entity for named in inventory.without_folder],
     }
     for statement in _NAMES_TAKEN:
         connection.execute(statement, entities if "%(" in statement else None)

@@ -58,8 +58,8 @@ def _sources(config: KimoConfig, console: Mapping[str, str]) -> dict[str, str]:
     promotions = console.get(PROMOTIONS_SOURCE_KEY.casefold())
     if promotions and not config.images.source:
         folders["PromotionImage"] = promotions
-    for entity, folder in config.images.sources.items():
-        folders[entity] = folder
+    for entity, source in config.images.sources.items():
+        folders[entity] = source
     config_folder = config.path.parent
     sources = {}
     for entity, folder in folders.items():

@@ -38,8 +38,11 @@ def opened(data: bytes) -> Image.Image:
 def corners(image: Image.Image) -> list[tuple[int, ...]]:
     """The colours in the middle of the quarters, clockwise from the upper left."""
     width, height = image.size
-    places = ((1, 1), (3, 1), (3, 3), (1, 3))
-    return [image.convert("RGB").getpixel((width * x // 4, height * y // 4)) for x, y in places]  # type: ignore[misc]
+    rgb = image.convert("RGB")
+    colours: list[Any] = []
+    for x, y in ((1, 1), (3, 1), (3, 3), (1, 3)):
+        colours.append(rgb.getpixel((width * x // 4, height * y // 4)))
+    return colours
 
 
 def near(first: Any, second: Any, by: int = 12) -> bool:

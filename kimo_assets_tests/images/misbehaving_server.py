@@ -139,12 +139,12 @@ class MisbehavingServer:
 
     def behaviour(self, path: str) -> Behaviour:
         with self.changed:
-            found = (
+            behaviours = (
                 self._behaviours.get(path)
                 or self._behaviours.get(path.partition("?")[0])
                 or [status(404)]
             )
-            return found.pop(0) if len(found) > 1 else found[0]
+            return behaviours.pop(0) if len(behaviours) > 1 else behaviours[0]
 
     def connected(self) -> None:
         with self.changed:
@@ -183,8 +183,9 @@ def picture(data: bytes, **headers: str) -> Behaviour:
 
     def behave(talk: Conversation) -> None:
         etag, modified = headers.get("ETag"), headers.get("Last_Modified")
-        known = talk.headers.get("If-None-Match"), talk.headers.get("If-Modified-Since")
-        if (etag and known[0] == etag) or (modified and known[1] == modified):
+        is_same = etag and talk.headers.get("If-None-Match") == etag
+        is_as_old = modified and talk.headers.get("If-Modified-Since") == modified
+        if is_same or is_as_old:
             talk.answer(
                 304, **{name: value for name, value in headers.items() if name != "Content_Type"}
             )
@@ -202,8 +203,8 @@ def redirect(to: str, code: int = 302, body: bytes = b"") -> Behaviour:
     return lambda talk: talk.answer(code, body, Location=to)
 
 
-def lying_length(data: bytes, said: int) -> Behaviour:
-    return lambda talk: talk.answer(200, data, length=said)
+def lying_length(data: bytes, length: int) -> Behaviour:
+    return lambda talk: talk.answer(200, data, length=length)
 
 
 def slow_drip(*, headers: bool = False, length: bool = True) -> Behaviour:
@@ -213,8 +214,8 @@ def slow_drip(*, headers: bool = False, length: bool = True) -> Behaviour:
 
     def behave(talk: Conversation) -> None:
         talk.close = True
-        said = b"Content-Length: 1000000\r\n" if length else b"Connection: close\r\n"
-        talk.send(b"HTTP/1.1 200 OK\r\n" + (b"" if headers else said + b"\r\n"))
+        header = b"Content-Length: 1000000\r\n" if length else b"Connection: close\r\n"
+        talk.send(b"HTTP/1.1 200 OK\r\n" + (b"" if headers else header + b"\r\n"))
         while not talk.server.closing.wait(0.02):
             talk.send(b"X-Drip: 1\r\n" if headers else b"x")
 
@@ -316,7 +317,7 @@ class Names:
 
     def __call__(self, host: str, port: int) -> list[str]:
         self.asked.append(host)
-        known = self._answers.get(host)
-        if not known:
+        answers = self._answers.get(host)
+        if not answers:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return known.pop(0) if len(known) > 1 else known[0]
+        return answers.pop(0) if len(answers) > 1 else answers[0]

@@ -44,7 +44,7 @@ RED, BLUE = jpeg("red"), jpeg("blue")
 
 
 class Listener:
-    """What was told. when: what to do when a picture is done."""
+    """Remembers a job's progress. when: what to do when a picture is done."""
 
     def __init__(self, when: Callable[[], None] = lambda: None) -> None:
         self.total: int | None = None

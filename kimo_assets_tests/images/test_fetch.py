@@ -69,7 +69,8 @@ def make(waits: list[float]) -> Iterator[Make]:
     ) -> Fetcher:
         given = {"max_bytes": 1_000_000, "timeout_s": 20, "attempts": 3, **limits}
         guard = Guard(allowed, resolve)
-        made.append(Fetcher(Limits(**given), guard, sleep=waits.append, verify=verify))  # type: ignore[arg-type]
+        bounds = Limits(**given)  # type: ignore[arg-type]
+        made.append(Fetcher(bounds, guard, sleep=waits.append, verify=verify))
         return made[-1]
 
     yield make
@@ -612,8 +613,9 @@ def tls_server(certificate: Path) -> Iterator[MisbehavingServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with MisbehavingServer(context) as server:
-        server.sni = []  # type: ignore[attr-defined]
-        context.sni_callback = lambda _, name, __: server.sni.append(name)  # type: ignore[attr-defined, assignment]
+        names: list[str] = []
+        server.sni = names  # type: ignore[attr-defined]
+        context.sni_callback = lambda _, name, __: names.append(name)  # type: ignore[assignment]
         server.on("/a.jpg", picture(DATA))
         server.on("/slow.jpg", slow_drip())
         yield server
@@ -630,7 +632,8 @@ def test_the_certificate_is_that_of_the_name_whatever_address_it_has(
     )
     assert fetcher.fetch(tls_server.url("/a.jpg", "shop.test")).data == DATA
     assert fetcher.fetch(tls_server.url("/a.jpg", "shop.test")).data == DATA
-    assert (tls_server.sni, tls_server.connections) == (["shop.test"], 1)  # type: ignore[attr-defined]
+    assert tls_server.sni == ["shop.test"]  # type: ignore[attr-defined]
+    assert tls_server.connections == 1
     error = failure(fetcher, tls_server.url("/a.jpg", "other.test"))
     assert "is not good (Hostname mismatch, certificate is not valid for 'other.test')" in str(
         error
