@@ -15,6 +15,7 @@ from kimo_assets.errors import ConfigError
 from kimo_assets.images.picture import Recipe
 from kimo_assets.texts import say
 
+# Where neither kimo.yaml nor the console has a value.
 _MAX_SIZE_PX, _THUMBNAIL_PX = 1200, 200
 _MEGA = 1_000_000
 
