@@ -21,7 +21,9 @@ Address = IPv4Address | IPv6Address
 Resolver = Callable[[str, int], list[str]]
 
 _SCHEMES = {"http": 80, "https": 443}
+# A problem is a line of a table: longer URLs would hide the reason.
 _LONGEST_SHOWN = 300
+# Programs differ in how they read a host with these.
 _ODD_IN_HOST = re.compile(r"[\s\\%]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -122,6 +124,7 @@ def _own_kind(address: Address) -> str | None:
         "link_local": address.is_link_local,
         "multicast": address.is_multicast,
         "private": address.is_private,
+        # Last, as it is also true of most others.
         "reserved": address.is_reserved or not address.is_global,
     }
     return next((kind for kind, applies in kinds.items() if applies), None)
@@ -142,6 +145,7 @@ def check_url(url: str) -> SplitResult:
         raise RefusedError(say("images.url.no_scheme"))
     if parts.scheme not in _SCHEMES:
         raise RefusedError(say("images.url.scheme", scheme=parts.scheme))
+    # Also an empty name: "https://@host" hides which host is meant.
     if parts.username is not None or parts.password is not None:
         raise RefusedError(say("images.url.credentials"))
     if not host or _ODD_IN_HOST.search(host) or _CONTROL.search(url):

@@ -23,6 +23,7 @@ from kimo_assets.texts import say
 Kind = Literal["missing", "refused", "failed", "ambiguous", "misnamed", "small"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+# A name that was found has a problem only when other files fit it as well.
 _KIND_OF_STATE: dict[str, Kind] = {
     "missing": "missing",
     "refused": "refused",
@@ -30,6 +31,7 @@ _KIND_OF_STATE: dict[str, Kind] = {
     "found": "ambiguous",
 }
 
+# The endings that files of a format usually have.
 _ENDINGS = {
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
     "PNG": ("png",),

@@ -16,6 +16,7 @@ from kimo_assets.texts import say
 MAX_BYTES = 300_000
 _COLOURS = (256, 128, 64, 32)
 
+# In pixels: the side of a tile, the gap between tiles, the size of text, the headline.
 _COLUMNS = 8
 _SIDE, _GAP, _TEXT, _HEAD = 104, 10, 11, 34
 _CAPTION = 34
@@ -24,6 +25,7 @@ _PAPER, _TILE, _INK, _PALE, _WARNING = "#ffffff", "#f2f2f2", "#222222", "#8a8a8a
 
 def contact_sheet(public: Path, pictures: Sequence[AuditedPicture], limit: int = 64) -> bytes:
     """A PNG of up to `limit` pictures, those with something wrong first, in at most MAX_BYTES."""
+    # Noisy photographs compress badly, so the size is only known when it is drawn.
     shown = sorted(pictures, key=lambda picture: not picture.marks)[:limit]
     for count in (len(shown), len(shown) // 2, len(shown) // 4):
         sheet = _sheet(public, shown[:count], pictures)

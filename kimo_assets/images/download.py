@@ -40,6 +40,7 @@ _UNWELL_AFTER = 20
 
 # Pictures fetched and not yet decoded, for each thread that decodes: they are in memory.
 _WAITING = 2
+# On Windows Ctrl-C only comes through between two waits.
 _PAUSE_S = 1.0
 _ITEMS_NAMED = 5
 
@@ -137,6 +138,7 @@ def _fetcher(settings: ImageSettings) -> Fetcher:
 # --- which URLs there are
 # -----------------------------------------------------------------------------------------------
 
+# Blanks and line ends around a URL are no part of it.
 _LIVE = sql.SQL(
     """(SELECT r."ItemId" AS item, r."Url" AS written, btrim(r."Url", E' \\t\\r\\n') AS url
         FROM {rows} AS r
@@ -161,6 +163,7 @@ _NAME = sql.SQL("""
     WHERE (n.source, n.problem) IS DISTINCT FROM (EXCLUDED.source, EXCLUDED.problem)
     """).format(live=_LIVE)
 
+# A picture is left alone only while it is good: one that failed is asked for again at once.
 _DUE = sql.SQL("""
     SELECT l.url, coalesce(p.path IS NOT NULL AND p.recipe = %(recipe)s, false), p.path IS NOT NULL,
         p.size, p.sha256,
@@ -275,6 +278,7 @@ class _Hosts:
     def answered(self, endpoint: Endpoint) -> None:
         host = self._hosts[endpoint]
         host.under_way -= 1
+        # One answer shows that the host is up, whatever it was.
         host.down_in_a_row = host.unwell_in_a_row = 0
 
     def failed(self, endpoint: Endpoint, error: FetchError) -> Sequence[DueUrl]:
@@ -393,6 +397,7 @@ class _Run:
                 self._note_done(hosts, makers)
                 self._hand_out(hosts, fetchers)
         finally:
+            # Sockets and processes first, or the threads that wait for them would never end.
             self._fetcher.stop()
             self._makers.close()
             for pool in (fetchers, makers):

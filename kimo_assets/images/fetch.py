@@ -46,6 +46,7 @@ from urllib3.util.retry import Retry
 from kimo_assets.images.addresses import Guard, RefusedError, check_url, shown
 from kimo_assets.texts import say
 
+# A host that is up accepts within moments: this is for hosts that drop packets.
 _CONNECT_TIMEOUT_S = 10.0
 _LONGEST_BACKOFF_S = 30.0
 # A server that asks for a longer pause gets it: it is not asked again in this run.
@@ -59,6 +60,7 @@ _LONGEST_VALIDATOR = 500
 _HOSTS = 256
 
 _REDIRECTS = {301, 302, 303, 307, 308}
+# Too many requests, and errors that load or a restart causes.
 _PASSING = {429, 500, 502, 503, 504}
 _GONE = {404: "images.fetch.missing", 410: "images.fetch.gone"}
 _HEADERS = {
@@ -362,6 +364,7 @@ class _Session(requests.Session):
         # No proxies, .netrc or CA bundles of the environment: see the module.
         self.trust_env = False
         self.verify = verify
+        # Without the library's own, which tell its version to every server.
         self.headers.clear()
         self.headers.update(_HEADERS)
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -455,6 +458,7 @@ def _connected(guard: Guard, connection: HTTPConnection) -> socket.socket:
 def dial(address: str, port: int, timeout_s: float) -> socket.socket:
     """A connection to an address, not to a name: nothing is looked up here."""
     line = socket.create_connection((address, port), timeout_s)
+    # As urllib3 sets it for its own connections.
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return line
 

@@ -30,6 +30,7 @@ from kimo_assets.texts import say
 # What was made is kept after so many pictures, or so much time.
 _BATCH = 32
 _BATCH_S = 1.0
+# A placeholder picture may be named by thousands of items.
 _OWNERS_NAMED = 3
 
 
@@ -242,6 +243,7 @@ def _choose(
     connection.execute(_FILE_NOW)
     files = _copy_names(connection, inventory)
     _copy_files(connection, files)
+    # Autovacuum does not analyze temporary tables: the planner would take them for small.
     connection.execute("ANALYZE name_now, file_now")
     entities = {
         "entities": list(IMAGE_ENTITIES),

@@ -16,6 +16,7 @@ from kimo_assets.texts import say
 
 State = Literal["found", "missing", "unknown", "refused"]
 
+# "C:a.jpg", without a slash, is also a path of its own in Windows.
 _DRIVE = re.compile(r"[A-Za-z]:")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -51,6 +52,7 @@ class Names:
         if problem := _refusal(slashed):
             return Meaning("refused", None, problem)
         path = _relative(slashed.strip())
+        # As it stands first: file systems other than Windows' have names with blanks at the ends.
         for exact in dict.fromkeys((slashed, _relative(slashed), path)):
             if exact in self._listing.files:
                 return Meaning("found", exact)
@@ -121,6 +123,7 @@ def _relative(path: str) -> str:
 
 def _fold(path: str) -> str:
     """The same for names that Windows, or a Mac, would take for one."""
+    # ASCII has no accents to normalise.
     if path.isascii():
         caseless = path.lower()
     else:

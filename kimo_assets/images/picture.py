@@ -56,6 +56,7 @@ _OTHERS = (
     ("html", rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]"),
     ("text", rb"[\t\n\r\x20-\x7e]+\Z"),
 )
+# Enough for a declaration before the first tag of an SVG drawing.
 _HEAD_BYTES = 512
 
 _ORIENTATION_TAG = 0x0112
@@ -68,10 +69,12 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# Turned by 90 degrees: width and height change places.
 _LYING = (5, 6, 7, 8)
 
 # The colour space of a profile, as ICC writes it -> the mode of the pictures that it describes.
 _PROFILED = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+# A mode with transparency -> the same without.
 _WITH_ALPHA = {"LA": "L", "RGBA": "RGB"}
 
 
@@ -143,6 +146,7 @@ def render(data: bytes, recipe: Recipe) -> Rendition:
         orientation = _orientation(image)
         profile = image.info.get("icc_profile")
         bounded = _bounded(_plain(image), recipe.max_size_px)
+        # Turned last: by then the picture is small.
         picture = _without_needless_alpha(_upright(_in_srgb(bounded, profile), orientation))
         thumbnail = _square(picture, recipe.thumbnail_px)
         return Rendition(
@@ -278,6 +282,7 @@ def _eight_bits(image: ImageFile) -> Image.Image:
         grey = image.convert("I").point(table, "L")
     else:
         grey = _scaled(image)
+    # TIFFs of scanners and fax machines may count from white to black.
     white_is_zero = tags.get(PHOTOMETRIC_INTERPRETATION) == 0
     if white_is_zero:
         return ImageChops.invert(grey)

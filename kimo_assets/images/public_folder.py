@@ -21,6 +21,7 @@ from kimo_assets.texts import say
 
 PICTURES, THUMBNAILS = "images", "thumbnails"
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
+# 128 bits of SHA-256: no two pictures ever share a name by chance.
 _NAME_CHARS = 32
 _OURS = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
 
@@ -50,8 +51,10 @@ def publish(public: Path, rendition: Rendition) -> PublicPicture:
     content = hashlib.sha256(rendition.data)
     content.update(rendition.thumbnail)
     name = content.hexdigest()[:_NAME_CHARS]
+    # 256 folders, as some file systems and tools are slow with very many files in one.
     file = f"{name[:2]}/{name}.{_ENDINGS[rendition.media_type]}"
     path, thumbnail_path = f"{PICTURES}/{file}", f"{THUMBNAILS}/{file}"
+    # The picture last: a picture that is there also has its thumbnail.
     _write(public, thumbnail_path, rendition.thumbnail)
     _write(public, path, rendition.data)
     return PublicPicture(

@@ -15,6 +15,7 @@ from kimo_assets.errors import ConfigError
 from kimo_assets.images.picture import Recipe
 from kimo_assets.texts import say
 
+# Where neither kimo.yaml nor the console has a value.
 _MAX_SIZE_PX, _THUMBNAIL_PX = 1200, 200
 _MEGA = 1_000_000
 
@@ -54,13 +55,14 @@ def image_settings(connection: Connection, config: KimoConfig) -> ImageSettings:
 def _sources(config: KimoConfig, console: Mapping[str, str]) -> dict[str, str]:
     """The folder of each entity. More exact settings win: entity, then kimo.yaml, then console."""
     general = config.images.source or console.get(SOURCE_KEY.casefold())
-    folders: dict[str, str | None] = dict.fromkeys(IMAGE_ENTITIES, general)
+    folders = dict.fromkeys(IMAGE_ENTITIES, general)
     promotions = console.get(PROMOTIONS_SOURCE_KEY.casefold())
     if promotions and not config.images.source:
         folders["PromotionImage"] = promotions
-    folders |= config.images.sources
+    for entity, source in config.images.sources.items():
+        folders[entity] = source
     config_folder = config.path.parent
-    sources: dict[str, str] = {}
+    sources = {}
     for entity, folder in folders.items():
         if folder:
             sources[entity] = _absolute(folder, config_folder)

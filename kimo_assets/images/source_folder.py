@@ -165,6 +165,7 @@ def _is_text(path: str) -> bool:
 def _list_url(folder: str) -> Listing:
     """Stores give no error for a folder that is not there, so an empty answer is checked."""
     files, root = fsspec.core.url_to_fs(folder)
+    # fsspec keeps listings for as long as the process lives, which for a daemon is weeks.
     files.invalidate_cache(root)
     infos: dict[str, dict[str, Any]] = files.find(root, detail=True)
     if not infos and not files.isdir(root):
@@ -186,6 +187,7 @@ def _stamp_of(info: dict[str, Any]) -> Stamp:
 
 def _nanoseconds(changed: Any) -> int | None:
     if isinstance(changed, datetime):
+        # In microseconds first: a float has no room for nanoseconds since 1970.
         return round(changed.timestamp() * 1_000_000) * 1000
     if isinstance(changed, (int, float)):
         return round(changed * _NANO)

@@ -194,6 +194,7 @@ class Worker:
     """A process that makes pictures."""
 
     def __init__(self, options: dict[str, Any]) -> None:
+        # A file, not a pipe: a process that writes much to a pipe stops when nobody reads it.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         # A session of its own: a terminal's Ctrl-C is ours to pass on.
         self._process = subprocess.Popen(  # noqa: S603 (our own program)
