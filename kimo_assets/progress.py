@@ -50,29 +50,38 @@ class LoggedProgress(Progress):
         self._write = write
 
     def step_started(self, step: int, entities: Sequence[str]) -> None:
+        """Passed on."""
         self._progress.step_started(step, entities)
 
     def entity_started(self, step: int, entity: str) -> None:
+        """Passed on."""
         self._progress.entity_started(step, entity)
 
     def rows_read(self, entity: str, rows: int) -> None:
+        """Passed on."""
         self._progress.rows_read(entity, rows)
 
     def entity_done(self, step: int, report: EntityReport) -> None:
+        """Passed on."""
         self._progress.entity_done(step, report)
 
     def log(self, line: str) -> None:
+        """Passed on, and written to the log."""
         self._progress.log(line)
         self._write(line)
 
     def manifests_started(self, agents: int) -> None:
+        """Passed on."""
         self._progress.manifests_started(agents)
 
     def manifest_done(self) -> None:
+        """Passed on."""
         self._progress.manifest_done()
 
     def task_started(self, title: str, total: int | None) -> None:
+        """Passed on."""
         self._progress.task_started(title, total)
 
     def task_advanced(self, pieces: int) -> None:
+        """Passed on."""
         self._progress.task_advanced(pieces)

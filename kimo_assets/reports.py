@@ -27,6 +27,7 @@ class EntityReport:
         return {key: value for key, value in asdict(self).items() if key not in _COMMON}
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         guard = {}
         if self.guard:
             guard["guard"] = self.guard
@@ -116,6 +117,7 @@ class AnswersEntity(LoadedEntity):
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         document = super().as_json()
         if self.notes:
             document["notes"] = list(self.notes)
@@ -154,6 +156,7 @@ class StepReport:
         }
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {name: report.as_json() for name, report in self.entities.items()}
 
 
@@ -192,6 +195,7 @@ class ImportReport:
     steps: dict[int, StepReport]
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "run_id": self.run_id,
             "load": self.load,
@@ -218,6 +222,7 @@ class Finding:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "level": self.level,
             "what": self.subject,
@@ -252,6 +257,7 @@ class TaskReport:
     run_id: str | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {**asdict(self), "seconds": round(self.seconds, 3)}
 
 
@@ -297,6 +303,7 @@ class ExportReport:
     run_id: str | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {**asdict(self), "seconds": round(self.seconds, 3)}
 
 

@@ -209,6 +209,7 @@ class Catalog:
         ]
 
     def owned_by(self, name: str) -> list[str]:
+        """The entities whose rows are parts of this one's."""
         return [entity.name for entity in self.entities.values() if entity.owner == name]
 
     @cached_property

@@ -84,6 +84,7 @@ def _plain(schema: JsonSchema) -> JsonSchema:
 
 
 def without(schema: JsonSchema, *keys: str) -> JsonSchema:
+    """The schema without some of its keys."""
     return {key: value for key, value in schema.items() if key not in keys}
 
 

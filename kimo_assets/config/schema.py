@@ -37,6 +37,7 @@ def write_schema(folder: Path) -> Path:
 
 
 def schema_text() -> str:
+    """The JSON Schema of kimo.yaml as a text, the same at every call."""
     return _written(editor_schema(), "") + "\n"
 
 

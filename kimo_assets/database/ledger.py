@@ -33,6 +33,7 @@ def begin_load(connection: Connection, title: str, run_id: str | None) -> int:
 
 
 def end_load(connection: Connection, load: int, *, success: bool) -> None:
+    """Closes a load. success: no entity of any step has failed."""
     connection.execute(
         "UPDATE ops.load SET finished_at = now(), success = %s WHERE load = %s", [success, load]
     )
@@ -130,6 +131,7 @@ class LastResult:
 
 
 def last_results(connection: Connection) -> list[LastResult]:
+    """The last result of each step with each entity."""
     rows = connection.execute("""
         SELECT DISTINCT ON (step, entity) step, entity, load, status, at, counts, error
         FROM ops.step_result ORDER BY step, entity, load DESC

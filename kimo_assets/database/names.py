@@ -26,6 +26,7 @@ ARCHIVED = "_archived_load"
 
 
 def table(schema: str, entity: str) -> sql.Identifier:
+    """An entity's table in a schema, quoted."""
     return sql.Identifier(schema, entity)
 
 

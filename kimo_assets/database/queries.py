@@ -30,6 +30,7 @@ _LOAD_COLUMNS = "load, title, run_id, started_at, finished_at, success"
 
 
 def last_load(connection: Connection[Any]) -> LoadRecord | None:
+    """The newest load; None before the first one."""
     row = connection.execute(
         f"SELECT {_LOAD_COLUMNS} FROM ops.load ORDER BY load DESC LIMIT 1"
     ).fetchone()
@@ -37,6 +38,7 @@ def last_load(connection: Connection[Any]) -> LoadRecord | None:
 
 
 def load_record(connection: Connection[Any], load: int) -> LoadRecord | None:
+    """A load by its number; None when it is not there, or no longer."""
     row = connection.execute(
         f"SELECT {_LOAD_COLUMNS} FROM ops.load WHERE load = %s", [load]
     ).fetchone()
@@ -44,6 +46,7 @@ def load_record(connection: Connection[Any], load: int) -> LoadRecord | None:
 
 
 def load_of_run(connection: Connection[Any], run_id: str) -> int | None:
+    """The newest load of a Dagster run; None without one."""
     row = connection.execute(
         "SELECT max(load) FROM ops.load WHERE run_id = %s", [run_id]
     ).fetchone()
@@ -51,6 +54,7 @@ def load_of_run(connection: Connection[Any], run_id: str) -> int | None:
 
 
 def last_load_titled(connection: Connection[Any], title: str) -> int | None:
+    """The newest load with this title."""
     row = connection.execute("SELECT max(load) FROM ops.load WHERE title = %s", [title]).fetchone()
     return row[0] if row else None
 
@@ -181,6 +185,7 @@ def fill_old_loads(connection: Connection[Any], cutoff: datetime) -> None:
 
 
 def newest_load_before(connection: Connection[Any], moment: datetime) -> int | None:
+    """The newest load that had started by then."""
     row = connection.execute(
         "SELECT max(load) FROM ops.load WHERE started_at < %s", [moment]
     ).fetchone()

@@ -34,6 +34,7 @@ class SemaphoreLedger:
     run_id: str | None = None
 
     def owners(self) -> list[Owner]:
+        """What is on record of every semaphore."""
         with self.connect() as connection:
             rows = connection.execute(
                 """
@@ -44,6 +45,7 @@ class SemaphoreLedger:
         return [Owner(*row) for row in rows]
 
     def owner(self, source: str, semaphore: str) -> Owner | None:
+        """What is on record of one semaphore."""
         for owner in self.owners():
             if (owner.source, owner.semaphore) == (source, semaphore):
                 return owner
@@ -64,6 +66,7 @@ class SemaphoreLedger:
             )
 
     def release(self, source: str, semaphore: str) -> None:
+        """Notes that it was given back, so that nobody takes it for ours any more."""
         with self.connect() as connection:
             connection.execute(
                 """

@@ -21,6 +21,7 @@ _SEVERITIES = {"warning": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeve
 
 
 def build_checks() -> list[dg.AssetChecksDefinition]:
+    """Every check of quality/ as an asset check."""
     return [_asset_check(check) for check in ALL_CHECKS]
 
 

@@ -36,7 +36,7 @@ def _tags(config: KimoConfig) -> dict[str, str]:
     return {LOCATION_TAG: f"__repository__@{code_location(config)}"}
 
 
-def launch_import(
+def launch_import(  # noqa: PLR0913
     config: KimoConfig,
     database: Database,
     *,

@@ -32,6 +32,7 @@ def code_location(config: KimoConfig) -> str:
 
 
 def asset_key(config: KimoConfig, name: str) -> dg.AssetKey:
+    """The key of an asset, below the company where there are several."""
     return dg.AssetKey([config.company, name] if config.company else [name])
 
 
@@ -65,6 +66,7 @@ def assets_of(
 
 
 def specs_of(config: KimoConfig, specs: Sequence[dg.AssetSpec]) -> list[dg.AssetSpec]:
+    """Specs under the company's keys."""
     if config.company is None:
         return [*specs]
     return [

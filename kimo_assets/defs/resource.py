@@ -117,6 +117,7 @@ class KimoRun:
         return report
 
     def database(self) -> Database:
+        """Kimo's database, opened when it is first needed."""
         return self._database or open_database(self.config)
 
     def _take_lock(self, database: Database) -> Run:
@@ -140,6 +141,7 @@ class KimoRun:
         return self._run
 
     def close(self) -> None:
+        """Ends the load and gives the lock back."""
         self._stack.close()
 
 

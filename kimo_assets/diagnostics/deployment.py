@@ -70,6 +70,7 @@ def check_writable(subject: str, folder: Path) -> Finding:
 
 
 def check_disk(folder: Path, enough: int = FREE_BYTES) -> Finding:
+    """Whether there is room where the data are. enough: in bytes."""
     free = shutil.disk_usage(existing(folder)).free
     values: dict[str, Any] = {"folder": folder, "free": free / 1e9, "enough": enough / 1e9}
     if free < enough:
@@ -119,6 +120,7 @@ def _user() -> str:
 
 
 def check_dagster_database(url: str) -> Finding:
+    """Whether Dagster's own database answers. No message repeats its address."""
     subject = "Dagster's database"
     parsed = make_url(url)
     # In parts and not as an address. Libpq's error about an address that it cannot read quotes it

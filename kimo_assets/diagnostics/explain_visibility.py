@@ -42,6 +42,7 @@ class Before:
     saw: bool
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {"saw": self.saw, "until": vars(self.by)}
 
 

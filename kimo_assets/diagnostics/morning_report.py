@@ -76,6 +76,7 @@ def read_morning(
 
 
 def last_report(connection: Connection[Any]) -> datetime | None:
+    """When the last morning report was written; None before the first."""
     return notifications.last_mail_of(connection, MORNING_REPORT.job)
 
 

@@ -63,6 +63,7 @@ class EntityFinding(Finding):
     wider: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return super().as_json() | {
             "from": self.origin,
             "rows": self.rows,
@@ -102,6 +103,7 @@ def check(
 
 
 def has_error(findings: Iterable[Finding]) -> bool:
+    """Whether an import would fail."""
     return any(finding.level == "error" for finding in findings)
 
 

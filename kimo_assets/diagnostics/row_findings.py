@@ -31,12 +31,14 @@ def _status_kind(selection: Selection, field_name: str) -> str:
 
 
 def origin_in_words(mapping: EntityMapping, entity: Entity) -> str:
+    """Where an entity's rows come from, for a person."""
     if mapping.query:
         return say("diagnostics.from_query")
     return say("diagnostics.from_table", table=mapping.table or entity.name)
 
 
 def rows_in_words(count: int) -> str:
+    """A count of rows, for a person."""
     return say("diagnostics.rows", count=count)
 
 

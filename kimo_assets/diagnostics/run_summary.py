@@ -90,6 +90,7 @@ def read_run(
 
 
 def is_known_run(connection: Connection[Any], run_id: str) -> bool:
+    """Whether the ledger knows this Dagster run."""
     return load_of_run(connection, run_id) is not None
 
 

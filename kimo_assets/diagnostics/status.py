@@ -73,6 +73,7 @@ class Status:
         return sum(entity.rejected for entity in self.entities)
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         last = self.last_load
         return {
             "last_load": None if last is None else {**vars(last), "seconds": last.seconds},
@@ -127,6 +128,7 @@ def nothing_yet(config: KimoConfig) -> Status:
 
 
 def read_status(connection: Connection[Any], config: KimoConfig) -> Status:
+    """The state of the company as `kimo status` shows it."""
     totals = payload_totals(connection)
     return Status(
         _last_load(connection),

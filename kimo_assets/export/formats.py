@@ -175,6 +175,7 @@ def after(separator: str, value: Any) -> Any:
 
 
 def upper(value: Any) -> Any:
+    """In capitals. What is no text stays as it is."""
     return value.upper() if type(value) is str else value
 
 

@@ -84,6 +84,7 @@ class OutboxTotals:
 
 
 def outbox_totals(connection: Connection[Any]) -> OutboxTotals:
+    """How much is in the outbox, open or sent."""
     row = connection.execute(
         """
         SELECT (SELECT count(*) FROM integrator.outbox),

@@ -89,6 +89,7 @@ class Throttle:
         self._sleep = sleep
 
     def wait(self) -> None:
+        """Waits until one more call is allowed, and counts it."""
         if len(self._begun) == self._begun.maxlen:
             # A clock's last digit may be lost in the difference.
             while (rest := self._begun[0] + 1 - self._clock()) > 0:
@@ -140,6 +141,7 @@ class Geocoder:
         self._session = session
 
     def close(self) -> None:
+        """Closes the connections to Google."""
         self._session.close()
 
     def ask(self, address: Address) -> Reply:

@@ -89,6 +89,7 @@ def province_of(text: str) -> str | None:
 
 
 def province_name(code: str) -> str:
+    """In Italian, where it is known."""
     names = _PROVINCE_NAMES.get(code, (code,))
     return names[0]
 

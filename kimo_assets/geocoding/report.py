@@ -53,6 +53,7 @@ class Totals:
 
 
 def totals(connection: Connection) -> Totals:
+    """The figures of all customers' addresses."""
     query = sql.SQL("""
         WITH account AS MATERIALIZED ({accounts}), address AS (
             SELECT DISTINCT ON (query) * FROM account WHERE NOT by_person AND query IS NOT NULL
@@ -96,6 +97,7 @@ class Province:
         return province_name(self.code)
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {"name": self.name, **asdict(self)}
 
 
@@ -131,6 +133,7 @@ class Correction:
     accounts: int
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return asdict(self)
 
 
@@ -171,7 +174,7 @@ _KINDS = (
 )
 
 
-def _correction(
+def _correction(  # noqa: PLR0913
     query: str | None,
     problem: str | None,
     status: str | None,

@@ -79,6 +79,7 @@ class Preview:
     days: int
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return asdict(self)
 
 

@@ -64,6 +64,7 @@ class Flaw:
     reason: str
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         values = asdict(self)
         values["why"] = values.pop("reason")
         return values
@@ -107,6 +108,7 @@ class Audit:
     pictures: list[AuditedPicture]
 
     def of(self, kind: Kind) -> list[Flaw]:
+        """The flaws of one kind."""
         return [flaw for flaw in self.flaws if flaw.kind == kind]
 
     @property
@@ -120,6 +122,7 @@ class Audit:
         }
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "counts": self.counts,
             "smaller_than": self.smaller_than,

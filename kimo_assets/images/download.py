@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -222,7 +222,7 @@ def _due_urls(connection: Connection, settings: ImageSettings) -> tuple[list[Due
         if kind:
             original = Original(kind, width, height)
         # The columns are in the order of the fields of PreviousPicture.
-        previous = PreviousPicture(*columns, original=original)
+        previous = replace(PreviousPicture(*columns), original=original)
         due.append(DueUrl(url, host_and_port(check_url(url)), previous))
     return due, not_due
 

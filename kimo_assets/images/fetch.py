@@ -125,6 +125,7 @@ class Validators:
     last_modified: str | None = None
 
     def headers(self) -> dict[str, str]:
+        """The headers by which a server can answer 304."""
         named = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in named.items() if value}
 
@@ -182,6 +183,7 @@ class Fetcher:
             attempt.cut()
 
     def close(self) -> None:
+        """Closes the connections."""
         self._session.close()
 
     def _wait_s(self, state: RetryCallState) -> float:

@@ -60,6 +60,7 @@ class Inventory:
 
     @property
     def without_folder(self) -> list[Named]:
+        """Pictures of entities for which no folder is configured."""
         return [named for named in self.named if named.entity not in self.folders]
 
     @property

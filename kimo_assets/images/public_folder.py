@@ -102,6 +102,7 @@ def remove(public: Path, paths: Iterable[str]) -> None:
 
 
 def thumbnail_of(path: str) -> str:
+    """The path of the thumbnail that belongs to a picture."""
     return f"{THUMBNAILS}/{path.removeprefix(PICTURES + '/')}"
 
 

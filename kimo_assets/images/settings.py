@@ -55,18 +55,15 @@ def image_settings(connection: Connection, config: KimoConfig) -> ImageSettings:
 def _sources(config: KimoConfig, console: Mapping[str, str]) -> dict[str, str]:
     """The folder of each entity. More exact settings win: entity, then kimo.yaml, then console."""
     general = config.images.source or console.get(SOURCE_KEY.casefold())
-    folders = dict.fromkeys(IMAGE_ENTITIES, general)
+    folders: dict[str, str | None] = dict.fromkeys(IMAGE_ENTITIES, general)
     promotions = console.get(PROMOTIONS_SOURCE_KEY.casefold())
     if promotions and not config.images.source:
         folders["PromotionImage"] = promotions
-    for entity, source in config.images.sources.items():
-        folders[entity] = source
+    folders.update(config.images.sources.items())
     config_folder = config.path.parent
-    sources = {}
-    for entity, folder in folders.items():
-        if folder:
-            sources[entity] = _absolute(folder, config_folder)
-    return sources
+    return {
+        entity: _absolute(folder, config_folder) for entity, folder in folders.items() if folder
+    }
 
 
 def _absolute(folder: str, config_folder: Path) -> str:

@@ -56,6 +56,7 @@ class Listing:
 
 
 def is_url(folder: str) -> bool:
+    """Whether the folder is given by an fsspec URL."""
     return "://" in folder
 
 

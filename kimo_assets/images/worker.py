@@ -23,6 +23,7 @@ READY = b"ready\n"
 
 
 def main() -> None:
+    """Takes pictures from standard input until it is closed."""
     # Ctrl-C goes to the whole group of processes; our parent ends us when it is time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks, results = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")

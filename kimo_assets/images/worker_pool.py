@@ -86,6 +86,7 @@ def make_all(
 
 
 def cores() -> int:
+    """How many processors this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -106,6 +107,7 @@ class WorkerPool:
         self._is_closed = False
 
     def next_result(self) -> Outcome:
+        """Waits for the next picture that is done, in whatever order."""
         while True:
             with suppress(queue.Empty):
                 # Not for ever: on Windows Ctrl-C only comes through between two waits.
@@ -143,6 +145,7 @@ class WorkerPool:
                 self._retire(worker)
 
     def close(self) -> None:
+        """Ends all workers at once."""
         with self._lock:
             self._is_closed = True
             for worker in self._workers:
@@ -210,6 +213,7 @@ class Worker:
         self._options = options
 
     def wait_until_ready(self) -> None:
+        """Raises: ContractError when the process does not start."""
         with suppress(BrokenPipeError):
             self._send(self._options)
         if self._line() != READY:
@@ -232,9 +236,11 @@ class Worker:
         return _outcome(piece, json.loads(line))
 
     def kill(self) -> None:
+        """Ends the process at once."""
         self._process.kill()
 
     def end(self) -> None:
+        """Lets the process finish and waits for it."""
         with suppress(OSError):  # it is dead, and what was not yet sent is lost
             self._stdin.close()
         self._process.wait()

@@ -35,6 +35,7 @@ class Sample:
     returns: bool = False
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         changes = {name: {"from": old, "to": new} for name, (old, new) in self.changes.items()}
         return {
             "kind": self.kind,

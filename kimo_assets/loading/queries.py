@@ -32,6 +32,7 @@ def loaded_tables(connection: Connection[Any]) -> list[str]:
 
 
 def loaded_among(connection: Connection[Any], entities: Iterable[str]) -> list[str]:
+    """Those of the entities that were loaded before."""
     rows = connection.execute(
         "SELECT entity FROM ops.loaded WHERE entity = ANY(%s)", [list(entities)]
     )

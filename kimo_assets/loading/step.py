@@ -20,7 +20,7 @@ from kimo_assets.reports import AnswersEntity, LoadedEntity
 from kimo_assets.texts import say
 
 
-def load_entities(
+def load_entities(  # noqa: PLR0913
     connection: Connection,
     catalog: Catalog,
     names: Sequence[str],

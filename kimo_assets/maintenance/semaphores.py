@@ -85,6 +85,7 @@ class SemaphoreState:
         return self.owner.since
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "source": self.source,
             "semaphore": self.semaphore,

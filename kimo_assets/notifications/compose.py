@@ -88,6 +88,7 @@ def harmless(value: object, limit: int | None = None) -> str:
 
 
 def as_text(letter: Letter) -> str:
+    """The letter's plain part."""
     return "\n".join(_text_lines(letter)).rstrip() + "\n"
 
 
@@ -231,4 +232,5 @@ def _with_safe_link(letter: Letter) -> Letter:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str]) -> Figures:
+    """A table of a letter. left: the columns that are set to the left."""
     return Figures(tuple(columns), tuple(tuple(row) for row in rows), tuple(left))

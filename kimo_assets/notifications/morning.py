@@ -144,6 +144,7 @@ class MorningReport:
         return sum(bool(part) for part in parts)
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             **asdict(self),
             "fresh_until": self.fresh_until,

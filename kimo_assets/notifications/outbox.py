@@ -36,6 +36,7 @@ class Sent:
     problems: tuple[str, ...] = ()
 
     def in_words(self) -> str:
+        """What became of the mails, in a sentence."""
         figures = {
             "notifications.sent": self.mails,
             "notifications.pending": self.pending,

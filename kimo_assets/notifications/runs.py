@@ -166,6 +166,7 @@ def _failures(run: RunOutcome, words: Words, settings: NotificationSettings) -> 
 
 
 def names_in_short(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     shown = ", ".join(names[:_NAMES_IN_A_LINE])
     hidden = len(names) - _NAMES_IN_A_LINE
     if hidden > 0:
@@ -222,10 +223,12 @@ def _rejected(rejected: Sequence[RejectedRows], words: Words) -> Section:
 
 
 def has_new(rejected: Sequence[RejectedRows]) -> bool:
+    """Whether a row is rejected that was not before."""
     return any(entry.new for entry in rejected)
 
 
 def rejected_title(rejected: Sequence[RejectedRows], words: Words) -> str:
+    """The title above a table of rejected rows."""
     total = sum(entry.rows for entry in rejected)
     new = sum(entry.new for entry in rejected)
     return words("notifications.rejected_rows", count=total, new=new)

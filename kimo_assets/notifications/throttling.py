@@ -80,6 +80,7 @@ def read_state(connection: Connection, job: str) -> JobState | None:
 
 
 def keep_state(connection: Connection, job: str, state: JobState) -> None:
+    """Keeps how a job stands, for its next run."""
     connection.execute(
         """
         INSERT INTO ops.notification (job, state, since, failures, last_told_at) VALUES

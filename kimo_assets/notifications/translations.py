@@ -29,9 +29,11 @@ class Words:
         return cls(settings.language, settings.timezone)
 
     def __call__(self, key: str, **values: object) -> str:
+        """A sentence in the language of the mail."""
         return say(key, language=self.language, **values)
 
     def columns(self, *names: str) -> Sequence[str]:
+        """Heads of columns."""
         return [self(f"notifications.column.{name}") for name in names]
 
     def number(self, value: float | None) -> str:
@@ -46,11 +48,13 @@ class Words:
         return text
 
     def moment(self, value: datetime | None) -> str:
+        """A date and time in the company's time zone."""
         if value is None:
             return self("notifications.never")
         return value.astimezone(self.timezone).strftime(_MOMENT[self.language])
 
     def day(self, value: datetime) -> str:
+        """A date in the company's time zone."""
         return value.astimezone(self.timezone).strftime(_DAY[self.language])
 
     def duration(self, seconds: float) -> str:

@@ -89,6 +89,7 @@ class PlannedEntity:
         return rows
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "snapshot": self.snapshot,
             "compared_with": self.compared_with,

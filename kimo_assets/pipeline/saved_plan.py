@@ -31,6 +31,7 @@ class SavedPlan:
 
 
 def save(connection: Connection[Any], plan_id: str, document: dict[str, Any]) -> None:
+    """Keeps a plan's document. Its snapshots are in schema plan already."""
     connection.execute(
         "INSERT INTO ops.plan (id, document) VALUES (%s, %s)",
         [plan_id, orjson.dumps(document).decode()],
@@ -129,4 +130,5 @@ def _changed_by(connection: Connection[Any], entity: str, load: int) -> str:
 
 
 def mark_applied(connection: Connection[Any], plan_id: str, load: int) -> None:
+    """Notes the load that has applied the plan, so that no other does."""
     connection.execute("UPDATE ops.plan SET applied_load = %s WHERE id = %s", [load, plan_id])

@@ -222,6 +222,7 @@ def _stage(run: Run, names: Sequence[str], allow_shrink: bool) -> list[StagedEnt
 
 
 def staging_run(run: Run, *, allow_shrink: bool = False) -> StagingRun:
+    """What step 1 needs of a run."""
     return StagingRun(
         run.config,
         run.connect,

@@ -129,7 +129,7 @@ def _steps_in_order(
 # --------------------------------------------------------------------------------------------------
 
 
-def run_import(
+def run_import(  # noqa: PLR0913
     config: KimoConfig,
     database: Database,
     *,

@@ -53,6 +53,7 @@ class Points:
         self._lock = threading.Lock()
 
     def __call__(self, point: str) -> None:
+        """A point was passed. At the one whose turn it is the process dies."""
         with self._lock:
             self.passed.append(f"{self.where}: {point}")
             if len(self.passed) == self._die_at:
@@ -170,6 +171,7 @@ def _before_last_import(database: Database) -> int:
 
 
 def main() -> None:
+    """Started by crashes.py: the work's name, kimo.yaml, the database."""
     name, config_path, dsn = sys.argv[1:]
     points = Points(int(os.environ.get(DIE_AT, "0")))
     try:

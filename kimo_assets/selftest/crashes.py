@@ -96,6 +96,7 @@ class CrashReport:
         return bool(self.killed) and not any(kill.broken for kill in self.killed)
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "success": self.success,
             "seconds": round(self.seconds, 3),
@@ -120,10 +121,12 @@ class Site:
         return self.folder / ERP_FILE
 
     def rows(self, query: sql.Composable | str) -> list[tuple[Any, ...]]:
+        """What Kimo's database answers."""
         with self.database.connect() as connection:
             return connection.execute(query).fetchall()  # type: ignore[arg-type]
 
     def at_erp(self, query: str) -> list[tuple[Any, ...]]:
+        """What the ERP's file answers."""
         with closing(sqlite3.connect(self.erp)) as connection:
             return connection.execute(query).fetchall()
 

@@ -82,13 +82,19 @@ class OwnerRecord(Protocol):
 class Ledger(Protocol):
     """Keeps the owner records: database/semaphore_ledger.py documents each method."""
 
-    def owner(self, source: str, semaphore: str) -> OwnerRecord | None: ...
+    def owner(self, source: str, semaphore: str) -> OwnerRecord | None:
+        """What is on record of a semaphore of a source."""
+        ...
 
-    def claim(self, source: str, semaphore: str, status: int) -> None: ...
+    def claim(self, source: str, semaphore: str, status: int) -> None:
+        """Notes that we are about to take it."""
 
-    def release(self, source: str, semaphore: str) -> None: ...
+    def release(self, source: str, semaphore: str) -> None:
+        """Notes that it was given back."""
 
-    def seen(self, source: str, semaphore: str, status: int) -> datetime: ...
+    def seen(self, source: str, semaphore: str, status: int) -> datetime:
+        """Notes somebody else's status, and says since when it has been seen."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Snapshot:
     checksum: str
 
 
-def stage_entity(
+def stage_entity(  # noqa: PLR0913
     connection: Connection,
     engines: Mapping[SystemId, Engine],
     entity: Entity,

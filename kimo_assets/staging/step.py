@@ -178,15 +178,18 @@ class ThreadSafeProgress:
         self._waiting: SimpleQueue[Call | _Done] = SimpleQueue()
 
     def log(self, line: str) -> None:
+        """From any thread."""
         self.notify(lambda progress: progress.log(line))
 
     def notify(self, call: Call) -> None:
+        """Calls the listener in its own thread: now, or when that thread looks."""
         if get_ident() == self._home:
             call(self._progress)
         else:
             self._waiting.put(call)
 
     def notify_done(self, done: _Done) -> None:
+        """An entity is done, in the order of the ends."""
         self._waiting.put(done)
 
     def next_done(self) -> _Done:
@@ -226,6 +229,7 @@ class StagingPool:
         self._connections: list[Connection] = []
 
     def in_turn(self, names: Sequence[str], on_done: OnDone) -> list[StagedEntity]:
+        """One entity after another, for a source that stands no more."""
         reports = []
         for name in names:
             reports.append(self._stage(name))
@@ -254,6 +258,7 @@ class StagingPool:
         return [reports[name] for name in names]
 
     def close(self) -> None:
+        """Closes the connections to Kimo's database."""
         for connection in self._connections:
             connection.close()
 

@@ -14,6 +14,7 @@ from kimo_assets.sync.visibility.lookups import SYNC
 
 
 def agents_with_payload(connection: Connection[Any]) -> list[str]:
+    """The codes of the agents who get data."""
     rows = connection.execute(
         "SELECT agent FROM ops.profile WHERE warehouse IS NULL AND retired IS NULL ORDER BY 1"
     )
@@ -30,6 +31,7 @@ class PayloadTotals:
 
 
 def payload_totals(connection: Connection[Any]) -> PayloadTotals:
+    """How many agents get data, and how much is published."""
     row = connection.execute("""
         SELECT (SELECT count(*) FROM ops.manifest_file WHERE path LIKE 'agents/%'), count(*),
             coalesce(sum(bytes), 0)::bigint
@@ -40,6 +42,7 @@ def payload_totals(connection: Connection[Any]) -> PayloadTotals:
 
 
 def published_entities(connection: Connection[Any]) -> list[str]:
+    """The entities that were published at least once."""
     return [name for (name,) in connection.execute("SELECT entity FROM ops.payload")]
 
 
@@ -62,6 +65,7 @@ class EarlierAudience:
     mask: int
 
     def includes(self, position: int) -> bool:
+        """Whether the agent at this position saw the row."""
         return bool(self.mask >> position & 1)
 
 

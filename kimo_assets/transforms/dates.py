@@ -205,6 +205,7 @@ class AsDate:
     or_iso: bool = False
 
     def __call__(self, value: Any, absent: frozenset[str]) -> Any:
+        """The day in ISO's form, by the formats of the step."""
         # CHAR columns pad their texts with blanks.
         text = text_of(value).strip(" ")
         if text in absent:

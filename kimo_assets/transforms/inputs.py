@@ -26,6 +26,7 @@ class OwnColumn:
     columns: None = None
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        """The column as it is."""
         return Outcome(columns[0])
 
 
@@ -37,6 +38,7 @@ class Constant:
     columns: tuple[str, ...] = ()
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        """The same value for every row."""
         return Outcome([self.value] * rows)
 
 
@@ -47,6 +49,7 @@ class Coalesce:
     columns: tuple[str, ...]
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        """The first of the columns that has a value."""
         # A column of blanks has no value, as in a CHAR column that was never filled.
         nothing = absent | {""}
 
@@ -64,6 +67,8 @@ class Concat:
     separator: str = ""
 
     def of(self, columns: Sequence[Sequence[Any]], rows: int, absent: frozenset[str]) -> Outcome:
+        """The values of the columns joined."""
+
         def joined(*values: Any) -> str:
             return self.separator.join(filter(None, map(text_of, values)))
 

@@ -31,6 +31,7 @@ class AsNumber:
         _pattern(self.example)
 
     def __call__(self, value: Any, absent: frozenset[str]) -> Any:
+        """The number in plain digits, by the separators of the step."""
         text = text_of(value).strip()
         # A column of numbers needs no reading.
         if not isinstance(value, str) or not text:

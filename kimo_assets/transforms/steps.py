@@ -54,6 +54,7 @@ class RemovePrefix:
     prefix: str
 
     def __call__(self, value: Any, absent: frozenset[str]) -> str:
+        """The text without the prefix."""
         return text_of(value).removeprefix(self.prefix)
 
 
@@ -64,6 +65,7 @@ class Replace:
     table: Mapping[str, str]
 
     def __call__(self, value: Any, absent: frozenset[str]) -> str:
+        """The text with each part replaced, in the order of the table."""
         text = text_of(value)
         for old, new in self.table.items():
             text = text.replace(old, new)
@@ -79,6 +81,7 @@ class Lookup:
     default: str = ""
 
     def __call__(self, value: Any, absent: frozenset[str]) -> str:
+        """What the table has for the text."""
         # A CHAR column pads its texts with blanks.
         text = text_of(value).rstrip(" ")
         if text in self.table:

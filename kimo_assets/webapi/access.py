@@ -56,6 +56,7 @@ class Answer(Response):
 def refused(
     status: int, kind: str, message: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> Answer:
+    """An answer that says what was wrong, and that nothing was started."""
     return Answer({"accepted": False, "error": kind, "message": message, **more}, status, headers)
 
 

@@ -85,9 +85,11 @@ class WebApi:
         self._launching = asyncio.Lock()
 
     async def health(self, request: Request) -> Answer:
+        """For a proxy or a monitor. It needs no token."""
         return Answer({"status": "ok"})
 
     async def answer(self, request: Request) -> Answer:
+        """Answers a request of the vendor's API, and notes a line for the log."""
         answer = await self._answer(request)
         request.state.log_message = answer.log_message
         return answer

@@ -49,6 +49,7 @@ class Endpoint:
         return ()
 
     def run_config(self, tables: Sequence[str], *, only_listed: bool) -> dict[str, Any]:
+        """What the job is asked for. tables: of the vendor's mask."""
         if not self.has_mask:
             return {}
         return {
@@ -70,6 +71,7 @@ def endpoint_of(name: str) -> Endpoint | None:
 
 
 def nearest_endpoints(name: str) -> list[str]:
+    """The endpoints whose names look like this one."""
     return [
         _BY_FOLD[fold].name
         for fold in get_close_matches(name.casefold(), _BY_FOLD, n=3, cutoff=0.6)

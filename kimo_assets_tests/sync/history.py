@@ -115,7 +115,7 @@ class History:
                 }
             )
 
-    def do(self, event: Event) -> None:
+    def do(self, event: Event) -> None:  # noqa: C901 (a table of cases)
         all_or_some = {"entities": event.entities, "only_listed": True, "allow_shrink": True}
         match event.kind:
             case "import":

@@ -24,6 +24,7 @@ _LOADS_SHOWN = 100
 
 
 def agent_payloads() -> dg.AssetSpec:
+    """The asset of what the agents get. Every step 3 records it."""
     return dg.AssetSpec(
         AGENT_PAYLOADS,
         deps=[ASSET_OF_STEP[3]],

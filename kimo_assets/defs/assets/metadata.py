@@ -298,6 +298,7 @@ def _to_look_at(report: EntityReport) -> str:
 
 
 def failures_table(report: StepReport) -> dg.MarkdownMetadataValue:
+    """The failed entities with their reasons."""
     return dg.MetadataValue.md(
         markdown_table(["entity", "why"], list(report.failures.items()), chars=_WHY_CHARS)
     )

@@ -13,6 +13,7 @@ from kimo_assets.texts import say
 
 
 def settings_asset() -> dg.AssetSpec:
+    """The asset of what the tablets have of the console's tables."""
     return dg.AssetSpec(
         menu.SETTINGS.asset,
         deps=[ASSET_OF_STEP[2]],

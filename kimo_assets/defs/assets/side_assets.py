@@ -9,6 +9,7 @@ from kimo_assets.texts import say
 
 
 def outbox_asset() -> dg.AssetSpec:
+    """The asset of what is on its way to the ERP. Every export records it."""
     return dg.AssetSpec(
         menu.EXPORT.asset,
         deps=[ASSET_OF_STEP[2]],

@@ -31,13 +31,16 @@ class RunRequest:
 
     @property
     def tags(self) -> dict[str, str]:
+        """The tags that choose the partitions."""
         return range_tags(self.partitions) if self.partitions else {}
 
     def is_met_by(self, run: dg.DagsterRun) -> bool:
+        """Whether the run does what is asked for."""
         return asks_the_same(run, self.config, self.tags)
 
 
 def full_import(config: KimoConfig) -> RunRequest:
+    """All steps over all mapped entities."""
     return RunRequest(menu.FULL_IMPORT.job, partitions=config.entity_names)
 
 

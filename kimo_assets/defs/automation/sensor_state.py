@@ -48,6 +48,7 @@ class ErpWriting:
 
     @property
     def cursor(self) -> str:
+        """The state as Dagster keeps it."""
         return json.dumps({"writing": self.writing, "done": self.done})
 
     def update(self, config: KimoConfig, now: datetime | None = None) -> str:
@@ -135,6 +136,7 @@ class Records:
 
     @property
     def in_words(self) -> str:
+        """What waits for an export, in a sentence of the tick."""
         ready = say("defs.no_records_ready")
         if self.ready:
             ready = say("defs.records_ready", count=self.ready)
@@ -170,6 +172,7 @@ class Folders:
 
     @property
     def cursor(self) -> str:
+        """The state as Dagster keeps it."""
         return json.dumps({"taken": self.taken, "seen": self.seen, "at": self.at})
 
     def update(self, connection: Connection, config: KimoConfig, now: datetime) -> str:
@@ -245,6 +248,7 @@ class YamlFiles:
 
     @property
     def cursor(self) -> str:
+        """The state as Dagster keeps it."""
         return json.dumps(self.digests)
 
     def update(self, location: str | None) -> str:

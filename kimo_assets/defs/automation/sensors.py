@@ -41,6 +41,7 @@ Answer = dg.RunRequest | dg.SkipReason
 def build_sensors(
     config: KimoConfig, database: Database | None = None
 ) -> list[dg.SensorDefinition]:
+    """All sensors of a company, but for the one that sends mails."""
     return [
         _end_dead_runs(config, database),
         _erp_finished(config),

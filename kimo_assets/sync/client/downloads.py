@@ -36,6 +36,7 @@ class Downloads:
         self.downloaded_bytes = 0
 
     def path(self, sha256: str) -> Path:
+        """Where an object of this hash is kept while it is downloaded."""
         return self._folder / sha256
 
     def fetch(self, objects: Iterable[ListedObject], on_progress: OnProgress) -> None:
@@ -63,6 +64,7 @@ class Downloads:
                 pool.shutdown(cancel_futures=True)
 
     def remove(self) -> None:
+        """Deletes what was downloaded, after the file has it."""
         with suppress(FileNotFoundError):
             shutil.rmtree(self._folder)
 

@@ -168,6 +168,7 @@ class Replica:
         return dict(self._file.execute(query, [table.name]))
 
     def create_table(self, table: BucketTable) -> None:
+        """An entity's table, empty."""
         columns = [
             *_definitions(table.columns),
             "_bucket INTEGER",
@@ -216,6 +217,7 @@ class Replica:
         return count
 
     def record_state(self, table: BucketTable, bucket: int, state: str) -> None:
+        """Notes which state of a bucket the table holds."""
         self._file.execute(
             "INSERT OR REPLACE INTO _kimo_bucket VALUES (?, ?, ?)", [table.name, bucket, state]
         )
@@ -244,13 +246,16 @@ class Replica:
     # --- settings
 
     def has_settings(self, name: str, table: SettingsTable) -> bool:
+        """Whether the file has exactly this table of settings."""
         return self._signatures.get(name) == table.model_dump_json()
 
     def create_settings(self, name: str, table: SettingsTable) -> None:
+        """A table of settings, empty."""
         columns = [*_definitions(table.columns), f"PRIMARY KEY ({_name_list(table.key)})"]
         self._create(name, table.model_dump_json(), f"({', '.join(columns)})")
 
     def put_settings(self, name: str, table: SettingsTable, rows: Rows) -> int:
+        """Fills a table of settings."""
         header = _read_header(rows, list(table.columns), table.key)
         insert = f"INSERT INTO {_quoted(name)} ({_name_list(header)}) VALUES ({_marks(header)})"
         with _key_errors_explained():
@@ -266,6 +271,7 @@ class Replica:
         return dropped
 
     def record_load(self, load: int) -> None:
+        """Notes the load that the file is up to date with."""
         # A sync that brings nothing leaves the file's bytes alone.
         self._file.execute("UPDATE _kimo_file SET load = ? WHERE load IS NOT ?", [load, load])
 

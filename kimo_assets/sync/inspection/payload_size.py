@@ -75,6 +75,7 @@ class Weight:
         return self.entities[0].entity
 
     def seconds(self, mbit: float) -> float:
+        """How long a first sync takes over a line of so many megabits a second."""
         return transfer_seconds(self.bytes, self.objects, mbit)
 
 

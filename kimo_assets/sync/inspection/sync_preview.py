@@ -95,6 +95,7 @@ class Difference:
         return sum(entity.objects for entity in self.entities)
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "agent": self.agent,
             "user": self.user,

@@ -61,6 +61,7 @@ class Damage:
         ]
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "what": self.path,
             "sentence": self.sentence,
@@ -87,6 +88,7 @@ class VerificationReport:
         return not self.damages
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "whole": self.is_whole,
             "manifests": self.manifests,
@@ -133,6 +135,7 @@ def sample(all_paths: Sequence[str], weights: Sequence[PastWeight], seed: int) -
 
 
 def all_manifests(store: Store) -> list[str]:
+    """The paths of the manifests of agents and users."""
     return [*paths(store, AGENTS), *paths(store, USERS)]
 
 

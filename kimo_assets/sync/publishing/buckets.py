@@ -75,6 +75,7 @@ class Bucket:
 
     @property
     def records(self) -> Iterator[ObjectRecord]:
+        """The objects of the base and of all changes."""
         yield from self.base
         yield from (change.record for change in self.changes)
 
@@ -85,6 +86,7 @@ class Bucket:
         return len(later) >= _MAX_CHANGES or changed_rows > _CHANGED_SHARE * self.base_rows
 
     def change(self, load: int, record: ObjectRecord) -> None:
+        """Appends a change, by which the bucket gets a new state."""
         state = _digest(f"{self.state}:{record.sha256}")
         self.changes.append(Change(load, self.state, state, record))
         self.state = state
@@ -178,6 +180,7 @@ class BucketSet:
         self.touch(bucket)
 
     def touch(self, bucket: Bucket) -> None:
+        """Notes that the bucket differs from what is saved."""
         self.touched.add(bucket.id)
 
     @property
@@ -185,6 +188,7 @@ class BucketSet:
         return bool(self.touched or self.dropped)
 
     def mark_saved(self) -> None:
+        """All differences are in the database."""
         self.touched, self.dropped, self.recounted = set(), set(), False
 
     def repair(self, is_stored: Callable[[ObjectRecord], bool]) -> list[Bucket]:
@@ -205,6 +209,7 @@ class BucketSet:
         return broken
 
     def drop(self, bucket: Bucket) -> None:
+        """Takes a bucket out: no row is in it any more."""
         self.dropped.add(self.by_mask.pop(bucket.mask).id)
 
 

@@ -96,6 +96,7 @@ class PublicationLedger:
             yield from (number for (number,) in rows)
 
     def bucket_set(self, entity: str, *, private: bool) -> BucketSet:
+        """The buckets of an entity, made if there are none yet."""
         if (entity, private) not in self.bucket_sets:
             self.bucket_sets[entity, private] = BucketSet()
         return self.bucket_sets[entity, private]

@@ -31,6 +31,7 @@ PARALLEL_REQUESTS = 16
 
 
 def object_path(sha256: str) -> str:
+    """The path of an object below the store."""
     return f"objects/{sha256[:2]}/{sha256}.csv.zst"
 
 
@@ -122,6 +123,7 @@ class Store:
         self.replace(MARKER, orjson.dumps(marker))
 
     def read_or_none(self, name: str) -> bytes | None:
+        """The content of a file; None when there is none. Raises: StoreError."""
         with (
             self._errors_explained("sync.store_not_read"),
             contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError),
@@ -155,6 +157,7 @@ class Store:
                 on_file()
 
     def remove(self, name: str) -> None:
+        """Deletes a file, if it is there. Raises: StoreError."""
         with (
             self._errors_explained("sync.store_not_written"),
             contextlib.suppress(FileNotFoundError),

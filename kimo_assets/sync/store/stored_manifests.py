@@ -33,6 +33,7 @@ class Bucket:
 
     @property
     def changes_above_base(self) -> list[dict[str, Any]]:
+        """The changes that came after the base was written."""
         base_load = self.listed["base"]["load"]
         return [change for change in self.listed["changes"] if change["load"] > base_load]
 

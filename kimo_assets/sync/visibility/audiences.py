@@ -35,9 +35,11 @@ class Audiences:
         self._new: list[tuple[int, str]] = []
 
     def mask(self, number: int) -> int:
+        """The set of profiles that a number stands for."""
         return self._mask_of[number]
 
     def number(self, mask: int) -> int:
+        """The number of a set of profiles, a new one if it was not seen before."""
         if mask not in self._number_of:
             self._number_of[mask] = self._next
             self._mask_of[self._next] = mask

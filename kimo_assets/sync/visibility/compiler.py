@@ -65,7 +65,7 @@ class Compiler:
     rules: business rules by casefolded key. channel_codes: casefolded, of the agents' app.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         connection: Connection[Any],
         catalog: Catalog,
@@ -87,6 +87,7 @@ class Compiler:
         self._source = source
 
     def compile(self, entity: Entity) -> Query:
+        """The scope of an entity as a query over its atoms."""
         query = Query(entity)
         query.node = self._node(entity.scope, query)
         return query
@@ -96,7 +97,7 @@ class Compiler:
         query.scopes_of.setdefault(id(node), []).append(scope)
         return node
 
-    def _compile(self, scope: scopes.Scope, query: Query) -> Node:
+    def _compile(self, scope: scopes.Scope, query: Query) -> Node:  # noqa: C901 (a table of cases)
         """One case for each kind of scope in the catalogue (kimo_assets/catalog/scopes.py)."""
         match scope:
             case scopes.Everyone():

@@ -71,9 +71,11 @@ class Lookups:
         self._fresh: dict[str, Lookup] = {}
 
     def table(self, name: str) -> sql.Identifier:
+        """The table of a lookup, kept or temporary."""
         return sql.Identifier(SYNC if self._kept else _TEMPORARY, name)
 
     def state(self, name: str) -> State | None:
+        """When a lookup was last refreshed and changed; None before the first time."""
         return self._states.get(name)
 
     def was_kept(self, name: str) -> bool:
@@ -192,6 +194,7 @@ class Lookups:
 
     @property
     def kind(self) -> sql.SQL:
+        """TEMPORARY, where nothing is kept."""
         return sql.SQL("" if self._kept else "TEMPORARY")
 
     def filled(

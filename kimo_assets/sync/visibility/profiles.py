@@ -24,7 +24,7 @@ NOBODY = 0
 # User.UserTypeId of the users whose tablets are prepared (fact sheet, section 11).
 _SALES_AGENT = 1
 
-# (agent, warehouse)
+# An agent and a warehouse.
 _View = tuple[str, str | None]
 
 
@@ -98,14 +98,17 @@ class Profiles:
         return {profile.agent: profile for profile in self.live if profile.warehouse is None}
 
     def of_users(self) -> dict[str, Profile]:
+        """user -> the profile of those who have a warehouse of their own."""
         by_position = {profile.position: profile for profile in self.live}
         return {user: by_position[position] for user, position in self.users.items()}
 
     @cached_property
     def with_own_warehouse(self) -> int:
+        """The set of profiles of such users."""
         return sum(profile.bit for profile in self.live if profile.warehouse is not None)
 
     def of_warehouse(self, warehouse: str) -> int:
+        """The set of profiles with this warehouse."""
         return sum(profile.bit for profile in self.live if profile.warehouse == warehouse)
 
     def mask(self, codes: Iterable[str]) -> int:
@@ -122,6 +125,7 @@ class Profiles:
         return self._masks[text]
 
     def among(self, mask: int) -> Iterator[Profile]:
+        """The live profiles in a set."""
         return (self._by_bit[bit] for bit in bits(mask & self.live_mask))
 
     @cached_property

@@ -120,6 +120,7 @@ class Query:
     scopes_of: dict[int, list[scopes.Scope]] = field(default_factory=dict)
 
     def add_atom(self, expression: sql.Composable, kind: LiteralString, to_mask: ToMask) -> Atom:
+        """One more value of the row that decides who sees it."""
         atom = Atom(len(self.atoms), expression, kind, to_mask)
         self.atoms.append(atom)
         return atom
@@ -143,5 +144,6 @@ class Query:
         )
 
     def expressions(self) -> sql.Composed:
+        """The atoms as columns of a SELECT."""
         named = (sql.SQL("{} AS {}").format(atom.expression, atom.name) for atom in self.atoms)
         return sql.SQL(", ").join(named)

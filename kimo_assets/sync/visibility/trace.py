@@ -34,6 +34,7 @@ class Link:
     below: list["Link"] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
+        """The document of `--json`, as docs/cli.md describes it."""
         return {
             "text": self.text,
             "passes": self.passes,
