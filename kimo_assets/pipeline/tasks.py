@@ -1,7 +1,8 @@
 """The menu's side jobs: pictures from files, pictures from URLs, coordinates, the morning report.
 
 Each of the first three has a lock of its own and may run beside an import. Its results are kept in
-ops at once. The tables that agents get are brought up to date at its end, and at the start of every step 3.
+ops at once. The tables that agents get are brought up to date at its end, and at the start of
+every step 3.
 """
 
 import os
