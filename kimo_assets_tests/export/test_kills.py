@@ -137,7 +137,7 @@ def test_without_a_marker_table_the_rows_themselves_tell(export_world: Make) -> 
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_what_nobody_can_know_is_neither_sent_nor_lost_until_somebody_says_it(
+def test_a_batch_in_doubt_is_neither_sent_nor_lost_until_somebody_settles_it(
     export_world: Make, arrived: bool
 ) -> None:
     """No marker table, no semaphore, and the rows are not there (any more)."""
@@ -162,7 +162,7 @@ def test_what_nobody_can_know_is_neither_sent_nor_lost_until_somebody_says_it(
         assert world.statuses() == {"D1": 1, "D2": 1, "N1": 5, "N2": 5, "X": 1}
         assert world.orders() == {"S-X": 1}
         assert {record.id for record in report.held} == {"N1", "N2"}
-        assert "`kimo export resolve 2 --arrived`, or `--again`" in world.held()["N1"]
+        assert "`kimo export resolve 2 --arrived` or `--again`" in world.held()["N1"]
     with world.run() as run:
         assert resolve(run, 2, arrived=arrived) == 2
         with pytest.raises(ExportError, match="batch 2 is not in doubt"):
