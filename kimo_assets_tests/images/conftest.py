@@ -15,12 +15,13 @@ from kimo_assets.database.server import Database
 from kimo_assets.images.audit import Audit, audit
 from kimo_assets.images.files import import_files
 from kimo_assets.images.settings import ImageSettings, image_settings
+from kimo_assets.progress import Progress
 from kimo_assets.reports import TaskReport
 from kimo_assets_tests.support.company import World, url_of
 
 
 @dataclass
-class Listener:
+class Listener(Progress):
     """Remembers how far a job came."""
 
     total: int | None = None

@@ -24,6 +24,7 @@ from kimo_assets.images.download import download_images
 from kimo_assets.images.fetch import Fetcher, Limits
 from kimo_assets.images.references import refresh
 from kimo_assets.images.settings import image_settings
+from kimo_assets.progress import Progress
 from kimo_assets.reports import TaskReport
 from kimo_assets_tests.images.misbehaving_server import (
     MisbehavingServer,
@@ -43,7 +44,7 @@ from kimo_assets_tests.images.misbehaving_server import (
 RED, BLUE = jpeg("red"), jpeg("blue")
 
 
-class Listener:
+class Listener(Progress):
     """Remembers a job's progress. when: what to do when a picture is done."""
 
     def __init__(self, when: Callable[[], None] = lambda: None) -> None:
