@@ -27,7 +27,7 @@ class Erp:
     marker: Marker | None
     is_ours: bool
     attempts: int = 1
-    log: Callable[[str], None] = lambda line: None
+    log: Callable[[str], None] = lambda _line: None
     sleep: Callable[[float], None] = time.sleep
     views: frozenset[str] = field(default_factory=frozenset)
 

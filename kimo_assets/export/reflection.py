@@ -325,27 +325,15 @@ def _as_written(sql_type: Any, compiling: Dialect) -> str:
         return type(sql_type).__name__
 
 
-def _of_type(  # noqa: C901 (a table of cases)
-    column: ErpColumn, sql_type: Any, dialect: str
-) -> ErpColumn:
+_NUMBERS = (types.Numeric, types.Integer, mssql.MONEY, mssql.SMALLMONEY, mysql.BIT)
+
+
+def _of_type(column: ErpColumn, sql_type: Any, dialect: str) -> ErpColumn:
+    if isinstance(sql_type, _NUMBERS):
+        return _number_column(column, sql_type, dialect)
     match sql_type:
         case types.Boolean():
             return replace(column, kind="flag")
-        case mssql.SMALLMONEY():
-            return replace(column, kind="number", precision=10, scale=4)
-        case mssql.MONEY():
-            return replace(column, kind="number", precision=19, scale=4)
-        case types.Float():
-            bits = _SINGLE if _is_single(sql_type, dialect) else _DOUBLE
-            return replace(column, kind="float", precision=bits)
-        case types.Numeric():
-            precision, scale = _limits(sql_type, dialect)
-            return replace(column, kind="number", precision=precision, scale=scale)
-        case types.Integer():
-            low, high = _range(sql_type, dialect)
-            return replace(column, kind="whole", low=low, high=high)
-        case mysql.BIT():
-            return replace(column, kind="whole", low=0, high=2 ** int(sql_type.length or 1) - 1)
         case types.DateTime():
             return _moment_column(column, sql_type, dialect)
         case types.Date():
@@ -361,6 +349,25 @@ def _of_type(  # noqa: C901 (a table of cases)
             unit = _unit(sql_type, dialect)
             return replace(column, kind="text", length=sql_type.length, unit=unit)
     return column
+
+
+def _number_column(column: ErpColumn, sql_type: Any, dialect: str) -> ErpColumn:
+    """The range of a number, and how many digits the type keeps."""
+    match sql_type:
+        case mssql.SMALLMONEY():
+            return replace(column, kind="number", precision=10, scale=4)
+        case mssql.MONEY():
+            return replace(column, kind="number", precision=19, scale=4)
+        case types.Float():
+            bits = _SINGLE if _is_single(sql_type, dialect) else _DOUBLE
+            return replace(column, kind="float", precision=bits)
+        case types.Numeric():
+            precision, scale = _limits(sql_type, dialect)
+            return replace(column, kind="number", precision=precision, scale=scale)
+        case mysql.BIT():
+            return replace(column, kind="whole", low=0, high=2 ** int(sql_type.length or 1) - 1)
+    low, high = _range(sql_type, dialect)
+    return replace(column, kind="whole", low=low, high=high)
 
 
 # Bits of a binary number's mantissa.

@@ -63,12 +63,13 @@ class ExportRun:
     listener: Progress
     run_id: str | None = None
     catalog: Catalog = field(default_factory=load_catalog)
-    reached: Callable[[str], None] = lambda point: None
+    reached: Callable[[str], None] = lambda _point: None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
     @cached_property
     def outbox(self) -> Outbox:
+        """Kimo's side of the run's batches."""
         return Outbox(
             self.connection,
             self.catalog,

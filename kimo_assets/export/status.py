@@ -54,6 +54,7 @@ class ExportStatus:
 
     @property
     def in_doubt(self) -> tuple[ExportBatch, ...]:
+        """Those that somebody has to settle."""
         return tuple(batch for batch in self.batches if batch.is_in_doubt)
 
 

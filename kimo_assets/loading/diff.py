@@ -42,7 +42,7 @@ class Diff:
         self._held = held
 
     def is_empty(self) -> bool:
-        """Whether Kimo's table holds no row yet."""
+        """Whether Kimo's table has no row at all, not even an archived one."""
         row = self._execute("SELECT EXISTS (SELECT FROM {kimo})").fetchone()
         return row is not None and not row[0]
 

@@ -70,7 +70,7 @@ def load_entity(
     entity: Entity,
     load: int,
     rules: LoadRules,
-    on_comparison: OnComparison = lambda comparison: None,
+    on_comparison: OnComparison = lambda _comparison: None,
 ) -> LoadedEntity:
     """Applies the staged snapshot of one entity, inside the caller's transaction.
 

@@ -16,8 +16,11 @@ from kimo_assets.loading.acknowledgements import Acknowledged, acknowledge, to_a
 from kimo_assets.loading.load import OnComparison, load_entity
 from kimo_assets.loading.references import check_references
 from kimo_assets.loading.rules import LoadRules
+from kimo_assets.progress import Progress
 from kimo_assets.reports import AnswersEntity, LoadedEntity
 from kimo_assets.texts import say
+
+_SILENT = Progress()
 
 
 def load_entities(  # noqa: PLR0913
@@ -27,15 +30,14 @@ def load_entities(  # noqa: PLR0913
     load: int,
     rules: LoadRules,
     *,
-    on_start: Callable[[str], None] = lambda name: None,
-    on_comparison: OnComparison = lambda comparison: None,
-    log: Callable[[str], None] = lambda line: None,
+    progress: Progress = _SILENT,
+    on_comparison: OnComparison = lambda _comparison: None,
 ) -> list[LoadedEntity]:
     """Loads the named entities, in the given order, inside the caller's transaction.
 
     The ERP's answers come first: the records that they bind are then compared with the snapshot
-    under the ERP's Ids. At the end the references that point nowhere are counted again. log: takes
-    what an operator should know about the answers.
+    under the ERP's Ids. At the end the references that point nowhere are counted again. progress:
+    its log takes what an operator should know about the answers.
     """
     rules = rules.with_console(connection)
     # Reports are returned in the caller's order all the same.
@@ -43,12 +45,12 @@ def load_entities(  # noqa: PLR0913
     others = [name for name in names if name not in answers]
     reports: dict[str, LoadedEntity] = {}
     for name in answers:
-        on_start(name)
+        progress.entity_started(2, name)
         reports[name] = _load_or_report(connection, catalog, name, load, rules, on_comparison)
-    acknowledged = _acknowledge_all(connection, catalog, load, rules, log)
+    acknowledged = _acknowledge_all(connection, catalog, load, rules, progress.log)
     reports |= _with_answers(catalog, reports, acknowledged)
     for name in others:
-        on_start(name)
+        progress.entity_started(2, name)
         reports[name] = _load_or_report(connection, catalog, name, load, rules, on_comparison)
     if any(result.cannot_be_undone for result in acknowledged.values()):
         history.give_up(connection, load, say("loading.undo.bound", load=load))
@@ -151,7 +153,7 @@ def undo_loads(
     load: int,
     target: int,
     *,
-    on_start: Callable[[str], None] = lambda name: None,
+    progress: Progress = _SILENT,
 ) -> list[LoadedEntity]:
     """Brings the named entities back to the state after load `target`.
 
@@ -159,7 +161,7 @@ def undo_loads(
     """
     reports = []
     for name in names:
-        on_start(name)
+        progress.entity_started(2, name)
         started = time.monotonic()
         report = history.undo_entity(connection, catalog, catalog[name], load, target)
         reports.append(replace(report, seconds=time.monotonic() - started))

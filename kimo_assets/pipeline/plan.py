@@ -242,9 +242,8 @@ def _load(
         names,
         load,
         rules,
-        on_start=lambda name: progress.entity_started(2, name),
+        progress=progress,
         on_comparison=keep_preview,
-        log=progress.log,
     )
     return {report.entity: report for report in reports}, previews
 

@@ -186,12 +186,7 @@ def undo_step(run: Run, to: int | None) -> StepReport:
     run.progress.step_started(2, names)
     with run.connection.transaction():
         reports = undo_loads(
-            run.connection,
-            run.catalog,
-            names,
-            run.load,
-            target,
-            on_start=lambda name: run.progress.entity_started(2, name),
+            run.connection, run.catalog, names, run.load, target, progress=run.progress
         )
         for report in reports:
             run.done(2, report)
@@ -243,8 +238,7 @@ def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityRepo
             names,
             run.load,
             rules,
-            log=run.progress.log,
-            on_start=lambda name: run.progress.entity_started(2, name),
+            progress=run.progress,
         )
         history.prune(run.connection, run.config.history.keep_loads)
         for report in reports:
