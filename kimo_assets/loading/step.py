@@ -23,7 +23,7 @@ from kimo_assets.texts import say
 _SILENT = Progress()
 
 
-def load_entities(  # noqa: PLR0913
+def load_entities(
     connection: Connection,
     catalog: Catalog,
     names: Sequence[str],
