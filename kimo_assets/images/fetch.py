@@ -13,6 +13,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -310,6 +311,7 @@ class _Try:
         self._timeout_s = timeout_s
         self._stopped = stopped
         self._is_over = False
+        self._deadline = time.monotonic() + timeout_s
         self._lines: list[socket.socket] = []
         self._lock = threading.Lock()
         self._timer = threading.Timer(timeout_s, self.cut)
@@ -349,7 +351,8 @@ class _Try:
         """Raises: FetchError when the try is over."""
         if self._stopped.is_set():
             raise FetchError(say("images.fetch.stopped"), "stopped")
-        if self._is_over:
+        # The socket's own timeout may strike just before the timer does. The clock decides.
+        if self._is_over or time.monotonic() >= self._deadline:
             message = say("images.fetch.too_slow", seconds=self._timeout_s, received=self.received)
             raise FetchError(message, is_passing=True, is_unreachable=not self.received)
 
