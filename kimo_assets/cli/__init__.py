@@ -29,6 +29,7 @@ from kimo_assets.cli.sync import sync
 from kimo_assets.cli.undo import undo
 from kimo_assets.cli.why import why
 
+# click cuts help at 80 columns, in which long options leave no room for sentences.
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -48,6 +49,7 @@ def main(context: click.Context) -> None:
     context.ensure_object(Call)
 
 
+# In the order in which a new company needs them. Help lists them so.
 for _command in (
     demo,
     init,

@@ -46,6 +46,7 @@ def agent(call: Call, agent: str, target: Path, user: str | None) -> None:
     of SalesAgent. Every object is verified by its SHA-256. A sync that was cut goes on where it
     was.
     """
+    # SQLite makes a file, but no folder.
     target.parent.mkdir(parents=True, exist_ok=True)
     report = _sync(call, agent, target, user)
     if call.as_json:
@@ -83,12 +84,14 @@ def agent_in_words(agent: str, user: str | None) -> str:
 def _sync(call: Call, agent: str, target: Path, user: str | None) -> SyncReport:
     """Syncs, on a terminal with a bar for what is downloaded and one for what is written."""
     store = call.config.sync_store
+    # Bars in a log are thousands of lines of control characters.
     if not call.err.is_terminal:
         return sync_agent(store, agent, target, user=user)
     with bars(call.err) as shown:
         tasks: dict[str, TaskID] = {}
 
         def on_progress(activity: str, done: int, total: int) -> None:
+            # Only what really happens gets a bar: an unchanged sync writes nothing.
             if activity not in tasks:
                 tasks[activity] = shown.add_task(say(_ACTIVITIES[activity]), detail="")
             detail = say("cli.progress.done_of", done=size(done), total=size(total))

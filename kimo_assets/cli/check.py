@@ -17,6 +17,7 @@ from kimo_assets.texts import say
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 _LEVELS = ("error", "warning", "ok")
+# A mapping that is wrong at its root has a finding for each column.
 _LINES_PER_ENTITY = 5
 
 
@@ -50,12 +51,14 @@ def check(call: Call, entities: str | None, timeout: float) -> None:
         def on_entity(entity: str, nth: int, total: int) -> None:
             shown.update(say("cli.check.looking_at", entity=entity, nth=nth, total=total))
 
+        # A list, because the table of entities comes first and needs the findings about them.
         findings = list(find(call.config, names, timeout_s=timeout, on_entity=on_entity))
     if call.as_json:
         print_json([finding.as_json() for finding in findings])
     else:
         per_entity = _LINES_PER_ENTITY if entities is None else len(findings)
         _print(call, findings, per_entity)
+    # For scripts: an import that is bound to fail need not be started.
     if has_error(findings):
         click.get_current_context().exit(EXIT_FAILED)
 
@@ -66,6 +69,7 @@ def _print(call: Call, findings: list[Finding], per_entity: int) -> None:
     rest = [finding for finding in findings if not isinstance(finding, EntityFinding)]
     if entities:
         call.out.print(_entity_table(entities, rest))
+    # Findings about a subject follow each other already, so there is no sorting.
     for subject, group in groupby(rest, key=lambda finding: finding.subject):
         _print_subject(call, subject, list(group), per_entity)
     errors = sum(finding.level == "error" for finding in findings)

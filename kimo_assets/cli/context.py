@@ -29,6 +29,7 @@ EXIT_LOCKED = 3
 # kimo plan --detailed-exitcode: there is something to do.
 EXIT_CHANGES = 4
 
+# click's `meta` is shared by all contexts of a call. Its manual asks for a key of one's own.
 _JSON = "kimo_assets.json"
 
 
@@ -37,6 +38,7 @@ def _program() -> str:
     it was started.
     """
     started = Path(sys.argv[0])
+    # Started by `python -m` or by a test, argv holds nothing that a user could type.
     if started.name != "kimo" or shutil.which("kimo"):
         return "kimo"
     here = Path.cwd()
@@ -97,6 +99,8 @@ def _own_stderr() -> IO[str]:
         copy = os.dup(sys.stderr.fileno())
     except OSError:  # a test, or a program that calls us, has replaced stderr
         return sys.stderr
+    # Line by line, because nobody flushes this copy. Errors are replaced, since a name of the ERP
+    # must not end a run.
     file = os.fdopen(copy, "w", encoding=sys.stderr.encoding, errors="replace", buffering=1)
     click.get_current_context().find_root().call_on_close(file.close)
     return file
@@ -104,12 +108,15 @@ def _own_stderr() -> IO[str]:
 
 def print_json(document: Any) -> None:
     """The one document of --json."""
+    # Keys of reports are numbers of steps and loads too, which orjson refuses by default.
     click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
 
 
 def _store(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
         call = context.ensure_object(Call)
+        # The group and the subcommand both have the option. The one that was not given must not
+        # clear the other.
         if value:
             setattr(call, name, value)
 
@@ -146,6 +153,7 @@ class KimoGroup(click.Group):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Looked up in the raw words, because a usage error is found before --json is read.
         ctx.meta[_JSON] = "--json" in args
         return super().parse_args(ctx, args)
 
@@ -159,8 +167,11 @@ class KimoGroup(click.Group):
             raise
         except KimoError as error:
             _end(ctx, type(error).__name__, str(error), exit_code(error))
+        # Before OSError, of which it is one: `kimo rejected | head` is no failure.
         except BrokenPipeError:
             raise
+        # A server that goes down in the middle of a command. Operators get a sentence, not a
+        # traceback.
         except psycopg.Error as error:
             message = say("cli.postgresql_error", reason=_in_one_line(error))
             _end(ctx, type(error).__name__, message, EXIT_FAILED)
@@ -184,6 +195,7 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _end(ctx: click.Context, kind: str, message: str, code: int) -> NoReturn:
+    # On stderr also with --json, so that cron's mail and a person see the reason.
     console(sys.stderr).say(say("cli.error", message=message), style="red")
     if ctx.meta[_JSON]:
         _print_error(kind, message)

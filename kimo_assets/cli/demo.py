@@ -91,6 +91,7 @@ def demo(
     is_there = (directory / CONFIG_FILE).exists()
     call.config_path = directory / CONFIG_FILE
     document: dict[str, Any] = {}
+    # A company that exists keeps its orders and coordinates: these options add to them.
     if not (is_there and (download or geocode or orders or pick_up)):
         document = _make(call, directory, scale)
     if download:
@@ -108,6 +109,7 @@ def demo(
 
 
 def _take_orders(call: Call, count: int) -> dict[str, Any]:
+    # Orders are rows of Kimo's tables. An import that runs meanwhile would meet half of them.
     with exclusive(call.database) as connection:
         made = make_orders(connection, count)
     if not call.as_json:
@@ -137,6 +139,7 @@ def _in_words(counts: MadeOrders | PickedUp) -> str:
 def _make(call: Call, directory: Path, scale: str) -> dict[str, Any]:
     """Makes the company and imports it, with its settings in time for step 3."""
     company = _generate(call, directory, scale)
+    # A company that is made anew may be smaller than the one before. Its guards would stop it.
     report = launched(
         call, "launch_import", allow_shrink=True, before_step={3: company_settings(company)}
     )
@@ -161,8 +164,10 @@ def _played_google(call: Call) -> Iterator[None]:
     """The company asks the stand-in, with a key that only this process knows."""
     section = call.config.geocoding
     with FakeGoogle(key=DEMO_KEY) as google:
+        # Only in this process. The company's kimo.yaml still names the real Google.
         played = section.model_copy(update={"base_url": google.url})
         call.config = call.config.model_copy(update={"geocoding": played})
+        # An operator may have a real key there. It must never be sent to the demo, nor be lost.
         before = os.environ.get(section.key_variable)
         os.environ[section.key_variable] = DEMO_KEY
         try:

@@ -15,6 +15,7 @@ from kimo_assets.config import CONFIG_VARIABLE
 from kimo_assets.texts import say
 
 _MODULE = "kimo_assets.definitions"
+# Beside Dagster's own 3000.
 _API_PORT = 3001
 
 
@@ -58,21 +59,26 @@ def dev(call: Call, port: int, host: str, api_port: int, read_only_port: int) ->
     as it was before.
     """
     config = call.config
+    # Before the database is opened and Dagster starts, which takes seconds.
     require_free(host, port, "kimo dev --port")
     if read_only_port:
         require_free(host, read_only_port, "kimo dev --read-only-port")
     api_port = _api_port(call, host, api_port)
+    # Dagster takes seconds to import, too long for an answer about a port.
     from kimo_assets.defs.instance import dagster_home
 
     environment = {
         **os.environ,
+        # Dagster and its children learn their instance and the company from variables alone.
         "DAGSTER_HOME": str(dagster_home(config, call.database)),
         CONFIG_VARIABLE: str(config.path),
+        # Otherwise lines of the children come late, and the last ones of a crash never.
         "PYTHONUNBUFFERED": "1",
     }
     named_ports = (("url", port), ("api", api_port), ("read_only", read_only_port))
     ports = {name: number for name, number in named_ports if number}
     urls = {name: f"http://{in_url(host)}:{number}" for name, number in ports.items()}
+    # Dagster's webserver has no login, and a plain GET can start a run (dagster issue 2219).
     if not is_loopback(host):
         call.err.say(say("cli.dev.open_to_others", url=urls["url"]), style="yellow")
     call.err.print(say("cli.dev.starting"))
@@ -80,6 +86,7 @@ def dev(call: Call, port: int, host: str, api_port: int, read_only_port: int) ->
         _commands(host, port, api_port, read_only_port),
         environment,
         on_line=lambda name, line: call.err.say(f"{name} | {plain(line)}", style="dim"),
+        # The address is announced once it answers: a browser that comes too early shows an error.
         is_ready=lambda: all(answers(host, number) for number in ports.values()),
         on_ready=_announce(call, urls),
     )
@@ -125,6 +132,7 @@ def _commands(host: str, port: int, api_port: int, read_only_port: int) -> dict[
         "daemon": [*daemon, "run", "-m", _MODULE],
     }
     if api_port:
+        # By loopback: 0.0.0.0 is an address to listen at, not one to call.
         graphql_url = f"http://{in_url(reached_at(host))}:{port}/graphql"
         listening = ["--host", host, "--port", str(api_port)]
         commands["api"] = [*_kimo(), "serve", *listening, "--graphql-url", graphql_url]
@@ -134,6 +142,7 @@ def _commands(host: str, port: int, api_port: int, read_only_port: int) -> dict[
 
 
 def _kimo() -> list[str]:
+    # By this interpreter, because the script `kimo` may lie in no folder of PATH.
     return [sys.executable, "-c", "from kimo_assets.cli import main; main()"]
 
 
@@ -141,6 +150,7 @@ def _program(script: str, module: str) -> list[str]:
     """The script beside this interpreter, else its module."""
     suffix = ".exe" if sys.platform == "win32" else ""
     beside = Path(sys.executable).parent / f"{script}{suffix}"
+    # Dagster documents its scripts. The modules behind them are private (dagster._daemon).
     if beside.exists():
         return [str(beside)]
     return [sys.executable, "-m", module]

@@ -15,6 +15,7 @@ from kimo_assets.config import KimoConfig, is_configured
 from kimo_assets.errors import UnknownEntityError
 from kimo_assets.texts import say
 
+# Dozens of entities point to Item. A few show why it is taken.
 _POINTING_SHOWN = 3
 
 
@@ -57,6 +58,7 @@ def _config_if_any(call: Call) -> KimoConfig | None:
 
 def find_entity(catalog: Catalog, name: str) -> Entity:
     """By name, ignoring case. Raises: UnknownEntityError with the nearest names."""
+    # The vendor's names are written in mixed case, and nobody types them so.
     by_fold = {entity.casefold(): entity for entity in catalog.all}
     if name.casefold() not in by_fold:
         raise UnknownEntityError(name, catalog.all)
@@ -92,6 +94,7 @@ def _show_all(call: Call, catalog: Catalog, config: KimoConfig | None) -> None:
         shown.add_row(Text(category_title(category), style="bold"))
         for entity in group:
             origin = _mapped_from(entity.name, config)
+            # Without a kimo.yaml nothing is mapped, and a page all in grey would say nothing.
             is_left_out = config is not None and not origin
             shown.add_row(
                 Text(f"  {entity.name}", style="dim" if is_left_out else ""),
@@ -246,6 +249,7 @@ def _reason(name: str, chosen: set[str], catalog: Catalog, linked: list[str]) ->
     """Why a run takes an entity: it was named, is part of a named one, or others point to it."""
     if name in chosen:
         return say("cli.entities.named")
+    # Before the references: a line also points to its order, but is taken because it is part of it.
     if _is_owned(name, chosen, catalog):
         return say("cli.entities.part_of", owner=catalog[name].owner)
     pointing = [other for other in linked if other != name and _points(catalog[other], name)]

@@ -19,6 +19,7 @@ from kimo_assets.pipeline.steps import settle_batch
 from kimo_assets.reports import ExportedEntity, ExportReport, HeldRecord
 from kimo_assets.texts import say
 
+# One wrong customer can hold back hundreds of orders for the same reason.
 _HELD_SHOWN = 20
 _CELL_CHARS = 90
 _FIGURES = tuple(name for name in Waiting.__dataclass_fields__ if name != "entity")
@@ -34,6 +35,7 @@ def export(context: click.Context) -> None:
     take is held back with its reason, everything else goes. Runs the same job as the menu entry in
     the UI. A second import or export at the same time is refused with exit code 3.
     """
+    # `kimo export` is the menu's entry itself. Its subcommands only look or settle.
     if context.invoked_subcommand is None:
         _export(context.obj)
 
@@ -140,6 +142,7 @@ def _show_status(call: Call, state: lives.ExportStatus) -> None:
 
 
 def _as_json(state: lives.ExportStatus) -> dict[str, Any]:
+    # JSON keys are a contract, so the old word stays here and in `trips`.
     batches = [{**vars(batch), "is_unsettled": batch.is_in_doubt} for batch in state.batches]
     return {
         "entities": {name: vars(waiting) for name, waiting in state.entities.items()},
@@ -205,11 +208,13 @@ def _delivery_lines(trip: lives.Delivery) -> Iterator[str]:
 def _dated(at: datetime | None, event: str) -> str:
     """An event of a record's life behind its time, or behind as much room."""
     time = moment(at) if at else ""
+    # As wide as a moment, so that events without a time stand in the same column.
     return f"{time:16}  {event}"
 
 
 @export.command()
 @click.argument("batch", type=int)
+# No default: the wrong one would lose orders or send them twice.
 @click.option(
     "--arrived/--again", default=None, help="It is at the ERP: done. Or it is not: send it again."
 )

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from kimo_assets.texts import say
 
+# rich takes a pipe for 80 columns wide and would cut names in logs and mails.
 _PIPE_WIDTH = 160
 
 NONE = "-"
@@ -34,11 +35,13 @@ def console(file: IO[str]) -> Terminal:
     columns.
     """
     made = Terminal(file=file, markup=False, emoji=False, highlight=False)
+    # Somebody who sets COLUMNS wants that width. rich reads it by itself.
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _PIPE_WIDTH
     return made
 
 
+# A value of the ERP with an escape sequence could recolour or rewrite the operator's screen.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -64,6 +67,7 @@ def size(count: float) -> str:
     if count < 1000:
         return f"{count:.0f} B"
     for unit in ("kB", "MB"):
+        # By thousands, as network speeds and clouds' bills count.
         count /= 1000
         if count < 1000:
             return f"{count:.1f} {unit}"
@@ -109,9 +113,12 @@ def table(title: str | None, columns: Sequence[str], *, left: Iterable[str] = ()
     for key in columns:
         head = say(f"cli.column.{key}") if key else ""
         if key in words:
+            # When it is the only column of words, nothing else could give way.
             is_whole = key in _WHOLE and len(words) > 1
+            # Folded, not cut: half an error message helps nobody.
             made.add_column(head, overflow="fold", no_wrap=is_whole)
         else:
+            # A figure that is broken over two lines reads as two figures.
             made.add_column(head, justify="right", no_wrap=True)
     return made
 
@@ -140,6 +147,7 @@ def print_commands(out: Terminal, lines: Mapping[str, str]) -> None:
     """Command lines for the operator to type, each with what it does. They are not cut."""
     width = max(map(len, lines))
     for command, purpose in lines.items():
+        # A command that is wrapped cannot be copied.
         out.print(f"  {command:<{width}}  {purpose}", soft_wrap=True)
 
 

@@ -26,6 +26,7 @@ _FIGURES = (
     "by_person",
 )
 
+# One screen of work. The whole list is for a program.
 _SHOWN = 50
 _CELL_CHARS = 90
 
@@ -62,6 +63,7 @@ def geocode(call: Call, only_preview: bool, only_list: bool, plot: Path | None) 
     on with the next one. Positions that a person has set are left alone. The key is in the
     environment (geocoding: key_variable).
     """
+    # Three questions with different answers. Together they would be no one document.
     if sum((only_preview, only_list, plot is not None)) > 1:
         raise click.UsageError(say("cli.geocode.choose_one"))
     if only_preview:
@@ -96,6 +98,7 @@ def _in_words(preview: Preview, price: float) -> list[str]:
         cost=preview.cost,
         price=price,
     )
+    # Days only matter where a budget of calls spreads the run over several.
     if preview.fits >= preview.calls:
         return [calls]
     left, days = plural(preview.today, "call"), plural(preview.days, "day")
@@ -149,6 +152,7 @@ def _plot(call: Call, file: Path) -> None:
         positions = read_positions(connection)
     try:
         file.write_text(positions_svg(positions), encoding="utf-8")
+    # The path comes from the command line, so it is a mistake of usage (exit code 2).
     except OSError as error:
         message = say("cli.geocode.plot_not_written", file=file, reason=error.strerror)
         raise ConfigError(message) from error

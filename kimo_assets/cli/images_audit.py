@@ -16,6 +16,7 @@ from kimo_assets.images.contact_sheet import contact_sheet
 from kimo_assets.images.settings import image_settings
 from kimo_assets.texts import say
 
+# Of each kind of flaw, so that a long one does not push the others off the screen.
 _ROWS_SHOWN = 20
 
 
@@ -70,6 +71,7 @@ def _print_audit(call: Call, report: Audit) -> None:
     if report.waiting:
         command = call.kimo("images", "import")
         call.out.say(say("cli.images.waiting", count=len(report.waiting), command=command))
+    # A picture may have several flaws, so the tables' lines do not add up to this.
     wrong = sum(bool(picture.marks) for picture in report.pictures)
     call.out.say(say("cli.images.total", count=len(report.pictures), wrong=wrong))
 

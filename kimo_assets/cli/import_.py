@@ -95,10 +95,12 @@ def import_(
     """
     if only_listed and entities is None:
         raise click.UsageError(say("cli.only_listed_alone"))
+    # A plan has fixed entities and steps when it was made. Other wishes would contradict it.
     if plan_file and (step or entities is not None or allow_shrink):
         raise click.UsageError(say("cli.import.plan_alone"))
     plan = ""
     if plan_file:
+        # Read before Dagster is loaded: a wrong file is answered at once.
         plan = id_in_file(plan_file.read_bytes(), str(plan_file))
     steps = _STEPS[step] if step else STEPS
     report = launched(
@@ -129,6 +131,8 @@ def launched(call: Call, launcher: Launcher, **options: Any) -> ImportReport:
     # Dagster takes seconds to import: only once the configuration is known to be right.
     with call.err.status(say("cli.starting")):
         from kimo_assets.defs import in_process
+    # By name, because the module must not be imported before the configuration is known to be
+    # right.
     launch = getattr(in_process, launcher)
     with shown_progress(call.err) as progress, stopped_in_words():
         report: ImportReport = launch(config, database, progress=progress, **options)
@@ -144,6 +148,7 @@ def stopped_in_words() -> Iterator[None]:
 
     def interrupt(number: int, _: object) -> None:
         stopped.append(number)
+        # Dagster ends a run in order for Ctrl-C, so every signal becomes one.
         raise KeyboardInterrupt
 
     # Windows has no SIGHUP.
@@ -158,5 +163,6 @@ def stopped_in_words() -> Iterator[None]:
             raise
         raise KimoError(say("cli.import.stopped")) from None
     finally:
+        # Tests call commands in their own process, which needs its handlers back.
         for number, handler in before.items():
             signal.signal(number, handler)

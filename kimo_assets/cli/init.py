@@ -20,6 +20,7 @@ from kimo_assets.sources.connection import open_source
 from kimo_assets.sources.vendor_mapping import VendorTables, read_vendor_tables
 from kimo_assets.texts import say
 
+# The file has all of it as comments. The screen shows what kind of work is left.
 _SHOWN = 8
 _MAPPING_FILE = "mapping.yaml"
 
@@ -48,8 +49,11 @@ def init(call: Call, url: str, to: Path | None, schema: str | None, force: bool)
     file.
     """
     file = to or _configured(call)
+    # Before the database is asked, which can take minutes. And an edited mapping is days of work.
     _require_free(file, force)
+    # Relative to the file's folder, because kimo.yaml is read so (SQLite).
     address = read_address(url, "erp", file.parent)
+    # The live address has the password, the written one its variable.
     engine = open_source("erp", SourceConfig(url=address.live))
     try:
         with call.err.status(say("cli.looking")) as shown:
@@ -134,6 +138,7 @@ def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")
     unfinished.write_text(text, encoding="utf-8")
+    # Atomic in one folder, which is why the unfinished file is beside it.
     os.replace(unfinished, file)
 
 

@@ -23,6 +23,7 @@ from kimo_assets.texts import say
 
 # Entities whose rows are shown. The others are in the table, and all in --json.
 _DETAILED = 12
+# Old and new value should fit on one line.
 _VALUE_CHARS = 40
 _NAME_CHARS = 70
 _FIELDS_SHOWN = 6
@@ -71,6 +72,7 @@ def plan(
     if only_listed and entities is None:
         raise click.UsageError(say("cli.only_listed_alone"))
     names = call.config.choose(names_of(entities, "--entities"), only_listed=only_listed)
+    # Before the plan is made: reading the ERP takes minutes, and only then is the file written.
     if file and not file.absolute().parent.is_dir():
         raise ConfigError(say("cli.plan.no_folder", folder=file.absolute().parent))
     save = file is not None
@@ -82,6 +84,7 @@ def plan(
         print_json(made.as_json())
     else:
         _print(call, made, file)
+    # Before the changes: a plan that could not read everything cannot say whether there are any.
     if made.failures:
         click.get_current_context().exit(EXIT_FAILED)
     if detailed_exitcode and made.has_changes:
@@ -136,6 +139,7 @@ def _print(call: Call, made: Plan, file: Path | None) -> None:
     """The table, samples of the entities that change most, what fails, and the totals."""
     out = call.out
     changed = [entity for entity in made.entities.values() if entity.has_changes or _held(entity)]
+    # Only the first are shown in detail, and a big change is what one looks for.
     changed.sort(key=_weight, reverse=True)
     out.print(_table(made))
     for entity in changed[:_DETAILED]:
@@ -158,12 +162,14 @@ def _table(made: Plan) -> Table:
     shown = table(
         say("cli.plan.title"), ("entity", "read", "rejected", *_COLUMNS), left=("entity",)
     )
+    # On a usual night most of some hundred entities are as before.
     quiet = 0
     for entity in made.entities.values():
         if not _is_notable(entity):
             quiet += 1
             continue
         is_stopped = bool(entity.failure or entity.guards)
+        # What could not be read was not compared and has no figures.
         figures = [number(getattr(entity.loaded, key, 0)) for key in _COLUMNS]
         shown.add_row(
             Text(entity.entity, style="bold red" if is_stopped else ""),
@@ -251,6 +257,7 @@ def _print_end(call: Call, made: Plan, file: Path | None) -> None:
     if file:
         command = call.kimo("import", "--plan", str(file))
         call.out.say(say("cli.plan.kept", file=file, command=command))
+    # A plain import would be stopped, so the way through a saved plan is named instead.
     elif made.guards:
         save, apply = call.kimo("plan", "--save", "FILE"), call.kimo("import", "--plan", "FILE")
         call.out.say(say("cli.plan.lift_guards", save=save, apply=apply))

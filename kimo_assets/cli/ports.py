@@ -51,6 +51,7 @@ def why_taken(host: str, port: int) -> str | None:
             if sys.platform != "win32":
                 # Connections of a server that was just closed linger. They do not take the port.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # By trial: a list of listeners needs rights, and tells nothing about reserved ports.
             probe.bind(address)
     except OSError as error:
         return error.strerror or str(error)
@@ -65,6 +66,7 @@ def reached_at(host: str) -> str:
 
 def answers(host: str, port: int) -> bool:
     try:
+        # Short, because it is asked ten times a second while servers start.
         with socket.create_connection((reached_at(host), port), timeout=0.5):
             return True
     except OSError:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 _POLL_S = 0.1
 _GRACE_S = 10.0
 _KILL_S = 2.0
+# The end of a traceback with the error's sentence.
 _TAIL_LINES = 15
 
 # Colours of the terminal in a child's lines.
@@ -66,6 +67,7 @@ def run_together(
     When it returns, all of them have ended, and so has what they started. Called from the main
     thread.
     """
+    # A signal's handler may interrupt anything, so it only sets this.
     stop = threading.Event()
     children: list[Child] = []
     readers: list[threading.Thread] = []
@@ -74,12 +76,14 @@ def run_together(
             for name, command in commands.items():
                 children.append(Child(name, _start(command, environment)))
             for child in children:
+                # A pipe that nobody reads is full after 64 kB, and its writer then stands still.
                 readers.append(threading.Thread(target=child.read, args=(on_line,), daemon=True))
                 readers[-1].start()
             ended = _watch(children, stop, is_ready, on_ready)
         finally:
             _end(children)
             for reader in readers:
+                # A grandchild may have inherited the pipe and keep it open. It must not keep us.
                 reader.join(timeout=2)
     if ended is None:
         return None
@@ -94,6 +98,7 @@ def _watch(
 ) -> Child | None:
     """The first child that ends by itself, or None once `stop` is set. Calls on_ready once."""
     ready = False
+    # Polled: Python has no portable wait for several processes and an event.
     while not stop.wait(_POLL_S):
         for child in children:
             if child.process.poll() is not None:
@@ -110,6 +115,7 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
     ask them.
     """
     watched = [signal.SIGINT, signal.SIGTERM]
+    # A closed terminal. Windows has no such signal.
     if hasattr(signal, "SIGHUP"):
         watched.append(signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: stop()) for number in watched}
@@ -126,6 +132,7 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        # In one pipe, so that lines keep their order.
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
@@ -141,11 +148,13 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess
 def _end_with_us() -> None:
     """On Linux a child is asked to end even when we are killed and can ask nobody."""
     assert _LIBC is not None, "called on Linux only"  # noqa: S101
+    # Nothing else may be called between fork and exec: another thread may have held a lock.
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(children: Sequence[Child]) -> None:
     """Asks first, so that they end what they started. Then the rest of their groups is killed."""
+    # All are asked before any is waited for, so that their times of grace run together.
     for child in children:
         if child.process.poll() is None:
             _ask_to_end(child.process)
@@ -159,6 +168,7 @@ def _end(children: Sequence[Child]) -> None:
 def _ask_to_end(process: subprocess.Popen[str]) -> None:
     with suppress(OSError):
         if sys.platform == "win32":
+            # Windows knows no SIGTERM: terminate() there kills at once.
             process.send_signal(signal.CTRL_BREAK_EVENT)
         else:
             process.terminate()
@@ -169,6 +179,7 @@ def _kill_group(process: subprocess.Popen[str]) -> None:
         if sys.platform == "win32":
             process.kill()
         else:
+            # Runs that the daemon has started would otherwise go on, and nobody records their end.
             os.killpg(process.pid, signal.SIGKILL)
             # Until the group is empty: its processes end a moment after the signal.
             for _ in range(round(_KILL_S / _POLL_S)):

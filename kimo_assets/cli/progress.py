@@ -36,11 +36,13 @@ def shown_progress(err: Terminal) -> Iterator[Progress]:
 
 def bars(err: Terminal) -> Bars:
     return Bars(
+        # rich would read a name in square brackets as a style.
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[detail]}", markup=False),
         TimeElapsedColumn(),
         console=err,
+        # The report that follows says the same, and better.
         transient=True,
     )
 
@@ -74,6 +76,7 @@ class TerminalProgress(Progress):
     def rows_read(self, entity: str, rows: int) -> None:
         current = self._current[entity]
         current.rows += rows
+        # The first rows may come within the clock's grain.
         elapsed_s = max(time.monotonic() - current.since, 0.001)
         rate = current.rows / elapsed_s
         detail = say("cli.progress.rows", rows=current.rows, rate=rate)
@@ -84,9 +87,11 @@ class TerminalProgress(Progress):
         self._show_so_far()
         if report.status == "failed":
             reason = plain(report.error)
+            # A source that is down fails a hundred entities with one long sentence.
             shown = say("cli.progress.same_reason") if reason == self._last_failure else reason
             self._last_failure = reason
             line = say("cli.progress.failed", step=step, entity=report.entity, reason=shown)
+            # By the bars' own console, which prints above them instead of through them.
             self._bars.console.print(line, style="red")
 
     def log(self, line: str) -> None:
@@ -154,9 +159,6 @@ def _done_of(done: int, total: int) -> str:
 
 # How often a log shows that a long task goes on.
 _LINE_EVERY_S = 10.0
-
-
-# How often a log hears that a long task goes on.
 
 
 class PlainProgress(Progress):

@@ -30,6 +30,7 @@ from kimo_assets.staging.rejected import (
 from kimo_assets.staging.rejected_csv import EXCEL_LINES, write_csv
 from kimo_assets.texts import say
 
+# A row takes several lines with its query. More is for the file.
 _ROWS_SHOWN = 20
 _SAMPLE_CHARS = 24
 _VALUE_CHARS = 60
@@ -68,7 +69,9 @@ def rejected(
     Without ENTITY: how many by entity and rule. With ENTITY: its rows, new ones first. Mend them in
     the ERP, then `kimo retry` takes them, or the next import.
     """
+    # By the catalogue, not the mapping: rows of an entity that has left it are still kept.
     name = find_entity(load_catalog(), entity).name if entity else None
+    # To look must not start a server and make its folder.
     if not has_database(call.config):
         _print_counts(call, [], name, lang)
         return
@@ -251,6 +254,7 @@ def _print_retry(call: Call, report: ImportReport, entity: str | None) -> None:
         call.out.say(nothing)
         return
     call.out.print(_retry_table(tried))
+    # Without a key a row cannot be looked up in the ERP, so only a full import reads it again.
     if any(map(_without_key, tried)):
         call.out.say(say("cli.rejected.no_key"))
 

@@ -44,6 +44,7 @@ def report(call: Call, send: bool, html_file: Path | None) -> None:
         morning = read_morning(connection, call.config, settings)
         sent = None
         if send:
+            # A key of its own each time: a person may send the report as often as they like.
             key = datetime.now(UTC).isoformat()
             sent = send_morning_report(connection, call.config, key, read_morning)
     letter = morning_letter(morning, settings)
@@ -57,5 +58,6 @@ def report(call: Call, send: bool, html_file: Path | None) -> None:
         call.out.say(say("cli.report.written", file=html_file), style="green")
     else:
         click.echo(as_text(letter), nl=False)
+    # A script must learn that nobody got it. The mail itself waits in the outbox.
     if sent and not sent.mails:
         click.get_current_context().exit(EXIT_FAILED)

@@ -35,6 +35,7 @@ def selftest(context: click.Context, crash: bool, points: int) -> None:
     minutes. Exit code 1 when anything was not whole.
     """
     call: Call = context.obj
+    # It kills processes and takes minutes. That is asked for by name.
     if not crash:
         raise click.UsageError(say("cli.selftest.which"))
     with shown_progress(call.err) as progress:

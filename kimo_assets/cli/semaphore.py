@@ -49,6 +49,7 @@ def show(call: Call) -> None:
 
 
 def _states(call: Call) -> list[SemaphoreState]:
+    # Without a database no semaphore can be ours, and looking must not make one.
     database = call.database if has_database(call.config) else None
     with call.err.status(say("cli.looking")):
         return list(inspect_semaphores(call.config, database))
@@ -97,6 +98,7 @@ def reset(call: Call, name: str | None, source: str | None, yes: bool) -> None:
     """
     if call.as_json and not yes:
         raise click.UsageError(say("cli.semaphore.json_needs_yes"))
+    # Before anything is asked: a running import holds its semaphore by right.
     refuse_while_running(call.database)
     chosen = [
         state
@@ -106,13 +108,17 @@ def reset(call: Call, name: str | None, source: str | None, yes: bool) -> None:
     busy = [state for state in chosen if state.status or state.error]
     for state in busy:
         if state.error:
+            # Nothing is reset, because what cannot be read could not be shown to the operator
+            # either.
             raise SourceError(f"{state.source} {state.semaphore}: {state.error}")
         call.err.say(_in_words(state))
     if busy:
         if not yes:
+            # On stderr, so that stdout holds nothing but the result.
             click.confirm(say("cli.semaphore.ask"), abort=True, err=True)
         set_idle(call.config, call.database, busy)
     if call.as_json:
+        # Read again: the answer says what is, not what should be.
         print_json([state.as_json() for state in _states(call)])
     elif busy:
         call.out.say(say("cli.semaphore.was_reset", number=len(busy)))

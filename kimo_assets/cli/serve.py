@@ -50,24 +50,31 @@ def serve(call: Call, port: int, host: str, graphql_url: str | None) -> None:
     api.token_variable holds.
     """
     config = call.config
+    # Before uvicorn, whose error names no option and no free port.
     require_free(host, port, "kimo serve --port")
+    # Only here, so that no other command pays for loading it.
     import uvicorn
 
     from kimo_assets.webapi.app import build_app
 
+    # A line break at its end comes from files and would match no request.
     token = os.environ.get(config.api.token_variable, "").strip()
     _warn(call, host, token)
     _log_to(call.err)
+    # Opened by the first request that needs it: /health answers without a database.
     app = build_app(config, cache(lambda: call.database), token=token, graphql_url=graphql_url)
     server_config = uvicorn.Config(
         app,
         host=host,
         port=port,
         log_level="warning",
+        # uvicorn's own log writes the whole URL, with the token in it.
         access_log=False,
         server_header=False,
+        # The app has nothing to start or end, and speaks no websockets.
         lifespan="off",
         ws="none",
+        # A request may hang at Dagster's webserver. Its run is queued there or not, whatever we do.
         timeout_graceful_shutdown=5,
     )
     server = _server(server_config, _announce(call, f"http://{in_url(host)}:{port}"))
@@ -87,6 +94,7 @@ def _server(config: Any, on_ready: Callable[[], None]) -> Any:
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
+            # uvicorn returns from a failed startup without raising.
             if not self.should_exit:
                 on_ready()
 
@@ -112,6 +120,7 @@ def _log_to(terminal: Terminal) -> None:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            # A request holds what anybody sends, control characters too.
             terminal.say(plain(record.getMessage()))
 
     log = logging.getLogger("kimo_assets.webapi")

@@ -42,7 +42,9 @@ def load(call: Call, file: Path) -> None:
     Everything is checked first. If anything is wrong, nothing is changed. Users that are left out
     are archived.
     """
+    # Before the lock and a load's number: a mistake in the file leaves no failed load.
     tables = read_settings(file)
+    # As a load, because settings decide what tablets get and the ledger should say since when.
     with open_run(call.config, call.database, title=f"Impostazioni da {file.name}") as run:
         loaded = load_settings(run.connection, tables)
     if call.as_json:
@@ -50,6 +52,7 @@ def load(call: Call, file: Path) -> None:
         print_json({"load": run.load, "tables": changes, "warnings": loaded.warnings})
     else:
         call.out.print(_changes(loaded))
+    # On stderr also without --json: they are about the result, not part of it.
     for warning in loaded.warnings:
         call.err.say(say("cli.warning", message=plain(warning)), style="yellow")
     if not call.as_json:
@@ -117,6 +120,7 @@ def _print(call: Call, tables: dict[str, Rows]) -> None:
 def _rows(described: ConsoleTable, rows: Rows) -> Table:
     """The columns in which any row has a value, and the flags that are set in one last column."""
     fields = described.fields
+    # Some tables have many flags. A column for each would fit on no screen.
     flags = [name for name, field in fields.items() if field.type == "bool"]
     used = [
         name

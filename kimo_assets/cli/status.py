@@ -45,6 +45,7 @@ def status(call: Call) -> None:
 
     "Fresh" is when an entity was last read from the ERP (Step 1) with success.
     """
+    # To look must not start a server and make its folder.
     if has_database(call.config):
         with call.database.connect() as connection:
             state = read_status(connection, call.config)
@@ -80,6 +81,7 @@ def _outcome(last: LastLoad) -> tuple[str, str]:
     """How the load ended, in words, and the style of these."""
     if last.is_running:
         return say("cli.status.is_running"), "yellow"
+    # Nobody runs and no end was written: only a killed process leaves that.
     if last.finished_at is None:
         return say("cli.status.was_killed"), "bold red"
     if last.success:
@@ -119,6 +121,7 @@ def _print_failures(out: Terminal, state: Status, step: int) -> None:
         result = entity.steps.get(step)
         if result is not None and result.status == "failed":
             failed.append((entity.entity, result.error or say("cli.status.no_reason")))
+    # A source that is down fails all its entities for one reason.
     for reason, names in by_reason(failed).items():
         entities = ", ".join(names)
         line = say("cli.status.step_failed", step=step, entities=entities, reason=plain(reason))

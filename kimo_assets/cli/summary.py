@@ -45,6 +45,7 @@ _COLUMNS: dict[int, tuple[str, ...]] = {
     3: ("rows", "objects_written", "bytes_written", "agents"),
 }
 _ALARMING = ("rejected", "refused", "held")
+# The same agents get every entity. Their sum would count each a hundred times.
 _NOT_ADDED = ("agents",)
 
 
@@ -77,6 +78,7 @@ def step_table(step: StepReport) -> Table:
     columns = ("entity", *_COLUMNS[step.step], "seconds")
     shown = table(STEP_TITLES[step.step], columns, left=("entity",))
     catalog = load_catalog()
+    # groupby needs its groups to stand together.
     reports = sorted(step.entities.values(), key=lambda report: catalog[report.entity].category)
     small = _SMALL * sum(map(_weight, reports))
     for category, group in groupby(reports, key=lambda report: catalog[report.entity].category):
@@ -128,6 +130,7 @@ def _weight(report: EntityReport) -> int:
     """What makes an entity big enough for a line of its own: the rows that a step had to do
     with.
     """
+    # However big it is, nobody needs to look at it.
     if report.status == "unchanged":
         return 0
     match report:
@@ -250,6 +253,7 @@ _Hint = Callable[[Callable[..., str], str], str]
 
 
 def _take_it(kimo: Callable[..., str], names: str) -> str:
+    # Only the named ones: lifting the guards for linked entities was not asked for.
     command = kimo("import", "--entities", names, "--only-listed", "--allow-shrink")
     return say("cli.summary.next.allow_shrink", command=command)
 
@@ -268,6 +272,7 @@ def _look(kimo: Callable[..., str], names: str) -> str:
 
 
 # What a failure's sentence says, and the command line that helps.
+# By their sentences, because a report keeps no class of an error.
 _HINTS: tuple[tuple[str, _Hint], ...] = (
     (r"--allow-shrink", _take_it),
     (r"run step 1", _read_it),
@@ -287,6 +292,7 @@ def what_next(kimo: Callable[..., str], report: ImportReport) -> list[str]:
         if names:
             lines.append(hint(kimo, ",".join(names)))
     staged = report.steps[1].entities if 1 in report.steps else {}
+    # A guard may have stopped the entity because of rejected rows. They are the thing to mend.
     for name, _ in failures:
         if getattr(staged.get(name), "rejected", 0):
             lines.append(say("cli.summary.next.rejected", command=kimo("rejected", name)))

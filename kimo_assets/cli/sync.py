@@ -35,6 +35,7 @@ from kimo_assets.sync.store.stored_manifests import AGENTS, USERS, decode, find_
 from kimo_assets.texts import say
 
 _KEYS_SHOWN = 10
+# One lost object damages the manifests of all agents who share it.
 _DAMAGES_SHOWN = 20
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -209,6 +210,7 @@ def _all_weights(call: Call, store: Store, days: int) -> list[Weight]:
     with _shown(call, say("cli.progress.manifests")) as advance:
         names = [*paths(store, AGENTS), *paths(store, USERS)]
         for done, path in enumerate(names, 1):
+            # A publication that goes on meanwhile may replace or remove manifests.
             data = store.read_or_none(path)
             if data is not None:
                 manifest = decode(store, path, data)
@@ -309,6 +311,7 @@ def diff(
 
 def _require_published(since: int, published: Collection[int], last: int) -> None:
     """Raises: ConfigError for a load after the last one that has published."""
+    # A later load may have published other agents and left this manifest as it was.
     if since > last and since not in published:
         raise ConfigError(say("cli.sync.not_published", load=since, last=last))
 
@@ -418,6 +421,8 @@ def verify(call: Call, everything: bool) -> None:
         raise _empty_store(call, store)
     with ExitStack() as stack:
         connection = None
+        # A store can be verified on another machine. Then nobody knows which agents should be
+        # there.
         if has_database(call.config):
             connection = stack.enter_context(call.database.connect())
         advance = stack.enter_context(_shown(call, say("cli.sync.objects")))

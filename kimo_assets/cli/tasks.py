@@ -11,6 +11,7 @@ from kimo_assets.cli.progress import shown_progress
 from kimo_assets.reports import TaskReport
 from kimo_assets.texts import say
 
+# A folder that is not mounted makes a problem of every picture.
 _PROBLEMS_SHOWN = 20
 _CELL_CHARS = 90
 

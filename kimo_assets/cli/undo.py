@@ -36,6 +36,7 @@ def undo(call: Call, to: int | None, only_list: bool, yes: bool) -> None:
     """
     with call.database.connect() as connection:
         loads = undoable_loads(connection)
+        # Checked before anybody is asked and before Dagster is loaded.
         if not only_list:
             target = target_of_undo(connection) if to is None else to
             check_target(connection, target)
@@ -44,9 +45,11 @@ def undo(call: Call, to: int | None, only_list: bool, yes: bool) -> None:
         return
     if not yes:
         _ask(call, loads, target)
+    # The target that was shown, not "the last load": another may have come while a person thought.
     report = launched(call, "launch_undo", to=target)
     if call.as_json:
         print_json(report.as_json())
+    # An undo reads nothing from the ERP, so it has no step 1.
     print_report(call, report, (2, 3))
     if not report.success:
         click.get_current_context().exit(EXIT_FAILED)
@@ -92,4 +95,5 @@ def _table(title: str, loads: list[UndoableLoad]) -> Table:
 def _ask(call: Call, loads: list[UndoableLoad], target: int) -> None:
     later = [load for load in loads if load.load > target]
     call.err.print(_table(say("cli.undo.title"), later))
+    # On stderr, so that stdout holds nothing but the result.
     click.confirm(say("cli.undo.ask", load=target), abort=True, err=True)

@@ -59,6 +59,7 @@ def _on_the_tablet(answer: Answer) -> str:
     """What the last payload holds, which is not the answer until step 3 has run again."""
     if answer.published is None:
         return say("cli.why.not_prepared")
+    # The tables have changed since step 3 last ran, or will be published by a run that goes on.
     is_late = answer.published != bool(answer.sees)
     if answer.published:
         return say("cli.why.still_holds" if is_late else "cli.why.holds")

@@ -24,6 +24,7 @@ from kimo_assets.texts import say
 
 # Below that a warning: a load keeps its history, and PostgreSQL stops when its disk is full.
 FREE_BYTES = 5_000_000_000
+# A firewall that drops packets gives no answer. A check should take seconds.
 _TIMEOUT_S = 5.0
 
 
@@ -46,10 +47,12 @@ def check_deployment(config: KimoConfig, dagster_url: str | None) -> Iterator[Fi
 
 def _check_folders(config: KimoConfig) -> Iterator[Finding]:
     folders = {"data_dir": config.data_dir}
+    # Only what kimo.yaml uses. A warning about an unused folder hides the others.
     if config.images.public or config.images.source or config.images.sources:
         folders["images public"] = config.public_folder
     for subject, folder in folders.items():
         yield check_writable(subject, folder)
+    # PostgreSQL, the store and Dagster's logs are all there by default.
     yield check_disk(config.data_dir)
 
 
@@ -57,6 +60,8 @@ def check_writable(subject: str, folder: Path) -> Finding:
     """The folder, or the one in which it will be made, takes a file from the user we run as."""
     nearest_folder = existing(folder)
     try:
+        # By trial: rights, quotas, network drives and containers say in too many ways whether one
+        # may.
         with tempfile.TemporaryFile(dir=nearest_folder):
             pass
     except OSError as error:
@@ -80,6 +85,7 @@ def check_disk(folder: Path, enough: int = FREE_BYTES) -> Finding:
 
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists, as far as our rights reach."""
+    # os.path.isdir is false where we may not look, while Path.is_dir may raise.
     return next(path for path in (folder, *folder.parents) if os.path.isdir(path))
 
 
@@ -131,6 +137,8 @@ def check_dagster_database(url: str) -> Finding:
         with psycopg.connect(dsn, connect_timeout=round(_TIMEOUT_S)) as connection:
             version = connection.info.parameter_status("server_version")
             may_create = connection.execute(
+                # Dagster makes and migrates its own tables. Without the right it fails at its first
+                # start.
                 "SELECT has_schema_privilege(current_schema(), 'CREATE')"
             ).fetchone()
     except psycopg.Error as error:
@@ -155,6 +163,7 @@ def _check_timezone(config: KimoConfig) -> Iterator[Finding]:
 
 def _check_secrets(config: KimoConfig) -> Iterator[Finding]:
     """Whether they are set, never their values. Only of the parts that kimo.yaml configures."""
+    # A company without geocoding needs no key. model_fields_set holds what the file names.
     if "geocoding" in config.model_fields_set or config.schedules.geocoding:
         without = "diagnostics.secret.no_geocoding_key"
         yield _check_secret("geocoding", config.geocoding.key_variable, without)
@@ -170,6 +179,7 @@ def _check_secret(subject: str, variable: str, key_of_warning: str) -> Finding:
 
 
 def _check_mail(config: KimoConfig) -> Iterator[Finding]:
+    # Only that of kimo.yaml: the console's server is in a database that may not open.
     smtp = config.notifications.smtp
     if smtp:
         yield check_mail_server(smtp.host, smtp.port, min(smtp.timeout_s, _TIMEOUT_S))
@@ -179,6 +189,7 @@ def check_mail_server(host: str, port: int, timeout_s: float = _TIMEOUT_S) -> Fi
     """A warning at most: a mail server that is down fails no run."""
     address = f"{host}:{port}"
     try:
+        # No login: some servers lock a user out after failed ones.
         with socket.create_connection((host, port), timeout=timeout_s):
             pass
     except OSError as error:

@@ -96,6 +96,7 @@ def explain_visibility(
     Raises: ConfigError when there is no such agent, or the agent has no such user.
     """
     with database.connect() as connection:
+        # Many statements make one answer. An import that commits meanwhile must not split it.
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         # Looking prepares the lookups of step 3 anew, and none of that may stay.
         with connection.transaction(force_rollback=True):
@@ -104,6 +105,7 @@ def explain_visibility(
             question = Answer(agent, user, entity.name, key, None, "")
             answer = _answer(connection, config, profiles, profile, entity, question)
             answer = replace(answer, before=_before(connection, profile, entity.name, key))
+    # Outside the transaction: a slow store must not hold it open.
     return replace(answer, published=_is_published(config, answer))
 
 
@@ -112,6 +114,7 @@ def _is_published(config: KimoConfig, answer: Answer) -> bool | None:
     store = Store(config.sync_store)
     try:
         manifest = read_manifest(store, answer.agent, answer.user)
+    # Nothing was prepared for the agent yet, which is an answer too.
     except StoreError:
         return None
     description = manifest["entities"].get(answer.entity)
@@ -125,6 +128,7 @@ def _holds(store: Store, bucket: dict[str, Any], key_column: str, key: str) -> b
     """The base says whether the row is there, each later change says it anew."""
     is_there = False
     base = bucket["base"]
+    # Older changes are in the base already (docs/sync-format.md).
     later = [change for change in bucket["changes"] if change["load"] > base["load"]]
     for part in (*base["objects"], *later):
         rows = read_rows(store.read_object(part["sha256"]))
@@ -132,6 +136,7 @@ def _holds(store: Store, bucket: dict[str, Any], key_column: str, key: str) -> b
         position = header.index(key_column)
         for row in rows:
             if row[position] == key:
+                # Only objects of changes have that column. Rows of a base are there.
                 is_there = header[0] != REMOVED or row[0] == "0"
     return is_there
 
@@ -157,7 +162,9 @@ def _answer(
     if row is None:
         return replace(question, sentence=_not_there(connection, entity, question.key))
     changed, archived = row
+    # Archiving is the later of the two.
     change = _change(connection, archived or changed)
+    # An archived row is never sent, whatever its scope says.
     if archived is not None:
         sentence = say("diagnostics.visibility.archived", load=archived)
         return replace(question, sees=False, sentence=sentence, change=change)
@@ -204,6 +211,7 @@ def _profile(profiles: Profiles, agent: str, user: str | None) -> Profile:
     if agent not in profiles.agents:
         hint = _hint(agent, profiles.agents)
         raise ConfigError(say("diagnostics.visibility.no_agent", agent=agent, hint=hint))
+    # Several users may share an agent, each with a warehouse of their own (fact sheet, section 11).
     if user is None:
         return profiles.agents[agent]
     users = {
@@ -238,6 +246,7 @@ def _before(connection: Connection[Any], profile: Profile, entity: str, key: str
 
 def _not_there(connection: Connection[Any], entity: Entity, key: str) -> str:
     """Why Kimo has no such row: it was rejected, or never sent."""
+    # The operator's next question: was it never sent, or did we not take it?
     rejection = last_rejection(connection, entity.name, key)
     if rejection is None:
         return say("diagnostics.visibility.never_sent")

@@ -35,8 +35,10 @@ from kimo_assets.notifications.settings import Language, NotificationSettings
 from kimo_assets.sync.queries import agents_with_payload
 from kimo_assets.texts import say
 
+# Fact sheet, section 11. The vendor gives no default.
 MAX_HOURS_RULE = "Sync\\MaxHoursWithoutSync"
 
+# The list that people work through is in a command of its own. Here it is a reminder.
 _NAMED = 10
 
 
@@ -48,7 +50,9 @@ def read_morning(
 ) -> MorningReport:
     """What happened since the last morning report that was sent. Without one: in the last day."""
     at = now or datetime.now(UTC)
+    # Not "yesterday": after a weekend without reports Monday's covers all of it.
     since = last_report(connection) or at - timedelta(days=1)
+    # Sentences of databases quote the address with its password, and a mail leaves the house.
     masked = masking(config, settings)
     entities = read_status(connection, config).entities
     addresses = corrections(connection)
@@ -84,12 +88,14 @@ def _last_load(connection: Connection[Any]) -> LoadLine | None:
     load = loads.last_load(connection)
     if load is None:
         return None
+    # A killed run leaves its load open for ever. Only the lock tells it from one that works.
     is_running = load.finished_at is None and is_held(connection)
     return LoadLine(load.load, load.title, load.started_at, load.success, is_running=is_running)
 
 
 def _failed(connection: Connection[Any], since: datetime, masked: Masking) -> Iterator[LoadLine]:
     """The newest first. The load of a run that is going on has not failed."""
+    # Asked before the loads are read, so that a run that ends meanwhile is not called killed.
     is_running = is_held(connection)
     for unsuccessful in loads.unsuccessful_loads(connection, since):
         load = unsuccessful.record
@@ -133,6 +139,7 @@ def _waiting(connection: Connection[Any], config: KimoConfig) -> list[WaitingRec
 def _stuck(connection: Connection[Any], config: KimoConfig, language: Language) -> Iterator[Stuck]:
     """Batches in doubt, then rejected records, then those that are overdue."""
     catalog = load_catalog()
+    # First those that only a person can settle, with a look into the ERP's tables.
     for batch in export_status(connection, config, catalog).in_doubt:
         name = say("diagnostics.batch", language=language, batch=batch.batch)
         reason = say("diagnostics.batch_in_doubt", language=language)
@@ -151,8 +158,10 @@ def _tablets(connection: Connection[Any], config: KimoConfig, now: datetime) -> 
     agents = {tablet.agent for tablet in tablets}
     return Tablets(
         hours,
+        # Kimo's server writes these rows. Without any, late and never are not to be told apart.
         is_known=bool(tablets),
         late=[tablet for tablet in tablets if now - tablet.last_sync_at > timedelta(hours=hours)],
+        # An agent without a payload has nothing to sync.
         agents_unknown=[agent for agent in agents_with_payload(connection) if agent not in agents],
     )
 
@@ -160,6 +169,7 @@ def _tablets(connection: Connection[Any], config: KimoConfig, now: datetime) -> 
 def _hours_without_sync(connection: Connection[Any], config: KimoConfig) -> float:
     """By the vendor's rule where it is set to a number, else by `limits` of kimo.yaml."""
     rule = business_rules(connection).get(MAX_HOURS_RULE.casefold(), "").strip()
+    # The value is a text that a person has typed into the console.
     if rule.isdecimal() and int(rule) > 0:
         return float(rule)
     return config.limits.max_hours_without_sync

@@ -41,6 +41,7 @@ from kimo_assets.sources.semaphore import FLOWS, Flow, find, in_words, schemas_o
 from kimo_assets.sync.store.store import Store
 from kimo_assets.texts import say
 
+# A view of the ERP can take minutes. The check tells so instead of waiting for it.
 TIMEOUT_S = 60.0
 
 OnEntity = Callable[[str, int, int], None]
@@ -86,10 +87,12 @@ def check(
     entities: only these mappings. Without any: all of them, the machine and the export.
     Raises: UnknownEntityError for a name that is not mapped.
     """
+    # Without the linked ones: an entity that is named here is asked about for its own mapping.
     chosen = config.choose(list(entities), only_listed=True)
     mapped = say("diagnostics.mapped", path=config.path, count=len(config.entities))
     yield Finding("ok", "configuration", mapped)
     yield from _check_choice(config)
+    # Before the sources, because the console's tables decode the ERP's statuses there.
     finding, config, dagster_url = _check_database(config)
     yield finding
     if not entities:
@@ -110,6 +113,7 @@ def has_error(findings: Iterable[Finding]) -> bool:
 def _check_choice(config: KimoConfig) -> Iterator[Finding]:
     if not config.entities:
         yield Finding("error", "configuration", say("diagnostics.nothing_mapped"))
+    # Step 3 prepares data for agents only (fact sheet, section 11). Without them it has no reader.
     elif "SalesAgent" not in config.entities:
         yield Finding("warning", "configuration", say("diagnostics.no_agents_mapped"))
 
@@ -122,6 +126,7 @@ def _check_database(config: KimoConfig) -> tuple[Finding, KimoConfig, str | None
         database = open_database(config)
         with database.connect() as connection:
             version = connection.info.parameter_status("server_version")
+            # Decoding may stand in the console instead of kimo.yaml (fact sheet, section 8).
             decoded = LoadRules.of(config).with_console(connection).erp_statuses
     except (KimoError, psycopg.Error) as error:
         return Finding("error", "database", _sentence(error)), config, None
@@ -158,11 +163,14 @@ class _SourceInspection:
                 with source_errors(name, engine), engine.connect() as connection:
                     version = _version(connection)
             except SourceError as error:
+                # One finding for all. A line for each entity would bury the one thing that is
+                # wrong.
                 unchecked = len({entity.name for entity, _ in mapped})
                 reason = _sentence(error)
                 message = say("diagnostics.source_unreachable", reason=reason, count=unchecked)
                 yield Finding("error", subject, message)
                 return
+            # The output of a check is mailed and pasted into tickets.
             address = self.config.sources[name].sqlalchemy_url.render_as_string(hide_password=True)
             yield Finding("ok", subject, f"{version}, {address}")
             for flow in FLOWS:
@@ -198,6 +206,7 @@ class _SourceInspection:
         not_measured = []
         try:
             measured = self._measure(engine, selection, mapping)
+        # A warning: an import has no such limit and may succeed. The mapping is still judged.
         except SourceError as error:
             message = say("diagnostics.rows_not_measured", reason=_sentence(error))
             not_measured = [Finding("warning", subject, message, {"rule": "not_measured"})]
@@ -219,6 +228,7 @@ class _SourceInspection:
 
 
 def _subject(entity: Entity, mapping: EntityMapping, config: KimoConfig) -> str:
+    # An entity may be fed by ERP and CRM. Only then its name alone does not say which.
     if len(config.entities[entity.name]) == 1:
         return entity.name
     return f"{entity.name} ({mapping.source})"
@@ -229,17 +239,21 @@ def _check_semaphore(config: KimoConfig, source: SystemId, engine: Engine, flow:
     subject = f"{flow.table} {source}"
     try:
         semaphore = find(source, flow, engine, schemas_of(config, source))
+        # Only the tables in use need to exist (fact sheet, section 8).
         if semaphore is None:
             return Finding("ok", subject, say("diagnostics.no_semaphore", flow=flow.title))
         rows = statuses(semaphore)
     except SourceError as error:
         return Finding("error", subject, _sentence(error))
+    # The table holds one row (fact sheet, section 4). With more, ERP and Kimo may look at different
+    # ones.
     if len(rows) != 1:
         return Finding("warning", subject, say("diagnostics.semaphore_rows", count=len(rows)))
     return Finding("ok", subject, in_words(rows[0]))
 
 
 def _version(connection: Connection) -> str:
+    # SQLAlchemy knows no version of some dialects.
     numbers = connection.dialect.server_version_info or ()
     return " ".join((connection.dialect.name, ".".join(map(str, numbers)))).strip()
 
@@ -304,6 +318,8 @@ def _check_export(config: KimoConfig) -> Iterator[Finding]:
         return
     with ExitStack() as stack:
         try:
+            # Opened for writing, although nothing is written: a database may refuse that when it is
+            # opened.
             engine = open_source(section.source, config.sources[section.source], writable=True)
             stack.callback(engine.dispose)
             for finding in check_targets(engine, config):
@@ -313,9 +329,11 @@ def _check_export(config: KimoConfig) -> Iterator[Finding]:
 
 
 def _check_store(config: KimoConfig) -> Finding:
+    # A name of its own: two checks at once must not remove each other's file.
     probe = f"tmp/check-{uuid.uuid4().hex}"
     try:
         store = Store(config.sync_store)
+        # By trial, because rights in object stores cannot be asked for.
         store.replace(probe, b"kimo check")
         store.remove(probe)
     except Exception as error:  # each kind of storage has exceptions of its own

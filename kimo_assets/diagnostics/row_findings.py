@@ -14,12 +14,15 @@ from kimo_assets.texts import say
 
 def questions_for(selection: Selection, config: KimoConfig) -> Questions:
     """What is to be measured beside the types: unmapped references, and the ERP's statuses."""
+    # The other references are counted by step 2, which has the targets at hand.
     references = [
         name for fields in unmapped_targets(selection, config).values() for name in fields
     ]
     decoded = {
         name: tuple(config.erp_statuses.get(_status_kind(selection, name), ()))
         for name in selection.fields
+        # A status without an entry stops the vendor's load (fact sheet, section 8). Ours rejects
+        # the row.
         if name.startswith("ErpStatusId")
     }
     return Questions(references=references, statuses=decoded)
@@ -79,6 +82,7 @@ def _details(misfit: Misfit) -> dict[str, Any]:
 def _key_findings(subject: str, selection: Selection, measured: Measured) -> Iterator[Finding]:
     """Rows without a key, and rows that repeat one."""
     key = "Id"
+    # The ERP has no Id to look for then, only the columns from which it is made.
     if selection.derived_id_from:
         key = say("diagnostics.and").join(selection.derived_id_from)
     if measured.without_key:
@@ -105,10 +109,12 @@ def _misfit_in_words(misfit: Misfit, selection: Selection, mapping: EntityMappin
             "diagnostics.text_too_long",
             column=column,
             count=misfit.rows,
+            # Kimo's limit for ids (fact sheet, section 7), also where the catalogue gives no size.
             size=field.size or 50,
             longest=misfit.longest,
         )
     rule = misfit.rule
+    # Ten enums of the manual have no list of values (fact sheet, section 15).
     if rule == "unknown_enum_code" and not field.codes:
         rule = "enum_without_codes"
     return say(

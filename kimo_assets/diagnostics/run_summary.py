@@ -58,6 +58,8 @@ def read_run(
     held: Sequence[tuple[str, str, str]] = ()
     if load is not None:
         steps = _steps(connection, load, masked)
+    # None means "no export". An export that sent nothing is an empty result and gets another
+    # sentence.
     if run.job == menu.EXPORT.job:
         exported = exported_by_run(connection, run.run_id)
         if load is not None:
@@ -76,6 +78,7 @@ def read_run(
         load=load,
         started_by=run.started_by,
         steps=steps,
+        # Step 3 rejects no rows, so its entities would only bring in old ones.
         rejected=rejected_by_reason(
             connection, settings.language, load=load, entities=_entities_of(steps, (1, 2))
         ),
@@ -123,6 +126,7 @@ def rejected_by_reason(
 
     entities: None means all.
     """
+    # Nothing was read or loaded. Rows rejected by other runs are not this run's news.
     if entities is not None and not entities:
         return []
     new = newly_rejected(connection, load=load, since=since)

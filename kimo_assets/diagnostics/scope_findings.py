@@ -50,12 +50,15 @@ def _used_targets(
 def _missing_for_scope(selection: Selection) -> list[str]:
     """The columns that decide who sees a row, when the source fills none of them."""
     needed = sorted(set(_scope_columns(selection.entity.scope)))
+    # Any of them is enough, because a scope may have alternatives. Id is always there, given or
+    # derived.
     if {*selection.fields, "Id"} & set(needed):
         return []
     return needed
 
 
 def _scope_columns(scope: Any) -> Iterator[str]:
+    # By attribute, because the kinds of scope have different ones (fact sheet, section 14).
     for name in ("column", "key_column"):
         if value := getattr(scope, name, None):
             yield value
@@ -66,6 +69,7 @@ def _scope_columns(scope: Any) -> Iterator[str]:
 def unmapped_targets(selection: Selection, config: KimoConfig) -> dict[str, list[str]]:
     """Target -> the filled fields that point to it, where no mapping brings its rows."""
     targets: dict[str, list[str]] = {}
+    # Soft references are not enforced (fact sheet, section 14).
     for name, reference in selection.entity.hard_references.items():
         if name in selection.fields and reference.target not in config.entities:
             targets.setdefault(reference.target, []).append(name)

@@ -24,6 +24,7 @@ def masking(config: KimoConfig, settings: NotificationSettings) -> Masking:
 
     def masked(text: str) -> str:
         for secret in secrets:
+            # An empty text would be found between all letters.
             if secret:
                 text = text.replace(secret, "***")
         return without_secrets(text, urls)
@@ -33,5 +34,6 @@ def masking(config: KimoConfig, settings: NotificationSettings) -> Masking:
 
 def _database_urls(config: KimoConfig) -> Iterator[URL]:
     for url in (config.database.url, config.database.dagster_url):
+        # The embedded server has no password.
         if url and url != "embedded":
             yield make_url(url)

@@ -117,6 +117,7 @@ def _entity_as_json(entity: EntityState) -> dict[str, Any]:
 def has_database(config: KimoConfig) -> bool:
     """False where the embedded server was never started, so that looking does not make one."""
     return (
+        # PostgreSQL writes PG_VERSION when it has made its folder.
         config.database.url != "embedded" or (config.data_dir / "postgres" / "PG_VERSION").exists()
     )
 
@@ -142,6 +143,7 @@ def _last_load(connection: Connection[Any]) -> LastLoad | None:
     load = last_load(connection)
     if load is None:
         return None
+    # A killed run cannot close its load. The lock, which died with it, tells the two apart.
     is_running = load.finished_at is None and is_held(connection)
     return LastLoad(**vars(load), is_running=is_running)
 
@@ -158,6 +160,7 @@ def _entities(connection: Connection[Any], config: KimoConfig) -> list[EntitySta
         steps.setdefault(result.entity, {})[result.step] = result
     mapped = config.entity_names
     unmapped = load_catalog().all.keys() - set(mapped)
+    # They still have rows in Kimo, which nobody brings up to date any more.
     left_over = sorted({*staged, *loaded, *rejected, *steps} & unmapped)
     return [
         EntityState(

@@ -78,6 +78,7 @@ def clean_ledger(
     parameters = {"cutoff": cutoff, "mapped": list(config.entities)}
     counts: dict[str, int] = {}
     progress.task_started(CLEANING.title, len(_OLD_ROWS) + 2)
+    # A run that goes on could come to rest on what is deleted meanwhile.
     with exclusive(database) as connection, _tried(connection, dry_run=dry_run):
         _create_work_tables(connection, cutoff)
         for old_rows in _OLD_ROWS:
@@ -105,6 +106,8 @@ _WORK_TABLES = ("old_load", "needed_load", "needed_result")
 @contextmanager
 def _tried(connection: Connection[Any], *, dry_run: bool) -> Iterator[None]:
     """Nothing of it stays when it is a trial."""
+    # No transaction around it: each piece commits by itself, so a cleaning that is cut keeps its
+    # work.
     if not dry_run:
         yield
         for name in _WORK_TABLES:
@@ -131,6 +134,7 @@ def _create_work_tables(connection: Connection[Any], cutoff: datetime) -> None:
 
 def _delete(connection: Connection[Any], old_rows: OldRows, parameters: dict[str, object]) -> int:
     """How many rows went."""
+    # By ctid of a chosen few, because PostgreSQL's DELETE has no LIMIT.
     statement = (
         f"DELETE FROM {old_rows.table} WHERE ctid = ANY(ARRAY(SELECT t.ctid"
         f" FROM {old_rows.table} AS t WHERE {old_rows.condition}"
@@ -139,6 +143,7 @@ def _delete(connection: Connection[Any], old_rows: OldRows, parameters: dict[str
     values = {**parameters, **old_rows.values}
     deleted = 0
     while deleted < _MOST:
+        # psycopg takes a composed text only as bytes. Its parts are constants of this package.
         batch = connection.execute(statement.encode(), values).rowcount
         deleted += batch
         if batch < _BATCH:
@@ -156,6 +161,7 @@ def _find_needed_loads(connection: Connection[Any], cutoff: datetime) -> None:
     ]
     for entity in loading_queries.loaded_tables(connection):
         for column in (CHANGED, ARCHIVED):
+            # Schema kimo has millions of rows. Only the loads that could be deleted matter.
             select = sql.SQL("SELECT {0} FROM {1} WHERE {0} <= {2}").format(
                 sql.Identifier(column), table(KIMO, entity), sql.Literal(newest_old)
             )
@@ -171,6 +177,7 @@ def _find_needed_loads(connection: Connection[Any], cutoff: datetime) -> None:
 def _forget_plan(connection: Connection[Any], cutoff: datetime) -> int:
     """The snapshots of a plan that was not applied for so long, or that a killed plan left."""
     snapshots, made_at = pipeline_queries.kept_snapshots(connection)
+    # A killed plan has saved no record, so its snapshots are of no age and of no use.
     is_young = made_at is not None and made_at >= cutoff
     if snapshots == 0 or is_young:
         return 0

@@ -109,6 +109,7 @@ def inspect_semaphores(
         for flow in flows:
             try:
                 yield _inspect(config, source, flow, database)
+            # One source that is down must not hide the semaphores of the others.
             except SourceError as error:
                 yield SemaphoreState(source, flow.table, error=in_one_line(error))
 
@@ -126,6 +127,7 @@ def _inspect(
         return SemaphoreState(source, flow.table, status, rows)
     ledger = SemaphoreLedger(database.connect)
     with database.connect() as connection:
+        # Ours and nobody at work: then a killed run has left it behind.
         is_running = is_held(connection)
     owner = ledger.owner(source, flow.table)
     seen_since = ledger.seen_since(source, flow.table, status)
@@ -145,6 +147,7 @@ def _open(
 
 def refuse_while_running(database: Database) -> None:
     """Raises: LockedError while a run of ours is going on."""
+    # Only asked, not kept: a person has yet to confirm, and reset takes the lock again.
     with exclusive(database):
         pass
 
@@ -162,6 +165,8 @@ def reset(config: KimoConfig, database: Database, states: Sequence[SemaphoreStat
             with _open(config, source, flow, writable=True) as semaphore:
                 if semaphore is not None:
                     set_status(semaphore, IDLE)
+            # After the ERP's table. A crash in between leaves a record that the next run finds
+            # untrue.
             ledger.release(state.source, state.semaphore)
 
 
@@ -171,6 +176,7 @@ def give_back_left_behind(config: KimoConfig, database: Database) -> list[str]:
     One that the ERP does not let us give back stays on record.
     Raises: LockedError while a run of ours is going on: then nothing was left behind.
     """
+    # The lock proves that the owners on record are dead. A living run keeps its semaphore.
     with exclusive(database):
         ledger = SemaphoreLedger(database.connect)
         return [_give_back(config, ledger, owner) for owner in ledger.owners()]
@@ -187,9 +193,11 @@ def _give_back(config: KimoConfig, ledger: SemaphoreLedger, owner: Owner) -> str
         with _open(config, source, flow, writable=True) as semaphore:
             if semaphore is None:
                 return say("maintenance.semaphore.table_is_gone", **names)
+            # Only from our own status: the ERP may have set another one since.
             if give_back(semaphore, ledger):
                 return say("maintenance.semaphore.given_back", load=owner.load, **names)
             return say("maintenance.semaphore.not_ours_any_more", **names)
+    # Not raised, so that the others are given back too. This one stays on record for the next try.
     except KimoError as error:
         reason = in_one_line(error)
         load = owner.load

@@ -14,7 +14,9 @@ from jinja2 import Environment
 
 Tone = Literal["good", "bad", "neutral"]
 
+# Plain text is read at 80 columns, and mail programs quote it with two more.
 _WIDTH = 78
+# Values of the ERP may be of any length, and would push the other columns out of sight.
 _CELL_CHARS = 200
 _TEXT_CHARS = 2000
 _COLOURS: dict[Tone, str] = {"good": "#1a7f37", "bad": "#b42318", "neutral": "#344054"}
@@ -106,11 +108,13 @@ def _text_lines(letter: Letter) -> Iterator[str]:
     if letter.link:
         yield from ("", f"{letter.link[0]}: {letter.link[1]}")
     if letter.foot:
+        # Two hyphens and a blank: mail programs know what follows as a signature (RFC 3676).
         yield from ("", "-- ", *textwrap.wrap(harmless(letter.foot), _WIDTH))
 
 
 def _text_block(block: Block) -> Iterator[str]:
     match block:
+        # Not wrapped: a command is copied as a whole.
         case Paragraph(text, True):
             yield f"    {harmless(text)}"
         case Paragraph(text):
@@ -128,6 +132,7 @@ def _wrapped(text: str, first: str = "", others: str = "") -> list[str]:
         _WIDTH,
         initial_indent=first,
         subsequent_indent=others,
+        # Codes, paths and keys of the ERP stay whole, so that they can be searched for.
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -209,6 +214,7 @@ border-radius:4px">{{ letter.link[0] }}</a></p>
 </div></body></html>
 """
 
+# Values of the ERP may hold HTML. Nothing of it may act in a mail.
 _ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.filters["harmless"] = harmless
 _PAGE = _ENVIRONMENT.from_string(_TEMPLATE)
@@ -226,6 +232,7 @@ _WEB = re.compile(r"https?://\S+")
 
 def _with_safe_link(letter: Letter) -> Letter:
     """Only an address of the web is made a link."""
+    # The address comes from settings. Escaping does not stop javascript: in a link.
     if letter.link is None or _WEB.fullmatch(letter.link[1]):
         return letter
     return replace(letter, link=None)

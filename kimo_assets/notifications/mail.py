@@ -22,7 +22,9 @@ from kimo_assets.texts import say
 # A server may answer each command just in time. All commands together may take so many times the
 # timeout of one.
 _WHOLE = 2
+# RFC 5321, section 4.2.1: 4yz is for now, 5yz is for good.
 _TEMPORARY = range(400, 500)
+# Some servers answer with a page of help. The first sentence says it.
 _ANSWER_CHARS = 200
 # In ASCII on the way: not every server takes eight bits.
 _POLICY = SMTP.clone(cte_type="7bit")
@@ -52,12 +54,14 @@ def as_message(
     No content of the letter can add a header.
     """
     message = EmailMessage(policy=_POLICY)
+    # A line break in a title would end the header and begin another.
     message["Subject"] = harmless(letter.subject)
     message["From"] = Address(
         display_name=harmless(settings.sender_name), addr_spec=settings.sender
     )
     message["To"] = [Address(addr_spec=address) for address in recipients]
     message["Date"] = format_datetime(at)
+    # With the sender's domain. By default it is this machine's name, which concerns nobody outside.
     message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
     # Out-of-office replies are for people (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
@@ -94,6 +98,7 @@ def _deliver(
         refused = server.sendmail(sender, list(recipients), message)
     except smtplib.SMTPRecipientsRefused as error:
         refused = error.recipients
+    # The mails that follow cannot go either, so this ends all of them in deliver.
     except smtplib.SMTPServerDisconnected:
         raise
     except smtplib.SMTPResponseException as error:
@@ -118,16 +123,22 @@ def _connected(smtp: SmtpConfig) -> Iterator[smtplib.SMTP]:
     """
     context = ssl.create_default_context()
     server = _not_connected(smtp, context)
+    # smtplib's timeout is for each answer. A server that sends a byte now and then holds us for
+    # ever.
     watch = threading.Timer(_WHOLE * smtp.timeout_s, _cut, [server])
+    # A timer must not keep the process alive.
     watch.daemon = True
     watch.start()
     try:
         server.connect(smtp.host, smtp.port)
         if smtp.security == "starttls":
             server.starttls(context=context)
+        # After STARTTLS, so that the password travels encrypted.
         if smtp.username:
             server.login(smtp.username, smtp.password or "")
         yield server
+        # The mails are handed over. A server that hangs up without a farewell has them all the
+        # same.
         with suppress(OSError, smtplib.SMTPException):
             server.quit()
     finally:
@@ -153,6 +164,7 @@ def _not_connected(smtp: SmtpConfig, context: ssl.SSLContext) -> smtplib.SMTP:
 
 def _cut(server: smtplib.SMTP) -> None:
     with suppress(OSError):
+        # Shut down, not closed: only that wakes a thread that waits for an answer.
         if server.sock:
             server.sock.shutdown(socket.SHUT_RDWR)
 
@@ -162,6 +174,7 @@ def _own_name() -> str:
     name = socket.gethostname()
     if "." in name and name.isascii():
         return name
+    # An address literal, which RFC 5321 (section 4.1.3) allows where there is no full name.
     return "[127.0.0.1]"
 
 

@@ -18,6 +18,7 @@ from kimo_assets.notifications.settings import NotificationSettings
 from kimo_assets.notifications.translations import Words
 from kimo_assets.reports import by_reason
 
+# The report is to be read to its end. The commands under its tables list the rest.
 _ROWS = 15
 _OLDEST_SHOWN = 5
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -132,7 +133,9 @@ class MorningReport:
         """How many of the report's parts ask for somebody."""
         parts = (
             self.stale,
+            # One part of the report, so it counts once.
             self.failed or self.failing,
+            # Rows that were rejected yesterday are known. Counted daily, they would hide new ones.
             has_new(self.refused),
             self.stuck,
             any(entry.held for entry in self.waiting),
@@ -223,6 +226,7 @@ def _sections(report: MorningReport, words: Words) -> Iterator[Section]:
     yield Section(words("notifications.morning.waiting"), tuple(_waiting(report, words)))
     if report.stuck:
         yield _stuck(report.stuck, words)
+    # Always there: a report that says nothing of tablets would read as if all had synced.
     yield _tablets(report.tablets, words)
     if report.picture_count or report.address_count:
         corrections = tuple(_corrections(report, words))
@@ -324,6 +328,7 @@ def _stuck(stuck: Sequence[Stuck], words: Words) -> Section:
 def _tablets(tablets: Tablets, words: Words) -> Section:
     """Tablets that have not synced for too long, and agents without any known sync."""
     hours = f"{tablets.max_hours:g}"
+    # Tablets ask Kimo's server, which has to write it down for us. Unknown is not "all well".
     if not tablets.is_known:
         title = words("notifications.morning.unknown_tablets", hours=hours)
         return Section(title, (Paragraph(words("notifications.morning.no_sync_written")),))

@@ -58,6 +58,7 @@ def post(
     if not recipients:
         return False
     message = as_message(letter, recipients, settings, datetime.now(UTC))
+    # run_id is unique, so a second daemon or a second look at the run writes no second mail.
     done = connection.execute(
         "INSERT INTO ops.mail (run_id, subject, message, recipients) VALUES (%s, %s, %s, %s) ON"
         " CONFLICT DO NOTHING",
@@ -71,6 +72,7 @@ def send_due(connection: Connection, settings: NotificationSettings) -> Sent:
 
     Several processes may do it at the same time: each mail is due for one of them only.
     """
+    # The rows stay locked while the server is talked to. A kill gives them back as due.
     with connection.transaction():
         due = connection.execute(
             "SELECT id, subject, message, recipients, attempts FROM ops.mail WHERE ended_at IS NULL"
@@ -100,6 +102,7 @@ def send_due(connection: Connection, settings: NotificationSettings) -> Sent:
 def _deliver(
     mails: Sequence[tuple[bytes, Sequence[str]]], settings: NotificationSettings
 ) -> list[Delivery]:
+    # A missing password variable may be set later today, so the mails wait for it.
     if settings.smtp is None:
         reason = "; ".join(settings.problems)
         return [Delivery(later=dict.fromkeys(recipients, reason)) for _, recipients in mails]
@@ -111,6 +114,7 @@ def _record(
 ) -> Sent:
     """Keeps the result of an attempt with its mail, and says when the next one is due."""
     problem = "; ".join(delivery.problems) or None
+    # Nobody is left to be tried again. Only those who will never get it stay named.
     if not delivery.later:
         connection.execute(
             "UPDATE ops.mail SET ended_at = now(), attempts = %s, problem = %s, recipients = %s"
@@ -124,6 +128,7 @@ def _record(
     connection.execute(
         "UPDATE ops.mail SET attempts = %s, problem = %s, recipients = %s, due_at = coalesce(%s,"
         " due_at), ended_at = CASE WHEN %s THEN now() END WHERE id = %s",
+        # Only these get the next attempt. A recipient who has the mail does not get it twice.
         [attempts, problem, list(delivery.later), due, is_over, number],
     )
     if is_over:

@@ -39,6 +39,7 @@ def read_addresses(texts: Iterable[str], origin: str) -> tuple[tuple[str, ...], 
             if address is None:
                 wrong.append(say("notifications.no_address", origin=origin, text=part[:100]))
             else:
+                # In practice servers ignore case, and nobody wants the mail twice.
                 good.setdefault(address.casefold(), address)
     return tuple(good.values()), tuple(dict.fromkeys(wrong))
 
@@ -54,6 +55,7 @@ def as_address(text: str) -> str | None:
     local, at, domain = bare.rpartition("@")
     local, domain = local.strip(), domain.strip()
     try:
+        # Mail servers without SMTPUTF8 take ASCII only (RFC 6531).
         domain = domain.encode("idna").decode("ascii")
     except UnicodeError:
         return None

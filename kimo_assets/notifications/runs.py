@@ -14,6 +14,7 @@ from kimo_assets.reports import by_reason
 # What a mail reports of a job.
 Notice = Literal["succeeded", "failed", "still failing", "recovered"]
 
+# A bad night can fail every entity. The mail shows the beginning, the UI all.
 _ROWS, _NAMED = 25, 15
 _NAMES_IN_A_LINE = 8
 _TONES: dict[Notice, Tone] = {
@@ -82,6 +83,8 @@ class RunOutcome:
             return True
         if self.exported is not None:
             return bool(self.exported or self.held_back)
+        # A side job that looked and had nothing to do would fill the mailbox every quarter of an
+        # hour.
         has_results = any(self.figures.get(kind) for kind in ("made", "removed", "answered"))
         return has_results or self.problem_count > 0
 
@@ -131,6 +134,7 @@ def _facts(run: RunOutcome, words: Words, failing: Failing | None) -> Iterator[t
 
 def _sections(run: RunOutcome, words: Words, settings: NotificationSettings) -> Iterator[Section]:
     """What failed comes first, then the steps, then what somebody should look at."""
+    # Why it failed is what the reader opens the mail for.
     if not run.success:
         blocks = tuple(_failures(run, words, settings))
         yield Section(words("notifications.failures"), blocks, is_bad=True)

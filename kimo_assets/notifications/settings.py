@@ -21,6 +21,7 @@ from kimo_assets.texts import say
 
 Language = Literal["it", "en"]
 
+# Fact sheet, section 6: usual with SSL.
 _SSL_PORT = 465
 _SENDER_NAME = "Kimo"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -60,9 +61,11 @@ class NotificationSettings:
 
 def notification_settings(connection: Connection, config: KimoConfig) -> NotificationSettings:
     """The settings of kimo.yaml, completed by those of the console."""
+    # Keys are compared without case, because people have typed them in the vendor's console.
     rows = connection.execute('SELECT "Key", "Value" FROM kimo."ServerSetting"').fetchall()
     console = _Console({key.casefold(): value for key, value in rows if value})
     own = config.notifications
+    # As a whole from one place: a password must not reach the other place's server.
     smtp = own.smtp or console.smtp()
     problems = console.problems
     sender = own.sender or console.value("NotificationCenter\\SenderAddress")
@@ -73,12 +76,14 @@ def notification_settings(connection: Connection, config: KimoConfig) -> Notific
     errors = _recipients(
         own.error_recipients, "error_recipients", console, "NotificationCenter\\ErrorRecipients"
     )
+    # Otherwise the problems say already why there is none.
     if smtp is None and not problems:
         problems.append(say("notifications.no_server"))
     sender_name = own.sender_name or console.value("NotificationCenter\\SenderName")
     base_url = own.ui_url or console.value("Web\\BaseUrl")
     return NotificationSettings(
         smtp=smtp,
+        # Also where the settings are wrong: a person who has named a server waits for mails.
         is_wanted=smtp is not None or bool(console.value("MailServer\\SmtpServer")),
         sender=address,
         sender_name=sender_name or _SENDER_NAME,
@@ -87,6 +92,7 @@ def notification_settings(connection: Connection, config: KimoConfig) -> Notific
         success_of=own.success_of,
         still_failing_hours=own.still_failing_hours,
         language=own.language,
+        # Of the company, not of this machine: servers often run in UTC.
         timezone=ZoneInfo(config.schedules.timezone),
         base_url=base_url.rstrip("/") if base_url else None,
         problems=tuple(dict.fromkeys(problems)),
@@ -113,6 +119,7 @@ def _sender(text: str | None, smtp: SmtpConfig | None, problems: list[str]) -> s
         if address := as_address(text):
             return address
         problems.append(say("notifications.no_sender_address", text=text[:100]))
+    # Many servers let a user send only under the own address.
     if smtp and smtp.username and (address := as_address(smtp.username)):
         return address
     if smtp and as_address(f"kimo@{smtp.host}"):
@@ -130,6 +137,7 @@ class _Console:
     def value(self, key: str) -> str | None:
         """With each ${VARIABLE} from the environment. None: there is no value, or no variable."""
         text = self._values.get(key.casefold(), "").strip()
+        # Read when mails are sent, so that a variable that is set later helps.
         missing = [name for name in _VARIABLE.findall(text) if name not in os.environ]
         if missing:
             origin = say("notifications.server_setting", key=key)
@@ -147,6 +155,7 @@ class _Console:
         try:
             return self._checked(SmtpConfig.model_validate({"host": host, **dict(self._server())}))
         except ValidationError as error:
+            # Without the input, which may be the password.
             first = error.errors(include_input=False)[0]
             key, problem = first["loc"][0], first["msg"]
             self.problems.append(say("notifications.wrong_server", key=key, problem=problem))
@@ -154,6 +163,7 @@ class _Console:
 
     def _checked(self, smtp: SmtpConfig) -> SmtpConfig | None:
         """A server that asks for a password is not tried without it."""
+        # Some servers lock a user out after a few logins without the right password.
         has_password_setting = bool(self._values.get("mailserver\\password"))
         if has_password_setting and smtp.username and smtp.password is None:
             return None

@@ -55,6 +55,7 @@ def _after_success(
 ) -> tuple[JobState, Notice | None]:
     if failing:
         return JobState("ok", now), "recovered"
+    # The state stays, so that `since` says since when all is well.
     return before or JobState("ok", now), "succeeded" if mails_success else None
 
 
@@ -65,6 +66,7 @@ def _after_failure(
         return JobState("failing", now, 1), "failed"
     after = replace(failing, failures=failing.failures + 1)
     last = after.last_mail_at
+    # A job that fails every quarter of an hour would otherwise send a hundred mails a day.
     is_due = last is None or now - last >= again_after
     return after, "still failing" if is_due else None
 

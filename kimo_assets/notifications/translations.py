@@ -14,6 +14,7 @@ from kimo_assets.texts import say
 
 _MOMENT: dict[Language, str] = {"it": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
 _DAY: dict[Language, str] = {"it": "%d/%m/%Y", "en": "%Y-%m-%d"}
+# By hand, because a locale is set for the whole process and may not be installed.
 _ITALIAN_SEPARATORS = str.maketrans(",.", ".,")
 
 
@@ -38,6 +39,7 @@ class Words:
 
     def number(self, value: float | None) -> str:
         """For a table: as a count, and a dash for nothing."""
+        # Zeros would hide the figures that matter.
         return self.count(value) if value else "-"
 
     def count(self, value: float) -> str:

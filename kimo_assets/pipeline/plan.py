@@ -34,6 +34,7 @@ from kimo_assets.reports import EntityReport, LoadedEntity, StagedEntity, StepRe
 from kimo_assets.staging.step import StagingRun, stage_entities
 from kimo_assets.texts import say
 
+# Of each kind. A few rows show what kind of change it is, and the document stays small.
 _SAMPLES = 3
 
 
@@ -149,10 +150,12 @@ def make_plan(
 
     Raises: LockedError while a run is going on, and what plan_workflow raises.
     """
+    # The lock of imports: schema plan has room for one plan, and a plan takes the ERP's semaphore.
     with exclusive(database) as connection:
         workflow = plan_workflow(
             config, database, connection, names, save=save, progress=progress or Progress()
         )
+        # A for loop would lose the generator's return value, which is the plan.
         while True:
             try:
                 next(workflow)
@@ -180,11 +183,14 @@ def plan_workflow(
     started = time.monotonic()
     catalog = load_catalog()
     ordered = catalog.in_load_order(names)
+    # First, because a killed plan may have left snapshots that would be taken for this one's.
     saved_plan.forget_snapshots(connection)
     is_kept = False
     try:
         staged = _stage(config, database, catalog, ordered, progress)
         yield StepReport(1, dict(staged))
+        # "Could not read" is never "empty". Compared with nothing, every row of Kimo would look
+        # archived.
         readable = [name for name in ordered if staged[name].status != "failed"]
         with _rolled_back(connection):
             loaded, previews = _load(connection, config, catalog, readable, progress)
@@ -193,13 +199,16 @@ def plan_workflow(
             name: _planned(connection, config, staged[name], loaded.get(name), previews.get(name))
             for name in ordered
         }
+        # Not a running number, so that a file from another company matches no plan here.
         plan_id = uuid.uuid4().hex if save else None
         plan = Plan(datetime.now(UTC), time.monotonic() - started, entities, plan_id)
         if plan.id:
+            # Before it is kept. An incomplete plan would apply less than the operator has read.
             _require_complete(plan)
             saved_plan.save(connection, plan.id, plan.as_json())
             is_kept = True
     finally:
+        # Snapshots are as big as the ERP, and without a record nothing could apply them.
         if not is_kept:
             saved_plan.forget_snapshots(connection)
     return plan
@@ -213,6 +222,8 @@ def _stage(
     progress: Progress,
 ) -> dict[str, StagedEntity]:
     """As an import does, with semaphore and custom task. Otherwise it might be other data."""
+    # The guards are lifted, because a plan shows what lies behind a guard. Their sentences are
+    # still in the reports.
     run = StagingRun(
         config, database.connect, load=NO_LOAD, area=PLANNED, allow_shrink=True, catalog=catalog
     )
@@ -232,9 +243,12 @@ def _load(
     previews: dict[str, Preview] = {}
 
     def keep_preview(comparison: Comparison) -> None:
+        # Looked at now: a comparison lives in the transaction that is rolled back afterwards.
         previews[comparison.entity.name] = preview(connection, comparison, samples=_SAMPLES)
 
+    # Rows need a load's number. This one goes with the rollback and leaves no gap.
     load = begin_trial_load(connection, "plan")
+    # History serves an undo, and nothing will be there to undo.
     rules = replace(LoadRules.of(config, allow_shrink=True, area=PLANNED), keep_history=False)
     reports = load_entities(
         connection,

@@ -57,6 +57,7 @@ def choose_retry(run: Run, names: Sequence[str]) -> Retry:
     """
     rejected = _rejected(run)
     loaded = [name for name in names if name in rejected[1] or name in rejected[2]]
+    # A line whose order was rejected was rejected with it, although nothing is wrong with the line.
     loaded += _orphaned_parts(run.catalog, loaded, rejected[2])
     rejected_of_loaded = {
         step: {name: count for name, count in counts.items() if name in loaded}

@@ -18,6 +18,7 @@ from kimo_assets.loading.load import loaded_state, staged_identity
 from kimo_assets.texts import say
 
 FORMAT = "kimo-plan"
+# A file of another version is refused, not guessed at: a plan is applied without guards.
 FORMAT_VERSION = 1
 
 
@@ -34,12 +35,14 @@ def save(connection: Connection[Any], plan_id: str, document: dict[str, Any]) ->
     """Keeps a plan's document. Its snapshots are in schema plan already."""
     connection.execute(
         "INSERT INTO ops.plan (id, document) VALUES (%s, %s)",
+        # As text: psycopg sends bytes as bytea, which no jsonb column takes.
         [plan_id, orjson.dumps(document).decode()],
     )
 
 
 def forget_snapshots(connection: Connection[Any]) -> None:
     """Empties schema plan, and with it every saved plan that was not applied."""
+    # Together, so that a kill leaves no plan on record without its snapshots.
     with connection.transaction():
         connection.execute(
             sql.SQL("DROP SCHEMA IF EXISTS {plan} CASCADE; CREATE SCHEMA {plan}").format(
@@ -47,6 +50,7 @@ def forget_snapshots(connection: Connection[Any]) -> None:
             )
         )
         connection.execute("TRUNCATE ops.planned, ops.planned_rejected_row")
+        # Applied plans stay, so that their file is answered with the load that applied it.
         connection.execute("DELETE FROM ops.plan WHERE applied_load IS NULL")
 
 
@@ -72,6 +76,7 @@ def id_in_file(text: bytes, file: str) -> str:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ConfigError(say("pipeline.plan.not_json", file=file, error=error)) from None
+    # A person gives the file, so it may hold any JSON.
     if not isinstance(document, dict) or document.get("format") != FORMAT or not document.get("id"):
         raise ConfigError(say("pipeline.plan.not_a_plan", file=file))
     version = document.get("version")
@@ -97,6 +102,7 @@ def find(connection: Connection[Any], plan_id: str) -> SavedPlan:
     made_at, entities, applied_load = row
     if applied_load is not None:
         raise PlanMovedError(say("pipeline.plan.applied_already", load=applied_load))
+    # All changes at once. Otherwise the operator meets the next one only after a new plan.
     changes = [
         change
         for name, planned in entities.items()
@@ -112,6 +118,7 @@ def _change(
     connection: Connection[Any], entity: str, snapshot: str, compared_with: int
 ) -> str | None:
     """What has happened to the entity since the plan, in words; None when it is as it was."""
+    # Asked first, because it names the load that came between.
     changed = last_change(connection, entity)
     if changed != compared_with:
         return _changed_by(connection, entity, changed)

@@ -92,6 +92,7 @@ def open_run(
     The load counts as failed when a step failed or the block raised. Raises: LockedError.
     """
     with exclusive(database) as connection:
+        # Only under the lock: it closes loads without an end, which are then those of killed runs.
         load = ledger.begin_load(connection, title, run_id)
         run = Run(config, connection, load, progress or Progress(), database.connect, run_id)
         success = False
@@ -121,6 +122,7 @@ def settle_batch(config: KimoConfig, database: Database, batch: int, *, arrived:
 
     Raises: LockedError. ExportError when there is nothing to settle about it.
     """
+    # In Italian, like the menu's titles among which loads are listed.
     title = f"{menu.EXPORT.title}: lotto {batch}"
     with open_run(config, database, title=title) as run:
         return resolve(_export_run(run), batch, arrived=arrived)
@@ -159,9 +161,11 @@ def find_plan(run: Run, plan_id: str) -> list[str]:
 def apply_plan_step(run: Run, step: int, names: Sequence[str], plan_id: str) -> StepReport:
     """A step of a saved plan: step 1 takes what the plan has read, and no guard stops the rest."""
     if step == 1:
+        # No ERP is asked and no semaphore taken: the snapshots were read when the plan was made.
         run.progress.step_started(1, names)
         return run.finished(1, _promote(run, names))
     report = run_step(run, step, names, allow_shrink=True)
+    # Once Kimo's tables hold it, whatever becomes of step 3, which can be run alone later.
     if step == 2 and not report.failures:
         saved_plan.mark_applied(run.connection, plan_id, run.load)
     return report
@@ -184,6 +188,7 @@ def undo_step(run: Run, to: int | None) -> StepReport:
     history.check_target(run.connection, target)
     names = history.changed_entities(run.connection, run.catalog, target)
     run.progress.step_started(2, names)
+    # The results are recorded inside, so that the ledger tells of no undo that was rolled back.
     with run.connection.transaction():
         reports = undo_loads(
             run.connection, run.catalog, names, run.load, target, progress=run.progress
@@ -231,6 +236,7 @@ def staging_run(run: Run, *, allow_shrink: bool = False) -> StagingRun:
 def _load(run: Run, names: Sequence[str], allow_shrink: bool) -> list[EntityReport]:
     """All entities in one transaction."""
     rules = LoadRules.of(run.config, allow_shrink=allow_shrink)
+    # History and results belong to it, so that neither tells of a load that was rolled back.
     with run.connection.transaction():
         reports = load_entities(
             run.connection,
@@ -252,6 +258,7 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
     reports: list[EntityReport] = []
     # Outside the transaction: a geocoding that goes on meanwhile may change the same rows.
     forget_expired(run.connection, run.config.geocoding)
+    # psycopg takes another isolation level only between transactions, so for the connection.
     before = run.connection.isolation_level
     run.connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
@@ -272,13 +279,17 @@ def _publish(run: Run, names: Sequence[str]) -> list[EntityReport]:
                 reports.append(report)
             manifests = publisher.manifests()
     finally:
+        # A command on a broken connection would raise and hide the first error.
         if is_usable(run.connection):
             run.connection.isolation_level = before
+            # Step 3 makes its lookups as temporary tables, and makes them anew each time.
             run.connection.execute("DISCARD TEMP")
     run.progress.manifests_started(len(manifests))
+    # After the commit: a tablet that reads a manifest finds all its objects.
     write_manifests(run.connection, store, manifests, run.progress.manifest_done)
     publish_settings(run.connection, store, load=run.load, zstd_level=run.config.sync.zstd_level)
     record_weights(run.connection, run.load, weights_now(manifests, run.load))
+    # Last, because before the manifests are written the new objects look unlisted.
     collect_garbage(run.connection, store, run.config.sync.keep_unlisted_hours)
     return reports
 
@@ -294,9 +305,11 @@ def _make(run: Run, names: Sequence[str]) -> list[str]:
 def _publish_one(run: Run, publisher: Publisher, name: str) -> PublishedEntity:
     started = time.monotonic()
     try:
+        # A savepoint: the failure of one entity leaves the work on the others as it is.
         with run.connection.transaction():
             return publisher.publish(name)
     except (KimoError, psycopg.Error, OSError) as error:
+        # Every entity after this one would fail too, each with a reason that misleads.
         if run.connection.broken:
             raise
         publisher.forget()

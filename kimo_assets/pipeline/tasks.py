@@ -72,6 +72,7 @@ def geocode_addresses(
             report = geocoding.geocode_addresses(
                 connection, section, os.environ.get(section.key_variable), progress
             )
+        # Answers cost money. Those that came before the refusal reach the tablets all the same.
         except GeocodingError:
             _hand_over(database, menu.GEOCODE.title, positions.refresh, run_id)
             raise
@@ -96,6 +97,7 @@ def _hand_over(database: Database, title: str, refresh: Refresh, run_id: str | N
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
+            # The job's own lock does not keep imports out, and they write the same tables.
             with exclusive(database) as connection:
                 _refresh_as_a_load(connection, title, refresh, run_id)
             return None
@@ -108,9 +110,11 @@ def _hand_over(database: Database, title: str, refresh: Refresh, run_id: str | N
 def _refresh_as_a_load(
     connection: Connection[Any], title: str, refresh: Refresh, run_id: str | None
 ) -> None:
+    # The load is begun before it is known whether anything differs, because rows carry its number.
     with connection.transaction() as transaction:
         load = ledger.begin_load(connection, title, run_id)
         if not refresh(connection, load):
+            # A load that changed nothing would only make the operator look for what it did.
             raise psycopg.Rollback(transaction)
         ledger.end_load(connection, load, success=True)
 

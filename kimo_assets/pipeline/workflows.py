@@ -95,6 +95,8 @@ def undo_workflow(run: Run, to: int | None = None) -> Iterator[StepReport]:
     report = undo_step(run, to)
     yield report
     if not report.failures:
+        # All entities: a link that changed back shows or hides rows of others. Unchanged ones cost
+        # nothing.
         yield run_step(run, 3, run.config.entity_names)
 
 
@@ -119,6 +121,8 @@ def _steps_in_order(
         yield report
         if report.failures:
             return
+        # After the report was yielded: what step 1 has read is on record even when the run stops
+        # here.
         if step == 1:
             stop_if_blocked(
                 run.connection, run.config, run.load, allowed=allow_blocked, retried=retried
@@ -207,6 +211,7 @@ def run_retry(
     progress: Progress | None = None,
 ) -> ImportReport:
     """retry_workflow to its end. entities: none means all. Raises: LockedError, GuardError."""
+    # Linked entities have nothing to add. A retry finds the parts of rejected owners by itself.
     names = config.choose(list(entities), only_listed=True)
     return _exhaust(
         config,

@@ -23,6 +23,7 @@ from kimo_assets.reports import Finding, StagedEntity
 from kimo_assets.staging.queries import RejectedShare, rejected_shares, snapshots_older_than
 from kimo_assets.texts import say
 
+# The sentence is one line in the UI and in a mail. The table beside it has all findings.
 _NAMED = 3
 
 
@@ -58,6 +59,7 @@ def nothing_rejected_above(
     retried: entities that block also with the snapshot of an earlier load, as long as step 2 has
     not taken it: a retry must not lead around the rule.
     """
+    # This limit only warns. The one that blocks is asked of each entity below.
     limit = config.limits.max_rejected
     shares = rejected_shares(connection, list(config.entities), above=limit)
     if not shares:
@@ -67,6 +69,7 @@ def nothing_rejected_above(
     blocking = []
     for staged in shares:
         is_pending = loaded.get(staged.entity, 0) < staged.load
+        # An earlier load's snapshot was judged in its own run. This run did not read it.
         is_of_this_run = load in (None, staged.load) or (staged.entity in retried and is_pending)
         if is_of_this_run and _is_too_much(config, staged.rejected, staged.read):
             blocking.append(_blocking_entity(staged.entity, staged.rejected, staged.read))
@@ -77,6 +80,8 @@ def nothing_rejected_above(
         entity=findings[0].subject,
     )
     if blocking:
+        # Only what stops the run is an error. Otherwise every night would end in red and teach
+        # nothing.
         return CheckResult(sentence, findings, severity="error", blocking=", ".join(blocking))
     return CheckResult(sentence, findings)
 
@@ -98,7 +103,9 @@ def _rejected(staged: RejectedShare) -> Finding:
 
 def _is_too_much(config: KimoConfig, rejected: int, read: int) -> bool:
     limits = config.limits
+    # Share and count: one bad row of three is a big share, and no reason to stop a night.
     is_big_share = rejected >= limits.blocking_rejected * read
+    # At least 1, or a limit of 0 would call no rejected row at all too many.
     return is_big_share and rejected >= max(limits.min_blocking_rows, 1)
 
 
@@ -164,6 +171,7 @@ def row_counts_are_usual(
     unusual = []
     for entity, (read, *before) in recent.items():
         if before:
+            # The median, because one bad snapshot among the five must not move what is usual.
             usual = median_low(before)
             if _is_unusual(config, read, usual):
                 unusual.append((entity, read, usual))
@@ -180,6 +188,7 @@ def _is_unusual(config: KimoConfig, read: int, usual: int) -> bool:
     """Far from usual both in rows and in share, as the guards of kimo.yaml have it."""
     guards = config.guards
     difference = abs(read - usual)
+    # The guards' own limits, so that growth is called strange where shrinking would be stopped.
     return difference >= max(guards.min_shrink_rows, 1) and difference > guards.max_shrink * usual
 
 
@@ -195,6 +204,8 @@ def references_resolve(connection: Connection, config: KimoConfig, load: int | N
     limit = config.limits.max_dangling
     findings = []
     targets = []
+    # Every key with a value needs its row (fact sheet, section 8), but ERPs keep old codes. So it
+    # warns.
     for field in dangling_fields(connection):
         rows = field.rows
         if field.entity not in config.entities or rows is None or field.dangling <= limit * rows:
@@ -242,6 +253,7 @@ def every_picture_is_there(
 
 EVERY_PICTURE_IS_THERE = Check("every_picture_is_there", "public_images", every_picture_is_there)
 
+# Ours and Google's. A coarse position is still a position, so it is no finding.
 _NOT_FOUND = ("not askable", "INVALID_REQUEST", "ZERO_RESULTS")
 
 
@@ -284,6 +296,7 @@ def tablets_data_are_fresh(
     """By the time at which step 1 last read each entity, whatever came of the steps after it."""
     hours = config.limits.fresh_hours
     entities = config.entities.keys()
+    # A new installation has nothing that could be old, and is not called fresh either.
     imported = {result.entity for result in last_results(connection) if result.step == 1}
     findings = [
         _too_old(entity, staged_at)

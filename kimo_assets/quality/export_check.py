@@ -22,6 +22,7 @@ def nothing_is_stuck(connection: Connection, config: KimoConfig, load: int | Non
     """All that waits for a person: what the ERP or the next export settles is not among it."""
     catalog = load_catalog()
     findings = [
+        # First, because only a person can settle it, and its records go nowhere until then.
         *_batches_in_doubt(connection, config, catalog),
         *_rejected_by_the_erp(connection),
         *_edited_after_sending(connection, config, catalog),
@@ -66,6 +67,8 @@ def _edited_after_sending(
 ) -> Iterator[Finding]:
     """Records that only the ERP's answer could release, where its answers are not imported."""
     for head in catalog.sent_to_erp:
+        # EntityStatus 10 waits for the ERP's answer (fact sheet, section 9). An import of answers
+        # brings it.
         if catalog.answers.get(head) in config.entities:
             continue
         rows = connection.execute(

@@ -37,6 +37,7 @@ class CheckResult:
 
     def allowed(self) -> "CheckResult":
         """The same result for a run that may go on in spite of it."""
+        # Still a finding: what the operator has allowed should be seen in the UI.
         return replace(self, blocking=None, severity="warning")
 
 

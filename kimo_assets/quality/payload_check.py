@@ -21,6 +21,8 @@ _CODES_SHOWN = 5
 
 def payloads_are_whole(connection: Connection, config: KimoConfig, load: int | None) -> CheckResult:
     """An error that fails no run: the data are in Kimo, and the tablets keep what they have."""
+    # A sample, because all of it would take as long as preparing it. `kimo sync verify --all` reads
+    # all.
     verdict = verify_published(connection, Store(config.sync_store))
     figures = {
         "manifests read": verdict.manifests,

@@ -25,6 +25,7 @@ from kimo_assets.settings.tables import Key, Rows
 from kimo_assets.settings.values import did_you_mean, value_of
 from kimo_assets.texts import say
 
+# One wrong indent makes a mistake of every line below it. The first ones show that.
 _SHOWN = 25
 _VARIABLE = re.compile(r"\$\{\w+\}")
 
@@ -50,6 +51,7 @@ class Settings:
 def read_settings(file: Path) -> Settings:
     """Reads a settings file. Raises: ConfigError with a sentence for each mistake in it."""
     document = Document.read(file)
+    # As texts: YAML would make a number of the code 007 and a flag of a role called `no`.
     sections = document.texts()
     if not sections:
         sections_allowed = ", ".join(load_console())
@@ -89,6 +91,7 @@ class _Reading:
             hint = did_you_mean(name, console)
             hint = hint or say("settings.there_are", names=", ".join(console))
             self._complain((name,), say("settings.no_such_section", hint=hint))
+        # It may be a slip, and it would empty the table. To mean it, one writes `{}`.
         elif section is None:
             self._complain((name,), say("settings.empty_section"))
         else:
@@ -125,8 +128,10 @@ class _Reading:
         )
         row = dict(zip(table.key, key, strict=True)) | self._values(table, leaf, path)
         for name in table.required:
+            # A wrong value reads as None. It must not be called missing too.
             if name not in table.key and row[name] is None and len(self.mistakes) == before:
                 self._complain(path, say("settings.required", column=name))
+        # Settings files are kept under version control, so a password comes from a variable.
         if "Key" in table.key and self._is_open_secret(row):
             self._complain(path, say("settings.open_secret"))
         if len(self.mistakes) > before:
@@ -137,6 +142,7 @@ class _Reading:
         self.paths[table.name, key] = path
 
     def _key(self, table: ConsoleTable, name: str, part: Any, path: tuple[str, ...]) -> Any:
+        # FreeLookup's Context may be empty and still be part of the key (fact sheet, section 8).
         if name in table.blank_key and part in (None, ""):
             return ""
         value = self._value(table, name, part, path)

@@ -46,6 +46,7 @@ def load_settings(connection: Connection, settings: Settings) -> LoadedSettings:
             for name, rows in settings.tables.items()
         }
         after = before | to_be
+        # Against the tables as they will be, because sections of one file name each other.
         raise_all(list(wrong_references(connection, settings, after)))
         changes = {
             name: _replace(connection, load_console()[name], before[name], rows)
@@ -58,6 +59,8 @@ def _with_archived(described: ConsoleTable, rows: Rows, before: Rows) -> Rows:
     """Those that are archived rather than removed stay, marked so."""
     if described.archived_by is None:
         return rows
+    # Deleted users are archived, not removed: their tablets work on until a sync (fact sheet,
+    # section 11).
     left_out = {
         key: row | {described.archived_by: True} for key, row in before.items() if key not in rows
     }
@@ -85,6 +88,7 @@ def _write(
     """Inserts rows, or replaces those with the same key. They travel as one JSON text."""
     target = table(KIMO, described.name)
     own = [*described.key, *described.values]
+    # DO UPDATE needs something to set, even in a table that is all key.
     update = sql.SQL(", ").join(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
         for name in described.values or described.key
@@ -95,6 +99,7 @@ def _write(
             " jsonb_populate_recordset(NULL::{target}, %s::jsonb) ON CONFLICT ({key}) DO UPDATE SET"
             " {update}"
         ).format(target=target, own=columns(own), key=columns(described.key), update=update),
+        # As text: psycopg sends bytes as bytea, which is no jsonb.
         [orjson.dumps(rows).decode()],
     )
 

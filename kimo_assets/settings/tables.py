@@ -22,6 +22,7 @@ def stored_tables(connection: Connection, names: Iterable[str]) -> dict[str, Row
 
 def _stored(connection: Connection, described: ConsoleTable) -> Rows:
     names = list(described.fields)
+    # In a fixed order, so that version control shows only what has changed in a written file.
     rows = connection.execute(
         sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
             columns(names), table(KIMO, described.name), columns(described.key)
@@ -34,6 +35,7 @@ def _stored(connection: Connection, described: ConsoleTable) -> Rows:
 def as_yaml(tables: Mapping[str, Rows]) -> str:
     """A settings file of these tables, which reads back as exactly them."""
     document = {name: _nested(load_console()[name], rows) for name, rows in tables.items()}
+    # For a person's eyes: accents as they are, columns in the catalogue's order.
     return yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=120)
 
 

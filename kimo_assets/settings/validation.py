@@ -13,6 +13,7 @@ from kimo_assets.settings.values import did_you_mean
 from kimo_assets.texts import say
 
 _SHOWN = 5
+# UserTypeId (fact sheet, section 11).
 _SALES_AGENT = 1
 
 
@@ -23,11 +24,14 @@ def wrong_references(
 
     after: every table as it would be once the file is loaded.
     """
+    # All tables, not only the file's: the file may leave out a row that another table names.
     for described in load_console().values():
         for field in described.fields.values():
             if field.console_reference:
                 target = field.console_reference.target
                 yield from _to_console(settings, after, described, field.name, target)
+            # Only the file's own: an import may since have dropped a row, which is not this file's
+            # mistake.
             if field.references and described.name in settings.tables:
                 target = field.references.target
                 yield from _to_entity(connection, settings, described, field.name, target)
@@ -51,6 +55,7 @@ def _to_console(
             yield _at(settings, described, key, field, message)
         else:
             left_out.setdefault(value, []).append(str(key[0]))
+    # Otherwise the row was missing before, and this file changes nothing about it.
     if target in settings.tables:
         for value, users in left_out.items():
             shown = ", ".join(users[:_SHOWN])
@@ -101,6 +106,7 @@ def _imported(target: str, codes: Sequence[str]) -> str:
 def _wrong_names(settings: Settings, after: Mapping[str, Rows]) -> Iterator[str]:
     """Names of entities, fields and kinds of status that the catalogue does not know."""
     catalog = load_catalog()
+    # A kind is `<Entity><Index>` (fact sheet, section 8). A misspelt one would decode no status.
     kinds = {kind for entity in catalog.entities.values() for kind in entity.status_fields.values()}
     for name, rows in settings.tables.items():
         for key, row in rows.items():
@@ -136,6 +142,7 @@ def _wrong_field(
 
 def warnings(settings: Settings, after: Mapping[str, Rows]) -> list[str]:
     """What is allowed and probably not meant: of the users who are not archived."""
+    # The file is not about users. They were warned of when they were loaded.
     if not {"User", "UserRole"} & set(settings.tables):
         return []
     with_role = {user for user, _ in after["UserRole"]}
@@ -147,8 +154,10 @@ def warnings(settings: Settings, after: Mapping[str, Rows]) -> list[str]:
         user_shown = f"User {user}"
         if (user,) in settings.tables.get("User", {}):
             user_shown = settings.place("User", (user,))
+        # Such a user can log in and has no functions (fact sheet, section 11).
         if user not in with_role:
             sentences.append(say("settings.user_without_role", user=user_shown))
+        # Payloads are chosen by the agent's code, so this user would get none.
         if row["UserTypeId"] == _SALES_AGENT and row["SalesAgentId"] is None:
             sentences.append(say("settings.agent_without_code", user=user_shown))
     return sentences

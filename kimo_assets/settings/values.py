@@ -8,6 +8,7 @@ from kimo_assets.catalog import Field
 from kimo_assets.errors import nearest
 from kimo_assets.texts import say
 
+# PostgreSQL's integer, the type of these columns.
 _MAX_INT = 2**31 - 1
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -17,6 +18,7 @@ def value_of(field: Field, text: str | None) -> Any:
 
     Raises: ValueError with a sentence about what was expected.
     """
+    # A flag of the console is on or off. There is no third state.
     if text is None and field.type == "bool":
         return False
     if text is None or (text == "" and field.type != "bool"):
@@ -31,6 +33,7 @@ def value_of(field: Field, text: str | None) -> Any:
         case "enum":
             return _code(field, text)
         case _:
+            # Few digits, because Python refuses to read a number of thousands of them.
             if not re.fullmatch(r"[-+]?\d{1,12}", text) or abs(int(text)) > _MAX_INT:
                 raise ValueError(say("settings.expected_number", value=repr(text)))
             return int(text)

@@ -22,11 +22,13 @@ from kimo_assets.texts import say
 from kimo_assets.webapi.rates import Rates
 
 HEALTH = "/health"
+# A name or two identify the call, and a log line has no limit of its own.
 _TABLES_CHARS = 200
 TOKEN_PARAMETER = "token"  # noqa: S105 (a parameter's name)
 _LOG = logging.getLogger("kimo_assets.webapi")
 _PREFETCH_HEADERS = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 _HEADERS = {
+    # A cached answer would say that a run was started when nobody was asked.
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -70,12 +72,15 @@ class AccessRules:
 
     def refusal(self, request: Request) -> Answer | None:
         """Why the request goes no further. None: it may."""
+        # The vendor's endpoints are GET only (fact sheet, section 3).
         if request.method != "GET":
             allowed = {"Allow": "GET"}
             return refused(405, "MethodNotAllowed", say("webapi.method"), allowed)
+        # Before rate and token, because a monitor asks often and should hold no secret.
         if _is_health(request):
             return None
         address = request.client.host if request.client else ""
+        # Before the token is compared, so that it cannot be guessed at full speed.
         if seconds := math.ceil(self.rates.wait_s(address)):
             retry = {"Retry-After": str(seconds)}
             message = say("webapi.too_many", seconds=seconds)
@@ -86,6 +91,7 @@ class AccessRules:
 
     def _without_token(self, request: Request) -> Answer | None:
         """The refusal of a request whose token is missing or wrong. None: it is right."""
+        # Without a token set nobody may start anything: an open port is not an invitation.
         if self.token is None:
             return refused(403, "NoToken", say("webapi.no_token", variable=self.variable))
         given = _given_token(request)
@@ -106,6 +112,7 @@ def _is_prefetch(request: Request) -> bool:
 def _given_token(request: Request) -> str | None:
     """The header's token, or the query's: some scripts can only call a URL."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    # The header goes first: a URL with a token stays in histories and in logs of proxies.
     if scheme.casefold() == "bearer":
         return value.strip()
     return _parameter(request, TOKEN_PARAMETER)
@@ -151,6 +158,7 @@ def _logged(request: Request, send: Send) -> Callable[[Any], Awaitable[None]]:
 
 def _log(request: Request, status: int, message: str) -> None:
     """Of the query only the entities' names are logged: any other parameter may be a secret."""
+    # The path as it came. Decoded, a %0A would write a line of its own into the log.
     target = request.scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "replace")
     tables = _parameter(request, "tables")
     if tables is not None:

@@ -82,6 +82,7 @@ class WebApi:
         self._config = config
         self._open_database = open_database
         self._webserver = webserver
+        # Between the look at the active runs and the launch a second request would see no run.
         self._launching = asyncio.Lock()
 
     async def health(self, request: Request) -> Answer:
@@ -97,7 +98,9 @@ class WebApi:
     async def _answer(self, request: Request) -> Answer:
         """The status, or a launch, or the reason why nothing was started."""
         name = _endpoint_name(request.scope["path"])
+        # Outside the lock of launches, so that the status is answered while a launch hangs.
         if name is not None and name.casefold() == STATUS.casefold():
+            # requests and psycopg block. In the event loop they would stop every other answer.
             return await run_in_threadpool(self._status)
         endpoint = None if name is None else endpoint_of(name)
         if endpoint is None:
@@ -108,6 +111,7 @@ class WebApi:
                 return await run_in_threadpool(self._launch, endpoint, parameters)
         except (BadRequestError, UnknownEntityError) as error:
             return refused(400, "BadRequest", str(error))
+        # 503 tells a script that it may try again. Nothing was started.
         except WebserverError as error:
             return refused(503, "WebserverDown", say("webapi.nothing_started", error=error))
 
@@ -116,6 +120,7 @@ class WebApi:
         mapped: list[str] = []
         if endpoint.is_partitioned or parameters.tables:
             mapped = self._webserver.partitions(menu.FULL_IMPORT.job)
+        # Before anything is discarded: a misspelt name is wrong at any time.
         tables = _mapped_names(parameters.tables, mapped)
         if others := self._conflicting_runs(endpoint):
             return self._discarded(endpoint, others[0])
@@ -164,16 +169,19 @@ class WebApi:
             run_id=run.run_id,
             since=f"{run.since:%Y-%m-%d %H:%M:%S}",
         )
+        # The vendor answers 200 here. A nightly script should notice that its import did not start.
         return refused(409, "Discarded", message, because_of=self._as_json(run))
 
     def _running(self) -> list[ActiveRun]:
         """Without killed runs: Dagster calls them started until they are marked as failed."""
         runs = self._webserver.active_runs()
         started = [run.run_id for run in runs if not run.is_queued]
+        # Asking would start the embedded server, and no run of ours can have been killed.
         if not started or not has_database(self._config):
             return runs
         try:
             dead = set(abandoned(self._open_database(), started))
+        # When in doubt a run counts as alive. A discarded request does less harm than two imports.
         except (KimoError, PostgresError):
             return runs
         return [run for run in runs if run.run_id not in dead]
@@ -242,6 +250,7 @@ def _parameters(request: Request, endpoint: Endpoint) -> Parameters:
         if name.casefold() != TOKEN_PARAMETER
     }
     allowed = {name.casefold() for name in endpoint.parameters}
+    # A misspelt onlyListed, passed over, would import the linked entities too.
     for name in given:
         if name not in allowed:
             raise BadRequestError(_unknown_parameter(name, endpoint))
@@ -303,4 +312,5 @@ async def _not_found(request: Request, error: Exception) -> Answer:
 
 
 async def _broken(request: Request, error: Exception) -> Answer:
+    # Without the error's text, which may quote an address with its password.
     return refused(500, "Broken", say("webapi.broken"))

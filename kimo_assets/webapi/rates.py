@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+# A scan from many addresses must not fill the memory.
 _ADDRESSES = 10_000
 
 
@@ -22,6 +23,7 @@ class Rates:
     def wait_s(self, address: str) -> float:
         """Counts a request: 0 when it may pass, else the seconds until one may."""
         now = self._clock()
+        # Taken out and put back, so that the order is that of the last requests.
         left, at = self._buckets.pop(address, (self._burst, now))
         left = min(self._burst, left + (now - at) * self._per_second)
         passes = left >= 1

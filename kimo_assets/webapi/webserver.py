@@ -11,6 +11,7 @@ from kimo_assets.catalog import menu
 from kimo_assets.errors import WebserverError
 from kimo_assets.texts import say
 
+# The webserver may have to load the code location first, which takes Dagster seconds.
 _TIMEOUT_S = 20
 _COMPLAINT_CHARS = 500
 # Dagster's name for the repository of a code location.
@@ -75,6 +76,7 @@ class Webserver:
     def active_runs(self) -> list[ActiveRun]:
         """This company's runs that wait or run, the oldest first."""
         statuses = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
+        # One webserver may serve several companies. Only this one's runs count.
         selector = self._selector()
         label = f"{selector['repositoryName']}@{selector['repositoryLocationName']}"
         own_runs = {"statuses": statuses, "tags": [{"key": ".dagster/repository", "value": label}]}
@@ -104,8 +106,10 @@ class Webserver:
 
         partitions: the run is about all from the first to the last.
         """
+        # Shown in the list of runs, so that one sees what a script has started.
         tags = {"kimo/launched_by": "web API"}
         if partitions:
+            # A range, because Dagster makes one run of it. Single partitions would be a run each.
             tags |= {_RANGE_START: partitions[0], _RANGE_END: partitions[-1]}
         params = {
             "selector": {**self._selector(), "jobName": job},
@@ -126,6 +130,7 @@ class Webserver:
         ours = [node for node in nodes if _has_job(node, menu.FULL_IMPORT.job)]
         if not ours:
             raise WebserverError(say("webapi.webserver.not_loaded", address=self._address))
+        # To guess would start another company's import.
         if len(ours) > 1:
             names = ", ".join(sorted(node["location"]["name"] for node in ours))
             raise WebserverError(say("webapi.webserver.several", names=names))
@@ -141,12 +146,14 @@ class Webserver:
                 # A proxy of the environment is for addresses outside.
                 session.trust_env = False
                 document = session.post(self.graphql_url, json=request, timeout=_TIMEOUT_S).json()
+        # Before the next ones: it derives from RequestException. Some other program listens there.
         except requests.JSONDecodeError:
             raise WebserverError(say("webapi.webserver.no_graphql", address=address)) from None
         except requests.Timeout:
             raise WebserverError(say("webapi.webserver.slow", address=address)) from None
         except requests.RequestException:
             raise WebserverError(say("webapi.webserver.down", address=address)) from None
+        # GraphQL answers 200 to errors too. They stand where the data should.
         if not isinstance(document, dict) or not document.get("data"):
             complaint = _complaint(document)
             message = say("webapi.webserver.not_understood", address=address, complaint=complaint)
