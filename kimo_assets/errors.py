@@ -154,6 +154,7 @@ def nearest(name: str, candidates: Iterable[str]) -> list[str]:
 
 def in_one_line(error: Exception) -> str:
     """The error's message as one sentence of a report."""
+    # Some exceptions of drivers carry no message at all.
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -167,6 +168,7 @@ def error_of_record(kind: str, message: str) -> KimoError:
     classes: list[type[KimoError]] = [KimoError]
     for error_class in classes:
         if error_class.__name__ == kind:
+            # Not by its __init__, which may take other arguments: the message is made already.
             error = error_class.__new__(error_class)
             Exception.__init__(error, message)
             return error

@@ -45,6 +45,7 @@ class Progress:
 class LoggedProgress(Progress):
     """Passes everything on to another listener, and writes the lines of the log elsewhere too."""
 
+    # A __getattr__ would not do: the base class has every method, so it would never be asked.
     def __init__(self, progress: Progress, write: Callable[[str], None]) -> None:
         self._progress = progress
         self._write = write

@@ -177,8 +177,10 @@ _KINDS: dict[str, type[EntityReport]] = {
 def entity_report(kind: str | None, values: dict[str, Any]) -> EntityReport:
     """The report that was recorded as `kind` with these values; a plain one of older loads."""
     report_class = _KINDS.get(kind or "", EntityReport)
+    # A report that an earlier version recorded may have fields that are gone.
     fields_of_class = {field.name for field in fields(report_class)}
     kept = {name: value for name, value in values.items() if name in fields_of_class}
+    # JSON knows no tuples.
     if "notes" in kept:
         kept["notes"] = tuple(kept["notes"] or ())
     return report_class(**kept)
@@ -225,6 +227,7 @@ class Finding:
         """The document of `--json`, as docs/cli.md describes it."""
         return {
             "level": self.level,
+            # Programs read this name, so that it outlived the field's.
             "what": self.subject,
             "message": self.message,
             **self.details,
@@ -322,6 +325,7 @@ RunReport = TaskReport | ExportReport | StepReport
 def report_record(report: RunReport) -> tuple[str, dict[str, Any]]:
     """The report's class and its values, for JSON."""
     if isinstance(report, StepReport):
+        # With its class, because a step's reports are of several kinds.
         entities = [
             {"kind": type(entity).__name__, **asdict(entity)} for entity in report.entities.values()
         ]

@@ -33,6 +33,8 @@ class EntitiesSchedule(Section):
         description="The names of the entities, which have to be mapped.",
         examples=[["ItemOfflineAvailability", "PriceListItem"]],
     )
+    # By default true, unlike in the mask: with linked entities, a quarter of an hour's update of
+    # availability would read the items and all they point to.
     only_listed: bool = Field(
         default=True,
         description=(
@@ -55,6 +57,8 @@ class SchedulesConfig(Section):
             "database."
         ),
     )
+    # The vendor leaves times to the Windows Task Scheduler and recommends none (fact sheet, section
+    # 3), so that nothing runs by default.
     full_import: Cron | None = Field(
         default=None,
         description=(

@@ -57,11 +57,13 @@ class Document:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(say("config.unreadable", file=file, error=error)) from None
         try:
+            # Nodes know their lines. Values that are read in one go do not.
             node = yaml.compose(text, Loader=PlainWordsLoader)
         except yaml.YAMLError as error:
             raise _not_yaml(file, error) from None
         lines: dict[tuple[str, ...], str] = {}
         for path, line in _key_lines(node, ()) if node else ():
+            # YAML lets the later key win in silence, and half of a mapping would be gone.
             if path in lines:
                 key = f"{file}, line {line}: {'.'.join(path)}"
                 raise ConfigError(f"{key}: {say('config.twice')}")
@@ -116,6 +118,7 @@ class Document:
         return value
 
     def _variable(self, name: str, path: tuple[str, ...]) -> str:
+        # An empty text in its place would be tried as a password.
         if name not in os.environ:
             raise self.error(path, "config.variable_not_set", variable=name)
         return os.environ[name]

@@ -57,6 +57,7 @@ class EntityMapping(Section):
         ),
         examples=[{"Name": ["trim", "upper"], "CurrencyId": {"constant": "EUR"}}],
     )
+    # Given by KimoConfig: a mapping alone knows only its source's name.
     _formats: FormatsConfig = PrivateAttr(default=FormatsConfig())
     _no_value: NoValueConfig = PrivateAttr(default=NoValueConfig())
 
@@ -88,6 +89,7 @@ class EntityMapping(Section):
     @model_validator(mode="after")
     def _one_making(self) -> "EntityMapping":
         for field in self.fields.keys() & self.transform.keys():
+            # Both lines would say where the value comes from, and one of them would not count.
             if self.transform[field].input.columns is not None:
                 raise ValueError(say("config.two_beginnings", field=field))
         return self
@@ -99,6 +101,7 @@ def _mapping_shorthand(value: Any) -> Any:
     A list holds one mapping per source that feeds the entity: `Account: [{table: CLIENTI}, {source:
     crm, table: LEADS}]`.
     """
+    # An entity without any source could never be filled.
     if value == []:
         raise ValueError(say("config.no_mapping"))
     parts = value if isinstance(value, list) else [value]

@@ -29,6 +29,7 @@ class ExportFormats(Section):
         ),
         examples=["yyyyMMddHHmmss"],
     )
+    # ZeroOne is the only value that the vendor has (fact sheet, section 7).
     boolean: Literal["zero_one"] | None = Field(
         default=None,
         description=(
@@ -147,6 +148,8 @@ class ExportConfig(Section):
         default="erp",
         description="The source into whose tables Kimo writes, one of those under `sources`.",
     )
+    # A larger batch holds locks in the ERP's tables for longer, and leaves more in doubt by a
+    # crash.
     batch: int = Field(
         default=200,
         ge=1,
@@ -162,6 +165,7 @@ class ExportConfig(Section):
             "sent twice. Kimo creates it where it may (docs/export.md)."
         ),
     )
+    # Shorter than an import's wait: the next export takes along what this one could not send.
     semaphore_wait_s: float = Field(
         default=600,
         ge=0,

@@ -8,6 +8,7 @@ from kimo_assets.config.section import Section
 class GeocodingConfig(Section):
     """Coordinates from Google, within its terms and your budget."""
 
+    # kimo.yaml is kept under version control, where a key would stay for ever.
     key_variable: str = Field(
         default="GOOGLE_MAPS_API_KEY",
         description=(
@@ -33,12 +34,14 @@ class GeocodingConfig(Section):
         default="it",
         description="The language of Google's answers, as a code such as `it` or `en`.",
     )
+    # Google itself refuses more than 50 a second.
     queries_per_second: int = Field(
         default=10,
         ge=1,
         le=50,
         description="How many addresses are asked for in a second at most.",
     )
+    # The job covers all customers and ship-to sites (fact sheet, section 12), and each call costs.
     daily_budget: int = Field(
         default=2500,
         ge=1,

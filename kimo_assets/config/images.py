@@ -13,6 +13,8 @@ ImageEntity = Literal["ItemImage", "ManufacturerImage", "TrademarkImage", "Promo
 
 
 def _host(value: str) -> str:
+    # It is compared with the host of a URL. With a path it would never fit, and nobody would see
+    # why.
     if not value or any(character in value for character in "/@?#*\\") or len(value.split()) != 1:
         raise ValueError(say("config.not_a_host"))
     return value
@@ -39,6 +41,7 @@ class DownloadConfig(Section):
         le=64,
         description="How many requests are under way at the same time, over all hosts.",
     )
+    # Makers' web sites are small, and shut out who asks too fast.
     per_host: int = Field(
         default=2,
         ge=1,
@@ -147,6 +150,7 @@ class ImagesConfig(Section):
         ge=0,
         description="How many days a published picture stays that no row names any more.",
     )
+    # A file of some kilobytes can decode to gigabytes.
     max_megapixels: float = Field(
         default=150,
         gt=0,

@@ -12,6 +12,8 @@ from kimo_assets.config.section import OtherForms, Section
 class CustomTaskConfig(Section):
     """A program that prepares data at the ERP before they are read."""
 
+    # The vendor's setting is the path of a script (fact sheet, section 5), so no shell is needed.
+    # Without one, no value can turn into a command.
     command: tuple[str, ...] = Field(
         min_length=1,
         description=(
@@ -20,6 +22,7 @@ class CustomTaskConfig(Section):
         ),
         examples=[["prepare.bat", "--full"]],
     )
+    # The vendor documents neither a time-out nor exit codes (fact sheet, section 5).
     timeout_s: float = Field(
         default=1800,
         gt=0,
@@ -60,6 +63,7 @@ class ImportConfig(Section):
         ),
         examples=["prepare.bat"],
     )
+    # Few by default, because it is the ERP's database that bears the load.
     parallel: int = Field(
         default=2,
         ge=1,
@@ -69,6 +73,8 @@ class ImportConfig(Section):
             "of its own."
         ),
     )
+    # The vendor documents no time-out (fact sheet, section 4). An ERP that crashed while it was
+    # writing would keep the import waiting for ever.
     semaphore_wait_s: float = Field(
         default=1800,
         ge=0,
@@ -85,6 +91,8 @@ class GuardsConfig(Section):
     A guard acts only when both its share and its number of rows are exceeded.
     """
 
+    # Snapshots are always complete (fact sheet, section 2). So rows that are missing are deleted
+    # ones, unless the ERP's export broke off.
     max_shrink: float = Field(
         default=0.30,
         ge=0,
@@ -94,6 +102,7 @@ class GuardsConfig(Section):
             "loss is refused, and yesterday's data stay. An empty snapshot is always refused."
         ),
     )
+    # In a small table a single row is a large share.
     min_shrink_rows: int = Field(
         default=50,
         ge=0,
@@ -163,6 +172,7 @@ class LimitsConfig(Section):
             "a nightly import two hours of room."
         ),
     )
+    # The manual names the rule and gives no default (fact sheet, section 11).
     max_hours_without_sync: float = Field(
         default=72,
         gt=0,

@@ -30,6 +30,7 @@ def load_config(path: str | Path | None = None) -> KimoConfig:
     """Reads kimo.yaml (KIMO_CONFIG, else ./kimo.yaml). Raises: ConfigError with file, line, key and
     what was expected.
     """
+    # Absolute at once: a run's process may have another current folder.
     file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG).absolute()
     document = Document.read(file)
     raw = document.values()
@@ -38,7 +39,9 @@ def load_config(path: str | Path | None = None) -> KimoConfig:
     try:
         config = KimoConfig.model_validate(raw)
     except ValidationError as error:
+        # Pydantic's own text repeats the values, and one of them may be a password.
         raise ConfigError(_explained(error, document)) from None
+    # Before paths are made absolute, so that messages show what stands in the file.
     check(config, document)
     resolved = _resolved(config, file)
     resolved._place = document.place
@@ -49,6 +52,7 @@ def _with_mapping_file(document: Document, raw: dict[str, Any]) -> tuple[Documen
     """`mapping: other.yaml` holds the entities in a file of their own, and may hold the `export`
     beside them.
     """
+    # Of two places for entities people would change one while the other counts.
     if "entities" in raw:
         raise document.error(("mapping",), "config.entities_or_mapping")
     file = document.file.parent / str(raw["mapping"])
@@ -129,6 +133,7 @@ def _with_absolute_url(section: SourceConfig, folder: Path) -> SourceConfig:
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         return section
     absolute = url.set(database=str(folder / str(url.database)))
+    # With its password, because this text is for connecting and not for showing.
     return section.model_copy(update={"url": absolute.render_as_string(hide_password=False)})
 
 
@@ -138,6 +143,7 @@ def _with_absolute_url(section: SourceConfig, folder: Path) -> SourceConfig:
 def _explained(error: ValidationError, document: Document) -> str:
     messages = []
     for problem in error.errors():
+        # Pydantic marks a wrong key of a table by "[key]". In the file it has no line.
         path = tuple(str(part) for part in problem["loc"] if part != "[key]")
         # A transformation's notation knows where in it the mistake is.
         path += getattr(problem.get("ctx", {}).get("error"), "path", ())

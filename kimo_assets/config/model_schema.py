@@ -40,6 +40,7 @@ def model_schema() -> JsonSchema:
 
 
 def _not_both(key: str, other: str) -> JsonSchema:
+    # Empty ones count as left out, as they do for the model.
     texts = {f"^({key}|{other})$": {"type": "string", "minLength": 1}}
     return {"not": {"required": [key, other], "patternProperties": texts}}
 

@@ -178,6 +178,7 @@ class KimoConfig(Section):
             "enough. A list has one mapping per source, and the first prevails."
         ),
     )
+    # Given by load.py. A configuration that is made in memory has no file and no lines.
     _path: Path = PrivateAttr(default=Path("kimo.yaml"))
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
 
@@ -204,6 +205,7 @@ class KimoConfig(Section):
         """
         catalog = load_catalog()
         ordered = catalog.in_load_order(self.entities)
+        # sorted() is stable, so the order of the load stays within a category.
         return sorted(ordered, key=lambda name: catalog[name].category)
 
     @property
@@ -222,6 +224,7 @@ class KimoConfig(Section):
         """
         if not names:
             return self.entity_names
+        # Names are typed into the vendor's mask, where case never mattered.
         by_fold = {name.casefold(): name for name in self.entities}
         chosen = set()
         for name in map(str.strip, names):

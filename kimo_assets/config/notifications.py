@@ -12,12 +12,14 @@ class SmtpConfig(Section):
     """The mail server."""
 
     host: str = Field(description="The name or the address of the mail server.")
+    # 25 is the vendor's default too (fact sheet, section 6).
     port: int = Field(
         default=25,
         ge=1,
         le=65535,
         description="The port of the mail server. 587 is usual for starttls, 465 for ssl.",
     )
+    # The vendor's EnablSsl knows on and off only (fact sheet, section 6).
     security: Literal["plain", "starttls", "ssl"] = Field(
         default="starttls",
         description=(
@@ -70,6 +72,7 @@ class NotificationsConfig(Section):
             "NotificationCenter\\SenderName, else Kimo."
         ),
     )
+    # Two lists, as the vendor's NotificationCenter has them (fact sheet, section 6).
     info_recipients: tuple[str, ...] = Field(
         default=(),
         description=(
@@ -99,6 +102,7 @@ class NotificationsConfig(Section):
             "is one mail a day."
         ),
     )
+    # Mails go to the company's IT people, who read Italian.
     language: Literal["it", "en"] = Field(
         default="it",
         description="The language of the mails: Italian (`it`) or English (`en`).",

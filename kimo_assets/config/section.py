@@ -23,6 +23,8 @@ from kimo_assets.transforms import DateFormat
 
 
 class Section(BaseModel):
+    # A misspelt key would leave a default in force without a word. Frozen, because threads share
+    # it.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -43,6 +45,7 @@ class OtherForms:
 
 def _code(value: Any) -> Any:
     """Codes such as 0 or 12 may stand without quotes."""
+    # Not isinstance: to Python true and false are whole numbers.
     return str(value) if type(value) is int else value
 
 

@@ -84,6 +84,7 @@ class SourceConfig(Section):
         default=NoValueConfig(),
         description='What means "no value" in this source, beside NULL and the empty text.',
     )
+    # At night the ERP's server is restarted or backed up. That alone must not cost an import.
     connect_attempts: int = Field(
         default=4,
         ge=1,

@@ -13,6 +13,7 @@ _NOT_POSTGRESQL = "Expected a URL of PostgreSQL, e.g. postgresql://user:${PASSWO
 class DatabaseConfig(Section):
     """Kimo's own PostgreSQL: the embedded one, or yours."""
 
+    # 17 is the first version whose COPY can skip bad rows (ON_ERROR), on which step 1 rests.
     url: str = Field(
         default="embedded",
         description=(
@@ -64,6 +65,8 @@ class SyncConfig(Section):
             "and costs more time."
         ),
     )
+    # The manual does not list the codes of channels (fact sheet, section 11), so a company tells
+    # its own.
     channel_codes: tuple[str, ...] = Field(
         default=("SFA",),
         description=(
@@ -76,6 +79,7 @@ class SyncConfig(Section):
 class HistoryConfig(Section):
     """What `kimo undo` can take back."""
 
+    # Each load that can be undone keeps the former values of all rows that it changed.
     keep_loads: int = Field(
         default=5,
         ge=0,
@@ -90,6 +94,7 @@ class HistoryConfig(Section):
 class RetentionConfig(Section):
     """How long records of the past stay before `kimo clean` deletes them."""
 
+    # Dagster's event log grows for ever by itself (dagster issue 33785).
     runs_days: float = Field(
         default=90,
         gt=0,

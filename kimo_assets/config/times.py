@@ -18,6 +18,7 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("hour", 0, 23, ()),
     ("day of the month", 1, 31, ()),
     ("month", 1, 12, _MONTHS),
+    # To cron both 0 and 7 are Sunday.
     ("day of the week", 0, 7, _DAYS),
 )
 _PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<every>\d+))?")
@@ -37,6 +38,7 @@ def check_cron(expression: str) -> None:
     _, _, days, months, _ = (
         _numbers(written, *field) for written, field in zip(fields, _FIELDS, strict=True)
     )
+    # With a day of the week as well, cron runs on either of the two, so that it does run.
     if fields[4] == "*" and min(days) > max(_LONGEST.get(month, 31) for month in months):
         raise _wrong("config.cron_no_such_day", expression=expression)
 
@@ -82,6 +84,7 @@ def check_zone(name: str) -> None:
     try:
         ZoneInfo(name)
     except Exception:  # a folder, a path, a name with a blank: each raises something else
+        # Only here, because it reads the names of all zones from the disk.
         from zoneinfo import available_timezones
 
         close = nearest(name, available_timezones())

@@ -116,6 +116,7 @@ def _transformation_schema() -> JsonSchema:
     steps = {
         "type": "array",
         "minItems": 1,
+        # A list of schemas is how draft-07 treats the first item apart from the others.
         "items": [{"anyOf": first}],
         "additionalItems": {"anyOf": list(_steps(STEPS))},
         "description": "Steps that are taken one after another.",

@@ -46,6 +46,7 @@ def _check_urls(config: KimoConfig, document: Document) -> None:
     if config.database.url != "embedded":
         own["url"] = config.database.url
     for key, url in own.items():
+        # Kimo's own database speaks one dialect: COPY and advisory locks are PostgreSQL's.
         if url is not None and not re.match(r"postgresql(\+\w+)?://", url):
             raise document.error(("database", key), "config.not_a_postgresql_url")
 
@@ -165,6 +166,7 @@ def _check_steps_out(
     by_fold = {field.casefold() for field in entity.fields}
     for field, transformation in mapping.transform.items():
         key = (*path, "transform", field)
+        # By it the ERP's answer finds its record again (fact sheet, section 9).
         if field == "SyncReference":
             raise document.error(key, "config.reference_goes_as_it_is")
         for column in transformation.columns(field):
@@ -188,6 +190,7 @@ def _check_schedules(config: KimoConfig, document: Document) -> None:
         _check_time(document, path, cron, check_cron)
     for position, schedule in enumerate(section.entities):
         try:
+            # Asked for now, so that a wrong name does not wait until the schedule runs at night.
             config.choose(list(schedule.entities), only_listed=schedule.only_listed)
         except UnknownEntityError as error:
             path = ("schedules", "entities", str(position), "entities")

@@ -8,6 +8,7 @@ from kimo_assets.config.section import Section
 class ApiConfig(Section):
     """The vendor's web API (docs/api.md)."""
 
+    # The vendor's endpoints have no authentication that is described (fact sheet, section 3).
     token_variable: str = Field(
         default="KIMO_API_TOKEN",
         description=(
@@ -31,6 +32,7 @@ class ApiConfig(Section):
             "webserver serves several companies."
         ),
     )
+    # The vendor discards a request while any earlier command is running (fact sheet, section 3).
     side_jobs_apart: bool = Field(
         default=False,
         description=(

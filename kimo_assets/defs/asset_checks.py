@@ -56,6 +56,7 @@ def _asset_check(check: Check) -> dg.AssetChecksDefinition:
     def evaluate(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         kimo: KimoRun = getattr(context.resources, RESOURCE)
         result = _evaluate(kimo, check)
+        # Who allowed a loss for this run has allowed it to its checks as well as to its guards.
         if _is_allowed(context.run.run_config, check.asset):
             result = result.allowed()
         if result.blocking and kimo.run is not None:
@@ -73,6 +74,7 @@ def _asset_check(check: Check) -> dg.AssetChecksDefinition:
 
 
 def _is_allowed(run_config: Mapping[str, Any], asset: str) -> bool:
+    # A check has no configuration of its own, so the asset's counts for both.
     ops = run_config.get("ops", {})
     return bool(ops.get(asset, {}).get("config", {}).get("allow_shrink"))
 
@@ -92,6 +94,7 @@ def _log(context: dg.OpExecutionContext, event: dg.AssetCheckEvaluation) -> None
 def _metadata(check: Check, result: CheckResult) -> MetadataValues:
     values: MetadataValues = {check.count_key: len(result.findings), **result.figures}
     if result.findings:
+        # Every event stays in Dagster's log, so a table in it has a limit.
         shown = result.findings[: check.shown]
         rows = [list(finding.details.values()) for finding in shown]
         table = markdown_table(columns_of(shown), rows)

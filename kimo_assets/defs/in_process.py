@@ -54,10 +54,12 @@ def launch_import(  # noqa: PLR0913
     Raises: UnknownEntityError, and LockedError before a Dagster run exists. What failed of the
     entities is in the report.
     """
+    # A wrong name ends here, before there is a run that would be shown as failed.
     config.choose(list(entities), only_listed=only_listed)
     entry = menu.entry_of_steps(steps)
 
     def run(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+        # A range of partitions is contiguous. Only an op can do any choice of entities in one run.
         if entities or plan or entry is None:
             mask = {
                 "entities": ",".join(entities),
@@ -214,6 +216,7 @@ def _launch(
         raise error
     with database.connect() as connection:
         load, steps = steps_of_run(connection, result.run_id)
+    # Failed entities are a result, which the report names. Anything else has broken the run.
     if not result.success and not any(step.failures for step in steps.values()):
         raise _what_broke(result)
     return ImportReport(result.run_id, load, result.success, time.monotonic() - started, steps)
@@ -249,6 +252,7 @@ def _run_op_job(
         instance=instance,
         tags=_tags(config),
         run_config=run_config,
+        # The report names what failed in words. Dagster's exception would be a traceback.
         raise_on_error=False,
     )
 

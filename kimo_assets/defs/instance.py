@@ -84,6 +84,7 @@ def _settings(dagster_url: str | dict[str, str]) -> Settings:
         "run_coordinator": {
             "module": "kimo_assets.defs.queue",
             "class": "OneOfEachCoordinator",
+            # Dagster's default of five seconds would be most of a small run's time.
             "config": {"dequeue_interval_seconds": 1},
         },
         # A run fails that does not begin, or does not end when it is canceled. Dagster's default
@@ -92,6 +93,7 @@ def _settings(dagster_url: str | dict[str, str]) -> Settings:
             "enabled": True,
             "start_timeout_seconds": 300,
             "cancel_timeout_seconds": 180,
+            # A run's lock and its transaction end with its process, so nothing can be resumed.
             "max_resume_run_attempts": 0,
             "poll_interval_seconds": 30,
         },
@@ -100,5 +102,6 @@ def _settings(dagster_url: str | dict[str, str]) -> Settings:
             "schedule": {"purge_after_days": 90},
             "sensor": {"purge_after_days": {"skipped": 2, "failure": 30, "success": 90}},
         },
+        # Nothing of a company's installation is told to anybody else.
         "telemetry": {"enabled": False},
     }

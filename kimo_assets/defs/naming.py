@@ -86,6 +86,7 @@ def jobs_of(config: KimoConfig, jobs: Sequence[Any]) -> list[Any]:
 
 
 def _renamed(config: KimoConfig, assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    # Dagster renames only what it is told, so all keys are listed that the definitions mention.
     keys = {
         *assets.keys,
         *(key.asset_key for key in assets.check_keys),

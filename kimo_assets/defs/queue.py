@@ -33,10 +33,12 @@ class OneOfEachCoordinator(RunQueue[T_DagsterInstance]):
         run = context.dagster_run
         with _ONE_AT_A_TIME:
             waiting = None
+            # Dagster may submit a run that is queued already. Only a new one can be superfluous.
             if run.status is dg.DagsterRunStatus.NOT_STARTED:
                 waiting = _equal(run, queued(self.instance, run.job_name))
             if waiting is None:
                 return super().submit_run(context)
+        # Canceled, not refused: GraphQL has to answer with a run, and its page can tell the reason.
         self.instance.report_run_canceled(
             run,
             say("defs.dropped", run_id=waiting.run_id),
@@ -72,6 +74,7 @@ def _work(run: dg.DagsterRun) -> tuple[Any, ...]:
 
 
 def _request(run_config: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any, ...]:
+    # The other tags only tell who asked: a user, a schedule, a sensor.
     return (dict(run_config), *map(tags.get, TAGS_OF_WORK))
 
 

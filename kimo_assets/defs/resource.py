@@ -73,6 +73,7 @@ class KimoRun:
         """The reports of a workflow, each as soon as its step is done."""
         reports = self.do(workflow, log)
         while True:
+            # Each step within `do`, so that its error too ends the load as failed.
             report = self.do(lambda run: next(reports, None), log)
             if report is None:
                 return
@@ -84,6 +85,7 @@ class KimoRun:
         log: where the Dagster run keeps the lines that the part writes.
         """
         run = self.open()
+        # Anew for each part, because each op of Dagster writes to a log of its own.
         run.progress = LoggedProgress(self.progress, log)
         try:
             return work(run)
@@ -118,6 +120,7 @@ class KimoRun:
 
     def database(self) -> Database:
         """Kimo's database, opened when it is first needed."""
+        # The command and tests hand theirs in. A run in a process of its own has none.
         return self._database or open_database(self.config)
 
     def _take_lock(self, database: Database) -> Run:
@@ -174,6 +177,7 @@ def kimo_resource(
 
     def open_kimo(context: dg.InitResourceContext) -> Iterator[KimoRun]:
         dagster_run = context.run
+        # A mistake in workspace.yaml would load one company's data into another one's database.
         if other := of_another_company(config, dagster_run):
             raise dg.Failure(
                 say(

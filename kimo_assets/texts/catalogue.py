@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Language = Literal["en", "it"]
 
+# Not a global: threads of one process may speak to readers of different languages.
 _language: ContextVar[Language] = ContextVar("kimo_language", default="en")
 
 
@@ -41,6 +42,7 @@ class _Filler(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         text: str = super().format_field(value, format_spec)
         if self._language == "it" and isinstance(value, (int, float)) and "," in format_spec:
+            # Both at once, since one replacement after the other would undo the first.
             return text.translate(str.maketrans(",.", ".,"))
         return text
 
@@ -51,10 +53,12 @@ _FILLERS: dict[Language, _Filler] = {"en": _Filler("en"), "it": _Filler("it")}
 def sentence(key: str) -> Sentence:
     """The sentence of a key. Raises: KeyError when its area has none such."""
     area = key.partition(".")[0]
+    # When it is first needed: a command that says one sentence need not import all areas.
     sentences: dict[str, Sentence] = import_module(f"kimo_assets.texts.{area}").SENTENCES
     return sentences[key]
 
 
+# `key` has no name for callers, so that a sentence may have a value called key.
 def say(key: str, /, *, language: Language | None = None, **values: Any) -> str:
     """The sentence in a language, or in the one at hand, with its values filled in.
 

@@ -19,6 +19,7 @@ from kimo_assets.texts import say
 
 AGENT_PAYLOADS = "agent_payloads"
 
+# What a page and its plot have room for. `kimo sync weight` tells of every agent.
 _BIGGEST = 10
 _LOADS_SHOWN = 100
 
@@ -41,6 +42,7 @@ def record_agent_payloads(
     """One materialization of agent_payloads, for the payloads after this load's step 3."""
     run = kimo.open()
     weights = weights_after(run.connection, run.load)
+    # Weights are recorded after the manifests. A step that ended before them has none.
     if not weights:
         return
     metadata = agent_metadata(run.connection, Store(kimo.config.sync_store), weights)
@@ -61,6 +63,7 @@ def agent_metadata(
     connection: Connection, store: Store, weights: Sequence[PastWeight]
 ) -> MetadataValues:
     """weights: after one load, heaviest first. Bytes: of a first sync, without the manifest."""
+    # A user's manifest repeats the agent's data, which must not count twice.
     agents = [weight for weight in weights if weight.path.startswith(AGENTS)]
     biggest = agents[:_BIGGEST]
     lines = history(connection, [weight.path for weight in biggest], _LOADS_SHOWN)
@@ -78,6 +81,7 @@ def agent_metadata(
         "bytes over loads": picture(
             "bytes of the biggest agents", bytes_over_loads(named).encode(), "svg+xml"
         ),
+        # As numbers of their own, so that Dagster plots them too.
         **{f"bytes {code_of(weight.path)}": weight.bytes for weight in biggest},
     }
 
@@ -93,5 +97,6 @@ def _table(store: Store, biggest: Sequence[PastWeight]) -> str:
 
 
 def _heaviest(store: Store, path: str) -> str | None:
+    # The store may have been emptied meanwhile. A page is no reason to fail a step.
     data = store.read_or_none(path)
     return None if data is None else weigh(decode(store, path, data), 0).heaviest

@@ -24,6 +24,7 @@ from kimo_assets.sync.queries import published_columns
 from kimo_assets.texts import say
 
 _SAMPLE_ROWS = 5
+# Enough to see what is wrong with them. `kimo rejected` lists all.
 _REJECTED_ROWS = 20
 _CELL_CHARS = 60
 # A reason says at its end what to do.
@@ -84,6 +85,7 @@ def entity_metadata(
             values["objects_reused"] = values["objects"] - values["objects_written"]
             values["store"] = dg.MetadataValue.path(config.sync_store)
     values |= _column_schema(connection, config, step, report.entity)
+    # Names that begin with dagster/ are Dagster's: the UI shows these in places of their own.
     return values | {"seconds": round(report.seconds, 3), "dagster/row_count": _row_count(report)}
 
 
@@ -133,6 +135,7 @@ def _sample(connection: Connection, schema: str, entity: str) -> MetadataValues:
 
 
 def _columns(connection: Connection, schema: str, entity: str) -> list[str]:
+    # Kimo's own columns of bookkeeping begin with an underscore, and are no fields.
     described = connection.execute(
         "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name"
         " = %s AND column_name NOT LIKE '\\_%%' ORDER BY ordinal_position",
@@ -156,12 +159,14 @@ def sample_table(entity: Entity, names: Sequence[str], rows: Sequence[Sequence[A
 
     chosen: list[str] = []
     room = _SAMPLE_CHARS
+    # Most companies use a part of the fields. An empty column would only take room.
     filled = [name for name in names if any(cells[name])]
     for name in sorted(filled, key=rank):
         width = max(map(len, (name, *cells[name]))) + 2
         if width <= room:
             chosen.append(name)
             room -= width
+    # Chosen by rank, but shown in the table's own order, where people look for them.
     chosen.sort(key=lambda name: (name != ID, names.index(name)))
     return markdown_table(chosen, list(zip(*(cells[name] for name in chosen), strict=True)))
 
@@ -330,6 +335,7 @@ def _step_table(report: StepReport) -> str:
 
 def picture(title: str, data: bytes, kind: str) -> dg.MarkdownMetadataValue:
     """An image of Markdown whose address is the picture itself. kind: png, svg+xml."""
+    # Within the text, because the webserver serves no files of ours.
     encoded = b64encode(data).decode()
     return dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{encoded})")
 
@@ -349,8 +355,10 @@ def _line(cells: Sequence[str]) -> str:
 def _cell(value: Any, chars: int = _CELL_CHARS) -> str:
     if value is None:
         return ""
+    # Without the zeros of its scale, and never as 1.2E+3.
     if isinstance(value, Decimal):
         value = f"{value.normalize():f}"
+    # A line break in a note would end the table's row.
     text = " ".join(str(value).split())
     if len(text) > chars:
         return text[: chars - 1] + "…"
@@ -358,4 +366,5 @@ def _cell(value: Any, chars: int = _CELL_CHARS) -> str:
 
 
 def _escaped(text: str) -> str:
+    # A text of the ERP with a bar would break the table, and one with < could be taken for HTML.
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -61,6 +61,8 @@ def build_assets(config: KimoConfig) -> list[dg.AssetsDefinition]:
     # Dagster takes no shorter window than a minute.
     fresh = timedelta(hours=max(config.limits.fresh_hours, 1 / 60))
     freshness = dg.FreshnessPolicy.time_window(fail_window=fresh)
+    # A run over a range is contiguous, so this order decides what one run can name. Any other
+    # choice becomes a run for each range (dagster issues 32335, 15667).
     partitions = dg.StaticPartitionsDefinition(config.entity_names)
     layer = partial(_layer, config, partitions)
 
@@ -102,8 +104,12 @@ def _layer(
         tags={"kimo/step": str(step)},
         description=say(f"defs.asset.{name}", title=STEP_TITLES[step]),
         partitions_def=partitions,
+        # Otherwise each partition gets a run of its own: a process, a lock and a load for every
+        # entity.
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={RESOURCE},
+        # Lets a second run wait in the queue. The lock that counts is ours, in PostgreSQL: a pool's
+        # slot can stay taken by a dead run (dagster issue 32560).
         pool=pool_of(config, DATA_POOL),
         owners=OWNERS,
         group_name=GROUP,
@@ -125,9 +131,12 @@ def _materialize(
     )
     context.log.info(step_summary(report))
     metadata = recorded_metadata(kimo.open().connection, kimo.config, report)
+    # Before a failure is raised: tablets get what the entities that did not fail have brought.
     if step == 3:
         record_agent_payloads(context, kimo, report)
         record_settings(context, kimo)
+    # When a step succeeds, Dagster adds its own event for each partition of the range and hides
+    # ours (dagster issues 29846, 33035). So metadata is all that is added here.
     if not report.failures:
         for name, values in metadata.items():
             context.add_asset_metadata(values, partition_key=name)
@@ -152,4 +161,5 @@ def failure(report: StepReport) -> dg.Failure:
         count=len(report.entities),
         lines=lines,
     )
+    # No retry of Dagster's: it would read the same wrong data again.
     return dg.Failure(message, {"failed": failures_table(report)}, allow_retries=False)

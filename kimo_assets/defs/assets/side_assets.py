@@ -10,6 +10,7 @@ from kimo_assets.texts import say
 
 def outbox_asset() -> dg.AssetSpec:
     """The asset of what is on its way to the ERP. Every export records it."""
+    # A spec has no body, so that the UI offers no Materialize: the work is done by a job.
     return dg.AssetSpec(
         menu.EXPORT.asset,
         deps=[ASSET_OF_STEP[2]],

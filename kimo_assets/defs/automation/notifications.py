@@ -32,6 +32,7 @@ SENSOR = "tell_operators"
 
 # Ends of runs that one tick looks at. The next tick goes on from there.
 _AT_ONCE = 50
+# A mail has to stay readable. The run's page has more.
 _PROBLEMS_SHOWN = 50
 _ENDS: Final = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
 _SCHEDULE_TAG, _SENSOR_TAG = "dagster/schedule_name", "dagster/sensor_name"
@@ -56,6 +57,7 @@ def build_notify_sensor(
             sent = send_due(connection, settings) if settings.is_wanted else Sent()
         for problem in sent.problems:
             context.log.warning(problem)
+        # Last, so that a tick that breaks before is followed by one that looks at the same runs.
         context.update_cursor(cursor)
         return dg.SkipReason(_in_words(count, sent, settings))
 
@@ -121,7 +123,10 @@ class _Mailing:
         run = _ended(self.context.instance, self.connection, record, end)
         outcome = read_run(self.connection, self.config, self.settings, run)
         mails_success = self._mails_success(run, outcome)
+        # The job's state and its mail together. A crash between them would lose the mail.
         with self.connection.transaction():
+            # The state is kept even if nobody wants mails, so that the first mail is about real
+            # news.
             before, after, notice = self._next_state(end, record.dagster_run, mails_success)
             if notice is None or not self.settings.is_wanted:
                 return False
@@ -237,6 +242,7 @@ def _ended(
     run = record.dagster_run
     report = report_of_run(connection, run.run_id)
     task = report if isinstance(report, TaskReport) else TaskReport("", 0, {})
+    # A run that failed before it began has no start of its own.
     started = record.create_timestamp
     if record.start_time:
         started = datetime.fromtimestamp(record.start_time, UTC)
@@ -277,6 +283,7 @@ def _error_of_step(event: dg.DagsterEvent) -> Iterator[str]:
     if data.user_failure_data and data.user_failure_data.description:
         yield _one_line(data.user_failure_data.description)
     elif data.error:
+        # Dagster wraps the exception of a step in one of its own.
         error = data.error.cause or data.error
         yield _one_line(error.message)
 

@@ -53,10 +53,13 @@ def ask(
     minute: datetime | None = None,
 ) -> dg.RunRequest | dg.SkipReason:
     """Asks for a run, or gives the reason why not. minute: of the schedule's tick, in UTC."""
+    # Companies that share a Dagster have jobs of the same names. The file tells them apart.
     tags = {COMPANY_TAG: str(config.path)}
+    # The queue drops an equal request too (queue.py), but leaves a canceled run behind.
     for run in queued(instance, request.job):
         if tags.items() <= run.tags.items() and request.is_met_by(run):
             return dg.SkipReason(say("defs.same_run_waits", run_id=run.run_id))
+    # A daemon that was restarted may evaluate the same tick again.
     if minute is not None:
         tags[MINUTE_TAG] = f"{minute:%Y-%m-%dT%H:%MZ}"
         for run in instance.get_runs(dg.RunsFilter(job_name=request.job, tags=tags)):

@@ -32,6 +32,7 @@ class _Schedule:
 def build_schedules(config: KimoConfig, jobs: Collection[str]) -> list[dg.ScheduleDefinition]:
     """jobs: the names of those that exist. A schedule of another one is left out."""
     schedules = [*_of_jobs(config), *_of_entities(config)]
+    # Without mapped entities some jobs do not exist, and Dagster refuses a schedule of such a job.
     return [_build(config, schedule) for schedule in schedules if schedule.request.job in jobs]
 
 
@@ -80,6 +81,7 @@ def _build(config: KimoConfig, schedule: _Schedule) -> dg.ScheduleDefinition:
         cron_schedule=schedule.cron,
         job_name=schedule.request.job,
         execution_timezone=zone,
+        # A time in kimo.yaml is meant to count at once. The switch in the UI has the last word.
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=say("defs.schedule", title=schedule.title, cron=schedule.cron, zone=zone),
         execution_fn=evaluate,

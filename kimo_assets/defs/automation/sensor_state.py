@@ -28,6 +28,7 @@ from kimo_assets.maintenance.semaphores import SemaphoreState, inspect_semaphore
 from kimo_assets.sources.semaphore import IDLE, IMPORT
 from kimo_assets.texts import say
 
+# A semaphore's Status while the ERP writes (fact sheet, section 4).
 _ERP_IS_WRITING = 1
 
 
@@ -65,6 +66,8 @@ class ErpWriting:
             self.writing.setdefault(state.source, at)
             return
         since = self.writing.pop(state.source, None)
+        # From writing straight to another status, an import of ours has taken the semaphore. It
+        # reads what the ERP wrote, so no other one is needed.
         if since and state.status == IDLE:
             self.done.append(f"{state.source} {since}")
 
@@ -73,6 +76,7 @@ class ErpWriting:
 
         Each finished export is in one key only.
         """
+        # The CRM may still be writing when the ERP has finished. Its part would be read half done.
         if not self.done or self.writing:
             return None
         key, self.done = " ".join(self.done), []
@@ -87,6 +91,8 @@ def _status(state: SemaphoreState) -> str:
 # --- the export
 # --------------------------------------------------------------------------------------------------
 
+# The sensor looks every minute. What fails an export is seldom mended so soon, and each failed run
+# means a mail or a line in the log.
 _AFTER_A_FAILURE = timedelta(minutes=15)
 
 
@@ -149,6 +155,7 @@ class Records:
 # --- pictures
 # --------------------------------------------------------------------------------------------------
 
+# Listing a bucket costs requests, which are paid for.
 _URLS_EVERY = timedelta(minutes=15)
 
 
@@ -173,6 +180,7 @@ class Folders:
     @property
     def cursor(self) -> str:
         """The state as Dagster keeps it."""
+        # `settled` is of one look only, and belongs to no cursor.
         return json.dumps({"taken": self.taken, "seen": self.seen, "at": self.at})
 
     def update(self, connection: Connection, config: KimoConfig, now: datetime) -> str:
@@ -199,6 +207,7 @@ class Folders:
         self.seen[folder], self.at[folder] = digest, now.isoformat(timespec="seconds")
         if digest == self.taken.get(folder):
             return say("defs.folder_unchanged", folder=folder, count=len(listing.files))
+        # Files are copied one by one. An import in the middle would take a half-written picture.
         if digest != before:
             return say("defs.folder_changing", folder=folder)
         self.settled.add(folder)
@@ -208,6 +217,8 @@ class Folders:
         """A key of the settled changes, which count as taken from now on. None: there are none."""
         for folder in self.settled:
             self.taken[folder] = self.seen[folder]
+        # With the moment, because Dagster takes a run key only once. A folder that returns to an
+        # earlier content has changed again.
         parts = [f"{self.taken[folder][:16]} {self.at[folder]}" for folder in sorted(self.settled)]
         return " ".join(parts) or None
 
@@ -231,6 +242,7 @@ mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $nam
     ... on ReloadNotSupported { message }
     ... on RepositoryLocationNotFound { message } } }
 """
+# A reload imports the definitions anew, which takes seconds.
 _RELOAD_TIMEOUT_S = 30
 
 
@@ -244,6 +256,7 @@ class YamlFiles:
     @classmethod
     def of(cls, cursor: str | None, path: Path) -> "YamlFiles":
         digests = json.loads(cursor) if cursor else {}
+        # The cursor outlives a code location that is pointed to another kimo.yaml.
         return cls(path, digests if str(path) in digests else {})
 
     @property
@@ -274,6 +287,7 @@ class YamlFiles:
 
 
 def _digests(path: Path) -> dict[str, str]:
+    # As it is written: a variable that is not set must not hide that the file has changed.
     raw = Document.read(path).texts()
     files = [path]
     if isinstance(raw, Mapping) and raw.get("mapping"):
@@ -285,6 +299,7 @@ def _digest_of(file: Path) -> str:
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
+        # An editor may be replacing the file just now. The next look sees the new one.
         return ""
 
 
@@ -298,6 +313,7 @@ def _reload(url: str, location: str) -> str:
         response = requests.post(url, json=request, timeout=_RELOAD_TIMEOUT_S)
         response.raise_for_status()
         answer: dict[str, Any] = response.json()["data"]["reloadRepositoryLocation"]
+    # The answer may be a proxy's page, or GraphQL's errors without data.
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return say("defs.no_webserver", url=url)
     error = answer.get("message") or answer.get("locationOrLoadError", {}).get("message")

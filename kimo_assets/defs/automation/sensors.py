@@ -157,6 +157,7 @@ def _data_are_fresh(config: KimoConfig, database: Database | None) -> dg.SensorD
     """Records an evaluation of the check only where its result has changed."""
 
     @dg.sensor(
+        # The age of data is counted in hours, so a look every ten minutes is enough.
         minimum_interval_seconds=600,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=say("defs.sensor.data_are_fresh"),
@@ -164,6 +165,7 @@ def _data_are_fresh(config: KimoConfig, database: Database | None) -> dg.SensorD
     def data_are_fresh(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with (database or open_database(config)).connect() as connection:
             result = tablets_data_are_fresh(connection, config)
+        # The same result at every look would only make Dagster's log longer.
         verdict = json.dumps([result.passed, result.subjects])
         if verdict == context.cursor:
             return dg.SensorResult(skip_reason=dg.SkipReason(result.sentence))
@@ -180,6 +182,7 @@ def _end_dead_runs(config: KimoConfig, database: Database | None) -> dg.SensorDe
         description=say("defs.sensor.end_dead_runs"),
     )
     def end_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        # A crashed run stays STARTED for ever: the default launcher has no health check.
         started = context.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
         # Another company's runs hold locks of another database.
         own_runs = [run for run in started if of_another_company(config, run) is None]
@@ -192,6 +195,7 @@ def _end_dead_runs(config: KimoConfig, database: Database | None) -> dg.SensorDe
             *without_load.dead(opened, own_runs, datetime.now(UTC)),
         }
         context.update_cursor(without_load.cursor)
+        # Before the runs are reported as failed. Afterwards no look would find them dead any more.
         given_back = _give_back_semaphores(config, opened) if dead else []
         message = " ".join([say("defs.killed"), *given_back])
         for run in own_runs:
@@ -230,6 +234,7 @@ class _WithoutLoad:
         with database.connect() as connection:
             is_taken = {lock: is_held(connection, lock) for lock in set(lock_of_run.values())}
         idle = [run_id for run_id, lock in lock_of_run.items() if not is_taken[lock]]
+        # One look that finds the lock taken begins the count anew.
         self._since = {run_id: self._since.get(run_id, now.isoformat()) for run_id in idle}
         return [
             run_id

@@ -14,6 +14,7 @@ from kimo_assets.reports import ExportedEntity, ExportReport, HeldRecord
 from kimo_assets.texts import say
 
 _HELD_SHOWN = 50
+# A reason says at its end what to do, so that it must not be cut early.
 _WHY_CHARS = 400
 _COLUMNS = ("ready", "sent", "held", "waiting", "recovered", "rows", "seconds")
 
@@ -53,6 +54,7 @@ def in_words(report: ExportReport) -> str:
         if entity.ready or entity.recovered
     ]
     lines = ["; ".join(figures) or say("defs.nothing_ready"), *report.notes]
+    # The first ones show the pattern. The asset's page has a table of them.
     lines += [f"{held.entity} {held.id}: {held.why}" for held in report.held[:3]]
     return f"{menu.EXPORT.title}: " + "\n".join(lines)
 

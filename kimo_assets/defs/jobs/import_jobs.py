@@ -21,6 +21,7 @@ from kimo_assets.texts import say
 
 def build_jobs(config: KimoConfig) -> list[Any]:
     """The jobs about entities: those of the steps as asset jobs, the others of one op each."""
+    # A job over assets that do not exist would break the whole code location.
     if not config.entities:
         return []
     steps = [
@@ -39,6 +40,7 @@ def build_jobs(config: KimoConfig) -> list[Any]:
 class MaskConfig(dg.Config):
     """The vendor's mask for named entities (entità specifiche)."""
 
+    # One text with commas, as in the vendor's mask (fact sheet, section 2).
     entities: str = Field(
         default="",
         description=say("defs.mask.entities"),
@@ -67,6 +69,7 @@ class MaskConfig(dg.Config):
 )
 def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
+    # A saved plan names its entities itself, so that the other fields of the mask do not count.
     if config.plan:
         record_workflow(context, kimo, lambda run: apply_plan_workflow(run, config.plan))
         return
@@ -79,6 +82,7 @@ def import_named_entities(context: dg.OpExecutionContext, config: MaskConfig) ->
 def _request(config: KimoConfig, mask: MaskConfig) -> ImportRequest:
     """What the mask asks for. Raises: dg.Failure for a step or an entity that there is none of."""
     for step in mask.steps:
+        # Dagster's form and GraphQL take any whole number.
         if step not in STEPS:
             raise dg.Failure(say("defs.no_such_step", step=step), allow_retries=False)
     names = named_entities(config, mask.entities, only_listed=mask.only_listed)

@@ -44,6 +44,7 @@ def _record(context: dg.OpExecutionContext, asset: str, task: Task, pictures: Pi
     metadata = task_metadata(report)
     context.add_output_metadata(metadata)
     with kimo.database().connect() as connection:
+        # Only for the asset: with the run's own metadata every picture would be kept twice.
         metadata |= pictures(connection, kimo.config, report)
     context.log_event(dg.AssetMaterialization(asset_key(kimo.config, asset), metadata=metadata))
     record(context, kimo, asset)

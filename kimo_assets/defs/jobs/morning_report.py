@@ -11,6 +11,7 @@ from kimo_assets.texts import say
 
 @dg.op(
     name=menu.MORNING_REPORT.op,
+    # No pool: the report has to come on time, also while an import goes on.
     required_resource_keys={RESOURCE},
     out=dg.Out(dg.Nothing),
     description=say("defs.op.morning_report"),

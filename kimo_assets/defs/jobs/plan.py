@@ -53,6 +53,7 @@ def plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
         made = make_plan(kimo.config, kimo.database(), names, save=config.save, progress=progress)
     except KimoError as error:
         raise failure_of(error) from None
+    # Before a failure is raised, so that what could be planned is shown.
     context.add_output_metadata(plan_metadata(made))
     if made.failures:
         lines = "; ".join(f"{name}: {reason}" for name, reason in made.failures.items())

@@ -27,6 +27,7 @@ class RetryConfig(dg.Config):
 )
 def retry_rejected_rows(context: dg.OpExecutionContext, config: RetryConfig) -> None:
     kimo: KimoRun = getattr(context.resources, RESOURCE)
+    # Only rejected rows are read again, so there is nothing to fetch of linked entities.
     names = named_entities(kimo.config, config.entities, only_listed=True)
     record_workflow(context, kimo, lambda run: retry_workflow(run, names))
 
