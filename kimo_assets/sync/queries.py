@@ -15,6 +15,7 @@ from kimo_assets.sync.visibility.lookups import SYNC
 
 def agents_with_payload(connection: Connection[Any]) -> list[str]:
     """The codes of the agents who get data."""
+    # A profile with a warehouse is a user's and not the agent's own.
     rows = connection.execute(
         "SELECT agent FROM ops.profile WHERE warehouse IS NULL AND retired IS NULL ORDER BY 1"
     )
@@ -75,6 +76,7 @@ def earlier_audience(connection: Connection[Any], entity: str, key: str) -> Earl
     Of an entity that everybody sees as a whole nothing is kept.
     """
     target = sql.Identifier(SYNC, entity)
+    # There is no such table where everybody sees the entity as a whole.
     name = target.as_string(connection)
     if connection.execute("SELECT to_regclass(%s)", [name]).fetchone() == (None,):
         return None

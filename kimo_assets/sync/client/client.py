@@ -114,6 +114,8 @@ def sync_agent(
 
     Raises: StoreError when the store or the file is not usable. The file is then unchanged.
     """
+    # With a slash at its end an address would get two of them, and a web server finds nothing
+    # there.
     store = Store(store_url.rstrip("/"))
     store_id, marker_bytes = read_store_id(store)
     manifest, manifest_bytes = read_checked_manifest(store, agent, user)
@@ -280,6 +282,7 @@ class _Sync:
     def _apply_entity(self, updates: list[_TableUpdate]) -> None:
         for update in updates:
             self._apply_table(update)
+        # After both: a change of the public columns writes the row without its private ones.
         if len(updates) == 2:
             public, private = updates
             self._replica.fill_private_columns(public.table, private.table)
@@ -289,10 +292,12 @@ class _Sync:
         table = update.table
         if update.is_new:
             self._replica.create_table(table)
+        # All together, because each removal is a pass over the whole table.
         replaced = [each.bucket.id for each in update.bucket_updates if each.base]
         self._replica.remove_buckets(table, [*update.dropped_buckets, *replaced])
         for bucket_update in update.bucket_updates:
             self._apply_bucket(table, bucket_update)
+        # To count a table that nothing touched would only cost time.
         if not update.is_empty:
             self._replica.require_rows(table, update.rows)
 

@@ -44,12 +44,14 @@ class Downloads:
 
         Raises: StoreError for the first object that is missing or damaged.
         """
+        # By hash: buckets of the same content list the same object, which is fetched once.
         sizes = {listed.sha256: listed.bytes for listed in objects}
         missing = {sha256: size for sha256, size in sizes.items() if not self._is_stored(sha256)}
         if not missing:
             return
         total_bytes = sum(missing.values())
         done_bytes = 0
+        # It is there already after a sync that was cut.
         self._folder.mkdir(exist_ok=True)
         with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
             running = {pool.submit(self._fetch, sha256): size for sha256, size in missing.items()}
@@ -65,11 +67,13 @@ class Downloads:
 
     def remove(self) -> None:
         """Deletes what was downloaded, after the file has it."""
+        # A sync that had nothing to fetch made no folder.
         with suppress(FileNotFoundError):
             shutil.rmtree(self._folder)
 
     def _is_stored(self, sha256: str) -> bool:
         try:
+            # Read again: a power cut may have taken what was written last.
             return _sha256(self.path(sha256)) == sha256
         except FileNotFoundError:
             return False

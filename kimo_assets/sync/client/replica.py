@@ -105,6 +105,7 @@ def _require_owner(
     user: str | None,
 ) -> None:
     """Raises: StoreError unless the file is this agent's (or user's), from this store."""
+    # Version 1 of the format was never released, but its files may lie about.
     if "_kimo_sync" in tables and "_kimo_file" not in tables:
         raise StoreError(say("sync.file_of_earlier_version", file=target))
     if "_kimo_file" not in tables:
@@ -174,12 +175,15 @@ class Replica:
             "_bucket INTEGER",
             f"PRIMARY KEY ({_quoted(table.key)}, _bucket)",
         ]
+        # Without a rowid the rows are stored in the order of the key, instead of in a table and an
+        # index.
         self._create(table.name, table.signature, f"({', '.join(columns)}) WITHOUT ROWID")
 
     def remove_buckets(self, table: BucketTable, buckets: Sequence[int]) -> None:
         """Removes all rows of the buckets in one pass over the table: it has no index on them."""
         if not buckets:
             return
+        # As one parameter, because SQLite limits their number.
         ids = orjson.dumps(buckets).decode()
         in_ids = "IN (SELECT value FROM json_each(?))"
         self._delete(f"DELETE FROM {_quoted(table.name)} WHERE _bucket {in_ids}", [(ids,)])
@@ -191,6 +195,8 @@ class Replica:
         """Writes a base's rows into a bucket that has none of these keys. Returns: how many."""
         header = _read_header(rows, table.filled, [table.key])
         with _key_errors_explained():
+            # Not OR REPLACE: a key that is twice in a base is an error (docs/sync-format.md, "A
+            # sync").
             return self._insert("INSERT", table, bucket, header, rows)
 
     def change(self, table: BucketTable, bucket: int, rows: Rows) -> int:
@@ -227,6 +233,7 @@ class Replica:
         name, key = _quoted(table.name), _quoted(table.key)
         ((rows,),) = self._file.execute(f"SELECT count(*) FROM {name}")
         ((keys,),) = self._file.execute(f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM {name})")
+        # A key in two buckets would be shown twice by an app, so that the format forbids it.
         if not rows == keys == expected:
             raise StoreError(
                 say("sync.row_total", table=table.name, rows=rows, keys=keys, listed=expected)
@@ -321,6 +328,7 @@ def _key_errors_explained() -> Iterator[None]:
 
 def _read_header(rows: Rows, allowed: Sequence[str], required: Sequence[str]) -> list[str]:
     """Takes the header off the rows. Raises: StoreError for unknown, missing or double columns."""
+    # An object that is cut to nothing has not even a header.
     header = [name or "" for name in next(rows, [])]
     has_unknown = any(name not in allowed for name in header)
     is_incomplete = any(name not in header for name in required)

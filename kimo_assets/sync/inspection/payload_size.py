@@ -143,6 +143,7 @@ def _weigh_entity(
         rows=sum(bucket.listed["rows"] for bucket in entity_buckets if not bucket.is_private),
         bytes=sum(listed["bytes"] for listed in objects),
         objects=len(objects),
+        # The median: one day on which everything was sent again would spoil a mean.
         daily_bytes=round(median(bytes_of_day.values())) if bytes_of_day else None,
     )
 
@@ -158,6 +159,7 @@ def as_json(weight: Weight, mbit: float) -> dict[str, Any]:
         "objects": weight.objects,
         "manifest_bytes": weight.manifest_bytes,
         "daily_bytes": weight.daily_bytes,
+        # An estimate, in which more digits would promise too much.
         "seconds": round(weight.seconds(mbit), 1),
         "mbit": mbit,
         "heaviest": weight.heaviest,
@@ -195,6 +197,7 @@ def weights_now(manifests: Manifests, load: int) -> Iterator[PastWeight]:
         if entity not in ledger.payloads:
             continue
         reached = profiles.live_mask
+        # A profile for which nothing was computed yet gets no bucket of the entity (manifests.py).
         if not ledger.payloads[entity].for_all:
             reached &= sum(1 << position for position in ledger.covered.get(entity, ()))
         for bucket in bucket_set.by_mask.values():

@@ -12,6 +12,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 190, 16, 36
 _TICKS = 4
 # The colour-blind can tell them apart too (Okabe and Ito). Further lines are dashed.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+# Each of them gives round figures at the ticks.
 _ROUND = (4, 8, 12, 16, 20, 24, 32, 40, 60, 80, 100)
 _UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000), ("B", 1))
 
@@ -28,6 +29,7 @@ def bytes_over_loads(series: Series) -> str:
     width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def x(load: int) -> float:
+        # One load alone leaves nothing to divide by.
         if first == last:
             return _LEFT + width / 2
         return _LEFT + width * (load - first) / (last - first)
@@ -40,6 +42,7 @@ def bytes_over_loads(series: Series) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}"'
             f' viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="12">'
         ),
+        # White by itself, because the page around it may be dark.
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
     ]
     for tick in range(_TICKS + 1):
@@ -53,6 +56,7 @@ def bytes_over_loads(series: Series) -> str:
             continue
         parts += _line(position, [(x(load), y(size)) for load, size in line])
         label = f"{name}  {_size(line[-1][1])}"
+        # As if there were ten lines at least, so that the labels of few stand close together.
         label_y = _TOP + 12 + position * height / max(len(series), 10)
         colour = _COLOURS[position % len(_COLOURS)]
         parts.append(_text(_WIDTH - _RIGHT + 16, label_y, label, "start", colour))

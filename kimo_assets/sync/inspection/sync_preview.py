@@ -152,6 +152,7 @@ def read_tablet(path: Path, manifest: Manifest) -> Tablet:
     signatures = {
         _name(table): orjson.loads(signature)
         for table, signature in tables
+        # Settings have no buckets. They are always fetched whole.
         if not table.startswith("settings_")
     }
     return Tablet(
@@ -166,6 +167,7 @@ def _user_of(manifest: Manifest) -> str | None:
 
 @contextmanager
 def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    # Read-only: a look must neither make an empty file nor keep a sync out.
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
         yield file
 
@@ -321,6 +323,7 @@ def _key(manifest: Manifest, tablet: Tablet | None, name: Name) -> str:
     description = manifest["entities"].get(entity)
     if description or not tablet:
         return str(description["key"])
+    # A signature begins with the key (see _signature).
     return str(tablet.tables[name][0])
 
 
@@ -424,6 +427,7 @@ def _outcome(steps: _Steps, whole: set[int]) -> tuple[set[str], set[str]]:
     final_buckets: dict[str, int | None] = {}
     never_stored: set[str] = set()
     for load in sorted(steps):
+        # Removals first: one load may take a row out of a bucket and put it into another one.
         for _, removed, _ in steps[load]:
             final_buckets |= dict.fromkeys(removed)
         for number, _, rows in steps[load]:

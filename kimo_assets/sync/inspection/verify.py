@@ -34,6 +34,7 @@ from kimo_assets.texts import say
 
 # The check after each load reads at most so many bytes: less than a second's work.
 SAMPLE_BYTES = 50_000_000
+# The heaviest manifests list most objects. Random ones reach the others in time.
 _HEAVIEST = 3
 _RANDOM = 5
 _CHUNK_BYTES = 1 << 20
@@ -122,6 +123,7 @@ def verify_published(
     if not everything:
         names = sample(names, past, load)
         max_bytes = SAMPLE_BYTES
+    # By the load's number: a check that is repeated reads the same objects again.
     return verify(store, names, agents=agents, max_bytes=max_bytes, seed=load, on_object=on_object)
 
 
@@ -187,6 +189,7 @@ def _read_manifest(store: Store, name: str, report: VerificationReport) -> Manif
         return None
     try:
         manifest = decode(store, name, data)
+        # A store that was restored over another one holds manifests of both.
         if manifest["store"] != store.identity():
             raise StoreError(
                 say(
@@ -212,6 +215,7 @@ def _read_settings(store: Store, report: VerificationReport) -> list[dict[str, A
     try:
         entities = orjson.loads(data)["entities"]
         return [listed for table in entities.values() for listed in table["objects"]]
+    # Whatever is wrong with its form, the finding is the same: the file is damaged.
     except (ValueError, LookupError, TypeError, AttributeError):
         sentence = say("sync.settings_invalid")
         damage = Damage(SETTINGS_FILE, sentence, _delete_and_run_again(), [SETTINGS_FILE])
@@ -258,6 +262,7 @@ def _verify_objects(
     on_object: Callable[[int, int], None],
 ) -> None:
     """Checks the size of every object, and the content of those within the limit."""
+    # One listing, where a request for each object would take minutes.
     sizes = store.listing("objects") if listed else {}
     order = sorted(listed)
     if max_bytes is not None:

@@ -87,6 +87,7 @@ class Bucket:
 
     def change(self, load: int, record: ObjectRecord) -> None:
         """Appends a change, by which the bucket gets a new state."""
+        # By the state before and the object: who has this state has applied just this change.
         state = _digest(f"{self.state}:{record.sha256}")
         self.changes.append(Change(load, self.state, state, record))
         self.state = state
@@ -101,6 +102,7 @@ class Bucket:
     def restart(self, load: int, records: list[ObjectRecord]) -> None:
         """A base to which no change leads. Its state is named after its content."""
         self.changes = []
+        # By the content, so that an earlier content brings its state back (docs/sync-format.md).
         self.state = _digest(" ".join(record.sha256 for record in records))
         self.rebase(load, records)
 
@@ -112,12 +114,14 @@ class Bucket:
         for change in reversed(older):
             bytes_left -= change.record.bytes
             if bytes_left < 0 or len(kept) >= _MAX_CHANGES:
+                # A gap would break the chain, so that older changes are of no use without this one.
                 break
             kept.insert(0, change)
         self.changes = kept
 
 
 def _digest(text: str) -> str:
+    # 64 bits tell the states of one bucket apart, and manifests are full of them.
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -165,6 +169,7 @@ class BucketSet:
             return []
         if self.placements[audience].shared:
             return [self._bucket(mask, numbers)]
+        # Profiles that are retired would only leave buckets that nobody gets.
         return [self._bucket(bit, numbers) for bit in bits(mask & profiles.live_mask)]
 
     def _bucket(self, mask: int, numbers: Iterator[int]) -> Bucket:
@@ -218,4 +223,5 @@ def _is_shared(mask: int, rows: int) -> bool:
         # All profiles but some, later ones included: nobody can count them.
         return True
     count = mask.bit_count()
+    # For many profiles or many rows it is cheaper to write the rows once than for each profile.
     return count == 1 or count > _FEW_PROFILES or rows * (count - 1) >= _SHARED_ROWS

@@ -148,6 +148,8 @@ class Publication:
             return False
         plan = _Plan(rebased=self.buckets.repair(is_stored))
         loaded = self._visibility.lookups.loaded.get(name, 0)
+        # Otherwise neither rows nor audiences have changed, and the entity's table is not even
+        # read.
         if max(visibility_load, loaded) > self._since:
             self._publish_events(plan)
         # Only now: a newcomer must not see what this load removes either.
@@ -208,6 +210,7 @@ class Publication:
     def _publish_events(self, plan: _Plan) -> None:
         """Makes two temporary tables: `events` (the changed rows) and the moves between buckets."""
         self._find_events()
+        # Grouped in PostgreSQL: a million rows have few combinations.
         events: list[Event] = self._connection.execute(
             "SELECT old, new, changed, live, count(*) FROM events GROUP BY 1, 2, 3, 4"
         ).fetchall()
@@ -262,10 +265,12 @@ class Publication:
         """
         moved: dict[int, dict[int, int]] = {}
         for old, new, _, _, rows in events:
+            # Nobody has no bucket that could go along.
             if old != new and NOBODY_NUMBER not in (old, new):
                 goals = moved.setdefault(old, {})
                 goals[new] = goals.get(new, 0) + rows
         for old, goals in moved.items():
+            # A bucket can follow one audience only, so that it follows most of its rows.
             new = max(goals, key=lambda number: goals[number])
             bucket = self.buckets.by_mask.get(self._mask(old))
             if bucket and self._can_rename(bucket, old, new, rows=goals[new]):
@@ -338,6 +343,7 @@ class Publication:
 
     def _plan(self, plan: _Plan, bucket: Bucket, counts: BucketCounts) -> None:
         """How the bucket is written: dropped, restarted, changed, or changed with a new base."""
+        # Where one audience sees all, the rows are counted only afterwards (_recount).
         if not bucket.rows and self._view.constant is None:
             self.buckets.drop(bucket)
             return
@@ -402,6 +408,7 @@ class Publication:
             moves=self._moves,
             buckets=sql.Literal([bucket.id for bucket in buckets]),
         )
+        # Whole, because a change is one object (docs/sync-format.md, "Manifest").
         return self._write_objects(select, [REMOVED, *self._view.fields], few=True, whole=True)
 
     def _write_bases(self, buckets: Sequence[Bucket]) -> dict[int, list[ObjectRecord]]:
@@ -452,6 +459,8 @@ class Publication:
         """bucket -> its objects. few: PostgreSQL may fetch the rows one by one."""
         header = ",".join(fields).encode() + b"\n"
         writer = ObjectWriter(self._store, header, self._level, whole=whole)
+        # PostgreSQL takes the rows of temporary tables for few, and would join whole tables one by
+        # one.
         self._connection.execute(f"SET LOCAL enable_nestloop = {'on' if few else 'off'}")
         written = writer.write(self._connection, select, only=only)
         self._connection.execute("SET LOCAL enable_nestloop = off")

@@ -51,6 +51,7 @@ class Manifests:
         """(the last load that changed any of it, the entities)."""
         entities: dict[str, Any] = {}
         load = 0
+        # In a fixed order: by its bytes a manifest is known to be the same.
         for name, payload in sorted(self.ledger.payloads.items()):
             description = payload.description
             public = self._buckets(name, False, profile, for_all=payload.for_all)
@@ -166,6 +167,7 @@ def write_manifests(
 
     def differing() -> Iterator[tuple[str, bytes]]:
         for path, text in manifests:
+            # Of the text and not of the file, which another version of zstd would pack differently.
             digest = blake2b(text, digest_size=16).hexdigest()
             # A file of another size is damaged.
             if recorded.pop(path, None) == (digest, stored_sizes.pop(path, None)):

@@ -18,6 +18,7 @@ from kimo_assets.sync.store.store import PARALLEL_REQUESTS, Store, StoredObject
 _BATCH_BYTES = 16 << 20
 # After so much CSV the lines of all buckets are.
 _PENDING_BYTES = 80 << 20
+# Short frames compress badly, so that small buckets wait for more lines.
 _BIGGER_ROWS = 4_000
 # An object is at most so big: a tablet fetches it again after a cut, and holds it in memory.
 _OBJECT_BYTES = 8 << 20
@@ -136,6 +137,7 @@ class ObjectWriter:
 
     def _compress_some(self) -> None:
         """Gives the rows so far to the other threads, once they have done the rows before."""
+        # Otherwise lines would pile up in memory faster than they are compressed.
         wait(self._running)
         self._running = []
         self._finish_some()
@@ -149,6 +151,7 @@ class ObjectWriter:
 
     def _finish_some(self) -> None:
         """Makes objects of the buckets that are big enough, or of all when memory gets short."""
+        # The change of a bucket is one object, however big.
         if self._whole:
             return
         total_bytes = sum(bucket.compressed_bytes for bucket in self._buckets.values())
@@ -171,6 +174,7 @@ class ObjectWriter:
     def _compressed(self, lines: list[bytes]) -> bytes:
         # Threads must not share a compressor.
         if not hasattr(self._of_thread, "compressor"):
+            # By the checksum every tool for zstd notices a damaged file.
             compressor = zstandard.ZstdCompressor(level=self._level, write_checksum=True)
             self._of_thread.compressor = compressor
         frame: bytes = self._of_thread.compressor.compress(b"".join(lines))

@@ -14,6 +14,7 @@ from kimo_assets.sync.publishing.buckets import Bucket, BucketSet, Change, Place
 from kimo_assets.sync.publishing.objects import ObjectRecord
 from kimo_assets.sync.visibility.audiences import as_text
 
+# A first publication needs hundreds of numbers, and each query is a round trip.
 _NUMBERS_PER_QUERY = 256
 
 
@@ -143,6 +144,7 @@ class PublicationLedger:
         )
         for private in (False, True):
             bucket_set = self.bucket_sets.get((entity, private))
+            # On most nights most entities are unchanged, and their buckets cost no write.
             if bucket_set and (bucket_set.is_touched or bucket_set.recounted):
                 self._save_buckets(entity, private, bucket_set)
                 self._save_placements(entity, private, bucket_set)

@@ -73,6 +73,7 @@ class Publisher:
         """Brings the entity's buckets up to date with its rows and with who sees them."""
         started = time.monotonic()
         entity = self._catalog[name]
+        # Mapped, but step 2 has not loaded it yet.
         if name not in self._visibility.lookups.loaded:
             return PublishedEntity(name, 0.0, "skipped", say("sync.nothing_loaded"))
         fields = self._fields(entity)
@@ -121,6 +122,7 @@ class Publisher:
 
     @cached_property
     def _stored(self) -> dict[str, int]:
+        # Listed once: in an object store a question for each object would outlast the step.
         return self._store.listing("objects")
 
     @cached_property
@@ -210,9 +212,11 @@ def _description(entity: Entity, fields: Sequence[str], views: Iterable[View]) -
 
 def _type(entity: Entity, name: str) -> str:
     field = entity.fields[name]
+    # The manual lists no codes for it (fact sheet, section 15), so that any text may come.
     return "text" if field.is_open_enum else field.type
 
 
 def _digest(*parts: Any) -> str:
+    # Sorted: another order of members must not publish an entity anew.
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return blake2b(text, digest_size=16).hexdigest()

@@ -91,6 +91,7 @@ def _publish_table(
 def _csv(connection: Connection[Any], described: ConsoleTable) -> tuple[int, bytes]:
     """How many rows the table has, and the rows as an object holds them."""
     source = _rules(connection) if described.name == "BusinessRule" else table(KIMO, described.name)
+    # In order, so that the same rows make the same object and nothing has to be fetched.
     query = sql.SQL("SELECT {} FROM {} AS t ORDER BY {}").format(
         sql.SQL(", ").join(map(_as_published, described.fields.values())),
         source,
@@ -105,6 +106,7 @@ def _csv(connection: Connection[Any], described: ConsoleTable) -> tuple[int, byt
 
 def _as_published(field: Field) -> sql.Composed:
     name = sql.Identifier(field.name)
+    # 0 and 1, as docs/sync-format.md has flags.
     if field.type == "bool":
         return sql.SQL("t.{0}::integer AS {0}").format(name)
     return sql.SQL("t.{0}").format(name)
@@ -112,6 +114,7 @@ def _as_published(field: Field) -> sql.Composed:
 
 def _rules(connection: Connection[Any]) -> sql.Composed:
     """The business rules in force, in place of the table. Secret ones are left out."""
+    # The password of a mail server has no place on a tablet.
     rules = [rule for rule in rules_in_force(connection).values() if not is_secret(rule[0])]
     return sql.SQL('(SELECT * FROM unnest({}::varchar[], {}::text[]) AS r("Key", "Value"))').format(
         [key for key, _ in rules], [value for _, value in rules]
@@ -122,6 +125,7 @@ def _replace_if_changed(store: Store, identity: str, load: int, entities: dict[s
     settings = {"format": FORMAT, "version": FORMAT_VERSION, "store": identity, "load": load}
     new = {**settings, "entities": entities}
     stored = store.read_or_none(SETTINGS_FILE)
+    # A new load alone is no reason: every tablet would fetch the same settings again.
     if stored is None or _without_load(stored) != {**new, "load": None}:
         store.replace(SETTINGS_FILE, orjson.dumps(new))
 

@@ -35,6 +35,7 @@ class _Document(BaseModel):
 
 
 class ListedObject(_Document):
+    # It becomes part of a path, so that it must be a hash and nothing else.
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     rows: NonNegativeInt
     bytes: NonNegativeInt
@@ -252,6 +253,7 @@ def _checked(store: Store, document: dict[str, Any], agent: str, user: str | Non
     """Raises: StoreError for the manifest of another agent or user, or one that is not valid."""
     name = _manifest_name(agent, user)
     owner = document.get("agent")
+    # Before the rest is checked: what is wrong with it does not matter to another agent.
     if owner != agent:
         raise StoreError(
             say("sync.document_of_other_agent", url=store.url, document=name, agent=owner)
@@ -281,6 +283,7 @@ def _document(store: Store, data: bytes, name: str) -> dict[str, Any]:
     format_name, version = document.get("format"), document.get("version")
     if (format_name, version) == (FORMAT, FORMAT_VERSION):
         return document
+    # Then a newer client helps, and the message says so.
     is_newer = format_name == FORMAT and isinstance(version, int) and version > FORMAT_VERSION
     key = "sync.document_newer" if is_newer else "sync.document_of_other_format"
     raise StoreError(

@@ -32,6 +32,7 @@ PARALLEL_REQUESTS = 16
 
 def object_path(sha256: str) -> str:
     """The path of an object below the store."""
+    # In 256 folders, because many tools get slow with all objects in a single one.
     return f"objects/{sha256[:2]}/{sha256}.csv.zst"
 
 
@@ -115,6 +116,7 @@ class Store:
         owner = self.identity()
         if owner == identity:
             return
+        # Two databases would remove each other's objects as unlisted.
         if owner is not None:
             raise StoreError(
                 say("sync.store_of_other_database", url=self.url, owner=owner, marker=MARKER)

@@ -97,6 +97,7 @@ def decode(store: Store, path: str, data: bytes) -> Manifest:
     user = manifest.get("user")
     owner = user["id"] if user else manifest.get("agent")
     is_users, belongs_to_user = path.startswith(USERS), user is not None
+    # A file that was copied to another name must not pass for that agent's data.
     if owner != code_of(path) or is_users != belongs_to_user:
         raise StoreError(say("sync.manifest_of_other_owner", url=store.url, path=path, owner=owner))
     return manifest

@@ -56,4 +56,5 @@ class Audiences:
 
 def as_text(mask: int) -> str:
     """A mask as the ledger holds it: hexadecimal, with a minus sign if it is cofinite."""
+    # One bit for each profile is more than any integer type of PostgreSQL holds.
     return f"{mask:x}"

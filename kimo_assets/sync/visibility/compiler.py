@@ -356,6 +356,7 @@ class Compiler:
             )
         )
         mask = self.profiles.mask(code for (code,) in rows)
+        # A link that comes or goes restricts or frees an agent, also for rows that did not change.
         query.parameters.append(str(mask))
         return mask
 
@@ -364,6 +365,8 @@ class Compiler:
         blank = _everyone_if(scope.blank is not None)
 
         def to_mask(value: int | str) -> int:
+            # The manual lists neither codes nor a separator (fact sheet, section 11). Its other
+            # lists have bars, and ERPs like commas.
             pieces = str(value).replace(",", "|").split("|")
             codes = {piece.strip().casefold() for piece in pieces} - {""}
             if not codes:
@@ -401,6 +404,7 @@ class Compiler:
                 sql.Identifier(ARCHIVED),
             )
         )
+        # A row that names its own entity would wait for the table that is being made.
         return [name for (name,) in names if name in self._catalog.entities and name != entity.name]
 
     def _via_promotion_filter(self, scope: scopes.ViaPromotionFilter, query: Query) -> Node:

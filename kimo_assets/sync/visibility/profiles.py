@@ -175,6 +175,7 @@ def _users(connection: Connection[Any], agents: set[str]) -> dict[str, _View]:
         'WHERE "UserTypeId" = %s AND NOT "Archived" ORDER BY "Id"',
         [_SALES_AGENT],
     )
+    # The console may hold an empty text for no warehouse.
     return {user: (agent, warehouse or None) for user, agent, warehouse in rows if agent in agents}
 
 

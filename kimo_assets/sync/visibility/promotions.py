@@ -53,6 +53,7 @@ class PromotionGate:
             self.wrong_channel = not self.channels & channel_codes
         elif kind == "00":
             self.generic = self.generic or included
+        # Before the exclusive ones: who is excluded is out in any case.
         elif kind in scope.agent_types and not included:
             self.excluded |= mask
         elif kind.endswith("-Exclusive") and kind in scope.agent_types:
@@ -126,6 +127,7 @@ class PromotionFilters:
                 kind=sql.Literal(kind),
             )
             for promotion, _, key, is_included, number in self.connection.execute(statement):
+                # A group without customers names nobody, and restricts the promotion all the same.
                 mask = self.audience(number or NOBODY_NUMBER)
                 yield _FilterRow(promotion, kind, key, is_included, mask)
 

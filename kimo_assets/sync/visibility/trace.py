@@ -17,6 +17,7 @@ from kimo_assets.sync.visibility.scope_tree import Intersection, Node, Query, Un
 from kimo_assets.sync.visibility.visibility import Visibility
 from kimo_assets.texts import say
 
+# A circle of sites and head offices would never end.
 _MAX_DEPTH = 4
 _MAX_VALUES = 8
 

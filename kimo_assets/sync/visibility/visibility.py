@@ -142,6 +142,7 @@ class Visibility:
         """
         if entity.name in self._mapped:
             query, mapping = self._mapped[entity.name]
+            # OFFSET 0 keeps PostgreSQL from pulling the atoms' expressions into the join.
             origin = sql.SQL("(SELECT x.*, {} {} OFFSET 0) AS x JOIN {} AS m ON {}").format(
                 query.expressions(), query.origin(), mapping, _same_atoms(query)
             )
@@ -299,6 +300,7 @@ class Visibility:
         touched = self.lookups.temporary()
         create = sql.SQL("CREATE TEMPORARY TABLE {} AS {}").format(touched, select)
         rows = self._connection.execute(create).rowcount
+        # A temporary table has no statistics by itself, and joins would be planned badly.
         self._connection.execute(sql.SQL("ANALYZE {}").format(touched))
         return touched if rows else None
 
@@ -362,6 +364,7 @@ class Visibility:
             if all(old == goal for old, _, goal in replacements):
                 return computed
             self._replace(own, computed, replacements)
+            # Sets that only grow settle by themselves, so that their digests need not be computed.
             if can_repeat:
                 digest = self._digest_of(own)
                 if digest in digests:
