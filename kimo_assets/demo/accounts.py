@@ -39,6 +39,7 @@ from kimo_assets.demo.randomness import (
 )
 from kimo_assets.demo.scales import Scale
 
+# The codes of Account.AccountTypeId, which this ERP happens to use as well.
 CUSTOMER, SITE, PROSPECT = 1, 2, 3
 _TOWNS = [
     (town, post_code, i)
@@ -46,6 +47,7 @@ _TOWNS = [
     for town, post_code in province.towns
 ]
 _TOWNS_OF = [[t for t, (_, _, p) in enumerate(_TOWNS) if p == i] for i in range(len(PROVINCES))]
+# Canteens, supermarkets and wholesalers are companies, and not named after an owner.
 _CHAIN_GROUPS = (5, 6, 7)
 _OPENING_TIMES = (
     "8:00-12:00",
@@ -54,6 +56,7 @@ _OPENING_TIMES = (
     "9:00-13:00, no sabato",
     "",
 )
+# Most have none: an empty text is the agreed "no value" (fact sheet, section 8).
 _NOTES = (
     "",
     "",
@@ -104,15 +107,18 @@ def draw_accounts(scale: Scale, agents: Agents, seed: int) -> Accounts:
     A site shares group, agent, price list and payment with its head, as in a real ERP.
     """
     draws = draws_for(seed, "ANAGRAFICA_CLIENTI")
+    # Inactive ones are there for the mapping's `where` to leave out.
     active, inactive = scale.accounts, scale.accounts // 30
     sites, prospects = active * 22 // 100, active * 6 // 100
     customers = active - sites - prospects
     kinds = np.repeat([CUSTOMER, SITE, PROSPECT, CUSTOMER], [customers, sites, prospects, inactive])
     size = len(kinds)
     heads = np.full(size, -1)
+    # Sorted, so that the sites of a head office stand together (_is_first_site).
     heads[kinds == SITE] = np.sort(draws.integers(0, customers, sites))
     groups = weighted(draws, lookups.GROUP_WEIGHTS, size)
     followers = draws.integers(0, agents.in_the_field, size)
+    # Some that nobody follows, so that there are rows which no tablet gets.
     followers[chance(draws, 1, size)] = -1
     price_lists = np.array(lookups.PRICE_LIST_OF_GROUP)[groups]
     price_lists[chance(draws, 15, size)] = 0
@@ -163,6 +169,8 @@ def _draw_names(
     names: list[str] = []
     for i, (kind, group) in enumerate(zip(kinds.tolist(), groups.tolist(), strict=True)):
         if kind == SITE:
+            # RAGSOC takes 100 characters. A longer one would be rejected, and only wrong rows
+            # should be.
             names.append(f"{names[heads[i]]} - {_TOWNS[towns[i]][0]}"[:100])
         else:
             names.append(company_name(group, *dice[i]))
@@ -195,6 +203,7 @@ def _account_chunks(accounts: Accounts, agents: Agents, seed: int) -> Iterator[C
             **_terms(accounts, agents, rows, draws, size),
             **_bank(rows, draws, accounts.kinds[rows]),
             "BLOCCATO": chance(draws, 2, size).astype(int),
+            # One site of a customer may be the default (fact sheet, section 10).
             "DEST_PREDEF": (accounts.kinds[rows] == SITE) * _is_first_site(accounts.heads)[rows],
             "ORARIO_SCARICO": choose(
                 list(_OPENING_TIMES), draws.integers(0, len(_OPENING_TIMES), size)
@@ -243,6 +252,7 @@ def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk
         "PROV": [PROVINCES[p].code for _, _, p in towns],
         "NAZIONE": "IT",
         "PIVA": pivas,
+        # The tax code of an Italian company is its VAT number.
         "CODFISC": pivas,
         "TELEFONO": [
             f"07{p % 40 + 10} {phone}" for (_, _, p), phone in zip(towns, phones, strict=True)
@@ -250,11 +260,13 @@ def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk
         "CELLULARE": [
             f"34{m % 10} {m}" if has else "" for m, has in zip(mobiles, has_mobile, strict=True)
         ],
+        # Nobody owns the domain .example (RFC 2606), so that no mail of a demo reaches anybody.
         "EMAIL": [f"info@{s}.example" for s in slugs],
         "PEC": [
             f"{s}@pec.example" if kind == CUSTOMER else ""
             for s, kind in zip(slugs, kinds, strict=True)
         ],
+        # Seven characters, as Italy's exchange of electronic invoices has them.
         "CODSDI": [
             f"{'MUTX'[i % 4]}{i * 7919 % 1_000_000:06d}" if k == CUSTOMER else ""
             for i, k in zip(numbers, kinds, strict=True)
@@ -288,6 +300,8 @@ def _terms(accounts: Accounts, agents: Agents, rows: slice, draws: Draws, size: 
             choose(lookups.codes(lookups.PRICE_GROUPS), weighted(draws, [10, 40, 45, 5], size)),
             "",
         ),
+        # NULL here, "0" and empty texts in the columns beside it: an import has to take each for no
+        # value (fact sheet, section 8).
         "CLASTAT": _where(own, choose(lookups.codes(lookups.STATISTIC_CLASSES), classes), None),
         "CODPAG": _where(
             own, choose(lookups.codes(lookups.PAYMENT_METHODS), accounts.payments[rows]), "0"
@@ -297,6 +311,7 @@ def _terms(accounts: Accounts, agents: Agents, rows: slice, draws: Draws, size: 
         ),
         "CODVAL": "EUR",
         "CODLINGUA": choose(["IT", "DE", "EN"], weighted(draws, [96, 3, 1], size)),
+        # Empty for the central warehouse, as ERPs leave out what goes without saying.
         "CODMAG": [
             warehouses[w] if (w := lookups.WAREHOUSE_OF_PROVINCE.get(PROVINCES[p].code, 0)) else ""
             for p in provinces
@@ -337,13 +352,16 @@ def _is_first_site(heads: np.ndarray) -> np.ndarray:
 
 def _link_chunks(accounts: Accounts, agents: Agents, draws: Draws) -> Iterator[Chunk]:
     """Who follows whom: the agent, the area manager, sometimes a second agent or a former one."""
+    # A site has no link of its own. It is seen through its head office.
     linked = np.flatnonzero((accounts.kinds != SITE) & (accounts.agents >= 0))
     own = accounts.agents[linked]
+    # From 1 on, so that the other agent is never the same one.
     other = (own + draws.integers(1, agents.in_the_field, len(linked))) % agents.in_the_field
     second, former = chance(draws, 12, len(linked)), chance(draws, 6, len(linked))
     yield _links(accounts, agents, linked, own, "T", 0, draws)
     yield _links(accounts, agents, linked, agents.manager_of(own), "C", 0, draws)
     yield _links(accounts, agents, linked[second], other[second], "S", 0, draws)
+    # Both would be the same agent, and so the same key twice.
     former &= ~second
     yield _links(accounts, agents, linked[former], other[former], "T", 1, draws)
 
@@ -379,9 +397,11 @@ def _credit_chunks(accounts: Accounts, draws: Draws) -> Iterator[Chunk]:
             "CODCLI": choose(accounts.codes, chosen),
             "CODVAL": "EUR",
             "FIDO": limits,
+            # Some customers are beyond their limit, as everywhere.
             "ESPOSIZIONE": limits * draws.integers(0, 115, size) / 100,
             "FATTURATO_ANNO": this_year / 100,
             "FATTURATO_ANNO_PREC": last_year / 100,
+            # Below zero is none, so that most have no unpaid invoice.
             "NUM_INSOLUTI": np.maximum(draws.integers(-9, 4, size), 0),
             "AGGIORNATO_IL": day(-1),
             "STATISTICHE": [
@@ -395,6 +415,7 @@ def _statistics(this_year: int, last_year: int) -> str:
     """The JSON the apps show as the customer's statistics, empty for who bought nothing."""
     if not this_year:
         return ""
+    # The apps take it only as valid JSON (fact sheet, section 11).
     return json.dumps({"fatturato": {"2025": this_year / 100, "2024": last_year / 100}})
 
 

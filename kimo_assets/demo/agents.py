@@ -16,6 +16,7 @@ from kimo_assets.demo.products import MAKER_OF, TRADEMARKS
 from kimo_assets.demo.randomness import Draws, chance, draws_for
 from kimo_assets.demo.scales import Scale
 
+# The last ones of products.MAKERS make no food.
 _HOUSEHOLD_MAKERS = 8
 
 
@@ -42,12 +43,14 @@ def draw_agents(scale: Scale, seed: int) -> Agents:
     """Agents with three provinces each. The last ones are managers of some others."""
     draws = draws_for(seed, "AGENTI")
     count = scale.agents
+    # The first province goes round, so that as many as possible have an agent.
     first = np.arange(count) % len(PROVINCES)
     others = draws.integers(1, len(PROVINCES), (count, 2))
     territories = np.column_stack(
         [first, (first + others[:, 0]) % len(PROVINCES), (first + 1) % len(PROVINCES)]
     )
     people = [*MEN, *WOMEN]
+    # Different surnames, as long as there are enough of them.
     names = [
         f"{people[int(name)]} {SURNAMES[int(surname)]}"
         for name, surname in zip(
@@ -63,6 +66,7 @@ def draw_agents(scale: Scale, seed: int) -> Agents:
 def write_agents(erp: ErpWriter, agents: Agents, seed: int) -> None:
     erp.fill_rows("AGENTI", _agent_rows(agents, draws_for(seed, "AGENTI/addresses")))
     erp.fill_rows("ZONE", _zone_rows(agents))
+    # The link tables by which Kimo decides what an agent gets (fact sheet, section 11).
     erp.fill_rows("TrademarkPerUser", _trademark_rows(agents, draws_for(seed, "TrademarkPerUser")))
     erp.fill_rows("WarehousePerSalesAgent", warehouse_rows(agents))
     erp.fill_rows("VisibilityFilterPerSalesAgent", _filter_rows(agents))
@@ -115,6 +119,7 @@ def _trademark_rows(agents: Agents, draws: Draws) -> list[tuple[str, str]]:
     household = set(makers[-_HOUSEHOLD_MAKERS:])
     rows = []
     for i, agent in enumerate(agents.codes):
+        # Drawn for every agent, needed or not, so that all others keep their draws.
         dropped = chance(draws, 25, len(TRADEMARKS))
         for trademark, drop in zip(TRADEMARKS, dropped, strict=True):
             kind = (
@@ -148,6 +153,8 @@ def warehouse_rows(agents: Agents) -> list[tuple[str, str]]:
 
 def _filter_rows(agents: Agents) -> list[tuple[str, str]]:
     """Every agent but some may sell spirits; the other filters belong to fewer."""
+    # One agent of so many has each filter. An item with filters is seen by agents who share one of
+    # them (fact sheet, section 11).
     every = (1, 1, 3, 6, 4)
     return [
         (agent, code)

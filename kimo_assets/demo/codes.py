@@ -3,6 +3,7 @@
 What they belong to is decided elsewhere.
 """
 
+# The banks' rule gives digits in odd places these values.
 _CIN_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
 
 
@@ -17,6 +18,7 @@ def luhn_check_digit(body: str) -> int:
     total = 0
     for index, digit in enumerate(map(int, body)):
         if index % 2:
+            # Less 9 is the same as adding up both digits of the doubled one.
             digit = digit * 2 - 9 * (digit * 2 > 9)
         total += digit
     return -total % 10
@@ -36,6 +38,7 @@ def ean_check_digit(body: str) -> int:
 def cin(abi: str, cab: str, account: str) -> str:
     """The letter that guards bank, branch and account number inside an Italian IBAN."""
     total = sum(
+        # Places count from 1, so that index 0 is an odd place.
         int(digit) if index % 2 else _CIN_ODD[int(digit)]
         for index, digit in enumerate(abi + cab + account)
     )
@@ -45,6 +48,7 @@ def cin(abi: str, cab: str, account: str) -> str:
 def iban(abi: str, cab: str, account: str) -> str:
     """An Italian IBAN: 27 characters; `account` has 12 digits."""
     bban = cin(abi, cab, account) + abi + cab + account
+    # 98 less the remainder makes the whole number leave 1 (ISO 13616).
     return f"IT{98 - iban_remainder(bban + 'IT00'):02d}{bban}"
 
 

@@ -66,11 +66,13 @@ def generate_company(
     config_path.write_text(kimo_yaml(), encoding="utf-8")
     write_schema(directory)
     settings_path = directory / SETTINGS_FILE
+    # The agents are drawn again below, and are the same by the same seed.
     settings_path.write_text(settings_yaml(draw_agents(size, seed)), encoding="utf-8")
     with new_erp(erp_path, on_progress) as (erp, connection):
         items = _write_tables(erp, size, seed)
         pictures = choose_pictures(items, size)
         write_picture_rows(erp, pictures)
+        # Last: each is a copy of a right row, and nothing that is made later may point to one.
         wrong = plant_wrong_rows(connection)
     draw_pictures(pictures, directory / IMAGES_DIRECTORY)
     return DemoCompany(directory, scale, config_path, erp_path, settings_path, _rows(erp), wrong)
@@ -86,6 +88,7 @@ def _check_directory(directory: Path) -> None:
     for made in (directory / CONFIG_FILE, directory / SETTINGS_FILE):
         if made.exists() and not _is_ours(made):
             raise ConfigError(say("demo.not_ours", file=made))
+    # A file of that name without our kimo.yaml may be a real ERP's.
     if (directory / ERP_FILE).exists() and not (directory / CONFIG_FILE).exists():
         raise ConfigError(say("demo.foreign_erp", folder=directory, file=ERP_FILE))
 

@@ -28,9 +28,13 @@ from kimo_assets.demo.randomness import (
 )
 from kimo_assets.demo.scales import Scale
 
+# With their lines about as many rows as other tables have in a chunk.
 _ORDERS_A_CHUNK = 5_000
+# The codes of FulfillmentStatus, which the manual lists on ErpDocument only (fact sheet, section
+# 15).
 _NOT_STARTED, _PARTIAL, _COMPLETED, _FORCED = 1, 2, 3, 4
 _TWO_YEARS = 730
+# The codes of PaymentStatus. 3, paid on Kimo, never comes from an ERP (fact sheet, section 9).
 _TO_PAY, _PAID, _UNPAID = 0, 1, 2
 
 
@@ -90,6 +94,7 @@ def _draw_sites(accounts: Accounts, customers: np.ndarray, draws: Draws) -> np.n
     """One of the customer's shipment sites for half of the orders of who has any, else -1."""
     sites = np.flatnonzero(accounts.kinds == SITE)
     heads = accounts.heads[sites]
+    # Sites are sorted by head office, so that those of a customer are one range.
     first, last = np.searchsorted(heads, customers), np.searchsorted(heads, customers, side="right")
     index = first + draws.integers(0, 1_000, len(customers)) % np.maximum(last - first, 1)
     has = (last > first) & chance(draws, 50, len(customers))
@@ -100,6 +105,7 @@ def _order_chunks(
     orders: _Orders, items: Items, accounts: Accounts, agents: Agents, draws: Draws
 ) -> Iterator[tuple[Chunk, Chunk]]:
     """Heads and lines together, a chunk at a time: a head's totals come from its lines."""
+    # Shuffled, because `skewed` prefers the first ones: everybody would buy coffee.
     sold, units = draws.permutation(items.sold()), items.units()
     for part in slices(len(orders.ages), _ORDERS_A_CHUNK):
         numbers = np.arange(part.start, part.stop)
@@ -147,6 +153,7 @@ class _Lines:
         self._prices = list_prices(items, chosen, accounts.price_lists[orders.accounts[owners]])
         self._discounts = np.array([0, 3, 5, 10, 15])[weighted(draws, [60, 12, 14, 10, 4], size)]
         self._is_promotion = chance(draws, 8, size).astype(int)
+        # Whole numbers from beginning to end, so that every machine gets the same cents.
         self._cents = self._quantities * self._prices * (100 - self._discounts) // 100 // 1_000
         vat = np.array([int(range_.vat) for range_ in RANGES])[items.ranges[chosen]]
         self._vat_cents = self._cents * vat // 100
@@ -180,6 +187,7 @@ class _Lines:
             "UM": choose(units, self._chosen),
             "QTA": self._quantities,
             "QTA_EVASA": shipped,
+            # What was forced shut is not delivered any more, though it never was.
             "QTA_RESIDUA": np.where(states == _FORCED, 0, self._quantities - shipped),
             "PREZZO": self._prices / PRICE_UNITS,
             "SC1": self._discounts,
@@ -204,9 +212,11 @@ def _header(
     return {
         "NUMERO": [str(number + 1) for number in numbers.tolist()],
         "DATA_ORDINE": days(-ages),
+        # The types that the console knows (settings.py). Others could not be shown by an app.
         "TIPODOC": choose(["OC", "OCW", "TV"], weighted(draws, [85, 10, 5], len(numbers))),
         "CODCLI": choose(accounts.codes, owners),
         "RAGSOC": choose(accounts.names, owners),
+        # 0: CODDEST is an account and not a warehouse (fact sheet, section 10).
         "TIPODEST": 0,
         "CODDEST": [accounts.codes[site] if site >= 0 else "" for site in sites],
         "CODAGE": [
@@ -222,9 +232,11 @@ def _header(
             ["", "", "", "Ordine telefonico", "Vs. mail", "WhatsApp"],
             draws.integers(0, 6, len(numbers)),
         ),
+        # Only orders that came from Kimo have one (fake_erp.py).
         "RIF_KIMO": "",
         "DATA_CONSEGNA": days(5 - ages),
         "STATO_EVASIONE": states,
+        # -1 is the agreed "no day" (fact sheet, section 8).
         "DATA_EVASIONE": [
             d if s >= _COMPLETED else "-1" for d, s in zip(delivered, states.tolist(), strict=True)
         ],
@@ -269,6 +281,7 @@ def _installment_chunks(accounts: Accounts, scale: Scale, draws: Draws) -> Itera
 def _payment_dates(paid: np.ndarray, offsets: list[int]) -> list[str | int]:
     """The day something was paid; -1 where nothing was."""
     return [
+        # A number among texts, as ERPs mix them: an import has to understand both.
         d if amount else -1
         for d, amount in zip(days(np.array(offsets)), paid.tolist(), strict=True)
     ]

@@ -71,9 +71,11 @@ class ErpWriter:
 
     def _insert(self, table: str, chunk: Chunk) -> None:
         columns = [column.name for column in TABLES[table].columns]
+        # A single value stands for all rows, so that only a list tells how many there are.
         size = next(
             len(values) for values in chunk.values() if isinstance(values, list | np.ndarray)
         )
+        # By name: the order of a chunk does not matter, and a column that is missing is an error.
         values = [_repeated(chunk[name], size) for name in columns]
         marks = ", ".join("?" * len(columns))
         self._connection.executemany(
@@ -88,6 +90,7 @@ class ErpWriter:
 
 def _repeated(values: object, size: int) -> Iterable[Any]:
     if isinstance(values, np.ndarray):
+        # sqlite3 would store numbers of numpy as bytes.
         listed: list[Any] = values.tolist()
         return listed
     return values if isinstance(values, list) else repeat(values, size)
@@ -99,15 +102,19 @@ def new_erp(
 ) -> Iterator[tuple[ErpWriter, sqlite3.Connection]]:
     """A writer for a new database, which takes its place at `path` only if all went well."""
     unfinished = path.with_suffix(".unfinished")
+    # A run that was killed has left it.
     unfinished.unlink(missing_ok=True)
     connection = sqlite3.connect(unfinished, isolation_level=None)
     try:
+        # Without a safety net, because a file that is not whole is thrown away.
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
         writer = ErpWriter(connection, on_progress)
         writer.create_tables()
         yield writer, connection
+        # After the rows: an index that grows with every row costs more than one that is made at
+        # once.
         writer.create_indexes()
         connection.execute("COMMIT")
     finally:

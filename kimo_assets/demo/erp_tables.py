@@ -88,6 +88,8 @@ LOOKUPS = (
         ESENTE INTEGER > IsExemption
         """,
     ),
+    # What a foreign key names has to be there (fact sheet, section 8), so that an ERP sends its
+    # small tables too.
     _kimo("PaymentType", "Id VARCHAR(10); Description VARCHAR(60)"),
     _own(
         "PaymentMethod",
@@ -107,6 +109,7 @@ LOOKUPS = (
     ),
     _kimo("CustomerPriceGroup", "Id VARCHAR(10); Description VARCHAR(60); Priority INTEGER"),
     _kimo("StatisticClass", "Id VARCHAR(10); Description VARCHAR(60)"),
+    # By it an ERP sets business rules (fact sheet, section 8).
     _kimo("BusinessRuleFromErp", "Key VARCHAR(100); Value VARCHAR(200)"),
     _kimo(
         "ActivityType",
@@ -134,6 +137,8 @@ AGENTS = (
         """,
     ),
     _own(
+        # It decides which customers an agent sees (fact sheet, section 11). A query, because this
+        # ERP keeps links of the past and of customers that it does not send.
         "SalesAgentPerAccount",
         "AGENTI_CLIENTI",
         """
@@ -205,10 +210,13 @@ ACCOUNTS = (
         DATA_INSERIMENTO DATETIME > CreationDate
         ATTIVO INTEGER
         """,
+        # The vendor's AdditionalFilter (fact sheet, section 7).
         where="ATTIVO = 1",
         indexed="CODCLI",
     ),
     _own(
+        # The vendor's CustomQuery (fact sheet, section 7): one field is only a difference in the
+        # ERP.
         "AccountAccountingInfo",
         "FIDI_CLIENTI",
         """
@@ -261,6 +269,8 @@ ITEMS = (
     _kimo("ItemLine", "Id VARCHAR(10); Description VARCHAR(60)"),
     _kimo("Season", "Id VARCHAR(10); Description VARCHAR(60)"),
     _own(
+        # The price to the public is a text here, so that a decimal comma can be tried
+        # (invalid_rows.py).
         "Item",
         "ARTICOLI",
         """
@@ -305,16 +315,19 @@ ITEMS = (
         "ItemCrossReferenceCode VARCHAR(30); Description VARCHAR(130)",
     ),
     _kimo(
+        # Of type 4 the source is a group's name and no item (fact sheet, section 8).
         "ItemAssociated",
         "SourceItemId VARCHAR(20); AssociatedItemId VARCHAR(20); AssociationType INTEGER; "
         "CustomerId VARCHAR(10); StartDate VARCHAR(10); EndDate VARCHAR(10); Priority INTEGER",
     ),
     _kimo(
+        # FilePath counts from the folder of pictures (fact sheet, section 12).
         "ItemImage",
         "Id INTEGER; ItemId VARCHAR(20); FilePath VARCHAR(255); Caption VARCHAR(150); Priority"
         " INTEGER",
     ),
     _kimo(
+        # Only those of UrlTypeId 1 are downloaded (fact sheet, section 12).
         "ItemUrl",
         "Id INTEGER; ItemId VARCHAR(20); UrlTypeId INTEGER; Url VARCHAR(500); "
         "Caption VARCHAR(150); Priority INTEGER",
@@ -340,6 +353,7 @@ STOCK = (
         """,
     ),
     _own(
+        # DATA_DISP is a text, because -1 (now) stands among its days.
         "ItemOfflineAvailability",
         "GIACENZE",
         """
@@ -365,6 +379,7 @@ PRICES = (
         """,
     ),
     _own(
+        # One table for prices of a list, of a customer and of an agent: empty keys tell them apart.
         "ItemListPrice",
         "LISTINI_RIGHE",
         """
@@ -407,6 +422,7 @@ PROMOTIONS = (
         "ActivationMode INTEGER",
     ),
     _kimo(
+        # By these rows Kimo decides who gets a promotion (fact sheet, section 11).
         "PromotionFilter",
         "PromotionId INTEGER; EncodingType VARCHAR(20); EncodingKey VARCHAR(20); Included INTEGER;"
         " StartDate VARCHAR(10); EndDate VARCHAR(10); WarehousesIncluded INTEGER; WarehouseId1"
@@ -423,6 +439,8 @@ PROMOTIONS = (
 
 DOCUMENTS = (
     _own(
+        # CODAGE is the owner. By the default of ErpDocument\FilterPerUser only the owner gets a
+        # document (fact sheet, section 11).
         "ErpDocument",
         "ORDINI_TESTATE",
         """
@@ -452,6 +470,7 @@ DOCUMENTS = (
         indexed="IDORD",
     ),
     _own(
+        # A line has no agent of its own (fact sheet, section 11).
         "ErpDocumentLine",
         "ORDINI_RIGHE",
         """
@@ -506,11 +525,13 @@ VISITS = (
     _kimo("ActivityAssignee", "ActivityId INTEGER; AssigneeId VARCHAR(10); AssigneeType INTEGER"),
 )
 
+# The vendor's tables of answers are all alike (fact sheet, section 9).
 _ANSWER = (
     "Id INTEGER; SyncReference VARCHAR(50); EntityId VARCHAR(10); UserId VARCHAR(10); "
     "ElaboratedOnErpTimeStamp DATETIME"
 )
 
+# None for orders: they come back as documents of the ERP (fact sheet, section 9).
 ANSWERS = (
     _kimo("EntitySyncReferenceForAccount", _ANSWER, indexed="SyncReference"),
     _kimo("EntitySyncReferenceForActivity", _ANSWER, indexed="SyncReference"),
@@ -522,6 +543,8 @@ ANSWERS = (
 EXPORTED = (
     _own(
         "Account",
+        # A table of its own: Kimo only appends (fact sheet, section 2), and the ERP decides who
+        # becomes a customer.
         "KIMO_CLIENTI",
         """
         ID_KIMO VARCHAR(50) > Id
@@ -632,6 +655,7 @@ EXPORTED = (
     ),
     _own(
         "ActivityAssignee",
+        # Rows below a head have a SyncReference and no status (fact sheet, section 9).
         "KIMO_VISITE_AGENTI",
         """
         SYNCREF VARCHAR(50) > SyncReference
@@ -658,6 +682,8 @@ EXPORTED = (
     ),
 )
 
+# One column, as the vendor has it (fact sheet, section 4). There is none for imports, so that the
+# demo also shows an ERP without: only tables in use need to exist (section 8).
 EXPORT_SEMAPHORE = Table("", "ExportToErpSemaphore", (Column("Status", "INTEGER", None),))
 
 AREAS: dict[str, tuple[Table, ...]] = {

@@ -18,6 +18,7 @@ from kimo_assets.demo.erp_tables import EXPORT_SEMAPHORE, TABLES
 from kimo_assets.errors import ConfigError
 from kimo_assets.texts import say
 
+# The states of the export's semaphore (fact sheet, section 4).
 _IDLE, _KIMO_WRITES, _ERP_READS = 0, 3, 4
 
 
@@ -60,10 +61,13 @@ def pick_up(
         closing(sqlite3.connect(erp_path, isolation_level=None, timeout=30)) as connection,
         _reading(connection, erp_path),
     ):
+        # In SQL, so that one statement checks a whole table.
         connection.create_function("is_vat_number", 1, _is_vat_number, deterministic=True)
+        # Keeps other writers out from the first look on, not from the first write.
         connection.execute("BEGIN IMMEDIATE")
         try:
             picked_up = _PickUp(connection, moment, refuse_every or 0).run()
+        # Also by a key press: half a pick-up would lose orders.
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -76,6 +80,7 @@ def _reading(connection: sqlite3.Connection, erp_path: Path) -> Iterator[None]:
     """Holds the semaphore, as an ERP should that does not want to read half an export."""
     table = EXPORT_SEMAPHORE.name
     try:
+        # Look and take in one statement, so that Kimo cannot come in between.
         take = f"UPDATE {table} SET Status = ? WHERE coalesce(Status, 0) = ?"
         taken = connection.execute(take, [_ERP_READS, _IDLE]).rowcount
         status = connection.execute(f"SELECT Status FROM {table}").fetchone()
@@ -94,6 +99,7 @@ def _reading(connection: sqlite3.Connection, erp_path: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        # Only a state of its own is given back: somebody may have set another one by hand.
         connection.execute(f"UPDATE {table} SET Status = ? WHERE Status = ?", [_IDLE, _ERP_READS])
 
 
@@ -122,7 +128,9 @@ class _PickUp:
         }
 
     def run(self) -> PickedUp:
+        # Before all else, because the pick-up itself takes heads and lines away.
         broken = self._count(f"SELECT {_BROKEN}")
+        # First, since orders and visits may be of customers that are new.
         customers = self._customers()
         orders = self._orders()
         visits = self._visits()
@@ -159,7 +167,10 @@ class _PickUp:
             f"UPDATE ANAGRAFICA_CLIENTI SET {assigned} {source} "
             "WHERE ANAGRAFICA_CLIENTI.CODCLI = c.code AND c.known IS NOT NULL AND NOT c.refused"
         )
+        # Refused ones too. The manual does not say how a refusal is told, so it is an answer
+        # without an EntityId (fact sheet, section 9).
         self._answer("Account", "SELECT sync, code, user FROM customer")
+        # The ERP may delete what it has read, or mark it, as it prefers (fact sheet, section 2).
         self._execute("DELETE FROM KIMO_CLIENTI")
         refused = self._count("SELECT COUNT(*) FROM customer WHERE refused")
         return {"new_customers": new, "edited_customers": edited, "refused_customers": refused}
@@ -177,6 +188,7 @@ class _PickUp:
                 "STATO_EVASIONE": "1",
                 "DATA_EVASIONE": "'-1'",
                 "RAGSOC": "(SELECT RAGSOC FROM ANAGRAFICA_CLIENTI WHERE CODCLI = t.customer)",
+                # By it an order that comes a second time is known.
                 "RIF_KIMO": "k.SYNCREF",
                 "TIPODOC": "k.TIPODOC",
                 "CODAGE": "k.CODAGE",
@@ -184,6 +196,7 @@ class _PickUp:
             },
             "FROM taken_order AS t JOIN KIMO_ORDINI AS k ON k.rowid = t.place",
         )
+        # From 90,000,000 on they are rows that are wrong on purpose (invalid_rows.py).
         last = "(SELECT coalesce(MAX(IDRIGA), 0) FROM ORDINI_RIGHE WHERE IDRIGA < 90000000)"
         lines = self._insert(
             "ORDINI_RIGHE",
@@ -235,6 +248,7 @@ class _PickUp:
 
     def _payments(self) -> dict[str, int]:
         """Payments of open items. Those of items that the ERP does not know are refused."""
+        # An open item may be paid in several parts (fact sheet, section 9).
         paid = (
             "SELECT IDPARTITA AS id, SUM(INCASSATO) AS amount, MAX(DATA_INCASSO) AS day FROM"
             " KIMO_INCASSI GROUP BY 1"
@@ -307,6 +321,7 @@ def _pairs(source: str, target: str, *, but: tuple[str, ...] = ()) -> dict[str, 
     columns = {
         column.field: column
         for column in TABLES[source].columns
+        # Kimo's Id stays Kimo's: the ERP answers with a code of its own (fact sheet, section 9).
         if column.field not in (None, "Id", *but)
     }
     pairs = {}
@@ -315,6 +330,7 @@ def _pairs(source: str, target: str, *, but: tuple[str, ...] = ()) -> dict[str, 
         if origin is None:
             continue
         pairs[column.name] = f"k.{origin.name}"
+        # Kimo writes days as eight digits there, by the export's formats (mapping.py).
         if origin.type == "VARCHAR(8)":
             pairs[column.name] = _day(f"k.{origin.name}")
     return pairs

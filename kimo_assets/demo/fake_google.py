@@ -141,6 +141,7 @@ _AREAS = {
     "97": (36.93, 14.70),
     "98": (38.10, 15.35),
 }
+# Of Italy, for post codes that do not exist.
 _MIDDLE = (42.5, 12.5)
 
 # How the parts of an Italian address stand in the text that is asked: street, post code, town and
@@ -189,6 +190,7 @@ class FakeGoogle:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        # An answer that keeps silent must not keep a test from ending.
         self._server.daemon_threads = True
 
     @property
@@ -230,7 +232,9 @@ class FakeGoogle:
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
+            # Connections stay open as Google's do, so that their reuse is tried too.
             protocol_version = "HTTP/1.1"
+            # Otherwise a small answer may wait 40 ms for the client's acknowledgement.
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
@@ -257,6 +261,7 @@ class FakeGoogle:
             )
             self.asked.append(asked)
             answer, message = self._answer_to(asked)
+        # Without the lock, because a listener may ask the stand-in something.
         self._listener(asked)
         if self._delay_s:
             self._ended.wait(self._delay_s)
@@ -274,6 +279,7 @@ class FakeGoogle:
         if self._next:
             return self._next.popleft()
         key = asked.parameters.get("key", "")
+        # Google's own client refuses a key that does not begin so.
         if not key.startswith("AIza") or (self._key is not None and key != self._key):
             return "REQUEST_DENIED", None
         if self._is_too_fast(asked):
@@ -311,6 +317,7 @@ class FakeGoogle:
                     {"status": "OK", "results": [{"geometry": {"location": {"lat": "north"}}}]},
                 )
             case "silent":
+                # Longer than any time-out that a client has, but never beyond the stand-in's end.
                 self._ended.wait(60)
                 handler.close_connection = True
             case _:
@@ -349,12 +356,14 @@ def results(address: str) -> list[dict[str, Any]]:
     name, number = street, ""
     if house := _HOUSE.match(street):
         name, number = house["street"], house["number"]
+    # Each part moves the spot by less, so that the houses of a street stay together.
     if street:
         latitude, longitude = _spot(f"{name} {city}", latitude, longitude, within=0.03)
     if number:
         latitude, longitude = _spot(f"{number} {name}", latitude, longitude, within=0.002)
     location_type, kind = _quality(street, number, luck)
     partial = bool(street) and _share(f"partial {address}") > 0.96
+    # Google does not name a street that it could not find.
     if location_type == "APPROXIMATE":
         name = number = ""
     return [
@@ -412,6 +421,7 @@ def _share(text: str) -> float:
 
 def _spot(text: str, latitude: float, longitude: float, *, within: float) -> tuple[float, float]:
     north, east = _share(f"north {text}") - 0.5, _share(f"east {text}") - 0.5
+    # At 42 degrees north a degree of longitude is a quarter shorter than one of latitude.
     return latitude + 2 * within * north, longitude + 2.7 * within * east
 
 

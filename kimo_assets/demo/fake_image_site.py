@@ -23,6 +23,7 @@ _MISSING = "0"
 
 
 class _Site(BaseHTTPRequestHandler):
+    # A client may then ask for many pictures over one connection.
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -43,6 +44,7 @@ class _Site(BaseHTTPRequestHandler):
         self.send_response(status)
         if mark:
             self.send_header("ETag", mark)
+        # A 304 has no body, and a length would make a client wait for one.
         if status != 304:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -64,6 +66,7 @@ def makers_site() -> Iterator[str]:
     except OSError as error:
         message = say("demo.port_in_use", address=MAKERS_SITE, error=error.strerror)
         raise ConfigError(message) from None
+    # A connection that is left open must not keep the demo from ending.
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

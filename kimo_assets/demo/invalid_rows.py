@@ -31,6 +31,8 @@ class WrongRow:
         return TABLES[self.table].entity
 
 
+# Prices for everybody have no first day but the year's, so that a copy with another day has a key
+# of its own.
 _PLAIN_PRICE = "CODLIS = 'BASE' AND CODCLI = '' AND CODAGE = '' AND DAQTA = 0"
 _CUSTOMER = "TIPO = 1 AND ATTIVO = 1"
 # Prospects and completed orders may go tomorrow, with all that hangs on them.
@@ -42,6 +44,7 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
         "ANAGRAFICA_CLIENTI",
         "text_too_long",
         {
+            # Right codes begin otherwise, so that next_day.py can leave these rows as they are.
             "CODCLI": "XC0001",
             "RAGSOC": "Consorzio Ristoratori e Albergatori della Riviera Adriatica " * 2,
         },
@@ -56,6 +59,7 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
         "LISTINI_RIGHE", "not_a_number", {"DAL": "2026-07-01", "PREZZO": "n.d."}, _PLAIN_PRICE
     ),
     WrongRow("PARTITE_APERTE", "not_a_number", {"IDPARTITA": 9_000_001, "IMPORTO": "a saldo"}),
+    # What Italian programs write when they export numbers as texts.
     WrongRow("ARTICOLI", "decimal_comma", {"CODART": "XA0002", "PREZZO_PUBBLICO": "12,90"}),
     WrongRow("ItemUom", "decimal_comma", {"Barcode": "8099999999992", "Weight": "0,750"}),
     WrongRow(
@@ -71,11 +75,13 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
         _OF_CUSTOMER,
     ),
     WrongRow("ANAGRAFICA_CLIENTI", "unknown_enum_code", {"CODCLI": "XC0002", "TIPO": 9}, _CUSTOMER),
+    # The vendor's types are 0 to 5 (fact sheet, section 12).
     WrongRow("ItemUrl", "unknown_enum_code", {"Id": 9_000_001, "UrlTypeId": 42}),
     WrongRow("Contact", "missing_key", {"Id": None}, _OF_CUSTOMER),
     WrongRow("PARTITE_APERTE", "missing_key", {"IDPARTITA": ""}),
     WrongRow("Contact", "duplicate_key", {"Id": _SAME_KEY, "LastName": "Doppio"}, _OF_CUSTOMER),
     WrongRow("ORDINI_RIGHE", "duplicate_key", {"IDRIGA": _SAME_KEY, "QTA": 999}, _OF_OPEN_ORDER),
+    # A zero byte, which old programs leave in texts and PostgreSQL does not take.
     WrongRow(
         "Contact", "invalid_characters", {"Id": 9_000_001, "LastName": "Ros\0si"}, _OF_CUSTOMER
     ),
@@ -85,6 +91,7 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
         {"CODCLI": "XC0003", "ANNOTAZIONI": "Orario\0 continuato"},
         _CUSTOMER,
     ),
+    # A line without its head is rejected: the head owns it, and no app could show it.
     WrongRow("ORDINI_RIGHE", "missing_owner", {"IDRIGA": 90_000_001, "IDORD": "OC24-999999"}),
     WrongRow(
         "ORDINI_RIGHE", "missing_owner", {"IDRIGA": 90_000_002, "IDORD": "OC24-999999", "RIGA": 2}
@@ -97,6 +104,7 @@ WRONG_ROWS: tuple[WrongRow, ...] = (
     ),
     WrongRow(
         "ANAGRAFICA_CLIENTI",
+        # Loaded, with a warning: only a missing owner is a reason to reject a row.
         "dangling_reference",
         {"CODCLI": "XC0004", "CODPAG": "RB999"},
         _CUSTOMER,

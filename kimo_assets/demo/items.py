@@ -50,6 +50,7 @@ _LINE_PERCENT = {
     "Eco": 115,
     "Murano": 170,
 }
+# Spirits have their filter without exception: agents without it must not get any.
 _FILTER_PERCENT = {"HORECA": 55, "ALCOLICI": 100, "FRESCHI": 70}
 
 
@@ -96,6 +97,7 @@ def draw_items(scale: Scale, seed: int) -> Items:
     draws = draws_for(seed, "ARTICOLI")
     obsolete = scale.items // 50
     total = scale.items + obsolete
+    # Without multipacks there are not enough combinations for the large company.
     formats = 1 if total < _SINGLE_ITEMS else len(FORMATS)
     numbers = draws.permutation(_SINGLE_ITEMS * formats)[:total]
     numbers = np.concatenate([np.sort(numbers[: scale.items]), np.sort(numbers[scale.items :])])
@@ -106,6 +108,7 @@ def draw_items(scale: Scale, seed: int) -> Items:
         for r, number in zip(ranges.tolist(), (singles - _OFFSETS[ranges]).tolist(), strict=True)
     ]
     codes = [f"{RANGES[r].group}{i:06d}" for i, r in enumerate(ranges.tolist(), 1)]
+    # Some prices have up to five decimals, as the vendor shows them (fact sheet, section 8).
     steps = np.array([1_000, 100, 10, 1])[weighted(draws, [80, 10, 6, 4], total)]
     return Items(
         codes=codes,
@@ -228,10 +231,12 @@ def _item_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
         yield {
             "CODART": items.codes[rows],
             "DESCRIZIONE": items.descriptions[rows],
+            # NULL in between, although empty texts are agreed: real ERPs send both.
             "DESCRIZIONE_ESTESA": [
                 f"{text}. Confezione da {r.pack}." if i % 3 else None
                 for i, text, r in zip(numbers, items.descriptions[rows], ranges, strict=True)
             ],
+            # No variants: their model would be an item of type 3 (fact sheet, section 8).
             "TIPO": 0,
             "CODMARCHIO": choose(
                 [trademark_code(name) for name in TRADEMARKS], items.trademarks[rows]
@@ -275,6 +280,7 @@ def _translation(items: Items, language: str, words: dict[str, str], chosen: np.
         "ItemId": choose(items.codes, chosen),
         "LanguageId": language,
         "Description": [
+            # Description takes 130 characters.
             f"{text} ({words[items.range_of(i).group]})"[:130]
             for i, text in zip(chosen.tolist(), descriptions, strict=True)
         ],
@@ -315,6 +321,7 @@ def _unit(
         "PackUomId": "CT",
         "PackUnitUomId": units,
         "UnitsPerPack": packs,
+        # Each unit has numbers of its own, and the stride keeps them apart.
         "Barcode": [ean13(100_000_000 * priority + i * 613) for i in chosen.tolist()],
         "Label": "Cartone" if priority == 2 else "",
         "Weight": [f"{weight / 1000:.3f}" for weight in grams.tolist()],
@@ -342,12 +349,14 @@ def _associations(items: Items, draws: Draws) -> list[Chunk]:
     sold = items.sold()
     sources = sold[distinct(draws, len(sold), len(sold) // 8)]
     others = sold[draws.integers(0, len(sold), len(sources))]
+    # An item is no alternative to itself.
     differ = sources != others
     grouped = np.sort(distinct(draws, len(sold), 20))
     pairs = _association(choose(items.codes, sources[differ]), choose(items.codes, others[differ]))
     groups = _association(
         [f"GRP-{i // 4:02d}" for i in range(20)], choose(items.codes, sold[grouped])
     )
+    # Types 1 to 3 name items. 4 names a group (fact sheet, section 8).
     kinds = draws.integers(1, 4, int(differ.sum()))
     return [{**pairs, "AssociationType": kinds}, {**groups, "AssociationType": 4}]
 
@@ -367,6 +376,7 @@ def _urls(items: Items, draws: Draws) -> list[Chunk]:
     """Product sheets and films of some items, and a few pictures kept on the makers' site, which
     the demo plays itself.
     """
+    # Never asked for: these are sheets and films, and only pictures are downloaded.
     site = "https://media.distribuzioniadriatiche.example"
     sheets = np.flatnonzero(chance(draws, 4, items.active))
     pictures = np.sort(distinct(draws, items.active, 12))

@@ -78,10 +78,12 @@ PRICE_LISTS = [
     ("ING", "Listino Grossisti", 80),
     ("DIP", "Listino Dipendenti", 86),
     ("WEB", "Listino B2B Web", 98),
+    # A draft, which no customer has yet.
     ("2027", "Listino 2027 (bozza)", 102),
 ]
 """Code, description, price in hundredths of the base price. The first hold every item."""
 COMPLETE_PRICE_LISTS = 5
+# Only lists that hold every item, so that each customer has a price for everything.
 PRICE_LIST_OF_GROUP = [2, 1, 1, 3, 0, 0, 4, 4]
 
 WAREHOUSES = [
@@ -154,6 +156,7 @@ def write_lookups(erp: ErpWriter) -> None:
     erp.fill_rows("Season", SEASONS)
     erp.fill_rows("VisibilityFilter", VISIBILITY_FILTERS)
     erp.fill_rows("MAGAZZINI", WAREHOUSES)
+    # Idle. The manual does not say who writes the first row (fact sheet, section 4).
     erp.fill_rows("ExportToErpSemaphore", [(0,)])
     erp.fill_rows("LISTINI", [(code, name, i) for i, (code, name, _) in enumerate(PRICE_LISTS, 1)])
 

@@ -55,6 +55,8 @@ export:
   entities:
 """
 
+# The vendor's functions of an export: FixedValueAsString, RemovePrefix and StringToInteger (fact
+# sheet, section 7). A lookup stands for the codes of console entities.
 _TRANSFORMS = {
     "Document": (
         """\
@@ -95,6 +97,7 @@ def _entity(table: Table) -> str:
         return f"  {table.entity}:\n    query: |\n{query}\n"
     if table.fields or table.where:
         return f"  {table.entity}:\n    table: {table.name}\n{_where(table)}{_fields(table)}"
+    # Columns with Kimo's names need no line each (fact sheet, section 7).
     return f"  {table.entity}: {'{}' if table.name == table.entity else table.name}\n"
 
 

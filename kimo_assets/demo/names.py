@@ -47,6 +47,7 @@ PROVINCES: tuple[Province, ...] = (
         " 62017",
     ),
     _province(
+        # The province is younger than the offices, and has that of Ascoli Piceno.
         "FM",
         "Fermo",
         "044",
@@ -59,6 +60,7 @@ PROVINCES: tuple[Province, ...] = (
         "Ascoli Piceno 63100, San Benedetto del Tronto 63074, Grottammare 63066",
     ),
     _province(
+        # Younger too: it has the office of Forlì.
         "RN",
         "Rimini",
         "040",

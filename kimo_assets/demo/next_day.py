@@ -15,10 +15,13 @@ from kimo_assets.errors import ConfigError
 from kimo_assets.texts import say
 
 _PER_MYRIAD = 10_000
+# Far below what guards.max_shrink lets pass, as on a usual day.
 _NEW_PART, _GONE_PART = 0.1, 0.1
 """How many rows appear and vanish, as a part of those that change."""
 
+# Numbers and codes beyond these are of rows that are wrong on purpose (invalid_rows.py).
 _RIGHT_LINES = "IDRIGA < 90000000"
+# An ERP does not drop what it still has to deliver.
 _OLD_ORDERS = "STATO_EVASIONE = 3 AND IDORD LIKE 'OC%'"
 _RIGHT_INSTALLMENTS = "IDPARTITA < 9000000"
 _RIGHT_ACCOUNTS = "ATTIVO = 1 AND CODCLI LIKE 'C%'"
@@ -26,6 +29,7 @@ _RIGHT_ITEMS = "OBSOLETO = 0 AND CODART NOT LIKE 'XA%'"
 _FIRST_PRICES = "DAL = '2026-01-01'"
 
 _UPDATES: dict[str, str] = {
+    # Plus a cent, so that even the smallest price changes.
     "LISTINI_RIGHE": f"SET PREZZO = ROUND(PREZZO * 1.03 + 0.01, 4) WHERE {_FIRST_PRICES}",
     "GIACENZE": (
         "SET DISPONIBILE = DISPONIBILE + 1 + rowid % 40, AGGIORNATO_IL = :now WHERE DATA_DISP ="
@@ -57,6 +61,7 @@ def change_company(directory: Path, share: float = 0.02, *, seed: int = 1) -> di
         raise ConfigError(say("demo.no_company", folder=directory))
     connection = sqlite3.connect(erp_path, isolation_level=None)
     try:
+        # One transaction: an import that reads meanwhile sees one day or the other.
         connection.execute("BEGIN IMMEDIATE")
         day = _Day(connection, share, seed)
         day.change_rows()
@@ -77,6 +82,7 @@ class _Day:
 
     def __init__(self, connection: sqlite3.Connection, share: float, seed: int):
         self._connection, self._share, self._seed = connection, share, seed
+        # By the seed and not by the clock, so that a day can be repeated.
         date = (TODAY + timedelta(days=1 + seed % 300)).isoformat()
         self._values = {"today": date, "now": f"{date} 05:30:00"}
         self.touched: dict[str, int] = {}
@@ -116,6 +122,7 @@ class _Day:
         self._change(
             "ActivityAssignee", f"DELETE FROM ActivityAssignee WHERE ActivityId IN ({visits})"
         )
+        # After the assignees, which are found by their visits.
         for table, column in (("Activity", "AccountId"), ("Contact", "AccountId")):
             self._change(table, f"DELETE FROM {table} WHERE {column} IN (SELECT code FROM gone)")
         for table in ("AGENTI_CLIENTI", "ANAGRAFICA_CLIENTI"):
@@ -156,6 +163,7 @@ class _Day:
             f" CODAGE <> '' AND {_RIGHT_ACCOUNTS} {self._few('ANAGRAFICA_CLIENTI', 5)})",
         )
         source = "JOIN newcomers ON newcomers.old = CODCLI"
+        # A new owner takes over neither the VAT number nor the bank account.
         empty = dict.fromkeys(
             ("PIVA", "CODFISC", "IBAN", "ABI", "CAB", "CIN", "CONTO", "PEC"), "''"
         )
@@ -192,6 +200,7 @@ class _Day:
         self._copy(
             "ItemUom",
             {"ItemId": "newcomers.new", "Barcode": "''"},
+            # That barcode is a wrong row's (invalid_rows.py).
             f"{by_id} WHERE Priority = 1 AND Barcode <> '8099999999992'",
         )
         base = f"{_FIRST_PRICES} AND CODLIS = 'BASE' AND DAQTA = 0 AND CODCLI = '' AND CODAGE = ''"

@@ -32,12 +32,16 @@ TITLE = "demo: orders"
 Row = dict[str, Any]
 
 _TO_EXPORT, _EDITING = EntityStatus.TO_EXPORT_TO_ERP, EntityStatus.EDITING
+# A record that somebody edits must not be edited a second time.
 _AT_REST = (EntityStatus.IMPORTED_FROM_ERP, EntityStatus.IMPORTED_BY_ERP)
+# The codes of DocumentStatus (fact sheet, section 10).
 _OPEN, _CONFIRMED = 0, 1
 _ORDER, _QUOTE = ("ORD", 1), ("PRE", 2)
 """DocumentTypeId of settings.yaml, and its family."""
+# The codes of Account.CreationReason (fact sheet, section 9).
 _ACCOUNT_EDITED, _NEW_ACCOUNT = 1, 2
 _COMPLETED = 2
+# Of ReceivableInstallment.PaymentStatus (fact sheet, section 9).
 _PAID_ON_KIMO = 3
 # What agents have with them: of a large company not everything.
 _ASSORTMENT = 3_000
@@ -46,6 +50,8 @@ _DISCOUNTS, _DISCOUNT_WEIGHTS = (0, 3, 5, 10, 15), [60, 12, 14, 10, 4]
 # Of the new customers, every so many has a VAT number that the ERP will not take, beginning with
 # the second.
 _WRONG_VAT_EVERY = 5
+# Line breaks, accents and emoji, which the export has to bring into a line of the ERP's
+# (SingleLineStrings: fact sheet, section 7).
 _NOTES = (
     "",
     "",
@@ -57,6 +63,7 @@ _NOTES = (
 )
 _OF_THE_TOWN = ("AddressPostCode", "AddressCity", "AddressCountrySubdivision", "ZoneId")
 _REFERENCES = ("", "", "Vs. mail", "WhatsApp", "Ordine a voce")
+# The ERP's column takes 200 characters, so that the export has to hold the order back.
 _TOO_LONG = (
     "Il cliente ha dettato: consegnare solo di mattina, mai di lunedì, e chiamare sempre prima. "
     * 4
@@ -112,6 +119,7 @@ def make_orders(connection: Connection, count: int, *, seed: int = 20260101) -> 
     if count < 1:
         raise ConfigError(say("demo.no_orders", count=count))
     with connection.transaction():
+        # Rows carry the load that changed them, so that step 3 finds these too.
         load = ledger.begin_load(connection, TITLE, None)
         made = _Tour(connection, load, seed).make(count)
         ledger.end_load(connection, load, success=True)
@@ -123,6 +131,7 @@ class _Tour:
 
     def __init__(self, connection: Connection, load: int, seed: int) -> None:
         self._connection, self._load = connection, load
+        # Part of the seed below, so that a second call makes other orders.
         self._before = _count(connection, "Document")
         self._draws = draws_for(seed, f"Document/{self._before}")
         self._pairs = _followed_customers(connection)
@@ -131,6 +140,7 @@ class _Tour:
     def make(self, count: int) -> MadeOrders:
         """Everything that agents did today: orders, quotes, new customers, visits, payments."""
         newcomers, quotes, visits = (max(1, count // part) for part in (10, 10, 5))
+        # Two more: the one whose note is too long, and the one that is not finished.
         orders = count + 2 + quotes
         pairs = self._choose(self._pairs, orders + visits + 1)
         customers = _rows_of(self._connection, "Account", [customer for _, customer in pairs])
@@ -169,6 +179,7 @@ class _Tour:
         )
         vat = vat_number(3_000_000 + dice[5] * 7 % 7_000_000, province.vat_office)
         if number % _WRONG_VAT_EVERY == 1:
+            # A wrong check digit, for which fake_erp.py refuses the customer.
             vat = vat[:-1] + str((int(vat[-1]) + 1) % 10)
         row = {
             **self._life(agent),
@@ -188,6 +199,7 @@ class _Tour:
             "CustomerTypeId": 1 if " di " in name and "& C." not in name else 2,
             "SalesAgentId": agent,
             "CustomerGroupId": lookups.CUSTOMER_GROUPS[group][0],
+            # Who is not known yet pays in cash.
             "PaymentMethodId": "CONT",
             "PriceListId": lookups.PRICE_LISTS[0][0],
             "CurrencyId": "EUR",
@@ -208,6 +220,7 @@ class _Tour:
             "Phone": "071 200300",
             "Notes": "Nuovo numero di telefono\nchiuso anche il martedì",
         }
+        # An edit does not change who made the customer, and when.
         kept = {
             field: value
             for field, value in edited.items()
@@ -235,6 +248,8 @@ class _Tour:
             kind, family = _QUOTE if place in quotes else _ORDER
             head = {
                 **self._life(agent, next(ids), status=_EDITING if place == editing else _TO_EXPORT),
+                # T is the prefix of the series TABLET (settings.py), which the export takes off
+                # (mapping.py).
                 "Number": f"T{self._before + place + 1}",
                 "NumbersRegistryId": "TABLET",
                 "DocumentTypeId": kind,
@@ -316,6 +331,7 @@ class _Tour:
 
     def _life(self, agent: str, reference: str | None = None, *, status: int = _TO_EXPORT) -> Row:
         """What the Kimo server writes into everything that comes from a tablet."""
+        # Id and SyncReference are one until the ERP answers (fact sheet, section 9).
         reference = reference or next(self._ids(1))
         minute = int(self._draws.integers(0, 600))
         moment = f"{TODAY} {8 + minute // 60:02d}:{minute % 60:02d}:00"
@@ -331,6 +347,7 @@ class _Tour:
         }
 
     def _ids(self, count: int) -> Iterator[str]:
+        # Not uuid4(): ids come of the seed as well.
         data = self._draws.bytes(16 * count)
         return (
             str(UUID(bytes=data[start : start + 16], version=4))
@@ -351,6 +368,7 @@ class _Tour:
             with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in rows:
                     copy.write_row(
+                        # In Kimo's tables no value is NULL, and never an empty text.
                         (*(None if value == "" else value for value in row.values()), self._load)
                     )
             self._tell(entity)
@@ -442,12 +460,15 @@ class _Assortment:
             item = items[index]
             used = price_list
             if (item[ID], price_list) not in self._prices:
+                # Only the first lists hold every item.
                 used = lookups.PRICE_LISTS[0][0]
             quantity = pack * (item["UnitsPerPack"] or Decimal(1))
             yield _Sold(item, quantity, used, self._prices[item[ID], used], _DISCOUNTS[discount])
 
     def _sellable(self, agent: str) -> list[Row]:
         if agent not in self._of_agent:
+            # An agent without any trademark sells all of them (docs/sync-format.md, "Who sees a
+            # row").
             allowed = self._trademarks.get(agent)
             items = [
                 item for item in self._items if allowed is None or item["TrademarkId"] in allowed
@@ -492,6 +513,7 @@ def _lines(head: Row, sold: Iterator[_Sold], ids: Iterator[str]) -> Iterator[Row
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:
+    # Half up, as on an invoice. Python would round half to even.
     return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
@@ -508,6 +530,7 @@ def _count(connection: Connection, entity: str) -> int:
 
 def _followed_customers(connection: Connection) -> list[tuple[str, str]]:
     """(agent, customer) of customers that may buy and that nobody is editing."""
+    # A row without a hash was made on a tablet, and the ERP does not have it yet.
     pairs = connection.execute(
         """
         SELECT l."SalesAgentId", a."Id"

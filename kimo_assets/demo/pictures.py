@@ -23,9 +23,11 @@ from kimo_assets.demo.products import RANGES, TRADEMARKS
 from kimo_assets.demo.scales import Scale
 
 SIDE_PX = 800
+# Drawn larger and then reduced, because Pillow's shapes have rough edges.
 _SMOOTHING = 2
 _UNIT = SIDE_PX * _SMOOTHING // 100
 _TEXT_SIZE, _LINE_HEIGHT = 2.8, 4.1
+# Rare as in real folders, and yet in the small company too.
 _TRANSPARENT_EVERY, _SUBFOLDER_EVERY, _UPPER_CASE_EVERY = 8, 19, 13
 
 Colour = tuple[int, int, int]
@@ -81,6 +83,7 @@ def write_picture_rows(erp: ErpWriter, pictures: list[Picture]) -> None:
 def draw_pictures(pictures: list[Picture], directory: Path) -> None:
     for picture in pictures:
         (directory / picture.file).parent.mkdir(parents=True, exist_ok=True)
+    # Pillow compresses without the interpreter's lock.
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda picture: _save(picture, directory / picture.file), pictures))
     whole = (directory / pictures[0].file).read_bytes()
@@ -90,6 +93,7 @@ def draw_pictures(pictures: list[Picture], directory: Path) -> None:
 
 def drawn_for(code: str) -> bytes:
     """A JPEG for any code, the same one each time."""
+    # Not hash(), which is another one in each process.
     number = zlib.crc32(code.encode())
     shape = sorted(_SHAPES)[number % len(_SHAPES)]
     file = BytesIO()
@@ -110,6 +114,7 @@ def _picture(items: Items, number: int, index: int) -> Picture:
         folder = items.range_of(number).group.lower()
         file, file_path = f"{folder}/{name}", f"{folder}\\{name}"
     elif index % _UPPER_CASE_EVERY == 6:
+        # Windows does not mind, and Linux does.
         file_path = name.upper()
     return Picture(
         file=file,
@@ -126,6 +131,7 @@ def _save(picture: Picture, path: Path) -> None:
     is_transparent = path.suffix == ".png"
     small = _drawn(picture, is_transparent)
     if is_transparent:
+        # Quick instead of small: the files live as long as a demo.
         small.save(path, optimize=False, compress_level=3)
     else:
         small.save(path, quality=88)

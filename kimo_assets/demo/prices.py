@@ -29,6 +29,8 @@ from kimo_assets.demo.scales import Scale
 
 _YEAR_START = "2026-01-01"
 _YEAR_END = "2026-12-31"
+# The lower priority wins (fact sheet, section 11): an agent's list, then a price group's, then a
+# customer group's.
 _CATALOG_PRIORITY = 10
 
 
@@ -55,8 +57,10 @@ def _price_chunks(
     plain = scale.prices - for_quantity - for_account - for_agent
     units = items.units()
     for part in slices(plain):
+        # List after list, as far as the number of prices reaches: so the first lists are complete.
         lists, chosen = np.divmod(np.arange(part.start, part.stop), items.active)
         yield _of_list(items, units, lists, chosen, draws)
+    # Each cell of lists by items is drawn once, so that no key comes twice.
     cells = distinct(draws, items.active * lookups.COMPLETE_PRICE_LISTS, for_quantity)
     for part in slices(for_quantity):
         lists, chosen = np.divmod(cells[part], items.active)
@@ -91,6 +95,7 @@ def _line(items: Items, units: list[str], chosen: np.ndarray, prices: np.ndarray
         "UM": choose(units, chosen),
         "CODVAL": "EUR",
         "DAL": _YEAR_START,
+        # Without an end (fact sheet, section 8).
         "AL": "-1",
         "DAQTA": 0,
         "AQTA": 0,

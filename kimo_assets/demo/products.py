@@ -33,6 +33,7 @@ class Range:
 
     def parts(self, number: int) -> tuple[str, str, str, tuple[str, int]]:
         """Brand, kind, line and size of one combination."""
+        # The digits of the number, in a base for each part, so that each number is another item.
         number, brand = divmod(number, len(self.brands))
         number, kind = divmod(number, len(self.kinds))
         size, line = divmod(number, len(self.lines))

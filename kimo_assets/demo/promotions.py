@@ -46,6 +46,7 @@ def write_promotions(
     numbers = range(1, scale.promotions + 1)
     starts = draws.integers(-60, 45, scale.promotions).tolist()
     promotions = [_promotion(number, start) for number, start in zip(numbers, starts, strict=True)]
+    # A generator for each promotion, so that more of them leave the first ones as they are.
     filters = [
         row
         for number in numbers
@@ -81,6 +82,7 @@ def _promotion(number: int, start: int) -> tuple[Any, ...]:
         300 if kind == _WHOLE_DOCUMENT else 0,
         paid,
         free,
+        # 0 is the agreed "no key" (fact sheet, section 8).
         "BBANT" if number % 9 == 0 else "0",
         number % 2,
     )
@@ -92,6 +94,7 @@ def _filter_rows(
     """One promotion in three is for some warehouses only; every eleventh has no filter at all."""
     if number % 11 == 0:
         return []
+    # All empty and WarehousesIncluded 0 mean every warehouse (fact sheet, section 11).
     warehouses = ("", "")
     if number % 3 == 0:
         warehouses = ("RIM", "PES" if number % 2 else "")
@@ -117,6 +120,7 @@ def _audience(
         dict.fromkeys(agents.codes[i] for i in draws.integers(0, agents.in_the_field, 3).tolist())
     )
     return [
+        # The vendor's encoding types, each at least once (fact sheet, section 11).
         [("00", "", 1)],
         [("01", "BAR", 1), ("01", "RIST", 1)],
         [("04", account, 1) for account in some],
@@ -138,6 +142,7 @@ def _line_rows(number: int, items: Items, draws: Draws) -> list[tuple[Any, ...]]
         return []
     sold = items.sold()
     offered = [items.codes[i] for i in sold[draws.integers(0, len(sold), 6)].tolist()]
+    # Encoding types by which one row names many items (fact sheet, section 11).
     wide = [
         ("TT", maker_code(list(MAKERS)[number % len(MAKERS)])),
         ("ItemLine", list(ITEM_LINES.values())[number % len(ITEM_LINES)]),

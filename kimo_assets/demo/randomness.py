@@ -27,6 +27,7 @@ def draws_for(seed: int, table: str) -> Draws:
     were.
     """
     return np.random.Generator(
+        # Named, because numpy may change its default generator one day.
         np.random.PCG64(np.random.SeedSequence([seed, crc32(table.encode())]))
     )
 
@@ -39,6 +40,7 @@ def chance(draws: Draws, percent: int, size: int) -> np.ndarray:
 def weighted(draws: Draws, weights: list[int], size: int) -> np.ndarray:
     """Indexes into `weights`, each as likely as its weight."""
     steps = np.cumsum(weights)
+    # Not Generator.choice(), which goes by floating point.
     return np.searchsorted(steps, draws.integers(0, steps[-1], size), side="right")
 
 
@@ -52,6 +54,7 @@ def skewed(draws: Draws, count: int, size: int) -> np.ndarray:
 
 def distinct(draws: Draws, count: int, size: int) -> np.ndarray:
     """`size` different indexes below `count`, in no order; `count` is at least twice `size`."""
+    # Some come twice, so that more are drawn. Shuffling all of `count` could take gigabytes.
     indexes = np.unique(draws.integers(0, count, size + size // 2 + 16))
     while len(indexes) < size:
         indexes = np.unique(np.concatenate([indexes, draws.integers(0, count, size)]))
@@ -60,6 +63,7 @@ def distinct(draws: Draws, count: int, size: int) -> np.ndarray:
 
 def choose(values: list[Any], indexes: np.ndarray) -> list[Any]:
     """The values at these indexes."""
+    # As objects: otherwise numpy would turn None and numbers among texts into texts.
     chosen: list[Any] = np.array(values, dtype=object)[indexes].tolist()
     return chosen
 

@@ -56,6 +56,7 @@ SCALES: dict[str, Scale] = {
             pictures=200,
         ),
         Scale(
+            # Two million prices: the size at which the ways to load were compared.
             name="large",
             agents=200,
             accounts=50_000,

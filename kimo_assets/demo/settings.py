@@ -130,6 +130,7 @@ def settings_yaml(agents: Agents) -> str:
         manager = i >= agents.in_the_field
         first, second = shared.get(code, ("", ""))
         users.append(_user(code.lower(), agents.names[i], code, first, manager=manager))
+        # Some have two roles, whose permissions add up (fact sheet, section 11).
         further = ""
         if manager:
             further = ", CAPOAREA"
@@ -157,6 +158,7 @@ def _shared(agents: Agents) -> dict[str, tuple[str, str]]:
 
 def _user(user: str, name: str, agent: str, warehouse: str, *, manager: bool) -> str:
     mail = f"{user}@distribuzioniadriatiche.example"
+    # JSON's quotes are YAML's too, and surnames hold apostrophes.
     quoted = json.dumps(name, ensure_ascii=False)
     restricted = f", WarehouseId: {warehouse}" if warehouse else ""
     layout = "CAPOAREA" if manager else "STANDARD"

@@ -12,6 +12,7 @@ from kimo_assets.demo.erp_database import Chunk, ErpWriter
 from kimo_assets.demo.items import Items
 from kimo_assets.demo.randomness import Draws, chance, choose, days, draws_for, slices
 
+# The central warehouse has everything, the branches a part.
 _STOCKED_PERCENT = (100, 50, 40, 35, 25)
 _COUNTED_AT = "2026-01-15 05:30:00"
 
@@ -62,6 +63,7 @@ def _availability(
     return {
         "CODART": choose(items.codes, chosen),
         "CODMAG": choose(lookups.codes(lookups.WAREHOUSES), warehouses),
+        # -1, no day, is what is there now (fact sheet, section 8).
         "DATA_DISP": "-1",
         "UM": choose(units, chosen),
         "DISPONIBILE": quantities,

@@ -95,6 +95,8 @@ def _visits(
         ],
         "Duration": np.array([duration for *_, duration, _ in lookups.ACTIVITY_TYPES])[kinds],
         "Status": states,
+        # Mostly none: by Activity\ShouldFilterByUserTrademarks others could be hidden (fact sheet,
+        # section 11).
         "TrademarkId": choose(
             trademarks, draws.integers(0, len(trademarks), size) * chance(draws, 20, size)
         ),
