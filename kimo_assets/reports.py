@@ -160,6 +160,7 @@ class StepReport:
         return {name: report.as_json() for name, report in self.entities.items()}
 
 
+# By name, because that is what the ledger keeps.
 _KINDS: dict[str, type[EntityReport]] = {
     kind.__name__: kind
     for kind in (
@@ -203,6 +204,7 @@ class ImportReport:
             "load": self.load,
             "success": self.success,
             "seconds": round(self.seconds, 3),
+            # Keys of JSON are texts.
             "steps": {str(number): step.as_json() for number, step in self.steps.items()},
         }
 
@@ -347,6 +349,7 @@ def report_from_record(kind: str, values: dict[str, Any]) -> RunReport:
             held = tuple(HeldRecord(**record) for record in values["held"])
             notes = tuple(values["notes"])
             return ExportReport(**{**values, "entities": entities, "held": held, "notes": notes})
+        # Of the settings alone. The steps of an import are in ops.step_result.
         case _:
             reports = [entity_report(entity["kind"], entity) for entity in values["entities"]]
             return StepReport(values["step"], {report.entity: report for report in reports})

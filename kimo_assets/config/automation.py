@@ -33,8 +33,8 @@ class EntitiesSchedule(Section):
         description="The names of the entities, which have to be mapped.",
         examples=[["ItemOfflineAvailability", "PriceListItem"]],
     )
-    # By default true, unlike in the mask: with linked entities, a quarter of an hour's update of
-    # availability would read the items and all they point to.
+    # True, unlike in the mask: availability is read every few minutes, and with linked entities
+    # each time would read all items and whatever they point to.
     only_listed: bool = Field(
         default=True,
         description=(

@@ -54,6 +54,7 @@ class Document:
         except FileNotFoundError:
             message = say("config.no_file", file=file, variable=CONFIG_VARIABLE)
             raise ConfigError(message) from None
+        # Old editors on Windows write accents in another encoding.
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(say("config.unreadable", file=file, error=error)) from None
         try:

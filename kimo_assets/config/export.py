@@ -97,6 +97,7 @@ class ExportFormats(Section):
             "ItemIdSplitChar. By default ids are written whole."
         ),
     )
+    # Such lines name no item that the ERP knows (fact sheet, section 7).
     idrolab_item: Code | None = Field(
         default=None,
         description=(

@@ -22,6 +22,7 @@ class GeocodingConfig(Section):
             "The address of Google's service. Another one is only useful for a proxy or a test."
         ),
     )
+    # Addresses in a company's own country seldom name it.
     country: str = Field(
         default="IT",
         pattern="^[A-Z]{2}$",

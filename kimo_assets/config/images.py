@@ -119,6 +119,7 @@ class ImagesConfig(Section):
             "`public` under `data_dir`."
         ),
     )
+    # The manual gives no defaults for MaxSize and ItemSize (fact sheet, section 6).
     max_size_px: int | None = Field(
         default=None,
         ge=16,
@@ -145,6 +146,7 @@ class ImagesConfig(Section):
             "The quality of published JPEGs. A higher number looks better and makes larger files."
         ),
     )
+    # Tablets that have not synced since still name it.
     keep_unused_days: float = Field(
         default=7,
         ge=0,

@@ -110,6 +110,7 @@ class GuardsConfig(Section):
             "A loss of fewer rows than this is always taken, whatever its share of the entity."
         ),
     )
+    # An agent whose customers are gone can sell nothing all day.
     max_agent_shrink: float = Field(
         default=0.50,
         ge=0,
@@ -139,6 +140,7 @@ class LimitsConfig(Section):
             "The share of an entity's rows that may be rejected before a check warns. 0.02 is 2 %."
         ),
     )
+    # If half of the rows are wrong, it is a column or a format that is wrong, and not the rows.
     blocking_rejected: float = Field(
         default=0.5,
         ge=0,
@@ -148,6 +150,7 @@ class LimitsConfig(Section):
             "the entity's rows."
         ),
     )
+    # Of three rows two may be wrong without anything being broken.
     min_blocking_rows: int = Field(
         default=50,
         ge=1,

@@ -97,6 +97,7 @@ def _without_null_choice(schema: JsonSchema) -> JsonSchema:
     if "type" not in choices[0] or choices[0]["type"] == "object":
         return schema
     value = {**choices[0], "type": [*types_of(choices[0]), "null"]}
+    # A constant would forbid null, so that it becomes a list of values.
     if "const" in value:
         value["enum"] = [value.pop("const")]
     if "enum" in value:

@@ -99,6 +99,7 @@ class KimoConfig(Section):
         default=SyncConfig(),
         description="The payloads that tablets download: where they are, and how they are made.",
     )
+    # `import` is a word of Python's.
     import_: ImportConfig = Field(
         default=ImportConfig(),
         alias="import",
@@ -162,6 +163,7 @@ class KimoConfig(Section):
         default=LimitsConfig(),
         description="From when on the checks of the data warn or stop a run (docs/automation.md).",
     )
+    # The vendor's step 2 stops at a value without an entry (fact sheet, section 8).
     erp_statuses: dict[str, _Statuses] = Field(
         default_factory=dict,
         description=(

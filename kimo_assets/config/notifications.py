@@ -51,6 +51,7 @@ class NotificationsConfig(Section):
     Where a key is not set, the console's MailServer and NotificationCenter settings hold.
     """
 
+    # Not mixed with the console's: a host from here would get the password of another server.
     smtp: SmtpConfig | None = Field(
         default=None,
         description=(

@@ -95,6 +95,7 @@ class _Reference:
                 yield f"{prefix}{name}", part, form
             if isinstance(entry := form.get("additionalProperties"), dict):
                 yield from self._below(f"{prefix}{_names(form)}", entry)
+            # A list of mappings has the keys of the single mapping, which stands beside it.
             if isinstance(entry := form.get("items"), dict) and "anyOf" not in entry:
                 yield from self._below(f"{path}[]", entry)
 
@@ -109,6 +110,7 @@ class _Reference:
         is_required = path.rpartition(".")[2] in owner.get("required", ())
         default = "*required*" if is_required else _default_in_words(schema)
         cells = (f"`{path}`", _value_in_words(schema), default, schema["description"])
+        # A bar in a text would end the cell of the table.
         escaped = [cell.replace("|", "\\|") for cell in cells]
         return f"| {' | '.join(escaped)} |\n"
 

@@ -181,6 +181,7 @@ def _with_variables(schema: JsonSchema) -> JsonSchema:
         return _text_or_variable(schema)
     if "boolean" in types:
         types = [*types, "integer", "string"]
+        # Of numbers, pydantic takes 1 and 0 for flags and no others.
         limits = {"minimum": 0, "maximum": 1, **_pattern(_FLAG, "true or false")}
         return {**schema, "type": types, **limits}
     if "integer" in types or "number" in types:

@@ -14,6 +14,8 @@ SYSTEMS: tuple[str, ...] = get_args(SystemId)
 class FormatsConfig(Section):
     """How a source writes days and moments that it keeps as text or number."""
 
+    # In .NET's notation, so that values of IntegratorSystemSetting can be taken over as they are
+    # (fact sheet, section 7).
     date: WrittenDate | None = Field(
         default=None,
         description=(

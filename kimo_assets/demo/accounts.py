@@ -146,6 +146,7 @@ def write_accounts(
 
 def slug(name: str) -> str:
     """The letters and digits of a name, as used in a mail domain."""
+    # Mail addresses have no accents, and Italian names are full of them.
     plain = unicodedata.normalize("NFKD", name.lower())
     return "".join(c for c in plain if c.isascii() and c.isalnum())[:40]
 

@@ -79,6 +79,7 @@ def _agent_rows(agents: Agents, draws: Draws) -> list[tuple[Any, ...]]:
         province = PROVINCES[agents.territories[i, 0]]
         town, post_code = province.towns[int(draws.integers(len(province.towns)))]
         street = f"{STREETS[int(draws.integers(len(STREETS)))]} {int(draws.integers(1, 140))}"
+        # Beyond the numbers of customers (accounts.py), so that none comes twice.
         piva = vat_number(2_100_000 + i * 1_013, province.vat_office)
         mail = (
             f"{name.lower().replace(' ', '.').replace(chr(39), '')}@distribuzioniadriatiche.example"

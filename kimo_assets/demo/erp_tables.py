@@ -155,6 +155,7 @@ AGENTS = (
         WHERE c.ATTIVO = 1 AND r.CESSATO = 0
         """,
     ),
+    # The vendor named it after users, and links agents in it.
     _kimo("TrademarkPerUser", "TrademarkId VARCHAR(10); SalesAgentId VARCHAR(10)"),
     _kimo("WarehousePerSalesAgent", "SalesAgentId VARCHAR(10); WarehouseId VARCHAR(10)"),
     _kimo(
@@ -399,6 +400,7 @@ PRICES = (
         """,
     ),
     _kimo(
+        # The lower Priority wins (fact sheet, section 11).
         "CatalogPriceList",
         "Id INTEGER; Description VARCHAR(60); PriceListId VARCHAR(10); CurrencyId VARCHAR(3); "
         "CustomerGroupId VARCHAR(10); CustomerPriceGroupId VARCHAR(10); SalesAgentId VARCHAR(10); "
@@ -494,6 +496,7 @@ DOCUMENTS = (
     ),
     _own(
         "ReceivableInstallment",
+        # DATA_PAGAMENTO is declared a number and holds days as well, as SQLite and some ERPs allow.
         "PARTITE_APERTE",
         """
         IDPARTITA INTEGER > Id

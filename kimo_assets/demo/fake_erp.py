@@ -276,6 +276,7 @@ class _PickUp:
         to a SyncReference.
         """
         table = f"EntitySyncReferenceFor{entity}"
+        # An earlier answer is replaced, because SyncReference is unique (fact sheet, section 9).
         self._make("answer", query, names="sync, entity, user")
         self._execute(
             f"UPDATE {table} SET EntityId = answer.entity, UserId = answer.user,"

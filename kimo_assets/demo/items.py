@@ -337,6 +337,7 @@ def _cross_references(items: Items, draws: Draws) -> Chunk:
         "ItemId": choose(items.codes, chosen),
         "EncodingType": 1,
         "EncodingKey": "EAN13",
+        # Beyond the barcodes of units, so that none comes twice.
         "ItemCrossReferenceCode": [ean13(5_000_000_000 + i * 613) for i in chosen.tolist()],
         "Description": "Codice precedente",
     }

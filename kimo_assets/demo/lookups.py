@@ -131,6 +131,7 @@ _BUSINESS_RULES = [
     ("ItemImage\\ShouldFilterByActiveItems", "False"),
     ("Vat\\AccountVatRateId", "22"),
     ("Vat\\ItemVatRateId", "22"),
+    # The manual gives no defaults for these two (fact sheet, section 11).
     ("Sync\\MaxHoursWithoutSync", "72"),
     ("Sync\\WarningHoursWithoutSync", "24"),
 ]

@@ -177,6 +177,7 @@ class _Tour:
         province = next(
             (p for p in PROVINCES if p.code == neighbour["AddressCountrySubdivision"]), PROVINCES[0]
         )
+        # Beyond the numbers of customers and agents that the ERP has.
         vat = vat_number(3_000_000 + dice[5] * 7 % 7_000_000, province.vat_office)
         if number % _WRONG_VAT_EVERY == 1:
             # A wrong check digit, for which fake_erp.py refuses the customer.
@@ -491,6 +492,7 @@ def _lines(head: Row, sold: Iterator[_Sold], ids: Iterator[str]) -> Iterator[Row
             "LineType": 0,
             "ItemId": item[ID],
             "ItemDescription": item["Description"],
+            # The console's code. The export writes the ERP's (mapping.py).
             "SaleTypeId": "VEN",
             "SaleTypeMode": 0,
             "SalesUomId": item["SalesUomId"],

@@ -87,6 +87,7 @@ def draw_pictures(pictures: list[Picture], directory: Path) -> None:
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda picture: _save(picture, directory / picture.file), pictures))
     whole = (directory / pictures[0].file).read_bytes()
+    # What a copy leaves behind that broke off.
     (directory / CUT_FILE).write_bytes(whole[: len(whole) // 2])
     (directory / UNNAMED_FILE).write_bytes(drawn_for(UNNAMED_FILE))
 

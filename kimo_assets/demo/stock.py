@@ -35,6 +35,8 @@ def _stock_chunks(items: Items, draws: Draws) -> Iterator[Chunk]:
             part.start + rows,
             warehouses,
             quantities[rows, warehouses],
+            # Kimo takes the total from the ERP, by the default of
+            # ItemAvailability\GlobalAvailabilityMode (fact sheet, section 11).
             quantities.sum(1)[rows],
         )
         arriving = np.flatnonzero(chance(draws, 6, size))

@@ -229,6 +229,7 @@ class Compiler:
             return parent
         parents = table(KIMO, scope.parent)
         alias = query.join(parents, ID, scope.column)
+        # A head that gets another owner takes its lines along, though they have not changed.
         changed = partial(_changed_rows, parents, ID, CHANGED)
         loaded = self.lookups.loaded.get(scope.parent, 0)
         query.triggers.append(Trigger(scope.column, changed, loaded))
@@ -288,6 +289,7 @@ class Compiler:
     def _via_trademark(self, scope: scopes.ViaTrademark, query: Query) -> Node:
         """The agents to whom the row's trademark is linked, and those without any trademark."""
         if scope.enabled_by_rule:
+            # Part of the definition: when the rule is switched, all rows are computed again.
             query.parameters.append([scope.enabled_by_rule, self._is_on(scope.enabled_by_rule)])
             if not self._is_on(scope.enabled_by_rule):
                 return Constant(EVERYONE)

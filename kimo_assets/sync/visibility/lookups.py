@@ -112,6 +112,7 @@ class Lookups:
         means other profiles. The values with such an agent count as changed.
         """
         name = f"{link}.{key}.{value}"
+        # Several entities ask for the same links in one preparation.
         if lookup := self._fresh.get(name):
             return lookup
         state = self._states.get(name)

@@ -68,6 +68,7 @@ class Profiles:
         agents = _agents(connection)
         # Users of an agent that is not live see nothing.
         users = _users(connection, set(agents))
+        # Agents first: users without a warehouse of their own then share the agent's profile.
         views: list[_View] = [(agent, None) for agent in agents]
         views = list(dict.fromkeys([*views, *users.values()]))
         if load is None:

@@ -50,6 +50,7 @@ class PromotionGate:
         """
         if kind == "Channel-Exclusive":
             self.channels.add(key.casefold())
+            # Several rows may allow several channels, and one of them is enough.
             self.wrong_channel = not self.channels & channel_codes
         elif kind == "00":
             self.generic = self.generic or included

@@ -128,6 +128,7 @@ class Query:
     def join(self, target: sql.Composable, key: str, column: str) -> sql.Identifier:
         """Joins a table by the row's column. Returns: the alias."""
         alias = sql.Identifier(f"j{len(self.joins)}")
+        # Left: a row that points nowhere is seen by nobody, but it has to be in the result.
         join = sql.SQL("LEFT JOIN {} AS {alias} ON {alias}.{} = x.{}").format(
             target, sql.Identifier(key), sql.Identifier(column), alias=alias
         )
