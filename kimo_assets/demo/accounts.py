@@ -1,6 +1,6 @@
 """The customers: head offices, shipment sites, prospects; their agents, credit and contacts.
 
-What they buy is in `documents`, what they owe in `receivables`.
+What they buy is in `documents`, what they owe too.
 """
 
 import json
@@ -239,6 +239,7 @@ def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk
     phones = draws.integers(100_000, 999_999, size).tolist()
     mobiles = draws.integers(1_000_000, 9_999_999, size).tolist()
     has_mobile = chance(draws, 70, size).tolist()
+    mobiles_or_none = [m if has else None for m, has in zip(mobiles, has_mobile, strict=True)]
     return {
         "CODCLI": accounts.codes[rows],
         "TIPO": kinds,
@@ -255,24 +256,34 @@ def _identity(accounts: Accounts, rows: slice, draws: Draws, size: int) -> Chunk
         "PIVA": pivas,
         # The tax code of an Italian company is its VAT number.
         "CODFISC": pivas,
-        "TELEFONO": [
-            f"07{p % 40 + 10} {phone}" for (_, _, p), phone in zip(towns, phones, strict=True)
-        ],
-        "CELLULARE": [
-            f"34{m % 10} {m}" if has else "" for m, has in zip(mobiles, has_mobile, strict=True)
-        ],
-        # Nobody owns the domain .example (RFC 2606), so that no mail of a demo reaches anybody.
-        "EMAIL": [f"info@{s}.example" for s in slugs],
-        "PEC": [
-            f"{s}@pec.example" if kind == CUSTOMER else ""
-            for s, kind in zip(slugs, kinds, strict=True)
-        ],
+        **_contacts(slugs, kinds, towns, phones, mobiles_or_none),
         # Seven characters, as Italy's exchange of electronic invoices has them.
         "CODSDI": [
             f"{'MUTX'[i % 4]}{i * 7919 % 1_000_000:06d}" if k == CUSTOMER else ""
             for i, k in zip(numbers, kinds, strict=True)
         ],
         "NATURA": [1 if " di " in name and "& C." not in name else 2 for name in names],
+    }
+
+
+def _contacts(
+    slugs: list[str],
+    kinds: list[int],
+    towns: list[tuple[str, str, int]],
+    phones: list[int],
+    mobiles: list[int | None],
+) -> Chunk:
+    return {
+        "TELEFONO": [
+            f"07{p % 40 + 10} {phone}" for (_, _, p), phone in zip(towns, phones, strict=True)
+        ],
+        "CELLULARE": [f"34{m % 10} {m}" if m is not None else "" for m in mobiles],
+        # Nobody owns the domain .example (RFC 2606), so that no mail of a demo reaches anybody.
+        "EMAIL": [f"info@{s}.example" for s in slugs],
+        "PEC": [
+            f"{s}@pec.example" if kind == CUSTOMER else ""
+            for s, kind in zip(slugs, kinds, strict=True)
+        ],
     }
 
 

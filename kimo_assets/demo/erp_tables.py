@@ -3,7 +3,7 @@
 The tables' DDL, the rows' column order and kimo.yaml derive from here. About two thirds of the
 tables are named as Kimo's entities, the others are the ERP's own. The rows are made by the modules
 of each area. Into the tables of EXPORTED it is Kimo that writes; what the ERP makes of their rows
-is in standin_erp.
+is in fake_erp.
 """
 
 from dataclasses import dataclass

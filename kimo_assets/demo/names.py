@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 COMPANY = "Distribuzioni Adriatiche S.p.A."
 
-# Where the demo plays the web site of the makers of its goods (makers_site.py).
+# Where the demo plays the web site of the makers of its goods (fake_image_site.py).
 MAKERS_SITE = "127.0.0.1:8417"
 
 
