@@ -50,7 +50,7 @@ def test_the_commands_speak_the_language_at_hand(imported: Company) -> None:
         entities = imported.kimo("entities", "Account").stdout
     assert "Aggiornata al" in status
     assert "2 agenti possono fare il sync" in status
-    assert "3 righe scartate, tutte nuove." in rejected
+    assert "3 righe scartate" in rejected
     assert "Visibile a" in entities
 
 

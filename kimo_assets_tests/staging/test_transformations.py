@@ -490,7 +490,7 @@ def test_what_was_expected_is_told_with_the_rejected_row(world: World) -> None:
     [
         (
             {"Description": {"expression": "NOMEE ~ ZONA"}},
-            "no column NOMEE (for Zone.Description). It has: NOME. Mend",
+            "no column NOMEE (for Zone.Description). It has: NOME. Correct",
         ),
         (
             {"Description": {"coalesce": ["NOME", "ALTRO"]}},
