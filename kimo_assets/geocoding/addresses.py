@@ -26,6 +26,7 @@ VERSION = 1
 SEPARATOR = "\x1f"
 
 _LONGEST_QUERY = 400
+# Ends the rounds, should two rules ever undo each other.
 _ROUNDS = 6
 
 
@@ -87,6 +88,7 @@ def normalise(written: str, home: str) -> Address:
     )
     country = _filled(country)
     code = country_of(country) if country else home
+    # San Marino writes its addresses as Italy does, with post codes of the same form.
     if code in (ITALY, SAN_MARINO):
         return _settled(_italian(line, post_code, city, province, code))
     return Address(line, post_code, city, province, code, country or code or "")
@@ -112,6 +114,7 @@ def _settled(address: Address) -> Address:
 
 
 def _italian(line: str, post_code: str, city: str, province: str, country: str) -> Address:
+    # Not the province: NA is Naples there.
     line, city = _filled(line), _filled(city)
     post_code = _post_code(post_code)
     if (tail := _TOWN_AT_END.match(line)) and _repeats(tail, post_code, city):
@@ -121,6 +124,7 @@ def _italian(line: str, post_code: str, city: str, province: str, country: str) 
         post_code, city = head["cap"], head["city"]
     city, in_city = _province_in_city(city, province_of(province) or "")
     code = province_of(province) or in_city
+    # San Marino's post codes tell it also where the country says Italy.
     if post_code.startswith("4789") or folded(province) in ("rsm", "san marino"):
         country = SAN_MARINO
     if country == SAN_MARINO:
@@ -168,6 +172,7 @@ def _town_with_province(tail: re.Match[str]) -> str:
 
 def _plain(text: str) -> str:
     """One line of single blanks, in composed letters."""
+    # Signs come first: NFKC makes an o of º, and a blank with an accent of ´.
     without_controls = _CONTROLS.sub(" ", text.translate(_QUOTES))
     return " ".join(unicodedata.normalize("NFKC", without_controls).split())
 
@@ -392,6 +397,7 @@ _TOWN_AT_END = re.compile(
 _CAP_IN_CITY = re.compile(r"^(?:I[T]?-)?(?P<cap>\d{5})[\s,-]+(?P<city>\D.*)$")
 _IN_PARENTHESES = re.compile(r"^(?P<city>.*?)\s*[([/-]\s*(?P<province>[^()\[\]/-]+?)\s*[)\]]?\s*$")
 _LAST_WORD = re.compile(r"^(?P<city>.*\S)[\s,]+(?P<province>[A-Za-z]{2})\.?$")
+# Italy's post codes run from 00010 near Rome to 98168 in Messina.
 _LARGEST_CAP = 98168
 _SMALLEST_CAP = 10
 

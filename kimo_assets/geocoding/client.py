@@ -24,6 +24,7 @@ from kimo_assets.errors import GeocodingError, in_one_line
 from kimo_assets.geocoding.addresses import Address
 from kimo_assets.texts import say
 
+# The library accepts no other key, and its own error names no variable to look at.
 KEYS_BEGIN_WITH = "AIza"
 
 # For over two minutes: 1, 2, 4, 8, 16, 30, 30 and 30 seconds between the calls.
@@ -172,6 +173,7 @@ class Geocoder:
 
     def _ask_once(self, address: Address) -> Reply:
         """One call. No error leaves it: those of the libraries hold the address with the key."""
+        # The wait comes first: a call counts for the day on which it is made.
         self._throttle.wait()
         if not self._may_call():
             return Reply(ReplyKind.NO_BUDGET)
@@ -212,8 +214,10 @@ class Geocoder:
                 variable = self._config.key_variable
                 reason = say("geocoding.denied", message=message, variable=variable)
                 return Reply(ReplyKind.REFUSED, reason=reason)
+            # An answer too: asked again, it would be the same and use up another call.
             case "INVALID_REQUEST":
                 return Reply(ReplyKind.ANSWERED, Answer(status))
+            # Above all UNKNOWN_ERROR, after which Google says that another try may succeed.
             case _:
                 return _failed("geocoding.other_status", status=status, message=message)
 

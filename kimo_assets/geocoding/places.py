@@ -8,6 +8,7 @@ import unicodedata
 ITALY, SAN_MARINO = "IT", "SM"
 
 # Codes and names in both languages where a province has two.
+# CI, OG, OT and VS, abolished in 2016, stay: address lists still hold them.
 _PROVINCES = """
 AG Agrigento; AL Alessandria; AN Ancona; AO Aosta/Valle d'Aosta/Aoste; AP Ascoli Piceno;
 AQ L'Aquila; AR Arezzo; AT Asti; AV Avellino; BA Bari; BG Bergamo; BI Biella; BL Belluno;

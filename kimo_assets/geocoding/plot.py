@@ -26,6 +26,7 @@ QUALITIES: Mapping[str, tuple[str, str]] = {
     "APPROXIMATE": ("only the area", "#d55e00"),
     "by person": ("set by a person", "#009e73"),
 }
+# A word that Google may add one day counts as the least precise one.
 _OTHER = "APPROXIMATE"
 _NAMES = list(QUALITIES)
 _ORDER = {quality: number for number, quality in enumerate(_NAMES)}
@@ -113,6 +114,7 @@ class _Frame:
 
     @classmethod
     def around(cls, positions: Sequence[Position]) -> "_Frame":
+        # Without any position the frame is that of Italy.
         latitudes = [position.latitude for position in positions] or [36.5, 47.1]
         longitudes = [position.longitude for position in positions] or [6.6, 18.6]
         south, north = _widened(min(latitudes), max(latitudes), 1.0)
@@ -149,6 +151,7 @@ class _Frame:
 
 def _squeeze(south: float, north: float) -> float:
     """How much shorter a degree of longitude is than one of latitude, in the middle."""
+    # Near a pole the cosine would be next to nothing, and the margin without limit.
     return max(math.cos(math.radians((south + north) / 2)), 0.1)
 
 

@@ -156,6 +156,7 @@ def corrections(connection: Connection, *, only: Sequence[str] | None = None) ->
         chosen=chosen,
     )
     rows = [_correction(*row) for row in connection.execute(query)]
+    # Sorting is stable: within a kind the query's order by accounts stays.
     return sorted(rows, key=lambda correction: _KINDS.index(correction.kind))
 
 

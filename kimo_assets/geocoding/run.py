@@ -52,10 +52,12 @@ def geocode_addresses(
     """
     began = time.monotonic()
     prepare_addresses(connection, config)
+    # After the addresses, because an answer that none of them needs goes altogether.
     expired = forget_expired(connection, config)
     outcome = _Outcome()
     if key and key.strip():
         _ask_all(connection, config, key, listener, outcome, clock, sleep)
+        # Answers may reach their age while others are asked for.
         expired += forget_expired(connection, config)
     else:
         outcome.notes.append(say("geocoding.no_key", variable=config.key_variable))
@@ -257,6 +259,7 @@ def _due(connection: Connection, config: GeocodingConfig) -> Sequence[tuple[str,
     ).fetchall()
 
 
+# Google counts its days by Pacific time.
 _TODAY = "(now() AT TIME ZONE 'America/Los_Angeles')::date"
 
 

@@ -38,6 +38,7 @@ _NETWORKS: tuple[tuple[str, IPv4Network | IPv6Network], ...] = (
 )
 # IPv6 addresses that only wrap an IPv4 address: that one is judged.
 _NAT64 = IPv6Network("64:ff9b::/96")
+# IANA gives public addresses from this block only. What it opens one day is refused until then.
 _PUBLIC_IPV6 = IPv6Network("2000::/3")
 
 
@@ -177,6 +178,7 @@ def _refusal(host: str, port: int, address: str, kind: str) -> str:
     """Why a host is not asked, with the entry of kimo.yaml that would allow it."""
     name = host.strip("[]")
     entry = host
+    # With its unusual port, so that the entry allows no more than it must.
     if port not in _SCHEMES.values():
         entry = f"{host}:{port}"
     if name == address:
@@ -190,6 +192,7 @@ def _plain(host: str) -> str:
     That is in small letters, in IDNA, and without the trailing dot.
     """
     name, colon, port = host.strip().lower().rpartition(":")
+    # The last colon of a bare IPv6 address sets no port apart. Only brackets tell.
     if not colon or not port.isdecimal() or (":" in name and not name.endswith("]")):
         name, colon, port = host.strip().lower(), "", ""
     name = name.strip("[]").rstrip(".")

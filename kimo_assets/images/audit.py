@@ -229,6 +229,7 @@ def _of_pictures(
 ) -> Iterator[Flaw]:
     for name in names:
         picture = pictures.get(name.source or "")
+        # The ledger keeps the last picture of a missing file. It would be listed a second time.
         if picture is None or name.state != "found":
             continue
         if picture.status == ledger.FAILED:

@@ -105,6 +105,7 @@ def download_images(
     """Raises: ImagesError when the public folder cannot be used. fetcher: for tests."""
     started = time.monotonic()
     _prepare(connection, settings)
+    # Names first: what is due is read from them, without the refused.
     refused = _name_pictures(connection)
     due, not_due = _due_urls(connection, settings)
     listener.task_started(DOWNLOAD_IMAGES.title, len(due))
@@ -284,6 +285,7 @@ class _Hosts:
     def failed(self, endpoint: Endpoint, error: FetchError) -> Sequence[DueUrl]:
         """The URLs that are given up with it: all that are left, when the host is past hope."""
         host = self._hosts[endpoint]
+        # A 404 or a refused address says nothing against the host.
         if not error.is_passing:
             self.answered(endpoint)
             return ()
@@ -355,6 +357,7 @@ class _Makers:
                 raise DeadWorkerError(say("images.worker.stopped"))
             worker = Worker(self._options)
             self._workers.add(worker)
+        # Outside the lock, so that close can kill a process that is still starting.
         worker.wait_until_ready()
         self._of_thread.worker = worker
         return worker
@@ -446,6 +449,7 @@ class _Run:
             yield _unchanged(due_url, fetched, previous.size)
             return
         self.counts["bytes"] += len(fetched.data)
+        # The hash of a picture that is not public would make the worker pass it by.
         made_sha256 = previous.sha256 if previous.is_good else None
         making = makers.submit(self._makers.make, due_url.url, fetched.data, made_sha256)
         self._making[making] = due_url, fetched
@@ -552,6 +556,7 @@ def _unchanged(due_url: DueUrl, fetched: Fetched, size: int | None) -> Result:
 
 def _prepare(connection: Connection, settings: ImageSettings) -> None:
     try:
+        # Before the first URL: what cannot be kept need not be asked for.
         public_folder.check(settings.public)
         ledger.forget_lost(connection, settings.public)
     except OSError as error:
@@ -560,6 +565,7 @@ def _prepare(connection: Connection, settings: ImageSettings) -> None:
 
 def _tidy(connection: Connection, settings: ImageSettings) -> int:
     """How many public pictures were removed."""
+    # First, because remove_unused takes every path in ops.picture for used.
     ledger.forget_unnamed(connection)
     keep_days = settings.config.keep_unused_days
     try:

@@ -180,6 +180,7 @@ class Fetcher:
     def stop(self) -> None:
         """Ends all that is under way, and what is asked for later: FetchError of kind stopped."""
         self._stopped.set()
+        # A copy, because other threads begin and end tries meanwhile.
         for attempt in list(self._tries):
             attempt.cut()
 
@@ -204,6 +205,7 @@ class Fetcher:
             except RefusedError as error:
                 raise FetchError(str(error), "refused") from None
             except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+                # A line that we cut looks like any broken one. Only the try knows.
                 attempt.check()
                 raise _as_fetch_error(error, attempt.received) from None
 
@@ -274,6 +276,7 @@ class Fetcher:
         length = answer.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > limit:
             raise FetchError(say("images.fetch.too_large", size=int(length), limit=limit))
+        # No picture needs two packings, and each multiplies what a small answer unpacks to.
         if "," in answer.headers.get("Content-Encoding", ""):
             raise FetchError(say("images.fetch.packed_repeatedly"))
         body = bytearray()
@@ -389,6 +392,8 @@ class _Session(requests.Session):
 
 class _GuardedAdapter(HTTPAdapter):
     def __init__(self, guard: Guard, per_host: int) -> None:
+        # Before the constructor below, which calls init_poolmanager. Without pool_block, urllib3
+        # opens more connections than pool_maxsize.
         self._guard = guard
         super().__init__(pool_connections=_HOSTS, pool_maxsize=per_host, pool_block=True)
 
@@ -403,6 +408,7 @@ class _Watched:
     sock: socket.socket | None
 
     def request(self, *arguments: Any, **options: Any) -> None:
+        # A connection that is used again was watched by a try that is over.
         if self.sock is not None:
             _Try.current.attempt.watch(self.sock)
         super().request(*arguments, **options)  # type: ignore[misc]
@@ -452,6 +458,7 @@ def _connected(guard: Guard, connection: HTTPConnection) -> socket.socket:
         except OSError as error:
             last_error = error
             continue
+        # Before TLS begins, whose handshake may drip as well.
         _Try.current.attempt.watch(line)
         return line
     if isinstance(last_error, TimeoutError):
@@ -489,6 +496,7 @@ def _target(answer: requests.Response) -> str | None:
         # Headers are read as Latin-1; servers that write other letters write them in UTF-8.
         location = location.encode("latin-1").decode("utf-8")
     try:
+        # With another fragment each time, a circle would look like new addresses.
         return urljoin(answer.url, location).partition("#")[0]
     except ValueError:
         raise FetchError(say("images.fetch.redirect_invalid"), "refused") from None
@@ -500,6 +508,7 @@ def _drain(answer: requests.Response, attempt: _Try) -> None:
     The connection of a larger answer, or of a broken one, is closed.
     """
     with suppress(HTTPError, OSError):
+        # Not unpacked: a small answer may unpack to a huge one.
         answer.raw.read(_SMALL, decode_content=False)
     attempt.check()
 

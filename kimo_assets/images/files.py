@@ -87,8 +87,10 @@ def import_files(connection: Connection, settings: ImageSettings, listener: Prog
     """
     started = time.monotonic()
     inventory = take_inventory(connection, settings)
+    # After the listing: a source folder that is away has to end the run before it changes anything.
     _prepare(connection, settings)
     with connection.transaction():
+        # The temporary tables live no longer than this transaction.
         pieces, stamps = _choose(connection, settings, inventory)
     listener.task_started(IMPORT_FILES.title, len(pieces))
     made, size = _make(connection, settings, pieces, stamps, listener)
@@ -113,6 +115,7 @@ def take_inventory(connection: Connection, settings: ImageSettings) -> Inventory
         if folder is None:
             continue
         folders[names.entity] = folder
+        # Entities mostly share a folder, and to list a network drive takes long.
         if folder not in listings:
             listings[folder] = list_folder(folder, setting_of(settings, names.entity))
             _check_not_unmounted(connection, listings[folder])
@@ -171,6 +174,7 @@ def _tidy(connection: Connection, settings: ImageSettings) -> int:
     keep_days = settings.config.keep_unused_days
     try:
         with connection.transaction():
+            # First, because remove_unused takes every path in ops.picture for used.
             ledger.forget_unnamed(connection)
         return ledger.remove_unused(connection, settings.public, keep_days)
     except OSError as error:

@@ -122,6 +122,7 @@ def forget_lost(connection: Connection, public: Path) -> None:
         for path, thumbnail, size in rows
         if sizes.get(path) != size or not sizes.get(thumbnail)
     ]
+    # Stamps and marks go too. Otherwise an unchanged file is passed by, and a server answers 304.
     if lost:
         connection.execute(
             "UPDATE ops.picture SET (path, thumbnail_path, width, height, bytes, media_type,"
@@ -159,6 +160,7 @@ def remove_unused(connection: Connection, public: Path, keep_days: float) -> int
         [keep_days],
     )
     expired = [path for (path,) in unused]
+    # Files before their notes: after a kill in between, the next run removes what is left.
     public_folder.remove(public, expired)
     connection.execute("DELETE FROM ops.unused_picture WHERE path = ANY(%s)", [expired])
     public_folder.sweep(public)
@@ -174,6 +176,7 @@ def _picture_of(path: str) -> str:
 
 
 def _note_unused(connection: Connection, paths: Sequence[str]) -> None:
+    # For a picture that was used meanwhile the time begins anew.
     connection.execute("DELETE FROM ops.unused_picture WHERE path <> ALL(%s)", [list(paths)])
     connection.execute(
         "INSERT INTO ops.unused_picture (path) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",

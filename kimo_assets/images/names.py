@@ -82,6 +82,7 @@ class Names:
                 return link
         return None
 
+    # Made at the first name that is not there exactly, which many folders never have.
     @cached_property
     def _folded(self) -> dict[str, list[str]]:
         return _grouped((_fold(path), path) for path in self._listing.files)
@@ -127,6 +128,7 @@ def _fold(path: str) -> str:
     if path.isascii():
         caseless = path.lower()
     else:
+        # Unicode's canonical caseless match. Folding may undo the first normalisation.
         caseless = unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
     return "/".join(part.strip().rstrip(". ") for part in caseless.split("/"))
 

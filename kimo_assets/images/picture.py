@@ -29,6 +29,7 @@ _VERSION = 1
 _DRAFT_GAP = 1.5
 _REDUCING_GAP = 2.0
 
+# Called directly: Image.open would let every plugin of Pillow try the foreign bytes.
 _READERS: dict[str, type[ImageFile]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
@@ -46,6 +47,7 @@ _SIGNATURES = (
     ("BMP", rb"BM"),
 )
 # What else comes as a picture; the names are those of the sentences `images.content.…`.
+# The order counts: an SVG drawing would pass for HTML, and both for text.
 _OTHERS = (
     ("heic", rb"....ftyp(heic|heix|hevc|mif1|msf1|avif|avis)"),
     ("pdf", rb"%PDF-"),
@@ -139,6 +141,7 @@ def render(data: bytes, recipe: Recipe) -> Rendition:
     with _damage(kind):
         image = _READERS[kind](io.BytesIO(data))
     stored = image.size
+    # Only the header was read so far. Decoding takes the memory.
     _check_pixels(stored, recipe)
     with _damage(kind):
         _draft(image, recipe)

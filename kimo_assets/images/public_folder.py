@@ -137,11 +137,13 @@ def _write(public: Path, path: str, data: bytes) -> None:
     _make_folder(public, file.parent)
     if _is_there(file, len(data)):
         return
+    # Beside its target, because a rename is atomic within one file system only.
     # Made by open, not by tempfile, so that the server may read it as far as the umask says.
     unfinished = file.with_name(f".{file.stem}.{secrets.token_hex(8)}{_UNFINISHED}")
     try:
         with open(unfinished, "xb") as target:
             target.write(data)
+        # No fsync for each file: forget_lost finds what a power cut leaves unfinished.
         os.replace(unfinished, file)
     except BaseException:
         with suppress(OSError):

@@ -16,6 +16,7 @@ from kimo_assets.images.picture import Recipe
 from kimo_assets.texts import say
 
 # Where neither kimo.yaml nor the console has a value.
+# The vendor's manual names no defaults (fact sheet, section 6).
 _MAX_SIZE_PX, _THUMBNAIL_PX = 1200, 200
 _MEGA = 1_000_000
 

@@ -78,6 +78,7 @@ def list_folder(folder: str, setting: str) -> Listing:
 def read_url(source: str, limit: int) -> bytes:
     """At most one byte more than the limit. Raises: errors of the kind of store."""
     files, path = fsspec.core.url_to_fs(source)
+    # The byte more tells a file that outgrew the limit after it was listed.
     with files.open(path, "rb") as file:
         return bytes(file.read(limit + 1))
 
@@ -102,6 +103,7 @@ def _list_local(folder: str) -> Listing:
         try:
             entries = _entries(current)
         except OSError as error:
+            # The folder itself: what could not be read must never count as empty.
             if not prefix:
                 raise
             listing.unreadable[prefix.rstrip("/")] = error.strerror or in_one_line(error)

@@ -28,6 +28,7 @@ from kimo_assets.images.source_folder import is_url, read_url
 from kimo_assets.images.worker import READY
 from kimo_assets.texts import say
 
+# -P keeps the current folder off the path of imports: a json.py may lie there.
 COMMAND = (sys.executable, "-P", "-m", "kimo_assets.images.worker")
 _WAIT_S = 1.0
 
@@ -81,6 +82,7 @@ def make_all(
     finally:
         pool.close()
         for attendant in attendants:
+            # A thread that was never started cannot be joined.
             if attendant.ident is not None:
                 attendant.join()
 
@@ -88,6 +90,7 @@ def make_all(
 def cores() -> int:
     """How many processors this process may use."""
     if sys.platform == "linux":
+        # A container may be given fewer processors than the machine has.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -135,6 +138,8 @@ class WorkerPool:
                 except DeadWorkerError as death:
                     self._retire(worker)
                     worker = None
+                    # It may have been short of memory, so that the next run tries this picture
+                    # again.
                     self._results.put(Outcome(piece, problem=str(death), lasting=False))
         except queue.Empty:
             pass
@@ -214,6 +219,7 @@ class Worker:
 
     def wait_until_ready(self) -> None:
         """Raises: ContractError when the process does not start."""
+        # A process that is dead already gives no answer either, and then its last words are told.
         with suppress(BrokenPipeError):
             self._send(self._options)
         if self._line() != READY:
@@ -290,4 +296,5 @@ def _environment() -> dict[str, str]:
     """Ours, with this package on the path of imports, from the folder that ours came from."""
     root = str(Path(kimo_assets.__file__).resolve().parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # The last line on stderr is told as the reason of a death. A warning must not be that line.
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}

@@ -36,6 +36,7 @@ DIE_AT = "KIMO_DIE_AT"
 # Windows has no SIGKILL; its SIGTERM is TerminateProcess, which nobody can catch.
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
+# WITH may begin a statement that writes. A point too many does no harm.
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "CREATE", "DROP", "ALTER", "MERGE", "WITH")
 
 _IMPORT = "selftest: import"
@@ -57,6 +58,7 @@ class Points:
         with self._lock:
             self.passed.append(f"{self.where}: {point}")
             if len(self.passed) == self._die_at:
+                # Not an exception: no `finally` may tidy up, because none would after a power cut.
                 os.kill(os.getpid(), KILL)
 
 
@@ -140,6 +142,7 @@ def work(name: str, config_path: Path, database: Database, points: Points) -> No
     """Does import, undo or export, by the production's sequencer, and passes the points."""
     config = load_config(config_path)
     progress = _PointProgress(points)
+    # Before anything is written: this process imports and takes back.
     refuse_foreign(database)
     of_points = watched(database, points)
     match name:

@@ -185,6 +185,7 @@ class _Scratch:
         # A name of its own for each: to drop a database the server writes out all it has in memory,
         # seconds each time.
         full = f"{self._prefix}{name}_{len(self._names)}"
+        # Not template1, which a server's owner may have filled, or made with another encoding.
         origin = sql.SQL("template0 ENCODING 'UTF8' LOCALE 'C'")
         copied: sql.Composable = sql.Identifier(_name(template)) if template else origin
         with self._server.connect() as connection:
@@ -199,6 +200,7 @@ class _Scratch:
 
     def drop(self) -> None:
         with self._server.connect() as connection:
+            # FORCE, because the session of a killed process may last a moment longer.
             for name in self._names:
                 connection.execute(
                     sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
@@ -337,6 +339,7 @@ class _CrashTest:
             timeout=_CHILD_TIMEOUT_S,
             check=False,
         )
+        # POSIX gives the signal as a negative code, Windows gives its number.
         if die_at and done.returncode in (-KILL, int(KILL)):
             return []
         if done.returncode:

@@ -65,6 +65,7 @@ def _parsed(text: str, source: str) -> URL:
     try:
         return make_url(text)
     except Exception:
+        # Without its cause, whose text may repeat the URL.
         raise ConfigError(say("setup.no_url", source=source)) from None
 
 

@@ -185,6 +185,7 @@ def scalar(value: str) -> str:
     """A text on one line of YAML: as it is where YAML reads it back unchanged, else in quotes."""
     if _is_plain(value):
         return value
+    # PyYAML breaks long texts over several lines unless the width forbids it.
     quoted = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10**9)
     return str(quoted).strip()
 
@@ -193,6 +194,7 @@ def _is_plain(value: str) -> bool:
     if not value or value != value.strip() or _SPECIAL.search(value):
         return False
     try:
+        # Alone and as a value: some texts mean something in only one of the two places.
         is_itself = bool(yaml.safe_load(value) == value)
         return is_itself and bool(yaml.safe_load(f"a: {value}") == {"a": value})
     except yaml.YAMLError:

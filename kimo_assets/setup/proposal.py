@@ -234,6 +234,7 @@ def _count(
             if remaining_s > 1:
                 rows = count_rows(engine, source, offered, min(remaining_s, _COUNT_ONE_S))
         except SourceError as error:
+            # Mapped, it would fail every import. As a comment it waits for the right to read it.
             entity.doubt = f"its {offered.kind} cannot be read ({in_one_line(error)})"
             continue
         entity.remark = _rows_in_words(rows)

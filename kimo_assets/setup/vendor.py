@@ -258,6 +258,7 @@ def _take_export_of_field(reading: _Reading, part: _Part, name: str, row: Vendor
 
 def _take_import_steps(reading: _Reading, part: _Part, name: str, text: str) -> None:
     """StringToHash, QueryAsLong, or several of them. If one is unknown, the row is a comment."""
+    # No import function has an argument (fact sheet, section 7) that could hold a separator.
     given = [step.strip() for step in re.split(r"[|;,\n]", text) if step.strip()]
     steps: list[str] = []
     for step in given:
@@ -276,6 +277,7 @@ def _take_import_steps(reading: _Reading, part: _Part, name: str, text: str) -> 
 
 def _take_export_steps(reading: _Reading, part: _Part, name: str, text: str) -> None:
     """FixedValueAsString:<value>, RemovePrefix:<prefix>, StringToInteger, separated by |."""
+    # Fewer separators than for the import: an argument may hold a comma.
     given = [_export_step(step.strip()) for step in re.split(r"[|\n]", text) if step.strip()]
     steps = [step for step in given if step is not None]
     # A constant makes a new value, so it can only be the first step.

@@ -35,6 +35,7 @@ _BY_TYPE: tuple[tuple[type[Any], TypeFamily], ...] = (
     (types.DateTime, "day"),
     (types.Date, "day"),
     (types.LargeBinary, "bytes"),
+    # BINARY and VARBINARY are no LargeBinary to SQLAlchemy.
     (types._Binary, "bytes"),
     (types.Uuid, "unknown"),
     (types.Enum, "text"),
@@ -62,6 +63,7 @@ _BY_CODE: dict[str, dict[TypeFamily, tuple[int, ...]]] = {
         "text": (25, 1042, 1043),
         "bytes": (17,),
     },
+    # MySQL has no type for flags: BOOLEAN is a TINYINT.
     "mysql": {
         "whole": (1, 2, 3, 8, 9),
         "number": (0, 4, 5, 246),

@@ -84,6 +84,7 @@ def _of_existing_file(url: URL, *, writable: bool) -> URL:
 
     Never `rwc`: a wrong path must not leave an empty database behind.
     """
+    # A question mark or a hash in a file's name would end the path of a URI.
     file = quote(url.database or "", safe="/:\\")
     mode = "rw" if writable else "ro"
     return url.set(database=f"file:{file}").update_query_dict({"mode": mode, "uri": "true"})
@@ -101,6 +102,7 @@ def _begin_session(statements: Sequence[str], connection: Any, _record: Any) -> 
     for statement in statements:
         cursor.execute(statement)
     cursor.close()
+    # PostgreSQL takes a SET back with the rollback by which the pool resets connections.
     connection.commit()
 
 
@@ -131,6 +133,7 @@ def connected(engine: Engine) -> Iterator[Connection]:
     try:
         yield connection
     except TransientSourceError:
+        # The pool would hand the lost connection to the next reader.
         connection.invalidate()
         raise
     finally:
@@ -181,6 +184,7 @@ def _as_source_error(name: str, engine: Engine, error: Exception) -> SourceError
 def _class_of(
     engine: Engine, error: Exception, cause: BaseException, text: str
 ) -> type[SourceError]:
+    # First, because the word timeout would also stand for a lost connection.
     if is_lock_timeout(engine.dialect.name, text):
         return TableLockedError
     if isinstance(error, DBAPIError) and error.connection_invalidated:
@@ -243,6 +247,7 @@ _PERMANENT = (
 
 def _is_connection_trouble(text: str) -> bool:
     folded = text.casefold()
+    # First: psycopg words a wrong password as a connection that failed.
     if any(word in folded for word in _PERMANENT):
         return False
     return any(word in folded for word in _TROUBLE)

@@ -83,10 +83,12 @@ def _started(
             [_executable(task.command[0]), *task.command[1:]],
             cwd=folder,
             env={**os.environ, **environment},
+            # A program that asks a question would wait for the answer until its limit.
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A batch file writes in whatever code page its machine has.
             errors="replace",
             start_new_session=sys.platform != "win32",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -150,6 +152,7 @@ def _kill_all(process: subprocess.Popen[str]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         return
     with suppress(psutil.Error):
+        # Children first: once the program is gone, nothing leads to them.
         for child in psutil.Process(process.pid).children(recursive=True):
             with suppress(psutil.Error):
                 child.kill()

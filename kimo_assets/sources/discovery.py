@@ -82,6 +82,7 @@ def other_schemas(engine: Engine, source: str) -> list[str]:
 
 def _is_the_systems(schema: str) -> bool:
     folded = schema.casefold()
+    # SQL Server has a schema for each fixed role, such as db_owner.
     return folded in _SYSTEM_SCHEMAS or folded.startswith(("pg_", "db_"))
 
 

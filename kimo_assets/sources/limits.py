@@ -31,6 +31,7 @@ def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
         yield
     except SourceError as error:
         # Each driver words the end of a limit differently, so the time decides.
+        # A little less than the limit will do: the server counts by a clock of its own.
         if time.monotonic() - started >= seconds * 0.9:
             raise TimeLimitError(say("sources.time_limit", seconds=seconds)) from error
         raise
@@ -46,6 +47,7 @@ def _set_limit(connection: Connection, seconds: float) -> None:
     match connection.dialect.name:
         case "postgresql":
             connection.exec_driver_sql(f"SET statement_timeout = {int(seconds * 1000)}")
+        # MariaDB is also reached by the scheme mysql, and does not know max_execution_time.
         case "mysql" | "mariadb" if getattr(connection.dialect, "is_mariadb", False):
             connection.exec_driver_sql(f"SET SESSION max_statement_time = {seconds:f}")
         case "mysql":

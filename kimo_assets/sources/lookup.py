@@ -17,6 +17,7 @@ Key = Mapping[str, str]
 # Longer than any key, and no more than every dialect takes in a cast.
 _KEY_CHARS = 1000
 
+# Eighteen digits always fit into SQLite's 64 bits. A leading zero makes a text.
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})$")
 
 

@@ -261,6 +261,7 @@ class _Probe:
             .having(func.count() > 1)
         )
         doubles = counted.subquery("kimo_doubles")
+        # A window gives the total beside the example, so that the rows are grouped only once.
         extra = func.sum(doubles.c.n - 1).over()
         keys = [doubles.c[name] for name in names]
         return select(*keys, doubles.c.n, extra.label("extra")).limit(1)
@@ -291,6 +292,7 @@ _RULES = {
 def source_of(selection: Selection) -> FromClause:
     """The selection's statement as a subquery, in which nothing is a parameter."""
     names = dict.fromkeys(selection.columns)
+    # The statement may end in a comment, which the line's end closes.
     statement = text(selection.statement.replace(":", r"\:") + "\n")
     return statement.columns(*(column(name) for name in names)).subquery("kimo_source")
 

@@ -67,6 +67,7 @@ class Sources:
         """
         with self._locks[name]:
             if name not in self._down:
+                # The pool's other connections were most likely lost with this one.
                 self.engines[name].dispose()
                 try:
                     self._reach(name)
@@ -77,6 +78,7 @@ class Sources:
 
     def interrupt(self) -> None:
         """Asks every statement that runs on a source to stop."""
+        # A copy, because readers take and give back connections meanwhile.
         for engine, driver_connection in list(self._in_use.values()):
             interrupt(engine, driver_connection)
 

@@ -240,6 +240,7 @@ def _query_columns(connection: Connection, query: str) -> list[str]:
 def run_as_is(connection: Connection, statement: str) -> CursorResult[Any]:
     """Streams a statement exactly as written: a colon or a percent sign in it is no parameter."""
     # no_parameters keeps the driver from reading a percent sign as a parameter.
+    # Without stream_results, psycopg and pymysql fetch all rows into memory first.
     streaming = connection.execution_options(stream_results=True, no_parameters=True)
     return streaming.exec_driver_sql(statement)
 
@@ -254,6 +255,7 @@ def schema_and_name(written: str) -> tuple[str | None, str]:
     a part of the schema has a dot.
     """
     *before, name = [_bare(part) for part in _NAME_PART.findall(written)] or [written]
+    # SQLAlchemy splits a database from its schema at the dots outside brackets.
     if len(before) > 1:
         before = [f"[{part}]" if "." in part else part for part in before]
     return ".".join(before) or None, name
@@ -275,6 +277,7 @@ def find_table(engine: Engine, written: str) -> tuple[str | None, str]:
     inspector = inspect(engine)
     schema, name = schema_and_name(written)
     names = [*table_names(inspector, schema), *view_names(inspector, schema)]
+    # The exact spelling first: PostgreSQL may hold both Item and ITEM.
     if name in names:
         return schema, name
     by_fold = {name.casefold(): name for name in names}

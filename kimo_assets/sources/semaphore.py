@@ -218,6 +218,7 @@ def taken(
     with ExitStack() as stack:
         for semaphore in sorted(semaphores, key=lambda semaphore: semaphore.source):
             hold = _Hold(semaphore, ledger)
+            # Before it is taken: also a failure between the claim and the commit has to be undone.
             stack.callback(hold.give_back, policy)
             if hold.wait_and_take(policy):
                 left_behind.append(semaphore)
@@ -271,6 +272,7 @@ class _Hold:
                 with source_errors(ours.source, ours.engine):
                     erp = stack.enter_context(connected(ours.engine))
                     is_free = _set_ours(erp, ours)
+            # Somebody changes it at this moment. That is worth waiting, and no failure.
             except TableLockedError:
                 return False
             except PermanentSourceError as error:
@@ -327,6 +329,7 @@ def give_back(semaphore: Semaphore, ledger: Ledger) -> bool:
     False: the ERP's row had another status already.
     """
     changed = set_status(semaphore, IDLE, only_from=semaphore.flow.status)
+    # Not before: after a crash in between, nothing would prove that the status is ours.
     ledger.release(semaphore.source, semaphore.name)
     return changed > 0
 
@@ -347,6 +350,7 @@ def _set_ours(erp: Connection, semaphore: Semaphore) -> bool:
     to_ours = update(semaphore.table).values({status: _stored(semaphore, semaphore.flow.status)})
     changed = erp.execute(to_ours.where(is_idle)).rowcount
     rows = erp.execute(select(func.count()).select_from(semaphore.table)).scalar_one()
+    # The manual does not say who writes the first row (fact sheet, section 4).
     if rows == 0:
         erp.execute(_first_row(semaphore))
         return erp.execute(select(status)).all() == [(_stored(semaphore, semaphore.flow.status),)]
@@ -418,6 +422,7 @@ def open_semaphores(
                 continue
             url = engine.url
             key = (url.host, url.port, url.database, semaphore.table.schema)
+            # Taken twice, it would be waited for while we hold it ourselves.
             semaphores.setdefault(key, semaphore)
         yield list(semaphores.values())
 

@@ -37,6 +37,7 @@ def session_statements(dialect: str, lock_timeout_s: float) -> list[str]:
     milliseconds, seconds = max(1, round(lock_timeout_s * 1000)), max(1, round(lock_timeout_s))
     match dialect:
         case "postgresql":
+            # A server's own style may write days as 31.01.2026, and readers take them as written.
             return ["SET DateStyle = 'ISO, YMD'", f"SET lock_timeout = {milliseconds}"]
         case "mysql" | "mariadb":
             return [
@@ -68,6 +69,7 @@ def is_lock_timeout(dialect: str, message: str) -> bool:
     return dialect in _LOCKED and _LOCKED[dialect] in message.casefold()
 
 
+# No other lock stops a reader. Objects below 16384 are PostgreSQL's own.
 _PG_HOLDERS = """
     SELECT DISTINCT l.relation::regclass::text, a.pid, a.usename, nullif(a.application_name, ''),
         to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
@@ -112,8 +114,10 @@ def interrupt(engine: Engine, driver_connection: Any) -> None:
             case "sqlite":
                 driver_connection.interrupt()
             case "postgresql" if hasattr(driver_connection, "cancel_safe"):
+                # Its cancel() has no time limit.
                 driver_connection.cancel_safe(timeout=5)
             case "mysql" | "mariadb":
+                # The connection itself is busy with the statement, and takes no other one.
                 with engine.connect() as other:
                     other.exec_driver_sql(f"KILL QUERY {int(driver_connection.thread_id())}")
             case _:
