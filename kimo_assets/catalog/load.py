@@ -14,6 +14,7 @@ from kimo_assets.catalog.notation import parse_field
 from kimo_assets.catalog.scopes import Scope
 
 # Every scalar stays text: enum codes such as 01 and labels such as No are not YAML's to interpret.
+# A PyYAML that was built without libyaml has only the slow loader.
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _SCOPE: TypeAdapter[Scope] = TypeAdapter(Scope)
 _FOLDER = files("kimo_assets.catalog") / "data"

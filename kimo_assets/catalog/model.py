@@ -128,6 +128,8 @@ class Entity:
     @property
     def agent_field(self) -> str | None:
         """The field that gives a row to one agent, above all in links between agents and rows."""
+        # The ERP shows its answers for some days only. That an agent's are gone is no broken
+        # export.
         if not isinstance(self.scope, AgentColumn) or self.category == "sync_references":
             return None
         reference = self.hard_references.get(self.scope.column)
@@ -237,6 +239,7 @@ class Catalog:
 
         The derived ones are last.
         """
+        # A row may refer to another one of its own entity. That is no cycle between entities.
         sorter = TopologicalSorter({name: self._targets(name) - {name} for name in self.entities})
         sorter.prepare()
         order: list[str] = []

@@ -26,6 +26,8 @@ def exclusive(database: Database, key: str = RUN_LOCK) -> Iterator[Connection]:
         try:
             yield connection
         finally:
+            # In the middle of a statement nothing can be sent. The end of the session then frees
+            # the lock.
             if is_usable(connection):
                 connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [key])
 
@@ -55,6 +57,8 @@ def _holder(connection: Connection) -> str:
 def is_held(connection: Connection, key: str = RUN_LOCK) -> bool:
     """Whether an import or export is running now, or the side job of this key."""
     # It looks at the list of locks. Trying the lock could refuse a run that starts at that moment.
+    # pg_locks shows the locks of all databases. A key of 64 bits stands there in halves, and
+    # objsubid is 1 for it.
     row = connection.execute(
         """
         SELECT EXISTS (

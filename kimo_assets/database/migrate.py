@@ -122,6 +122,7 @@ def synchronise(
         with connection.transaction():
             return _synchronise(connection, target, migrations, reached)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        # A failed transaction answers no question, so this waits for its rollback.
         sessions = _sessions_on_our_tables(connection)
         raise MigrationError(say("database.tables_in_use", sessions=sessions)) from None
     except (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation) as error:
@@ -169,6 +170,7 @@ def _migrate(
     changes = Changes(is_new=not _is_there(connection, "ops.load"))
     if not changes.is_new:
         _refuse_during_a_run(connection)
+    # ALTER TABLE waits for whoever reads the table, and all later readers queue up behind it.
     connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
     if not changes.is_new:
         # A new database gets today's ledger at once, and needs none of them.

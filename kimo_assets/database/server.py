@@ -20,6 +20,7 @@ from kimo_assets.texts import say
 
 KIMO_DATABASE = "kimo"
 DAGSTER_DATABASE = "dagster"
+# COPY has ON_ERROR and LOG_VERBOSITY, by which it validates, since version 17.
 MINIMUM_VERSION = 170000
 
 # Set once on the embedded server. With wal_level minimal, a COPY into a table of the same
@@ -27,6 +28,7 @@ MINIMUM_VERSION = 170000
 # which logs their pages, took ten times as long.
 _SETTINGS = {
     "wal_level": "minimal",
+    # With a sender allowed, a server of wal_level minimal refuses to start.
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
@@ -53,6 +55,7 @@ class Database:
 
     def connect(self) -> Connection:
         """A connection in autocommit mode: every unit of work opens its own transaction."""
+        # An upgrade that has to give up names the sessions in its way by their application_name.
         connection = self.connection_class.connect(
             self.dsn, autocommit=True, options=_SESSION, application_name="kimo_assets"
         )
@@ -77,6 +80,7 @@ def open_database(config: KimoConfig) -> Database:
     if config.database.url == "embedded":
         database = _embedded(config.data_dir / "postgres")
     else:
+        # kimo.yaml may name SQLAlchemy's driver, which psycopg would not understand.
         url = re.sub(r"^postgresql\+\w+://", "postgresql://", config.database.url)
         database = Database(url, config.database.dagster_url or _psycopg2(url))
     try:
@@ -113,6 +117,8 @@ def _create_databases(server: Any) -> None:
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         present = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for name in {KIMO_DATABASE, DAGSTER_DATABASE} - present:
+            # PostgreSQL lets only a copy of template0 have another encoding and locale than its
+            # template.
             statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
             connection.execute(statement.format(sql.Identifier(name)))
 

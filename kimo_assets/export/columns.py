@@ -143,6 +143,7 @@ def _too_long(column: ErpColumn, size: int) -> DoesNotFitError:
 def _size(column: ErpColumn, text: str) -> int:
     """In the column's unit, which is not characters."""
     if column.unit == "utf16":
+        # A lone surrogate would raise here, and the export would end for one record.
         return len(text.encode("utf-16-le", "surrogatepass")) // 2
     encoding = column.encoding
     if encoding is None or encoding == BMP:
@@ -214,6 +215,7 @@ def _whole(column: ErpColumn, formats: Formats, value: Any) -> int:
 
 
 def _as_whole(column: ErpColumn, formats: Formats, value: Any) -> int:
+    # A flag is an int to Python. As True it would reach psycopg's COPY as t, which is no number.
     if isinstance(value, int):
         return int(value)
     exact = _decimal(column, formats, value)
@@ -245,6 +247,7 @@ def _number(column: ErpColumn, formats: Formats, value: Any) -> Decimal:
         number = Decimal(plain_number(number))
         if _decimals(number) > scale:
             raise _number_does_not_fit(say("export.column.decimals", type=column.type, scale=scale))
+    # The exponent of a zero says nothing of its size: 0E+5 would count as six digits.
     if column.precision is not None and number:
         whole_digits = column.precision - scale
         if number.adjusted() >= whole_digits:

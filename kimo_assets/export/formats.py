@@ -17,6 +17,7 @@ from kimo_assets.texts import say
 from kimo_assets.transforms import DateFormat
 from kimo_assets.transforms.values import text_of
 
+# The pair stands first, or a line break of Windows would become two blanks.
 _BREAKS = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
 _DAY_DIGITS, _MOMENT_DIGITS = DateFormat("yyyyMMdd"), DateFormat("yyyyMMddHHmmss")
 
@@ -58,6 +59,7 @@ class Formats:
         """A value for a column of texts."""
         if isinstance(value, bool):
             return str(int(value)) if self.zero_one else str(value)
+        # A moment is a date to Python as well, so it has to be asked for first.
         if isinstance(value, datetime):
             return self.moment.write(value) if self.moment else value.isoformat(" ")
         if isinstance(value, date):
@@ -154,6 +156,8 @@ def null_setting(field: Field) -> str:
             return "null_boolean"
         case "dec" | "int":
             return "null_number"
+        # The vendor's codes are numbers. An open enum, whose codes it does not list, is kept as
+        # text.
         case "enum" if not field.is_open_enum:
             return "null_number"
     return "null_text"

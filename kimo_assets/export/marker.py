@@ -34,6 +34,8 @@ from kimo_assets.errors import PermanentSourceError
 from kimo_assets.sources.connection import source_errors
 from kimo_assets.texts import say
 
+# Where Kimo may create no table, an administrator creates this one by docs/export.md. So the names
+# and types are a contract.
 _COLUMNS: dict[str, TypeEngine[Any]] = {
     "BatchId": String(100),
     "Records": BigInteger(),
@@ -80,6 +82,7 @@ class Marker:
                     self._fence(erp, batch)
             except _ArrivedMeanwhileError:
                 records = self._records(batch)
+        # A marker without records is the fence of an earlier look.
         return bool(records)
 
     def unknown_to(self, kimo: KimoConnection) -> list[tuple[int, datetime]]:
@@ -93,6 +96,8 @@ class Marker:
         following = range(last + 1, last + 1 + _LOOKED_AHEAD)
         numbers = {self._name(number): number for number in following}
         name, written = self.table.c["BatchId"], self.table.c["WrittenAt"]
+        # A fence does not count: nothing of its batch is at the ERP, so nothing would go there
+        # twice.
         query = select(name, written).where(name.in_(list(numbers)), self.table.c["Records"] > 0)
         with source_errors(self.source, self.engine), self.engine.connect() as erp:
             return sorted((numbers[batch], moment) for batch, moment in erp.execute(query))
@@ -103,6 +108,7 @@ class Marker:
         Raises: SourceError.
         """
         name, written = self.table.c["BatchId"], self.table.c["WrittenAt"]
+        # Another Kimo may have a batch in doubt, and still needs the marker of it.
         old = delete(self.table).where(
             name.startswith(f"{self.prefix}-", autoescape=True), written < _now(-_KEEP_DAYS)
         )
@@ -120,6 +126,7 @@ class Marker:
         try:
             erp.execute(insert(self.table).values(self._row(batch, 0)))
         except IntegrityError:
+            # The key is taken: the batch's own transaction has committed since the look.
             raise _ArrivedMeanwhileError from None
 
     def _row(self, batch: int, records: int) -> dict[str, str | int | datetime]:

@@ -145,6 +145,7 @@ class Outbox:
             owner = entity.owner_field or ID
         # Lines go to the ERP in the order in which the agent entered them.
         order = "LineNumber" if "LineNumber" in entity.fields else ID
+        # One outbox holds the rows of all entities, so their values are texts in one array.
         values = [sql.SQL("k.{}::text").format(sql.Identifier(field)) for field in fields]
         return _COPY.format(
             entity=sql.Literal(name),
@@ -397,6 +398,7 @@ _UNLESS_LATER = sql.SQL("""
                     WHERE l.entity = %(entity)s AND l.id = h."Id" AND l.batch > %(batch)s)
     """)
 
+# The ERP gets the rows in the order in which RETURNING gives them, so the SELECT is sorted too.
 _COPY = sql.SQL("""
     INSERT INTO integrator.outbox (batch, position, entity, id, head_id, values)
     SELECT %(batch)s, %(position)s + row_number() OVER (ORDER BY k.{owner}, k.{line}, k."Id"),

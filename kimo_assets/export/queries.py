@@ -21,6 +21,7 @@ from kimo_assets.database.old_rows import LoadColumns, OldRows
 
 def exported_by_run(connection: Connection[Any], run_id: str) -> dict[str, tuple[int, int]]:
     """entity -> the records that a run has sent to the ERP, and their rows with those of parts."""
+    # By sent_at, because the ERP's answer changes the outcome and leaves the time.
     rows = connection.execute(
         """
         SELECT b.entity, count(*), sum(1 + r.parts)::bigint
@@ -61,6 +62,7 @@ class RejectedRecord:
 
 def rejected_by_erp(connection: Connection[Any]) -> list[RejectedRecord]:
     """Those whose newest export was rejected, the newest answer first."""
+    # By SyncReference where there is one: a record that gets the ERP's Id goes on under another Id.
     rows = connection.execute(
         """
         SELECT entity, id, sync_reference, answered_at, problem FROM (

@@ -92,6 +92,8 @@ def candidates(
     again: sql.Composable = sql.SQL("")
     if waited_in is not None:
         again = _WAITED.format(entity=sql.Literal(name), load=sql.Literal(waited_in))
+    # Paging goes by Id: heads that were sent no longer match, so an offset would pass others over.
+    # OF h, because PostgreSQL locks no row of the side of an outer join that may be missing.
     query = sql.SQL(
         "{obstacles} AND h.{id} > {after} {again} ORDER BY h.{id} LIMIT {limit} FOR UPDATE OF h"
     ).format(

@@ -18,6 +18,7 @@ from kimo_assets.export.points import CrashPoint
 from kimo_assets.export.targets import Target
 from kimo_assets.sources.connection import source_errors
 
+# Oracle takes 1,000 values in a list at most, and older SQLite 999 in a statement.
 _REFERENCES_AT_ONCE = 500
 
 # Without a marker, a transaction may still end while we look for its rows. Only when they are

@@ -127,6 +127,7 @@ class Reflection:
         if description.get("computed") or description.get("identity"):
             return True
         default = str(description.get("default") or "")
+        # PostgreSQL keeps a serial column as a default that calls nextval.
         if description.get("autoincrement") is True or "nextval(" in default:
             return True
         # SQLite numbers the rows in a column that is declared exactly so.
@@ -337,6 +338,7 @@ def _of_type(column: ErpColumn, sql_type: Any, dialect: str) -> ErpColumn:
         case types.DateTime():
             return _moment_column(column, sql_type, dialect)
         case types.Date():
+            # MySQL may store an earlier day, but does not promise that it works.
             first_day = datetime(1000, 1, 1) if dialect == "mysql" else None
             return replace(column, kind="day", low=first_day, high=datetime.max)
         case mssql.TIMESTAMP():
@@ -415,6 +417,7 @@ def _moment_column(column: ErpColumn, sql_type: Any, dialect: str) -> ErpColumn:
             return replace(column, low=low, high=high, digits=0)
         case mssql.DATETIME2() | mssql.DATETIMEOFFSET():
             return replace(column, digits=_digits(sql_type.precision, 6))
+        # DATETIME keeps steps of 1/300 of a second, and no day before 1753.
         case _ if dialect == "mssql":
             return replace(column, low=datetime(1753, 1, 1), high=datetime.max, digits=3)
         case mysql.TIMESTAMP():

@@ -170,6 +170,8 @@ def _open_erp(run: ExportRun, notes: list[str]) -> Iterator[tuple[Erp, bool]]:
         erp.connect_again()
         semaphores = stack.enter_context(open_semaphores(run.config, EXPORT, [source], log))
         ledger = SemaphoreLedger(run.connect, run.load, run.run_id)
+        # Before we take the semaphore: a run killed after that would leave it as ours, and the next
+        # one would believe that the ERP never had it.
         if not _are_left_behind(semaphores, ledger):
             mark_unproved(run.connection, source)
         policy = WaitPolicy(

@@ -185,6 +185,7 @@ class Sender:
         if erp.marker:
             erp.marker.write(connection, batch.number, len(batch.heads))
             reached(f"{CrashPoint.WRITE}.marker")
+        # Heads come before their parts, which the ERP may tie to them by a foreign key.
         for name, cells in rows.items():
             append(connection, erp.targets[name].table, cells, is_view=name in erp.views)
             kind = "heads" if name == batch.entity else "parts"
@@ -307,6 +308,7 @@ def append(
         return
     statement = _insert(connection, target)
     for start in range(0, len(rows), _CHUNK):
+        # The values are the driver's own already. SQLAlchemy's types would convert each once more.
         connection.exec_driver_sql(statement, list(rows[start : start + _CHUNK]))
 
 

@@ -389,6 +389,7 @@ def _plain(source: Field, column: ErpColumn, write: Make, null: Callable[[], Any
 
     @lru_cache(maxsize=_REMEMBERED)
     def make(value: str | None) -> Any:
+        # No number, day or flag can be read from an empty text, so it stands for no value there.
         if value is None or (value == "" and not holds_texts):
             return null()
         return write(read(value))

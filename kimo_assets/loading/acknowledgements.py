@@ -169,6 +169,8 @@ class _Acknowledgement:
             SET "EntityStatus" = nullif(s.status, {undefined}), {changed} = {load}
             FROM settled AS s WHERE k.{id} = s.id
             """).rowcount
+        # Parts are held with their head, so they too have values of Kimo's that the ERP now
+        # replaces.
         for part in self._catalog.sent_with(self._head.name):
             self._compare_part_again(part)
         report = LoadedEntity(self._head.name, updated=changed)
@@ -194,6 +196,7 @@ class _Acknowledgement:
 
         So the old one leaves the tablets as the new one comes.
         """
+        # Both read Kimo's row as it was, so they come before its SyncReference goes.
         self._insert_under_new_id()
         self._execute(_ERP_WINS)
         # One row alone may have the SyncReference, or the next answer could mean either.
@@ -433,6 +436,8 @@ def _note(
 
 # The newest answer to each SyncReference, unless it was applied already. An old answer never
 # acknowledges what was sent after it. Which is the newest, only the ERP's clock tells.
+# rank() keeps every row of the newest moment, so that two answers at one moment are noticed. They
+# come up at each load until the ERP has corrected them. An Id of 0 is none (fact sheet, section 8).
 _FRESH = """
     CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
     WITH ranked AS (

@@ -81,6 +81,8 @@ class Diff:
         columns_of_held = [
             sql.SQL(", {}").format(sql.Identifier(name)) for name in self._columns_of_held()
         ]
+        # Rows that only Kimo has are without a hash. A plain <> would be NULL for them, and pass
+        # them over.
         self._execute("DROP TABLE IF EXISTS pg_temp.difference")
         self._execute(
             """

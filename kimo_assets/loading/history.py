@@ -65,6 +65,7 @@ def keep(connection: Connection, entity: Entity, load: int, ids: sql.Composable)
         "id": sql.Identifier(ID),
         "changed": sql.Identifier(CHANGED),
     }
+    # LIKE alone copies no key: a row has an image for every load that changed it.
     connection.execute(
         sql.SQL(
             "CREATE TABLE IF NOT EXISTS {history} (LIKE {kimo}, {load_column} bigint NOT NULL)"
@@ -241,6 +242,7 @@ class _Undo:
             "SELECT EXISTS (SELECT FROM ops.loaded WHERE entity = ANY(%s))", [answers]
         ).fetchone()
         is_answered = bool(row and row[0])
+        # An undo compares with no snapshot, so no row can be missing from one.
         self._held = is_held(
             catalog, entity, of="k", is_gone=sql.SQL("false"), is_answered=is_answered
         )

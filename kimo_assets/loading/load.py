@@ -102,6 +102,7 @@ def load_entity(
         is_answered=not rules.answered.isdisjoint((entity.name, entity.owner)),
     )
     diff = Diff(connection, entity, staging, mapped, load, has_rejected=rejected > 0, held=held)
+    # An agent may have made records of an entity before its first snapshot comes.
     is_first = before is None and diff.is_empty()
     comparison = Comparison(entity, staging, diff.incoming, mapped, is_first)
     report = _apply(connection, diff, comparison, load, rules, on_comparison)

@@ -73,6 +73,8 @@ class LoadRules:
 
         Empty where no rule is about any of the fields.
         """
+        # Only codes decide whether a row is rejected. A new description alone is no cause to load
+        # again.
         codes = {field: codes for field, codes in self.codes(entity).items() if field in fields}
         if not codes:
             return ""

@@ -141,6 +141,8 @@ def _load_or_report(
         with connection.transaction():
             return load_entity(connection, catalog, catalog[name], load, rules, on_comparison)
     except (KimoError, psycopg.Error) as error:
+        # On a dead connection every further entity would fail, each with the same misleading
+        # reason.
         if connection.broken:
             raise
         return LoadedEntity(name, time.monotonic() - started, "failed", in_one_line(error))

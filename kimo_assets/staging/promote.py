@@ -15,6 +15,8 @@ def promote(connection: Connection, entity: str, load: int) -> StagedEntity:
     """Takes the entity's snapshot from schema plan, in one transaction."""
     started = time.monotonic()
     with connection.transaction():
+        # Inside the transaction: a crash leaves the snapshot either planned or staged, never half
+        # of it.
         planned = last_snapshot(connection, entity, PLANNED)
         # Without a snapshot of its own the plan saw what is staged, or it was promoted before a
         # crash.

@@ -60,6 +60,7 @@ def reason_of(rule: str) -> Reason:
 
 
 # The reader of segments takes cells of any size: a text may have megabytes.
+# Python takes the limit as a C long, which has 32 bits on Windows.
 csv.field_size_limit(2**31 - 1)
 
 _COMMA_NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*$")
@@ -164,6 +165,8 @@ def _skipped(
 ) -> list[Rejection]:
     """The rows of the lines that COPY skipped, read from the segment once more."""
     by_line = {line.line: line.column for line in skipped}
+    # COPY was told that lines end with a line feed. A carriage return in a text must not count here
+    # either, or the numbers of the lines would drift apart.
     reader = csv.reader(io.StringIO(data.decode("utf-8"), newline="\n"))
     rejections = []
     for values in reader:

@@ -120,6 +120,7 @@ def last_rejection(
     connection: Connection[Any], entity: str, key: str
 ) -> tuple[int, str, str | None] | None:
     """(step, rule, field) by which the row with this key was rejected last; None if it was not."""
+    # Step 1 keeps a key with the name of its column, `CODE=12`. Step 2 keeps the Id alone.
     return connection.execute(
         """
         SELECT step, rule, field FROM ops.rejected_row

@@ -74,8 +74,10 @@ def _facts(row: RejectedRow) -> list[str | None]:
 def cell(value: Any) -> str:
     """A value as a spreadsheet shows it. An apostrophe makes a text of what would be a formula."""
     text = "" if value is None else str(value)
+    # One character is left for the apostrophe.
     if len(text) >= _CELL_CHARS:
         text = say("staging.cut_cell", text=text[: _CELL_CHARS - 40], count=len(text))
+    # A negative amount begins like a formula, and has to stay a number.
     if text.startswith(_FORMULA_STARTS) and not _NUMBER.match(text):
         return f"'{text}"
     return text

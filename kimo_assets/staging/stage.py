@@ -235,6 +235,8 @@ class Staging:
     def _take_segment(self, segment: Segment, number: int, part: int) -> None:
         """Counts a segment that is expected, and writes one that is not, and all after it."""
         rejected = [repr(row).encode() for row in segment.rejected]
+        # The part counts as well. Rows that come from another source now, unchanged, belong in the
+        # quarantine under that source's name and columns.
         digest = _digest(segment.data, *rejected, f"part {part}".encode())
         self._segments.append(digest)
         self._rows_read += segment.rows_read
@@ -322,6 +324,8 @@ class Staging:
             assert self.before is not None, "an unchanged stream has one before it"  # noqa: S101
             return self.before
         staged, keys, checksum = measure(self._connection, self.table)
+        # count(DISTINCT) passes over NULL, so rows without a key make this difference too. Two keys
+        # with one hash only cost a look that finds nothing.
         if keys < staged:
             self._reject_rows_without_key()
             self._reject_duplicates()
@@ -428,6 +432,7 @@ class Staging:
 
 def measure(connection: Connection, snapshot: sql.Identifier) -> tuple[int, int, str]:
     """Rows, different keys, checksum."""
+    # Two equal hashes cancel each other out in an XOR, so the checksum has a sum beside it.
     # Keys are counted by a hash of eight bytes, because the keys themselves would not fit in the
     # memory for a sort.
     row = connection.execute(
@@ -495,6 +500,8 @@ def _suspicion(before: Snapshot | None, after: Snapshot, guards: GuardsConfig) -
     if before is None:
         return None
     lost = before.rows_staged - after.rows_staged
+    # An export of the ERP's that broke off may leave an empty table. However few rows there were,
+    # what could not be read is never taken for nothing (design, section 4).
     is_emptied = before.rows_staged > 0 and after.rows_staged == 0
     is_above_share = lost > guards.max_shrink * before.rows_staged
     is_shrunk = is_above_share and lost >= max(1, guards.min_shrink_rows)

@@ -306,6 +306,8 @@ class StagingPool:
                 self._sources.connect_again(source)
                 self._progress.log(say("staging.read_again", entity=name, reason=error))
             except ReaderError as error:
+                # No attempt is counted: the plain cursor raises no ReaderError, so this comes once
+                # a source.
                 source = _source_of(error, engines)
                 if source is None:
                     raise

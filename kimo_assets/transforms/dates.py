@@ -23,6 +23,7 @@ def _half_day_hour(moment: datetime) -> int:
 
 
 # .NET's specifier -> the part of the date that it gives, and the pattern of its digits.
+# [0-9], because \d would take the digits of every script.
 _PARTS = {
     "yyyy": ("year", "[0-9]{4}"),
     "yy": ("short_year", "[0-9]{2}"),

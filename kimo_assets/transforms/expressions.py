@@ -94,6 +94,7 @@ def _fill(value: Any) -> Any:
 def _result(value: Any) -> Any:
     """The value in a plain form (values.py). Raises: for a list and the like, and for undefined."""
     match value:
+        # Some of Jinja's filters give a Markup. It is a text that escapes what is joined to it.
         case str():
             return str(value)
         case bool():
@@ -148,6 +149,7 @@ def _number(value: Any, default: Any = 0) -> Decimal:
     try:
         return Decimal(value)
     except (ArithmeticError, TypeError, ValueError):
+        # What is no number raises InvalidOperation, which is an ArithmeticError and no ValueError.
         return Decimal(default)
 
 

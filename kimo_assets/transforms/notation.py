@@ -85,6 +85,7 @@ def parse(given: Any) -> Transformation:
     # Steps are plain callables, inputs have `of`.
     if hasattr(parts[0], "of"):
         source = parts.pop(0)
+    # YAML makes a date of 2024-01-31, and JSON has none.
     text = json.dumps(given, default=str, ensure_ascii=False)
     return Transformation(source, tuple(parts), text)
 

@@ -9,6 +9,7 @@ from kimo_assets.texts import say
 from kimo_assets.transforms.outcome import RejectedValueError
 from kimo_assets.transforms.values import text_of
 
+# Swiss programs write an apostrophe between thousands, straight or curly.
 _EXAMPLE = re.compile(r"1(?P<group>[.,' \u00a0\u202f\u2019]?)234(?P<point>[.,])56")
 
 # Blanks between thousands. Programs write the two others so that no line breaks there.

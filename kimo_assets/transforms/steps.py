@@ -41,6 +41,8 @@ def string_to_hash(value: Any, absent: frozenset[str]) -> str:
     text = text_of(value).rstrip(" ")
     if not text or text in absent:
         return ""
+    # A machine in FIPS mode gives MD5 only for what is no security. Bytes that were no UTF-8 have
+    # become surrogates, and cannot be encoded.
     try:
         return md5(text.encode(), usedforsecurity=False).hexdigest()
     except UnicodeEncodeError:
