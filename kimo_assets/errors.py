@@ -63,6 +63,10 @@ class ContractError(KimoError):
     """Data of our own that break a promise of this package."""
 
 
+class NotStagedError(ContractError):
+    """Step 2 was asked for an entity that step 1 has never read."""
+
+
 class SourceError(KimoError):
     """The ERP's (or CRM's) database could not give what was asked. source: which one, where that is
     known.
@@ -163,14 +167,20 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {in_one_line(error)}"
 
 
+def error_class(name: str | None) -> type[KimoError]:
+    """The class of ours that has this name. KimoError stands for any other, and for none."""
+    classes: list[type[KimoError]] = [KimoError]
+    for candidate in classes:
+        if candidate.__name__ == name:
+            return candidate
+        classes += candidate.__subclasses__()
+    return KimoError
+
+
 def error_of_record(kind: str, message: str) -> KimoError:
     """An error that was recorded by the name of its class and its message, to be raised again."""
-    classes: list[type[KimoError]] = [KimoError]
-    for error_class in classes:
-        if error_class.__name__ == kind:
-            # Not by its __init__, which may take other arguments: the message is made already.
-            error = error_class.__new__(error_class)
-            Exception.__init__(error, message)
-            return error
-        classes += error_class.__subclasses__()
-    return KimoError(message)
+    recorded = error_class(kind)
+    # Not by its __init__, which may take other arguments: the message is made already.
+    error = recorded.__new__(recorded)
+    Exception.__init__(error, message)
+    return error

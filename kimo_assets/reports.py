@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from kimo_assets.errors import KimoError, error_class, in_one_line
 
 Status = Literal["ok", "unchanged", "failed", "skipped"]
 Step = Literal[1, 2, 3]
@@ -13,7 +15,8 @@ Level = Literal["ok", "warning", "error"]
 class EntityReport:
     """One entity in one step. `error` in one sentence when status is failed.
 
-    guard: why a guard would have stopped it, had nobody allowed it.
+    guard: why a guard would have stopped it, had nobody allowed it. cause: the name of the error's
+    class, by which programs decide what helps. Nothing reads the sentence for that.
     """
 
     entity: str
@@ -21,6 +24,7 @@ class EntityReport:
     status: Status = "ok"
     error: str | None = None
     guard: str | None = None
+    cause: str | None = None
 
     def counts(self) -> dict[str, Any]:
         """The figures of this step, without the common fields."""
@@ -40,7 +44,7 @@ class EntityReport:
         }
 
 
-_COMMON = ("entity", "seconds", "status", "error", "guard", "notes")
+_COMMON = ("entity", "seconds", "status", "error", "guard", "cause", "notes")
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,26 @@ class PublishedEntity(EntityReport):
     agents: int = 0
 
 
+_Report = TypeVar("_Report", bound=EntityReport)
+
+
+def failed_report(
+    report_class: type[_Report],
+    entity: str,
+    seconds: float,
+    error: Exception,
+    message: str | None = None,
+) -> _Report:
+    """The report of an entity that an error stopped. message: None means what the error says."""
+    return report_class(
+        entity,
+        seconds,
+        status="failed",
+        error=message or in_one_line(error),
+        cause=type(error).__name__,
+    )
+
+
 @dataclass(frozen=True)
 class StepReport:
     step: int
@@ -154,6 +178,11 @@ class StepReport:
             for name, report in self.entities.items()
             if report.status == "failed"
         }
+
+    @property
+    def causes(self) -> dict[str, type[KimoError]]:
+        """By entity, the class of the error that stopped it."""
+        return {name: error_class(self.entities[name].cause) for name in self.failures}
 
     def as_json(self) -> dict[str, Any]:
         """The document of `--json`, as docs/cli.md describes it."""

@@ -1,9 +1,8 @@
 """The report of an import for people: a table per step, what went wrong and what to do about it."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +21,7 @@ from kimo_assets.cli.formatting import (
     size,
     table,
 )
+from kimo_assets.errors import GuardError, KimoError, NotStagedError, SemaphoreError, SourceError
 from kimo_assets.reports import (
     AnswersEntity,
     EntityReport,
@@ -271,29 +271,28 @@ def _look(kimo: Callable[..., str], names: str) -> str:
     return say("cli.summary.next.check", command=kimo("check"))
 
 
-# What a failure's sentence says, and the command line that helps.
-# By their sentences, because a report keeps no class of an error.
-_HINTS: tuple[tuple[str, _Hint], ...] = (
-    (r"--allow-shrink", _take_it),
-    (r"run step 1", _read_it),
-    (r"Semaphore of source '", _semaphores),
-    (r"^source '|table or view|has no column|gives n", _look),
+# The error that stopped an entity, and the command line that helps. The first that fits: a
+# SemaphoreError is a SourceError too.
+_HINTS: tuple[tuple[type[KimoError], _Hint], ...] = (
+    (GuardError, _take_it),
+    (NotStagedError, _read_it),
+    (SemaphoreError, _semaphores),
+    (SourceError, _look),
 )
 
 
 def what_next(kimo: Callable[..., str], report: ImportReport) -> list[str]:
-    """Command lines for the operator, by what the failures say."""
-    failures = [
-        (name, reason) for step in report.failures.values() for name, reason in step.items()
-    ]
-    lines = []
-    for pattern, hint in _HINTS:
-        names = [name for name, reason in failures if re.search(pattern, reason)]
-        if names:
-            lines.append(hint(kimo, ",".join(names)))
+    """Command lines for the operator, by what stopped the entities."""
+    helped: dict[_Hint, list[str]] = {hint: [] for _, hint in _HINTS}
+    for step in report.steps.values():
+        for name, cause in step.causes.items():
+            hint = next((hint for error, hint in _HINTS if issubclass(cause, error)), None)
+            if hint:
+                helped[hint].append(name)
+    lines = [hint(kimo, ",".join(names)) for hint, names in helped.items() if names]
     staged = report.steps[1].entities if 1 in report.steps else {}
     # A guard may have stopped the entity because of rejected rows. They are the thing to mend.
-    for name, _ in failures:
+    for name in chain.from_iterable(report.failures.values()):
         if getattr(staged.get(name), "rejected", 0):
             lines.append(say("cli.summary.next.rejected", command=kimo("rejected", name)))
     if not lines:

@@ -44,12 +44,12 @@ def record_result(connection: Connection[Any], load: int, step: int, report: Ent
     connection.execute(
         """
         INSERT INTO ops.step_result
-            (load, step, entity, status, seconds, counts, error, kind, guard, notes)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            (load, step, entity, status, seconds, counts, error, kind, guard, cause, notes)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (load, step, entity) DO UPDATE SET
-            (status, seconds, counts, error, kind, guard, notes, at) =
+            (status, seconds, counts, error, kind, guard, cause, notes, at) =
             (excluded.status, excluded.seconds, excluded.counts, excluded.error, excluded.kind,
-             excluded.guard, excluded.notes, now())
+             excluded.guard, excluded.cause, excluded.notes, now())
         """,
         [
             load,
@@ -61,6 +61,7 @@ def record_result(connection: Connection[Any], load: int, step: int, report: Ent
             report.error,
             type(report).__name__,
             report.guard,
+            report.cause,
             list(getattr(report, "notes", ())) or None,
         ],
     )
@@ -75,19 +76,20 @@ def steps_of_run(connection: Connection[Any], run_id: str) -> tuple[int, dict[in
         raise ContractError(say("database.run_without_load", run_id=run_id))
     rows = connection.execute(
         """
-        SELECT step, entity, status, seconds, counts, error, kind, guard, notes
+        SELECT step, entity, status, seconds, counts, error, kind, guard, cause, notes
         FROM ops.step_result WHERE load = %s ORDER BY step, at, entity
         """,
         [row[0]],
     )
     steps: dict[int, StepReport] = {}
-    for step, entity, status, seconds, counts, error, kind, guard, notes in rows:
+    for step, entity, status, seconds, counts, error, kind, guard, cause, notes in rows:
         values = {
             "entity": entity,
             "status": status,
             "seconds": seconds,
             "error": error,
             "guard": guard,
+            "cause": cause,
             "notes": notes,
             **counts,
         }

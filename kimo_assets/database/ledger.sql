@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS ops.step_result (
     at timestamptz NOT NULL DEFAULT now(),
     kind text,
     guard text,
+    cause text,
     notes text[],
     PRIMARY KEY (load, step, entity)
 );

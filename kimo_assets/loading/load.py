@@ -13,7 +13,7 @@ from psycopg import Connection, sql
 from kimo_assets.catalog import Catalog, Entity
 from kimo_assets.database.names import ID, KIMO, STAGED_AREA, StagingArea, table
 from kimo_assets.database.rejection_history import since_kept
-from kimo_assets.errors import ContractError, GuardError
+from kimo_assets.errors import GuardError, NotStagedError
 from kimo_assets.loading import guard, history
 from kimo_assets.loading.diff import Diff, staged_fields
 from kimo_assets.loading.held_rows import is_held
@@ -75,7 +75,7 @@ def load_entity(
     """Applies the staged snapshot of one entity, inside the caller's transaction.
 
     An entity is not even compared if its snapshot, rules and owner are as at the last load, and no
-    edits were pending then. Raises: ContractError when nothing is staged. GuardError when the load
+    edits were pending then. Raises: NotStagedError when nothing is staged. GuardError when the load
     looks like a mass deletion.
     """
     started = time.monotonic()
@@ -159,7 +159,7 @@ def _apply(
 def _staged(connection: Connection, entity: Entity, rules: LoadRules) -> tuple[str, str]:
     """Schema of the staged table, and what identifies the snapshot and the rules it is loaded by.
 
-    A plan stages only what differs from what is staged already. Raises: ContractError when nothing
+    A plan stages only what differs from what is staged already. Raises: NotStagedError when nothing
     is staged at all.
     """
     for area in (rules.area, STAGED_AREA):
@@ -170,7 +170,7 @@ def _staged(connection: Connection, entity: Entity, rules: LoadRules) -> tuple[s
         if rules.codes(entity):
             digest = rules.digest(entity, staged_fields(connection, entity, area.schema))
         return area.schema, "/".join(filter(None, (identity, digest)))
-    raise ContractError(say("loading.never_staged", entity=entity.name))
+    raise NotStagedError(say("loading.never_staged", entity=entity.name))
 
 
 def staged_identity(

@@ -17,7 +17,7 @@ from kimo_assets.loading.load import OnComparison, load_entity
 from kimo_assets.loading.references import check_references
 from kimo_assets.loading.rules import LoadRules
 from kimo_assets.progress import Progress
-from kimo_assets.reports import AnswersEntity, LoadedEntity
+from kimo_assets.reports import AnswersEntity, LoadedEntity, failed_report
 from kimo_assets.texts import say
 
 _SILENT = Progress()
@@ -145,7 +145,7 @@ def _load_or_report(
         # reason.
         if connection.broken:
             raise
-        return LoadedEntity(name, time.monotonic() - started, "failed", in_one_line(error))
+        return failed_report(LoadedEntity, name, time.monotonic() - started, error)
 
 
 def undo_loads(

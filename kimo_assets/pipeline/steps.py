@@ -18,7 +18,7 @@ from kimo_assets.config import KimoConfig
 from kimo_assets.database import ledger
 from kimo_assets.database.locks import exclusive, is_usable
 from kimo_assets.database.server import Database
-from kimo_assets.errors import KimoError, in_one_line
+from kimo_assets.errors import KimoError
 from kimo_assets.export.run import ExportRun, export_to_erp, resolve
 from kimo_assets.geocoding import positions
 from kimo_assets.geocoding.run import forget_expired
@@ -35,6 +35,7 @@ from kimo_assets.reports import (
     PublishedEntity,
     StagedEntity,
     StepReport,
+    failed_report,
 )
 from kimo_assets.staging.promote import promote
 from kimo_assets.staging.step import StagingRun, stage_entities
@@ -313,4 +314,4 @@ def _publish_one(run: Run, publisher: Publisher, name: str) -> PublishedEntity:
         if run.connection.broken:
             raise
         publisher.forget()
-        return PublishedEntity(name, time.monotonic() - started, "failed", in_one_line(error))
+        return failed_report(PublishedEntity, name, time.monotonic() - started, error)

@@ -24,10 +24,9 @@ from kimo_assets.errors import (
     ReaderError,
     SourceError,
     TransientSourceError,
-    in_one_line,
 )
 from kimo_assets.progress import Progress
-from kimo_assets.reports import StagedEntity
+from kimo_assets.reports import StagedEntity, failed_report
 from kimo_assets.sources.connection import READER, without_secrets
 from kimo_assets.sources.custom_task import run_custom_task
 from kimo_assets.sources.error_messages import error_message
@@ -89,7 +88,7 @@ def stage_entities(
             sources = stack.enter_context(_ready(run, names, safe_progress.log))
         except KimoError as error:
             # Without sources, semaphores or the custom task all entities fail alike.
-            reports = [failed(name, 0.0, "failed", in_one_line(error)) for name in names]
+            reports = [failed_report(failed, name, 0.0, error) for name in names]
             for report in reports:
                 on_done(report)
             return reports
@@ -282,10 +281,11 @@ class StagingPool:
             try:
                 return self._stage_again(connection, name)
             except SourceError as error:
-                reason = error_message(error, name, self._run.config, self._sources)
+                message = error_message(error, name, self._run.config, self._sources)
+                seconds = time.monotonic() - started
+                return failed_report(self._failed, name, seconds, error, message)
             except (KimoError, psycopg.Error) as error:
-                reason = in_one_line(error)
-        return self._failed(name, time.monotonic() - started, "failed", reason)
+                return failed_report(self._failed, name, time.monotonic() - started, error)
 
     def _stage_again(self, connection: Connection, name: str) -> StagedEntity:
         """Stages it, from its start again where that helps.

@@ -2,4 +2,5 @@
 ALTER TABLE IF EXISTS ops.step_result
     ADD COLUMN IF NOT EXISTS kind text,
     ADD COLUMN IF NOT EXISTS guard text,
+    ADD COLUMN IF NOT EXISTS cause text,
     ADD COLUMN IF NOT EXISTS notes text[];
