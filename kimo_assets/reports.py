@@ -63,9 +63,9 @@ class StagedEntity(EntityReport):
 
 @dataclass(frozen=True)
 class RetriedEntity(StagedEntity):
-    """Refused rows of step 1, read again. The figures of the snapshot are those it has now.
+    """Rejected rows of step 1, read again. The figures of the snapshot are those it has now.
 
-    retried = good + still_refused + gone (from the ERP, so forgotten). without_key: refused rows
+    retried = good + still_refused + gone (from the ERP, so forgotten). without_key: rejected rows
     that could not be looked up, and stay.
     """
 

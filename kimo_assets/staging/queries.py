@@ -134,7 +134,7 @@ def last_rejection(
 # --------------------------------------------------------------------------------------------------
 
 OLD_REJECTED_ROWS = OldRows(
-    "refused rows of entities that are not mapped",
+    "rejected rows of entities that are not mapped",
     "ops.rejected_row",
     "t.entity <> ALL(%(mapped)s) AND t.at < %(cutoff)s",
     "id",

@@ -92,7 +92,7 @@ def test_the_mask_is_stopped_as_well_and_what_is_allowed_goes_on(bad: Company) -
     assert bad.value("SELECT count(*) FROM ops.step_result WHERE step > 1") == 0
     assert bad.launch(
         entities=["Item"], only_listed=True
-    ).success  # others' refused rows do not concern it
+    ).success  # others' rejected rows do not concern it
     assert bad.launch(entities=["Zone"], allow_shrink=True).success
     assert bad.launch(allow_shrink=True).success
     assert recorded(bad, NOTHING_REJECTED_ABOVE)[0].severity is WARN

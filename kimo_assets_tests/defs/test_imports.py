@@ -92,11 +92,11 @@ def test_a_partition_shows_counts_seconds_a_sample_and_its_refused_rows(imported
     assert zone["read from"] == "erp: Zone"
     assert zone["sample"] == "| Id | Description |\n| --- | --- |\n| N | Nord |"
     assert (
-        zone["refused rows"]
+        zone["rejected rows"]
         == "| rule | column | value | row | since |\n| --- | --- | --- | --- | --- |\n"
         f"| text_too_long | Description | {('Sud' * 40)[:59]}… | Id=S | new |"
     )
-    assert zone["all refused rows"] == "`kimo rejected Zone`"
+    assert zone["all rejected rows"] == "`kimo rejected Zone`"
     # What an operator looks for stands first, also where Dagster adds entries of its own.
     assert list(zone)[:4] == ["status", "read", "staged", "rejected"]
 
@@ -119,10 +119,10 @@ def test_a_partition_of_step_2_shows_what_was_loaded_held_refused_and_points_now
     }
     assert account["dangling: ZoneId"] == 1
     assert "| ZoneId | Zone | 1 | X |" in account["references to nowhere"]
-    assert "refused rows" not in account
+    assert "rejected rows" not in account
     translation = company.metadata("kimo_tables", "ItemTranslation")
     assert (translation["inserted"], translation["refused"]) == (1, 1)
-    assert "| missing_owner | ItemId | I9 |" in translation["refused rows"]
+    assert "| missing_owner | ItemId | I9 |" in translation["rejected rows"]
 
 
 def test_a_partition_of_step_3_shows_rows_agents_and_where_the_payloads_are(
@@ -176,8 +176,8 @@ def test_a_second_import_of_an_unchanged_erp_says_so_in_every_partition(company:
     assert statuses(again) == {"unchanged"}
     for asset in ASSETS:
         assert company.metadata(asset, "Zone")["status"] == "unchanged"
-    # The refused rows of the snapshot in place are still refused.
-    assert "text_too_long" in company.metadata("erp_staging", "Zone")["refused rows"]
+    # The rejected rows of the snapshot in place are still refused.
+    assert "text_too_long" in company.metadata("erp_staging", "Zone")["rejected rows"]
 
 
 def test_the_runs_log_sums_up_each_step_and_names_who_needs_a_look(imported: Imported) -> None:
@@ -441,8 +441,8 @@ def test_both_entry_points_leave_the_same_partitions_with_the_same_metadata(
 def _without_time(metadata: dict[str, Any]) -> dict[str, Any]:
     """Without seconds, nor in how many loads a row was refused."""
     timeless = {name: value for name, value in metadata.items() if name != "seconds"}
-    if "refused rows" in timeless:
-        timeless["refused rows"] = re.sub(r"\(\d+ loads\)", "", timeless["refused rows"])
+    if "rejected rows" in timeless:
+        timeless["rejected rows"] = re.sub(r"\(\d+ loads\)", "", timeless["rejected rows"])
     return timeless
 
 

@@ -19,7 +19,7 @@ GOOD_ZONES = [{"Id": "N", "Description": "Nord"}, {"Id": "S", "Description": "Su
 
 @pytest.fixture(scope="module")
 def retried(new_company: Callable[[], Company]) -> Company:
-    """Imported, one refused row mended, retried."""
+    """Imported, one rejected row mended, retried."""
     company = new_company()
     company.launch()
     company.erp(Zone=GOOD_ZONES)
@@ -49,7 +49,7 @@ def test_the_partitions_it_touched_show_what_became_of_their_rows(retried: Compa
         "without_key",
     )
     assert [zone[name] for name in figures] == ["ok", 2, 0, 1, 1, 0, 0, 0]
-    assert "refused rows" not in zone
+    assert "rejected rows" not in zone
     assert retried.metadata("kimo_tables", "Zone")["inserted"] == 1
     assert retried.metadata("sync_payloads", "Zone")["rows"] == 2
 
@@ -58,8 +58,8 @@ def test_a_row_that_is_still_refused_shows_since_when(retried: Company) -> None:
     translation = retried.metadata("kimo_tables", "ItemTranslation")
     today = retried.value("SELECT since FROM ops.rejected_row").astimezone().date()
     assert isinstance(today, date)
-    assert "| missing_owner | ItemId | I9 | " in translation["refused rows"]
-    assert f" | {today} (2 loads) |" in translation["refused rows"]
+    assert "| missing_owner | ItemId | I9 | " in translation["rejected rows"]
+    assert f" | {today} (2 loads) |" in translation["rejected rows"]
 
 
 def test_entities_that_had_no_refused_row_are_not_read(retried: Company) -> None:

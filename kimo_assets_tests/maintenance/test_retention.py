@@ -33,7 +33,7 @@ KINDS = {
     "answered records of exports",
     "batches of exports",
     "rows left in the outbox",
-    "refused rows of entities that are not mapped",
+    "rejected rows of entities that are not mapped",
     "loads",
     "reports of runs",
     "snapshots of a plan",
@@ -184,10 +184,10 @@ def test_refused_rows_go_only_with_their_entity_and_a_plan_that_nobody_applies_g
     staged = company.value("SELECT count(*) FROM ops.planned")
     assert clean(company, in_days=50) == {}
     assert clean(company, in_days=100)["snapshots of a plan"] == staged
-    assert "refused rows of entities that are not mapped" not in clean(company, in_days=400)
+    assert "rejected rows of entities that are not mapped" not in clean(company, in_days=400)
     company.entities = {"SalesAgent": {}}
     assert clean(company) == {}
-    assert clean(company, in_days=400)["refused rows of entities that are not mapped"] == 1
+    assert clean(company, in_days=400)["rejected rows of entities that are not mapped"] == 1
 
 
 def test_no_cleaning_while_a_run_is_going_on(company: World) -> None:

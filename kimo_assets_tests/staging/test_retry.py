@@ -1,4 +1,4 @@
-"""A retry reads only the refused rows again: what is good now is staged, and the next import is
+"""A retry reads only the rejected rows again: what is good now is staged, and the next import is
 none the wiser.
 """
 
@@ -54,7 +54,9 @@ def assert_ledger_is_true(world: World, entity: str = "Zone") -> None:
 def test_a_mended_row_is_staged_loaded_and_on_the_tablets(world: World) -> None:
     world.erp(SalesAgent=ids("1"), Zone=[zone("A"), zone("B", LONG), zone("C", LONG)])
     world.done()
-    world.erp(Zone=[zone("A", "changed, but no refused row"), zone("B", "mended"), zone("C", LONG)])
+    world.erp(
+        Zone=[zone("A", "changed, but no rejected row"), zone("B", "mended"), zone("C", LONG)]
+    )
     assert outcome(world) == {"retried": 2, "good": 1, "still_refused": 1}
     assert staged(world) == {"A": "good", "B": "mended"}
     assert world.rejected("Zone") == [("text_too_long", "Description", "Id=C", LONG)]

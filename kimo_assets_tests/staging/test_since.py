@@ -18,7 +18,7 @@ def zone(key: Any, description: str = LONG) -> Row:
 
 
 def since(world: World, table: str = "ops.rejected_row") -> list[tuple[str, int]]:
-    """(key, the load since which it is refused) of all refused rows, which share one date
+    """(key, the load since which it is refused) of all rejected rows, which share one date
     per load.
     """
     rows = world.rows(f"SELECT source_key, since_load, since FROM {table} ORDER BY 1, 2, id")

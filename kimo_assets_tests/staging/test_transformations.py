@@ -224,7 +224,7 @@ def test_mariadb_gives_the_same_rows(world: World) -> None:
     assert imported(world, url) == imported(world, world.erp_file.url)
 
 
-# --- refused rows
+# --- rejected rows
 # -------------------------------------------------------------------------------------------------
 
 
@@ -399,7 +399,7 @@ def test_a_key_that_becomes_empty_is_a_missing_key(world: World) -> None:
     assert world.rejected("Zone") == [("missing_key", "A", "A=  ", None)]
 
 
-# --- the query that finds a refused row
+# --- the query that finds a rejected row
 # ----------------------------------------------------------------------------
 
 

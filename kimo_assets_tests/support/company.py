@@ -153,7 +153,7 @@ class World:
         return report
 
     def retry(self, *entities: str) -> ImportReport:
-        """Retries the refused rows of the entities, or of all, in all three steps."""
+        """Retries the rejected rows of the entities, or of all, in all three steps."""
         return run_retry(self.config, self.database, entities=entities)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -168,7 +168,7 @@ class World:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def rejected(self, entity: str) -> list[tuple[Any, ...]]:
-        """(rule, source column, source key, value) of the entity's refused rows, in the order of
+        """(rule, source column, source key, value) of the entity's rejected rows, in the order of
         the stream.
         """
         return self.rows(

@@ -182,10 +182,10 @@ def _rejected(connection: Connection, entity: str, step: int) -> MetadataValues:
         since = since_in_words(row.since, times_rejected(loads, row.since_load))
         shown.append((row.rule, row.column, row.value, row.source_key, since))
     return {
-        "refused rows": dg.MetadataValue.md(
+        "rejected rows": dg.MetadataValue.md(
             markdown_table(["rule", "column", "value", "row", "since"], shown)
         ),
-        "all refused rows": dg.MetadataValue.md(f"`kimo rejected {entity}`"),
+        "all rejected rows": dg.MetadataValue.md(f"`kimo rejected {entity}`"),
     }
 
 
