@@ -326,7 +326,7 @@ def _as_written(sql_type: Any, compiling: Dialect) -> str:
         return type(sql_type).__name__
 
 
-_NUMBERS = (types.Numeric, types.Integer, mssql.MONEY, mssql.SMALLMONEY, mysql.BIT)
+_NUMBERS = (types.Numeric, types.Float, types.Integer, mssql.MONEY, mssql.SMALLMONEY, mysql.BIT)
 
 
 def _of_type(column: ErpColumn, sql_type: Any, dialect: str) -> ErpColumn:
