@@ -540,6 +540,8 @@ def test_the_proxy_passes_websockets_of_its_own_pages(proxy: Proxy) -> None:
             proxy=None,
             origin=f"https://{NAMES[0]}:{proxy.port}",
             subprotocols=["graphql-ws"],  # type: ignore[arg-type, list-item]
+            # A machine under load needs longer than the ten seconds of the default.
+            open_timeout=60,
             additional_headers={"Authorization": f"Basic {password}"},
         ) as talk,
     ):
