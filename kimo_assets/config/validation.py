@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from kimo_assets.catalog import Catalog, Entity, load_catalog
 from kimo_assets.catalog.menu import SCHEDULED
@@ -39,7 +40,7 @@ def _check_urls(config: KimoConfig, document: Document) -> None:
     for source, section in config.sources.items():
         try:
             make_url(section.url)
-        except Exception:
+        except (ArgumentError, ValueError):
             path = ("sources", source, "url")
             raise document.error(path, "config.not_a_database_url") from None
     own = {"dagster_url": config.database.dagster_url}

@@ -322,7 +322,8 @@ def _as_written(sql_type: Any, compiling: Dialect) -> str:
     try:
         return str(sql_type.compile(compiling))
     except Exception:
-        # SQLAlchemy reads some types that it cannot write.
+        # SQLAlchemy reads some types that it cannot write, and a third-party dialect may raise
+        # anything for them. The text is only shown: what fits is decided by the type itself.
         return type(sql_type).__name__
 
 

@@ -253,6 +253,8 @@ def _orientation(image: ImageFile) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:
+        # Pillow has no one class for damaged EXIF: struct.error, SyntaxError, OverflowError and
+        # others come. The picture itself is whole, so it is taken as it lies.
         return 1
 
 

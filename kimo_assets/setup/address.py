@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote_plus, unquote_plus
 
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from kimo_assets.errors import ConfigError
 from kimo_assets.texts import say
@@ -64,7 +65,7 @@ def read_address(text: str, source: str, folder: Path) -> Address:
 def _parsed(text: str, source: str) -> URL:
     try:
         return make_url(text)
-    except Exception:
+    except (ArgumentError, ValueError):
         # Without its cause, whose text may repeat the URL.
         raise ConfigError(say("setup.no_url", source=source)) from None
 

@@ -142,6 +142,7 @@ def _unique_columns(inspector: Any, name: str, schema: str | None) -> list[list[
     try:
         constraints = inspector.get_unique_constraints(name, schema)
     except NotImplementedError:
+        # So says a dialect that cannot list them. Primary keys remain.
         return []
     keys = [constraint["column_names"] for constraint in constraints]
     return [key for key in keys if len(key) == 1]

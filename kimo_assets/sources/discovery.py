@@ -67,6 +67,7 @@ def view_names(inspector: Inspector, schema: str | None) -> list[str]:
     try:
         materialized = inspector.get_materialized_view_names(schema)
     except NotImplementedError:
+        # So says a dialect whose databases have none.
         materialized = []
     return [*inspector.get_view_names(schema), *materialized]
 
