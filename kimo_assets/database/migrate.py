@@ -310,7 +310,7 @@ class _Tables:
             if described.has_history and (HISTORY, described.name) in self._existing:
                 self._alter(HISTORY, described)
         if self._misfits:
-            misfits = ". ".join(self._misfits)
+            misfits = "; ".join(self._misfits)
             raise MigrationError(say("database.values_do_not_fit", misfits=misfits))
         self._read_anew(self._altered_entities)
         self._clean_the_ledger()

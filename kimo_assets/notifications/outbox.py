@@ -44,7 +44,7 @@ class Sent:
         }
         parts = [say(key, count=count) for key, count in figures.items() if count]
         summary = ", ".join(parts) or say("notifications.nothing_sent")
-        return ". ".join([summary, *self.problems])
+        return "; ".join([summary, *self.problems])
 
 
 def post(

@@ -66,9 +66,9 @@ def build_notify_sensor(
 
 def _in_words(count: int, sent: Sent, settings: NotificationSettings) -> str:
     if not settings.is_wanted:
-        return ". ".join(settings.problems)
+        return "; ".join(settings.problems)
     written = say("defs.mails_written", count=count)
-    return ". ".join([written, sent.in_words(), *settings.problems])
+    return "; ".join([written, sent.in_words(), *settings.problems])
 
 
 # --- runs that have ended
