@@ -172,14 +172,9 @@ _SHARED = {
     ("loading", "export_held"),
     # Kimo's own tables (positions, picture files) have no step 2. Their state is noted for them.
     ("database", "loaded"),
-    # Joined over whole tables: records that are overdue, weights by day, rejections by load.
+    # Joined over whole tables: records that are overdue.
     ("database", "export_record"),
     ("database", "export_held"),
-    ("sync", "loaded"),
-    ("sync", "load"),
-    ("sync", "step_result"),
-    ("loading", "load"),
-    ("staging", "step_result"),
 }
 
 

@@ -26,6 +26,13 @@ class LoadRecord:
     success: bool | None
 
 
+# For the statements of others, which join them to tables of their own.
+LOADS = "(SELECT load, title, started_at FROM ops.load)"
+LAST_GOOD_LOADS = """
+    (SELECT entity, step, max(load) AS last_load FROM ops.step_result
+     WHERE status <> 'failed' GROUP BY entity, step)
+"""
+
 _LOAD_COLUMNS = "load, title, run_id, started_at, finished_at, success"
 
 
@@ -43,6 +50,14 @@ def load_record(connection: Connection[Any], load: int) -> LoadRecord | None:
         f"SELECT {_LOAD_COLUMNS} FROM ops.load WHERE load = %s", [load]
     ).fetchone()
     return LoadRecord(*row) if row else None
+
+
+def newest_load_but(connection: Connection[Any], passed_over: int) -> int | None:
+    """The newest load when that many newer ones are passed over; None when there are no more."""
+    row = connection.execute(
+        "SELECT load FROM ops.load ORDER BY load DESC OFFSET %s LIMIT 1", [passed_over]
+    ).fetchone()
+    return row[0] if row else None
 
 
 def load_of_run(connection: Connection[Any], run_id: str) -> int | None:
@@ -127,6 +142,25 @@ def results_of_load(connection: Connection[Any], load: int) -> list[StepResult]:
     return [StepResult(*row) for row in rows]
 
 
+def loads_of_step(connection: Connection[Any], step: int) -> list[int]:
+    """The loads that did this step for any entity, ascending."""
+    rows = connection.execute(
+        "SELECT DISTINCT load FROM ops.step_result WHERE step = %s ORDER BY load", [step]
+    )
+    return [load for (load,) in rows]
+
+
+def good_loads(connection: Connection[Any]) -> dict[tuple[str, int], list[int]]:
+    """(entity, step) -> the loads in which the step did not fail for it, ascending."""
+    rows = connection.execute(
+        """
+        SELECT entity, step, array_agg(load ORDER BY load) FROM ops.step_result
+        WHERE status <> 'failed' GROUP BY 1, 2
+        """
+    )
+    return {(entity, step): loads for entity, step, loads in rows}
+
+
 def recent_row_counts(
     connection: Connection[Any], entities: Sequence[str], *, snapshots: int, loads: int
 ) -> dict[str, list[int]]:
@@ -154,6 +188,12 @@ def recent_row_counts(
 
 # --- the state of schema kimo
 # --------------------------------------------------------------------------------------------------
+
+
+def changed_loads(connection: Connection[Any]) -> dict[str, int]:
+    """entity -> the last load that changed any of its rows in Kimo. Of what was ever loaded."""
+    rows = connection.execute("SELECT entity, changed_load FROM ops.loaded")
+    return dict(rows.fetchall())
 
 
 def note_changed_rows(connection: Connection[Any], entity: str, load: int) -> None:

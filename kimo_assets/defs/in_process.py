@@ -123,8 +123,7 @@ def launch_settings(
     Raises: LockedError. StoreError when the store cannot be written.
     """
     started = time.monotonic()
-    with exclusive(database):
-        pass  # refused here, a second run leaves no failed run behind
+    _refuse_while_busy(database)
     result = _run(
         config,
         database,
@@ -181,8 +180,7 @@ def launch_export(
 
     Raises: LockedError before there is a run, and whatever refused or ended the run.
     """
-    with exclusive(database):
-        pass  # refused here, a second export leaves no failed run behind
+    _refuse_while_busy(database)
     result = _run(
         config,
         database,
@@ -194,6 +192,12 @@ def launch_export(
 
 _RunJob = Callable[[dg.Definitions, dg.DagsterInstance], dg.ExecuteInProcessResult]
 Report = TypeVar("Report", TaskReport, ExportReport, StepReport)
+
+
+def _refuse_while_busy(database: Database) -> None:
+    """Raises: LockedError. Refused here, a second run leaves no failed one behind in the UI."""
+    with exclusive(database):
+        pass
 
 
 def _launch(
@@ -208,8 +212,7 @@ def _launch(
     Raises: LockedError before there is a run, and whatever refused or ended the run.
     """
     started = time.monotonic()
-    with exclusive(database):
-        pass  # refused here, a second import leaves no failed run behind
+    _refuse_while_busy(database)
     result = _run(config, database, run, progress, before_step)
     if error := _refusal(result):
         # E.g. another run took the lock between the look above and this run's first step.

@@ -15,6 +15,7 @@ from psycopg import Connection, Cursor, sql
 from kimo_assets.catalog import Catalog, Entity
 from kimo_assets.catalog.lifecycle import LIFECYCLE
 from kimo_assets.database.names import ARCHIVED, CHANGED, HASH, ID, KIMO, columns, table
+from kimo_assets.database.queries import LOADS, last_load
 from kimo_assets.errors import ConfigError
 from kimo_assets.loading.held_rows import is_held
 from kimo_assets.reports import LoadedEntity
@@ -144,10 +145,10 @@ def give_up(connection: Connection, horizon: int, reason: str | None = None) -> 
 
 def undoable_loads(connection: Connection) -> list[UndoableLoad]:
     """The loads that can be undone, the newest first."""
-    rows = connection.execute("""
+    rows = connection.execute(f"""
         SELECT load, title, started_at, count(*), sum(inserted)::bigint, sum(updated)::bigint,
                sum(archived)::bigint, max(undone_by)
-        FROM ops.change JOIN ops.load USING (load)
+        FROM ops.change JOIN {LOADS} AS l USING (load)
         GROUP BY load, title, started_at ORDER BY load DESC
         """)
     return [UndoableLoad(*row) for row in rows]
@@ -178,9 +179,10 @@ def check_target(connection: Connection, target: int) -> None:
         raise ConfigError(
             say("loading.undo.not_kept", target=target, oldest=horizon, reason=reason)
         )
-    last = connection.execute("SELECT coalesce(max(load), 0) FROM ops.load").fetchone()
-    if last and target > last[0]:
-        raise ConfigError(say("loading.undo.no_load", target=target, last=last[0]))
+    newest = last_load(connection)
+    last = newest.load if newest else 0
+    if target > last:
+        raise ConfigError(say("loading.undo.no_load", target=target, last=last))
 
 
 def _horizon(connection: Connection) -> tuple[int, str | None]:

@@ -7,6 +7,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity, Reference
 from kimo_assets.database.names import ARCHIVED, KIMO, STAGED_AREA, StagingArea, literals, table
+from kimo_assets.database.queries import changed_loads
 
 _SAMPLES = 5
 
@@ -23,14 +24,13 @@ def check_references(
     Returns all that dangle, of `names`, by field. A reference to an entity that is not imported is
     not counted: its rows are not expected to be there.
     """
-    rows = connection.execute("SELECT entity, changed_load FROM ops.loaded").fetchall()
-    changed_loads: dict[str, int] = dict(rows)
+    changed = changed_loads(connection)
     mapped = _mapped_fields(connection, area)
-    for name in changed_loads:
+    for name in changed:
         entity = catalog[name]
         for field, reference in entity.hard_references.items():
-            ends = (changed_loads[name], changed_loads.get(reference.target))
-            if reference.target in changed_loads and load in ends:
+            ends = (changed[name], changed.get(reference.target))
+            if reference.target in changed and load in ends:
                 is_mapped = field in mapped.get(name, ())
                 _recount(connection, entity, field, reference, load, is_mapped=is_mapped)
     return _dangling_by_field(connection, names)

@@ -15,6 +15,7 @@ from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from kimo_assets.catalog import Entity, load_catalog
 from kimo_assets.config import KimoConfig, SystemId
+from kimo_assets.database.queries import LAST_GOOD_LOADS, good_loads
 from kimo_assets.database.rejection_history import times_rejected
 from kimo_assets.sources.lookup import text_literal
 from kimo_assets.staging.quarantine import Reason, reason_of
@@ -27,14 +28,11 @@ _SAMPLES = 3
 _OTHER_COLUMNS = 4
 
 # The rejected rows. New are those that no load before the last one of their entity has rejected.
-_REJECTED = """
+_REJECTED = f"""
     (
         SELECT r.*, r.since_load >= coalesce(l.last_load, r.since_load) AS is_new
         FROM ops.rejected_row AS r
-        LEFT JOIN (
-            SELECT entity, step, max(load) AS last_load FROM ops.step_result
-            WHERE status <> 'failed' GROUP BY entity, step
-        ) AS l USING (entity, step)
+        LEFT JOIN {LAST_GOOD_LOADS} AS l USING (entity, step)
         WHERE (%(entity)s::text IS NULL OR entity = %(entity)s)
     ) AS rejected
     WHERE (is_new OR NOT %(new_only)s)
@@ -102,7 +100,7 @@ def count_rejected(
     connection: Connection, entity: str | None = None, *, new_only: bool = False
 ) -> list[RejectedCount]:
     """By entity, step, rule and field. Within an entity those with new rows come first."""
-    loads = _loads(connection)
+    loads = good_loads(connection)
     rows = connection.execute(
         f"""
         SELECT entity, step, rule, field, sum(rows)::bigint, sum(new)::bigint,
@@ -138,7 +136,7 @@ def rejected_rows(
     limit: int | None = None,
 ) -> Iterator[RejectedRow]:
     """The rejected rows of one entity, or of all, as a stream: new ones first, then as read."""
-    loads = _loads(connection)
+    loads = good_loads(connection)
     finders: dict[tuple[str, str | None], _Finder] = {}
     with connection.transaction(), connection.cursor("rejected") as cursor:
         cursor.execute(
@@ -197,17 +195,6 @@ def _positions(config: KimoConfig, entity: str) -> dict[str, int]:
         for name in (*(mapping.fields.get(field, field) for mapping in mappings), field):
             positions.setdefault(name.casefold(), len(positions))
     return positions
-
-
-def _loads(connection: Connection) -> dict[tuple[str, int], list[int]]:
-    """The loads that looked at an entity's rows in a step, in their order."""
-    rows = connection.execute(
-        """
-        SELECT entity, step, array_agg(load ORDER BY load) FROM ops.step_result
-        WHERE status <> 'failed' GROUP BY 1, 2
-        """
-    )
-    return {(entity, step): loads for entity, step, loads in rows}
 
 
 class _Finder:

@@ -10,6 +10,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from kimo_assets.database.queries import LOADS, newest_load_but
 from kimo_assets.sync.publishing.buckets import Bucket as RecordedBucket
 from kimo_assets.sync.publishing.manifests import Manifests
 from kimo_assets.sync.store.store import manifest_path
@@ -238,11 +239,8 @@ def record_weights(connection: Connection[Any], load: int, weights: Iterable[Pas
         ) as copy:
             for each in weights:
                 copy.write_row((each.load, each.path, each.rows, each.bytes, each.changed_bytes))
-        cursor.execute(
-            "DELETE FROM ops.agent_weight"
-            " WHERE load <= (SELECT load FROM ops.load ORDER BY load DESC OFFSET %s LIMIT 1)",
-            [KEEP_LOADS],
-        )
+        oldest = newest_load_but(connection, KEEP_LOADS)
+        cursor.execute("DELETE FROM ops.agent_weight WHERE load <= %s", [oldest])
 
 
 def weights_after(connection: Connection[Any], load: int | None = None) -> list[PastWeight]:
@@ -278,10 +276,10 @@ def history(
 
 
 # Each manifest's loads with their days (in UTC). The first is left out: it brought everything.
-_LOADS = """
+_LOADS = f"""
     SELECT w.load, w.manifest, w.changed_bytes, l.started_at::date AS day
     FROM ops.agent_weight AS w
-    JOIN ops.load AS l USING (load)
+    JOIN {LOADS} AS l USING (load)
     JOIN (SELECT manifest, min(load) AS load FROM ops.agent_weight GROUP BY manifest) AS first
       ON first.manifest = w.manifest AND first.load < w.load
     WHERE l.started_at > now() - %(days)s * interval '1 day'

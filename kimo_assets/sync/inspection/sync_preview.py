@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from psycopg import Connection
 
+from kimo_assets.database.queries import loads_of_step
 from kimo_assets.errors import ConfigError
 from kimo_assets.sync.store.rows import read_rows
 from kimo_assets.sync.store.store import Store
@@ -196,10 +197,7 @@ def _signature(manifest: Manifest, name: Name) -> list[Any]:
 
 def publications(connection: Connection[Any]) -> list[int]:
     """The loads with a step 3, ascending. Tablets may have synced after each of them."""
-    rows = connection.execute(
-        "SELECT DISTINCT load FROM ops.step_result WHERE step = 3 ORDER BY load"
-    )
-    return [load for (load,) in rows]
+    return loads_of_step(connection, 3)
 
 
 def before_last(manifest: Manifest, published: Iterable[int]) -> int:

@@ -18,6 +18,7 @@ from psycopg import Connection, sql
 
 from kimo_assets.catalog import Catalog, Entity, scopes
 from kimo_assets.database.names import ARCHIVED, CHANGED, ID, KIMO, table
+from kimo_assets.database.queries import changed_loads
 from kimo_assets.sync.visibility.audiences import NOBODY_NUMBER, Audiences
 from kimo_assets.sync.visibility.compiler import Compiler
 from kimo_assets.sync.visibility.lookups import Lookup, Lookups
@@ -57,11 +58,8 @@ class Visibility:
         self.profiles = profiles
         self._channel_codes = {code.casefold() for code in channel_codes}
         self._load = load
-        loaded: dict[str, int] = dict(
-            connection.execute("SELECT entity, changed_load FROM ops.loaded").fetchall()
-        )
         self.audiences = Audiences(connection, kept=kept)
-        self.lookups = Lookups(connection, load, loaded, kept=kept)
+        self.lookups = Lookups(connection, load, changed_loads(connection), kept=kept)
         # Audiences under computation, of entities whose scope reads the entity itself.
         self._filling: dict[str, sql.Identifier] = {}
         # The tables (atoms, audience) of entities that were computed as a whole.
