@@ -7,6 +7,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from kimo_assets.catalog import load_catalog
 from kimo_assets.cli.context import EXIT_FAILED, Call, common_options, print_json
 from kimo_assets.cli.formatting import Terminal, number, plain, plural, some, table
 from kimo_assets.cli.import_ import names_of
@@ -84,12 +85,13 @@ def _print(call: Call, findings: list[Finding], per_entity: int) -> None:
 def _print_subject(call: Call, subject: str, findings: list[Finding], per_entity: int) -> None:
     """The worst findings first. What is left out can be asked for by the entity's name."""
     ordered = sorted(findings, key=lambda finding: _LEVELS.index(finding.level))
-    # Findings about the export cannot be asked for by themselves.
-    shown = len(ordered) if subject.startswith("export ") else per_entity
+    entity = subject.partition(" ")[0]
+    # Findings about a source or the export cannot be asked for by themselves.
+    shown = per_entity if entity in load_catalog().entities else len(ordered)
     for finding in ordered[:shown]:
         _print_line(call.out, finding)
     if len(ordered) > shown:
-        command = call.kimo("check", "--entities", subject.partition(" ")[0])
+        command = call.kimo("check", "--entities", entity)
         more = say("cli.check.more", subject=subject, more=len(ordered) - shown, command=command)
         call.out.say(Text.assemble((f"{'':<8}", ""), more))
 
@@ -114,7 +116,7 @@ def _entity_table(entities: Sequence[EntityFinding], rest: Iterable[Finding]) ->
         shown.add_row(
             Text(level, style=_STYLES[level]),
             entity.subject,
-            plain(entity.origin.removeprefix("table ")),
+            plain(entity.table or entity.origin),
             "?" if entity.rows is None else number(entity.rows),
             f"{len(entity.fields)}/{entity.fields_total}",
             _notes(entity),

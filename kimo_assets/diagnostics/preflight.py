@@ -51,11 +51,13 @@ OnEntity = Callable[[str, int, int], None]
 class EntityFinding(Finding):
     """An entity whose source was found.
 
-    fields: those that a column fills. unused: columns that no field takes. rows: None when they
-    were not counted. wider: columns that admit longer texts than their field, though none is there.
+    table: None for a query. fields: those that a column fills. unused: columns that no field takes.
+    rows: None when they were not counted. wider: columns that admit longer texts than their field,
+    though none is there.
     """
 
     origin: str = ""
+    table: str | None = None
     rows: int | None = None
     fields: tuple[str, ...] = ()
     fields_total: int = 0
@@ -272,6 +274,7 @@ def _entity_finding(
         subject,
         _entity_in_words(origin, rows, selection, wider),
         origin=origin,
+        table=None if mapping.query else mapping.table or selection.entity.name,
         rows=rows,
         fields=selection.fields,
         fields_total=len(selection.entity.fields),
